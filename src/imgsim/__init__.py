@@ -1,0 +1,85 @@
+"""imgsim finds duplicate and near-duplicate images.
+
+>>> import imgsim
+>>> found = imgsim.find_duplicates("photos")  # doctest: +SKIP
+>>> for group in found.groups:  # doctest: +SKIP
+...     print(group.kept.file.path, [m.picture.file.path for m in group.members[1:]])
+
+Everything is imported on first use: ``import imgsim`` loads none of the packages it stands on.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgsim.collect import RunOptions
+    from imgsim.discover import DiscoverOptions
+    from imgsim.errors import ImgsimError, UnreadableImage, UsageError
+    from imgsim.pipeline import (
+        Comparison,
+        Duplicates,
+        MethodMatches,
+        compare,
+        find_duplicates,
+        matches,
+    )
+    from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Comparison": "pipeline",
+    "DiscoverOptions": "discover",
+    "Duplicates": "pipeline",
+    "Group": "types",
+    "ImageFacts": "types",
+    "ImageFile": "types",
+    "ImgsimError": "errors",
+    "Match": "types",
+    "Member": "types",
+    "MethodMatches": "pipeline",
+    "Picture": "types",
+    "RunOptions": "collect",
+    "Skipped": "types",
+    "UnreadableImage": "errors",
+    "UsageError": "errors",
+    "compare": "pipeline",
+    "find_duplicates": "pipeline",
+    "matches": "pipeline",
+}
+
+__all__ = [
+    "Comparison",
+    "DiscoverOptions",
+    "Duplicates",
+    "Group",
+    "ImageFacts",
+    "ImageFile",
+    "ImgsimError",
+    "Match",
+    "Member",
+    "MethodMatches",
+    "Picture",
+    "RunOptions",
+    "Skipped",
+    "UnreadableImage",
+    "UsageError",
+    "__version__",
+    "compare",
+    "find_duplicates",
+    "matches",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"imgsim.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

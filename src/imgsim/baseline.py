@@ -1,0 +1,46 @@
+"""Groups that are known already, from an earlier output of find-dupes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from imgsim.errors import UsageError
+from imgsim.types import Group
+
+
+def known_groups(path: Path) -> list[frozenset[str]]:
+    """Read the groups of a JSON output: the paths of each.
+
+    Raises
+    ------
+    UsageError
+        The file is no such output.
+    """
+    hint = "make one: imgsim find-dupes PATH --format json -o FILE"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not document["schema"].startswith("imgsim.find-dupes/1"):
+            raise ValueError(f"schema is {document['schema']}")
+        return [frozenset(m["path"] for m in g["members"]) for g in document["groups"]]
+    except OSError as error:
+        raise UsageError(f"cannot read baseline {path}: {error.strerror}", hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is no output of find-dupes: {error!r}", hint) from None
+
+
+def unknown_groups(groups: Sequence[Group], known: Sequence[frozenset[str]]) -> list[Group]:
+    """Groups with a file that was not in one known group with the others."""
+    return [
+        group
+        for group in groups
+        if not any(_paths(group) <= earlier for earlier in known)
+    ]
+
+
+def _paths(group: Group) -> frozenset[str]:
+    return frozenset(
+        os.fsencode(m.picture.file.path).decode("utf-8", "replace") for m in group.members
+    )

@@ -1,0 +1,143 @@
+"""``imgsim find-dupes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    MethodType,
+    discover_options,
+    make_run_options,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal, paint
+from imgsim.comparators.base import PRESETS
+from imgsim.comparators.registry import DEFAULT_METHOD
+from imgsim.errors import UsageError
+from imgsim.group import KEEP_POLICIES
+
+FORMATS = ("text", "json", "jsonl", "csv")
+
+
+@click.command("find-dupes")
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    default=DEFAULT_METHOD,
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="How images are compared; imgsim methods lists the names.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="normal",
+    show_default=True,
+    help="How near duplicates must be.",
+)
+@click.option(
+    "--threshold", type=float, help="Instead of a preset: the worst score of a duplicate."
+)
+@click.option(
+    "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
+)
+@click.option(
+    "--proposer",
+    type=MethodType(),
+    metavar="METHOD",
+    help="For ssim: compare only the pairs that this method finds near.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(list(KEEP_POLICIES)),
+    default="best",
+    show_default=True,
+    help="Which file of a group is kept. best: most pixels, then lossless, then more bytes,"
+    " then older.",
+)
+@click.option(
+    "--reference",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Match against the files here too, but always keep them. Can be repeated.",
+)
+@click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
+@discover_options
+@run_options
+@click.option(
+    "-f", "--format", type=click.Choice(FORMATS), default="text", show_default=True
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="With --check: groups in this earlier JSON output do not count.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, paths: tuple[str, ...], **given: Any) -> int:
+    """Find groups of exact and near duplicates below PATHs.
+
+    Nothing is changed on disk. Each group has one file to keep; every other one was itself
+    compared with it. Flat images (blank scans, icons) only match images with equal pixels.
+
+    \b
+    imgsim find-dupes photos
+    imgsim find-dupes photos --format json | jq '.groups[].keep'
+    imgsim find-dupes new --reference archive --isolate
+    """
+    from imgsim.baseline import known_groups, unknown_groups
+    from imgsim.pipeline import find_duplicates
+    from imgsim.report.text import summary
+
+    if not paths and not given["files_from"]:
+        raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
+    if given["baseline"] and not given["check"]:
+        raise UsageError("--baseline does nothing without --check", "add --check")
+    known = known_groups(Path(given["baseline"])) if given["baseline"] else None
+    own = "method preset threshold min_similarity proposer keep isolate".split()
+    wanted = {name: given.pop(name) for name in own}
+    output = {name: given.pop(name) for name in "format output no_timing".split()}
+    gate = {name: given.pop(name) for name in "check baseline strict".split()}
+    options = make_run_options(terminal, **given)
+    found = find_duplicates(paths, **wanted, options=options)
+    write(_formatted(found, output["format"], not output["no_timing"]), output["output"])
+    for line in summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    if gate["strict"] and found.skipped:
+        terminal.error(f"{len(found.skipped)} files were skipped (--strict)", "see the list above")
+        return 2
+    if gate["check"]:
+        if found.images == 0:
+            terminal.error("no readable image to check", "check the paths")
+            return 2
+        new = unknown_groups(found.groups, known) if known is not None else found.groups
+        if known is not None:
+            terminal.summary(f"{len(new)} groups are not in the baseline")
+        return 1 if new else 0
+    return 0
+
+
+def _formatted(found: Any, form: str, timing: bool) -> Any:
+    from imgsim.report import formats
+    from imgsim.report.text import as_text
+
+    if form == "json":
+        return formats.as_json(found, timing=timing)
+    if form == "jsonl":
+        return formats.as_jsonl(found)
+    if form == "csv":
+        return formats.as_csv(found)
+    return as_text(found, paint)

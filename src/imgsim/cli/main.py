@@ -1,0 +1,118 @@
+"""The program: finds the command, and turns what happens into exit codes.
+
+0 it ran; 1 a gate found something; 2 it could not run; 130 interrupted; 141 closed pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from imgsim import __version__
+from imgsim.cli.terminal import Terminal
+from imgsim.errors import ImgsimError
+
+COMMANDS = {
+    "cache": "Show, clear or prune what is remembered between runs.",
+    "completion": "Print the completion script of a shell.",
+    "demo": "Write a small folder of pictures with known duplicates.",
+    "doctor": "Show what this installation reads and computes.",
+    "find-dupes": "Find groups of exact and near duplicates.",
+    "methods": "List the comparators, and why one is not available.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"imgsim.cli.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="imgsim")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    envvar="IMGSIM_CONFIG",
+    help="Read defaults from this TOML file, instead of imgsim.toml or [tool.imgsim] in"
+    " pyproject.toml here or in a folder above.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: str | None) -> None:
+    """Find duplicate and near-duplicate images.
+
+    \b
+    imgsim demo pictures           write some pictures to try it on
+    imgsim find-dupes pictures     find the duplicates among them
+    """
+    from imgsim.cli.config import defaults
+
+    ctx.default_map = defaults(config, ctx.invoked_subcommand or "")
+
+
+def run() -> None:
+    """Run the program and exit."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    terminal = Terminal()
+    try:
+        code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.UsageError as error:
+        name = error.ctx.command_path if error.ctx else "imgsim"
+        terminal.error(_one_line(error.format_message()), f"{name} --help")
+    except click.ClickException as error:
+        terminal.error(_one_line(error.format_message()), "")
+    except ImgsimError as error:
+        _traceback(terminal)
+        terminal.error(error.message, error.hint)
+    except (click.Abort, KeyboardInterrupt):
+        terminal.finish()
+        click.echo("imgsim: interrupted; the next run goes on from here", err=True)
+        return 130
+    except BrokenPipeError:
+        # nobody reads any more: let nothing be written when Python exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        _traceback(terminal)
+        hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
+        terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
+    return 2
+
+
+def _traceback(terminal: Terminal) -> None:
+    if terminal.verbosity > 0:
+        import traceback
+
+        traceback.print_exc()
+
+
+def _one_line(text: Any) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,71 @@
+"""What the terminal shows beside the data: progress, notes, colours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+_COLOURS = {"bold": {"bold": True}}
+
+
+class Terminal:
+    """Standard error as `Progress`, and how talkative the user wants it.
+
+    Attributes
+    ----------
+    verbosity : int
+        -1 quiet, 0 normal, 1 verbose.
+    """
+
+    def __init__(self) -> None:
+        self.verbosity = 0
+        self._bar: Any = None
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        """Show a bar, when somebody is there to see it."""
+        if self.verbosity < 0 or not sys.stderr.isatty():
+            return
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            desc=stage, total=total, unit=f" {unit}s", unit_scale=total > 10**6, leave=False
+        )
+
+    def advance(self, n: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(n)
+
+    def finish(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def note(self, text: str) -> None:
+        """Print one line, unless the user wants none."""
+        if self.verbosity >= 0:
+            self.finish()
+            click.echo(f"imgsim: {text}", err=True)
+
+    def summary(self, text: str) -> None:
+        """Print a line of the summary."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True)
+
+    def error(self, message: str, hint: str) -> None:
+        """Say what is wrong, and what to do about it."""
+        self.finish()
+        click.echo(f"imgsim: error: {message}", err=True)
+        if hint:
+            click.echo(f"  hint: {hint}", err=True)
+
+
+def paint(text: str, colour: str) -> str:
+    """Colour text for standard output, if that is a terminal and NO_COLOR is not set."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return text
+    return click.style(text, **_COLOURS.get(colour, {"fg": colour}))

@@ -1,0 +1,346 @@
+"""The first half of the pipeline: files to pictures and feature rows, through the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.cache import Cache, Known
+from imgsim.comparators.base import Extractor
+from imgsim.decode import (
+    DEFAULT_MAX_PIXELS,
+    DecodeMode,
+    Decoder,
+    claims_to_be_image,
+    decoder_id,
+    over_cap,
+    taken_by_accident,
+    worth_reading,
+)
+from imgsim.discover import DiscoverOptions, discover
+from imgsim.executors.base import Executor, usable_cores
+from imgsim.extract import ExtractBatch, Extracted
+from imgsim.progress import Progress, Silent
+from imgsim.types import Features, ImageFile, Picture, Skipped
+
+_MEMORY_PER_TABLE = 256 << 20
+_KEEP_SECONDS = 2.0
+_BATCH_FILES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How files are found, read and worked on. None of it changes a verdict but `decode`.
+
+    Attributes
+    ----------
+    discover : DiscoverOptions
+    decode : DecodeMode
+    max_pixels, min_pixels : int
+        Larger images are skipped, smaller ones left out.
+    jobs : int
+        Worker processes, and threads of the search.
+    executor : {"processes", "threads"}
+    file_timeout : float
+        Seconds that decoding one file may take (worker processes only).
+    cache : Path or None
+    progress : Progress
+    """
+
+    discover: DiscoverOptions = field(default_factory=DiscoverOptions)
+    decode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    min_pixels: int = 0
+    jobs: int = field(default_factory=usable_cores)
+    executor: Literal["processes", "threads"] = "processes"
+    file_timeout: float = 60.0
+    cache: Path | None = None
+    progress: Progress = field(default_factory=Silent)
+
+    def open_executor(self) -> Executor:
+        if self.executor == "threads":
+            from imgsim.executors.threads import ThreadsExecutor
+
+            return ThreadsExecutor(self.jobs)
+        from imgsim.executors.processes import ProcessesExecutor
+
+        return ProcessesExecutor(self.jobs, self.file_timeout)
+
+
+class FeatureTable:
+    """Rows of one extractor by content, in memory or, when there are many, in a temporary file.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    capacity : int
+        Number of rows at most.
+    """
+
+    def __init__(self, extractor: Extractor, capacity: int) -> None:
+        self.extractor = extractor
+        self.places: dict[str, int] = {}
+        self._rows = _array((capacity, *extractor.shape), extractor.dtype)
+
+    def add(self, digest: str, row: NDArray[Any]) -> None:
+        place = self.places.setdefault(digest, len(self.places))
+        self._rows[place] = row
+
+    def select(self, digests: Sequence[str]) -> Features:
+        """Rows of some contents, in the order asked for."""
+        rows = _array((len(digests), *self.extractor.shape), self.extractor.dtype)
+        places = np.array([self.places[digest] for digest in digests], np.int64)
+        for i in range(0, len(digests), 4096):
+            rows[i : i + 4096] = self._rows[places[i : i + 4096]]
+        return Features(self.extractor.key, digests, rows)
+
+
+def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if size <= _MEMORY_PER_TABLE:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
+        return np.memmap(stream, dtype, "w+", shape=shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What was read below some paths.
+
+    Attributes
+    ----------
+    pictures : tuple of Picture
+        In order of their paths.
+    skipped : tuple of Skipped
+        In order of their paths.
+    other_files : int
+        Files that are no images and do not claim to be.
+    too_small : int
+        Images below `min_pixels`.
+    decoded : int
+        Files that were decoded in this run; the others were known.
+    tables : dict
+        Feature rows by extractor.
+    seconds_decoding : float
+        Summed over all workers.
+    """
+
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Skipped, ...]
+    other_files: int
+    too_small: int
+    decoded: int
+    tables: dict[Extractor, FeatureTable]
+    seconds_decoding: float
+
+    def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
+        """Rows of some of the pictures."""
+        return self.tables[extractor].select([p.digest for p in pictures])
+
+
+def collect(
+    paths: Sequence[str], extractors: Sequence[Extractor], options: RunOptions
+) -> Collection:
+    """Read what is not known yet of the images below some paths.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    extractors : sequence of Extractor
+    options : RunOptions
+
+    Raises
+    ------
+    UsageError
+        A path does not exist.
+    """
+    found = discover(paths, options.discover)
+    files = [file for file in found.files if worth_reading(file)]
+    cache = Cache(options.cache, options.progress.note)
+    with closing(cache):
+        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
+        run.look_up()
+        run.extract()
+    return run.finish(found.skipped, len(found.files) - len(files))
+
+
+class _Collecting:
+    """The state of one `collect`."""
+
+    def __init__(
+        self,
+        files: Sequence[ImageFile],
+        extractors: tuple[Extractor, ...],
+        options: RunOptions,
+        cache: Cache,
+    ) -> None:
+        self.files = files
+        self.extractors = extractors
+        self.options = options
+        self.cache = cache
+        self.decoder = Decoder(options.decode, options.max_pixels)
+        self.label = decoder_id(options.decode)
+        self.digests: dict[str, str] = {}  # by path
+        self.unlisted: dict[str, ImageFile] = {}  # not in the cache, by path
+        self.copies: dict[str, list[str]] = {}  # paths of the contents that are hashed
+        self.known: dict[str, Known] = {}  # by digest
+        self.failed: dict[str, str] = {}  # reasons of this run, by path
+        self.tables = {e: FeatureTable(e, len(files)) for e in extractors}
+        self.new: list[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]] = []
+        self.kept_at = time.monotonic()
+        self.decoded = 0
+        self.seconds_decoding = 0.0
+
+    def look_up(self) -> None:
+        """Find out what is known already: by path, else by content."""
+        self.digests = self.cache.digests(self.files)
+        self.unlisted = {f.path: f for f in self.files if f.path not in self.digests}
+        unknown = list(self.unlisted.values())
+        # The content of others is hashed when it is read to be decoded, with one read.
+        sizes = Counter(f.size_bytes for f in self.files)
+        sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
+        self._hash([f for f in unknown if sizes[f.size_bytes] > 1])
+        for path, digest in self.digests.items():
+            self.copies.setdefault(digest, []).append(path)
+        digests = set(self.digests.values())
+        self.known = self.cache.facts(digests, self.label)
+        images = [d for d, known in self.known.items() if known.facts is not None]
+        for extractor, table in self.tables.items():
+            for digest, row in self.cache.rows(extractor, self.label, images):
+                table.add(digest, row)
+        for digest in images:
+            if any(digest not in table.places for table in self.tables.values()):
+                del self.known[digest]
+
+    def _hash(self, files: Sequence[ImageFile]) -> None:
+        if not files:
+            return
+        self.options.progress.start("reading", len(files), "file")
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            try:
+                for file, digest in zip(files, pool.map(_file_digest, files), strict=True):
+                    if digest is not None:
+                        self.digests[file.path] = digest
+                    self.options.progress.advance(1)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+            finally:
+                self.options.progress.finish()
+
+    def extract(self) -> None:
+        """Decode one file of each content that is not known."""
+        work: dict[str, ImageFile] = {}
+        for file in self.files:
+            digest = self.digests.get(file.path)
+            if digest is None or digest not in self.known:
+                work.setdefault(digest or file.path, file)
+        todo = list(work.values())
+        if todo:
+            self._extract(todo)
+        for file in self.unlisted.values():
+            digest = self.digests.get(file.path)
+            if digest in self.known and file.path not in self.failed:
+                self.new.append((file, digest, None, ()))
+        self._flush()
+
+    def _extract(self, todo: Sequence[ImageFile]) -> None:
+        size = max(1, min(_BATCH_FILES, len(todo) // (4 * self.options.jobs)))
+        batches = [
+            ExtractBatch(
+                tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder
+            )
+            for i in range(0, len(todo), size)
+        ]
+        progress = self.options.progress
+        progress.start("decoding", len(todo), "image")
+        try:
+            with closing(self.options.open_executor().run(batches)) as results:
+                for number, extracted in results:
+                    first = number * size
+                    for file, one in zip(todo[first : first + size], extracted, strict=True):
+                        self._take(file, one)
+                    progress.advance(len(extracted))
+                    if time.monotonic() - self.kept_at > _KEEP_SECONDS:
+                        self._flush()
+        except BaseException:
+            self._flush()  # the next run goes on from here
+            raise
+        finally:
+            progress.finish()
+
+    def _take(self, file: ImageFile, one: Extracted) -> None:
+        self.decoded += 1
+        self.seconds_decoding += one.seconds
+        if one.digest is None or not one.lasting:
+            for path in self.copies.get(self.digests.get(file.path, ""), [file.path]):
+                self.failed[path] = one.reason
+            return
+        self.digests[file.path] = one.digest
+        self.known[one.digest] = Known(one.facts, one.reason, one.identified)
+        for table, row in zip(self.tables.values(), one.rows, strict=False):
+            table.add(one.digest, row)
+        self.new.append((file, one.digest, self.known[one.digest], one.rows))
+        self.unlisted.pop(file.path, None)
+
+    def _flush(self) -> None:
+        self.cache.keep(self.label, self.extractors, self.new)
+        self.new = []
+        self.kept_at = time.monotonic()
+
+    def finish(self, unseen: Sequence[Skipped], others: int) -> Collection:
+        """Sort files into pictures, skipped and left out."""
+        options = self.options
+        pictures: list[Picture] = []
+        skipped = list(unseen)
+        too_small = 0
+        for file in self.files:
+            digest = self.digests.get(file.path)
+            known = self.known.get(digest) if digest and file.path not in self.failed else None
+            if known is None or digest is None:
+                skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
+            elif known.facts is None:
+                if known.identified or claims_to_be_image(file):
+                    skipped.append(Skipped(file.path, known.reason))
+                else:
+                    others += 1
+            elif taken_by_accident(file, known.facts):
+                others += 1
+            else:
+                picture = Picture(file, digest, known.facts)
+                reason = over_cap(known.facts.width, known.facts.height, options.max_pixels)
+                if reason:
+                    skipped.append(Skipped(file.path, reason))
+                elif picture.pixels < options.min_pixels:
+                    too_small += 1
+                else:
+                    pictures.append(picture)
+        return Collection(
+            tuple(pictures),
+            tuple(sorted(skipped, key=lambda s: os.fsencode(s.path))),
+            others,
+            too_small,
+            self.decoded,
+            self.tables,
+            self.seconds_decoding,
+        )
+
+
+def _file_digest(file: ImageFile) -> str | None:
+    try:
+        with open(file.path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None  # said when it is read to be decoded

@@ -1,0 +1,1 @@
+"""Comparators: the contracts, the registry, and one module per family."""

@@ -1,0 +1,211 @@
+"""The contracts that a comparator, built in or from a third party, fulfils.
+
+A comparator is a frozen dataclass; its fields are its whole configuration. Inside imgsim
+everything is a distance: smaller is closer. `Scale` turns it into the score that users know.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode import InputSpec
+
+Preset = Literal["strict", "normal", "loose"]
+PRESETS: tuple[Preset, ...] = ("strict", "normal", "loose")
+
+
+class Metric(StrEnum):
+    """How two vectors are compared. One search engine each serves every comparator."""
+
+    HAMMING = "hamming"
+    EUCLIDEAN = "euclidean"
+    COSINE = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a distance is shown.
+
+    Attributes
+    ----------
+    unit : str
+        Of the score, such as ``bits``.
+    better : {"lower", "higher"}
+        ``lower``: the score is the distance. ``higher``: the score is 1 - distance.
+    worst : float
+        The distance that counts as a similarity of 0 percent.
+    """
+
+    unit: str
+    better: Literal["lower", "higher"]
+    worst: float
+
+    def score(self, distance: float) -> float:
+        """The score of a distance, in the method's own terms."""
+        return distance if self.better == "lower" else 1.0 - distance
+
+    def distance(self, score: float) -> float:
+        """The distance of a score."""
+        return score if self.better == "lower" else 1.0 - score
+
+    def similarity(self, distance: float) -> float:
+        """Similarity in percent, 100 for distance 0, never below 0."""
+        return 100.0 * max(0.0, 1.0 - distance / self.worst)
+
+    def distance_of_similarity(self, percent: float) -> float:
+        """The largest distance with at least this similarity."""
+        return (1.0 - percent / 100.0) * self.worst
+
+
+class Extractor(ABC):
+    """Turns images into rows of a fixed shape. What it gives is cached under its `key`.
+
+    Subclasses are frozen dataclasses and picklable.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Raised whenever the same image gives another row.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def wants(self) -> InputSpec:
+        """The image it is given."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements of a row."""
+
+    @abstractmethod
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Compute the rows of a batch.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, channels)
+            Not to be modified. A row must not depend on the others of its batch.
+
+        Returns
+        -------
+        ndarray of `dtype`, shape (n, \\*shape)
+        """
+
+    @property
+    def key(self) -> str:
+        """Name, version and fields: equal keys give equal rows."""
+        return f"{self.name}/{self.version}:{_fields_text(self)}"
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+class Comparator(ABC):
+    """What ``--method`` names.
+
+    Attributes
+    ----------
+    name : str
+        The name it is registered under.
+    summary : str
+        One line for ``imgsim methods``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def extractor(self) -> Extractor:
+        """What it needs of each image."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Scale:
+        """How its distances are shown."""
+
+    @abstractmethod
+    def preset_distance(self, preset: Preset) -> float:
+        """The largest distance of a duplicate under a preset."""
+
+    def false_pair_rate(self, distance: float) -> float | None:
+        """The share of unrelated pairs that are this near, or None if it was not measured."""
+        return None
+
+    @property
+    def spec(self) -> str:
+        """Name and the fields that differ from their defaults, as ``--method`` takes them."""
+        text = _fields_text(self, only_changed=True)
+        return f"{self.name}:{text}" if text else self.name
+
+
+class VectorComparator(Comparator):
+    """Compares one vector per image. It never searches: the engine of its `metric` does."""
+
+    metric: ClassVar[Metric]
+
+
+Prepared = tuple[NDArray[Any], ...]
+"""Arrays with one entry per image along the first axis."""
+
+
+class PairComparator(Comparator):
+    """Compares what no vector metric expresses, in batches of pairs."""
+
+    @abstractmethod
+    def prepare(self, rows: NDArray[Any]) -> Prepared:
+        """Compute once per image what `distance` needs.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, \\*extractor.shape)
+        """
+
+    @abstractmethod
+    def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
+        """Distances of a batch of pairs.
+
+        Parameters
+        ----------
+        left, right : tuple of ndarray
+            From `prepare`; the first axes are equal, or 1 on one side (that image is then
+            compared with each of the others).
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Symmetric, and 0 for an image and itself.
+        """
+
+
+def _fields_text(instance: Any, *, only_changed: bool = False) -> str:
+    parts = []
+    for field in fields(instance):
+        value = getattr(instance, field.name)
+        if not (only_changed and value == field.default):
+            parts.append(f"{field.name}={_quoted(value)}")
+    return ",".join(parts)
+
+
+def _quoted(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if any(c in text for c in ',"'):
+        return '"' + text.replace('"', '""') + '"'
+    return text

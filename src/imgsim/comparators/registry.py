@@ -1,0 +1,193 @@
+"""Comparators by name, built in and third-party, from the entry-point group `GROUP`."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from imgsim.comparators.base import Comparator
+from imgsim.errors import MethodUnavailable, UnknownMethod, UsageError
+
+GROUP = "imgsim.comparators"
+
+DEFAULT_METHOD = "phash:size=16"
+"""Of find-dupes. 256 bits: at 64, unrelated product photos agree in all but 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A name in the registry.
+
+    Attributes
+    ----------
+    name : str
+    package : str
+        The distribution that registers it.
+    comparator : type or None
+        None if it does not import here.
+    cause : str
+        Why not.
+    """
+
+    name: str
+    package: str
+    comparator: type[Comparator] | None
+    cause: str
+
+
+def names() -> list[str]:
+    """Registered names in order; imports none of them."""
+    return sorted(_entry_points())
+
+
+def registered() -> list[Registered]:
+    """Everything registered, imported as far as it can be."""
+    found = []
+    for name in names():
+        entry_point = _entry_points()[name]
+        package = entry_point.dist.name if entry_point.dist else ""
+        try:
+            found.append(Registered(name, package, load(name), ""))
+        except MethodUnavailable as error:
+            found.append(Registered(name, package, None, error.message))
+    return found
+
+
+def load(name: str) -> type[Comparator]:
+    """Import the comparator class registered under a name.
+
+    Raises
+    ------
+    UnknownMethod
+        Nothing is registered under it.
+    MethodUnavailable
+        It is registered and does not import.
+    """
+    try:
+        entry_point = _entry_points()[name]
+    except KeyError:
+        near = get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "imgsim methods lists them"
+        raise UnknownMethod(f"unknown method: {name}", hint) from None
+    try:
+        loaded = entry_point.load()
+    except Exception as error:  # a third party's module may raise anything at all
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise MethodUnavailable(
+            f"method {name} does not import: {cause}",
+            f"repair or remove the package that brings it ({entry_point.value})",
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Comparator) and is_dataclass(loaded)):
+        raise MethodUnavailable(
+            f"method {name} is not a Comparator dataclass",
+            f"tell its author ({entry_point.value})",
+        )
+    return loaded
+
+
+def parse(text: str) -> Comparator:
+    """Make a comparator from ``NAME[:field=value,...]``.
+
+    Values may be quoted as in CSV.
+
+    Raises
+    ------
+    UnknownMethod, MethodUnavailable
+        See `load`.
+    UsageError
+        A field does not exist or its value does not fit.
+    """
+    name, _, settings = text.partition(":")
+    cls = load(name.strip())
+    types = typing.get_type_hints(cls)
+    known = {field.name: field for field in fields(cls)}
+    values: dict[str, Any] = {}
+    for setting in _split(settings, text):
+        field, equals, value = setting.partition("=")
+        field = field.strip()
+        if field not in known:
+            near = get_close_matches(field, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"fields: {_listed(known)}"
+            raise UsageError(f"method {name} has no field {field!r}", hint)
+        if not equals:
+            raise UsageError(f"method {name}: field {field} has no value", f"write {field}=VALUE")
+        if field in values:
+            raise UsageError(f"method {name}: field {field} is given twice", "keep one of them")
+        values[field] = _value(name, field, types[field], _unquoted(value))
+    missing = [n for n, f in known.items() if f.default is MISSING and n not in values]
+    if missing:
+        raise UsageError(f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…")
+    return cls(**values)
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for entry_point in entry_points(group=GROUP):
+        ours = entry_point.value.startswith("imgsim.")
+        if entry_point.name not in found or ours:  # nobody replaces a built-in
+            found[entry_point.name] = entry_point
+    return found
+
+
+def _split(settings: str, text: str) -> list[str]:
+    if not settings.strip():
+        return []
+    parts = list(_outside_quotes(settings))
+    if any(not part.strip() for part in parts):
+        raise UsageError(f"stray comma in method {text!r}", "write NAME:field=value,field=value")
+    return parts
+
+
+def _outside_quotes(settings: str) -> Iterable[str]:
+    """Split at the commas that stand outside double quotes."""
+    part, quoted = "", False
+    for character in settings:
+        if character == '"':
+            quoted = not quoted
+        if character == "," and not quoted:
+            yield part
+            part = ""
+        else:
+            part += character
+    yield part
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return value[1:-1].replace('""', '"')
+    return value
+
+
+def _value(name: str, field: str, wanted: Any, text: str) -> Any:
+    if typing.get_origin(wanted) is Literal:
+        choices = typing.get_args(wanted)
+        for choice in choices:
+            if text == str(choice):
+                return choice
+        raise UsageError(f"method {name}: {field}={text!r}", f"choose one of {_listed(choices)}")
+    try:
+        if wanted is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
+        if wanted in (int, float):
+            return wanted(text)
+    except (KeyError, ValueError):
+        raise UsageError(
+            f"method {name}: {field}={text!r} is no {_KINDS[wanted]}", f"give {field} a {_KINDS[wanted]}"
+        ) from None
+    return text
+
+
+_KINDS: dict[Any, str] = {bool: "yes or no", int: "whole number", float: "number"}
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ", ".join(str(item) for item in items)

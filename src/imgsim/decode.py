@@ -1,0 +1,594 @@
+"""The bytes of a file to pixels and facts.
+
+Treatment of what is no plain 8-bit colour image, the same everywhere:
+
+* EXIF orientation (any format that has it) is applied.
+* Transparency is laid over white. 16-bit samples are scaled to 8 (/ 257); 32-bit integer and
+  floating-point images by the range they are commonly stored in, see `_to_8_bit`.
+* CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded
+  colour profiles are not applied.
+* Of an animation or a multi-page file only the first frame is looked at.
+* Of a camera raw file the embedded preview is looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.types import ImageFacts, ImageFile
+
+Colour = Literal["grey", "rgb"]
+
+DEFAULT_MAX_PIXELS = 250_000_000
+"""Larger images are skipped: a file of a few kB can claim to be one and fill the memory."""
+
+BASE_SIDE = 64
+"""Inputs up to this side share one reduced decode."""
+
+_OVERSAMPLING = 1.5
+_DETAIL_LEVEL = 8.0
+
+IMAGE_SUFFIXES = frozenset(
+    ".apng .avif .bmp .dib .gif .heic .heics .heif .hif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl"
+    " .mpo .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .sgi .tga .tif .tiff .webp".split()
+)
+RAW_SUFFIXES = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf"
+    " .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+_OTHER_SUFFIXES = frozenset(
+    ".mp4 .mov .avi .mkv .m4v .mts .m2ts .webm .mpg .mpeg .wmv .3gp .mp3 .m4a .wav .flac .ogg"
+    " .aac .zip .gz .xz .zst .7z .rar .tar .iso .txt .md .json .jsonl .csv .tsv .xml .xmp .html"
+    " .htm .pdf .doc .docx .xls .xlsx .ppt .pptx .py .pyc .js .css .c .h .cpp .rs .go .java"
+    " .db .sqlite .npy .npz .pth .pt .safetensors .parquet .exe .dll .so .dylib .lnk .ini .log"
+    " .aae .thm .lrcat .lrprev .toml .yaml .yml".split()
+)
+"""Nothing with these endings is read, unless it was named itself."""
+
+_NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
+"""Pillow would run another program for these, or has no decoder of its own."""
+_WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", "MSP", "IPTC"})
+"""Found in other kinds of file by accident; believed only of a file with an image's ending."""
+_LOSSLESS = frozenset("PNG BMP DIB GIF PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+_DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+class DecodeMode(StrEnum):
+    """How much of a file is decoded.
+
+    REDUCED uses the scaled decoding of JPEG and box reduction elsewhere, down to 1.5 times the
+    side a comparator asks for. FULL gives a comparator the same pixels as any other program.
+    """
+
+    REDUCED = "reduced"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """The image an extractor wants.
+
+    Attributes
+    ----------
+    width, height : int
+        Pixels it is resized to, with Lanczos resampling; 0 x 0 leaves the size as decoded.
+    colour : {"grey", "rgb"}
+    """
+
+    width: int
+    height: int
+    colour: Colour
+
+    @property
+    def decoded_side(self) -> int:
+        """The shorter side of a reduced decode is at least this many pixels."""
+        side = BASE_SIDE
+        while side < max(self.width, self.height):
+            side *= 2
+        return int(side * _OVERSAMPLING)
+
+
+_GREY_32 = InputSpec(32, 32, "grey")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Facts of an image and its pixels, one ``uint8[h, w, c]`` array per `InputSpec` asked for."""
+
+    facts: ImageFacts
+    images: dict[InputSpec, NDArray[np.uint8]]
+
+
+class DecodeError(Exception):
+    """The file cannot be read as an image; the text says why.
+
+    Attributes
+    ----------
+    lasting : bool
+        The reason lies in the content and not in this run's limits.
+    identified : bool
+        The content is an image of some kind, by its first bytes.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = True, identified: bool = True) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+        self.identified = identified
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes files for a set of inputs; small and picklable.
+
+    Attributes
+    ----------
+    mode : DecodeMode
+    max_pixels : int
+    """
+
+    mode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def __call__(self, data: bytes, wants: Sequence[InputSpec], suffix: str = "") -> Decoded:
+        """Decode the bytes of one file.
+
+        Parameters
+        ----------
+        data : bytes
+        wants : sequence of InputSpec
+        suffix : str
+            The ending of the file's name, used only to tell camera raw from TIFF.
+
+        Raises
+        ------
+        DecodeError
+            It is truncated, corrupt, too large, of an unsupported kind or no image.
+        """
+        if not data:
+            raise DecodeError("empty file", identified=False)
+        try:
+            source = _open(data, suffix.lower())
+            reason = over_cap(*source.size, self.max_pixels)
+            if reason:
+                raise DecodeError(reason, lasting=False)
+            return self._decode(source, wants)
+        except DecodeError:
+            raise
+        except Exception as error:
+            raise _decode_error(error) from error
+
+    def _decode(self, source: _Source, wants: Sequence[InputSpec]) -> Decoded:
+        from PIL import Image
+
+        pictures: dict[tuple[int, int] | None, dict[Colour, Any]] = {}
+
+        def picture(want: InputSpec, colours: frozenset[Colour]) -> Any:
+            """The decoded image for one input, shared by all inputs of the same scale."""
+            scale = None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
+            if scale not in pictures:
+                pictures[scale] = source.load(scale, colours)
+            return pictures[scale][want.colour]
+
+        images: dict[InputSpec, NDArray[np.uint8]] = {}
+        for want in (_GREY_32, *wants):
+            if want in images:
+                continue
+            colours = frozenset(
+                w.colour
+                for w in (_GREY_32, *wants)
+                if self.mode is DecodeMode.FULL
+                or source.scale(w.decoded_side) == source.scale(want.decoded_side)
+            )
+            image = picture(want, colours)
+            if want.width:
+                image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
+            pixels = np.asarray(image, dtype=np.uint8)
+            images[want] = pixels.reshape(*pixels.shape[:2], -1)
+        detail = count_detail(images[_GREY_32][None, :, :, 0])[0]
+        facts = source.facts(int(detail))
+        return Decoded(facts, {want: images[want] for want in wants})
+
+
+def decoder_id(mode: DecodeMode) -> str:
+    """Names what decodes: a change of it makes cached facts and features void.
+
+    The pixel cap is no part of it: files over the cap are not cached.
+    """
+    parts = [f"imgsim-decode 1 {mode.value}"]
+    for package in ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"no {package}")
+    return ", ".join(parts)
+
+
+def over_cap(width: int, height: int, max_pixels: int) -> str | None:
+    """Why an image of this size is skipped, or None if it is not."""
+    if width * height <= max_pixels:
+        return None
+    return f"{width} x {height} pixels are more than --max-pixels {max_pixels}"
+
+
+def worth_reading(file: ImageFile) -> bool:
+    """Whether a file may hold an image: its name does not say that it holds something else."""
+    return file.named or _suffix(file) not in _OTHER_SUFFIXES
+
+
+def claims_to_be_image(file: ImageFile) -> bool:
+    """Whether it is worth a word that a file turns out not to be an image."""
+    return file.named or _suffix(file) in IMAGE_SUFFIXES | RAW_SUFFIXES
+
+
+def taken_by_accident(file: ImageFile, facts: ImageFacts) -> bool:
+    """Whether the content was taken for an image that its name does not speak of."""
+    return facts.format in _WITHOUT_MAGIC and not claims_to_be_image(file)
+
+
+def _suffix(file: ImageFile) -> str:
+    return os.path.splitext(file.path)[1].lower()
+
+
+def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the low DCT coefficients that stand above quantisation noise.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, shape (n, 32, 32)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        0 (flat) to 63.
+    """
+    basis = _dct_basis()
+    low = basis @ grey.astype(np.float64) @ basis.T
+    return (np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1)
+
+
+@cache
+def _dct_basis() -> NDArray[np.float64]:
+    """The first 8 rows of the orthonormal DCT-II of 32 points."""
+    k, n = np.arange(8)[:, None], np.arange(32)[None, :]
+    basis = np.sqrt(2 / 32) * np.cos(np.pi * k * (2 * n + 1) / 64)
+    basis[0] /= np.sqrt(2)
+    return np.asarray(basis)
+
+
+# What is in the file ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Source:
+    """An opened, not yet decoded image.
+
+    `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
+    scale cannot be decoded again at another.
+    """
+
+    reopen: Callable[[], Any]
+    image: Any
+    format: str
+    raw: bool
+    frames: int
+    orientation: int
+    width: int
+    height: int
+
+    @property
+    def jpeg(self) -> bool:
+        return self.format in ("JPEG", "MPO") and self.image.mode in ("RGB", "L", "CMYK")
+
+    def scale(self, side: int) -> tuple[int, int] | None:
+        """The divisors (in the JPEG decoder, of the box filter) for a shorter side >= `side`."""
+        divisor = max(1, min(self.image.size) // side)
+        if not self.jpeg:
+            return (1, divisor)
+        draft = max(s for s in (1, 2, 4, 8) if s <= divisor)
+        return (draft, max(1, min(self.image.size) // draft // side))
+
+    def load(self, scale: tuple[int, int] | None, colours: frozenset[Colour]) -> dict[Colour, Any]:
+        """Decode at a scale (None: in full) and convert to the colours asked for."""
+        image = self.reopen()
+        draft, reduce = scale or (1, 1)
+        if scale and self.jpeg:
+            # Luma is what a grey image is made from, so it is the same with or without chroma.
+            luma = "YCbCr" if "rgb" in colours else "L"
+            width, height = image.size
+            image.draft(
+                luma if _has_luma(image) else image.mode, (width // draft, height // draft)
+            )
+        image.load()
+        made: dict[Colour, Any] = {}
+        for colour in colours:
+            if image.mode == "YCbCr" and colour == "grey":
+                converted = image.getchannel("Y")
+            else:
+                converted = _convert(image, colour)
+            if reduce > 1:
+                converted = converted.reduce(reduce)
+            made[colour] = _turn(converted, self.orientation)
+        return made
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, turned upright."""
+        turned = self.orientation in (5, 6, 7, 8)
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+    def facts(self, detail: int) -> ImageFacts:
+        facts = ImageFacts(
+            *self.size, self.format, self._lossless(), self.raw, self.frames, detail, None
+        )
+        if not facts.flat:
+            return facts
+        image = self.reopen()
+        image.load()
+        return replace(facts, pixel_digest=_pixel_digest(_turn(image, self.orientation)))
+
+    def _lossless(self) -> bool:
+        if self.raw or self.format in _LOSSLESS:
+            return True
+        if self.format == "TIFF":
+            return "jpeg" not in str(self.image.info.get("compression", "raw"))
+        return False
+
+
+def _has_luma(image: Any) -> bool:
+    """Whether a JPEG stores YCbCr, and not RGB as Adobe's transform 0 or the component names say."""
+    names = [component[0] for component in getattr(image, "layer", ())]
+    return image.info.get("adobe_transform") != 0 and names != [82, 71, 66]
+
+
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF orientation to `PIL.Image.Transpose`."""
+
+
+def _turn(image: Any, orientation: int) -> Any:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _open(data: bytes, suffix: str) -> _Source:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # max_pixels stands in its place
+    head = data[:64]
+    if _is_raw(data, suffix):
+        return _open_raw(data)
+    plugin = _plugin_for(head)
+    if plugin:
+        _enable(plugin)
+
+    def reopen() -> Any:
+        return Image.open(io.BytesIO(data), formats=_formats())
+
+    try:
+        image = reopen()
+    except UnidentifiedImageError:
+        raise DecodeError(_unidentified(head), identified=plugin is not None) from None
+    if not (image.width and image.height):
+        raise DecodeError("no pixels")
+    frames = 1 if image.format == "MPO" else _count_frames(image)
+    size = image.width, image.height
+    return _Source(reopen, image, image.format, False, frames, _orientation(image), *size)
+
+
+def _count_frames(image: Any) -> int:
+    frames = int(getattr(image, "n_frames", 1))
+    image.seek(0)
+    return frames
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged EXIF is no reason to lose the picture
+        return 1
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_OPENED)
+
+
+def _plugin_for(head: bytes) -> str | None:
+    """The module that teaches Pillow to open what begins with these bytes."""
+    if head[4:8] == b"ftyp":
+        brands = {head[i : i + 4] for i in (8, *range(16, len(head) - 3, 4))}
+        if not brands & {b"avif", b"avis"} and brands & {
+            *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+            *(b"mif1", b"msf1"),
+        }:
+            return "pillow_heif"
+    if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")):
+        return "pillow_jxl"
+    return None
+
+
+_EXTRA_PACKAGES = {"pillow_jxl": "pillow-jxl-plugin", "pillow_heif": "pillow-heif"}
+
+
+@cache
+def _enable(module: str) -> None:
+    try:
+        plugin = import_module(module)
+    except ImportError:
+        kind = "JPEG XL" if module == "pillow_jxl" else "HEIC"
+        package = _EXTRA_PACKAGES[module]
+        raise DecodeError(f"{kind} needs the package {package} (imgsim[formats])") from None
+    if module == "pillow_heif":
+        plugin.register_heif_opener()
+    _formats.cache_clear()
+
+
+def _unidentified(head: bytes) -> str:
+    if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "PostScript is a program, not an image: convert it first"
+    if head.startswith(b"%PDF"):
+        return "PDF is a document, not an image: extract its pages first"
+    if b"<svg" in head or head.lstrip().startswith(b"<?xml"):
+        return "SVG is a drawing, not an image: render it first"
+    if head[4:8] == b"ftyp":
+        return "a film, or an image of a kind that is not read"
+    return "content is no image format that is read here, or its header is damaged"
+
+
+def _decode_error(error: Exception) -> DecodeError:
+    """One line for what a decoder raised."""
+    if isinstance(error, MemoryError):
+        return DecodeError("not enough memory to decode it", lasting=False)
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and "truncated" in text:
+        return DecodeError(f"truncated: {text}")
+    return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])
+
+
+# Camera raw ------------------------------------------------------------------------------------
+
+
+def _is_raw(data: bytes, suffix: str) -> bool:
+    head = data[:16]
+    if head.startswith((b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb")):
+        return True
+    if head[4:12] == b"ftypcrx ":
+        return True
+    if head[:4] not in (b"II*\0", b"MM\0*"):
+        return False
+    return head[8:10] == b"CR" or suffix in RAW_SUFFIXES or _has_dng_tags(data)
+
+
+def _has_dng_tags(data: bytes) -> bool:
+    """Whether the first directory of a TIFF has DNGVersion or a colour-filter photometry."""
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, offset)
+        for i in range(min(count, 512)):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", data, offset + 2 + 12 * i)
+            if tag == 50706 or (tag == 262 and value in (32803, 34892)):
+                return True
+    except struct.error:
+        pass
+    return False
+
+
+def _open_raw(data: bytes) -> _Source:
+    from PIL import Image
+
+    try:
+        import rawpy
+    except ImportError:
+        raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
+    with rawpy.imread(io.BytesIO(data)) as raw:
+        sizes = raw.sizes
+        try:
+            thumbnail = raw.extract_thumb()
+        except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
+            thumbnail = None
+        if thumbnail is not None and thumbnail.format == rawpy.ThumbFormat.JPEG:
+            preview = bytes(thumbnail.data)
+
+            def reopen() -> Any:
+                return Image.open(io.BytesIO(preview), formats=["JPEG"])
+
+            orientation = _orientation(reopen())
+        else:
+            pixels = (
+                raw.postprocess(half_size=True, user_flip=0)
+                if thumbnail is None
+                else thumbnail.data
+            )
+
+            def reopen() -> Any:
+                return Image.fromarray(pixels)
+
+            orientation = 1
+        if orientation == 1:
+            orientation = {3: 3, 5: 8, 6: 6}.get(sizes.flip, 1)
+        width, height = sizes.width, sizes.height
+    return _Source(reopen, reopen(), "RAW", True, 1, orientation, width, height)
+
+
+# Colours ---------------------------------------------------------------------------------------
+
+
+def _convert(image: Any, colour: Colour) -> Any:
+    """To mode L or RGB, transparency over white."""
+    from PIL import Image
+
+    target = "L" if colour == "grey" else "RGB"
+    if image.mode == target:
+        return image if "transparency" not in image.info else _flatten(image).convert(target)
+    if image.mode in _DEEP_MODES:
+        return Image.fromarray(_to_8_bit(np.asarray(image))).convert(target)
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        return _flatten(image).convert(target)
+    if image.mode == "LAB":
+        image = _lab_to_rgb(image)
+    return image.convert(target)
+
+
+def _flatten(image: Any) -> Any:
+    from PIL import Image
+
+    image = image.convert("RGBA")
+    ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    ground.alpha_composite(image)
+    return ground.convert("RGB")
+
+
+def _to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Scale deep samples: 0..1, 0..255 or 0..65535 by the smallest of these that holds them."""
+    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    top = float(values.max(initial=0.0))
+    if samples.dtype.kind == "f" and top <= 1.0:
+        values = values * 255.0
+    elif samples.dtype.itemsize == 2 or 255.0 < top <= 65535.0:
+        values = values / 257.0
+    elif top > 65535.0:
+        values = values * (255.0 / top)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _lab_to_rgb(image: Any) -> Any:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+
+
+def _pixel_digest(image: Any) -> str:
+    """Hash size and pixels; fully transparent pixels count as equal, deep samples in full."""
+    digest = hashlib.sha256()
+    if image.mode in _DEEP_MODES:
+        samples = np.asarray(image)
+        digest.update(f"{image.mode[0]} {image.size} {samples.dtype.itemsize} ".encode())
+        digest.update(samples.tobytes())
+        return digest.hexdigest()
+    digest.update(f"8 {image.size} ".encode())
+    if image.mode == "LAB":
+        image = _lab_to_rgb(image)
+    for top in range(0, image.height, 256):
+        strip = image.crop((0, top, image.width, min(top + 256, image.height)))
+        pixels = np.asarray(strip.convert("RGBA")).copy()
+        pixels[pixels[..., 3] == 0] = 0
+        digest.update(pixels.tobytes())
+    return digest.hexdigest()

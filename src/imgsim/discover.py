@@ -1,0 +1,228 @@
+"""Paths to `ImageFile`, in an order that depends on the names alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from imgsim.errors import UsageError
+from imgsim.types import ImageFile, Skipped
+
+DEFAULT_EXCLUDES = (
+    ".*",
+    "@eaDir",
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "__MACOSX",
+    "*.lrdata",
+    "*.photoslibrary",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "Desktop.ini",
+)
+"""Hidden files, thumbnail caches, waste baskets and catalogues of photo programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverOptions:
+    """What to look at below the given paths.
+
+    Attributes
+    ----------
+    recursive : bool
+        Look into sub-folders.
+    exclude : sequence of str
+        Glob patterns. One with a ``/`` is matched with the path below the argument, one without
+        with every file and folder name.
+    default_excludes : bool
+        Leave out `DEFAULT_EXCLUDES` too.
+    follow_symlinks : bool
+        Look at what symbolic links point to. A link named as an argument is always followed.
+    reference : sequence of str
+        Paths whose files are matched against and never proposed for removal.
+    listed : sequence of str
+        More paths, from a list: one that is gone meanwhile is skipped, not an error.
+    """
+
+    recursive: bool = True
+    exclude: Sequence[str] = ()
+    default_excludes: bool = True
+    follow_symlinks: bool = False
+    reference: Sequence[str] = ()
+    listed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Files in order of their path; folders and files that could not be looked at."""
+
+    files: tuple[ImageFile, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Discovered:
+    """List the files below some paths.
+
+    Whether a file is an image is found later, from its content. A file that is reached twice, by
+    overlapping arguments, hard links or followed symbolic links, is listed once.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files and folders.
+    options : DiscoverOptions, optional
+
+    Returns
+    -------
+    Discovered
+
+    Raises
+    ------
+    UsageError
+        A path does not exist.
+    """
+    options = options or DiscoverOptions()
+    walk = _Walk(options)
+    arguments = [(path, False) for path in paths] + [(path, True) for path in options.reference]
+    for path, reference in sorted(set(arguments), key=lambda a: (_order(a[0]), a[1])):
+        walk.argument(path, reference)
+    for path in sorted(set(options.listed), key=_order):
+        try:
+            walk.argument(path, reference=False)
+        except UsageError as error:
+            walk.skipped.append(Skipped(path, error.message.split(":")[0]))
+    files = sorted(_join_links(walk.found.values()), key=lambda f: _order(f.path))
+    return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
+
+
+def _order(path: str) -> bytes:
+    return os.fsencode(path)
+
+
+class _Walk:
+    """Files found so far, by absolute path."""
+
+    def __init__(self, options: DiscoverOptions) -> None:
+        self.options = options
+        self.found: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
+        self.skipped: list[Skipped] = []
+        self.patterns = tuple(options.exclude) + (
+            DEFAULT_EXCLUDES if options.default_excludes else ()
+        )
+
+    def argument(self, path: str, reference: bool) -> None:
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
+        except ValueError as error:  # an embedded NUL byte
+            raise UsageError(f"not a path: {printable(path)}", str(error)) from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot look at {printable(path)}: {error.strerror}", "check its permissions"
+            ) from None
+        if stat.S_ISDIR(status.st_mode):
+            self.folder(path, path, reference, frozenset())
+        else:
+            self.add(path, status, path, reference, named=True)
+
+    def folder(
+        self, path: str, root: str, reference: bool, above: frozenset[tuple[int, int]]
+    ) -> None:
+        """Walk one folder. `above` are the folders it lies in: a link back to one is a loop."""
+        pending = [(path, above)]
+        while pending:
+            path, above = pending.pop()
+            if self.options.follow_symlinks:
+                status = os.stat(path)
+                identity = (status.st_dev, status.st_ino)
+                if identity in above:
+                    continue
+                above = above | {identity}
+            try:
+                entries = list(os.scandir(path))
+            except OSError as error:
+                self.skipped.append(Skipped(path, f"folder cannot be read: {error.strerror}"))
+                continue
+            for entry in entries:
+                if self.excluded(entry, root):
+                    continue
+                try:
+                    if entry.is_symlink() and not self.options.follow_symlinks:
+                        continue
+                    if entry.is_dir():
+                        if self.options.recursive:
+                            pending.append((entry.path, above))
+                        continue
+                    # not entry.stat(): on Windows it has neither inode nor device
+                    self.add(entry.path, os.stat(entry.path), root, reference, named=False)
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
+
+    def add(
+        self, path: str, status: os.stat_result, root: str, reference: bool, *, named: bool
+    ) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            if named:
+                self.skipped.append(Skipped(path, "not a regular file"))
+            return
+        found = ImageFile(path, status.st_size, status.st_mtime_ns, root, reference, named)
+        key = os.path.normcase(os.path.abspath(path))
+        if key in self.found:
+            earlier = self.found[key][0]
+            closer = max(earlier, found, key=lambda f: len(os.path.abspath(f.root)))
+            found = replace(
+                closer,
+                reference=earlier.reference or reference,
+                named=earlier.named or named,
+            )
+        self.found[key] = (found, (status.st_dev, status.st_ino))
+
+    def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
+        name = entry.name
+        if self.options.default_excludes and _hidden_on_windows(entry):
+            return True
+        if not self.patterns:
+            return False
+        below = entry.path[len(root) :].lstrip(os.sep + (os.altsep or "")).replace(os.sep, "/")
+        return any(fnmatchcase(below if "/" in p else name, p) for p in self.patterns)
+
+
+def _hidden_on_windows(entry: os.DirEntry[str]) -> bool:
+    if os.name != "nt":
+        return False
+    attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))
+
+
+def _join_links(found: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator[ImageFile]:
+    """Make one file of the names that share an inode; the first name in order stands for all."""
+    names: dict[tuple[int, int], list[ImageFile]] = {}
+    for file, identity in found:
+        if identity[1] == 0:  # a file system without inodes
+            yield file
+        else:
+            names.setdefault(identity, []).append(file)
+    for files in names.values():
+        files.sort(key=lambda f: (not f.reference, _order(f.path)))
+        first = files[0]
+        links = tuple(f.path for f in files[1:])
+        yield replace(first, links=links, named=any(f.named for f in files))
+
+
+def printable(path: str) -> str:
+    """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def read_file_list(data: bytes, *, null: bool = False) -> list[str]:
+    """Paths from a list, one a line; separated by NUL bytes if `null`, or if it has any."""
+    if null or b"\0" in data:
+        return [os.fsdecode(p) for p in data.split(b"\0") if p]
+    return [os.fsdecode(p.removesuffix(b"\r")) for p in data.split(b"\n") if p]

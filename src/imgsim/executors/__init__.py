@@ -1,0 +1,1 @@
+"""Where batches run: in worker processes, or in threads of this one."""

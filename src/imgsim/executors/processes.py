@@ -1,0 +1,236 @@
+"""Batches in worker processes: a file that kills or hangs its decoder takes only a worker along.
+
+Workers are started as ``python -c ...`` and spoken to over pipes, not by `multiprocessing`: that
+would run the user's main script again in every worker.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from imgsim.errors import ImgsimError
+from imgsim.executors import worker
+from imgsim.executors.base import Batch, Executor, R
+
+_PROGRAM = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
+    "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
+)
+_MEMORY_ALONE = 4 << 30
+"""Address space of a worker that tries a suspicious file once more, in bytes."""
+
+
+class _Died(Exception):
+    """A worker ended or was ended in the middle of a batch."""
+
+    def __init__(self, reason: str, done: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.done = done
+
+
+class _Worker:
+    """One worker process; used by one thread at a time, watched by another."""
+
+    def __init__(self, timeout: float, memory_bytes: int = 0) -> None:
+        self.timeout = timeout
+        self.deadline: float | None = None
+        self.timed_out = False
+        # argv is encoded as the file system is, so paths of any bytes get through
+        arguments = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
+        try:
+            self.process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
+        self.ready = False
+
+    def run(self, batch: Batch[R]) -> Sequence[R]:
+        assert self.process.stdin and self.process.stdout
+        done = 0
+        try:
+            if not self.ready:
+                worker.receive(self.process.stdout)  # type: ignore[arg-type]
+                self.ready = True
+            payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
+            self.deadline = time.monotonic() + self.timeout
+            worker.send(self.process.stdin, 0, payload)  # type: ignore[arg-type]
+            while True:
+                kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
+                if kind == worker.RESULT:
+                    results: Sequence[R] = pickle.loads(payload)
+                    return results
+                if kind == worker.ERROR:
+                    raise ImgsimError(
+                        "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
+                    )
+                done += 1
+                self.deadline = time.monotonic() + self.timeout
+        except (EOFError, OSError):
+            code = self.process.wait()
+            if not self.ready:
+                raise ImgsimError(
+                    f"a worker process does not start (exit code {code})", _THREADS_HINT
+                ) from None
+            raise _Died(self._cause(code), done) from None
+        finally:
+            self.deadline = None
+
+    def _cause(self, code: int) -> str:
+        if self.timed_out:
+            return f"decoding took more than {self.timeout:g} s"
+        if code == 3:
+            return "not enough memory to decode it"
+        name = f"exit code {code}"
+        if code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = f"signal {-code}"
+        return f"its decoder crashed ({name})"
+
+    def watch(self) -> None:
+        """End the worker if its file takes too long."""
+        deadline = self.deadline
+        if deadline is not None and time.monotonic() > deadline:
+            self.timed_out = True
+            self.process.kill()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream
+            try:
+                stream.close()
+            except OSError:  # what was not sent is not wanted any more
+                pass
+
+
+_THREADS_HINT = "try --executor threads, and report it"
+
+
+class ProcessesExecutor(Executor):
+    """Runs batches in worker processes.
+
+    Parameters
+    ----------
+    jobs : int
+    timeout : float
+        Seconds that one file may take. A worker that takes longer is killed, the file tried once
+        more by itself with the same limit and one on its memory, then given up.
+    """
+
+    def __init__(self, jobs: int, timeout: float = 60.0) -> None:
+        self.jobs = jobs
+        self.timeout = timeout
+        self.workers: set[_Worker] = set()
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+
+    def run(self, batches: Sequence[Batch[R]]) -> Iterator[tuple[int, Sequence[R]]]:
+        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for i in range(len(batches)):
+            waiting.put(i)
+        results: queue.Queue[tuple[int, Sequence[R]] | BaseException] = queue.Queue(2 * self.jobs)
+        self.stopped.clear()
+
+        def serve() -> None:
+            current: list[_Worker] = []
+            try:
+                while not self.stopped.is_set():
+                    i = waiting.get_nowait()
+                    self._put(results, (i, self._do(batches[i], current)))
+            except queue.Empty:
+                pass
+            except BaseException as error:
+                self._put(results, error)
+            finally:
+                for one in current:
+                    self._close(one)
+
+        threads = [
+            threading.Thread(target=serve, daemon=True)
+            for _ in range(min(self.jobs, len(batches)))
+        ]
+        threads.append(threading.Thread(target=self._watch, daemon=True))
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(len(batches)):
+                result = results.get()
+                if isinstance(result, BaseException):
+                    raise result
+                yield result
+        finally:
+            self.stopped.set()
+            with self.lock:
+                for one in self.workers:
+                    one.process.kill()
+            for thread in threads:
+                thread.join()
+
+    def _put(self, results: queue.Queue[R], result: R) -> None:
+        while not self.stopped.is_set():
+            try:
+                return results.put(result, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def _do(self, batch: Batch[R], current: list[_Worker]) -> list[R]:
+        """Run a batch; of one that kills its worker, the file in hand is tried alone."""
+        if len(batch) == 0:
+            return []
+        if not current:
+            current.append(self._open())
+        try:
+            return list(current[0].run(batch))
+        except _Died as died:
+            self._close(current.pop())
+            if self.stopped.is_set():
+                raise
+            i = min(died.done, len(batch) - 1)
+        return [
+            *self._do(batch.part(0, i), current),
+            self._alone(batch.part(i, i + 1)),
+            *self._do(batch.part(i + 1, len(batch)), current),
+        ]
+
+    def _alone(self, batch: Batch[R]) -> R:
+        one = self._open(_MEMORY_ALONE)
+        try:
+            return one.run(batch)[0]
+        except _Died as died:
+            return batch.failure(died.reason)
+        finally:
+            self._close(one)
+
+    def _open(self, memory_bytes: int = 0) -> _Worker:
+        one = _Worker(self.timeout, memory_bytes)
+        with self.lock:
+            self.workers.add(one)
+        return one
+
+    def _close(self, one: _Worker) -> None:
+        with self.lock:
+            self.workers.discard(one)
+        one.close()
+
+    def _watch(self) -> None:
+        while not self.stopped.wait(0.2):
+            with self.lock:
+                for one in self.workers:
+                    one.watch()

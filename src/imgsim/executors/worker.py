@@ -1,0 +1,92 @@
+"""The program of a worker process: batches come on standard input, results go to output."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import struct
+import sys
+import threading
+import warnings
+from typing import Any, BinaryIO
+
+READY, BEAT, RESULT, ERROR = range(4)
+_HEADER = struct.Struct("<BQ")
+
+
+def send(stream: BinaryIO, kind: int, payload: bytes = b"") -> None:
+    """Write one message."""
+    stream.write(_HEADER.pack(kind, len(payload)))
+    stream.write(payload)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[int, bytes]:
+    """Read one message.
+
+    Raises
+    ------
+    EOFError
+        The other side is gone.
+    """
+    header = _read(stream, _HEADER.size)
+    kind, size = _HEADER.unpack(header)
+    return kind, _read(stream, size)
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def main(memory_bytes: int) -> None:
+    """Work until the input ends.
+
+    Parameters
+    ----------
+    memory_bytes : int
+        Limit of the address space; 0 for none.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # decoders that print must not write between the messages
+    warnings.simplefilter("ignore")
+    if memory_bytes:
+        _limit_memory(memory_bytes)
+    batches: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(batches,), daemon=True).start()
+    send(results, READY)
+    while True:
+        batch = pickle.loads(batches.get())
+        try:
+            done = batch.run(lambda: send(results, BEAT))
+        except MemoryError:
+            os._exit(3)  # counts as a crash at the file in hand
+        except Exception:
+            import traceback
+
+            send(results, ERROR, traceback.format_exc().encode())
+        else:
+            send(results, RESULT, pickle.dumps(done, pickle.HIGHEST_PROTOCOL))
+
+
+def _listen(batches: queue.SimpleQueue[Any]) -> None:
+    """Pass batches on; leave at once, even from a hanging decoder, when the parent is gone."""
+    while True:
+        try:
+            _, payload = receive(sys.stdin.buffer)
+        except EOFError:
+            os._exit(0)
+        batches.put(payload)
+
+
+def _limit_memory(limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

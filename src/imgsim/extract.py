@@ -1,0 +1,119 @@
+"""Files to facts and feature rows: what workers do, one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import Extractor
+from imgsim.decode import DecodeError, Decoder, InputSpec
+from imgsim.types import ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What became of one file.
+
+    Attributes
+    ----------
+    digest : str or None
+        sha256 of the bytes; None if they could not be read.
+    facts : ImageFacts or None
+        None if it is no image that can be read.
+    reason : str
+        Why not.
+    lasting : bool
+        The reason lies in the content, not in this run's limits.
+    identified : bool
+        It is an image of some kind, even if not a readable one.
+    rows : tuple of ndarray
+        One per extractor.
+    seconds : float
+        Spent in decoding.
+    """
+
+    digest: str | None
+    facts: ImageFacts | None
+    reason: str = ""
+    lasting: bool = True
+    identified: bool = True
+    rows: tuple[NDArray[Any], ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractBatch:
+    """Paths of some files, and what is wanted of them; picklable."""
+
+    paths: tuple[str, ...]
+    extractors: tuple[Extractor, ...]
+    decoder: Decoder
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def part(self, start: int, stop: int) -> ExtractBatch:
+        """A batch of some of the files."""
+        return replace(self, paths=self.paths[start:stop])
+
+    def failure(self, reason: str) -> Extracted:
+        """What stands for a file whose worker died."""
+        return Extracted(None, None, reason, lasting=False)
+
+    def run(self, beat: Callable[[], object]) -> list[Extracted]:
+        """Read, decode and extract; `beat` is called after each file."""
+        wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
+        pixels: list[dict[InputSpec, NDArray[np.uint8]]] = []
+        results = []
+        for path in self.paths:
+            result, images = self._read(path, wants)
+            results.append(result)
+            if images is not None:
+                pixels.append(images)
+            beat()
+        columns = [_extract(e, [images[e.wants] for images in pixels]) for e in self.extractors]
+        rows = iter(zip(*columns, strict=True)) if columns else iter(() for _ in pixels)
+        return [replace(r, rows=tuple(next(rows))) if r.facts is not None else r for r in results]
+
+    def _read(
+        self, path: str, wants: Sequence[InputSpec]
+    ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
+        try:
+            with open(path, "rb") as stream:
+                data = stream.read()
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            return Extracted(None, None, reason, lasting=False), None
+        except MemoryError:
+            return Extracted(None, None, "too large to read into memory", lasting=False), None
+        digest = hashlib.sha256(data).hexdigest()
+        started = time.perf_counter()
+        try:
+            decoded = self.decoder(data, wants, os.path.splitext(path)[1])
+        except DecodeError as error:
+            return Extracted(
+                digest, None, str(error), error.lasting, error.identified
+            ), None
+        seconds = time.perf_counter() - started
+        return Extracted(digest, decoded.facts, seconds=seconds), decoded.images
+
+
+def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:
+    """Rows of some images; those of one size go through the extractor together."""
+    rows: list[Any] = [None] * len(images)
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, image in enumerate(images):
+        sizes.setdefault(image.shape, []).append(i)
+    for members in sizes.values():
+        for i, row in zip(
+            members, extractor.extract(np.stack([images[i] for i in members])), strict=True
+        ):
+            rows[i] = row
+    return rows

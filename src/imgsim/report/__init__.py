@@ -1,0 +1,1 @@
+"""Results as text, JSON, JSON lines and CSV. Distances become scores here."""

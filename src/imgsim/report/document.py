@@ -1,0 +1,98 @@
+"""The JSON documents, as their schemas in `imgsim.schemas` have them."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+from imgsim import __version__
+from imgsim.comparators.base import Scale
+from imgsim.pipeline import Duplicates
+from imgsim.types import Group, Member
+
+
+def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, Any]:
+    """Everything `find_duplicates` found.
+
+    Parameters
+    ----------
+    found : Duplicates
+    timing : bool
+        With the keys that differ from run to run.
+    """
+    scale = found.comparator.scale
+    document: dict[str, Any] = {
+        "schema": "imgsim.find-dupes/1",
+        "version": __version__,
+        "cwd": _text(os.getcwd()),
+        "method": found.comparator.spec,
+        "preset": found.preset,
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "threshold": scale.score(found.max_distance),
+        "pairs_compared": found.pairs_compared,
+        "expected_false_pairs": found.expected_false_pairs,
+        "images": found.images,
+        "skipped": [{**_path(s.path), "reason": s.reason} for s in found.skipped],
+        "other_files": found.other_files,
+        "too_small": found.too_small,
+        "groups": [group_document(i, g, scale) for i, g in enumerate(found.groups, 1)],
+        "reclaimable_bytes": found.reclaimable_bytes,
+    }
+    if timing:
+        seconds = found.seconds
+        document["seconds"] = {
+            "total": round(seconds.total, 3),
+            "read": round(seconds.read, 3),
+            "decode": round(seconds.decode, 3),
+            "search": round(seconds.search, 3),
+        }
+    return document
+
+
+def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
+    """One group."""
+    return {
+        "id": number,
+        "keep": _text(group.kept.file.path),
+        "keep_reason": group.keep_reason,
+        "copies": len(group.members),
+        "members": [member_document(member, scale) for member in group.members],
+    }
+
+
+def member_document(member: Member, scale: Scale) -> dict[str, Any]:
+    """One member of a group."""
+    picture, distance = member.picture, member.distance
+    document = {
+        **_path(picture.file.path),
+        "kind": member.kind,
+        "width": picture.facts.width,
+        "height": picture.facts.height,
+        "format": picture.facts.format,
+        "frames": picture.facts.frames,
+        "bytes": picture.file.size_bytes,
+        "mtime_ns": picture.file.mtime_ns,
+        "digest": f"sha256:{picture.digest}",
+        "reference": picture.file.reference,
+        "score": None if distance is None else scale.score(distance),
+        "similarity": scale.similarity(distance or 0.0),
+        "transform": None,
+    }
+    if picture.file.links:
+        document["links"] = [_text(link) for link in picture.file.links]
+    return document
+
+
+def _text(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _path(path: str) -> dict[str, str]:
+    """A path, and its bytes where they are no UTF-8."""
+    raw = os.fsencode(path)
+    try:
+        return {"path": raw.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"path": _text(path), "path_bytes": base64.b64encode(raw).decode()}

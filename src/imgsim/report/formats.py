@@ -1,0 +1,43 @@
+"""find-dupes in the formats that programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+from imgsim.pipeline import Duplicates
+from imgsim.report.document import find_dupes_document, group_document
+
+_COLUMNS = (
+    "path kind width height format frames bytes mtime_ns digest reference score similarity"
+    " path_bytes"
+).split()
+
+
+def as_json(found: Duplicates, *, timing: bool = True) -> Iterator[str]:
+    """One document."""
+    document = find_dupes_document(found, timing=timing)
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def as_jsonl(found: Duplicates) -> Iterator[str]:
+    """A line per group."""
+    for number, group in enumerate(found.groups, 1):
+        document = group_document(number, group, found.comparator.scale)
+        yield json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def as_csv(found: Duplicates) -> Iterator[str]:
+    """A row per member, under a header."""
+    yield _csv_row(["group", *_COLUMNS])
+    for number, group in enumerate(found.groups, 1):
+        for member in group_document(number, group, found.comparator.scale)["members"]:
+            yield _csv_row([number, *(member.get(column) for column in _COLUMNS)])
+
+
+def _csv_row(values: list[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

@@ -1,0 +1,123 @@
+"""find-dupes for people, in 80 columns; a path comes last on its line and is never cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from imgsim.comparators.base import Scale
+from imgsim.discover import printable
+from imgsim.pipeline import Duplicates
+from imgsim.types import Group, Member, Skipped
+
+Paint = Callable[[str, str], str]
+"""Puts text in a colour, or not."""
+
+_SHOWN_SKIPPED = 5
+
+
+def as_text(found: Duplicates, paint: Paint = lambda text, colour: text) -> Iterator[str]:
+    """The groups, one after the other."""
+    for number, group in enumerate(found.groups, 1):
+        yield from _group(number, group, found.comparator.scale, paint)
+
+
+def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
+    free = group.reclaimable_bytes
+    freed = f", {size(free)} could be freed" if free else ""
+    head = f"Group {number}: {len(group.members)} copies{freed}"
+    yield paint(head, "bold") + f" (keep: {group.keep_reason})\n"
+    for member in group.members:
+        yield _member(member, scale, paint) + "\n"
+        for link in member.picture.file.links:
+            yield f"{'':36}also linked as {printable(link)}\n"
+    yield "\n"
+
+
+def _member(member: Member, scale: Scale, paint: Paint) -> str:
+    picture = member.picture
+    kind = {"kept": "keep", "exact": "exact", "near": "near"}[member.kind]
+    if picture.file.reference:
+        kind = "ref" if member.distance is not None else "keep"
+    colour = {"keep": "green", "exact": "red", "near": "yellow", "ref": "green"}[kind]
+    dimensions = f"{picture.facts.width}x{picture.facts.height}"
+    similarity = ""
+    if member.distance is not None:
+        similarity = percent(scale.similarity(member.distance))
+    return (
+        f"  {paint(f'{kind:5}', colour)} {dimensions:>11} {size(picture.file.size_bytes):>9}"
+        f" {similarity:>5}  {printable(picture.file.path)}"
+    )
+
+
+def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
+    """Lines on the whole run."""
+    scale = found.comparator.scale
+    files = sum(len(group.members) for group in found.groups)
+    yield (
+        f"{count(found.images, 'image')} in {found.seconds.total:.1f} s"
+        f" ({found.decoded} decoded)"
+        if found.images
+        else "0 images found"
+    )
+    if found.groups:
+        yield (
+            f"{count(len(found.groups), 'group')} of {files} files;"
+            f" {files - len(found.groups)} more than needed,"
+            f" {size(found.reclaimable_bytes)} could be freed"
+        )
+    elif found.images:
+        yield "no duplicates"
+    threshold = scale.score(found.max_distance)
+    sign = "<=" if scale.better == "lower" else ">="
+    preset = f", preset {found.preset}" if found.preset else ""
+    line = f"method {found.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
+    if found.expected_false_pairs is not None and found.pairs_compared:
+        line += f"; {_expected(found.expected_false_pairs)} expected to match by chance"
+    yield line
+    if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
+        yield "warning: look at near matches before you delete: some are chance"
+    if found.too_small:
+        yield f"{count(found.too_small, 'image')} left out by --min-pixels"
+    yield from _skipped(found.skipped, verbose)
+
+
+def _expected(pairs: float) -> str:
+    if pairs < 0.01:
+        return "fewer than 0.01 pairs"
+    return f"about {pairs:.2g} pairs"
+
+
+def _skipped(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    if not skipped:
+        return
+    yield f"skipped {count(len(skipped), 'file')}:"
+    if verbose or len(skipped) <= _SHOWN_SKIPPED:
+        for one in skipped:
+            yield f"  {printable(one.path)}: {one.reason}"
+        return
+    kinds = Counter(one.reason.split(":")[0] for one in skipped)
+    for reason, times in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
+        example = next(one for one in skipped if one.reason.split(":")[0] == reason)
+        yield f"  {times} x {reason}, such as {printable(example.path)}"
+    yield "  (-v names them all)"
+
+
+def count(n: int, noun: str) -> str:
+    """A number of things: 1 image, 2 images."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def percent(similarity: float) -> str:
+    """Rounded, but 100 only for what is."""
+    return "100%" if similarity >= 100 else f"{min(similarity, 99.9):.1f}%"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes in decimal units, as file managers show them."""
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

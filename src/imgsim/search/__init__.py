@@ -1,0 +1,1 @@
+"""Exact neighbour search over feature rows, in blocks of bounded memory."""

@@ -1,0 +1,81 @@
+"""Hamming distance of packed bits, by FAISS's flat binary index."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.search.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.types import Candidates
+
+_INDEX_BLOCK = 16_384
+_QUERIES_WITH_TIES = 64
+
+
+class HammingEngine(Engine):
+    """Exact search over packed bits.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (n, bytes)
+    jobs : int
+        Threads.
+    """
+
+    def __init__(self, rows: NDArray[np.uint8], jobs: int) -> None:
+        import faiss
+
+        faiss.omp_set_num_threads(jobs)
+        self.n = len(rows)
+        self.rows = np.ascontiguousarray(rows)
+        # In blocks, so that a query is not compared with the rows far before it.
+        self.indexes = []
+        for start in range(0, self.n, _INDEX_BLOCK):
+            index = faiss.IndexBinaryFlat(8 * rows.shape[1])
+            index.add(self.rows[start : start + _INDEX_BLOCK])
+            self.indexes.append((start, index))
+
+    def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
+        parts, total = [], 0
+        for start, index in self.indexes:
+            if start + index.ntotal <= queries[0] + 1:
+                continue
+            # FAISS takes distances below its radius
+            limits, distance, right = index.range_search(self.rows[queries], int(radius) + 1)
+            left = np.repeat(queries, np.diff(limits.astype(np.int64)))
+            right = right + start
+            later = right > left
+            part = Candidates(left[later], right[later], distance[later].astype(np.float64))
+            total += len(part.left)
+            if total > MAX_PAIRS and len(queries) > 1:
+                raise TooManyPairs
+            parts.append(part)
+        return gather(parts)
+
+    def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        rows, distances = [], []
+        for start in range(0, len(queries), _QUERIES_WITH_TIES):
+            block = self._nearest(queries[start : start + _QUERIES_WITH_TIES], k)
+            rows.append(block.rows)
+            distances.append(block.distance)
+        return Neighbours(np.concatenate(rows), np.concatenate(distances))
+
+    def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        vectors = self.rows[queries]
+        # The distance of the k-th other row; then everything up to it, so that ties go by row.
+        found = [index.search(vectors, min(k + 1, index.ntotal))[0] for _, index in self.indexes]
+        nearest = np.sort(np.concatenate(found, axis=1), axis=1)
+        limit = nearest[:, min(k, nearest.shape[1] - 1)]
+        which, rows, distances = [], [], []
+        for radius in np.unique(limit):
+            of_radius = np.flatnonzero(limit == radius)
+            for start, index in self.indexes:
+                limits, distance, row = index.range_search(vectors[of_radius], int(radius) + 1)
+                which.append(np.repeat(of_radius, np.diff(limits.astype(np.int64))))
+                rows.append(row + start)
+                distances.append(distance.astype(np.float64))
+        query, row = np.concatenate(which), np.concatenate(rows)
+        other = row != queries[query]
+        return best(
+            len(queries), k, query[other], row[other], np.concatenate(distances)[other]
+        )

@@ -1,0 +1,154 @@
+"""Search for comparators that score pairs: exhaustive, or over pairs that another one proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import PairComparator, Prepared
+from imgsim.search.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.types import Candidates
+
+_PREPARED = 256
+_AT_ONCE = 16
+_QUERIES = 64
+
+
+class PairEngine(Engine):
+    """Compares every row with every other, prepared in blocks.
+
+    Parameters
+    ----------
+    comparator : PairComparator
+    rows : ndarray, shape (n, ...)
+    jobs : int
+        Threads.
+    advance : callable, optional
+        Called with the number of pairs just compared.
+    """
+
+    def __init__(
+        self,
+        comparator: PairComparator,
+        rows: NDArray[np.generic],
+        jobs: int,
+        advance: Callable[[int], object] | None = None,
+    ) -> None:
+        self.comparator = comparator
+        self.rows = rows
+        self.n = len(rows)
+        self.jobs = jobs
+        self.advance = advance or (lambda pairs: None)
+
+    def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
+        parts, total = [], 0
+        for start, distances in self._blocks(queries, later=True):
+            query, row = np.nonzero(distances <= radius)
+            parts.append(Candidates(queries[query], row + start, distances[query, row]))
+            total += len(query)
+            if total > MAX_PAIRS and len(queries) > 1:
+                raise TooManyPairs
+        return gather(parts)
+
+    def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        nearest = Neighbours(np.empty((0, k), np.int64), np.empty((0, k)))
+        for first in range(0, len(queries), _QUERIES):
+            block = self._nearest(queries[first : first + _QUERIES], k)
+            nearest = Neighbours(
+                np.concatenate([nearest.rows, block.rows]),
+                np.concatenate([nearest.distance, block.distance]),
+            )
+        return nearest
+
+    def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        rows = np.full((len(queries), k), -1, np.int64)
+        distance = np.full((len(queries), k), np.inf)
+        for start, distances in self._blocks(queries, later=False):
+            itself = (queries >= start) & (queries < start + distances.shape[1])
+            distances[itself, queries[itself] - start] = np.inf
+            here = np.arange(start, start + distances.shape[1])
+            all_rows = np.concatenate([rows, np.broadcast_to(here, distances.shape)], axis=1)
+            all_distances = np.concatenate([distance, distances], axis=1)
+            query, column = np.nonzero(np.isfinite(all_distances))
+            chosen = best(
+                len(queries),
+                k,
+                query,
+                all_rows[query, column],
+                all_distances[query, column],
+            )
+            rows, distance = chosen.rows, chosen.distance
+        return Neighbours(rows, distance)
+
+    def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Distances of some pairs of rows."""
+        distance = np.empty(len(left))
+        for i in range(0, len(left), _PREPARED):
+            part = slice(i, i + _PREPARED)
+            distance[part] = self.comparator.distance(
+                self.comparator.prepare(self.rows[left[part]]),
+                self.comparator.prepare(self.rows[right[part]]),
+            )
+            self.advance(len(left[part]))
+        return distance
+
+    def _blocks(
+        self, queries: NDArray[np.int64], *, later: bool
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield (first row of a block, distances of all queries to its rows).
+
+        With `later`, those to a row that is not after the query are inf and not computed.
+        """
+        left = self.comparator.prepare(self.rows[queries])
+        first = int(queries[0]) + 1 if later else 0
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for start in range(first, self.n, _PREPARED):
+                right = self.comparator.prepare(self.rows[start : start + _PREPARED])
+                distances = np.full((len(queries), len(right[0])), np.inf)
+
+                def compare(
+                    i: int,
+                    start: int = start,
+                    right: Prepared = right,
+                    distances: NDArray[np.float64] = distances,
+                ) -> int:
+                    begin = max(0, int(queries[i]) + 1 - start) if later else 0
+                    # few at a time, so that they stay in the processor's cache
+                    for j in range(begin, distances.shape[1], _AT_ONCE):
+                        distances[i, j : j + _AT_ONCE] = self.comparator.distance(
+                            _entries(left, i, i + 1), _entries(right, j, j + _AT_ONCE)
+                        )
+                    return max(0, distances.shape[1] - begin)
+
+                for compared in pool.map(compare, range(len(queries))):
+                    self.advance(compared)
+                yield start, distances
+
+
+class ProposedEngine(Engine):
+    """Compares only the pairs that another engine, over the same rows, finds near enough."""
+
+    def __init__(self, proposer: Engine, radius: float, pairs: PairEngine) -> None:
+        self.proposer = proposer
+        self.proposer_radius = radius
+        self.pairs = pairs
+        self.n = pairs.n
+
+    def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
+        proposed = self.proposer.after(queries, self.proposer_radius)
+        distance = self.pairs.distances(proposed.left, proposed.right)
+        near = distance <= radius
+        return Candidates(proposed.left[near], proposed.right[near], distance[near])
+
+    def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        nearest = self.proposer.nearest(queries, min(self.n - 1, max(10 * k, 100)))
+        query, column = np.nonzero(nearest.rows >= 0)
+        row = nearest.rows[query, column]
+        return best(len(queries), k, query, row, self.pairs.distances(queries[query], row))
+
+
+def _entries(prepared: Prepared, start: int, stop: int) -> Prepared:
+    return tuple(array[start:stop] for array in prepared)

@@ -1,0 +1,184 @@
+"""What crosses a stage boundary: small frozen values and arrays of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_DETAIL = 12
+"""Images with fewer significant coefficients than this are *flat*, see `ImageFacts.detail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """A file that may hold an image, as `discover` found it.
+
+    Attributes
+    ----------
+    path : str
+        As the user gave it, joined with what was found below. Bytes that are not UTF-8 are kept
+        as surrogate escapes (`os.fsencode` gives them back).
+    size_bytes, mtime_ns : int
+        From `os.stat`.
+    root : str
+        The argument below which it was found.
+    reference : bool
+        Matched against, never proposed for removal.
+    named : bool
+        The user named this file itself, so it is reported even if it is no image at all.
+    links : tuple of str
+        Other names of the same file (hard links, followed symlinks). They are not copies.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    root: str
+    reference: bool = False
+    named: bool = False
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What one decode tells about an image besides its pixels. Depends on the content alone.
+
+    Attributes
+    ----------
+    width, height : int
+        Pixels of the first frame, after the EXIF orientation is applied.
+    format : str
+        Pillow's name of the format, found from the content.
+    lossless : bool
+        The encoding keeps every pixel.
+    raw : bool
+        Camera raw: matched with other raw files only.
+    frames : int
+        Number of frames or pages. Only the first is looked at.
+    detail : int
+        Number of the 63 lowest DCT coefficients of the 32 x 32 grey image that stand above
+        quantisation noise. Photos have nearly all of them, a blank scan has none.
+    pixel_digest : str or None
+        Hash of the full-size pixels and their size, for images that are flat.
+    """
+
+    width: int
+    height: int
+    format: str
+    lossless: bool
+    raw: bool
+    frames: int
+    detail: int
+    pixel_digest: str | None
+
+    @property
+    def flat(self) -> bool:
+        """Too little detail to tell it from other images by anything but its pixels."""
+        return self.detail < MIN_DETAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that could not be read as an image, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file that was read: where it is, what it holds (`digest`: sha256 of the bytes), the facts."""
+
+    file: ImageFile
+    digest: str
+    facts: ImageFacts
+
+    @property
+    def pixels(self) -> int:
+        return self.facts.width * self.facts.height
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Rows of one extractor.
+
+    Attributes
+    ----------
+    extractor : str
+        The extractor's key: name, version and fields.
+    digests : sequence of str
+        Content of each row.
+    rows : ndarray, shape (n, ...)
+    """
+
+    extractor: str
+    digests: Sequence[str]
+    rows: NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A block of pairs of feature rows within the search radius, ordered by (left, right).
+
+    Pairs come in blocks of arrays, not one object each: a folder can have millions of them.
+
+    Attributes
+    ----------
+    left, right : ndarray of int64, shape (n,)
+        Rows, left < right.
+    distance : ndarray of float64, shape (n,)
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    distance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Another image that a query was compared with. `distance`: smaller is closer."""
+
+    path: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a group. `distance` is to the kept file, None for the kept file itself."""
+
+    picture: Picture
+    kind: Literal["kept", "exact", "near"]
+    distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A kept file and the files that were each matched with it.
+
+    Attributes
+    ----------
+    members : tuple of Member
+        The kept file first, then the others, exact before near, nearest first.
+    keep_reason : str
+        What the kept file has over the others.
+    """
+
+    members: tuple[Member, ...]
+    keep_reason: str
+
+    @property
+    def kept(self) -> Picture:
+        return self.members[0].picture
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """Bytes freed if every member but the kept one and the reference files were removed."""
+        return sum(
+            m.picture.file.size_bytes
+            for m in self.members[1:]
+            if not m.picture.file.reference and not m.picture.file.links
+        )
