@@ -33,11 +33,7 @@ def known_groups(path: Path) -> list[frozenset[str]]:
 
 def unknown_groups(groups: Sequence[Group], known: Sequence[frozenset[str]]) -> list[Group]:
     """Groups with a file that was not in one known group with the others."""
-    return [
-        group
-        for group in groups
-        if not any(_paths(group) <= earlier for earlier in known)
-    ]
+    return [group for group in groups if not any(_paths(group) <= earlier for earlier in known)]
 
 
 def _paths(group: Group) -> frozenset[str]:

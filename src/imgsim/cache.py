@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -160,8 +160,8 @@ class Cache:
         if label is None:
             return {}
         query = (
-            "SELECT c.digest, f.facts, f.reason, f.identified FROM content c JOIN fact f ON f.content = c.id"
-            f" AND f.decoder = {label} WHERE c.digest IN ({{}})"
+            "SELECT c.digest, f.facts, f.reason, f.identified FROM content c JOIN fact f"
+            f" ON f.content = c.id AND f.decoder = {label} WHERE c.digest IN ({{}})"
         )
         found = {}
         for digest, *columns in self._select(query, map(bytes.fromhex, digests)):
@@ -406,10 +406,9 @@ def _connect(path: Path) -> sqlite3.Connection:
                 raise CacheUnusable("it is no imgsim cache")
     db = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
-        try:
+        # a file system may lack shared memory; the default journal is as safe
+        with suppress(sqlite3.OperationalError):
             db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            pass  # a file system without shared memory; the default journal is as safe
         db.execute("PRAGMA synchronous = NORMAL")
         _migrate(db)
     except BaseException:

@@ -259,9 +259,7 @@ class _Collecting:
     def _extract(self, todo: Sequence[ImageFile]) -> None:
         size = max(1, min(_BATCH_FILES, len(todo) // (4 * self.options.jobs)))
         batches = [
-            ExtractBatch(
-                tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder
-            )
+            ExtractBatch(tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder)
             for i in range(0, len(todo), size)
         ]
         progress = self.options.progress

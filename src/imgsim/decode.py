@@ -257,7 +257,7 @@ def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
     """
     basis = _dct_basis()
     low = basis @ grey.astype(np.float64) @ basis.T
-    return (np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1)
+    return np.asarray((np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1))
 
 
 @cache
@@ -309,9 +309,7 @@ class _Source:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
             luma = "YCbCr" if "rgb" in colours else "L"
             width, height = image.size
-            image.draft(
-                luma if _has_luma(image) else image.mode, (width // draft, height // draft)
-            )
+            image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
         made: dict[Colour, Any] = {}
         for colour in colours:
@@ -349,7 +347,7 @@ class _Source:
 
 
 def _has_luma(image: Any) -> bool:
-    """Whether a JPEG stores YCbCr, and not RGB as Adobe's transform 0 or the component names say."""
+    """Whether a JPEG stores YCbCr, and not RGB as its Adobe marker or component names say."""
     names = [component[0] for component in getattr(image, "layer", ())]
     return image.info.get("adobe_transform") != 0 and names != [82, 71, 66]
 
@@ -511,7 +509,7 @@ def _open_raw(data: bytes) -> _Source:
 
             orientation = _orientation(reopen())
         else:
-            pixels = (
+            pixels: Any = (
                 raw.postprocess(half_size=True, user_flip=0)
                 if thumbnail is None
                 else thumbnail.data

@@ -98,9 +98,7 @@ class ExtractBatch:
         try:
             decoded = self.decoder(data, wants, os.path.splitext(path)[1])
         except DecodeError as error:
-            return Extracted(
-                digest, None, str(error), error.lasting, error.identified
-            ), None
+            return Extracted(digest, None, str(error), error.lasting, error.identified), None
         seconds = time.perf_counter() - started
         return Extracted(digest, decoded.facts, seconds=seconds), decoded.images
 

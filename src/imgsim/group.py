@@ -114,9 +114,7 @@ class Stars:
             if len(self.classes[lone]) > 1:
                 self._take(lone, np.empty(0, np.int64), np.empty(0))
 
-    def _take(
-        self, number: int, others: NDArray[np.int64], distances: NDArray[np.float64]
-    ) -> None:
+    def _take(self, number: int, others: NDArray[np.int64], distances: NDArray[np.float64]) -> None:
         own = self.classes[number]
         if (self._centre[own] >= 0).all():
             return
@@ -161,9 +159,7 @@ class Stars:
             others.append(Member(picture, "exact" if exact else "near", float(self._distance[i])))
         others.sort(key=lambda m: (m.kind, m.distance, os.fsencode(m.picture.file.path)))
         runner_up = self.pictures[min(members)]
-        reason = next(
-            name for name, key in _criteria(policy) if key(kept) != key(runner_up)
-        )
+        reason = next(name for name, key in _criteria(policy) if key(kept) != key(runner_up))
         return Group((Member(kept, "kept", None), *others), reason)
 
 

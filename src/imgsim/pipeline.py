@@ -215,9 +215,7 @@ def _stars(
     firsts = [pictures[members[0]] for members in contents]
     rows = collection.features(comparator.extractor, firsts).rows
     equal = collapse(rows)
-    classes = [
-        np.sort(np.concatenate([contents[i] for i in members])) for members in equal.members
-    ]
+    classes = [np.sort(np.concatenate([contents[i] for i in members])) for members in equal.members]
     stars = Stars(pictures, classes, rules)
     distinct = np.ascontiguousarray(rows[equal.first]) if len(rows) else rows
     engine = _engine(comparator, distinct, options)

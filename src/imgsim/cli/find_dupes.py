@@ -72,9 +72,7 @@ FORMATS = ("text", "json", "jsonl", "csv")
 @click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
 @discover_options
 @run_options
-@click.option(
-    "-f", "--format", type=click.Choice(FORMATS), default="text", show_default=True
-)
+@click.option("-f", "--format", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
 @click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
@@ -87,7 +85,7 @@ FORMATS = ("text", "json", "jsonl", "csv")
 @click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
 @talk_options
 @click.pass_obj
-def command(terminal: Terminal, paths: tuple[str, ...], **given: Any) -> int:
+def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find groups of exact and near duplicates below PATHs.
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
@@ -107,10 +105,10 @@ def command(terminal: Terminal, paths: tuple[str, ...], **given: Any) -> int:
     if given["baseline"] and not given["check"]:
         raise UsageError("--baseline does nothing without --check", "add --check")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
-    own = "method preset threshold min_similarity proposer keep isolate".split()
+    own = ["method", "preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
-    output = {name: given.pop(name) for name in "format output no_timing".split()}
-    gate = {name: given.pop(name) for name in "check baseline strict".split()}
+    output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
+    gate = {name: given.pop(name) for name in ["check", "baseline", "strict"]}
     options = make_run_options(terminal, **given)
     found = find_duplicates(paths, **wanted, options=options)
     write(_formatted(found, output["format"], not output["no_timing"]), output["output"])

@@ -17,7 +17,7 @@ from imgsim.discover import DEFAULT_EXCLUDES, DiscoverOptions
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class MethodType(click.ParamType):
+class MethodType(click.ParamType[str]):
     """``NAME[:field=value,...]``; completes names."""
 
     name = "method"

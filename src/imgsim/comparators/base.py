@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.comparators import unrelated
 from imgsim.decode import InputSpec
 
 Preset = Literal["strict", "normal", "loose"]
@@ -147,7 +148,7 @@ class Comparator(ABC):
 
     def false_pair_rate(self, distance: float) -> float | None:
         """The share of unrelated pairs that are this near, or None if it was not measured."""
-        return None
+        return unrelated.rate(self.spec, distance)
 
     @property
     def spec(self) -> str:

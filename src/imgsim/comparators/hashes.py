@@ -106,7 +106,7 @@ class DctHash(_SizedHash):
 
     name: ClassVar[str] = "phash"
     summary: ClassVar[str] = "DCT hash: survives resizing, re-compression, colour changes"
-    thresholds: ClassVar = {64: (2, 4, 8), 256: (12, 32, 44)}
+    thresholds: ClassVar = {64: (2, 4, 8), 256: (12, 32, 48)}
     fractions: ClassVar = (0.03, 0.0625, 0.125)
 
     @property
@@ -128,8 +128,8 @@ class GradientHash(_SizedHash):
 
     name: ClassVar[str] = "dhash"
     summary: ClassVar[str] = "gradient hash: fast, good with captions and light crops"
-    thresholds: ClassVar = {64: (1, 2, 6)}
-    fractions: ClassVar = (0.02, 0.03, 0.10)
+    thresholds: ClassVar = {64: (0, 2, 6)}
+    fractions: ClassVar = (0.01, 0.03, 0.10)
 
     @property
     def wants(self) -> InputSpec:

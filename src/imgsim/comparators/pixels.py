@@ -96,4 +96,4 @@ class Cosine(_PixelComparator):
         return Scale("cosine", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        return (0.0005, 0.002, 0.01)[PRESETS.index(preset)]
+        return (0.0005, 0.002, 0.005)[PRESETS.index(preset)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from imgsim.comparators.base import Comparator
 from imgsim.errors import MethodUnavailable, UnknownMethod, UsageError
@@ -105,7 +105,7 @@ def parse(text: str) -> Comparator:
     name, _, settings = text.partition(":")
     cls = load(name.strip())
     types = typing.get_type_hints(cls)
-    known = {field.name: field for field in fields(cls)}
+    known = {field.name: field for field in settings_of(cls)}
     values: dict[str, Any] = {}
     for setting in _split(settings, text):
         field, equals, value = setting.partition("=")
@@ -121,8 +121,15 @@ def parse(text: str) -> Comparator:
         values[field] = _value(name, field, types[field], _unquoted(value))
     missing = [n for n, f in known.items() if f.default is MISSING and n not in values]
     if missing:
-        raise UsageError(f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…")
+        raise UsageError(
+            f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…"
+        )
     return cls(**values)
+
+
+def settings_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:
+    """The fields of a comparator class; that it is a dataclass was checked when it was loaded."""
+    return fields(cast(Any, cls))
 
 
 @cache
@@ -181,7 +188,8 @@ def _value(name: str, field: str, wanted: Any, text: str) -> Any:
             return wanted(text)
     except (KeyError, ValueError):
         raise UsageError(
-            f"method {name}: {field}={text!r} is no {_KINDS[wanted]}", f"give {field} a {_KINDS[wanted]}"
+            f"method {name}: {field}={text!r} is no {_KINDS[wanted]}",
+            f"give {field} a {_KINDS[wanted]}",
         ) from None
     return text
 

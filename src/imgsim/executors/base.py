@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TypeVar
 
 R = TypeVar("R")
@@ -30,7 +30,7 @@ class Executor(ABC):
     """Runs batches. What they give does not depend on where, or on how many at a time."""
 
     @abstractmethod
-    def run(self, batches: Sequence[Batch[R]]) -> Iterator[tuple[int, Sequence[R]]]:
+    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
         """Yield (number of the batch, its results) as they come."""
 
 

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 
 from imgsim.errors import ImgsimError
 from imgsim.executors import worker
@@ -59,7 +60,8 @@ class _Worker:
         self.ready = False
 
     def run(self, batch: Batch[R]) -> Sequence[R]:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         done = 0
         try:
             if not self.ready:
@@ -114,10 +116,8 @@ class _Worker:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
             assert stream
-            try:
+            with suppress(OSError):  # what was not sent is not wanted any more
                 stream.close()
-            except OSError:  # what was not sent is not wanted any more
-                pass
 
 
 _THREADS_HINT = "try --executor threads, and report it"
@@ -141,7 +141,7 @@ class ProcessesExecutor(Executor):
         self.lock = threading.Lock()
         self.stopped = threading.Event()
 
-    def run(self, batches: Sequence[Batch[R]]) -> Iterator[tuple[int, Sequence[R]]]:
+    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for i in range(len(batches)):
             waiting.put(i)
@@ -163,8 +163,7 @@ class ProcessesExecutor(Executor):
                     self._close(one)
 
         threads = [
-            threading.Thread(target=serve, daemon=True)
-            for _ in range(min(self.jobs, len(batches)))
+            threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(batches)))
         ]
         threads.append(threading.Thread(target=self._watch, daemon=True))
         for thread in threads:

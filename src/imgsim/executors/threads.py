@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from imgsim.executors.base import Batch, Executor, R
@@ -15,7 +15,7 @@ class ThreadsExecutor(Executor):
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def run(self, batches: Sequence[Batch[R]]) -> Iterator[tuple[int, Sequence[R]]]:
+    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
         pool = ThreadPoolExecutor(self.jobs)
         # Around all threads, not in each: the filters are shared by them.
         with warnings.catch_warnings():

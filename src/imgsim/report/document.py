@@ -65,7 +65,7 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
 def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     """One member of a group."""
     picture, distance = member.picture, member.distance
-    document = {
+    document: dict[str, Any] = {
         **_path(picture.file.path),
         "kind": member.kind,
         "width": picture.facts.width,

@@ -36,10 +36,11 @@ def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[st
 
 def _member(member: Member, scale: Scale, paint: Paint) -> str:
     picture = member.picture
-    kind = {"kept": "keep", "exact": "exact", "near": "near"}[member.kind]
-    if picture.file.reference:
-        kind = "ref" if member.distance is not None else "keep"
-    colour = {"keep": "green", "exact": "red", "near": "yellow", "ref": "green"}[kind]
+    kind, colour = {
+        "kept": ("keep", "green"),
+        "exact": ("exact", "red"),
+        "near": ("near", "yellow"),
+    }[member.kind]
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
     similarity = ""
     if member.distance is not None:
@@ -55,8 +56,7 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     scale = found.comparator.scale
     files = sum(len(group.members) for group in found.groups)
     yield (
-        f"{count(found.images, 'image')} in {found.seconds.total:.1f} s"
-        f" ({found.decoded} decoded)"
+        f"{count(found.images, 'image')} in {found.seconds.total:.1f} s ({found.decoded} decoded)"
         if found.images
         else "0 images found"
     )
@@ -85,7 +85,7 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
 def _expected(pairs: float) -> str:
     if pairs < 0.01:
         return "fewer than 0.01 pairs"
-    return f"about {pairs:.2g} pairs"
+    return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
 
 
 def _skipped(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:

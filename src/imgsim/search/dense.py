@@ -46,9 +46,7 @@ class _DenseEngine(Engine):
         """The rough value that belongs to a distance."""
 
     @abstractmethod
-    def _exact(
-        self, left: NDArray[np.float64], right: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _exact(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distances of pairs of rows, in double precision."""
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
@@ -133,11 +131,9 @@ class EuclideanEngine(_DenseEngine):
     def _value(self, distance: float) -> float:
         return distance * distance
 
-    def _exact(
-        self, left: NDArray[np.float64], right: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _exact(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
         difference = left - right
-        return np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", difference, difference)))
 
 
 class CosineEngine(_DenseEngine):
@@ -162,9 +158,7 @@ class CosineEngine(_DenseEngine):
     def _value(self, distance: float) -> float:
         return distance
 
-    def _exact(
-        self, left: NDArray[np.float64], right: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _exact(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
         left_square = np.einsum("ij,ij->i", left, left)
         right_square = np.einsum("ij,ij->i", right, right)
         scale = np.sqrt(left_square * right_square)
@@ -172,4 +166,4 @@ class CosineEngine(_DenseEngine):
         cosine = np.divide(dot, scale, out=np.zeros_like(dot), where=scale > 0)
         cosine[(left_square == 0) & (right_square == 0)] = 1.0
         cosine[np.all(left == right, axis=1)] = 1.0
-        return np.clip(1.0 - cosine, 0.0, 2.0)
+        return np.asarray(np.clip(1.0 - cosine, 0.0, 2.0))

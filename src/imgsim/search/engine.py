@@ -42,7 +42,9 @@ class Engine(ABC):
 
     n: int
 
-    def within(self, radius: float, closed: NDArray[np.bool_] | None = None) -> Iterator[Candidates]:
+    def within(
+        self, radius: float, closed: NDArray[np.bool_] | None = None
+    ) -> Iterator[Candidates]:
         """Find all pairs of rows at most `radius` apart.
 
         Parameters

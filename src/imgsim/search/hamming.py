@@ -76,6 +76,4 @@ class HammingEngine(Engine):
                 distances.append(distance.astype(np.float64))
         query, row = np.concatenate(which), np.concatenate(rows)
         other = row != queries[query]
-        return best(
-            len(queries), k, query[other], row[other], np.concatenate(distances)[other]
-        )
+        return best(len(queries), k, query[other], row[other], np.concatenate(distances)[other])

@@ -121,7 +121,7 @@ class PairEngine(Engine):
                         distances[i, j : j + _AT_ONCE] = self.comparator.distance(
                             _entries(left, i, i + 1), _entries(right, j, j + _AT_ONCE)
                         )
-                    return max(0, distances.shape[1] - begin)
+                    return max(0, int(distances.shape[1]) - begin)
 
                 for compared in pool.map(compare, range(len(queries))):
                     self.advance(compared)

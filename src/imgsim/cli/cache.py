@@ -1,0 +1,76 @@
+"""``imgsim cache``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from imgsim.cli.options import cache_option, cache_path, talk_options
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
+
+
+@click.command("cache")
+@click.argument("action", type=click.Choice(["info", "clear", "prune"]))
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@cache_option
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, action: str, form: str, cache: str | None) -> int:
+    """Show, clear or prune what is remembered between runs.
+
+    \b
+    info    where it is, how large, what is in it
+    clear   delete it
+    prune   drop files that are gone and what older decoders made
+    """
+    from imgsim.cache import clear
+    from imgsim.report.text import size
+
+    path = cache_path(cache)
+    if path is None:
+        raise UsageError("the cache is off", "name a file: --cache FILE")
+    if action == "info":
+        _info(path, form, terminal)
+    elif not path.exists():
+        terminal.summary(f"no cache at {path}")
+    elif action == "clear":
+        terminal.summary(f"deleted {path}: {size(clear(path))} freed")
+    else:
+        _prune(path, terminal)
+    return 0
+
+
+def _info(path: Path, form: str, terminal: Terminal) -> None:
+    from dataclasses import asdict
+
+    from imgsim.cache import Cache, CacheInfo
+    from imgsim.report.text import count, size
+
+    info = CacheInfo(str(path), 0, 0, 0, {})
+    if path.exists():
+        cache = Cache(path, terminal.note)
+        info = cache.info()
+        cache.close()
+    if form == "json":
+        write([json.dumps({"schema": "imgsim.cache/1", **asdict(info)}, indent=2) + "\n"], None)
+        return
+    lines = [f"{info.path}\n"]
+    lines.append(f"{size(info.size_bytes)}, {count(info.files, 'file')} with")
+    lines.append(f" {count(info.contents, 'different content')}\n")
+    lines.extend(f"{rows:>9} x {extractor}\n" for extractor, rows in info.rows.items())
+    write(lines, None)
+
+
+def _prune(path: Path, terminal: Terminal) -> None:
+    from imgsim.cache import Cache
+    from imgsim.decode import DecodeMode, decoder_id
+    from imgsim.report.text import count
+
+    cache = Cache(path, terminal.note)
+    gone = cache.prune([decoder_id(mode) for mode in DecodeMode])
+    cache.close()
+    terminal.summary(f"dropped {count(gone, 'file')} that are gone")

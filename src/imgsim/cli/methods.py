@@ -1,0 +1,82 @@
+"""``imgsim methods``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from imgsim.cli.options import talk_options
+from imgsim.cli.output import write
+from imgsim.comparators.base import PRESETS, VectorComparator
+from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, registered, settings_of
+
+
+@click.command("methods")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@talk_options
+def command(form: str) -> int:
+    """List the comparators: score, presets, fields with their defaults, availability.
+
+    Each is used as --method NAME[:field=value,...]. Packages can add their own.
+    """
+    described = [_describe(one) for one in registered()]
+    if form == "json":
+        document = {
+            "schema": "imgsim.methods/1",
+            "entry_point_group": GROUP,
+            "default": DEFAULT_METHOD,
+            "methods": described,
+        }
+        write([json.dumps(document, indent=2) + "\n"], None)
+    else:
+        write(_text(described), None)
+    return 0
+
+
+def _describe(one: Registered) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": one.name,
+        "package": one.package,
+        "available": one.comparator is not None,
+        "cause": one.cause or None,
+    }
+    if one.comparator is None:
+        return described
+    cls = one.comparator
+    defaults = {f.name: f.default for f in settings_of(cls)}
+    described |= {"summary": cls.summary, "fields": defaults}
+    try:
+        instance = cls()
+    except TypeError:  # a field without a default
+        return described
+    scale = instance.scale
+    vector = isinstance(instance, VectorComparator)
+    described |= {
+        "metric": instance.metric.value if isinstance(instance, VectorComparator) else "pairs",
+        "search": "index" if vector else "all pairs",
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "presets": {p: scale.score(instance.preset_distance(p)) for p in PRESETS},
+    }
+    return described
+
+
+def _text(described: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for one in described:
+        if not one["available"]:
+            lines.append(f"{one['name']}  not available: {one['cause']}\n\n")
+            continue
+        lines.append(f"{one['name']}  {one['summary']}\n")
+        if "presets" in one:
+            sign = "<=" if one["score_better"] == "lower" else ">="
+            presets = ", ".join(f"{p} {value:.6g}" for p, value in one["presets"].items())
+            lines.append(f"    {one['metric']}; {one['score_unit']} {sign} {presets}\n")
+        if one["fields"]:
+            text = ", ".join(f"{name}={value}" for name, value in one["fields"].items())
+            lines.append(f"    {text}\n")
+        lines.append("\n")
+    lines.append(f"default of find-dupes: {DEFAULT_METHOD}\n")
+    return lines

@@ -1,0 +1,79 @@
+"""What this installation reads and computes."""
+
+from __future__ import annotations
+
+import platform
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from imgsim import __version__
+from imgsim.comparators.registry import registered
+from imgsim.executors.base import usable_cores
+
+_PACKAGES = (
+    "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scipy tqdm"
+    " pillow-jxl-plugin rawpy"
+).split()
+
+
+def examine(cache: Path | None) -> dict[str, Any]:
+    """Try what can be tried without a picture.
+
+    Returns
+    -------
+    dict
+        The document of ``imgsim doctor --format json``.
+    """
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": usable_cores(),
+        "cache": None if cache is None else str(cache),
+        "formats": _formats(),
+        "methods": [
+            {"name": one.name, "available": one.comparator is not None, "cause": one.cause}
+            for one in registered()
+        ],
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _formats() -> list[dict[str, Any]]:
+    from PIL import features
+
+    rows = [_row("JPEG, PNG, GIF, BMP, TIFF, PNM, TGA, PSD, ICO, PCX, SGI, QOI", True, "")]
+    for name, feature in (("WebP", "webp"), ("AVIF", "avif"), ("JPEG 2000", "jpg_2000")):
+        here = bool(features.check(feature))
+        rows.append(_row(name, here, "" if here else "Pillow was built without it"))
+    for name, module, package in (
+        ("HEIC, HEIF", "pillow_heif", "pillow-heif"),
+        ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+        ("camera raw (previews)", "rawpy", "rawpy"),
+    ):
+        rows.append(_row(name, *_imports(module, package)))
+    rows.append(_row("EPS, PDF, SVG", False, "no pictures: render them first"))
+    return rows
+
+
+def _row(name: str, readable: bool, note: str) -> dict[str, Any]:
+    return {"name": name, "readable": readable, "note": note}
+
+
+def _imports(module: str, package: str) -> tuple[bool, str]:
+    try:
+        import_module(module)
+    except ModuleNotFoundError:
+        return False, f"pip install {package}, or imgsim[formats]"
+    except Exception as error:  # a broken binary raises what it likes
+        return False, f"{package} does not import: {error}"
+    return True, ""
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
