@@ -1,0 +1,90 @@
+"""Pictures and folders that the tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsim import RunOptions
+from imgsim.bench.generate import Demo, landscape, write_demo
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's cache, configuration or options."""
+    for name in [name for name in os.environ if name.startswith("IMGSIM_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("IMGSIM_CACHE", str(folder / "cache.sqlite"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """A folder of real images, or a skip that says which is missing."""
+
+    def find(name: str) -> Path:
+        folder = SHARED / name
+        if not folder.exists():
+            pytest.skip(f"needs the real images in {folder}")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Demo]:
+    """The folder that ``imgsim demo`` writes; not to be changed."""
+    folder = tmp_path_factory.mktemp("demo") / "pictures"
+    return folder, write_demo(folder)
+
+
+@pytest.fixture
+def threads() -> RunOptions:
+    """No cache and no start-up of workers."""
+    return RunOptions(executor="threads")
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[[int], Image.Image]:
+    """A small picture; another seed, another picture."""
+    return lambda seed: Image.fromarray(landscape(seed, 160, 120))
+
+
+def random_images(rng: np.random.Generator, n: int, height: int, width: int, channels: int):
+    """Smooth random images, so that resizing and hashing find structure."""
+    coarse = rng.integers(0, 256, (n, 6, 6, channels), np.uint8)
+    images = [
+        np.asarray(Image.fromarray(c.squeeze()).resize((width, height), Image.Resampling.BICUBIC))
+        for c in coarse
+    ]
+    return np.stack(images).reshape(n, height, width, channels)
+
+
+@pytest.fixture
+def imgsim() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the program as a user does."""
+
+    def run(
+        *arguments: str | Path, cwd: Path | None = None, stdin: bytes | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsim", *map(str, arguments)],
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run
