@@ -406,6 +406,7 @@ def _connect(path: Path) -> sqlite3.Connection:
                 raise CacheUnusable("it is no imgsim cache")
     db = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
+        _check(db)
         # a file system may lack shared memory; the default journal is as safe
         with suppress(sqlite3.OperationalError):
             db.execute("PRAGMA journal_mode = WAL")
@@ -417,6 +418,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _check(db: sqlite3.Connection) -> None:
+    """Refuse what is not ours before anything is changed."""
+    (applied,) = db.execute("PRAGMA user_version").fetchone()
+    if applied > len(MIGRATIONS):
+        raise CacheUnusable("a newer imgsim wrote it")
+    if applied == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise CacheUnusable("it is another program's database")
+
+
 def _migrate(db: sqlite3.Connection) -> None:
     (applied,) = db.execute("PRAGMA user_version").fetchone()
     while applied < len(MIGRATIONS):
@@ -425,8 +435,6 @@ def _migrate(db: sqlite3.Connection) -> None:
             # another process may have been faster
             (applied,) = db.execute("PRAGMA user_version").fetchone()
             if applied < len(MIGRATIONS):
-                if applied == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise CacheUnusable("it is another program's database")
                 MIGRATIONS[applied](db)
                 db.execute(f"PRAGMA user_version = {applied + 1}")
             db.execute("COMMIT")
@@ -434,8 +442,6 @@ def _migrate(db: sqlite3.Connection) -> None:
             db.execute("ROLLBACK")
             raise
         (applied,) = db.execute("PRAGMA user_version").fetchone()
-    if applied > len(MIGRATIONS):
-        raise CacheUnusable("a newer imgsim wrote it")
 
 
 class _RowFile:

@@ -91,7 +91,8 @@ def test_reduced_decode_drifts_by_few_bits(shared) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["phash:size=1", "phash:size=65", "whash:size=6", "whash:image_scale=4", "colorhash:binbits=0"]
+    "spec",
+    ["phash:size=1", "phash:size=65", "whash:size=6", "whash:image_scale=4", "colorhash:binbits=0"],
 )
 def test_impossible_fields_are_refused(spec: str) -> None:
     with pytest.raises(UsageError):

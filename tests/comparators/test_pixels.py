@@ -25,7 +25,9 @@ def _nearest(engine, n: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
     images = random_images(np.random.default_rng(0), 20, 32, 32, 3).reshape(20, -1)
-    near = np.clip(images[:3].astype(int) + np.random.default_rng(1).integers(-1, 2, (3, 3072)), 0, 255)
+    near = np.clip(
+        images[:3].astype(int) + np.random.default_rng(1).integers(-1, 2, (3, 3072)), 0, 255
+    )
     return np.concatenate([images, near.astype(np.uint8), np.zeros((1, 3072), np.uint8)])
 
 
@@ -76,7 +78,9 @@ def test_brightening_is_nearer_by_ssim_and_farther_by_mse(photo) -> None:
     assert ssim[1] < ssim[2]
 
 
-@pytest.mark.parametrize("make", [lambda: Ssim(win_size=6), lambda: Ssim(side=5), lambda: Cosine(side=1)])
+@pytest.mark.parametrize(
+    "make", [lambda: Ssim(win_size=6), lambda: Ssim(side=5), lambda: Cosine(side=1)]
+)
 def test_impossible_fields_are_refused(make) -> None:
     with pytest.raises(UsageError):
         make()

@@ -10,7 +10,7 @@ from imgsim.comparators.hashes import DctHash
 from imgsim.comparators.ssim import Ssim
 from imgsim.errors import MethodUnavailable, UnknownMethod, UsageError
 
-PLUGIN = '''
+PLUGIN = """
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 from imgsim.comparators.hashes import GradientHash
@@ -22,7 +22,7 @@ class Mine(GradientHash):
     flip: bool = False
     factor: float = 1.0
     label: str = ""
-'''
+"""
 
 
 @pytest.fixture

@@ -115,9 +115,7 @@ def test_a_proposer_narrows_the_pairs() -> None:
     searched.advance = compared.append
     found = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
     pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in found])
-    np.testing.assert_array_equal(
-        pairs_found, np.argwhere(np.triu((exact <= 0.9) & proposed, 1))
-    )
+    np.testing.assert_array_equal(pairs_found, np.argwhere(np.triu((exact <= 0.9) & proposed, 1)))
     assert sum(compared) == np.triu(proposed, 1).sum()
 
 

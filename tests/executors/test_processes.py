@@ -1,0 +1,142 @@
+"""A file that crashes or hangs its decoder costs itself, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from imgsim.errors import ImgsimError
+from imgsim.executors.processes import ProcessesExecutor
+from imgsim.executors.threads import ThreadsExecutor
+
+
+@dataclass(frozen=True)
+class Errands:
+    """Numbers to square; words that do harm."""
+
+    items: tuple[int | str, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def part(self, start: int, stop: int) -> Errands:
+        return replace(self, items=self.items[start:stop])
+
+    def failure(self, reason: str) -> str:
+        return f"failed: {reason}"
+
+    def run(self, beat: Callable[[], object]) -> list[object]:
+        results: list[object] = []
+        for item in self.items:
+            if item == "crash":
+                os.abort()
+            if item == "hang":
+                time.sleep(600)
+            if item == "raise":
+                raise RuntimeError("a bug")
+            if item == "memory":
+                raise MemoryError
+            if item == "print":
+                os.write(1, b"a decoder's own words")
+            results.append(item * item if isinstance(item, int) else item)
+            beat()
+        return results
+
+
+def run(executor, *batches: tuple[int | str, ...]) -> list[object]:
+    done = dict(executor.run([Errands(batch) for batch in batches]))
+    return [done[i] for i in range(len(batches))]
+
+
+def test_processes_and_threads_give_the_same() -> None:
+    batches = [tuple(range(i, i + 3)) for i in range(0, 30, 3)]
+    expected = [[i * i for i in batch] for batch in batches]
+    for executor in (ProcessesExecutor(1), ProcessesExecutor(3), ThreadsExecutor(2)):
+        assert run(executor, *batches) == expected
+    assert run(ProcessesExecutor(2)) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the signal is POSIX's")
+def test_a_crash_costs_one_item() -> None:
+    results = run(ProcessesExecutor(2), (1, 2, "crash", 3), (4, "crash"), (5, "print", 6))
+    crashed = "failed: its decoder crashed (SIGABRT)"
+    assert results == [[1, 4, crashed, 9], [16, crashed], [25, "print", 36]]
+
+
+def test_a_hang_costs_one_item() -> None:
+    results = run(ProcessesExecutor(2, timeout=1.0), (1, "hang", 2), (3,))
+    assert results == [[1, "failed: decoding took more than 1 s", 4], [9]]
+
+
+def test_memory_that_runs_out_costs_one_item() -> None:
+    results = run(ProcessesExecutor(1), (1, "memory", 2))
+    assert results == [[1, "failed: not enough memory to decode it", 4]]
+
+
+def test_a_bug_ends_the_run_with_its_traceback() -> None:
+    with pytest.raises(ImgsimError, match="RuntimeError: a bug"):
+        run(ProcessesExecutor(2), (1,), ("raise",), (2,))
+
+
+def test_a_consumer_that_stops_ends_the_workers() -> None:
+    executor = ProcessesExecutor(2)
+    results = executor.run([Errands((i,)) for i in range(50)])
+    next(results)
+    results.close()
+    assert executor.workers == set()
+
+
+def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Even from a hanging decoder."""
+    marker = tmp_path / "pid"
+    program = (
+        "from imgsim.executors.processes import ProcessesExecutor\n"
+        "from tests.executors.test_processes import Errands\n"
+        "executor = ProcessesExecutor(1, timeout=600)\n"
+        "import threading\n"
+        "def tell():\n"
+        "    import time\n"
+        "    while not executor.workers or not list(executor.workers)[0].ready: time.sleep(0.05)\n"
+        f"    open({str(marker)!r}, 'w').write(str(list(executor.workers)[0].process.pid))\n"
+        "threading.Thread(target=tell).start()\n"
+        "list(executor.run([Errands(('hang',))]))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    while not (marker.exists() and marker.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    worker = int(marker.read_text())
+    parent.kill()
+    parent.wait()
+    for _ in range(200):
+        if not _alive(worker):
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker is still there after 10 s")
+
+
+def _alive(pid: int) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_script_without_a_main_guard_works(tmp_path: Path, demo) -> None:
+    """Three lines of Python must do: nothing runs the user's script again."""
+    folder, _ = demo
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import imgsim\nfound = imgsim.find_duplicates({str(folder)!r})\nprint(len(found.groups))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "9\n"
