@@ -67,7 +67,9 @@ def test_keeps_facts_and_rows_short_and_long(path: Path, warnings: list[str]) ->
     assert cache.facts(digests, "another decoder") == {}
     for extractor in (SMALL, LONG):
         found = dict(cache.rows(extractor, "d", digests))
-        assert {d: int(row[0]) for d, row in found.items()} == dict(zip(digests[:3], (1, 2, 3)))
+        assert {d: int(row[0]) for d, row in found.items()} == {
+            d: i for i, d in enumerate(digests[:3], 1)
+        }
         assert found["aa" * 32].shape == extractor.shape
     assert list(cache.rows(registry.parse("phash:size=9").extractor, "d", digests)) == []
     assert warnings == []

@@ -266,11 +266,12 @@ def test_colour_models(large: Image.Image) -> None:
 
 @pytest.mark.parametrize("folder", ["odd_files", "pngsuite", "formats", "heif"])
 def test_odd_files_are_read_or_refused_with_a_reason(folder: str, shared) -> None:
+    reasons = []
     for path in sorted(Path(shared(folder)).iterdir()):
         try:
             decoded = Decoder()(path.read_bytes(), [GREY, RGB], path.suffix)
         except DecodeError as error:
-            assert str(error), path
-            assert "\n" not in str(error)
+            reasons.append(str(error))
         else:
             assert decoded.images[GREY].shape == (64, 64, 1), path
+    assert all(reason and "\n" not in reason for reason in reasons)

@@ -136,7 +136,8 @@ def test_a_script_without_a_main_guard_works(tmp_path: Path, demo) -> None:
     folder, _ = demo
     script = tmp_path / "script.py"
     script.write_text(
-        f"import imgsim\nfound = imgsim.find_duplicates({str(folder)!r})\nprint(len(found.groups))\n"
+        f"import imgsim\nfound = imgsim.find_duplicates({str(folder)!r})\n"
+        "print(len(found.groups))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "9\n"

@@ -98,7 +98,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.baseline import known_groups, unknown_groups
     from imgsim.pipeline import find_duplicates
-    from imgsim.report.text import summary
+    from imgsim.report.text import count, summary
 
     if not paths and not given["files_from"]:
         raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
@@ -123,7 +123,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
             return 2
         new = unknown_groups(found.groups, known) if known is not None else found.groups
         if known is not None:
-            terminal.summary(f"{len(new)} groups are not in the baseline")
+            verb = "is" if len(new) == 1 else "are"
+            terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
         return 1 if new else 0
     return 0
 

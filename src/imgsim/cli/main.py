@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -14,16 +15,20 @@ import click
 
 from imgsim import __version__
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import ImgsimError
+from imgsim.errors import ImgsimError, UsageError
 
 COMMANDS = {
     "cache": "Show, clear or prune what is remembered between runs.",
-    "completion": "Print the completion script of a shell.",
+    "completion": "Print the completion script of a SHELL.",
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "find-dupes": "Find groups of exact and near duplicates.",
-    "methods": "List the comparators, and why one is not available.",
+    "methods": "List the comparators: score, presets, fields, availability.",
 }
+
+
+class _ClosedPipe(Exception):
+    """Nobody reads the output any more."""
 
 
 class _Commands(click.Group):
@@ -38,6 +43,21 @@ class _Commands(click.Group):
         module = import_module(f"imgsim.cli.{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "imgsim --help"
+            raise UsageError(f"no such command: {args[0]}", hint)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would make it exit code 1
+            raise _ClosedPipe from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -96,8 +116,8 @@ def main(arguments: list[str]) -> int:
         terminal.finish()
         click.echo("imgsim: interrupted; the next run goes on from here", err=True)
         return 130
-    except BrokenPipeError:
-        # nobody reads any more: let nothing be written when Python exits
+    except (_ClosedPipe, BrokenPipeError):
+        # let nothing be written when Python exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:

@@ -17,7 +17,7 @@ from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, regis
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
 @talk_options
 def command(form: str) -> int:
-    """List the comparators: score, presets, fields with their defaults, availability.
+    """List the comparators: score, presets, fields, availability.
 
     Each is used as --method NAME[:field=value,...]. Packages can add their own.
     """

@@ -1,0 +1,110 @@
+"""The commands beside find-dupes, and what all commands have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from imgsim.cli.main import COMMANDS, cli, main
+from imgsim.comparators import registry
+
+
+def _command(name: str) -> click.Command:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help_and_help_loads_nothing_heavy(name: str, imgsim) -> None:
+    for parameter in _command(name).params:
+        if isinstance(parameter, click.Option) and parameter.name != "form":
+            assert parameter.help or parameter.name == "format", parameter.name
+    done = imgsim(name, "--help")
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert COMMANDS[name].rstrip(".") in " ".join(done.stdout.split())
+
+
+def test_version_and_near_command_names(imgsim) -> None:
+    assert imgsim("--version").stdout.startswith("imgsim, version ")
+    done = imgsim("find-dups")
+    assert done.returncode == 2
+    assert "find-dupes" in done.stderr
+
+
+def test_demo_refuses_a_folder_with_something_in_it(imgsim, tmp_path: Path) -> None:
+    assert imgsim("demo", tmp_path / "new").returncode == 0
+    assert len(list((tmp_path / "new").rglob("*.*"))) == 26
+    again = imgsim("demo", tmp_path / "new")
+    assert again.returncode == 2
+    assert "is not empty" in again.stderr
+    (tmp_path / "file").write_text("")
+    assert imgsim("demo", tmp_path / "file").returncode == 2
+
+
+def test_methods_lists_every_comparator_with_its_presets(imgsim) -> None:
+    document = json.loads(imgsim("methods", "-f", "json").stdout)
+    methods = {m["name"]: m for m in document["methods"]}
+    assert sorted(methods) == registry.names()
+    assert methods["phash"]["presets"] == {"strict": 2.0, "normal": 4.0, "loose": 8.0}
+    assert methods["ssim"]["fields"] == {"side": 64, "win_size": 7}
+    text = imgsim("methods").stdout
+    assert all(name in text for name in methods)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_doctor_says_what_is_read_here(imgsim) -> None:
+    document = json.loads(imgsim("doctor", "-f", "json").stdout)
+    readable = {f["name"]: f["readable"] for f in document["formats"]}
+    assert readable["HEIC, HEIF"]
+    assert not readable["EPS, PDF, SVG"]
+    assert "camera raw" in imgsim("doctor").stdout
+
+
+def test_cache_info_prune_clear(imgsim, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    cache = tmp_path / "c.sqlite"
+    empty = imgsim("cache", "info", "--cache", cache)
+    assert "0 files" in empty.stdout
+    assert not cache.exists()
+    imgsim("find-dupes", folder, "--cache", cache)
+    info = json.loads(imgsim("cache", "info", "-f", "json", "--cache", cache).stdout)
+    assert info["contents"] == 24
+    assert info["rows"] == {"phash/1:size=16": 23}
+    assert imgsim("cache", "prune", "--cache", cache).returncode == 0
+    assert imgsim("cache", "clear", "--cache", cache).returncode == 0
+    assert not cache.exists()
+    assert imgsim("cache", "info", "--cache", "off").returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shells of POSIX")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, imgsim) -> None:
+    assert "_IMGSIM_COMPLETE" in imgsim("completion", shell).stdout
+
+
+def test_completion_knows_the_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    option = next(p for p in _command("find-dupes").params if p.name == "method")
+    items = option.type.shell_complete(click.Context(cli), option, "ph")
+    assert [item.value for item in items] == ["phash"]
+
+
+def test_main_returns_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "-f", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["default"] == registry.DEFAULT_METHOD
+    assert main(["--help"]) == 0
+    assert main(["nothing"]) == 2
+
+
+def test_no_colour_and_no_progress_where_nobody_looks(imgsim, demo, monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = imgsim("find-dupes", demo[0], "--cache", "off")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "%" not in done.stderr
+    assert os.environ["NO_COLOR"]

@@ -1,0 +1,256 @@
+"""find-dupes as a user runs it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from imgsim.schemas import schema
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and pipes")
+
+
+def test_json_is_as_the_schema_has_it_and_twice_the_same(imgsim, demo) -> None:
+    folder, made = demo
+    arguments = ("find-dupes", folder, "--format", "json")
+    cold = imgsim(*arguments, "--no-timing")
+    warm = imgsim(*arguments, "--no-timing", "--jobs", "1")
+    assert (cold.returncode, warm.returncode) == (0, 0)
+    assert cold.stdout == warm.stdout
+    assert "(24 decoded)" in cold.stderr
+    assert "(0 decoded)" in warm.stderr
+    timed = json.loads(imgsim(*arguments).stdout)
+    plain = json.loads(cold.stdout)
+    for document in (timed, plain):
+        jsonschema.validate(document, schema(document["schema"]))
+    assert timed.pop("seconds")["total"] > 0
+    assert timed == plain
+    assert plain["images"] == made.files - 1
+    assert plain["reclaimable_bytes"] == sum(
+        m["bytes"] for g in plain["groups"] for m in g["members"] if m["kind"] != "kept"
+    )
+    for group in plain["groups"]:
+        kept = group["members"][0]
+        assert (kept["kind"], kept["path"], kept["score"]) == ("kept", group["keep"], None)
+        assert group["copies"] == len(group["members"])
+
+
+def test_jsonl_and_csv_say_the_same_as_json(imgsim, demo) -> None:
+    folder, _ = demo
+    document = json.loads(imgsim("find-dupes", folder, "-f", "json").stdout)
+    lines = imgsim("find-dupes", folder, "-f", "jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == document["groups"]
+    rows = list(csv.DictReader(io.StringIO(imgsim("find-dupes", folder, "-f", "csv").stdout)))
+    assert [(row["group"], row["path"], row["kind"]) for row in rows] == [
+        (str(g["id"]), m["path"], m["kind"]) for g in document["groups"] for m in g["members"]
+    ]
+
+
+def test_text_fits_80_columns_and_ends_lines_with_paths(imgsim, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    done = imgsim("find-dupes", ".", cwd=folder)
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0].startswith("Group 1: 3 copies, 135.6 kB could be freed (keep: ")
+    assert any(line.endswith("phone/backup of IMG_0001.jpg") for line in lines)
+    assert "\x1b" not in done.stdout + done.stderr
+    summary = done.stderr
+    assert "9 groups of 19 files; 10 more than needed" in summary
+    assert "broken.jpg: truncated" in summary
+    assert imgsim("find-dupes", ".", "-q", cwd=folder).stderr == ""
+    listed = imgsim("find-dupes", ".", "-o", tmp_path / "out.txt", cwd=folder)
+    assert listed.stdout == ""
+    assert (tmp_path / "out.txt").read_text() == done.stdout
+
+
+def test_gates(imgsim, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    known = tmp_path / "known.json"
+    assert imgsim("find-dupes", folder, "--check").returncode == 1
+    assert imgsim("find-dupes", folder / "scans", "--check").returncode == 0
+    assert imgsim("find-dupes", folder, "-f", "json", "-o", known).returncode == 0
+    assert imgsim("find-dupes", folder, "--check", "--baseline", known).returncode == 0
+    document = json.loads(known.read_text())
+    document["groups"][0]["members"].pop()
+    known.write_text(json.dumps(document))
+    again = imgsim("find-dupes", folder, "--check", "--baseline", known)
+    assert again.returncode == 1
+    assert "1 group is not in the baseline" in again.stderr
+    assert imgsim("find-dupes", folder, "--strict").returncode == 2
+    assert imgsim("find-dupes", folder, "--check", "--strict").returncode == 2
+    assert imgsim("find-dupes", folder / "camera", "--strict").returncode == 0
+
+
+def test_an_empty_folder_is_a_result_but_not_under_a_gate(imgsim, tmp_path: Path) -> None:
+    done = imgsim("find-dupes", tmp_path, "-f", "json")
+    assert (done.returncode, json.loads(done.stdout)["images"]) == (0, 0)
+    assert "0 images" in done.stderr
+    assert imgsim("find-dupes", tmp_path, "--check").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["nowhere"], "no such path: nowhere", "check the spelling"),
+        ([], "Missing argument 'PATH...'", "imgsim find-dupes --help"),
+        ([".", "-m", "phsh"], "unknown method: phsh", "did you mean phash"),
+        ([".", "-m", "phash:length=3"], "no field 'length'", "fields: size"),
+        ([".", "--threshold", "1000"], "out of range", "bits: 0 to 256"),
+        ([".", "--threshold", "much"], "'much' is not a valid float", "--help"),
+        ([".", "--fromat", "json"], "No such option", "--help"),
+        ([".", "--baseline", "known.json"], "without --check", "add --check"),
+        ([".", "--check", "--baseline", "known.json"], "cannot read baseline", "make one"),
+        ([".", "-o", "no/such/folder/out"], "cannot write", "another file"),
+        ([".", "--files-from", "no-list"], "no-list", ""),
+        ([".", "--config", "no.toml"], "No such option", ""),
+    ],
+)
+def test_mistakes_give_one_line_a_hint_and_exit_code_2(
+    arguments: list[str], error: str, hint: str, imgsim, tmp_path: Path
+) -> None:
+    done = imgsim("find-dupes", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("imgsim: error: "))
+    assert error in lines[first]
+    assert len(lines) - first <= 2
+    assert hint in done.stderr
+
+
+def test_an_unexpected_error_has_its_traceback_only_with_v(imgsim, demo, tmp_path: Path) -> None:
+    bad = tmp_path / "cache"
+    program = (
+        "import imgsim.pipeline, imgsim.cli.main as m, sys\n"
+        "def broken(*a, **k): raise ZeroDivisionError('over there')\n"
+        "imgsim.pipeline.find_duplicates = broken\n"
+        "sys.exit(m.main(['find-dupes', '.', *sys.argv[1:]]))\n"
+    )
+    for extra in ([], ["-v"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *extra], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "internal error: ZeroDivisionError: over there" in done.stderr
+        assert ("Traceback" in done.stderr) == bool(extra)
+    assert not bad.exists()
+
+
+@POSIX
+def test_a_closed_pipe_is_141_and_silent(demo) -> None:
+    folder, _ = demo
+    command = f"{sys.executable} -m imgsim find-dupes -q {folder} {folder} -f jsonl"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "141\n"
+    assert done.stderr == ""
+
+
+@POSIX
+def test_ctrl_c_is_130_and_the_next_run_goes_on_from_there(tmp_path: Path, photo, imgsim) -> None:
+    photo(1).resize((2000, 1500)).save(tmp_path / "000.png", compress_level=1)
+    whole = (tmp_path / "000.png").read_bytes()
+    for i in range(100):
+        (tmp_path / f"{i:03}.png").write_bytes(whole + b"%03d" % i)
+        os.utime(tmp_path / f"{i:03}.png", (10**9, 10**9))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "imgsim", "find-dupes", tmp_path, "--jobs", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while running.poll() is None and not _files_known():
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert error.splitlines()[-1] == "imgsim: interrupted; the next run goes on from here"
+    assert "Traceback" not in error
+    known = _files_known()
+    done = imgsim("find-dupes", tmp_path)
+    assert done.returncode == 0
+    assert "1 group of 100 files" in done.stderr
+    assert f"({100 - known} decoded)" in done.stderr
+
+
+def _files_known() -> int:
+    try:
+        with closing(sqlite3.connect(os.environ["IMGSIM_CACHE"])) as db:
+            return db.execute("SELECT COUNT(*) FROM fact").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+@POSIX
+def test_names_that_are_no_text(tmp_path: Path, photo, imgsim) -> None:
+    names = [b"a\xff.png", b"new\nline.png"]
+    for name in names:
+        photo(1).save(tmp_path / "x.png")
+        (tmp_path / "x.png").rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)))
+    listed = b"".join(os.fsencode(tmp_path) + b"/" + name + b"\0" for name in names)
+    done = imgsim("find-dupes", "--files-from", "-", "-0", "-f", "json", stdin=listed)
+    members = json.loads(done.stdout)["groups"][0]["members"]
+    raw = [m["path_bytes"] for m in members if "path_bytes" in m]
+    assert [os.path.basename(base64.b64decode(r)) for r in raw] == [names[0]]
+    text = imgsim("find-dupes", tmp_path).stdout
+    assert "a\\xff.png" in text
+    assert "new\\nline.png" in text
+
+
+def test_a_configuration_file_sets_defaults(imgsim, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    config = tmp_path / "imgsim.toml"
+    config.write_text('method = "dhash"\n[find-dupes]\nformat = "json"\nexclude = ["phone"]\n')
+    document = json.loads(imgsim("find-dupes", folder, cwd=tmp_path).stdout)
+    assert (document["method"], document["groups"]) == ("dhash", [])
+    overridden = json.loads(imgsim("find-dupes", folder, "-m", "ahash", cwd=tmp_path).stdout)
+    assert overridden["method"] == "ahash"
+    (tmp_path / "pyproject.toml").write_text('[tool.imgsim]\nmethod = "whash"\n')
+    named = imgsim("--config", "pyproject.toml", "find-dupes", folder, "-f", "json", cwd=tmp_path)
+    assert json.loads(named.stdout)["method"] == "whash"
+    config.write_text("metod = 'dhash'\n")
+    wrong = imgsim("find-dupes", folder, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "did you mean method?" in wrong.stderr
+
+
+def test_a_read_only_folder_and_no_home(imgsim, demo, monkeypatch) -> None:
+    """Nothing is written next to the pictures, and a cache that cannot be made is no obstacle."""
+    folder, _ = demo
+    before = sorted(folder.rglob("*"))
+    monkeypatch.setenv("IMGSIM_CACHE", "/proc/nowhere/cache.sqlite")
+    done = imgsim("find-dupes", folder)
+    assert done.returncode == 0
+    assert done.stderr.startswith("imgsim: going on without the cache")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_an_archive_as_reference(imgsim, demo) -> None:
+    folder, _ = demo
+    done = imgsim(
+        "find-dupes", folder / "phone", "--reference", folder / "camera", "--isolate", "-f", "json"
+    )
+    document = json.loads(done.stdout)
+    assert len(document["groups"]) == 9
+    for group in document["groups"]:
+        assert group["members"][0]["reference"]
+        assert group["keep_reason"] == "a reference file"
+        assert {m["reference"] for m in group["members"][1:]} == {False}
