@@ -17,10 +17,11 @@ import hashlib
 import io
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
@@ -62,6 +63,7 @@ _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
 """Pillow would run another program for these, or has no decoder of its own."""
 _WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", "MSP", "IPTC"})
 """Found in other kinds of file by accident; believed only of a file with an image's ending."""
+_COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _LOSSLESS = frozenset("PNG BMP DIB GIF PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -102,7 +104,7 @@ class InputSpec:
         return int(side * _OVERSAMPLING)
 
 
-_GREY_32 = InputSpec(32, 32, "grey")
+_DETAIL = InputSpec(32, 32, "grey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,33 +176,29 @@ class Decoder:
     def _decode(self, source: _Source, wants: Sequence[InputSpec]) -> Decoded:
         from PIL import Image
 
-        pictures: dict[tuple[int, int] | None, dict[Colour, Any]] = {}
-
-        def picture(want: InputSpec, colours: frozenset[Colour]) -> Any:
-            """The decoded image for one input, shared by all inputs of the same scale."""
-            scale = None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
-            if scale not in pictures:
-                pictures[scale] = source.load(scale, colours)
-            return pictures[scale][want.colour]
-
+        # One decode per scale serves all inputs of that scale, and the count of details.
+        scales = {want: self._scale(source, want) for want in (_DETAIL, *wants)}
+        colours: dict[_Scale, set[Colour]] = {}
+        for want, scale in scales.items():
+            colours.setdefault(scale, set()).add(want.colour)
+        decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
         images: dict[InputSpec, NDArray[np.uint8]] = {}
-        for want in (_GREY_32, *wants):
-            if want in images:
-                continue
-            colours = frozenset(
-                w.colour
-                for w in (_GREY_32, *wants)
-                if self.mode is DecodeMode.FULL
-                or source.scale(w.decoded_side) == source.scale(want.decoded_side)
-            )
-            image = picture(want, colours)
+        for want in wants:
+            image = decoded[scales[want]][want.colour]
             if want.width:
                 image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
             pixels = np.asarray(image, dtype=np.uint8)
             images[want] = pixels.reshape(*pixels.shape[:2], -1)
-        detail = count_detail(images[_GREY_32][None, :, :, 0])[0]
-        facts = source.facts(int(detail))
-        return Decoded(facts, {want: images[want] for want in wants})
+        small = decoded[scales[_DETAIL]]["grey"].resize((32, 32), Image.Resampling.BOX)
+        detail = int(count_detail(np.asarray(small)[None])[0])
+        return Decoded(source.facts(detail), images)
+
+    def _scale(self, source: _Source, want: InputSpec) -> _Scale:
+        return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
+
+
+_Scale = tuple[int, int] | None
+"""Divisors of the width: by the JPEG decoder, then by a box filter; None to decode in full."""
 
 
 def decoder_id(mode: DecodeMode) -> str:
@@ -277,33 +275,41 @@ class _Source:
     """An opened, not yet decoded image.
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
-    scale cannot be decoded again at another.
+    scale cannot be decoded again at another; the first decode uses the one that is open already.
     """
 
     reopen: Callable[[], Any]
-    image: Any
+    opened: Any
+    mode: str
     format: str
+    lossless: bool
     raw: bool
     frames: int
     orientation: int
     width: int
     height: int
 
+    def take(self) -> Any:
+        """An image that was not decoded yet."""
+        image, self.opened = self.opened, None
+        return self.reopen() if image is None else image
+
     @property
     def jpeg(self) -> bool:
-        return self.format in ("JPEG", "MPO") and self.image.mode in ("RGB", "L", "CMYK")
+        return self.format in ("JPEG", "MPO") and self.mode in ("RGB", "L", "CMYK")
 
-    def scale(self, side: int) -> tuple[int, int] | None:
-        """The divisors (in the JPEG decoder, of the box filter) for a shorter side >= `side`."""
-        divisor = max(1, min(self.image.size) // side)
+    def scale(self, side: int) -> _Scale:
+        """The divisors that leave a shorter side of at least `side`."""
+        shorter = min(self.width, self.height)
+        divisor = max(1, shorter // side)
         if not self.jpeg:
             return (1, divisor)
         draft = max(s for s in (1, 2, 4, 8) if s <= divisor)
-        return (draft, max(1, min(self.image.size) // draft // side))
+        return (draft, max(1, shorter // draft // side))
 
-    def load(self, scale: tuple[int, int] | None, colours: frozenset[Colour]) -> dict[Colour, Any]:
+    def load(self, scale: _Scale, colours: Set[Colour]) -> dict[Colour, Any]:
         """Decode at a scale (None: in full) and convert to the colours asked for."""
-        image = self.reopen()
+        image = self.take()
         draft, reduce = scale or (1, 1)
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
@@ -330,20 +336,13 @@ class _Source:
 
     def facts(self, detail: int) -> ImageFacts:
         facts = ImageFacts(
-            *self.size, self.format, self._lossless(), self.raw, self.frames, detail, None
+            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None
         )
         if not facts.flat:
             return facts
-        image = self.reopen()
+        image = self.take()
         image.load()
         return replace(facts, pixel_digest=_pixel_digest(_turn(image, self.orientation)))
-
-    def _lossless(self) -> bool:
-        if self.raw or self.format in _LOSSLESS:
-            return True
-        if self.format == "TIFF":
-            return "jpeg" not in str(self.image.info.get("compression", "raw"))
-        return False
 
 
 def _has_luma(image: Any) -> bool:
@@ -372,18 +371,30 @@ def _open(data: bytes, suffix: str) -> _Source:
     if plugin:
         _enable(plugin)
 
-    def reopen() -> Any:
-        return Image.open(io.BytesIO(data), formats=_formats())
+    def reopen(formats: tuple[str, ...]) -> Any:
+        return Image.open(io.BytesIO(data), formats=formats)
 
-    try:
-        image = reopen()
-    except UnidentifiedImageError:
-        raise DecodeError(_unidentified(head), identified=plugin is not None) from None
+    image = None
+    if plugin is None:
+        Image.preinit()  # not the forty other formats, before somebody needs them
+        with suppress(UnidentifiedImageError):
+            image = reopen(_COMMON)
+    if image is None:
+        try:
+            image = reopen(_formats())
+        except UnidentifiedImageError:
+            raise DecodeError(_unidentified(head), identified=plugin is not None) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
-    frames = 1 if image.format == "MPO" else _count_frames(image)
+    kind = image.format
+    frames = 1 if kind == "MPO" else _count_frames(image)
     size = image.width, image.height
-    return _Source(reopen, image, image.format, False, frames, _orientation(image), *size)
+    opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
+    lossless = kind in _LOSSLESS or (
+        kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw"))
+    )
+    turned = _orientation(image)
+    return _Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
 
 
 def _count_frames(image: Any) -> int:
@@ -522,7 +533,7 @@ def _open_raw(data: bytes) -> _Source:
         if orientation == 1:
             orientation = {3: 3, 5: 8, 6: 6}.get(sizes.flip, 1)
         width, height = sizes.width, sizes.height
-    return _Source(reopen, reopen(), "RAW", True, 1, orientation, width, height)
+    return _Source(reopen, None, "RGB", "RAW", True, True, 1, orientation, width, height)
 
 
 # Colours ---------------------------------------------------------------------------------------

@@ -1,0 +1,20 @@
+# What there is to do here; `just --list` shows it.
+
+# Everything that CI checks
+ci:
+    bash .ci/run
+
+test *arguments:
+    python -m pytest {{arguments}}
+
+# Formatting, lint and types
+lint:
+    ruff format .
+    ruff check --fix .
+    mypy
+
+# All benchmarks; the pictures are made in DIR
+bench DIR="/tmp/imgsim-bench":
+    python benchmarks/startup.py
+    python benchmarks/find_dupes.py {{DIR}} --images 1000
+    python benchmarks/find_dupes.py {{DIR}} --images 20000
