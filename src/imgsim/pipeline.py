@@ -228,15 +228,16 @@ def _stars(
             engine,
         )
     n = len(distinct)
-    exhaustive = isinstance(engine, PairEngine)
-    if exhaustive and n > 1:
-        options.progress.start("comparing", n * (n - 1) // 2, "pair")
+    if isinstance(engine, PairEngine) and n > 1:
+        pairs, seconds = n * (n - 1) // 2, engine.seconds_for_all()
+        if seconds >= 1:
+            options.progress.note(f"comparing {pairs:,} pairs one by one: about {seconds:.0f} s")
+        options.progress.start("comparing", pairs, "pair")
     try:
         for candidates in engine.within(max_distance, stars.closed):
             stars.add(candidates)
     finally:
-        if exhaustive and n > 1:
-            options.progress.finish()
+        options.progress.finish()
     return stars
 
 

@@ -29,8 +29,10 @@ def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[st
     yield paint(head, "bold") + f" (keep: {group.keep_reason})\n"
     for member in group.members:
         yield _member(member, scale, paint) + "\n"
-        for link in member.picture.file.links:
-            yield f"{'':36}also linked as {printable(link)}\n"
+        notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
+        if member.picture.facts.frames > 1:
+            notes.append(f"compared by the first of {member.picture.facts.frames} frames")
+        yield from (f"{'':37}{note}\n" for note in notes)
     yield "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,6 +43,17 @@ class PairEngine(Engine):
         self.n = len(rows)
         self.jobs = jobs
         self.advance = advance or (lambda pairs: None)
+
+    def seconds_for_all(self) -> float:
+        """Estimate how long all pairs will take, from some of them."""
+        sample = self.comparator.prepare(self.rows[: 4 * _AT_ONCE])
+        started = time.perf_counter()
+        for i in range(4):
+            part = _entries(sample, i * _AT_ONCE, (i + 1) * _AT_ONCE)
+            self.comparator.distance(_entries(sample, 0, 1), part)
+        seconds = time.perf_counter() - started
+        pairs = self.n * (self.n - 1) / 2
+        return seconds / max(1, len(sample[0])) * pairs / self.jobs
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
         parts, total = [], 0
