@@ -107,6 +107,15 @@ def make(folder: Path, n: int) -> None:
             image.resize((480, 360)).save(folder / f"{10 * i:06} copy.jpg", quality=60)
 
 
+def _copies_found(groups: list[dict]) -> int:
+    """Copies that stand in one group with their original."""
+    found = 0
+    for group in groups:
+        names = {Path(member["path"]).stem for member in group["members"]}
+        found += sum(name.removesuffix(" copy") in names for name in names if "copy" in name)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -147,17 +156,19 @@ def main() -> None:
     cold = runs["cold"]["seconds"]
     medians = {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
     document = {
-        **machine("imgsim", "pillow", "faiss-cpu", "imagehash"),
+        **machine(
+            f"python benchmarks/find_dupes.py DIR --images {given.images}"
+            + (" --cleanvision PYTHON" if given.cleanvision else ""),
+            "imgsim",
+            "pillow",
+            "faiss-cpu",
+            "imagehash",
+        ),
         "images": given.images,
         "bytes": sum(p.stat().st_size for p in folder.iterdir()),
         "groups": len(runs["cold"]["groups"]),
         "copies_made": given.images - given.images * 10 // 11,
-        "copies_found": sum(
-            {f"{m['path'].removesuffix('.jpg')} copy.jpg" for m in g["members"]}
-            & {m["path"] for m in g["members"]}
-            != set()
-            for g in runs["cold"]["groups"]
-        ),
+        "copies_found": _copies_found(runs["cold"]["groups"]),
         "seconds": {name: spread(values) for name, values in seconds.items()},
         "peak_memory_mb": memory,
         "relative_to_cold": {n: round(m / medians["imgsim, cold"], 2) for n, m in medians.items()},

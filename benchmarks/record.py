@@ -6,7 +6,6 @@ import json
 import platform
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +18,8 @@ import psutil
 RESULTS = Path(__file__).parent / "results"
 
 
-def machine(*packages: str) -> dict[str, Any]:
-    """Machine, versions and command."""
+def machine(command: str, *packages: str) -> dict[str, Any]:
+    """Machine, versions and the command, with names for the user's own paths."""
     return {
         "machine": {
             "platform": platform.platform(),
@@ -29,7 +28,7 @@ def machine(*packages: str) -> dict[str, Any]:
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         },
         "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
-        "command": " ".join(["python", Path(sys.argv[0]).as_posix(), *sys.argv[1:]]),
+        "command": command,
     }
 
 

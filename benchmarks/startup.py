@@ -1,6 +1,6 @@
 """How long imgsim takes to start, against Python doing nothing.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ def main() -> None:
         runs = timed(lambda c=command: subprocess.run(c, capture_output=True, check=True), TIMES, 2)
         seconds[name] = spread(runs)
         print(f"{name:26} {1000 * seconds[name]['median']:6.0f} ms")
-    print(write("startup", {**machine("imgsim", "click", "numpy"), "seconds": seconds}))
+    print(
+        write(
+            "startup",
+            {
+                **machine("python benchmarks/startup.py", "imgsim", "click", "numpy"),
+                "seconds": seconds,
+            },
+        )
+    )
 
 
 if __name__ == "__main__":

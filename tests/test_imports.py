@@ -23,6 +23,7 @@ LAYERS = (
     {"extract", "search", "group", "cache", "executors"},
     {"collect"},
     {"pipeline"},
+    {"ranking"},
     {"report", "schemas", "bench", "doctor", "baseline"},
     {"cli"},
 )

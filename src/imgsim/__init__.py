@@ -17,20 +17,14 @@ if TYPE_CHECKING:
     from imgsim.collect import RunOptions
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
-    from imgsim.pipeline import (
-        Comparison,
-        Duplicates,
-        MethodMatches,
-        compare,
-        find_duplicates,
-        matches,
-    )
+    from imgsim.pipeline import Duplicates, find_duplicates
+    from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Comparison": "pipeline",
+    "Comparison": "ranking",
     "DiscoverOptions": "discover",
     "Duplicates": "pipeline",
     "Group": "types",
@@ -38,16 +32,18 @@ _HOMES = {
     "ImageFile": "types",
     "ImgsimError": "errors",
     "Match": "types",
+    "Matches": "ranking",
     "Member": "types",
-    "MethodMatches": "pipeline",
+    "MethodMatches": "ranking",
     "Picture": "types",
     "RunOptions": "collect",
     "Skipped": "types",
     "UnreadableImage": "errors",
     "UsageError": "errors",
-    "compare": "pipeline",
+    "compare": "ranking",
     "find_duplicates": "pipeline",
-    "matches": "pipeline",
+    "matches": "ranking",
+    "search": "ranking",
 }
 
 __all__ = [
@@ -59,6 +55,7 @@ __all__ = [
     "ImageFile",
     "ImgsimError",
     "Match",
+    "Matches",
     "Member",
     "MethodMatches",
     "Picture",
@@ -70,6 +67,7 @@ __all__ = [
     "compare",
     "find_duplicates",
     "matches",
+    "search",
 ]
 
 

@@ -38,6 +38,7 @@ from imgsim.types import Features, ImageFile, Picture, Skipped
 _MEMORY_PER_TABLE = 256 << 20
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
+_HEAVY_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,15 @@ class RunOptions:
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
 
-    def open_executor(self) -> Executor:
+    def open_executor(self, jobs: int) -> Executor:
+        """The place where so many batches run at a time."""
         if self.executor == "threads":
             from imgsim.executors.threads import ThreadsExecutor
 
-            return ThreadsExecutor(self.jobs)
+            return ThreadsExecutor(jobs)
         from imgsim.executors.processes import ProcessesExecutor
 
-        return ProcessesExecutor(self.jobs, self.file_timeout)
+        return ProcessesExecutor(jobs, self.file_timeout)
 
 
 class FeatureTable:
@@ -166,6 +168,8 @@ def collect(
     UsageError
         A path does not exist.
     """
+    for extractor in extractors:
+        extractor.get_ready()
     found = discover(paths, options.discover)
     files = [file for file in found.files if worth_reading(file)]
     cache = Cache(options.cache, options.progress.note)
@@ -257,15 +261,22 @@ class _Collecting:
         self._flush()
 
     def _extract(self, todo: Sequence[ImageFile]) -> None:
-        size = max(1, min(_BATCH_FILES, len(todo) // (4 * self.options.jobs)))
+        jobs = self.options.jobs
+        heavy = any(e.heavy for e in self.extractors)
+        # A network runs once, and is fed by threads; hashes run in all workers.
+        size = _HEAVY_FILES if heavy else max(1, min(_BATCH_FILES, len(todo) // (4 * jobs)))
+        threads = jobs if heavy else 1
         batches = [
-            ExtractBatch(tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder)
+            ExtractBatch(
+                tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder, threads
+            )
             for i in range(0, len(todo), size)
         ]
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            with closing(self.options.open_executor().run(batches)) as results:
+            executor = self.options.open_executor(1 if heavy else jobs)
+            with closing(executor.run(batches)) as results:
                 for number, extracted in results:
                     first = number * size
                     for file, one in zip(todo[first : first + size], extracted, strict=True):

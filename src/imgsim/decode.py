@@ -89,17 +89,20 @@ class InputSpec:
     width, height : int
         Pixels it is resized to, with Lanczos resampling; 0 x 0 leaves the size as decoded.
     colour : {"grey", "rgb"}
+    at_least : int
+        The shorter side of a reduced decode has at least so many pixels, where the file has.
     """
 
     width: int
     height: int
     colour: Colour
+    at_least: int = BASE_SIDE
 
     @property
     def decoded_side(self) -> int:
         """The shorter side of a reduced decode is at least this many pixels."""
         side = BASE_SIDE
-        while side < max(self.width, self.height):
+        while side < max(self.width, self.height, self.at_least):
             side *= 2
         return int(side * _OVERSAMPLING)
 

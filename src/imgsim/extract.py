@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import Extractor
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.types import ImageFacts
+
+_AT_ONCE = 64
+"""Images that go through the extractors together, while others are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,18 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class ExtractBatch:
-    """Paths of some files, and what is wanted of them; picklable."""
+    """Paths of some files, and what is wanted of them; picklable.
+
+    Attributes
+    ----------
+    threads : int
+        Files decoded at a time, ahead of the extractors.
+    """
 
     paths: tuple[str, ...]
     extractors: tuple[Extractor, ...]
     decoder: Decoder
+    threads: int = 1
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -70,17 +81,29 @@ class ExtractBatch:
     def run(self, beat: Callable[[], object]) -> list[Extracted]:
         """Read, decode and extract; `beat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
-        pixels: list[dict[InputSpec, NDArray[np.uint8]]] = []
-        results = []
-        for path in self.paths:
-            result, images = self._read(path, wants)
-            results.append(result)
-            if images is not None:
-                pixels.append(images)
-            beat()
-        columns = [_extract(e, [images[e.wants] for images in pixels]) for e in self.extractors]
-        rows = iter(zip(*columns, strict=True)) if columns else iter(() for _ in pixels)
-        return [replace(r, rows=tuple(next(rows))) if r.facts is not None else r for r in results]
+        results: list[Extracted] = []
+        waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
+
+        def extract() -> None:
+            columns = [
+                _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
+            ]
+            for place, (i, _) in enumerate(waiting):
+                results[i] = replace(results[i], rows=tuple(column[place] for column in columns))
+            waiting.clear()
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            # with one thread, nothing is gained by handing over to it
+            over = pool.map if self.threads > 1 else map
+            for result, images in over(lambda path: self._read(path, wants), self.paths):
+                results.append(result)
+                if images is not None:
+                    waiting.append((len(results) - 1, images))
+                if len(waiting) >= _AT_ONCE:
+                    extract()
+                beat()
+        extract()
+        return results
 
     def _read(
         self, path: str, wants: Sequence[InputSpec]

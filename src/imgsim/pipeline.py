@@ -1,4 +1,4 @@
-"""Joins the stages: the library's three functions."""
+"""Joins the stages, to find groups of duplicates."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import (
     Comparator,
-    Extractor,
     PairComparator,
     Preset,
     VectorComparator,
 )
-from imgsim.decode import DecodeError, Decoder
-from imgsim.errors import UnreadableImage, UsageError
+from imgsim.errors import UsageError
 from imgsim.group import Rules, Stars, comparable_pairs, equal_pixels, join, rank
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
-from imgsim.types import Group, ImageFacts, Match, Picture, Skipped
+from imgsim.types import Group, Picture, Skipped
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,48 +81,8 @@ class Duplicates:
         return sum(group.reclaimable_bytes for group in self.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryMatches:
-    """The nearest other images of one image, nearest first."""
-
-    path: str
-    matches: tuple[Match, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MethodMatches:
-    """What one comparator thinks of a folder; `seconds_per_pair` without reading."""
-
-    comparator: Comparator
-    queries: tuple[QueryMatches, ...]
-    seconds_per_pair: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One comparator's opinion of two images.
-
-    Attributes
-    ----------
-    comparator : Comparator
-    distance, score, similarity : float
-        The score is in the method's own terms, the similarity in percent.
-    threshold : float
-        Score up to (or from) which a pair is a duplicate under the preset.
-    duplicate : bool
-        The verdict. A flat image is a duplicate only of what its pixels equal.
-    """
-
-    comparator: Comparator
-    distance: float
-    score: float
-    similarity: float
-    threshold: float
-    duplicate: bool
-
-
 def find_duplicates(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset = "normal",
@@ -167,11 +127,11 @@ def find_duplicates(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparator = _comparator(method)
+    comparator = as_comparator(method)
     proposing = _proposer(proposer, comparator)
     max_distance = _max_distance(comparator, preset, threshold, min_similarity)
     extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
-    collection = collect(_listed(paths), extractors, options)
+    collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
@@ -218,7 +178,7 @@ def _stars(
     classes = [np.sort(np.concatenate([contents[i] for i in members])) for members in equal.members]
     stars = Stars(pictures, classes, rules)
     distinct = np.ascontiguousarray(rows[equal.first]) if len(rows) else rows
-    engine = _engine(comparator, distinct, options)
+    engine = make_engine(comparator, distinct, options)
     if proposing is not None and isinstance(engine, PairEngine):
         shown = [firsts[i] for i in equal.first]
         proposals = collection.features(proposing.extractor, shown).rows
@@ -241,147 +201,16 @@ def _stars(
     return stars
 
 
-def _engine(comparator: Comparator, rows: NDArray[np.generic], options: RunOptions) -> Engine:
+def make_engine(comparator: Comparator, rows: NDArray[np.generic], options: RunOptions) -> Engine:
+    """The engine that searches rows for a comparator."""
     if isinstance(comparator, VectorComparator):
         return vector_engine(comparator, rows, options.jobs)
     assert isinstance(comparator, PairComparator)
     return PairEngine(comparator, rows, options.jobs, options.progress.advance)
 
 
-def matches(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    methods: str | Comparator | Sequence[str | Comparator] = registry.DEFAULT_METHOD,
-    *,
-    k: int = 3,
-    options: RunOptions | None = None,
-) -> list[MethodMatches]:
-    """Rank the k nearest others of every image, by each of some comparators.
-
-    Parameters
-    ----------
-    paths : path or sequence of paths
-    methods : str, Comparator or sequence of these
-    k : int
-        At least 1.
-    options : RunOptions, optional
-
-    Returns
-    -------
-    list of MethodMatches
-        One per method, the queries in order of their paths. Ties go by path.
-
-    Raises
-    ------
-    UsageError
-        A path does not exist, or an argument makes no sense.
-    """
-    if k < 1:
-        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
-    options = options or RunOptions()
-    given = [methods] if isinstance(methods, str | Comparator) else methods
-    comparators = [_comparator(method) for method in given]
-    collection = collect(_listed(paths), [c.extractor for c in comparators], options)
-    return [_matches(collection, comparator, k, options) for comparator in comparators]
-
-
-def _matches(
-    collection: Collection, comparator: Comparator, k: int, options: RunOptions
-) -> MethodMatches:
-    pictures = collection.pictures
-    started = time.perf_counter()
-    queries = []
-    k = min(k, len(pictures) - 1)
-    if k > 0:
-        rows = collection.features(comparator.extractor, pictures).rows
-        near = _engine(comparator, rows, options).nearest(np.arange(len(pictures)), k)
-        for picture, found, distances in zip(pictures, near.rows, near.distance, strict=True):
-            ranked = (
-                Match(pictures[row].file.path, float(distance))
-                for row, distance in zip(found, distances, strict=True)
-            )
-            queries.append(QueryMatches(picture.file.path, tuple(ranked)))
-    else:
-        queries = [QueryMatches(picture.file.path, ()) for picture in pictures]
-    pairs = len(pictures) * (len(pictures) - 1)
-    seconds = (time.perf_counter() - started) / max(1, pairs)
-    return MethodMatches(comparator, tuple(queries), seconds)
-
-
-def compare(
-    left: str | os.PathLike[str],
-    right: str | os.PathLike[str],
-    methods: str | Comparator | Sequence[str | Comparator] | None = None,
-    *,
-    preset: Preset = "normal",
-    options: RunOptions | None = None,
-) -> list[Comparison]:
-    """Score two images by each of some comparators.
-
-    Parameters
-    ----------
-    left, right : path
-    methods : str, Comparator or sequence of these, optional
-        By default every method that is available.
-    preset : {"strict", "normal", "loose"}
-    options : RunOptions, optional
-
-    Raises
-    ------
-    UnreadableImage
-        One of the files is no image that can be read.
-    """
-    options = options or RunOptions()
-    if methods is None:
-        comparators = [r.comparator() for r in registry.registered() if r.comparator]
-    else:
-        given = [methods] if isinstance(methods, str | Comparator) else methods
-        comparators = [_comparator(method) for method in given]
-    extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    left_facts, left_rows = _read(os.fspath(left), extractors, options)
-    right_facts, right_rows = _read(os.fspath(right), extractors, options)
-    result = []
-    for comparator in comparators:
-        pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
-        near = _engine(comparator, pair, options).nearest(np.array([0]), 1)
-        distance = float(near.distance[0, 0])
-        limit = comparator.preset_distance(preset)
-        scale = comparator.scale
-        result.append(
-            Comparison(
-                comparator,
-                distance,
-                scale.score(distance),
-                scale.similarity(distance),
-                scale.score(limit),
-                _verdict(left_facts, right_facts, distance <= limit),
-            )
-        )
-    return result
-
-
-def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
-    if left.flat or right.flat:
-        return left.pixel_digest is not None and left.pixel_digest == right.pixel_digest
-    return near and (left.raw, left.frames) == (right.raw, right.frames)
-
-
-def _read(
-    path: str, extractors: Sequence[Extractor], options: RunOptions
-) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
-    try:
-        with open(path, "rb") as stream:
-            data = stream.read()
-        decoder = Decoder(options.decode, options.max_pixels)
-        decoded = decoder(data, [e.wants for e in extractors], os.path.splitext(path)[1])
-    except OSError as error:
-        raise UnreadableImage(f"cannot read {path}: {error.strerror}", "check the path") from None
-    except DecodeError as error:
-        raise UnreadableImage(f"cannot read {path}: {error}", "give it an image") from None
-    rows = {e: e.extract(decoded.images[e.wants][None])[0] for e in extractors}
-    return decoded.facts, rows
-
-
-def _comparator(method: str | Comparator) -> Comparator:
+def as_comparator(method: str | Comparator) -> Comparator:
+    """A comparator, made from its text if it is one."""
     return registry.parse(method) if isinstance(method, str) else method
 
 
@@ -392,7 +221,7 @@ def _proposer(proposer: str | Comparator | None, method: Comparator) -> VectorCo
         raise UsageError(
             f"{method.name} needs no proposer", "proposers are for methods that score pairs: ssim"
         )
-    proposing = _comparator(proposer)
+    proposing = as_comparator(proposer)
     if not isinstance(proposing, VectorComparator):
         raise UsageError(f"{proposing.name} cannot propose pairs", "try --proposer phash:size=16")
     return proposing
@@ -420,7 +249,8 @@ def _max_distance(
     return comparator.preset_distance(preset)
 
 
-def _listed(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+def as_list(paths: Paths) -> list[str]:
+    """Paths as a list of text, also if there is only one."""
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
     return [os.fspath(path) for path in paths]

@@ -9,7 +9,10 @@ import click
 
 from imgsim.cli.options import (
     MethodType,
+    check_paths,
+    device_options,
     discover_options,
+    make_methods,
     make_run_options,
     run_options,
     talk_options,
@@ -72,6 +75,7 @@ FORMATS = ("text", "json", "jsonl", "csv")
 @click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
 @discover_options
 @run_options
+@device_options
 @click.option("-f", "--format", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
 @click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
@@ -100,17 +104,17 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.pipeline import find_duplicates
     from imgsim.report.text import count, summary
 
-    if not paths and not given["files_from"]:
-        raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
+    check_paths(paths, given["files_from"])
     if given["baseline"] and not given["check"]:
         raise UsageError("--baseline does nothing without --check", "add --check")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
-    own = ["method", "preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
+    (method,) = make_methods(given)
+    own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
     gate = {name: given.pop(name) for name in ["check", "baseline", "strict"]}
     options = make_run_options(terminal, **given)
-    found = find_duplicates(paths, **wanted, options=options)
+    found = find_duplicates(paths, method, **wanted, options=options)
     write(_formatted(found, output["format"], not output["no_timing"]), output["output"])
     for line in summary(found, verbose=terminal.verbosity > 0):
         terminal.summary(line)

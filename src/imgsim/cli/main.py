@@ -19,11 +19,14 @@ from imgsim.errors import ImgsimError, UsageError
 
 COMMANDS = {
     "cache": "Show, clear or prune what is remembered between runs.",
+    "compare": "Show every method's score of two images, its threshold and its verdict.",
     "completion": "Print the completion script of a SHELL.",
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "find-dupes": "Find groups of exact and near duplicates.",
+    "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
+    "search": "Rank the images of a folder that are nearest to each QUERY.",
 }
 
 

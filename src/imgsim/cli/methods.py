@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 from typing import Any
 
 import click
@@ -76,7 +77,8 @@ def _text(described: list[dict[str, Any]]) -> list[str]:
             lines.append(f"    {one['metric']}; {one['score_unit']} {sign} {presets}\n")
         if one["fields"]:
             text = ", ".join(f"{name}={value}" for name, value in one["fields"].items())
-            lines.append(f"    {text}\n")
+            indent = " " * 4
+            lines.append(fill(text, 79, initial_indent=indent, subsequent_indent=indent) + "\n")
         lines.append("\n")
     lines.append(f"default of find-dupes: {DEFAULT_METHOD}\n")
     return lines

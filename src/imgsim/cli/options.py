@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from imgsim.cli.terminal import Terminal
 from imgsim.collect import RunOptions
+from imgsim.comparators.base import Comparator
+from imgsim.comparators.registry import DEFAULT_METHOD, parse_all, settings_of
 from imgsim.decode import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.discover import DEFAULT_EXCLUDES, DiscoverOptions
+from imgsim.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +46,9 @@ def _louder(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.ensure_object(Terminal).verbosity = 1
 
 
-def _all(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -50,7 +57,7 @@ def _all(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return decorate
 
 
-talk_options = _all(
+talk_options = all_of(
     [
         click.option(
             "-q",
@@ -81,7 +88,7 @@ cache_option = click.option(
     help="Where to remember what was learned of the files.  [default: in your cache folder]",
 )
 
-discover_options = _all(
+discover_options = all_of(
     [
         click.option(
             "--files-from",
@@ -127,7 +134,7 @@ discover_options = _all(
     ]
 )
 
-run_options = _all(
+run_options = all_of(
     [
         click.option(
             "--decode",
@@ -163,6 +170,74 @@ run_options = _all(
         cache_option,
     ]
 )
+
+
+methods_option = click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    multiple=True,
+    default=[DEFAULT_METHOD],
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="Can be repeated; all: every method that is available.",
+)
+
+
+device_options = all_of(
+    [
+        click.option(
+            "--weights",
+            metavar="FILE",
+            help="Weights of the network: a .pth or .safetensors file, imagenet or advprop."
+            " IMGSIM_WEIGHTS stands above it, weights= in the method above both.",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            envvar="IMGSIM_DEVICE",
+            show_envvar=True,
+            help="Where networks run: cpu, cuda, cuda:1, auto.",
+        ),
+        click.option(
+            "--batch-size",
+            default="auto",
+            show_default=True,
+            metavar="N|auto",
+            help="Images that a network takes at a time.",
+        ),
+    ]
+)
+
+
+def make_methods(given: dict[str, Any]) -> list[Comparator]:
+    """Make the comparators that ``--method`` names, on the device asked for.
+
+    What is used is taken out of `given`.
+    """
+    texts = given.pop("method")
+    asked = given.pop("weights")
+    weights = os.environ.get("IMGSIM_WEIGHTS") or asked
+    device, batch_size = given.pop("device"), given.pop("batch_size")
+    if batch_size != "auto" and not str(batch_size).isdigit():
+        raise UsageError(f"batch size {batch_size} is no number", "a number, or auto")
+    where = {"device": device, "batch_size": 0 if batch_size == "auto" else int(batch_size)}
+    made = []
+    for text in [texts] if isinstance(texts, str) else texts:
+        for comparator in parse_all(text):
+            own = {field.name for field in settings_of(type(comparator))}
+            changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
+            if weights and "weights" in own and "weights=" not in text:
+                changes["weights"] = weights
+            made.append(replace(cast(Any, comparator), **changes) if changes else comparator)
+    return list(dict.fromkeys(made))
+
+
+def check_paths(paths: Sequence[str], files_from: str | None) -> None:
+    """Complain if nothing to look at was named."""
+    if not paths and not files_from:
+        raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
 
 
 def make_run_options(

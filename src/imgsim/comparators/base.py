@@ -67,17 +67,30 @@ class Scale:
 class Extractor(ABC):
     """Turns images into rows of a fixed shape. What it gives is cached under its `key`.
 
-    Subclasses are frozen dataclasses and picklable.
+    Subclasses are frozen dataclasses and picklable. A field with the metadata ``{"where": True}``
+    says where and how it runs; it is no part of what the rows are, so not of the key.
 
     Attributes
     ----------
     name : str
     version : int
         Raised whenever the same image gives another row.
+    heavy : bool
+        A network: it runs in one process, which decodes in threads beside it.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
+    heavy: ClassVar[bool] = False
+
+    def get_ready(self) -> None:  # noqa: B027
+        """Get what it needs, such as weights, before the first image is read.
+
+        Raises
+        ------
+        ImgsimError
+            It cannot run here.
+        """
 
     @property
     @abstractmethod
@@ -132,6 +145,11 @@ class Comparator(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
 
+    @classmethod
+    def missing(cls) -> str:
+        """What is not installed that it needs, in a line; empty if nothing is."""
+        return ""
+
     @property
     @abstractmethod
     def extractor(self) -> Extractor:
@@ -145,6 +163,10 @@ class Comparator(ABC):
     @abstractmethod
     def preset_distance(self, preset: Preset) -> float:
         """The largest distance of a duplicate under a preset."""
+
+    def remark(self, distance: float) -> str:
+        """What is worth saying beside a score, such as another measure that follows from it."""
+        return ""
 
     def false_pair_rate(self, distance: float) -> float | None:
         """The share of unrelated pairs that are this near, or None if it was not measured."""
@@ -199,6 +221,8 @@ class PairComparator(Comparator):
 def _fields_text(instance: Any, *, only_changed: bool = False) -> str:
     parts = []
     for field in fields(instance):
+        if field.metadata.get("where"):
+            continue
         value = getattr(instance, field.name)
         if not (only_changed and value == field.default):
             parts.append(f"{field.name}={_quoted(value)}")

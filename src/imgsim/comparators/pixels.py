@@ -78,6 +78,9 @@ class Euclidean(_PixelComparator):
         rms = (4.0, 8.0, 16.0)[PRESETS.index(preset)]
         return rms * float(np.sqrt(self.extractor.shape[0]))
 
+    def remark(self, distance: float) -> str:
+        return f"MSE {self.mean_squared_error(distance):.4g}"
+
     def mean_squared_error(self, distance: float) -> float:
         """MSE over all pixels and channels (levels squared) that belongs to a distance."""
         return distance * distance / self.extractor.shape[0]

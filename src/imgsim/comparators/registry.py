@@ -52,7 +52,9 @@ def registered() -> list[Registered]:
         entry_point = _entry_points()[name]
         package = entry_point.dist.name if entry_point.dist else ""
         try:
-            found.append(Registered(name, package, load(name), ""))
+            comparator = load(name)
+            cause = comparator.missing()
+            found.append(Registered(name, package, None if cause else comparator, cause))
         except MethodUnavailable as error:
             found.append(Registered(name, package, None, error.message))
     return found
@@ -106,6 +108,8 @@ def parse(text: str) -> Comparator:
     cls = load(name.strip())
     types = typing.get_type_hints(cls)
     known = {field.name: field for field in settings_of(cls)}
+    if cause := cls.missing():
+        raise MethodUnavailable(f"method {name} {cause}", "or choose another: imgsim methods")
     values: dict[str, Any] = {}
     for setting in _split(settings, text):
         field, equals, value = setting.partition("=")
@@ -125,6 +129,13 @@ def parse(text: str) -> Comparator:
             f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…"
         )
     return cls(**values)
+
+
+def parse_all(text: str) -> list[Comparator]:
+    """As `parse`; ``all`` stands for every comparator that is available, with its defaults."""
+    if text == "all":
+        return [one.comparator() for one in registered() if one.comparator]
+    return [parse(text)]
 
 
 def settings_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from imgsim import __version__
 from imgsim.comparators.base import Scale
-from imgsim.pipeline import Duplicates
+from imgsim.pipeline import Duplicates, Seconds
+from imgsim.ranking import Comparison, Matches, MethodMatches
 from imgsim.types import Group, Member
 
 
@@ -41,13 +44,7 @@ def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, 
         "reclaimable_bytes": found.reclaimable_bytes,
     }
     if timing:
-        seconds = found.seconds
-        document["seconds"] = {
-            "total": round(seconds.total, 3),
-            "read": round(seconds.read, 3),
-            "decode": round(seconds.decode, 3),
-            "search": round(seconds.search, 3),
-        }
+        document["seconds"] = _seconds(found.seconds)
     return document
 
 
@@ -83,6 +80,77 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     if picture.file.links:
         document["links"] = [_text(link) for link in picture.file.links]
     return document
+
+
+def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
+    """Everything `matches` or `search` found."""
+    document: dict[str, Any] = {
+        "schema": "imgsim.matches/1",
+        "version": __version__,
+        "cwd": _text(os.getcwd()),
+        "k": found.k,
+        "images": found.images,
+        "skipped": [{**_path(s.path), "reason": s.reason} for s in found.skipped],
+        "methods": [_method_document(method, timing=timing) for method in found.methods],
+    }
+    if timing:
+        document["seconds"] = _seconds(found.seconds)
+    return document
+
+
+def _method_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
+    scale = method.comparator.scale
+    document: dict[str, Any] = {
+        "name": method.comparator.spec,
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "pairs": method.pairs,
+    }
+    if timing:
+        document["seconds_per_pair"] = method.seconds_per_pair
+    document["queries"] = [
+        {
+            **_path(query.path),
+            "matches": [
+                {
+                    **_path(match.path),
+                    "score": scale.score(match.distance),
+                    "similarity": scale.similarity(match.distance),
+                }
+                for match in query.matches
+            ],
+        }
+        for query in method.queries
+    ]
+    return document
+
+
+def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict[str, Any]:
+    """Every method's opinion of two images."""
+    return {
+        "schema": "imgsim.compare/1",
+        "version": __version__,
+        "cwd": _text(os.getcwd()),
+        "left": _path(left),
+        "right": _path(right),
+        "methods": [
+            {
+                "name": one.comparator.spec,
+                "score": one.score,
+                "score_unit": one.comparator.scale.unit,
+                "score_better": one.comparator.scale.better,
+                "similarity": one.similarity,
+                "threshold": one.threshold,
+                "duplicate": one.duplicate,
+                "remark": one.comparator.remark(one.distance) or None,
+            }
+            for one in found
+        ],
+    }
+
+
+def _seconds(seconds: Seconds) -> dict[str, float]:
+    return {key: round(value, 3) for key, value in asdict(seconds).items()}
 
 
 def _text(path: str) -> str:

@@ -31,13 +31,14 @@ def as_jsonl(found: Duplicates) -> Iterator[str]:
 
 def as_csv(found: Duplicates) -> Iterator[str]:
     """A row per member, under a header."""
-    yield _csv_row(["group", *_COLUMNS])
+    yield csv_row(["group", *_COLUMNS])
     for number, group in enumerate(found.groups, 1):
         for member in group_document(number, group, found.comparator.scale)["members"]:
-            yield _csv_row([number, *(member.get(column) for column in _COLUMNS)])
+            yield csv_row([number, *(member.get(column) for column in _COLUMNS)])
 
 
-def _csv_row(values: list[object]) -> str:
+def csv_row(values: list[object]) -> str:
+    """One line of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()

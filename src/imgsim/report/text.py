@@ -81,7 +81,7 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
         yield "warning: look at near matches before you delete: some are chance"
     if found.too_small:
         yield f"{count(found.too_small, 'image')} left out by --min-pixels"
-    yield from _skipped(found.skipped, verbose)
+    yield from skipped_lines(found.skipped, verbose)
 
 
 def _expected(pairs: float) -> str:
@@ -90,7 +90,8 @@ def _expected(pairs: float) -> str:
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
 
 
-def _skipped(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    """What was skipped, and why."""
     if not skipped:
         return
     yield f"skipped {count(len(skipped), 'file')}:"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ class HammingEngine(Engine):
                 continue
             # FAISS takes distances below its radius
             limits, distance, right = index.range_search(self.rows[queries], int(radius) + 1)
-            left = np.repeat(queries, np.diff(limits.astype(np.int64)))
+            left = np.repeat(queries, _counts(limits))
             right = right + start
             later = right > left
             part = Candidates(left[later], right[later], distance[later].astype(np.float64))
@@ -71,9 +73,15 @@ class HammingEngine(Engine):
             of_radius = np.flatnonzero(limit == radius)
             for start, index in self.indexes:
                 limits, distance, row = index.range_search(vectors[of_radius], int(radius) + 1)
-                which.append(np.repeat(of_radius, np.diff(limits.astype(np.int64))))
+                which.append(np.repeat(of_radius, _counts(limits)))
                 rows.append(row + start)
                 distances.append(distance.astype(np.float64))
         query, row = np.concatenate(which), np.concatenate(rows)
         other = row != queries[query]
         return best(len(queries), k, query[other], row[other], np.concatenate(distances)[other])
+
+
+def _counts(limits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Numbers of results, from where each query's begin."""
+    starts = limits.astype(np.int64)
+    return starts[1:] - starts[:-1]

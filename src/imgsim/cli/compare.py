@@ -1,0 +1,65 @@
+"""``imgsim compare``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    MethodType,
+    device_options,
+    make_methods,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.collect import RunOptions
+from imgsim.comparators.base import PRESETS
+from imgsim.decode import DecodeMode
+
+
+@click.command("compare")
+@click.argument("left", metavar="A", type=click.Path())
+@click.argument("right", metavar="B", type=click.Path())
+@click.option(
+    "-m",
+    "--method",
+    "method",
+    type=MethodType(),
+    multiple=True,
+    default=["all"],
+    metavar="NAME[:field=value,...]",
+    help="Can be repeated.  [default: all that are available]",
+)
+@click.option("--preset", type=click.Choice(PRESETS), default="normal", show_default=True,
+    help="Which thresholds decide.",
+)  # fmt: skip
+@click.option(
+    "--decode",
+    type=click.Choice([mode.value for mode in DecodeMode]),
+    default=DecodeMode.REDUCED.value,
+    show_default=True,
+    help="Decode at a reduced scale, or in full as other programs do.",
+)
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@device_options
+@talk_options
+@click.pass_obj
+def command(
+    terminal: Terminal, /, left: str, right: str, preset: Any, decode: str, form: str, **given: Any
+) -> int:
+    """Show every method's score of two images, its threshold and its verdict.
+
+    \b
+    imgsim compare a.jpg b.jpg
+    imgsim compare a.jpg b.jpg -m ssim -m euclidean
+    """
+    from imgsim.ranking import compare
+    from imgsim.report.rankings import compare_json, compare_text
+
+    options = RunOptions(decode=DecodeMode(decode), progress=terminal)
+    found = compare(left, right, make_methods(given), preset=preset, options=options)
+    writer = compare_json if form == "json" else compare_text
+    write(writer(left, right, found), None)
+    return 0

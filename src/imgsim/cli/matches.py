@@ -1,0 +1,47 @@
+"""``imgsim matches``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    check_paths,
+    device_options,
+    discover_options,
+    make_methods,
+    make_run_options,
+    methods_option,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.ranked import ranking_options, show
+from imgsim.cli.terminal import Terminal
+
+
+@click.command("matches")
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@methods_option
+@ranking_options
+@discover_options
+@run_options
+@device_options
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Rank the nearest other images of every image, by each method.
+
+    \b
+    imgsim matches photos --method phash --method ssim
+    imgsim matches photos --method all --montage matches.png
+    """
+    from imgsim.ranking import matches
+
+    check_paths(paths, given["files_from"])
+    output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
+    methods = make_methods(given)
+    options = make_run_options(terminal, **given)
+    found = matches(paths, methods, k=output["k"], options=options)
+    show(terminal, found, **output)
+    return 0

@@ -1,0 +1,80 @@
+"""What matches and search have in common: options, and where the result goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.options import all_of
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from imgsim.ranking import Matches
+
+ranking_options = all_of(
+    [
+        click.option(
+            "-k",
+            type=click.IntRange(min=1),
+            default=3,
+            show_default=True,
+            help="How many matches of each image.",
+        ),
+        click.option(
+            "-f",
+            "--format",
+            type=click.Choice(["text", "json", "csv", "html"]),
+            default="text",
+            show_default=True,
+            help="html: a page with the pictures.",
+        ),
+        click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file."),
+        click.option(
+            "--montage",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE.png",
+            help="Draw the first queries and their matches side by side, a row per method.",
+        ),
+        click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run."),
+    ]
+)
+
+
+def show(
+    terminal: Terminal,
+    found: Matches,
+    *,
+    k: int,
+    format: str,
+    output: str | None,
+    montage: Path | None,
+    no_timing: bool,
+    images: dict[str, bytes] | None = None,
+) -> None:
+    """Write a ranking in the format asked for; `images` are those that are no files."""
+    from imgsim.report import rankings
+
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: rankings.matches_text(found),
+        "json": lambda: rankings.matches_json(found, timing=not no_timing),
+        "csv": lambda: rankings.matches_csv(found),
+        "html": lambda: _html(found, images),
+    }
+    write(writers[format](), output)
+    if montage is not None:
+        from imgsim.report.pictures import montage as draw
+
+        shown = draw(found, montage, images or {})
+        terminal.summary(f"{montage}: the first {shown} queries")
+    for line in rankings.matches_summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+
+
+def _html(found: Matches, images: dict[str, bytes] | None) -> Any:
+    from imgsim.report.html import matches_page
+
+    return matches_page(found, images or {})

@@ -1,0 +1,56 @@
+"""``imgsim search``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    device_options,
+    discover_options,
+    make_methods,
+    make_run_options,
+    methods_option,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.ranked import ranking_options, show
+from imgsim.cli.terminal import Terminal
+
+
+@click.command("search")
+@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.option(
+    "--in", "paths", multiple=True, required=True, type=click.Path(), metavar="PATH",
+    help="Where to search. Can be repeated.",
+)  # fmt: skip
+@methods_option
+@ranking_options
+@discover_options
+@run_options
+@device_options
+@talk_options
+@click.pass_obj
+def command(
+    terminal: Terminal, /, queries: tuple[str, ...], paths: tuple[str, ...], **given: Any
+) -> int:
+    """Rank the images of a folder that are nearest to each QUERY.
+
+    A QUERY is a file or an http(s) URL. What is known of the folder from earlier runs is not read
+    again.
+
+    \b
+    imgsim search holiday.jpg --in photos
+    imgsim search https://example.org/a.jpg --in photos --method all
+    """
+    from imgsim.fetch import as_query
+    from imgsim.ranking import search
+
+    output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
+    methods = make_methods(given)
+    options = make_run_options(terminal, **given)
+    asked = [as_query(query) for query in queries]
+    found = search(asked, paths, methods, k=output["k"], options=options)
+    show(terminal, found, **output, images={query.name: query.data for query in asked})
+    return 0

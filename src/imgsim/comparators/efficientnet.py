@@ -1,0 +1,169 @@
+"""Comparators on EfficientNet-b0 features; the network is in `imgsim.models.backbone`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import (
+    PRESETS,
+    Extractor,
+    Metric,
+    Preset,
+    Scale,
+    VectorComparator,
+)
+from imgsim.decode import InputSpec
+from imgsim.errors import UsageError
+from imgsim.models import backbone as networks
+from imgsim.models import weights as files
+from imgsim.models.backbone import Package, Pool, Precision, Scaling
+
+_CHANNELS = 1280
+_STRIDE = 32
+
+
+@dataclass(frozen=True)
+class EfficientNetFeatures(Extractor):
+    """The last feature map of EfficientNet-b0, pooled or whole."""
+
+    backbone: Package
+    weights: str
+    size: int
+    pool: Pool
+    scaling: Scaling
+    precision: Precision
+    device: str = field(metadata={"where": True})
+    batch_size: int = field(metadata={"where": True})
+    name: ClassVar[str] = "efficientnet-b0"
+    version: ClassVar[int] = 1
+    heavy: ClassVar[bool] = True
+
+    @property
+    def wants(self) -> InputSpec:
+        return InputSpec(self.size, self.size, "rgb")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        cells = (-(-self.size // _STRIDE)) ** 2
+        return (_CHANNELS * (cells if self.pool == "none" else 1),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32)
+
+    @property
+    def key(self) -> str:
+        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
+
+    def get_ready(self) -> None:
+        networks.require_torch()
+        if self.backbone == "torchvision":
+            networks.require_torchvision()
+        networks.choose_device(self.device)
+        files.locate(self.weights, download=True)
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
+        return network(images, self.pool, self._scaling, self.batch_size)
+
+    @property
+    def _scaling(self) -> Scaling:
+        if self.scaling != "auto":
+            return self.scaling
+        return "advprop" if self.weights == "advprop" else "imagenet"
+
+
+@dataclass(frozen=True)
+class _EfficientNet(VectorComparator):
+    """EfficientNet-b0 features.
+
+    Attributes
+    ----------
+    backbone : {"efficientnet_pytorch", "torchvision"}
+        Whose network.
+    weights : str
+        ``imagenet``, ``advprop``, or a file.
+    size : int
+        Width and height in pixels that images are resized to.
+    pool : {"avg", "gem", "none"}
+        How the cells of the feature map are joined.
+    scaling : {"auto", "imagenet", "advprop", "none"}
+        Of the pixels; auto: as the weights were trained.
+    precision : {"fp32", "bf16", "fp16"}
+    device : str
+        cpu, cuda, cuda:1 or auto. No part of what the features are.
+    batch_size : int
+        0 for what suits the device.
+    """
+
+    backbone: Package = "efficientnet_pytorch"
+    weights: str = "imagenet"
+    size: int = 224
+    pool: Pool = "avg"
+    scaling: Scaling = "auto"
+    precision: Precision = "fp32"
+    device: str = field(default="auto", metadata={"where": True})
+    batch_size: int = field(default=0, metadata={"where": True})
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size <= 1024:
+            raise UsageError(f"{self.name}: size={self.size} is not in 32..1024", "try size=224")
+        if self.batch_size < 0:
+            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
+
+    @classmethod
+    def missing(cls) -> str:
+        absent = [p for p in ("torch", "efficientnet_pytorch") if find_spec(p) is None]
+        if absent:
+            return f"needs {' and '.join(absent)}: pip install 'imgsim[deep]'"
+        return ""
+
+    @property
+    def extractor(self) -> Extractor:
+        return EfficientNetFeatures(
+            self.backbone,
+            self.weights,
+            self.size,
+            self.pool,
+            self.scaling,
+            self.precision,
+            self.device,
+            self.batch_size,
+        )
+
+
+@dataclass(frozen=True)
+class EfficientNetEuclidean(_EfficientNet):
+    """L2 distance of EfficientNet-b0 features."""
+
+    name: ClassVar[str] = "efficientnet-euclidean"
+    summary: ClassVar[str] = "EfficientNet-b0 features by L2: what is shown, not how"
+    metric: ClassVar[Metric] = Metric.EUCLIDEAN
+
+    @property
+    def scale(self) -> Scale:
+        return Scale("L2", "lower", float(np.sqrt(self.extractor.shape[0])))
+
+    def preset_distance(self, preset: Preset) -> float:
+        return (2.0, 3.0, 5.0)[PRESETS.index(preset)]
+
+
+@dataclass(frozen=True)
+class EfficientNetCosine(_EfficientNet):
+    """1 - cosine of EfficientNet-b0 features."""
+
+    name: ClassVar[str] = "efficientnet-cosine"
+    summary: ClassVar[str] = "EfficientNet-b0 features by angle: what is shown, not how"
+    metric: ClassVar[Metric] = Metric.COSINE
+
+    @property
+    def scale(self) -> Scale:
+        return Scale("cosine", "higher", 1.0)
+
+    def preset_distance(self, preset: Preset) -> float:
+        return (0.02, 0.05, 0.1)[PRESETS.index(preset)]

@@ -1,0 +1,99 @@
+"""Query images from the web, with limits."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import urllib.error
+import urllib.request
+from http.client import HTTPMessage
+from typing import IO
+from urllib.parse import urlsplit
+
+from imgsim import __version__
+from imgsim.errors import UnreadableImage
+from imgsim.ranking import Query, query_file
+
+MAX_BYTES = 100_000_000
+TIMEOUT_SECONDS = 20.0
+
+
+def as_query(text: str) -> Query:
+    """A file, or what an http(s) URL leads to, as a query.
+
+    Raises
+    ------
+    UnreadableImage
+        It cannot be had.
+    """
+    return query_url(text) if text.lower().startswith(("http://", "https://")) else query_file(text)
+
+
+def query_url(
+    url: str, *, max_bytes: int = MAX_BYTES, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Query:
+    """Fetch an image.
+
+    The address that the user names may be anywhere; a redirect may only lead to the same host or
+    to a public address, so that a page cannot make imgsim read from the local network.
+
+    Parameters
+    ----------
+    url : str
+    max_bytes : int
+        More is refused.
+    timeout_seconds : float
+        Of each wait for the server.
+
+    Raises
+    ------
+    UnreadableImage
+        It cannot be had, or is too large.
+    """
+    hint = "download it yourself and name the file"
+    request = urllib.request.Request(url, headers={"User-Agent": f"imgsim/{__version__}"})
+    opener = urllib.request.build_opener(_PublicRedirects())
+    try:
+        with opener.open(request, timeout=timeout_seconds) as response:
+            data = response.read(max_bytes + 1)
+    except urllib.error.HTTPError as error:
+        raise UnreadableImage(f"cannot fetch {url}: {error.code} {error.reason}", hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UnreadableImage(f"cannot fetch {url}: {reason}", hint) from None
+    if len(data) > max_bytes:
+        raise UnreadableImage(f"cannot fetch {url}: more than {max_bytes:,} bytes", hint)
+    return Query(url, data)
+
+
+class _PublicRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to the same host or to a public address."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        target = urlsplit(newurl)
+        same = (target.hostname, target.port) == (urlsplit(req.full_url).hostname, _port(req))
+        if target.scheme not in ("http", "https"):
+            raise urllib.error.URLError(f"redirected to {target.scheme}:")
+        if not same and not _is_public(target.hostname or ""):
+            raise urllib.error.URLError(f"redirected to the private address {target.hostname}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _port(request: urllib.request.Request) -> int | None:
+    return urlsplit(request.full_url).port
+
+
+def _is_public(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise urllib.error.URLError(error) from None
+    return all(ipaddress.ip_address(str(address[4][0])).is_global for address in found)

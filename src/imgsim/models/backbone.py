@@ -1,0 +1,253 @@
+"""EfficientNet-b0 as a feature extractor.
+
+Source: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
+Networks", ICML 2019, arXiv:1905.11946; GeM pooling: F. Radenović, G. Tolias and O. Chum,
+"Fine-tuning CNN Image Retrieval with No Human Annotation", IEEE TPAMI 41(7), 2019,
+doi:10.1109/TPAMI.2018.2846566.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.models import weights as files
+
+Package = Literal["efficientnet_pytorch", "torchvision"]
+Pool = Literal["avg", "gem", "none"]
+Scaling = Literal["auto", "imagenet", "advprop", "none"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+CPU_BATCH = 4
+CUDA_BATCH = 256
+
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_GEM_POWER = 3.0
+
+
+def require_torch() -> Any:
+    """Import torch, or say what is wrong with it.
+
+    Raises
+    ------
+    MethodUnavailable
+        It is not installed, or does not work.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MethodUnavailable(
+            f"torch does not import: {error}", "pip install 'imgsim[deep]'"
+        ) from None
+    return torch
+
+
+def require_torchvision() -> Any:
+    """Import torchvision, or say what is wrong with it."""
+    torch = require_torch()
+    try:
+        import torchvision
+    except ImportError as error:
+        raise MethodUnavailable(
+            f"torchvision does not import: {error}", "pip install 'imgsim[deep]'"
+        ) from None
+    except RuntimeError as error:  # its operators were built for another torch
+        text = " ".join(str(error).split())[:120]
+        raise MethodUnavailable(
+            f"torchvision does not fit torch {torch.__version__}: {text}",
+            "install versions made for each other: pip install --upgrade torch torchvision",
+        ) from None
+    return torchvision
+
+
+def choose_device(name: str) -> str:
+    """The device for a name: ``auto`` is CUDA where there is one, else the CPU.
+
+    Raises
+    ------
+    UsageError
+        There is no such device here.
+    """
+    torch = require_torch()
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    if kind == "cpu" and not number:
+        return "cpu"
+    if kind == "cuda" and (not number or number.isdigit()):
+        if not torch.cuda.is_available():
+            raise UsageError("no CUDA device here", "use --device cpu or auto")
+        if int(number or 0) >= torch.cuda.device_count():
+            raise UsageError(f"no device {name} here", f"{torch.cuda.device_count()} are here")
+        return name
+    raise UsageError(f"no such device: {name}", "cpu, cuda, cuda:1 or auto")
+
+
+class Backbone:
+    """A loaded network on a device.
+
+    Parameters
+    ----------
+    package : {"efficientnet_pytorch", "torchvision"}
+        Whose network. They differ in padding and in the epsilon of the batch normalisation.
+    weights : str
+        See `weights.locate`.
+    device : str
+        See `choose_device`.
+    precision : {"fp32", "bf16", "fp16"}
+        Of the arithmetic; the features are float32 in any case.
+    """
+
+    def __init__(self, package: Package, weights: str, device: str, precision: Precision) -> None:
+        torch = require_torch()
+        self.device = choose_device(device)
+        self.precision = precision
+        path = files.locate(weights)
+        makers: dict[Package, Callable[[], Any]] = {
+            "efficientnet_pytorch": _efficientnet_pytorch,
+            "torchvision": _torchvision,
+        }
+        other: Package = (
+            "torchvision" if package == "efficientnet_pytorch" else "efficientnet_pytorch"
+        )
+        with torch.device("cpu"):
+            model = makers[package]()
+            files.fit(model, files.load(path), path, makers[other])
+        model.eval().requires_grad_(False)
+        if package == "efficientnet_pytorch":
+            _streamline(model)
+            features = model.extract_features
+        else:
+            from torch.fx.experimental.optimization import fuse
+
+            model = fuse(model.features)
+            features = model
+        self.module = model.to(self.device, memory_format=torch.channels_last)
+        self._features = features
+
+    def __call__(
+        self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, batch_size: int
+    ) -> NDArray[np.float32]:
+        """Compute features.
+
+        Every batch has the same size, the last one filled up, so that an image's features do not
+        depend on how many others there are.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, side, side, 3)
+        pool : {"avg", "gem", "none"}
+            Over the cells of the last feature map; none keeps it whole.
+        scaling : {"imagenet", "advprop", "none"}
+        batch_size : int
+            0 for what suits the device. Halved when memory runs out.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 1280) or (n, 1280 * cells)
+        """
+        torch = require_torch()
+        size = batch_size or (CPU_BATCH if self.device == "cpu" else CUDA_BATCH)
+        done: list[NDArray[np.float32]] = []
+        start = 0
+        while start < len(images):
+            try:
+                done.append(self._batch(images[start : start + size], pool, scaling, size))
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size //= 2
+                torch.cuda.empty_cache()
+                continue
+            start += size
+        return np.concatenate(done)
+
+    def _batch(
+        self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, size: int
+    ) -> NDArray[np.float32]:
+        torch = require_torch()
+        full = np.zeros((size, *images.shape[1:]), np.uint8)
+        full[: len(images)] = images
+        with torch.inference_mode():
+            pixels = torch.from_numpy(full).to(self.device).permute(0, 3, 1, 2).float()
+            scaled = _scaled(pixels, scaling).contiguous(memory_format=torch.channels_last)
+            if self.precision == "fp32":
+                maps = self._features(scaled)
+            else:
+                kind = torch.bfloat16 if self.precision == "bf16" else torch.float16
+                with torch.autocast(self.device.split(":")[0], kind):
+                    maps = self._features(scaled)
+            features = _pooled(maps.float(), pool)
+            return np.asarray(features[: len(images)].cpu().numpy())
+
+
+def _efficientnet_pytorch() -> Any:
+    try:
+        from efficientnet_pytorch import EfficientNet
+    except ImportError as error:
+        raise MethodUnavailable(
+            f"efficientnet_pytorch does not import: {error}", "pip install 'imgsim[deep]'"
+        ) from None
+    return EfficientNet.from_name("efficientnet-b0")
+
+
+def _torchvision() -> Any:
+    return require_torchvision().models.efficientnet_b0()
+
+
+def _streamline(model: Any) -> None:
+    """Make the same features with less work: what does not change is folded into the weights.
+
+    Batch normalisations go into the convolutions before them, symmetric padding into the
+    convolutions after it.
+    """
+    from torch import nn
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    model.set_swish(memory_efficient=False)
+    pairs = [(model, "_conv_stem", "_bn0"), (model, "_conv_head", "_bn1")]
+    for block in model._blocks:
+        pairs.append((block, "_depthwise_conv", "_bn1"))
+        pairs.append((block, "_project_conv", "_bn2"))
+        if hasattr(block, "_expand_conv"):
+            pairs.append((block, "_expand_conv", "_bn0"))
+    for owner, convolution, normalisation in pairs:
+        fused = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, normalisation))
+        setattr(owner, convolution, fused)
+        setattr(owner, normalisation, nn.Identity())
+        padding = getattr(fused.static_padding, "padding", None)
+        if padding and padding[0] == padding[1] and padding[2] == padding[3]:
+            fused.padding = (padding[2], padding[0])
+            fused.static_padding = nn.Identity()
+
+
+def _scaled(pixels: Any, scaling: Scaling) -> Any:
+    """Pixels of 0..255, shape (n, 3, h, w), as the weights were trained with."""
+    torch = require_torch()
+    if scaling == "none":
+        return pixels
+    if scaling == "advprop":
+        return pixels / 127.5 - 1.0
+    mean = torch.from_numpy(_MEAN * 255).to(pixels.device)[:, None, None]
+    std = torch.from_numpy(_STD * 255).to(pixels.device)[:, None, None]
+    return (pixels - mean) / std
+
+
+def _pooled(maps: Any, pool: Pool) -> Any:
+    if pool == "avg":
+        return maps.mean(dim=(2, 3))
+    if pool == "gem":
+        return maps.clamp(min=1e-6).pow(_GEM_POWER).mean(dim=(2, 3)).pow(1 / _GEM_POWER)
+    return maps.flatten(1)
+
+
+@lru_cache(maxsize=2)
+def backbone(package: Package, weights: str, device: str, precision: Precision) -> Backbone:
+    """A backbone, loaded once in a process."""
+    return Backbone(package, weights, device, precision)

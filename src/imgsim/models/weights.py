@@ -1,0 +1,196 @@
+"""Weights of networks: by name, fetched and checked, or from a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from imgsim.errors import ImgsimError
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file that its authors publish.
+
+    Attributes
+    ----------
+    url : str
+    sha256_prefix : str
+        The beginning of its sha256, which the authors put in the file's name. No full hash is
+        published, so this is what a fetched file is checked against.
+    scaling : {"imagenet", "advprop"}
+        How images are scaled for them.
+    """
+
+    url: str
+    sha256_prefix: str
+    scaling: str
+
+
+_RELEASE = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
+
+PUBLISHED = {
+    "imagenet": Published(f"{_RELEASE}efficientnet-b0-355c32eb.pth", "355c32eb", "imagenet"),
+    "advprop": Published(f"{_RELEASE}adv-efficientnet-b0-b64d5a18.pth", "b64d5a18", "advprop"),
+}
+"""EfficientNet-b0, as the package efficientnet_pytorch has them."""
+
+
+class WeightsUnusable(ImgsimError):
+    """Weights cannot be had, read or fitted."""
+
+
+def locate(weights: str, *, download: bool = False) -> Path:
+    """Find the file of some weights.
+
+    Parameters
+    ----------
+    weights : str
+        A name in `PUBLISHED`, or a path.
+    download : bool
+        Fetch published weights that are not there yet.
+
+    Raises
+    ------
+    WeightsUnusable
+        The file does not exist or cannot be fetched.
+    """
+    if weights not in PUBLISHED:
+        path = Path(weights).expanduser()
+        if path.is_file():
+            return path
+        names = " or ".join(PUBLISHED)
+        raise WeightsUnusable(
+            f"no weights at {weights}", f"name a .pth or .safetensors file, or {names}"
+        )
+    path = _folder() / PUBLISHED[weights].url.rsplit("/", 1)[1]
+    if path.is_file():
+        return path
+    if not download:
+        raise _not_here(weights, "they are not in the cache")
+    return _fetch(weights, path)
+
+
+def _folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("imgsim", appauthor=False) / "weights"
+
+
+def _not_here(weights: str, reason: object) -> WeightsUnusable:
+    url = PUBLISHED[weights].url
+    return WeightsUnusable(
+        f"no {weights} weights of EfficientNet-b0 here: {' '.join(str(reason).split())[:200]}",
+        f"download {url} and give it by --weights FILE or IMGSIM_WEIGHTS",
+    )
+
+
+def _fetch(weights: str, path: Path) -> Path:
+    import pooch
+
+    published = PUBLISHED[weights]
+    quiet = pooch.get_logger()
+    quiet.setLevel("WARNING")
+    try:
+        fetched = Path(
+            pooch.retrieve(
+                published.url,
+                known_hash=None,
+                fname=path.name + ".part",
+                path=path.parent,
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=60),
+            )
+        )
+    except Exception as error:  # requests, urllib3 and sockets each have their own
+        raise _not_here(weights, error) from None
+    if not digest(fetched).startswith(published.sha256_prefix):
+        fetched.unlink()
+        raise _not_here(weights, f"what came is not sha256 {published.sha256_prefix}…")
+    fetched.replace(path)
+    return path
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, in hex; computed again only when the file changed."""
+    status = path.stat()
+    return _digest(os.fspath(path), status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a state dict; nothing in the file is executed.
+
+    Raises
+    ------
+    WeightsUnusable
+        It is none.
+    """
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zipfile, torch and safetensors each have their own
+        raise WeightsUnusable(
+            f"{path} holds no weights: {' '.join(str(error).split())[:160]}",
+            "name a .pth state dict or a .safetensors file",
+        ) from None
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
+        raise WeightsUnusable(f"{path} holds no state dict", "save model.state_dict()")
+    return state
+
+
+def fit(model: Any, state: dict[str, Any], path: Path, twin: Callable[[], Any]) -> None:
+    """Load a state dict into a network, under its own key names or those of its twin.
+
+    The classifier is left out: only features are used.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    state : dict
+    path : Path
+        Where the state comes from, for messages.
+    twin : callable
+        Makes the same network of another package, its parts in the same order.
+
+    Raises
+    ------
+    WeightsUnusable
+        Keys or shapes do not fit.
+    """
+    own = model.state_dict()
+    state = {key.removeprefix("module."): value for key, value in state.items()}
+    if not set(own) & set(state):
+        names = dict(zip(twin().state_dict(), own, strict=True))
+        state = {names.get(key, key): value for key, value in state.items()}
+    wanted = [key for key in own if not key.startswith(("_fc.", "classifier."))]
+    missing = [key for key in wanted if key not in state]
+    wrong = [key for key in wanted if key in state and state[key].shape != own[key].shape]
+    if missing or wrong:
+        shown = missing or [
+            f"{key} is {tuple(state[key].shape)}, not {tuple(own[key].shape)}" for key in wrong
+        ]
+        kind = "are missing" if missing else "have another shape"
+        raise WeightsUnusable(
+            f"{path} does not fit EfficientNet-b0: {len(shown)} of {len(wanted)} tensors {kind}"
+            f" ({', '.join(shown[:3])} …)",
+            "name weights of efficientnet_pytorch's or torchvision's EfficientNet-b0",
+        )
+    model.load_state_dict({key: state[key] for key in wanted}, strict=False)

@@ -1,0 +1,70 @@
+"""Results as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from html import escape
+
+from imgsim.discover import printable
+from imgsim.ranking import Matches
+from imgsim.report.pictures import jpeg, thumbnail
+from imgsim.report.rankings import label, score_text
+from imgsim.report.text import percent
+
+_SIDE = 160
+
+_STYLE = """
+:root { color-scheme: light dark; font: 14px system-ui, sans-serif }
+body { margin: 1rem auto; max-width: 90rem; padding: 0 1rem }
+h2 { font-size: 1rem; overflow-wrap: anywhere; border-top: 1px solid #8886; padding-top: .6rem }
+.row { display: flex; gap: .8rem; align-items: flex-start; margin: .4rem 0 }
+.name { width: 11rem; flex: none; padding-top: 4rem; overflow-wrap: anywhere }
+figure { margin: 0; width: 160px; flex: none }
+.picture { width: 160px; height: 160px; background: center / contain no-repeat #8882 }
+figcaption { font-size: 12px; overflow-wrap: anywhere }
+.query .picture { outline: 3px solid #2a7de1 }
+"""
+
+
+def matches_page(found: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
+    """Every query and its matches, a row per method; each picture is in the page once."""
+    places: dict[str, int] = {}
+    for method in found.methods:
+        for query in method.queries:
+            for path in (query.path, *(m.path for m in query.matches)):
+                places.setdefault(path, len(places))
+    title = f"imgsim matches: {found.images} images"
+    yield (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}'
+    )
+    for path, place in places.items():
+        data = base64.b64encode(jpeg(thumbnail(path, _SIDE, images))).decode()
+        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
+    yield f"</style>\n<h1>{title}</h1>\n"
+    queries = found.methods[0].queries if found.methods else ()
+    for number, query in enumerate(queries):
+        yield f"<h2>{_text(query.path)}</h2>\n"
+        for method in found.methods:
+            yield f'<div class="row"><div class="name">{escape(label(method.comparator))}</div>'
+            yield _figure(query.path, places, "query", "query")
+            for match in method.queries[number].matches:
+                score = score_text(method.comparator, match.distance)
+                alike = percent(method.comparator.scale.similarity(match.distance))
+                yield _figure(match.path, places, f"{alike} · {score}", "match")
+            yield "</div>\n"
+    yield "</html>\n"
+
+
+def _figure(path: str, places: Mapping[str, int], caption: str, kind: str) -> str:
+    name = _text(path)
+    return (
+        f'<figure class="{kind}"><div class="picture p{places[path]}" role="img"'
+        f' aria-label="{name}"></div>'
+        f"<figcaption>{escape(caption)}<br>{name}</figcaption></figure>"
+    )
+
+
+def _text(path: str) -> str:
+    return escape(printable(path))

@@ -1,0 +1,110 @@
+"""Pictures of results: thumbnails, and queries beside their matches."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from imgsim.decode import DecodeError, Decoder, InputSpec
+from imgsim.discover import printable
+from imgsim.errors import UsageError
+from imgsim.ranking import Matches
+from imgsim.report.rankings import score_text
+from imgsim.report.text import percent
+
+MONTAGE_QUERIES = 20
+_SIDE = 160
+_GAP = 8
+_CAPTION = 30
+_NAMES = 150
+
+
+def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
+    """A picture that fits a square, as a Pillow image; a grey square if it is gone.
+
+    Parameters
+    ----------
+    path : str
+    side : int
+        Pixels.
+    images : mapping of str to bytes
+        Contents of pictures that are no files, such as URLs.
+    """
+    from PIL import Image
+
+    want = InputSpec(0, 0, "rgb", at_least=side)
+    try:
+        data = images[path] if path in images else Path(path).read_bytes()
+        pixels = Decoder()(data, [want], Path(path).suffix).images[want]
+    except (OSError, DecodeError):
+        return Image.new("RGB", (side, side), (200, 200, 200))
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    return picture
+
+
+def jpeg(picture: Any) -> bytes:
+    """A picture as the bytes of a JPEG."""
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=80)
+    return stream.getvalue()
+
+
+def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
+    """Draw the first queries and their matches side by side, a row per method, as a PNG.
+
+    Returns
+    -------
+    int
+        How many queries are shown.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    queries = [q.path for q in found.methods[0].queries][:MONTAGE_QUERIES] if found.methods else []
+    rows = len(queries) * len(found.methods)
+    height = rows * (_SIDE + _CAPTION + _GAP) + _GAP
+    width = _NAMES + (found.k + 1) * (_SIDE + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(12)
+
+    def place(path: str, column: int, top: int, caption: str) -> None:
+        picture = thumbnail(path, _SIDE, images)
+        left = _NAMES + column * (_SIDE + _GAP)
+        x = left + (_SIDE - picture.width) // 2
+        sheet.paste(picture, (x, top + (_SIDE - picture.height) // 2))
+        draw.text((left, top + _SIDE + 1), caption, "black", font)
+        draw.text((left, top + _SIDE + 14), _short(path), "dimgray", font)
+
+    top = _GAP
+    for number, query in enumerate(queries):
+        for method in found.methods:
+            name = fill(method.comparator.name, 20)
+            draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
+            place(query, 0, top, "query")
+            scale = method.comparator.scale
+            for column, match in enumerate(method.queries[number].matches, 1):
+                alike = percent(scale.similarity(match.distance))
+                caption = f"{alike}  {score_text(method.comparator, match.distance)}"
+                place(match.path, column, top, caption)
+            top += _SIDE + _CAPTION + _GAP
+        draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
+    try:
+        sheet.save(target, "PNG")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+    return len(queries)
+
+
+def _short(path: str) -> str:
+    """The end of a path, as wide as a thumbnail."""
+    name = printable(path).replace("\\", "/")
+    return name if len(name) <= 24 else "…" + name[-23:]

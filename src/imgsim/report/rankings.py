@@ -1,0 +1,113 @@
+"""matches, search and compare: as text, JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+
+from imgsim.comparators.base import Comparator
+from imgsim.discover import printable
+from imgsim.ranking import Comparison, Matches
+from imgsim.report.document import compare_document, matches_document
+from imgsim.report.formats import csv_row
+from imgsim.report.text import count, percent, skipped_lines
+
+_NAME = 21
+
+
+def label(comparator: Comparator) -> str:
+    """The spec of a comparator, with only the name of a weights file."""
+    weights = str(getattr(comparator, "weights", ""))
+    return (
+        comparator.spec.replace(weights, os.path.basename(weights)) if weights else comparator.spec
+    )
+
+
+def score_text(comparator: Comparator, distance: float) -> str:
+    """A score with its unit, such as ``4 bits`` or ``SSIM 0.970``."""
+    scale = comparator.scale
+    score = scale.score(distance)
+    if scale.unit == "bits":
+        return f"{score:.0f} bits"
+    return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.4f}"
+
+
+def matches_text(found: Matches) -> Iterator[str]:
+    """Every query, with its matches by each method below it."""
+    by_method = [{q.path: q.matches for q in m.queries} for m in found.methods]
+    for query in found.methods[0].queries if found.methods else ():
+        yield f"{printable(query.path)}\n"
+        for method, ranked in zip(found.methods, by_method, strict=True):
+            name = label(method.comparator)
+            if len(name) > _NAME:
+                yield f"  {name}\n"
+                name = ""
+            for match in ranked[query.path]:
+                score = score_text(method.comparator, match.distance)
+                alike = percent(method.comparator.scale.similarity(match.distance))
+                yield f"  {name:{_NAME}} {score:>15} {alike:>6}  {printable(match.path)}\n"
+                name = ""
+        yield "\n"
+
+
+def matches_json(found: Matches, *, timing: bool = True) -> Iterator[str]:
+    """One document."""
+    document = matches_document(found, timing=timing)
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def matches_csv(found: Matches) -> Iterator[str]:
+    """A row per match."""
+    yield csv_row(["method", "query", "rank", "path", "score", "similarity"])
+    for method in matches_document(found, timing=False)["methods"]:
+        for query in method["queries"]:
+            for place, match in enumerate(query["matches"], 1):
+                values = [match[key] for key in ("path", "score", "similarity")]
+                yield csv_row([method["name"], query["path"], place, *values])
+
+
+def matches_summary(found: Matches, *, verbose: bool = False) -> Iterator[str]:
+    """Lines on the whole run."""
+    seconds = found.seconds
+    yield (
+        f"{count(found.images, 'image')} in {seconds.total:.1f} s ({found.decoded} decoded);"
+        f" reading {seconds.read:.1f} s"
+    )
+    for method in found.methods:
+        took = _duration(method.seconds_per_pair)
+        yield f"  {label(method.comparator)}: {count(method.pairs, 'pair')}, {took} a pair"
+    yield from skipped_lines(found.skipped, verbose)
+
+
+def _duration(seconds: float) -> str:
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def compare_text(left: str, right: str, found: Sequence[Comparison]) -> Iterator[str]:
+    """A table: score, threshold, verdict."""
+    yield f"{printable(left)}\n{printable(right)}\n\n"
+    yield f"{'method':22} {'score':>15} {'similar':>8}  {'duplicate':9} {'from':>12}\n"
+    for one in found:
+        scale = one.comparator.scale
+        sign = "<=" if scale.better == "lower" else ">="
+        verdict = "yes" if one.duplicate else "no"
+        score = score_text(one.comparator, one.distance)
+        remark = one.comparator.remark(one.distance)
+        name = label(one.comparator)
+        if len(name) > 22:
+            yield f"{name}\n"
+            name = ""
+        yield (
+            f"{name:22} {score:>15} {percent(one.similarity):>8}  {verdict:9}"
+            f" {f'{sign} {one.threshold:.4g}':>12}" + (f"  {remark}" if remark else "") + "\n"
+        )
+
+
+def compare_json(left: str, right: str, found: Sequence[Comparison]) -> Iterator[str]:
+    """One document."""
+    document = compare_document(left, right, found)
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
