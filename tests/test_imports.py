@@ -18,13 +18,13 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "types", "progress"},
-    {"discover", "decode"},
+    {"discover", "decode", "models"},
     {"comparators"},
     {"extract", "search", "group", "cache", "executors"},
     {"collect"},
     {"pipeline"},
     {"ranking"},
-    {"report", "schemas", "bench", "doctor", "baseline"},
+    {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing"},
     {"cli"},
 )
 """A module may import from its own layer and those above it in this list."""

@@ -1,103 +1,68 @@
-"""What every registered comparator must hold."""
+"""Every registered comparator holds what `imgsim.testing` checks."""
 
 from __future__ import annotations
 
-import pickle
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from imgsim.comparators import registry
-from imgsim.comparators.base import PRESETS, PairComparator, VectorComparator
-from imgsim.search.build import vector_engine
-from imgsim.search.pairs import PairEngine
-from tests.conftest import random_images
+from imgsim.comparators.hashes import GradientHash
+from imgsim.testing import check_comparator
 
-COMPARATORS = [one.comparator() for one in registry.registered() if one.comparator]
+CLASSICAL = [name for name in registry.names() if not name.startswith("efficientnet")]
 
 
-@pytest.fixture(params=COMPARATORS, ids=lambda c: c.name)
-def comparator(request: pytest.FixtureRequest):
-    return request.param
+@pytest.mark.parametrize("spec", [*CLASSICAL, "phash:size=16", "ssim:side=32,win_size=5"])
+def test_comparators_hold_the_contract(spec: str) -> None:
+    check_comparator(registry.parse(spec))
 
 
-def _images(comparator, n: int = 7) -> np.ndarray:
-    wants = comparator.extractor.wants
-    channels = 1 if wants.colour == "grey" else 3
-    rng = np.random.default_rng(5)
-    return random_images(rng, n, wants.height or 40, wants.width or 50, channels)
-
-
-def _distances(comparator, rows: np.ndarray) -> np.ndarray:
-    """All distances, from the search that users get."""
-    engine = (
-        vector_engine(comparator, rows, 1)
-        if isinstance(comparator, VectorComparator)
-        else PairEngine(comparator, rows, 1)
-    )
-    near = engine.nearest(np.arange(len(rows)), len(rows) - 1)
-    distances = np.zeros((len(rows), len(rows)))
-    np.put_along_axis(distances, near.rows, near.distance, axis=1)
-    return distances
-
-
-def test_rows_are_as_declared(comparator) -> None:
-    extractor = comparator.extractor
-    rows = extractor.extract(_images(comparator))
-    assert rows.shape == (7, *extractor.shape)
-    assert rows.dtype == extractor.dtype
-    assert extractor.row_bytes == rows[0].nbytes
-
-
-def test_batch_equals_singles_and_input_is_not_modified(comparator) -> None:
-    images = _images(comparator)
-    before = images.copy()
-    images.setflags(write=False)
-    rows = comparator.extractor.extract(images)
-    np.testing.assert_array_equal(images, before)
-    for image, row in zip(images, rows, strict=True):
-        np.testing.assert_array_equal(comparator.extractor.extract(image[None])[0], row)
-
-
-def test_distance_is_symmetric_and_zero_for_itself(comparator) -> None:
-    images = _images(comparator)
-    rows = comparator.extractor.extract(np.concatenate([images, images[:2]]))
-    distances = _distances(comparator, rows)
-    np.testing.assert_array_equal(distances, distances.T)
-    assert distances[0, 7] == distances[1, 8] == 0.0
-    assert (distances >= 0).all()
-    assert (distances <= comparator.scale.worst * 2).all()
-
-
-def test_scale_is_its_own_inverse(comparator) -> None:
-    scale = comparator.scale
-    assert scale.similarity(0.0) == 100.0
-    assert scale.similarity(scale.worst) == 0.0
-    for distance in np.linspace(0, scale.worst, 5):
-        assert scale.distance(scale.score(distance)) == pytest.approx(distance)
-        percent = scale.similarity(distance)
-        assert scale.distance_of_similarity(percent) == pytest.approx(distance)
-
-
-def test_presets_widen(comparator) -> None:
-    strict, normal, loose = (comparator.preset_distance(p) for p in PRESETS)
-    assert 0 <= strict <= normal <= loose < comparator.scale.worst
-    rates = [comparator.false_pair_rate(d) for d in (strict, normal, loose)]
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_looser_preset_expects_more_false_pairs(name: str) -> None:
+    comparator = registry.parse(name)
+    rates = [
+        comparator.false_pair_rate(comparator.preset_distance(p))
+        for p in ("strict", "normal", "loose")
+    ]
     assert rates == sorted(rates)
+    assert 0 <= rates[0] <= rates[2] <= 1
 
 
-def test_configuration_and_pickle_round_trip(comparator) -> None:
-    assert registry.parse(comparator.spec) == comparator
-    assert pickle.loads(pickle.dumps(comparator)) == comparator
-    assert comparator.extractor == pickle.loads(pickle.dumps(comparator)).extractor
+@dataclass(frozen=True)
+class _Forgetful(GradientHash):
+    """Its rows depend on the batch."""
+
+    name: ClassVar[str] = "forgetful"
+
+    def hash_bits(self, images: np.ndarray) -> np.ndarray:
+        return super().hash_bits(images) ^ (len(images) == 1)
 
 
-def test_a_pair_comparator_takes_one_against_many(comparator) -> None:
-    if not isinstance(comparator, PairComparator):
-        pytest.skip("compares vectors")
-    prepared = comparator.prepare(comparator.extractor.extract(_images(comparator)))
-    first = tuple(array[:1] for array in prepared)
-    many = comparator.distance(first, prepared)
-    for i in range(7):
-        one = comparator.distance(first, tuple(array[i : i + 1] for array in prepared))
-        assert one[0] == many[i]
+@dataclass(frozen=True)
+class _Careless(GradientHash):
+    """It declares another shape than it gives."""
+
+    name: ClassVar[str] = "careless"
+
+    def extract(self, images: np.ndarray) -> np.ndarray:
+        return super().extract(images)[:, :-1]
+
+
+@dataclass(frozen=True)
+class _Narrowing(GradientHash):
+    """Its loose preset is stricter than its strict one."""
+
+    name: ClassVar[str] = "narrowing"
+    thresholds: ClassVar = {64: (9, 5, 1)}
+
+
+@pytest.mark.parametrize(
+    ("comparator", "message"),
+    [(_Forgetful(), "depends on its batch"), (_Careless(), "shape"), (_Narrowing(), "widen")],
+)
+def test_the_kit_finds_what_is_wrong(comparator, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_comparator(comparator, registered=False)

@@ -1,0 +1,133 @@
+"""What every comparator must hold: run it in the tests of a package that adds one.
+
+>>> from imgsim.testing import check_comparator
+>>> from imgsim.comparators.hashes import GradientHash
+>>> check_comparator(GradientHash())
+"""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import PRESETS, Comparator, PairComparator, VectorComparator
+from imgsim.search.build import vector_engine
+from imgsim.search.pairs import PairEngine
+
+
+def check_comparator(
+    comparator: Comparator, *, tolerance: float = 0.0, registered: bool = True
+) -> None:
+    """Check a comparator against the contract.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    tolerance : float
+        Largest difference between the row of an image alone and in a batch; 0 for hashes.
+    registered : bool
+        It is installed under its name, so its spec must lead back to it.
+
+    Raises
+    ------
+    AssertionError
+        It does not hold; the message says what.
+    """
+    images = sample_images(comparator, 7)
+    rows = check_rows(comparator, images, tolerance)
+    check_distances(comparator, np.concatenate([rows, rows[:2]]))
+    check_scale(comparator)
+    assert pickle.loads(pickle.dumps(comparator)) == comparator, "it does not survive pickling"
+    if registered:
+        assert registry.parse(comparator.spec).spec == comparator.spec, "its spec leads elsewhere"
+    if isinstance(comparator, PairComparator):
+        check_pairs(comparator, rows)
+
+
+def sample_images(comparator: Comparator, n: int, seed: int = 5) -> NDArray[np.uint8]:
+    """Smooth random images of the size and colour that a comparator wants.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, height, width, channels)
+    """
+    from PIL import Image
+
+    wants = comparator.extractor.wants
+    channels = 1 if wants.colour == "grey" else 3
+    size = (wants.width or 50, wants.height or 40)
+    coarse = np.random.default_rng(seed).integers(0, 256, (n, 6, 6, channels), np.uint8)
+    images = [
+        np.asarray(Image.fromarray(c.squeeze()).resize(size, Image.Resampling.BICUBIC))
+        for c in coarse
+    ]
+    return np.stack(images).reshape(n, size[1], size[0], channels)
+
+
+def check_rows(
+    comparator: Comparator, images: NDArray[np.uint8], tolerance: float
+) -> NDArray[np.generic]:
+    """Rows are as declared, the same in a batch and alone, and the images are left as they were."""
+    extractor = comparator.extractor
+    before = images.copy()
+    images.setflags(write=False)
+    rows = extractor.extract(images)
+    assert rows.shape == (len(images), *extractor.shape), f"rows have shape {rows.shape}"
+    assert rows.dtype == extractor.dtype, f"rows are {rows.dtype}, not {extractor.dtype}"
+    assert rows[0].nbytes == extractor.row_bytes, "row_bytes is wrong"
+    assert np.array_equal(images, before), "the images were modified"
+    assert np.array_equal(extractor.extract(images), rows), "the same images give other rows"
+    for image, row in zip(images, rows, strict=True):
+        alone = extractor.extract(image[None])[0]
+        difference = np.abs(alone.astype(np.float64) - row.astype(np.float64)).max()
+        assert difference <= tolerance, f"a row depends on its batch: off by {difference}"
+    assert len({row.tobytes() for row in rows}) > 1, "all images give the same row"
+    return rows
+
+
+def check_distances(comparator: Comparator, rows: NDArray[np.generic]) -> None:
+    """Distances are symmetric, not negative, and 0 between equal rows (the last two of them)."""
+    engine = (
+        vector_engine(comparator, rows, 1)
+        if isinstance(comparator, VectorComparator)
+        else PairEngine(_pair_comparator(comparator), rows, 1)
+    )
+    near = engine.nearest(np.arange(len(rows)), len(rows) - 1)
+    distances = np.zeros((len(rows), len(rows)))
+    np.put_along_axis(distances, near.rows, near.distance, axis=1)
+    assert np.array_equal(distances, distances.T), "distances are not symmetric"
+    assert (distances >= 0).all(), "distances are negative"
+    assert distances[0, -2] == distances[1, -1] == 0.0, "equal images are not at distance 0"
+
+
+def check_scale(comparator: Comparator) -> None:
+    """Scores, percent and presets fit together."""
+    scale = comparator.scale
+    assert scale.similarity(0.0) == 100.0, "distance 0 is not 100 %"
+    assert scale.similarity(scale.worst) == 0.0, "the worst distance is not 0 %"
+    for distance in np.linspace(0, scale.worst, 5):
+        assert np.isclose(scale.distance(scale.score(distance)), distance), "the score is one-way"
+        percent = scale.similarity(distance)
+        assert np.isclose(scale.distance_of_similarity(percent), distance), "percent is one-way"
+    limits = [0.0, *(comparator.preset_distance(p) for p in PRESETS), scale.worst]
+    assert all(a <= b for a, b in pairwise(limits)), f"presets do not widen: {limits}"
+
+
+def check_pairs(comparator: PairComparator, rows: NDArray[np.generic]) -> None:
+    """One against many gives what one against one gives."""
+    prepared = comparator.prepare(rows)
+    first = tuple(array[:1] for array in prepared)
+    many = comparator.distance(first, prepared)
+    assert many.dtype == np.float64, f"distances are {many.dtype}"
+    for i in range(len(rows)):
+        one = comparator.distance(first, tuple(array[i : i + 1] for array in prepared))
+        assert one[0] == many[i], "one against many differs from one against one"
+
+
+def _pair_comparator(comparator: Comparator) -> PairComparator:
+    assert isinstance(comparator, PairComparator), "neither a vector nor a pair comparator"
+    return comparator

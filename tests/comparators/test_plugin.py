@@ -1,0 +1,52 @@
+"""A third-party comparator, installed for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).parents[1] / "plugin"
+
+CHECK = """
+from imgsim.comparators import registry
+from imgsim.testing import check_comparator
+check_comparator(registry.parse("blockmean:blocks=8"))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which the example package is installed."""
+    target = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--disable-pip-version-check", "--target", target, PLUGIN),
+        ],
+        check=True,
+    )
+    return os.environ | {"PYTHONPATH": str(target)}
+
+
+def test_it_passes_the_conformance_kit(installed: dict[str, str]) -> None:
+    subprocess.run([sys.executable, "-c", CHECK], env=installed, check=True)
+
+
+def test_it_is_listed_and_finds_duplicates(installed: dict[str, str], demo) -> None:
+    folder, _ = demo
+
+    def run(*arguments: str) -> dict:
+        command = [sys.executable, "-m", "imgsim", *arguments, "-f", "json"]
+        done = subprocess.run(command, env=installed, check=True, capture_output=True)
+        return json.loads(done.stdout)
+
+    (listed,) = [m for m in run("methods")["methods"] if m["name"] == "blockmean"]
+    assert (listed["package"], listed["available"]) == ("imgsim-example", True)
+    found = run("find-dupes", str(folder), "-m", "blockmean:blocks=8", "--cache", "off")
+    assert found["method"] == "blockmean:blocks=8"
+    assert len(found["groups"]) >= 6
