@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from imgsim import RunOptions, find_duplicates
 from imgsim.cache import MIGRATIONS, Cache, Known, clear
 from imgsim.comparators import registry
+from imgsim.comparators.hashes import DctHash
+from imgsim.errors import CacheUnusable
 from imgsim.types import ImageFacts, ImageFile
 
 FACTS = ImageFacts(640, 480, "JPEG", False, False, 1, 60, None)
@@ -131,6 +134,32 @@ def test_a_changed_file_is_noticed_and_equal_contents_stay_two_files(
     ]
     (folder / "c.png").rename(folder / "moved.png")
     assert find_duplicates(folder, options=options(path)).decoded == 0
+
+
+@dataclass(frozen=True)
+class _Other(DctHash):
+    """A comparator of somebody's own, under the name of a built-in."""
+
+    def hash_bits(self, images: np.ndarray) -> np.ndarray:
+        return ~super().hash_bits(images)
+
+
+def test_rows_belong_to_the_class_that_made_them(path: Path, demo) -> None:
+    folder, _ = demo
+    find_duplicates(folder, DctHash(), options=options(path))
+    assert find_duplicates(folder, _Other(), options=options(path)).decoded > 0
+
+
+def test_clear_deletes_nothing_but_a_cache(tmp_path: Path, photo) -> None:
+    precious = tmp_path / "precious.jpg"
+    photo(1).save(precious)
+    with pytest.raises(CacheUnusable, match="no imgsim cache"):
+        clear(precious)
+    _foreign(tmp_path / "theirs.sqlite")
+    with pytest.raises(CacheUnusable, match="another program's"):
+        clear(tmp_path / "theirs.sqlite")
+    assert precious.exists()
+    assert (tmp_path / "theirs.sqlite").exists()
 
 
 def _not_a_database(path: Path) -> None:

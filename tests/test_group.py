@@ -93,6 +93,49 @@ def test_stars_hold_in_any_order_of_input(order, edges, sizes) -> None:
             assert (path, other) not in pairs
 
 
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 2)), min_size=8, max_size=8),
+    st.dictionaries(
+        st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda p: p[0] < p[1]),
+        st.integers(0, 3),
+    ),
+    st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_stars_equal_the_plain_loop_under_all_rules(kinds, edges, isolate: bool) -> None:
+    """Pictures in order: one that nobody took takes what is allowed, and is nearer to it."""
+    pictures = [
+        picture(str(i), root="ab"[root], reference=reference, frames=frames)
+        for i, (root, reference, frames) in enumerate(kinds)
+    ]
+    pairs = {(str(a), str(b)): float(d) for (a, b), d in edges.items()}
+    rules = Rules(isolate)
+    ranked = rank(pictures)
+    centre: dict[int, int] = {}
+    nearest: dict[int, float] = {}
+    for i, left in enumerate(ranked):
+        if i in centre:
+            continue
+        for j in range(i + 1, 8):
+            right = ranked[j]
+            names_of = left.file.path, right.file.path
+            distance = pairs.get(names_of, pairs.get(names_of[::-1]))
+            allowed = (
+                left.facts.frames == right.facts.frames
+                and not (left.file.reference and right.file.reference)
+                and not (isolate and left.file.root == right.file.root)
+            )
+            if distance is not None and allowed and distance < nearest.get(j, np.inf):
+                centre[j], nearest[j] = i, distance
+    expected = {(ranked[i].file.path, ranked[j].file.path) for j, i in centre.items()}
+    found = {
+        (group.kept.file.path, member.picture.file.path)
+        for group in groups(pictures, pairs, rules)
+        for member in group.members[1:]
+    }
+    assert found == expected
+
+
 def test_equal_bytes_are_exact_and_come_first() -> None:
     pictures = [picture("a", digest="1"), picture("b", digest="2"), picture("z", digest="1")]
     stars = Stars(rank(pictures), [np.array([0, 1, 2])], Rules())

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from imgsim.errors import UsageError
+from imgsim.report.document import path_document
 from imgsim.types import Group
 
 
 def known_groups(path: Path) -> list[frozenset[str]]:
-    """Read the groups of a JSON output: the paths of each.
+    """Read the groups of a JSON output: the paths of each (in base64 where they are no UTF-8).
 
     Raises
     ------
@@ -24,7 +24,10 @@ def known_groups(path: Path) -> list[frozenset[str]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if not document["schema"].startswith("imgsim.find-dupes/1"):
             raise ValueError(f"schema is {document['schema']}")
-        return [frozenset(m["path"] for m in g["members"]) for g in document["groups"]]
+        return [
+            frozenset(m.get("path_bytes") or m["path"] for m in g["members"])
+            for g in document["groups"]
+        ]
     except OSError as error:
         raise UsageError(f"cannot read baseline {path}: {error.strerror}", hint) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -37,6 +40,5 @@ def unknown_groups(groups: Sequence[Group], known: Sequence[frozenset[str]]) -> 
 
 
 def _paths(group: Group) -> frozenset[str]:
-    return frozenset(
-        os.fsencode(m.picture.file.path).decode("utf-8", "replace") for m in group.members
-    )
+    shown = (path_document(m.picture.file.path) for m in group.members)
+    return frozenset(path.get("path_bytes") or path["path"] for path in shown)

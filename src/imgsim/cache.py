@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -105,10 +105,15 @@ class Cache:
         None keeps nothing.
     warn : callable
         Told once, in one line, why the cache is not used.
+    started_ns : int, optional
+        When the run began to look at files; their times are not trusted from 2 s before it on.
     """
 
-    def __init__(self, path: Path | None, warn: Callable[[str], object]) -> None:
+    def __init__(
+        self, path: Path | None, warn: Callable[[str], object], started_ns: int | None = None
+    ) -> None:
         self.path = path
+        self._started_ns = time.time_ns() if started_ns is None else started_ns
         self._warn = warn
         self._db: sqlite3.Connection | None = None
         self._labels: dict[str, int] = {}
@@ -188,7 +193,8 @@ class Cache:
         file = self._row_file(extractor, decoder)
         for digest, data, place, check_sum in self._select(query, map(bytes.fromhex, digests)):
             if data is None and place is not None:
-                data = file.read(place)
+                with self._trouble():
+                    data = file.read(place)
             if data is None or len(data) != extractor.row_bytes or zlib.crc32(data) != check_sum:
                 continue  # damaged: as if not known
             yield digest.hex(), np.frombuffer(data, extractor.dtype).reshape(extractor.shape)
@@ -245,7 +251,6 @@ class Cache:
     ) -> None:
         db = self._db
         assert db is not None
-        now = time.time_ns()
         db.executemany(
             "INSERT OR IGNORE INTO content (digest, size) VALUES (?, ?)",
             [(bytes.fromhex(digest), file.size_bytes) for file, digest, _, _ in entries],
@@ -260,7 +265,7 @@ class Cache:
             [
                 (_path_key(f.path), f.size_bytes, f.mtime_ns, ids[digest])
                 for f, digest, _, _ in entries
-                if now - f.mtime_ns > _UNSETTLED_NS
+                if self._started_ns - f.mtime_ns > _UNSETTLED_NS
             ],
         )
         label = self._label(decoder, create=True)
@@ -323,11 +328,16 @@ class Cache:
         path = self.path
         if self._db is None or path is None:
             return CacheInfo(str(path or "off"), 0, 0, 0, {})
+        with self._trouble():
+            return self._info(self._db, path)
+        return CacheInfo(str(path), 0, 0, 0, {})
+
+    def _info(self, db: sqlite3.Connection, path: Path) -> CacheInfo:
         size = sum(p.stat().st_size for p in _all_files(path))
-        (files,) = self._db.execute("SELECT COUNT(*) FROM file").fetchone()
-        (contents,) = self._db.execute("SELECT COUNT(*) FROM content").fetchone()
+        (files,) = db.execute("SELECT COUNT(*) FROM file").fetchone()
+        (contents,) = db.execute("SELECT COUNT(*) FROM content").fetchone()
         rows: dict[str, int] = {}
-        for text, count in self._db.execute(
+        for text, count in db.execute(
             "SELECT l.text, COUNT(*) FROM feature f JOIN label l ON l.id = f.extractor"
             " GROUP BY l.id ORDER BY l.text"
         ):
@@ -343,21 +353,24 @@ class Cache:
         int
             Number of files dropped.
         """
-        if self._db is None or self.path is None:
-            return 0
-        db = self._db
+        if self._db is not None and self.path is not None:
+            with self._trouble():
+                return self._prune(self._db, self.path, decoders)
+        return 0
+
+    def _prune(self, db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
         db.execute("BEGIN IMMEDIATE")
         gone = [
-            (path,)
-            for (path,) in db.execute("SELECT path FROM file")
-            if not os.path.exists(os.fsdecode(path))
+            (path_key,)
+            for (path_key,) in db.execute("SELECT path FROM file")
+            if not os.path.exists(os.fsdecode(path_key))
         ]
         db.executemany("DELETE FROM file WHERE path = ?", gone)
         stale = []
         for label, text in db.execute("SELECT id, text FROM label").fetchall():
             if not text.endswith(tuple(decoders)):
                 stale.append((label,))
-                _row_path(self.path, text).unlink(missing_ok=True)
+                _row_path(path, text).unlink(missing_ok=True)
         db.executemany("DELETE FROM fact WHERE decoder = ?", stale)
         db.executemany("DELETE FROM feature WHERE extractor = ?", stale)
         db.executemany("DELETE FROM label WHERE id = ?", stale)
@@ -372,7 +385,21 @@ class Cache:
 
 
 def clear(path: Path) -> int:
-    """Delete a cache and the files beside it. Returns the bytes freed."""
+    """Delete a cache and the files beside it. Returns the bytes freed.
+
+    Raises
+    ------
+    CacheUnusable
+        The file is no cache of imgsim's, whatever else it is.
+    """
+    _check_header(path)
+    with closing(sqlite3.connect(path)) as db:
+        try:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        except sqlite3.DatabaseError:
+            tables = {"content", "feature"}  # damaged, but a database in the cache's place
+        if tables and not {"content", "feature"} <= tables:
+            raise CacheUnusable(f"{path} is another program's database", "name imgsim's cache")
     files = _all_files(path)
     freed = sum(p.stat().st_size for p in files)
     for file in files:
@@ -401,9 +428,7 @@ def _path_key(path: str) -> bytes:
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size:
-        with path.open("rb") as stream:
-            if stream.read(16) != b"SQLite format 3\0":
-                raise CacheUnusable("it is no imgsim cache")
+        _check_header(path)
     db = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
         _check(db)
@@ -416,6 +441,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _check_header(path: Path) -> None:
+    with path.open("rb") as stream:
+        if stream.read(16) != b"SQLite format 3\0":
+            raise CacheUnusable(f"{path} is no imgsim cache", "name imgsim's cache")
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -30,8 +30,9 @@ from imgsim.decode import (
     worth_reading,
 )
 from imgsim.discover import DiscoverOptions, discover
+from imgsim.errors import UsageError
 from imgsim.executors.base import Executor, usable_cores
-from imgsim.extract import ExtractBatch, Extracted
+from imgsim.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
 from imgsim.progress import Progress, Silent
 from imgsim.types import Features, ImageFile, Picture, Skipped
 
@@ -69,6 +70,10 @@ class RunOptions:
     file_timeout: float = 60.0
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1 or self.file_timeout <= 0:
+            raise UsageError("jobs and file_timeout must be positive", "leave them out")
 
     def open_executor(self, jobs: int) -> Executor:
         """The place where so many batches run at a time."""
@@ -170,9 +175,10 @@ def collect(
     """
     for extractor in extractors:
         extractor.get_ready()
+    started_ns = time.time_ns()
     found = discover(paths, options.discover)
     files = [file for file in found.files if worth_reading(file)]
-    cache = Cache(options.cache, options.progress.note)
+    cache = Cache(options.cache, options.progress.note, started_ns)
     with closing(cache):
         run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
         run.look_up()
@@ -210,6 +216,9 @@ class _Collecting:
     def look_up(self) -> None:
         """Find out what is known already: by path, else by content."""
         self.digests = self.cache.digests(self.files)
+        for path in self.digests:
+            if not os.access(path, os.R_OK):  # known or not, the result is the same
+                self.failed[path] = "cannot be read: Permission denied"
         self.unlisted = {f.path: f for f in self.files if f.path not in self.digests}
         unknown = list(self.unlisted.values())
         # The content of others is hashed when it is read to be decoded, with one read.
@@ -246,19 +255,22 @@ class _Collecting:
 
     def extract(self) -> None:
         """Decode one file of each content that is not known."""
-        work: dict[str, ImageFile] = {}
-        for file in self.files:
-            digest = self.digests.get(file.path)
-            if digest is None or digest not in self.known:
-                work.setdefault(digest or file.path, file)
-        todo = list(work.values())
-        if todo:
+        while todo := self._missing():
             self._extract(todo)
         for file in self.unlisted.values():
             digest = self.digests.get(file.path)
             if digest in self.known and file.path not in self.failed:
                 self.new.append((file, digest, None, ()))
         self._flush()
+
+    def _missing(self) -> list[ImageFile]:
+        """The first file of each content that is not known, of those that could be read so far."""
+        work: dict[str, ImageFile] = {}
+        for file in self.files:
+            digest = self.digests.get(file.path)
+            if file.path not in self.failed and (digest is None or digest not in self.known):
+                work.setdefault(digest or file.path, file)
+        return list(work.values())
 
     def _extract(self, todo: Sequence[ImageFile]) -> None:
         jobs = self.options.jobs
@@ -294,7 +306,8 @@ class _Collecting:
         self.decoded += 1
         self.seconds_decoding += one.seconds
         if one.digest is None or not one.lasting:
-            for path in self.copies.get(self.digests.get(file.path, ""), [file.path]):
+            copies = self.copies.get(self.digests.get(file.path, ""), []) if one.opened else []
+            for path in (file.path, *copies):
                 self.failed[path] = one.reason
             return
         self.digests[file.path] = one.digest
@@ -319,7 +332,10 @@ class _Collecting:
             digest = self.digests.get(file.path)
             known = self.known.get(digest) if digest and file.path not in self.failed else None
             if known is None or digest is None:
-                skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
+                if file.size_bytes > MAX_FILE_BYTES and not claims_to_be_image(file):
+                    others += 1
+                else:
+                    skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
             elif known.facts is None:
                 if known.identified or claims_to_be_image(file):
                     skipped.append(Skipped(file.path, known.reason))
@@ -329,7 +345,7 @@ class _Collecting:
                 others += 1
             else:
                 picture = Picture(file, digest, known.facts)
-                reason = over_cap(known.facts.width, known.facts.height, options.max_pixels)
+                reason = over_cap(picture.pixels, options.max_pixels)
                 if reason:
                     skipped.append(Skipped(file.path, reason))
                 elif picture.pixels < options.min_pixels:

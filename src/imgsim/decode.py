@@ -16,9 +16,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import struct
-from collections.abc import Callable, Sequence, Set
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, partial
@@ -64,7 +66,7 @@ _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
 _WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", "MSP", "IPTC"})
 """Found in other kinds of file by accident; believed only of a file with an image's ending."""
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
-_LOSSLESS = frozenset("PNG BMP DIB GIF PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
+_LOSSLESS = frozenset("PNG BMP DIB PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -148,15 +150,13 @@ class Decoder:
     mode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
 
-    def __call__(self, data: bytes, wants: Sequence[InputSpec], suffix: str = "") -> Decoded:
+    def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Decoded:
         """Decode the bytes of one file.
 
         Parameters
         ----------
         data : bytes
         wants : sequence of InputSpec
-        suffix : str
-            The ending of the file's name, used only to tell camera raw from TIFF.
 
         Raises
         ------
@@ -166,15 +166,16 @@ class Decoder:
         if not data:
             raise DecodeError("empty file", identified=False)
         try:
-            source = _open(data, suffix.lower())
-            reason = over_cap(*source.size, self.max_pixels)
+            with _pixel_limit(self.max_pixels):
+                source = _open(data)
+            reason = over_cap(source.width * source.height, self.max_pixels)
             if reason:
                 raise DecodeError(reason, lasting=False)
             return self._decode(source, wants)
         except DecodeError:
             raise
         except Exception as error:
-            raise _decode_error(error) from error
+            raise _decode_error(error, self.max_pixels) from error
 
     def _decode(self, source: _Source, wants: Sequence[InputSpec]) -> Decoded:
         from PIL import Image
@@ -209,7 +210,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    parts = [f"imgsim-decode 1 {mode.value}"]
+    parts = [f"imgsim-decode 2 {mode.value}"]
     for package in ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
         try:
             parts.append(f"{package} {version(package)}")
@@ -218,11 +219,11 @@ def decoder_id(mode: DecodeMode) -> str:
     return ", ".join(parts)
 
 
-def over_cap(width: int, height: int, max_pixels: int) -> str | None:
+def over_cap(pixels: int, max_pixels: int) -> str | None:
     """Why an image of this size is skipped, or None if it is not."""
-    if width * height <= max_pixels:
+    if pixels <= max_pixels:
         return None
-    return f"{width} x {height} pixels are more than --max-pixels {max_pixels}"
+    return f"{pixels} pixels are more than --max-pixels {max_pixels}"
 
 
 def worth_reading(file: ImageFile) -> bool:
@@ -363,12 +364,34 @@ def _turn(image: Any, orientation: int) -> Any:
     return image if turn is None else image.transpose(turn)
 
 
-def _open(data: bytes, suffix: str) -> _Source:
+_limit_lock = threading.Lock()
+_limited: list[int | None] = []
+
+
+@contextmanager
+def _pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Put the pixel cap in the place of Pillow's own: some formats are decoded when opened."""
+    from PIL import Image
+
+    with _limit_lock:
+        _limited.append(Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)  # Pillow refuses twice as much
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            if len(_limited) == 1:  # the last of several threads
+                Image.MAX_IMAGE_PIXELS = _limited[0]
+                _limited.clear()
+            else:
+                _limited.pop()
+
+
+def _open(data: bytes) -> _Source:
     from PIL import Image, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # max_pixels stands in its place
     head = data[:64]
-    if _is_raw(data, suffix):
+    if _is_raw(data):
         return _open_raw(data)
     plugin = _plugin_for(head)
     if plugin:
@@ -393,11 +416,33 @@ def _open(data: bytes, suffix: str) -> _Source:
     frames = 1 if kind == "MPO" else _count_frames(image)
     size = image.width, image.height
     opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
-    lossless = kind in _LOSSLESS or (
-        kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw"))
+    if kind in ("JPEG", "MPO") and not _has_end(data):
+        raise DecodeError("truncated: the JPEG has no end")
+    lossless = (
+        kind in _LOSSLESS
+        or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
+        or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
-    turned = _orientation(image)
+    turned = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF itself
     return _Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether an end marker follows the first scan of a JPEG.
+
+    A file whose tail was lost and filled with zeros decodes without a complaint. (One that ends
+    too early, but with the marker, cannot be told from a plain picture.)
+    """
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", place) >= 0
+        if marker == 0xFF:  # filling
+            place += 1
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return data.find(b"\xff\xd9", max(2, place)) >= 0
 
 
 def _count_frames(image: Any) -> int:
@@ -463,8 +508,12 @@ def _unidentified(head: bytes) -> str:
     return "content is no image format that is read here, or its header is damaged"
 
 
-def _decode_error(error: Exception) -> DecodeError:
+def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
     """One line for what a decoder raised."""
+    if type(error).__name__ == "DecompressionBombError":
+        number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
+        reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
+        return DecodeError(str(reason), lasting=False)
     if isinstance(error, MemoryError):
         return DecodeError("not enough memory to decode it", lasting=False)
     text = " ".join(str(error).split())
@@ -476,7 +525,8 @@ def _decode_error(error: Exception) -> DecodeError:
 # Camera raw ------------------------------------------------------------------------------------
 
 
-def _is_raw(data: bytes, suffix: str) -> bool:
+def _is_raw(data: bytes) -> bool:
+    """Whether it is camera raw, by its content alone."""
     head = data[:16]
     if head.startswith((b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb")):
         return True
@@ -484,22 +534,32 @@ def _is_raw(data: bytes, suffix: str) -> bool:
         return True
     if head[:4] not in (b"II*\0", b"MM\0*"):
         return False
-    return head[8:10] == b"CR" or suffix in RAW_SUFFIXES or _has_dng_tags(data)
+    if head[8:10] == b"CR":
+        return True
+    tags = _first_tags(data)
+    if 50706 in tags or tags.get(262) in (32803, 34892):  # DNG; a colour-filter plane
+        return True
+    # the compressions of Sony, Samsung, Nikon and Pentax
+    if tags.get(259) in (32767, 32770, 34713, 65535):
+        return True
+    # a camera's thumbnail, with the picture proper in a sub-directory
+    return 271 in tags and 330 in tags and tags.get(254, 0) & 1 == 1
 
 
-def _has_dng_tags(data: bytes) -> bool:
-    """Whether the first directory of a TIFF has DNGVersion or a colour-filter photometry."""
+def _first_tags(data: bytes) -> dict[int, int]:
+    """Numbers in the first directory of a TIFF, by tag; of long values only their place."""
     order = "<" if data[:2] == b"II" else ">"
+    tags = {}
     try:
         (offset,) = struct.unpack_from(order + "I", data, 4)
         (count,) = struct.unpack_from(order + "H", data, offset)
         for i in range(min(count, 512)):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", data, offset + 2 + 12 * i)
-            if tag == 50706 or (tag == 262 and value in (32803, 34892)):
-                return True
+            place = offset + 2 + 12 * i
+            tag, kind = struct.unpack_from(order + "HH", data, place)
+            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, place + 8)
     except struct.error:
         pass
-    return False
+    return tags
 
 
 def _open_raw(data: bytes) -> _Source:

@@ -110,7 +110,7 @@ class _Walk:
         self.options = options
         self.found: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
         self.skipped: list[Skipped] = []
-        self.patterns = tuple(options.exclude) + (
+        self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
             DEFAULT_EXCLUDES if options.default_excludes else ()
         )
 
@@ -126,25 +126,24 @@ class _Walk:
                 f"cannot look at {printable(path)}: {error.strerror}", "check its permissions"
             ) from None
         if stat.S_ISDIR(status.st_mode):
-            self.folder(path, path, reference, frozenset())
+            self.folder(path, path, reference)
         else:
             self.add(path, status, path, reference, named=True)
 
-    def folder(
-        self, path: str, root: str, reference: bool, above: frozenset[tuple[int, int]]
-    ) -> None:
-        """Walk one folder. `above` are the folders it lies in: a link back to one is a loop."""
-        pending = [(path, above)]
+    def folder(self, path: str, root: str, reference: bool) -> None:
+        """Walk one folder, and each folder below it once, however many links lead there."""
+        pending = [path]
+        seen: set[tuple[int, int]] = set()
         while pending:
-            path, above = pending.pop()
-            if self.options.follow_symlinks:
-                status = os.stat(path)
-                identity = (status.st_dev, status.st_ino)
-                if identity in above:
-                    continue
-                above = above | {identity}
+            path = pending.pop()
             try:
-                entries = list(os.scandir(path))
+                if self.options.follow_symlinks:
+                    status = os.stat(path)
+                    identity = (status.st_dev, status.st_ino)
+                    if identity in seen:
+                        continue
+                    seen.add(identity)
+                entries = sorted(os.scandir(path), key=lambda e: _order(e.name), reverse=True)
             except OSError as error:
                 self.skipped.append(Skipped(path, f"folder cannot be read: {error.strerror}"))
                 continue
@@ -156,10 +155,12 @@ class _Walk:
                         continue
                     if entry.is_dir():
                         if self.options.recursive:
-                            pending.append((entry.path, above))
+                            pending.append(entry.path)
                         continue
                     # not entry.stat(): on Windows it has neither inode nor device
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
+                except FileNotFoundError:  # gone meanwhile, or a link to nothing
+                    continue
                 except OSError as error:
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
@@ -217,7 +218,7 @@ def _join_links(found: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator[
 
 def printable(path: str) -> str:
     """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

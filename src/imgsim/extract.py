@@ -17,6 +17,9 @@ from imgsim.comparators.base import Extractor
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.types import ImageFacts
 
+MAX_FILE_BYTES = 1_000_000_000
+"""Larger files are skipped: they are read as a whole, by every worker."""
+
 _AT_ONCE = 64
 """Images that go through the extractors together, while others are decoded."""
 
@@ -37,6 +40,8 @@ class Extracted:
         The reason lies in the content, not in this run's limits.
     identified : bool
         It is an image of some kind, even if not a readable one.
+    opened : bool
+        The file itself could be read; if not, a copy of it elsewhere may be.
     rows : tuple of ndarray
         One per extractor.
     seconds : float
@@ -48,6 +53,7 @@ class Extracted:
     reason: str = ""
     lasting: bool = True
     identified: bool = True
+    opened: bool = True
     rows: tuple[NDArray[Any], ...] = ()
     seconds: float = 0.0
 
@@ -110,16 +116,17 @@ class ExtractBatch:
     ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
             with open(path, "rb") as stream:
+                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                    reason = f"more than {MAX_FILE_BYTES:,} bytes"
+                    return Extracted(None, None, reason, lasting=False), None
                 data = stream.read()
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
-            return Extracted(None, None, reason, lasting=False), None
-        except MemoryError:
-            return Extracted(None, None, "too large to read into memory", lasting=False), None
+            return Extracted(None, None, reason, lasting=False, opened=False), None
         digest = hashlib.sha256(data).hexdigest()
         started = time.perf_counter()
         try:
-            decoded = self.decoder(data, wants, os.path.splitext(path)[1])
+            decoded = self.decoder(data, wants)
         except DecodeError as error:
             return Extracted(digest, None, str(error), error.lasting, error.identified), None
         seconds = time.perf_counter() - started

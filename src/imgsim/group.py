@@ -10,14 +10,14 @@ each other to be told apart.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.types import Candidates, Group, Member, Picture
+from imgsim.types import Candidates, Group, ImageFacts, Member, Picture
 
 _Criterion = tuple[str, Callable[[Picture], Any]]
 
@@ -76,8 +76,9 @@ class Stars:
     pictures : sequence of Picture
         In order of `rank`.
     classes : sequence of ndarray of int64
-        Pictures that are at distance 0 of each other, ascending; the classes in order of their
-        first picture. Candidates speak of classes.
+        Pictures that are at distance 0 of each other and alike in everything the rules ask
+        (see `kinds`), ascending; the classes in order of their first picture. Candidates speak of
+        classes, and the pictures of a class stay together.
     rules : Rules
     """
 
@@ -172,12 +173,30 @@ def join(groups: Sequence[Group], more: Sequence[Group]) -> list[Group]:
     return sorted([*groups, *more], key=_group_order)
 
 
-def equal_pixels(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
-    """Classes of flat pictures with the same pixels."""
-    classes: dict[str | None, list[int]] = {}
-    for i, picture in enumerate(pictures):
-        classes.setdefault(picture.facts.pixel_digest, []).append(i)
+def kinds(pictures: Sequence[Picture], rules: Rules) -> list[Hashable]:
+    """What the rules ask of each picture: those of one kind are matched with the same others."""
+    return [
+        (p.facts.raw, p.facts.frames, p.file.reference, p.file.root if rules.isolate else "")
+        for p in pictures
+    ]
+
+
+def classes_of(keys: Iterable[Hashable]) -> list[NDArray[np.int64]]:
+    """Places of equal keys; the classes in order of their first."""
+    classes: dict[Hashable, list[int]] = {}
+    for i, key in enumerate(keys):
+        classes.setdefault(key, []).append(i)
     return [np.array(members, np.int64) for members in classes.values()]
+
+
+def equal_pixels(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
+    """Classes of flat pictures with the same pixels, or, of several frames, the same bytes."""
+    return classes_of(flat_identity(p.facts) or p.digest for p in pictures)
+
+
+def flat_identity(facts: ImageFacts) -> str | None:
+    """What two flat images must share to be equal; None if only their bytes can tell."""
+    return facts.pixel_digest if facts.frames == 1 else None
 
 
 def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:

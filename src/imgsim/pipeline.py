@@ -13,13 +13,24 @@ from numpy.typing import NDArray
 from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import (
+    PRESETS,
     Comparator,
     PairComparator,
     Preset,
     VectorComparator,
 )
 from imgsim.errors import UsageError
-from imgsim.group import Rules, Stars, comparable_pairs, equal_pixels, join, rank
+from imgsim.group import (
+    KEEP_POLICIES,
+    Rules,
+    Stars,
+    classes_of,
+    comparable_pairs,
+    equal_pixels,
+    join,
+    kinds,
+    rank,
+)
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
@@ -127,6 +138,8 @@ def find_duplicates(
     """
     started = time.perf_counter()
     options = options or RunOptions()
+    if keep not in KEEP_POLICIES:
+        raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
     comparator = as_comparator(method)
     proposing = _proposer(proposer, comparator)
     max_distance = _max_distance(comparator, preset, threshold, min_similarity)
@@ -136,12 +149,11 @@ def find_duplicates(
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
-    contents = _contents(detailed)
-    groups = _stars(
-        collection, comparator, proposing, detailed, contents, max_distance, rules, options
-    ).groups(keep)
+    stars = _stars(collection, comparator, proposing, detailed, max_distance, rules, options)
+    groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
+    contents = classes_of(p.digest for p in detailed)
     pairs = comparable_pairs([detailed[members[0]] for members in contents], rules)
     rate = comparator.false_pair_rate(max_distance)
     done = time.perf_counter()
@@ -166,28 +178,30 @@ def _stars(
     comparator: Comparator,
     proposing: VectorComparator | None,
     pictures: Sequence[Picture],
-    contents: Sequence[NDArray[np.int64]],
     max_distance: float,
     rules: Rules,
     options: RunOptions,
 ) -> Stars:
     """Search for pairs and group them as they come."""
-    firsts = [pictures[members[0]] for members in contents]
-    rows = collection.features(comparator.extractor, firsts).rows
-    equal = collapse(rows)
-    classes = [np.sort(np.concatenate([contents[i] for i in members])) for members in equal.members]
+    contents = classes_of(p.digest for p in pictures)
+    row = np.empty(len(pictures), np.int64)
+    features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
+    for members, number in zip(contents, collapse(features), strict=True):
+        row[members] = number
+    classes = classes_of(zip(row.tolist(), kinds(pictures, rules), strict=True))
+    firsts = [pictures[members[0]] for members in classes]
     stars = Stars(pictures, classes, rules)
-    distinct = np.ascontiguousarray(rows[equal.first]) if len(rows) else rows
-    engine = make_engine(comparator, distinct, options)
+    engine = make_engine(
+        comparator, collection.features(comparator.extractor, firsts).rows, options
+    )
     if proposing is not None and isinstance(engine, PairEngine):
-        shown = [firsts[i] for i in equal.first]
-        proposals = collection.features(proposing.extractor, shown).rows
+        proposals = collection.features(proposing.extractor, firsts).rows
         engine = ProposedEngine(
             vector_engine(proposing, proposals, options.jobs),
             proposing.preset_distance("loose"),
             engine,
         )
-    n = len(distinct)
+    n = engine.n
     if isinstance(engine, PairEngine) and n > 1:
         pairs, seconds = n * (n - 1) // 2, engine.seconds_for_all()
         if seconds >= 1:
@@ -230,6 +244,8 @@ def _proposer(proposer: str | Comparator | None, method: Comparator) -> VectorCo
 def _max_distance(
     comparator: Comparator, preset: Preset, threshold: float | None, min_similarity: float | None
 ) -> float:
+    if preset not in PRESETS:
+        raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     scale = comparator.scale
     if threshold is not None and min_similarity is not None:
         raise UsageError("both a threshold and a similarity are given", "give one of them")
@@ -254,11 +270,3 @@ def as_list(paths: Paths) -> list[str]:
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
     return [os.fspath(path) for path in paths]
-
-
-def _contents(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
-    """Pictures with the same bytes, the first of each in order."""
-    contents: dict[str, list[int]] = {}
-    for i, picture in enumerate(pictures):
-        contents.setdefault(picture.digest, []).append(i)
-    return [np.array(members, np.int64) for members in contents.values()]

@@ -17,7 +17,8 @@ from imgsim.comparators.base import Comparator, Extractor, Preset
 from imgsim.decode import DecodeError, Decoder
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
-from imgsim.pipeline import Paths, Seconds, as_list, make_engine
+from imgsim.group import flat_identity
+from imgsim.pipeline import Paths, Seconds, as_comparator, as_list, make_engine
 from imgsim.search.pairs import PairEngine
 from imgsim.types import ImageFacts, Match, Picture, Skipped
 
@@ -145,9 +146,8 @@ def _read(
     query: Query, extractors: Sequence[Extractor], options: RunOptions
 ) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
     decoder = Decoder(options.decode, options.max_pixels)
-    suffix = os.path.splitext(query.path or "")[1]
     try:
-        decoded = decoder(query.data, [e.wants for e in extractors], suffix)
+        decoded = decoder(query.data, [e.wants for e in extractors])
     except DecodeError as error:
         raise UnreadableImage(
             f"cannot read {printable(query.name)}: {error}", "give it an image"
@@ -185,7 +185,7 @@ def matches(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods)
+    comparators = _comparators(methods, options)
     _check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
@@ -227,7 +227,7 @@ def search(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods)
+    comparators = _comparators(methods, options)
     _check_k(k)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     asked = [_read(query, extractors, options)[1] for query in queries]
@@ -334,10 +334,12 @@ def compare(
         One of the files is no image that can be read.
     """
     options = options or RunOptions()
-    comparators = _comparators(methods if methods is not None else "all")
+    comparators = _comparators(methods if methods is not None else registry.ALL, options)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    left_facts, left_rows = _read(query_file(left), extractors, options)
-    right_facts, right_rows = _read(query_file(right), extractors, options)
+    left_query, right_query = query_file(left), query_file(right)
+    same = left_query.data == right_query.data
+    left_facts, left_rows = _read(left_query, extractors, options)
+    right_facts, right_rows = _read(right_query, extractors, options)
     result = []
     for comparator in comparators:
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
@@ -352,22 +354,27 @@ def compare(
                 scale.score(distance),
                 scale.similarity(distance),
                 scale.score(limit),
-                _verdict(left_facts, right_facts, distance <= limit),
+                same or _verdict(left_facts, right_facts, distance <= limit),
             )
         )
     return result
 
 
 def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
+    """Of two files with different bytes."""
     if left.flat or right.flat:
-        return left.pixel_digest is not None and left.pixel_digest == right.pixel_digest
+        one, other = flat_identity(left), flat_identity(right)
+        return one is not None and one == other
     return near and (left.raw, left.frames) == (right.raw, right.frames)
 
 
-def _comparators(methods: Methods) -> list[Comparator]:
-    """Make comparators; ``all`` stands for every one that is available, with its defaults."""
+def _comparators(methods: Methods, options: RunOptions) -> list[Comparator]:
+    """Make comparators; ``all`` stands for every one that can run, with its defaults."""
     given = [methods] if isinstance(methods, str | Comparator) else methods
     made: list[Comparator] = []
     for method in given:
-        made.extend(registry.parse_all(method) if isinstance(method, str) else [method])
+        if method == registry.ALL:
+            made.extend(registry.only_ready(registry.parse_all(method), options.progress.note))
+        else:
+            made.append(as_comparator(method))
     return list(dict.fromkeys(made))

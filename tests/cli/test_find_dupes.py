@@ -114,7 +114,9 @@ def test_an_empty_folder_is_a_result_but_not_under_a_gate(imgsim, tmp_path: Path
         ([".", "--baseline", "known.json"], "without --check", "add --check"),
         ([".", "--check", "--baseline", "known.json"], "cannot read baseline", "make one"),
         ([".", "-o", "no/such/folder/out"], "cannot write", "another file"),
-        ([".", "--files-from", "no-list"], "no-list", ""),
+        ([".", "--files-from", "no-list"], "cannot read the list no-list", "check it"),
+        ([".", "-m", "all"], "takes one method", "imgsim matches"),
+        (["-o", "/dev/full", "."], "cannot write /dev/full", "another file"),
         ([".", "--config", "no.toml"], "No such option", ""),
     ],
 )
@@ -241,6 +243,47 @@ def test_a_read_only_folder_and_no_home(imgsim, demo, monkeypatch) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("imgsim: going on without the cache")
     assert sorted(folder.rglob("*")) == before
+
+
+@POSIX
+def test_output_to_devices_and_links(imgsim, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
+    target.write_text("")
+    link.symlink_to(target)
+    assert imgsim("find-dupes", folder, "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert target.read_text().startswith("Group 1")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert imgsim("find-dupes", folder, "-o", pipe).returncode == 0
+        assert reader.communicate()[0] == target.read_text()
+    assert not pipe.is_file()
+
+
+@POSIX
+def test_programs_get_utf_8_whatever_the_terminal(tmp_path: Path, photo, monkeypatch) -> None:
+    for name in ("é.png", "日本.png"):
+        photo(1).save(tmp_path / name)
+    command = [sys.executable, "-m", "imgsim", "find-dupes", str(tmp_path), "-q", "-f"]
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*command, "json"], env=env, capture_output=True, check=True)
+    members = json.loads(done.stdout.decode("utf-8"))["groups"][0]["members"]
+    assert {Path(m["path"]).name for m in members} == {"é.png", "日本.png"}
+    text = subprocess.run([*command, "text"], env=env, capture_output=True, check=True)
+    assert b"\\xe9.png" in text.stdout
+
+
+def test_a_module_in_the_current_folder_is_not_run_by_workers(demo, tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('taken over')")
+    program = "from imgsim.cli.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, "find-dupes", demo[0], "--cache", "off"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
 
 
 def test_an_archive_as_reference(imgsim, demo) -> None:

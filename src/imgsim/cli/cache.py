@@ -56,7 +56,11 @@ def _info(path: Path, form: str, terminal: Terminal) -> None:
         info = cache.info()
         cache.close()
     if form == "json":
-        write([json.dumps({"schema": "imgsim.cache/1", **asdict(info)}, indent=2) + "\n"], None)
+        write(
+            [json.dumps({"schema": "imgsim.cache/1", **asdict(info)}, indent=2) + "\n"],
+            None,
+            for_programs=True,
+        )
         return
     lines = [f"{info.path}\n"]
     lines.append(f"{size(info.size_bytes)}, {count(info.files, 'file')} with")

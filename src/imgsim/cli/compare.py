@@ -59,7 +59,7 @@ def command(
     from imgsim.report.rankings import compare_json, compare_text
 
     options = RunOptions(decode=DecodeMode(decode), progress=terminal)
-    found = compare(left, right, make_methods(given), preset=preset, options=options)
+    found = compare(left, right, make_methods(terminal, given), preset=preset, options=options)
     writer = compare_json if form == "json" else compare_text
-    write(writer(left, right, found), None)
+    write(writer(left, right, found), None, for_programs=form == "json")
     return 0

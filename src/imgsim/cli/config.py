@@ -32,6 +32,10 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
         if name not in COMMANDS:
             raise _unknown(path, name, list(COMMANDS))
     own = table.get(command, {})
+    for key, value in (shared | own).items():
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str | int | float) for item in items):
+            raise UsageError(f"{path}: {key} has no value that an option can take", "see --help")
     parameters = _parameters(command)
     everywhere = {name for other in COMMANDS for name in _parameters(other)} if shared else set()
     for key in shared:
@@ -45,12 +49,15 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
 
 
 def _find() -> Path | None:
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # the current folder is gone
+        return None
     for folder in (here, *here.parents):
         if (folder / "imgsim.toml").is_file():
             return folder / "imgsim.toml"
         project = folder / "pyproject.toml"
-        if project.is_file():
+        if project.is_file() and _read(project, optional=True):
             return project
     return None
 
@@ -59,12 +66,15 @@ def _read(path: Path, *, optional: bool) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             content = tomllib.load(stream)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         if optional and path.name == "pyproject.toml":
             return {}  # another tool's business
         raise UsageError(f"cannot read {path}: {error}", "mend or remove it") from None
     if path.name == "pyproject.toml":
-        content = content.get("tool", {}).get("imgsim", {})
+        tools = content.get("tool")
+        content = tools.get("imgsim", {}) if isinstance(tools, dict) else {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: tool.imgsim is no table", "write [tool.imgsim]")
     return content
 
 

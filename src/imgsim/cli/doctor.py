@@ -21,7 +21,11 @@ def command(form: str, cache: str | None) -> int:
 
     report = examine(cache_path(cache))
     if form == "json":
-        write([json.dumps({"schema": "imgsim.doctor/1", **report}, indent=2) + "\n"], None)
+        write(
+            [json.dumps({"schema": "imgsim.doctor/1", **report}, indent=2) + "\n"],
+            None,
+            for_programs=True,
+        )
     else:
         write(_text(report), None)
     return 0

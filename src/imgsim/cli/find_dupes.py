@@ -20,7 +20,7 @@ from imgsim.cli.options import (
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.comparators.base import PRESETS
-from imgsim.comparators.registry import DEFAULT_METHOD
+from imgsim.comparators.registry import ALL, DEFAULT_METHOD
 from imgsim.errors import UsageError
 from imgsim.group import KEEP_POLICIES
 
@@ -108,14 +108,17 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["baseline"] and not given["check"]:
         raise UsageError("--baseline does nothing without --check", "add --check")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
-    (method,) = make_methods(given)
+    if given["method"] == ALL:
+        raise UsageError("find-dupes takes one method", "imgsim matches compares several")
+    (method,) = make_methods(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
     gate = {name: given.pop(name) for name in ["check", "baseline", "strict"]}
     options = make_run_options(terminal, **given)
     found = find_duplicates(paths, method, **wanted, options=options)
-    write(_formatted(found, output["format"], not output["no_timing"]), output["output"])
+    parts = _formatted(found, output["format"], not output["no_timing"])
+    write(parts, output["output"], for_programs=output["format"] != "text")
     for line in summary(found, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     if gate["strict"] and found.skipped:

@@ -105,8 +105,11 @@ def main(arguments: list[str]) -> int:
     terminal = Terminal()
     try:
         code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return int(code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "imgsim"
         terminal.error(_one_line(error.format_message()), f"{name} --help")

@@ -40,7 +40,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     check_paths(paths, given["files_from"])
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
-    methods = make_methods(given)
+    methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     found = matches(paths, methods, k=output["k"], options=options)
     show(terminal, found, **output)

@@ -30,7 +30,7 @@ def command(form: str) -> int:
             "default": DEFAULT_METHOD,
             "methods": described,
         }
-        write([json.dumps(document, indent=2) + "\n"], None)
+        write([json.dumps(document, indent=2) + "\n"], None, for_programs=True)
     else:
         write(_text(described), None)
     return 0

@@ -14,7 +14,13 @@ from click.shell_completion import CompletionItem
 from imgsim.cli.terminal import Terminal
 from imgsim.collect import RunOptions
 from imgsim.comparators.base import Comparator
-from imgsim.comparators.registry import DEFAULT_METHOD, parse_all, settings_of
+from imgsim.comparators.registry import (
+    ALL,
+    DEFAULT_METHOD,
+    only_ready,
+    parse_all,
+    settings_of,
+)
 from imgsim.decode import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.discover import DEFAULT_EXCLUDES, DiscoverOptions
 from imgsim.errors import UsageError
@@ -211,10 +217,10 @@ device_options = all_of(
 )
 
 
-def make_methods(given: dict[str, Any]) -> list[Comparator]:
+def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     """Make the comparators that ``--method`` names, on the device asked for.
 
-    What is used is taken out of `given`.
+    What is used is taken out of `given`. Those of ``all`` that cannot run are left out.
     """
     texts = given.pop("method")
     asked = given.pop("weights")
@@ -223,14 +229,16 @@ def make_methods(given: dict[str, Any]) -> list[Comparator]:
     if batch_size != "auto" and not str(batch_size).isdigit():
         raise UsageError(f"batch size {batch_size} is no number", "a number, or auto")
     where = {"device": device, "batch_size": 0 if batch_size == "auto" else int(batch_size)}
-    made = []
+    made: list[Comparator] = []
     for text in [texts] if isinstance(texts, str) else texts:
+        several = []
         for comparator in parse_all(text):
             own = {field.name for field in settings_of(type(comparator))}
             changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
             if weights and "weights" in own and "weights=" not in text:
                 changes["weights"] = weights
-            made.append(replace(cast(Any, comparator), **changes) if changes else comparator)
+            several.append(replace(cast(Any, comparator), **changes) if changes else comparator)
+        made.extend(only_ready(several, terminal.note) if text == ALL else several)
     return list(dict.fromkeys(made))
 
 
@@ -285,8 +293,11 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
     """Names from a file or from standard input."""
     from imgsim.discover import read_file_list
 
-    with click.open_file(name, "rb") as stream:
-        return tuple(read_file_list(stream.read(), null=null))
+    try:
+        with click.open_file(name, "rb") as stream:
+            return tuple(read_file_list(stream.read(), null=null))
+    except OSError as error:
+        raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
 
 
 def cache_path(cache: str | None) -> Path | None:

@@ -10,28 +10,58 @@ from pathlib import Path
 from imgsim.errors import UsageError
 
 
-def write(parts: Iterable[str], name: str | None) -> None:
+def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False) -> None:
     """Write text to a file, or to standard output if there is no name or it is ``-``.
+
+    Parameters
+    ----------
+    parts : iterable of str
+    name : str or None
+        A file appears when it is whole; a device or a pipe is written to.
+    for_programs : bool
+        Standard output is UTF-8 with plain line ends, whatever the terminal's encoding.
 
     Raises
     ------
     UsageError
-        The file cannot be written.
+        It cannot be written.
     """
-    if name is None or name == "-":
-        reconfigure = getattr(sys.stdout, "reconfigure", None)
-        if reconfigure is not None:  # names in another encoding must not end the run
-            reconfigure(errors="backslashreplace")
-        for part in parts:
-            sys.stdout.write(part)
-        sys.stdout.flush()
-        return
-    path = Path(name)
+    try:
+        if name is None or name == "-":
+            _to_standard_output(parts, for_programs)
+        elif Path(name).exists() and not Path(name).is_file():
+            with Path(name).open("w", encoding="utf-8", newline="") as stream:
+                stream.writelines(parts)
+        else:
+            _to_file(parts, Path(name).resolve())
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        target = name or "standard output"
+        raise UsageError(
+            f"cannot write {target}: {error.strerror}", "choose another file"
+        ) from None
+
+
+def _to_standard_output(parts: Iterable[str], for_programs: bool) -> None:
+    if sys.stdout is None:
+        raise OSError(0, "it is closed")
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and for_programs:
+        reconfigure(encoding="utf-8", newline="\n")
+    elif reconfigure is not None:  # names in another encoding must not end the run
+        reconfigure(errors="backslashreplace")
+    for part in parts:
+        sys.stdout.write(part)
+    sys.stdout.flush()
+
+
+def _to_file(parts: Iterable[str], path: Path) -> None:
     part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part_path.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(parts)
         part_path.replace(path)
-    except OSError as error:
+    except BaseException:
         part_path.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {name}: {error.strerror}", "choose another file") from None
+        raise

@@ -64,7 +64,7 @@ def show(
         "csv": lambda: rankings.matches_csv(found),
         "html": lambda: _html(found, images),
     }
-    write(writers[format](), output)
+    write(writers[format](), output, for_programs=format != "text")
     if montage is not None:
         from imgsim.report.pictures import montage as draw
 

@@ -48,7 +48,7 @@ def command(
     from imgsim.ranking import search
 
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
-    methods = make_methods(given)
+    methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     asked = [as_query(query) for query in queries]
     found = search(asked, paths, methods, k=output["k"], options=options)

@@ -123,8 +123,10 @@ class Extractor(ABC):
 
     @property
     def key(self) -> str:
-        """Name, version and fields: equal keys give equal rows."""
-        return f"{self.name}/{self.version}:{_fields_text(self)}"
+        """Name, version, fields and class: equal keys give equal rows."""
+        cls = type(self)
+        home = f"{cls.__module__}.{cls.__qualname__}"
+        return f"{self.name}/{self.version}:{_fields_text(self)} ({home})"
 
     @property
     def row_bytes(self) -> int:

@@ -106,7 +106,7 @@ class DctHash(_SizedHash):
 
     name: ClassVar[str] = "phash"
     summary: ClassVar[str] = "DCT hash: survives resizing, re-compression, colour changes"
-    thresholds: ClassVar = {64: (2, 4, 8), 256: (12, 32, 48)}
+    thresholds: ClassVar = {64: (2, 4, 8), 256: (12, 24, 40)}
     fractions: ClassVar = (0.03, 0.0625, 0.125)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -11,12 +11,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, cast
 
 from imgsim.comparators.base import Comparator
-from imgsim.errors import MethodUnavailable, UnknownMethod, UsageError
+from imgsim.errors import ImgsimError, MethodUnavailable, UnknownMethod, UsageError
 
 GROUP = "imgsim.comparators"
 
 DEFAULT_METHOD = "phash:size=16"
 """Of find-dupes. 256 bits: at 64, unrelated product photos agree in all but 8."""
+
+
+ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,24 @@ def parse(text: str) -> Comparator:
 
 def parse_all(text: str) -> list[Comparator]:
     """As `parse`; ``all`` stands for every comparator that is available, with its defaults."""
-    if text == "all":
+    if text == ALL:
         return [one.comparator() for one in registered() if one.comparator]
     return [parse(text)]
+
+
+def only_ready(
+    comparators: Sequence[Comparator], note: Callable[[str], object]
+) -> list[Comparator]:
+    """Leave out comparators that cannot run now, such as a network without weights, and say so."""
+    ready = []
+    for comparator in comparators:
+        try:
+            comparator.extractor.get_ready()
+        except ImgsimError as error:
+            note(f"without {comparator.name}: {error.message}")
+        else:
+            ready.append(comparator)
+    return ready
 
 
 def settings_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:

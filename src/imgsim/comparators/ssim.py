@@ -66,7 +66,7 @@ class Ssim(PairComparator):
         return Scale("SSIM", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        return (0.05, 0.08, 0.2)[PRESETS.index(preset)]
+        return (0.02, 0.05, 0.15)[PRESETS.index(preset)]
 
     def prepare(self, rows: NDArray[Any]) -> Prepared:
         """Pixels (int32), window sums S, S squared, and n * sum of squares - S squared."""

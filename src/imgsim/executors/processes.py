@@ -46,7 +46,8 @@ class _Worker:
         self.deadline: float | None = None
         self.timed_out = False
         # argv is encoded as the file system is, so paths of any bytes get through
-        arguments = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
+        # -P: the first imports must not find modules in the current folder
+        arguments = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
         try:
             self.process = subprocess.Popen(
                 arguments,

@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 READY, BEAT, RESULT, ERROR = range(4)
@@ -61,8 +62,8 @@ def main(memory_bytes: int) -> None:
     threading.Thread(target=_listen, args=(batches,), daemon=True).start()
     send(results, READY)
     while True:
-        batch = pickle.loads(batches.get())
         try:
+            batch = pickle.loads(batches.get())
             done = batch.run(lambda: send(results, BEAT))
         except MemoryError:
             os._exit(3)  # counts as a crash at the file in hand
@@ -89,4 +90,5 @@ def _limit_memory(limit: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    with suppress(ValueError, OSError):  # lower already, or not to be set on this system
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -37,7 +37,7 @@ def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, 
         "pairs_compared": found.pairs_compared,
         "expected_false_pairs": found.expected_false_pairs,
         "images": found.images,
-        "skipped": [{**_path(s.path), "reason": s.reason} for s in found.skipped],
+        "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
         "other_files": found.other_files,
         "too_small": found.too_small,
         "groups": [group_document(i, g, scale) for i, g in enumerate(found.groups, 1)],
@@ -63,7 +63,7 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     """One member of a group."""
     picture, distance = member.picture, member.distance
     document: dict[str, Any] = {
-        **_path(picture.file.path),
+        **path_document(picture.file.path),
         "kind": member.kind,
         "width": picture.facts.width,
         "height": picture.facts.height,
@@ -90,7 +90,7 @@ def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
         "cwd": _text(os.getcwd()),
         "k": found.k,
         "images": found.images,
-        "skipped": [{**_path(s.path), "reason": s.reason} for s in found.skipped],
+        "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
         "methods": [_method_document(method, timing=timing) for method in found.methods],
     }
     if timing:
@@ -110,10 +110,10 @@ def _method_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
         document["seconds_per_pair"] = method.seconds_per_pair
     document["queries"] = [
         {
-            **_path(query.path),
+            **path_document(query.path),
             "matches": [
                 {
-                    **_path(match.path),
+                    **path_document(match.path),
                     "score": scale.score(match.distance),
                     "similarity": scale.similarity(match.distance),
                 }
@@ -131,8 +131,8 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
         "schema": "imgsim.compare/1",
         "version": __version__,
         "cwd": _text(os.getcwd()),
-        "left": _path(left),
-        "right": _path(right),
+        "left": path_document(left),
+        "right": path_document(right),
         "methods": [
             {
                 "name": one.comparator.spec,
@@ -157,7 +157,7 @@ def _text(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _path(path: str) -> dict[str, str]:
+def path_document(path: str) -> dict[str, str]:
     """A path, and its bytes where they are no UTF-8."""
     raw = os.fsencode(path)
     try:

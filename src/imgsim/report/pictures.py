@@ -38,7 +38,7 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     want = InputSpec(0, 0, "rgb", at_least=side)
     try:
         data = images[path] if path in images else Path(path).read_bytes()
-        pixels = Decoder()(data, [want], Path(path).suffix).images[want]
+        pixels = Decoder()(data, [want]).images[want]
     except (OSError, DecodeError):
         return Image.new("RGB", (side, side), (200, 200, 200))
     picture = Image.fromarray(pixels)

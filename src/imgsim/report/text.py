@@ -75,7 +75,7 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     preset = f", preset {found.preset}" if found.preset else ""
     line = f"method {found.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
     if found.expected_false_pairs is not None and found.pairs_compared:
-        line += f"; {_expected(found.expected_false_pairs)} expected to match by chance"
+        line += f"; {_expected(found.expected_false_pairs)} expected of unrelated photos"
     yield line
     if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
         yield "warning: look at near matches before you delete: some are chance"

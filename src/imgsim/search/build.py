@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -23,31 +22,19 @@ def vector_engine(comparator: VectorComparator, rows: NDArray[np.generic], jobs:
     return CosineEngine(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Collapsed:
-    """Classes of equal rows.
+def collapse(rows: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Number the distinct rows in order of their first: 10,000 identical frames are one.
 
-    Attributes
-    ----------
-    first : ndarray of int64, shape (classes,)
-        The first row of each class, ascending.
-    members : tuple of ndarray of int64
-        All rows of each class, ascending.
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        The number of each row; equal rows have equal numbers.
     """
-
-    first: NDArray[np.int64]
-    members: tuple[NDArray[np.int64], ...]
-
-
-def collapse(rows: NDArray[np.generic]) -> Collapsed:
-    """Find equal rows: 10,000 identical frames are searched as one."""
-    if len(rows) == 0:
-        return Collapsed(np.empty(0, np.int64), ())
-    classes: dict[bytes, list[int]] = {}
+    numbers: dict[bytes, int] = {}
+    result = np.empty(len(rows), np.int64)
     for i, row in enumerate(rows):
         content = row.tobytes()
         if len(content) > 64:
             content = blake2b(content, digest_size=32).digest()
-        classes.setdefault(content, []).append(i)
-    members = tuple(np.array(m, np.int64) for m in classes.values())
-    return Collapsed(np.array([m[0] for m in members], np.int64), members)
+        result[i] = numbers.setdefault(content, len(numbers))
+    return result

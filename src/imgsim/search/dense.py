@@ -12,7 +12,16 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.search.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.search.engine import (
+    MAX_PAIRS,
+    QUERY_BLOCK,
+    Engine,
+    Neighbours,
+    TooManyPairs,
+    best,
+    gather,
+    rows_in_block,
+)
 from imgsim.types import Candidates
 
 _GALLERY_BLOCK = 4096
@@ -28,6 +37,10 @@ class _DenseEngine(Engine):
         self.n = len(rows)
         # +4 for the norms and the final sum
         self.product_error = (rows.shape[1] + 4) * _UNIT_ROUNDOFF
+        self.block = rows_in_block(4 * rows.shape[1], _GALLERY_BLOCK)
+
+    def queries_at_once(self) -> int:
+        return min(self.block, QUERY_BLOCK)
 
     @abstractmethod
     def _block(self, rows: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -54,8 +67,8 @@ class _DenseEngine(Engine):
         limit = self._value(radius)
         parts, total = [], 0
         first = int(queries[0]) + 1
-        for start in range(first - first % _GALLERY_BLOCK, self.n, _GALLERY_BLOCK):
-            right = self._block(self.rows[start : start + _GALLERY_BLOCK])
+        for start in range(first - first % self.block, self.n, self.block):
+            right = self._block(self.rows[start : start + self.block])
             rough, error = self._rough(left, right)
             query, row = np.nonzero(rough <= limit + error)
             row += start
@@ -79,8 +92,10 @@ class _DenseEngine(Engine):
         return Candidates(left, right, distance)
 
     def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        size = min(self.block, 256)
         results = [
-            self._nearest(queries[start : start + 256], k) for start in range(0, len(queries), 256)
+            self._nearest(queries[start : start + size], k)
+            for start in range(0, len(queries), size)
         ]
         return Neighbours(
             np.concatenate([r.rows for r in results]), np.concatenate([r.distance for r in results])
@@ -90,8 +105,8 @@ class _DenseEngine(Engine):
         left = self._block(self.rows[queries])
         limit = np.full(len(queries), np.inf)
         found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
-        for start in range(0, self.n, _GALLERY_BLOCK):
-            right = self._block(self.rows[start : start + _GALLERY_BLOCK])
+        for start in range(0, self.n, self.block):
+            right = self._block(self.rows[start : start + self.block])
             rough, error = self._rough(left, right)
             low, high = rough - error, rough + error
             itself = (queries >= start) & (queries < start + rough.shape[1])

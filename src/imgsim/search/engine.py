@@ -17,6 +17,15 @@ MAX_PAIRS = 2_000_000
 QUERY_BLOCK = 512
 
 
+BLOCK_BYTES = 64 << 20
+"""What a block of rows may take when it is made ready for comparing."""
+
+
+def rows_in_block(bytes_per_row: int, at_most: int) -> int:
+    """How many rows fit `BLOCK_BYTES`, at least one."""
+    return max(1, min(at_most, BLOCK_BYTES // max(1, bytes_per_row)))
+
+
 class TooManyPairs(Exception):
     """A block of several queries found more than `MAX_PAIRS`."""
 
@@ -59,8 +68,13 @@ class Engine(ABC):
         Candidates
             Blocks in order of the left row, at most about `MAX_PAIRS` long.
         """
-        for start in range(0, self.n, QUERY_BLOCK):
-            yield from self._split(start, min(start + QUERY_BLOCK, self.n), radius, closed)
+        size = self.queries_at_once()
+        for start in range(0, self.n, size):
+            yield from self._split(start, min(start + size, self.n), radius, closed)
+
+    def queries_at_once(self) -> int:
+        """Queries in a block: fewer where rows are long, so that a block fits its memory."""
+        return QUERY_BLOCK
 
     def _split(
         self, start: int, stop: int, radius: float, closed: NDArray[np.bool_] | None

@@ -43,7 +43,7 @@ class HammingEngine(Engine):
             if start + index.ntotal <= queries[0] + 1:
                 continue
             # FAISS takes distances below its radius
-            limits, distance, right = index.range_search(self.rows[queries], int(radius) + 1)
+            limits, distance, right = index.range_search(self.rows[queries], _below(radius))
             left = np.repeat(queries, _counts(limits))
             right = right + start
             later = right > left
@@ -79,6 +79,11 @@ class HammingEngine(Engine):
         query, row = np.concatenate(which), np.concatenate(rows)
         other = row != queries[query]
         return best(len(queries), k, query[other], row[other], np.concatenate(distances)[other])
+
+
+def _below(radius: float) -> int:
+    """What FAISS wants, distances below it; percent may have rounded the radius down."""
+    return int(radius + 1e-9) + 1
 
 
 def _counts(limits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import PairComparator, Prepared
-from imgsim.search.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.search.engine import (
+    MAX_PAIRS,
+    QUERY_BLOCK,
+    Engine,
+    Neighbours,
+    TooManyPairs,
+    best,
+    gather,
+    rows_in_block,
+)
 from imgsim.types import Candidates
 
 _PREPARED = 256
@@ -43,13 +52,18 @@ class PairEngine(Engine):
         self.n = len(rows)
         self.jobs = jobs
         self.advance = advance or (lambda pairs: None)
+        one = comparator.prepare(rows[:1])
+        self.block = rows_in_block(sum(array.nbytes for array in one), QUERY_BLOCK)
+
+    def queries_at_once(self) -> int:
+        return self.block
 
     def seconds_for_all(self) -> float:
         """Estimate how long all pairs will take, from some of them."""
-        sample = self.comparator.prepare(self.rows[: 4 * _AT_ONCE])
+        sample = self.comparator.prepare(self.rows[: min(self.block, 4 * _AT_ONCE)])
         started = time.perf_counter()
-        for i in range(4):
-            part = _entries(sample, i * _AT_ONCE, (i + 1) * _AT_ONCE)
+        for i in range(0, len(sample[0]), _AT_ONCE):
+            part = _entries(sample, i, i + _AT_ONCE)
             self.comparator.distance(_entries(sample, 0, 1), part)
         seconds = time.perf_counter() - started
         pairs = self.n * (self.n - 1) / 2
@@ -67,8 +81,9 @@ class PairEngine(Engine):
 
     def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
         nearest = Neighbours(np.empty((0, k), np.int64), np.empty((0, k)))
-        for first in range(0, len(queries), _QUERIES):
-            block = self._nearest(queries[first : first + _QUERIES], k)
+        size = min(self.block, _QUERIES)
+        for first in range(0, len(queries), size):
+            block = self._nearest(queries[first : first + size], k)
             nearest = Neighbours(
                 np.concatenate([nearest.rows, block.rows]),
                 np.concatenate([nearest.distance, block.distance]),
@@ -98,8 +113,9 @@ class PairEngine(Engine):
     def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances of some pairs of rows."""
         distance = np.empty(len(left))
-        for i in range(0, len(left), _PREPARED):
-            part = slice(i, i + _PREPARED)
+        size = min(self.block, _PREPARED)
+        for i in range(0, len(left), size):
+            part = slice(i, i + size)
             distance[part] = self.comparator.distance(
                 self.comparator.prepare(self.rows[left[part]]),
                 self.comparator.prepare(self.rows[right[part]]),
@@ -117,8 +133,9 @@ class PairEngine(Engine):
         left = self.comparator.prepare(self.rows[queries])
         first = int(queries[0]) + 1 if later else 0
         with ThreadPoolExecutor(self.jobs) as pool:
-            for start in range(first, self.n, _PREPARED):
-                right = self.comparator.prepare(self.rows[start : start + _PREPARED])
+            size = min(self.block, _PREPARED)
+            for start in range(first, self.n, size):
+                right = self.comparator.prepare(self.rows[start : start + size])
                 distances = np.full((len(queries), len(right[0])), np.inf)
 
                 def compare(
@@ -148,6 +165,9 @@ class ProposedEngine(Engine):
         self.proposer_radius = radius
         self.pairs = pairs
         self.n = pairs.n
+
+    def queries_at_once(self) -> int:
+        return self.pairs.queries_at_once()
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
         proposed = self.proposer.after(queries, self.proposer_radius)
