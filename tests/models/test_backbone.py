@@ -1,0 +1,325 @@
+"""EfficientNet-b0: the real network with weights that the test makes, and with real ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgsim import RunOptions, find_duplicates, matches
+from imgsim.comparators import registry
+from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.models import backbone as networks
+from imgsim.models import weights as files
+from imgsim.testing import check_comparator, sample_images
+
+torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
+package = pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
+
+TOLERANCE = 2e-4
+"""Of features between batch sizes, packages' paths and devices, relative to their largest."""
+
+
+@pytest.fixture(scope="module")
+def model():
+    """EfficientNet-b0 with random weights, and statistics as if it had seen pictures."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = package.EfficientNet.from_name("efficientnet-b0")
+        made.train()
+        with torch.no_grad():
+            for _ in range(2):
+                made.extract_features(torch.rand(4, 3, 96, 96) * 4 - 2)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def weights(model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "b0.pth"
+    torch.save(model.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    comparator = registry.parse("efficientnet-cosine:size=96")
+    return sample_images(comparator, 5)
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> bool:
+    return bool(np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max())
+
+
+def features(weights: Path, images: np.ndarray, **options: object) -> np.ndarray:
+    made = {"package": "efficientnet_pytorch", "device": "cpu", "precision": "fp32"}
+    call = {"pool": "none", "scaling": "imagenet", "batch_size": 0}
+    made |= {k: v for k, v in options.items() if k in made}
+    call |= {k: v for k, v in options.items() if k in call}
+    network = networks.Backbone(made["package"], str(weights), made["device"], made["precision"])
+    return network(images, **call)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-cosine", "efficientnet-euclidean"])
+@pytest.mark.parametrize("pool", ["avg", "gem", "none"])
+def test_it_holds_the_contract(name: str, pool: str, weights: Path) -> None:
+    spec = f'{name}:weights="{weights}",size=64,pool={pool}'
+    check_comparator(registry.parse(spec))
+
+
+def test_features_are_those_of_the_package(model, weights: Path, images: np.ndarray) -> None:
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    scaled = ((images / 255 - mean) / std).transpose(0, 3, 1, 2)
+    with torch.inference_mode():
+        expected = model.extract_features(torch.from_numpy(scaled).float()).numpy()
+    assert close(features(weights, images), expected.reshape(5, -1))
+    pooled = expected.mean(axis=(2, 3))
+    assert close(features(weights, images, pool="avg"), pooled)
+    gem = (np.maximum(expected, 1e-6) ** 3).mean(axis=(2, 3)) ** (1 / 3)
+    assert close(features(weights, images, pool="gem"), gem)
+
+
+def test_scaling_belongs_to_the_weights(model, weights: Path, images: np.ndarray) -> None:
+    for scaling, scaled in (("advprop", images / 127.5 - 1), ("none", images.astype(float))):
+        with torch.inference_mode():
+            pixels = torch.from_numpy(scaled.transpose(0, 3, 1, 2)).float()
+            expected = model.extract_features(pixels).numpy().reshape(5, -1)
+        assert close(features(weights, images, scaling=scaling), expected)
+    assert registry.parse("efficientnet-cosine:weights=advprop").extractor._scaling == "advprop"
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
+def test_batch_size_changes_next_to_nothing(
+    batch_size: int, weights: Path, images: np.ndarray
+) -> None:
+    assert close(features(weights, images, batch_size=batch_size), features(weights, images))
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_is_near(precision: str, weights: Path, images: np.ndarray) -> None:
+    low = features(weights, images, precision=precision, pool="avg")
+    exact = features(weights, images, pool="avg")
+    assert low.dtype == np.float32
+    cosine = (low * exact).sum(1) / np.linalg.norm(low, axis=1) / np.linalg.norm(exact, axis=1)
+    assert (1 - cosine).max() < 0.02
+
+
+def test_memory_that_runs_out_halves_the_batch(
+    weights: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = networks.Backbone("efficientnet_pytorch", str(weights), "cpu", "fp32")
+    batch, sizes = network._batch, []
+
+    def small(part, pool, scaling, size):
+        sizes.append(size)
+        if size > 2:
+            raise torch.OutOfMemoryError
+        return batch(part, pool, scaling, size)
+
+    monkeypatch.setattr(network, "_batch", small)
+    found = network(images, "avg", "imagenet", 8)
+    assert sizes == [8, 4, 2, 2, 2]
+    assert close(found, features(weights, images, pool="avg"))
+
+
+def test_weights_of_torchvision_and_safetensors_fit_too(
+    model, weights: Path, images: np.ndarray, tmp_path: Path
+) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(model.state_dict(), tmp_path / "b0.safetensors")
+    expected = features(weights, images)
+    assert close(features(tmp_path / "b0.safetensors", images), expected)
+    try:
+        import torchvision
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"needs a torchvision that fits torch: {error}")
+    twin = torchvision.models.efficientnet_b0()
+    names = dict(zip(model.state_dict(), twin.state_dict(), strict=True))
+    state = {names[key]: value for key, value in model.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "tv.pth")
+    assert close(features(tmp_path / "tv.pth", images), expected)
+    # torchvision's own network takes both, and says something else: it pads in another way
+    twin.load_state_dict(state)
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    scaled = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2)).float()
+    with torch.inference_mode():
+        theirs = twin.eval().features(scaled).numpy().reshape(5, -1)
+    assert close(features(weights, images, package="torchvision"), theirs)
+    assert not close(theirs, expected)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda s: s.pop("_conv_head.weight"), "1 of .* are missing.*_conv_head.weight"),
+        (
+            lambda s: s.update(_conv_head=0, **{"_conv_head.weight": torch.zeros(3, 3)}),
+            r"another shape \(_conv_head.weight is \(3, 3\), not \(1280, 320, 1, 1\)",
+        ),
+        (lambda s: s.clear(), "359|358 of .* are missing"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(spoil, message: str, model, tmp_path: Path) -> None:
+    state = dict(model.state_dict())
+    spoil(state)
+    torch.save(state, tmp_path / "wrong.pth")
+    with pytest.raises(files.WeightsUnusable, match=message):
+        networks.Backbone("efficientnet_pytorch", str(tmp_path / "wrong.pth"), "cpu", "fp32")
+
+
+def test_a_file_that_holds_no_weights_is_named_and_runs_nothing(tmp_path: Path) -> None:
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "pwned",))
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
+    (tmp_path / "text.pth").write_text("hello")
+    for name in ("evil.pth", "text.pth"):
+        with pytest.raises(files.WeightsUnusable, match="holds no weights"):
+            files.load(tmp_path / name)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_without_weights_two_lines_say_what_to_do(
+    imgsim, demo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # no network
+    done = imgsim("matches", demo[0], "-m", "efficientnet-cosine")
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()[-2:]
+    assert "no imagenet weights of EfficientNet-b0 here" in error
+    assert "efficientnet-b0-355c32eb.pth" in hint
+    assert "--weights FILE" in hint
+    rest = imgsim("compare", *sorted((demo[0] / "camera").iterdir())[:2])
+    assert rest.returncode == 0
+    assert "without efficientnet-cosine" in rest.stderr
+    assert "phash" in rest.stdout
+    missing = imgsim("matches", demo[0], "-m", "efficientnet-cosine", "--weights", "no.pth")
+    assert "no weights at no.pth" in missing.stderr
+
+
+def test_fetched_weights_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pooch = pytest.importorskip("pooch")
+    monkeypatch.setattr(files, "_folder", lambda: tmp_path)
+
+    def retrieve(url: str, known_hash: None, fname: str, path: Path, downloader: object) -> str:
+        (path / fname).write_bytes(b"not what was asked for")
+        return str(path / fname)
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    with pytest.raises(files.WeightsUnusable, match="355c32eb"):
+        files.locate("imagenet", download=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_weights_are_part_of_the_cache_key(model, weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / weights.name
+    changed = dict(model.state_dict())
+    changed["_conv_head.weight"] = changed["_conv_head.weight"] * 1.5
+    torch.save(changed, other)
+    keys = {
+        registry.parse(f'efficientnet-cosine:weights="{p}"').extractor.key for p in (weights, other)
+    }
+    assert len(keys) == 2
+    on_cuda = registry.parse(f'efficientnet-cosine:weights="{weights}",device=cuda,batch_size=9')
+    assert on_cuda.extractor.key in keys
+
+
+def test_devices() -> None:
+    assert networks.choose_device("cpu") == "cpu"
+    assert networks.choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UsageError, match="no such device"):
+        networks.choose_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no CUDA device"):
+            networks.choose_device("cuda:1")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_agrees_with_the_cpu(weights: Path, images: np.ndarray) -> None:
+    assert close(features(weights, images, device="cuda"), features(weights, images))
+
+
+def test_a_torchvision_that_does_not_fit_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It raises a RuntimeError when it is imported, and is needed by one backbone only."""
+    (tmp_path / "torchvision.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    with pytest.raises(MethodUnavailable, match="torchvision does not fit torch") as caught:
+        networks.require_torchvision()
+    assert "made for each other" in caught.value.hint
+
+
+def test_without_torch_the_method_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from imgsim.comparators import efficientnet
+
+    monkeypatch.setattr(efficientnet, "find_spec", lambda name: None)
+    with pytest.raises(MethodUnavailable, match=r"needs torch and efficientnet_pytorch.*\[deep\]"):
+        registry.parse("efficientnet-cosine")
+    listed = {one.name: one for one in registry.registered()}
+    assert listed["efficientnet-cosine"].comparator is None
+    assert listed["phash"].comparator is not None
+
+
+def test_processes_threads_and_the_cache_give_the_same(weights: Path, demo, tmp_path: Path) -> None:
+    folder, _ = demo
+    method = f'efficientnet-cosine:weights="{weights}",size=64'
+    runs = [
+        RunOptions(executor="threads"),
+        RunOptions(jobs=1),
+        RunOptions(cache=tmp_path / "cache.sqlite"),
+        RunOptions(cache=tmp_path / "cache.sqlite"),
+    ]
+    found = [matches(folder, method, options=options) for options in runs]
+    assert found[3].decoded == 0
+    assert all(other.methods[0].queries == found[0].methods[0].queries for other in found)
+
+
+def test_real_weights_find_views_of_a_place(shared) -> None:
+    """A random network finds 0.73 of them; what the weights' own README says is 1.00."""
+    weights = shared("weights") / "efficientnet-b0.pth"
+    (found,) = matches(shared("scenes"), f"efficientnet-cosine:weights={weights}").methods
+    hits = [
+        Path(match.path).parent == Path(query.path).parent
+        for query in found.queries
+        for match in query.matches
+    ]
+    assert len(hits) == 24
+    assert np.mean(hits) == 1.0
+
+
+def test_real_weights_find_no_duplicates_among_photos(shared) -> None:
+    weights = shared("weights") / "efficientnet-b0.pth"
+    for name in ("kodak", "large"):
+        found = find_duplicates(shared(name), f"efficientnet-cosine:weights={weights}")
+        assert found.groups == ()
+
+
+def test_options_of_the_command_line(imgsim, weights: Path, demo, monkeypatch) -> None:
+    """The later wins: --weights, IMGSIM_WEIGHTS, weights= in the method."""
+    pair = sorted((demo[0] / "camera").iterdir())[:2]
+    command = ("compare", *pair, "-f", "json", "-m")
+
+    def used(*arguments: str | Path) -> str:
+        done = imgsim(*command, *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["methods"][0]["name"]
+
+    name = "efficientnet-cosine:size=64"
+    assert str(weights) in used(name, "--weights", weights, "--device", "cpu", "--batch-size", "2")
+    monkeypatch.setenv("IMGSIM_WEIGHTS", "nowhere.pth")
+    assert imgsim(*command, name, "--weights", weights).returncode == 2
+    assert str(weights) in used(f"{name},weights={weights}")
+    assert imgsim(*command, name, "--batch-size", "many").returncode == 2
