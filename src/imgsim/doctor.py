@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,18 @@ from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
     "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scipy tqdm"
-    " pillow-jxl-plugin rawpy"
+    " pillow-jxl-plugin rawpy torch torchvision efficientnet_pytorch safetensors pooch"
 ).split()
+
+_TRY_TORCH = """
+from imgsim.errors import ImgsimError
+from imgsim.models.backbone import choose_device, require_torch, require_torchvision
+try:
+    print(f"torch {require_torch().__version__}, device auto is {choose_device('auto')}")
+    require_torchvision()
+except ImgsimError as error:
+    print(f"{error.message} ({error.hint})")
+"""
 
 
 def examine(cache: Path | None) -> dict[str, Any]:
@@ -37,6 +50,7 @@ def examine(cache: Path | None) -> dict[str, Any]:
             {"name": one.name, "available": one.comparator is not None, "cause": one.cause}
             for one in registered()
         ],
+        "torch": _torch(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 
@@ -70,6 +84,19 @@ def _imports(module: str, package: str) -> tuple[bool, str]:
     except Exception as error:  # a broken binary raises what it likes
         return False, f"{package} does not import: {error}"
     return True, ""
+
+
+def _torch() -> str:
+    """How torch does, tried in a process of its own: it is large, and may crash."""
+    if find_spec("torch") is None:
+        return "not installed: pip install 'imgsim[deep]'"
+    done = subprocess.run(
+        [sys.executable, "-c", _TRY_TORCH], capture_output=True, text=True, check=False
+    )
+    return (
+        "; ".join(done.stdout.split("\n")).strip("; ")
+        or f"does not start (exit code {done.returncode})"
+    )
 
 
 def _version(package: str) -> str | None:

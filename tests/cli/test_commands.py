@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import click
+import jsonschema
 import pytest
 
 from imgsim.cli.main import COMMANDS, cli, main
 from imgsim.comparators import registry
+from imgsim.schemas import schema
 
 
 def _command(name: str) -> click.Command:
@@ -50,6 +52,7 @@ def test_demo_refuses_a_folder_with_something_in_it(imgsim, tmp_path: Path) -> N
 
 def test_methods_lists_every_comparator_with_its_presets(imgsim) -> None:
     document = json.loads(imgsim("methods", "-f", "json").stdout)
+    jsonschema.validate(document, schema(document["schema"]))
     methods = {m["name"]: m for m in document["methods"]}
     assert sorted(methods) == registry.names()
     assert methods["phash"]["presets"] == {"strict": 2.0, "normal": 4.0, "loose": 8.0}
@@ -61,6 +64,7 @@ def test_methods_lists_every_comparator_with_its_presets(imgsim) -> None:
 
 def test_doctor_says_what_is_read_here(imgsim) -> None:
     document = json.loads(imgsim("doctor", "-f", "json").stdout)
+    jsonschema.validate(document, schema(document["schema"]))
     readable = {f["name"]: f["readable"] for f in document["formats"]}
     assert readable["HEIC, HEIF"]
     assert not readable["EPS, PDF, SVG"]
@@ -75,6 +79,7 @@ def test_cache_info_prune_clear(imgsim, demo, tmp_path: Path) -> None:
     assert not cache.exists()
     imgsim("find-dupes", folder, "--cache", cache)
     info = json.loads(imgsim("cache", "info", "-f", "json", "--cache", cache).stdout)
+    jsonschema.validate(info, schema(info["schema"]))
     assert info["contents"] == 24
     assert [(key.split()[0], n) for key, n in info["rows"].items()] == [("phash/1:size=16", 23)]
     assert imgsim("cache", "prune", "--cache", cache).returncode == 0

@@ -43,6 +43,7 @@ def _text(report: dict[str, Any]) -> list[str]:
         state = "yes" if method["available"] else "no "
         note = f"  ({method['cause']})" if method["cause"] else ""
         lines.append(f"  {state}  {method['name']}{note}\n")
+    lines.append(f"\nNetworks: {report['torch']}\n")
     lines.append("\nPackages:\n")
     for name, version in report["packages"].items():
         lines.append(f"  {name:20} {version or 'not installed'}\n")

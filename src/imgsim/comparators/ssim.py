@@ -7,6 +7,8 @@ with the uniform window and the unbiased covariance that scikit-image uses by de
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,55 +71,96 @@ class Ssim(PairComparator):
         return (0.02, 0.05, 0.15)[PRESETS.index(preset)]
 
     def prepare(self, rows: NDArray[Any]) -> Prepared:
-        """Pixels (int32), window sums S, S squared, and n * sum of squares - S squared."""
-        pixels = rows.reshape(-1, self.side, self.side).astype(np.int32)
-        sums = _window_sums(pixels, self.win_size)
+        """Pixels, window sums S, S squared, and n * sum of squares - S squared.
+
+        Each is as large as the image, one row of numbers per image: a window belongs to its upper
+        left pixel, and those that do not fit the image are left out at the end. What they hold
+        runs over from the next row, and does no harm. Long rows are what makes numpy fast.
+        """
+        pixels = rows.reshape(len(rows), -1).astype(np.int32)
+        # zeros behind the last image, so that no window of it holds what was there before
+        padded = np.zeros((len(pixels) + 1, pixels.shape[1]), np.int32)
+        padded[:-1] = pixels
+        sums = self._window_sums(padded)[:-1].copy()
         # Int32 is wide enough: n * sum(x^2) <= n^2 * 255^2, and n <= 121.
-        spread = self.win_size**2 * _window_sums(pixels * pixels, self.win_size) - sums * sums
-        return pixels, sums, spread
+        squares = sums * sums
+        spread = self.win_size**2 * self._window_sums(padded * padded)[:-1] - squares
+        return pixels, sums, squares.astype(np.float32), spread.astype(np.float32)
 
     def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
         n = self.win_size**2
-        x, sum_x, spread_x = left
-        y, sum_y, spread_y = right
-        both = sum_x * sum_y
-        cross = n * _window_sums(x * y, self.win_size) - both
-        squares = (sum_x * sum_x + sum_y * sum_y).astype(np.float32)
+        x, sum_x, squares_x, spread_x = left
+        y, sum_y, squares_y, spread_y = right
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        index, below, other = (
+            _buffer(name, shape, np.float32) for name in ("index", "below", "other")
+        )
+        cross = self._window_sums(np.multiply(x, y, out=_buffer("product", shape, np.int32)))
+        both = np.multiply(sum_x, sum_y, out=_buffer("both", shape, np.int32))
+        cross *= n
+        cross -= both
         # Numerators and denominators of the paper, times n^2 and n * (n - 1).
         c1, c2 = np.float32(_C1 * n * n), np.float32(_C2 * n * (n - 1))
-        luminance = (2 * both.astype(np.float32) + c1) / (squares + c1)
-        structure = (2 * cross.astype(np.float32) + c2) / (
-            (spread_x + spread_y).astype(np.float32) + c2
-        )
-        index = np.multiply(luminance, structure, out=luminance)
-        return np.asarray(1.0 - index.mean(axis=(1, 2), dtype=np.float64))
+        index[...] = both
+        index *= 2
+        index += c1
+        other[...] = cross
+        other *= 2
+        other += c2
+        index *= other
+        np.add(squares_x, squares_y, out=below)
+        below += c1
+        np.add(spread_x, spread_y, out=other)
+        other += c2
+        below *= other
+        index /= below
+        fit = self.side - self.win_size + 1
+        whole = index.reshape(-1, self.side, self.side)[:, :fit, :fit]
+        # rows in single precision are short enough for numpy's pairwise sums
+        return np.asarray(1.0 - whole.mean(axis=2).mean(axis=1, dtype=np.float64))
+
+    def _window_sums(self, images: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Sums over the win x win pixels from each pixel on; a buffer, good until the next call."""
+        down = _running_sums(images.ravel(), self.win_size, self.side)
+        return _running_sums(down, self.win_size, 1).reshape(images.shape)
 
 
-def _window_sums(images: NDArray[np.int32], win: int) -> NDArray[np.int32]:
-    """Sums over all win x win windows inside each image; shape (n, h - win + 1, w - win + 1)."""
-    return _running_sums(_running_sums(images, win, 1), win, 2)
+_buffers = threading.local()
 
 
-def _running_sums(values: NDArray[np.int32], win: int, axis: int) -> NDArray[np.int32]:
-    """Sums of `win` neighbours along an axis, by doubling: 4 additions for a window of 7."""
-    length = values.shape[axis] - win + 1
+def _buffer(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Memory for an intermediate result, the same at every call of a thread.
 
-    def part(array: NDArray[np.int32], start: int, count: int) -> NDArray[np.int32]:
-        index = [slice(None)] * 3
-        index[axis] = slice(start, start + count)
-        return array[tuple(index)]
+    To get fresh memory from the system for each of a dozen results costs more than the sums.
+    """
+    size = math.prod(shape)
+    known: NDArray[Any] | None = getattr(_buffers, name, None)
+    if known is None or known.size < size:
+        known = np.empty(size, dtype)
+        setattr(_buffers, name, known)
+    return known[:size].reshape(shape)
 
-    total: NDArray[np.int32] | None = None
-    block, size, offset = values, 1, 0
+
+def _running_sums(values: NDArray[np.int32], win: int, step: int) -> NDArray[np.int32]:
+    """Sums of `win` numbers, `step` apart, by doubling: 4 additions for a window of 7.
+
+    The last (win - 1) * step results are meaningless.
+    """
+    total = _buffer(f"total{step}", values.shape, np.int32)
+    block, size, offset, begun = values, 1, 0, False
     while True:
         if win & size:
-            piece = part(block, offset, length)
-            total = piece if total is None else total + piece
+            end = len(values) - offset * step
+            if begun:
+                total[:end] += block[offset * step :]
+            else:
+                total[:] = block
+            begun = True
             offset += size
         size *= 2
         if size > win:
-            break
-        span = block.shape[axis] - size // 2
-        block = part(block, 0, span) + part(block, size // 2, span)
-    assert total is not None
-    return total
+            return total
+        shift = size // 2 * step
+        doubled = _buffer(f"sum{size} {step}", values.shape, np.int32)
+        np.add(block[:-shift], block[shift:], out=doubled[:-shift])
+        block = doubled

@@ -23,7 +23,7 @@ from imgsim.search.engine import (
 from imgsim.types import Candidates
 
 _PREPARED = 256
-_AT_ONCE = 16
+_AT_ONCE = 32
 _QUERIES = 64
 
 
@@ -80,35 +80,18 @@ class PairEngine(Engine):
         return gather(parts)
 
     def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
-        nearest = Neighbours(np.empty((0, k), np.int64), np.empty((0, k)))
+        nearest = Neighbours(np.full((self.n, k), -1), np.full((self.n, k), np.inf))
+        every = np.array_equal(queries, np.arange(self.n))
         size = min(self.block, _QUERIES)
         for first in range(0, len(queries), size):
-            block = self._nearest(queries[first : first + size], k)
-            nearest = Neighbours(
-                np.concatenate([nearest.rows, block.rows]),
-                np.concatenate([nearest.distance, block.distance]),
-            )
-        return nearest
-
-    def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
-        rows = np.full((len(queries), k), -1, np.int64)
-        distance = np.full((len(queries), k), np.inf)
-        for start, distances in self._blocks(queries, later=False):
-            itself = (queries >= start) & (queries < start + distances.shape[1])
-            distances[itself, queries[itself] - start] = np.inf
-            here = np.arange(start, start + distances.shape[1])
-            all_rows = np.concatenate([rows, np.broadcast_to(here, distances.shape)], axis=1)
-            all_distances = np.concatenate([distance, distances], axis=1)
-            query, column = np.nonzero(np.isfinite(all_distances))
-            chosen = best(
-                len(queries),
-                k,
-                query,
-                all_rows[query, column],
-                all_distances[query, column],
-            )
-            rows, distance = chosen.rows, chosen.distance
-        return Neighbours(rows, distance)
+            block = queries[first : first + size]
+            # when all are asked for, each pair is compared once and counts for both
+            for start, distances in self._blocks(block, later=every):
+                others = np.arange(start, start + distances.shape[1])
+                _keep_nearest(nearest, block, others, distances)
+                if every:
+                    _keep_nearest(nearest, others, block, distances.T)
+        return Neighbours(nearest.rows[queries], nearest.distance[queries])
 
     def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances of some pairs of rows."""
@@ -180,6 +163,33 @@ class ProposedEngine(Engine):
         query, column = np.nonzero(nearest.rows >= 0)
         row = nearest.rows[query, column]
         return best(len(queries), k, query, row, self.pairs.distances(queries[query], row))
+
+
+def _keep_nearest(
+    nearest: Neighbours,
+    queries: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    distances: NDArray[np.float64],
+) -> None:
+    """Put rows in among the nearest of queries where they are; `distances` of all these pairs."""
+    k = nearest.rows.shape[1]
+    near = (distances <= nearest.distance[queries, -1][:, None]) & np.isfinite(distances)
+    near &= queries[:, None] != rows
+    touched = np.flatnonzero(near.any(axis=1))
+    if len(touched) == 0:
+        return
+    query, column = np.nonzero(near[touched])
+    known, place = np.nonzero(nearest.rows[queries[touched]] >= 0)
+    kept = queries[touched[known]]
+    chosen = best(
+        len(touched),
+        k,
+        np.concatenate([known, query]),
+        np.concatenate([nearest.rows[kept, place], rows[column]]),
+        np.concatenate([nearest.distance[kept, place], distances[touched[query], column]]),
+    )
+    nearest.rows[queries[touched]] = chosen.rows
+    nearest.distance[queries[touched]] = chosen.distance
 
 
 def _entries(prepared: Prepared, start: int, stop: int) -> Prepared:

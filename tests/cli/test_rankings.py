@@ -1,0 +1,178 @@
+"""matches, search and compare as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsim.errors import UnreadableImage
+from imgsim.fetch import query_url
+from imgsim.schemas import schema
+
+METHODS = ("-m", "phash", "-m", "ssim", "-m", "euclidean")
+
+
+def valid(text: str) -> dict:
+    document = json.loads(text)
+    jsonschema.validate(document, schema(document["schema"]))
+    return document
+
+
+def test_matches_in_every_format(imgsim, demo, tmp_path: Path) -> None:
+    folder, made = demo
+    done = imgsim("matches", folder, *METHODS, "-f", "json", "--no-timing", "-k", "2")
+    document = valid(done.stdout)
+    assert (
+        done.stdout
+        == imgsim("matches", folder, *METHODS, "-f", "json", "--no-timing", "-k", "2").stdout
+    )
+    assert [m["name"] for m in document["methods"]] == ["phash", "ssim", "euclidean"]
+    assert [len(m["queries"]) for m in document["methods"]] == [made.files - 1] * 3
+    assert "seconds" not in done.stdout
+    timed = valid(imgsim("matches", folder, *METHODS, "-f", "json", "-k", "2").stdout)
+    assert timed["methods"][0]["seconds_per_pair"] > 0
+    rows = list(
+        csv.DictReader(io.StringIO(imgsim("matches", folder, *METHODS, "-f", "csv").stdout))
+    )
+    assert len(rows) == 3 * 3 * (made.files - 1)
+    text = imgsim("matches", ".", "-m", "ssim", cwd=folder).stdout
+    assert "SSIM " in text
+    assert max(map(len, text.splitlines())) <= 80
+    page = imgsim("matches", folder, "-m", "phash", "-f", "html").stdout
+    for query in document["methods"][0]["queries"]:
+        assert html.escape(query["path"]) in page
+    assert page.count("background-image") == made.files - 1  # each picture once
+    sheet = tmp_path / "sheet.png"
+    assert imgsim("matches", folder, *METHODS, "--montage", sheet, "-q").returncode == 0
+    with Image.open(sheet) as drawn:
+        assert len(drawn.getcolors(1 << 24)) > 1000
+
+
+def test_search_uses_what_is_known_of_the_folder(imgsim, demo, tmp_path: Path) -> None:
+    folder, made = demo
+    query = tmp_path / "query.png"
+    with Image.open(folder / made.groups[3][0]) as image:
+        image.resize((300, 225)).save(query)
+    first = imgsim("search", query, "--in", folder, "-f", "json", "-m", "phash")
+    second = imgsim("search", query, "--in", folder, "-f", "json", "-m", "phash")
+    assert "(0 decoded)" in second.stderr
+    (found,) = valid(first.stdout)["methods"][0]["queries"]
+    names = {Path(m["path"]).relative_to(folder).as_posix() for m in found["matches"][:2]}
+    assert names == set(made.groups[3])
+    itself = folder / made.groups[3][0]
+    inside = valid(imgsim("search", itself, "--in", folder, "-f", "json").stdout)
+    (asked,) = inside["methods"][0]["queries"]
+    assert str(itself) not in {m["path"] for m in asked["matches"]}
+    assert len(asked["matches"]) == 3
+    assert imgsim("search", folder / made.broken[0], "--in", folder).returncode == 2
+    assert imgsim("search", query, "--in", tmp_path / "nowhere").returncode == 2
+
+
+def test_compare_is_a_table_and_a_document(imgsim, demo) -> None:
+    folder, made = demo
+    left, right = (folder / name for name in made.groups[1])
+    document = valid(imgsim("compare", left, right, *METHODS, "-f", "json").stdout)
+    by_name = {m["name"]: m for m in document["methods"]}
+    assert by_name["phash"]["duplicate"]
+    assert by_name["euclidean"]["remark"].startswith("MSE ")
+    text = imgsim("compare", left.name, folder / right, *METHODS, cwd=left.parent).stdout
+    assert "MSE" in text
+    assert imgsim("compare", left, folder / made.broken[0]).returncode == 2
+
+
+def test_the_classic_example(imgsim, tmp_path: Path, photo) -> None:
+    """A brightened copy is farther than another picture by MSE, and nearer by SSIM."""
+    grey, other = (np.asarray(photo(seed).convert("L")) // 2 for seed in (3, 5))
+    for name, pixels in (("a", grey), ("brighter", grey + 100), ("other", other)):
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{name}.png")
+
+    def scores(name: str) -> dict[str, float]:
+        done = imgsim("compare", tmp_path / "a.png", tmp_path / name, *METHODS, "-f", "json")
+        methods = {m["name"]: m for m in valid(done.stdout)["methods"]}
+        mse = float(methods["euclidean"]["remark"].removeprefix("MSE "))
+        return {"mse": mse, "ssim": methods["ssim"]["score"]}
+
+    brighter, different = scores("brighter.png"), scores("other.png")
+    assert brighter["mse"] > different["mse"]
+    assert brighter["ssim"] > different["ssim"]
+
+
+@pytest.fixture(scope="module")
+def server(demo) -> Iterator[str]:
+    picture = (demo[0] / demo[1].groups[2][0]).read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            port = self.server.server_address[1]
+            moves = {
+                "/moved.jpg": "/picture.jpg",
+                "/private.jpg": "http://10.1.2.3/picture.jpg",
+                "/other-port.jpg": f"http://127.0.0.1:{port + 1}/picture.jpg",
+                "/file.jpg": "file:///etc/passwd",
+                "/loop.jpg": "/loop.jpg",
+            }
+            if self.path in moves:
+                self.send_response(302)
+                self.send_header("Location", moves[self.path])
+                self.end_headers()
+                return
+            body = {"/picture.jpg": picture, "/page.html": b"<html>hello</html>"}.get(self.path)
+            self.send_response(200 if body else 404)
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
+
+
+def test_search_by_url(imgsim, demo, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, made = demo
+    monkeypatch.setenv("no_proxy", "*")
+    for name in ("picture.jpg", "moved.jpg"):
+        done = imgsim("search", f"{server}/{name}", "--in", folder, "-f", "json")
+        (query,) = valid(done.stdout)["methods"][0]["queries"]
+        assert query["path"] == f"{server}/{name}"
+        assert query["matches"][0]["path"] == str(folder / made.groups[2][0])
+    page = imgsim("search", f"{server}/page.html", "--in", folder)
+    assert page.returncode == 2
+    assert "no image format" in page.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.jpg", "404"),
+        ("private.jpg", "private address 10.1.2.3"),
+        ("other-port.jpg", "private address 127.0.0.1"),
+        ("file.jpg", "file"),
+        ("loop.jpg", "infinite loop|redirect"),
+    ],
+)
+def test_urls_that_lead_nowhere_good(
+    name: str, reason: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(UnreadableImage, match=reason):
+        query_url(f"{server}/{name}")
+
+
+def test_a_url_with_too_much_behind_it(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(UnreadableImage, match="more than 100 bytes"):
+        query_url(f"{server}/picture.jpg", max_bytes=100)
