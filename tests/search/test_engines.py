@@ -15,7 +15,7 @@ from imgsim.search.dense import CosineEngine, EuclideanEngine
 from imgsim.search.hamming import HammingEngine
 from imgsim.search.pairs import PairEngine, ProposedEngine
 
-METRICS = ("hamming", "euclidean", "cosine", "ssim")
+METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim")
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +34,12 @@ def _odd_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def _case(metric: str, seed: int, n: int):
     """Rows with many ties and near ties, their engine, and all distances by another way."""
     rng = np.random.default_rng(seed)
-    if metric == "hamming":
+    if metric.startswith("hamming"):
         rows = rng.integers(0, 4, (n, 2), np.uint8)
         bits = np.unpackbits(rows, axis=1)
-        return HammingEngine(rows, 1), cdist(bits, bits, "cityblock")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hamming, "FEW_ROWS", 0 if metric == "hamming" else 10**6)
+            return HammingEngine(rows, 1), cdist(bits, bits, "cityblock")
     if metric == "ssim":
         rows = rng.integers(0, 256, (n, 64), np.uint8)
         rows[n // 2 :] = rows[: n - n // 2] // 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -114,12 +115,33 @@ class DctHash(_SizedHash):
         return InputSpec(4 * self.size, 4 * self.size, "grey")
 
     def hash_bits(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        from scipy.fft import dct
-
         pixels = images[..., 0].astype(np.float64)
-        coefficients = dct(dct(pixels, axis=1), axis=2)[:, : self.size, : self.size]
-        median = np.median(coefficients.reshape(len(images), -1), axis=1)
-        return np.asarray(coefficients > median[:, None, None])
+        basis = _dct_basis(self.size)
+        bits, near = _above_median(basis @ pixels @ basis.T)
+        if near.any():
+            # As near to the median as rounding: only ImageHash's own transform decides as it does.
+            from scipy.fft import dct
+
+            exact = dct(dct(pixels[near], axis=1), axis=2)[:, : self.size, : self.size]
+            bits[near] = _above_median(exact)[0]
+        return bits
+
+
+def _above_median(
+    coefficients: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Bits of each image, and whether rounding errors could have decided one of them."""
+    flat = coefficients.reshape(len(coefficients), -1)
+    above = flat - np.median(flat, axis=1)[:, None]
+    tolerance = 1e-9 * np.abs(flat).max(axis=1)[:, None]
+    return (above > 0).reshape(coefficients.shape), (np.abs(above) <= tolerance).any(axis=1)
+
+
+@cache
+def _dct_basis(size: int) -> NDArray[np.float64]:
+    """The first rows of the DCT-II of 4 x size points, scaled as scipy's."""
+    k, n = np.arange(size)[:, None], np.arange(4 * size)[None, :]
+    return np.asarray(2 * np.cos(np.pi * k * (2 * n + 1) / (8 * size)))
 
 
 @dataclass(frozen=True)

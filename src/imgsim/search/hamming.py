@@ -1,8 +1,8 @@
-"""Hamming distance of packed bits, by FAISS's flat binary index."""
+"""Hamming distance of packed bits, by FAISS's flat binary index; by numpy where rows are few."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,55 @@ from imgsim.types import Candidates
 
 _INDEX_BLOCK = 16_384
 _QUERIES_WITH_TIES = 64
+
+
+FEW_ROWS = 2048
+"""Up to so many rows, FAISS takes longer to import than to be done without."""
+
+
+class _Index(Protocol):
+    """The part of FAISS's binary index that is used here."""
+
+    ntotal: int
+
+    def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]: ...
+
+    def search(self, vectors: NDArray[np.uint8], k: int) -> tuple[Any, Any]: ...
+
+
+class _FewRows:
+    """The same, by numpy."""
+
+    def __init__(self, rows: NDArray[np.uint8]) -> None:
+        self.ntotal = len(rows)
+        self.words = _words(rows)
+
+    def _distances(self, vectors: NDArray[np.uint8]) -> NDArray[np.int64]:
+        words = _words(vectors)
+        total = np.zeros((len(words), self.ntotal), np.int64)
+        for i in range(words.shape[1]):
+            total += np.bitwise_count(words[:, i, None] ^ self.words[:, i])
+        return total
+
+    def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]:
+        """Limits of each query's results, distances, rows."""
+        distances = self._distances(vectors)
+        near = distances < below
+        limits = np.concatenate([[0], np.cumsum(near.sum(axis=1))])
+        return limits, distances[near], np.nonzero(near)[1]
+
+    def search(self, vectors: NDArray[np.uint8], k: int) -> tuple[Any, Any]:
+        """Distances of the k nearest, and their rows."""
+        distances = self._distances(vectors)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(distances, order, axis=1), order
+
+
+def _words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Bytes as whole 64-bit words, filled up with zeros."""
+    padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded.view(np.uint64)
 
 
 class HammingEngine(Engine):
@@ -25,13 +74,16 @@ class HammingEngine(Engine):
     """
 
     def __init__(self, rows: NDArray[np.uint8], jobs: int) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(jobs)
         self.n = len(rows)
         self.rows = np.ascontiguousarray(rows)
         # In blocks, so that a query is not compared with the rows far before it.
-        self.indexes = []
+        self.indexes: list[tuple[int, _Index]] = []
+        if self.n <= FEW_ROWS:
+            self.indexes = [(0, _FewRows(self.rows))]
+            return
+        import faiss
+
+        faiss.omp_set_num_threads(jobs)
         for start in range(0, self.n, _INDEX_BLOCK):
             index = faiss.IndexBinaryFlat(8 * rows.shape[1])
             index.add(self.rows[start : start + _INDEX_BLOCK])
@@ -42,7 +94,6 @@ class HammingEngine(Engine):
         for start, index in self.indexes:
             if start + index.ntotal <= queries[0] + 1:
                 continue
-            # FAISS takes distances below its radius
             limits, distance, right = index.range_search(self.rows[queries], _below(radius))
             left = np.repeat(queries, _counts(limits))
             right = right + start

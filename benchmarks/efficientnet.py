@@ -1,0 +1,135 @@
+"""EfficientNet-b0 features at 224 px: images a second, by every way to run the network here.
+
+    python benchmarks/efficientnet.py --weights FILE
+
+The pictures are random numbers; decoding is not part of it. onnxruntime and openvino are tried if
+they are installed. The variants run one after the other, several rounds, so that a slow minute of
+the machine hits them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from efficientnet_pytorch import EfficientNet
+from record import machine, spread, write
+
+from imgsim.models.backbone import Backbone, _scaled
+
+ROUNDS = 5
+IMAGES = 32
+
+
+def variants(weights: Path, images: np.ndarray) -> dict[str, Callable[[], object]]:
+    """What is timed: each gives features of all images."""
+    plain = EfficientNet.from_name("efficientnet-b0")
+    plain.load_state_dict(torch.load(weights, weights_only=True), strict=False)
+    plain.eval()
+    pixels = _scaled(torch.from_numpy(images).permute(0, 3, 1, 2).float(), "imagenet")
+    last = pixels.contiguous(memory_format=torch.channels_last)
+    fast = Backbone("efficientnet_pytorch", str(weights), "cpu", "fp32")
+    low = Backbone("efficientnet_pytorch", str(weights), "cpu", "bf16")
+    other = Backbone("torchvision", str(weights), "cpu", "fp32")
+
+    def batches(model: Callable[[torch.Tensor], object], data: torch.Tensor, size: int) -> None:
+        with torch.inference_mode():
+            for i in range(0, len(data), size):
+                model(data[i : i + size])
+
+    made: dict[str, Callable[[], object]] = {
+        "article: one image at a time, eager": lambda: batches(plain.extract_features, pixels, 1),
+        "eager, batch 8": lambda: batches(plain.extract_features, pixels, 8),
+        "imgsim default": lambda: fast(images, "avg", "imagenet", 0),
+        "imgsim torchvision backbone": lambda: other(images, "avg", "imagenet", 0),
+    }
+    for size in (1, 2, 8, 16):
+        made[f"imgsim batch {size}"] = lambda s=size: fast(images, "avg", "imagenet", s)
+    for size in (4, 16):
+        made[f"imgsim bf16, batch {size}"] = lambda s=size: low(images, "avg", "imagenet", s)
+    compiled = torch.compile(fast._features)
+    made["torch.compile of imgsim's, batch 4"] = lambda: batches(compiled, last, 4)
+    made |= _yardsticks(fast, pixels)
+    return made
+
+
+def _yardsticks(fast: Backbone, pixels: torch.Tensor) -> dict[str, Callable[[], object]]:
+    made: dict[str, Callable[[], object]] = {}
+    arrays = pixels.numpy()
+
+    class Whole(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = fast.module
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.module.extract_features(x).mean(dim=(2, 3))
+
+    path = Path(tempfile.mkdtemp()) / "b0.onnx"
+    try:
+        torch.onnx.export(Whole().eval(), (pixels[:4],), str(path), dynamo=False)
+    except Exception as error:
+        print("no ONNX:", error)
+        return made
+    try:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        made["ONNX Runtime, batch 4"] = lambda: [
+            session.run(None, {name: arrays[i : i + 4]}) for i in range(0, len(arrays), 4)
+        ]
+    except ImportError:
+        pass
+    try:
+        import openvino
+
+        model = openvino.Core().compile_model(str(path), "CPU")
+        made["OpenVINO, batch 4"] = lambda: [
+            model(arrays[i : i + 4]) for i in range(0, len(arrays), 4)
+        ]
+    except ImportError:
+        pass
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True)
+    given = parser.parse_args()
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, 224, 224, 3), np.uint8)
+    speeds: dict[str, list[float]] = {}
+    timed = variants(given.weights, images)
+    for action in timed.values():
+        action()
+    for _ in range(ROUNDS):
+        for name, action in timed.items():
+            started = time.perf_counter()
+            action()
+            speeds.setdefault(name, []).append(IMAGES / (time.perf_counter() - started))
+    medians = {name: float(np.median(values)) for name, values in speeds.items()}
+    for name, value in medians.items():
+        print(f"{name:40} {value:7.1f} images/s")
+    article, ours = medians["article: one image at a time, eager"], medians["imgsim default"]
+    best = max((v, n) for n, v in medians.items() if "ONNX" not in n and "OpenVINO" not in n)
+    document = {
+        **machine(
+            "python benchmarks/efficientnet.py --weights FILE",
+            *("imgsim", "torch", "torchvision", "efficientnet_pytorch"),
+        ),
+        "device": "cpu",
+        "images_per_second": {name: spread(values) for name, values in speeds.items()},
+        "default_to_article": round(ours / article, 2),
+        "default_to_best_torch": round(ours / best[0], 2),
+        "best_torch": best[1],
+    }
+    print(write("efficientnet", document))
+
+
+if __name__ == "__main__":
+    main()
