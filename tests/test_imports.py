@@ -18,7 +18,7 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "types", "progress"},
-    {"discover", "decode", "models"},
+    {"discover", "decode", "colours", "rawfiles", "models"},
     {"comparators"},
     {"extract", "search", "group", "cache", "executors"},
     {"collect"},

@@ -13,11 +13,9 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
-import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
@@ -26,14 +24,14 @@ from enum import StrEnum
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.colours import Colour, convert, pixel_digest
+from imgsim.rawfiles import is_raw, preview
 from imgsim.types import ImageFacts, ImageFile
-
-Colour = Literal["grey", "rgb"]
 
 DEFAULT_MAX_PIXELS = 250_000_000
 """Larger images are skipped: a file of a few kB can claim to be one and fill the memory."""
@@ -67,8 +65,6 @@ _WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", 
 """Found in other kinds of file by accident; believed only of a file with an image's ending."""
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _LOSSLESS = frozenset("PNG BMP DIB PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
-_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
-_DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 class DecodeMode(StrEnum):
@@ -326,7 +322,7 @@ class _Source:
             if image.mode == "YCbCr" and colour == "grey":
                 converted = image.getchannel("Y")
             else:
-                converted = _convert(image, colour)
+                converted = convert(image, colour)
             if reduce > 1:
                 converted = converted.reduce(reduce)
             made[colour] = _turn(converted, self.orientation)
@@ -346,7 +342,7 @@ class _Source:
             return facts
         image = self.take()
         image.load()
-        return replace(facts, pixel_digest=_pixel_digest(_turn(image, self.orientation)))
+        return replace(facts, pixel_digest=pixel_digest(_turn(image, self.orientation)))
 
 
 def _has_luma(image: Any) -> bool:
@@ -391,7 +387,7 @@ def _open(data: bytes) -> _Source:
     from PIL import Image, UnidentifiedImageError
 
     head = data[:64]
-    if _is_raw(data):
+    if is_raw(data):
         return _open_raw(data)
     plugin = _plugin_for(head)
     if plugin:
@@ -522,145 +518,20 @@ def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
     return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])
 
 
-# Camera raw ------------------------------------------------------------------------------------
-
-
-def _is_raw(data: bytes) -> bool:
-    """Whether it is camera raw, by its content alone."""
-    head = data[:16]
-    if head.startswith((b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb")):
-        return True
-    if head[4:12] == b"ftypcrx ":
-        return True
-    if head[:4] not in (b"II*\0", b"MM\0*"):
-        return False
-    if head[8:10] == b"CR":
-        return True
-    tags = _first_tags(data)
-    if 50706 in tags or tags.get(262) in (32803, 34892):  # DNG; a colour-filter plane
-        return True
-    # the compressions of Sony, Samsung, Nikon and Pentax
-    if tags.get(259) in (32767, 32770, 34713, 65535):
-        return True
-    # a camera's thumbnail, with the picture proper in a sub-directory
-    return 271 in tags and 330 in tags and tags.get(254, 0) & 1 == 1
-
-
-def _first_tags(data: bytes) -> dict[int, int]:
-    """Numbers in the first directory of a TIFF, by tag; of long values only their place."""
-    order = "<" if data[:2] == b"II" else ">"
-    tags = {}
-    try:
-        (offset,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, offset)
-        for i in range(min(count, 512)):
-            place = offset + 2 + 12 * i
-            tag, kind = struct.unpack_from(order + "HH", data, place)
-            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, place + 8)
-    except struct.error:
-        pass
-    return tags
-
-
 def _open_raw(data: bytes) -> _Source:
     from PIL import Image
 
     try:
-        import rawpy
+        found = preview(data)
     except ImportError:
         raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
-    with rawpy.imread(io.BytesIO(data)) as raw:
-        sizes = raw.sizes
-        try:
-            thumbnail = raw.extract_thumb()
-        except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
-            thumbnail = None
-        if thumbnail is not None and thumbnail.format == rawpy.ThumbFormat.JPEG:
-            preview = bytes(thumbnail.data)
 
-            def reopen() -> Any:
-                return Image.open(io.BytesIO(preview), formats=["JPEG"])
+    def reopen() -> Any:
+        if found.jpeg is None:
+            return Image.fromarray(found.pixels)
+        return Image.open(io.BytesIO(found.jpeg), formats=["JPEG"])
 
-            orientation = _orientation(reopen())
-        else:
-            pixels: Any = (
-                raw.postprocess(half_size=True, user_flip=0)
-                if thumbnail is None
-                else thumbnail.data
-            )
-
-            def reopen() -> Any:
-                return Image.fromarray(pixels)
-
-            orientation = 1
-        if orientation == 1:
-            orientation = {3: 3, 5: 8, 6: 6}.get(sizes.flip, 1)
-        width, height = sizes.width, sizes.height
-    return _Source(reopen, None, "RGB", "RAW", True, True, 1, orientation, width, height)
-
-
-# Colours ---------------------------------------------------------------------------------------
-
-
-def _convert(image: Any, colour: Colour) -> Any:
-    """To mode L or RGB, transparency over white."""
-    from PIL import Image
-
-    target = "L" if colour == "grey" else "RGB"
-    if image.mode == target:
-        return image if "transparency" not in image.info else _flatten(image).convert(target)
-    if image.mode in _DEEP_MODES:
-        return Image.fromarray(_to_8_bit(np.asarray(image))).convert(target)
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        return _flatten(image).convert(target)
-    if image.mode == "LAB":
-        image = _lab_to_rgb(image)
-    return image.convert(target)
-
-
-def _flatten(image: Any) -> Any:
-    from PIL import Image
-
-    image = image.convert("RGBA")
-    ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    ground.alpha_composite(image)
-    return ground.convert("RGB")
-
-
-def _to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale deep samples: 0..1, 0..255 or 0..65535 by the smallest of these that holds them."""
-    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(values.max(initial=0.0))
-    if samples.dtype.kind == "f" and top <= 1.0:
-        values = values * 255.0
-    elif samples.dtype.itemsize == 2 or 255.0 < top <= 65535.0:
-        values = values / 257.0
-    elif top > 65535.0:
-        values = values * (255.0 / top)
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def _lab_to_rgb(image: Any) -> Any:
-    from PIL import ImageCms
-
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-
-
-def _pixel_digest(image: Any) -> str:
-    """Hash size and pixels; fully transparent pixels count as equal, deep samples in full."""
-    digest = hashlib.sha256()
-    if image.mode in _DEEP_MODES:
-        samples = np.asarray(image)
-        digest.update(f"{image.mode[0]} {image.size} {samples.dtype.itemsize} ".encode())
-        digest.update(samples.tobytes())
-        return digest.hexdigest()
-    digest.update(f"8 {image.size} ".encode())
-    if image.mode == "LAB":
-        image = _lab_to_rgb(image)
-    for top in range(0, image.height, 256):
-        strip = image.crop((0, top, image.width, min(top + 256, image.height)))
-        pixels = np.asarray(strip.convert("RGBA")).copy()
-        pixels[pixels[..., 3] == 0] = 0
-        digest.update(pixels.tobytes())
-    return digest.hexdigest()
+    orientation = _orientation(reopen()) if found.jpeg else 1
+    turned = found.orientation if orientation == 1 else orientation
+    size = found.width, found.height
+    return _Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.colours import Colour
 from imgsim.comparators.base import (
     PRESETS,
     Extractor,
@@ -16,7 +17,7 @@ from imgsim.comparators.base import (
     Scale,
     VectorComparator,
 )
-from imgsim.decode import Colour, InputSpec
+from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
 
 
