@@ -164,10 +164,10 @@ class Decoder:
         try:
             with _pixel_limit(self.max_pixels):
                 source = _open(data)
-            reason = over_cap(source.width * source.height, self.max_pixels)
-            if reason:
-                raise DecodeError(reason, lasting=False)
-            return self._decode(source, wants)
+                reason = over_cap(source.width * source.height, self.max_pixels)
+                if reason:
+                    raise DecodeError(reason, lasting=False)
+                return self._decode(source, wants)
         except DecodeError:
             raise
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -147,7 +148,9 @@ def _read(
 ) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
     decoder = Decoder(options.decode, options.max_pixels)
     try:
-        decoded = decoder(query.data, [e.wants for e in extractors])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
+            decoded = decoder(query.data, [e.wants for e in extractors])
     except DecodeError as error:
         raise UnreadableImage(
             f"cannot read {printable(query.name)}: {error}", "give it an image"

@@ -77,7 +77,7 @@ class Ssim(PairComparator):
         left pixel, and those that do not fit the image are left out at the end. What they hold
         runs over from the next row, and does no harm. Long rows are what makes numpy fast.
         """
-        pixels = rows.reshape(len(rows), -1).astype(np.int32)
+        pixels = rows.reshape(len(rows), self.side * self.side).astype(np.int32)
         # zeros behind the last image, so that no window of it holds what was there before
         padded = np.zeros((len(pixels) + 1, pixels.shape[1]), np.int32)
         padded[:-1] = pixels
