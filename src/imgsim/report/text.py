@@ -73,10 +73,9 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     threshold = scale.score(found.max_distance)
     sign = "<=" if scale.better == "lower" else ">="
     preset = f", preset {found.preset}" if found.preset else ""
-    line = f"method {found.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
+    yield f"method {found.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
     if found.expected_false_pairs is not None and found.pairs_compared:
-        line += f"; {_expected(found.expected_false_pairs)} expected of unrelated photos"
-    yield line
+        yield f"{_expected(found.expected_false_pairs)} of unrelated photos expected among them"
     if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
         yield "warning: look at near matches before you delete: some are chance"
     if found.too_small:
