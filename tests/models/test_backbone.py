@@ -199,6 +199,7 @@ def test_without_weights_two_lines_say_what_to_do(
     rest = imgsim("compare", *sorted((demo[0] / "camera").iterdir())[:2])
     assert rest.returncode == 0
     assert "without efficientnet-cosine" in rest.stderr
+    assert "not in the cache" in rest.stderr  # and nobody tried to fetch them
     assert "phash" in rest.stdout
     missing = imgsim("matches", demo[0], "-m", "efficientnet-cosine", "--weights", "no.pth")
     assert "no weights at no.pth" in missing.stderr

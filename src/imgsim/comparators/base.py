@@ -83,8 +83,13 @@ class Extractor(ABC):
     version: ClassVar[int]
     heavy: ClassVar[bool] = False
 
-    def get_ready(self) -> None:  # noqa: B027
+    def get_ready(self, *, fetch: bool = True) -> None:  # noqa: B027
         """Get what it needs, such as weights, before the first image is read.
+
+        Parameters
+        ----------
+        fetch : bool
+            Fetch what is not here; else that counts as missing.
 
         Raises
         ------

@@ -60,12 +60,12 @@ class EfficientNetFeatures(Extractor):
     def key(self) -> str:
         return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
 
-    def get_ready(self) -> None:
+    def get_ready(self, *, fetch: bool = True) -> None:
         networks.require_torch()
         if self.backbone == "torchvision":
             networks.require_torchvision()
         networks.choose_device(self.device)
-        files.locate(self.weights, download=True)
+        files.locate(self.weights, download=fetch)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         network = networks.backbone(self.backbone, self.weights, self.device, self.precision)

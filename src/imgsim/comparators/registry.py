@@ -144,11 +144,14 @@ def parse_all(text: str) -> list[Comparator]:
 def only_ready(
     comparators: Sequence[Comparator], note: Callable[[str], object]
 ) -> list[Comparator]:
-    """Leave out comparators that cannot run now, such as a network without weights, and say so."""
+    """Leave out comparators that cannot run here and now, and say so.
+
+    Nothing is fetched for them: who asks for all methods did not ask for a download.
+    """
     ready = []
     for comparator in comparators:
         try:
-            comparator.extractor.get_ready()
+            comparator.extractor.get_ready(fetch=False)
         except ImgsimError as error:
             note(f"without {comparator.name}: {error.message}")
         else:
