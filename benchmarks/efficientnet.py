@@ -48,12 +48,12 @@ def variants(weights: Path, images: np.ndarray) -> dict[str, Callable[[], object
         "imgsim default": lambda: fast(images, "avg", "imagenet", 0),
         "imgsim torchvision backbone": lambda: other(images, "avg", "imagenet", 0),
     }
-    for size in (1, 2, 8, 16):
+    for size in (1, 2, 4, 16):
         made[f"imgsim batch {size}"] = lambda s=size: fast(images, "avg", "imagenet", s)
-    for size in (4, 16):
+    for size in (8, 16):
         made[f"imgsim bf16, batch {size}"] = lambda s=size: low(images, "avg", "imagenet", s)
     compiled = torch.compile(fast._features)
-    made["torch.compile of imgsim's, batch 4"] = lambda: batches(compiled, last, 4)
+    made["torch.compile of imgsim's, batch 8"] = lambda: batches(compiled, last, 8)
     made |= _yardsticks(fast, pixels)
     return made
 
