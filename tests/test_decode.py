@@ -195,6 +195,17 @@ def test_the_pixel_cap_can_be_set(large: Image.Image) -> None:
     assert not e.value.lasting
 
 
+@pytest.mark.filterwarnings("ignore:Image size")  # Pillow's, from half the cap on
+@pytest.mark.parametrize("cap", [1154, 1155, 1156])
+def test_the_pixel_cap_is_exact(cap: int, photo) -> None:
+    data = encoded(photo(1).resize((35, 33)), "PNG")
+    if cap < 35 * 33:
+        with pytest.raises(DecodeError, match="1155 pixels are more than --max-pixels 1154"):
+            decode(data, max_pixels=cap)
+    else:
+        assert decode(data, max_pixels=cap).facts.width == 35
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from imgsim import decode as module
 

@@ -371,7 +371,7 @@ def _pixel_limit(max_pixels: int) -> Iterator[None]:
 
     with _limit_lock:
         _limited.append(Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = max(1, max_pixels // 2)  # Pillow refuses twice as much
+        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2  # Pillow refuses twice as much
     try:
         yield
     finally:

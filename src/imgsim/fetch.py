@@ -6,9 +6,9 @@ import ipaddress
 import socket
 import urllib.error
 import urllib.request
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from imgsim import __version__
 from imgsim.errors import UnreadableImage
@@ -51,16 +51,20 @@ def query_url(
         It cannot be had, or is too large.
     """
     hint = "download it yourself and name the file"
-    request = urllib.request.Request(url, headers={"User-Agent": f"imgsim/{__version__}"})
     opener = urllib.request.build_opener(_PublicRedirects())
     try:
+        request = urllib.request.Request(
+            quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers={"User-Agent": f"imgsim/{__version__}"}
+        )
         with opener.open(request, timeout=timeout_seconds) as response:
             data = response.read(max_bytes + 1)
-    except urllib.error.HTTPError as error:
-        raise UnreadableImage(f"cannot fetch {url}: {error.code} {error.reason}", hint) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise UnreadableImage(f"cannot fetch {url}: {reason}", hint) from None
+            missing = response.length
+    except (OSError, ValueError, HTTPException) as error:
+        code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
+        reason = " ".join(str(getattr(error, "reason", None) or error or repr(error)).split())
+        raise UnreadableImage(f"cannot fetch {url}: {code}{reason}", hint) from None
+    if missing and len(data) <= max_bytes:
+        raise UnreadableImage(f"cannot fetch {url}: the connection ended early", hint)
     if len(data) > max_bytes:
         raise UnreadableImage(f"cannot fetch {url}: more than {max_bytes:,} bytes", hint)
     return Query(url, data)

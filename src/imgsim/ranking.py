@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators import registry
-from imgsim.comparators.base import Comparator, Extractor, Preset
+from imgsim.comparators.base import PRESETS, Comparator, Extractor, Preset
 from imgsim.decode import DecodeError, Decoder
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
@@ -232,6 +232,8 @@ def search(
     options = options or RunOptions()
     comparators = _comparators(methods, options)
     _check_k(k)
+    if not queries:
+        raise UsageError("no query", "name at least one image")
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     asked = [_read(query, extractors, options)[1] for query in queries]
     collection = collect(as_list(paths), extractors, options)
@@ -306,11 +308,12 @@ def _name(query: Picture | Query) -> str:
 
 
 def _same_file(query: Picture | Query, picture: Picture) -> bool:
-    return (
-        isinstance(query, Query)
-        and query.path is not None
-        and (os.path.abspath(query.path) == os.path.abspath(picture.file.path))
-    )
+    if not isinstance(query, Query) or query.path is None:
+        return False
+    try:
+        return os.path.samefile(query.path, picture.file.path)
+    except OSError:  # one of them is gone meanwhile
+        return os.path.abspath(query.path) == os.path.abspath(picture.file.path)
 
 
 def compare(
@@ -336,6 +339,8 @@ def compare(
     UnreadableImage
         One of the files is no image that can be read.
     """
+    if preset not in PRESETS:
+        raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     options = options or RunOptions()
     comparators = _comparators(methods if methods is not None else registry.ALL, options)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
@@ -380,4 +385,6 @@ def _comparators(methods: Methods, options: RunOptions) -> list[Comparator]:
             made.extend(registry.only_ready(registry.parse_all(method), options.progress.note))
         else:
             made.append(as_comparator(method))
+    if not made:
+        raise UsageError("no method", "imgsim methods lists them")
     return list(dict.fromkeys(made))

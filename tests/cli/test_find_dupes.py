@@ -234,6 +234,31 @@ def test_a_configuration_file_sets_defaults(imgsim, demo, tmp_path: Path) -> Non
     assert "did you mean method?" in wrong.stderr
 
 
+def test_the_settings_of_the_readme_suit_every_command(imgsim, demo, tmp_path: Path) -> None:
+    folder, made = demo
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    toml = readme.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "imgsim.toml").write_text(toml + '[compare]\nformat = "json"\n')
+    pair = [folder / name for name in made.groups[1]]
+    for arguments in (
+        ("find-dupes", folder),
+        ("matches", folder / "scans"),
+        ("search", pair[0], "--in", folder),
+        ("compare", *pair),
+    ):
+        done = imgsim(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["methods"][0]["name"] == "phash:size=16"
+    for toml, error in (
+        ('method = ["phash", "ssim"]', "takes one value here"),
+        ("cache = false", "another kind"),
+        ("check = 3", "another kind"),
+    ):
+        (tmp_path / "imgsim.toml").write_text(toml)
+        done = imgsim("find-dupes", folder, cwd=tmp_path)
+        assert (done.returncode, error in done.stderr) == (2, True)
+
+
 def test_a_read_only_folder_and_no_home(imgsim, demo, monkeypatch) -> None:
     """Nothing is written next to the pictures, and a cache that cannot be made is no obstacle."""
     folder, _ = demo

@@ -54,7 +54,10 @@ def test_matches_in_every_format(imgsim, demo, tmp_path: Path) -> None:
         assert html.escape(query["path"]) in page
     assert page.count("background-image") == made.files - 1  # each picture once
     sheet = tmp_path / "sheet.png"
-    assert imgsim("matches", folder, *METHODS, "--montage", sheet, "-q").returncode == 0
+    assert imgsim("matches", folder, "--montage", tmp_path / "no" / "sheet.png").returncode == 2
+    assert (
+        imgsim("matches", folder, *METHODS, "--montage", sheet, "-q", "-k", "5000").returncode == 0
+    )
     with Image.open(sheet) as drawn:
         assert len(drawn.getcolors(1 << 24)) > 1000
 
@@ -75,6 +78,10 @@ def test_search_uses_what_is_known_of_the_folder(imgsim, demo, tmp_path: Path) -
     (asked,) = inside["methods"][0]["queries"]
     assert str(itself) not in {m["path"] for m in asked["matches"]}
     assert len(asked["matches"]) == 3
+    link = tmp_path / "link.jpg"
+    link.symlink_to(itself)
+    linked = valid(imgsim("search", link, "--in", folder, "-f", "json").stdout)
+    assert linked["methods"][0]["queries"][0]["matches"] == asked["matches"]
     assert imgsim("search", folder / made.broken[0], "--in", folder).returncode == 2
     assert imgsim("search", query, "--in", tmp_path / "nowhere").returncode == 2
 
@@ -127,6 +134,12 @@ def server(demo) -> Iterator[str]:
                 self.send_header("Location", moves[self.path])
                 self.end_headers()
                 return
+            if self.path == "/short.jpg":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"only this")
+                return
             body = {"/picture.jpg": picture, "/page.html": b"<html>hello</html>"}.get(self.path)
             self.send_response(200 if body else 404)
             self.end_headers()
@@ -162,6 +175,9 @@ def test_search_by_url(imgsim, demo, server: str, monkeypatch: pytest.MonkeyPatc
         ("other-port.jpg", "private address 127.0.0.1"),
         ("file.jpg", "file"),
         ("loop.jpg", "infinite loop|redirect"),
+        ("short.jpg", "ended early"),
+        ("a b.jpg", "404"),
+        ("ü.jpg", "404"),
     ],
 )
 def test_urls_that_lead_nowhere_good(

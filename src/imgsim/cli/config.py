@@ -36,16 +36,35 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | int | float) for item in items):
             raise UsageError(f"{path}: {key} has no value that an option can take", "see --help")
-    parameters = _parameters(command)
-    everywhere = {name for other in COMMANDS for name in _parameters(other)} if shared else set()
+    options = _options(command)
+    everywhere = {key for other in COMMANDS for key in _options(other)} if shared else set()
     for key in shared:
-        if _parameter(key) not in everywhere:
+        if _normal(key) not in everywhere:
             raise _unknown(path, key, sorted(everywhere))
+    own = table.get(command, {})
     for key in own:
-        if _parameter(key) not in parameters:
-            raise _unknown(path, f"{command}.{key}", sorted(parameters))
-    chosen = {_parameter(k): v for k, v in (shared | own).items() if _parameter(k) in parameters}
+        if _normal(key) not in options:
+            raise _unknown(path, f"{command}.{key}", sorted(options))
+    chosen = {}
+    for key, value in (shared | own).items():
+        option = options.get(_normal(key))
+        if option is not None and option.name is not None:
+            chosen[option.name] = _fitting(path, command, key, value, option)
     return {command: chosen}
+
+
+def _fitting(path: Path, command: str, key: str, value: Any, option: click.Option) -> Any:
+    """A value as its option takes it: a list only where the option can be repeated."""
+    items = value if isinstance(value, list) else [value]
+    kinds = bool if option.is_flag else (str, int, float)
+    for item in items:
+        if not isinstance(item, kinds) or isinstance(item, bool) != option.is_flag:
+            raise UsageError(f"{path}: {key} has a value of another kind", "see --help")
+    if option.multiple:
+        return items
+    if isinstance(value, list):
+        raise UsageError(f"{path}: {key} takes one value here", f"set it in [{command}]")
+    return value
 
 
 def _find() -> Path | None:
@@ -78,17 +97,23 @@ def _read(path: Path, *, optional: bool) -> dict[str, Any]:
     return content
 
 
-def _parameter(key: str) -> str:
-    return key.replace("-", "_")
+def _normal(key: str) -> str:
+    return key.lstrip("-").replace("-", "_")
 
 
-def _parameters(name: str) -> set[str]:
+def _options(name: str) -> dict[str, click.Option]:
+    """The options of a command by their names, those after ``--`` (and ``-k``)."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    return {p.name for p in command.params if isinstance(p, click.Option) and p.name}
+    found: dict[str, click.Option] = {}
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            long = [name for name in parameter.opts if name.startswith("--")]
+            found.update({_normal(name): parameter for name in long or parameter.opts})
+    return found
 
 
 def _unknown(path: Path, key: str, known: list[str]) -> UsageError:
-    near = get_close_matches(_parameter(key).split(".")[-1], known, n=1)
+    near = get_close_matches(_normal(key).split(".")[-1], known, n=1)
     hint = f"did you mean {near[0].replace('_', '-')}?" if near else "imgsim COMMAND --help"
     return UsageError(f"{path}: unknown setting {key}", hint)

@@ -226,7 +226,7 @@ def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     asked = given.pop("weights")
     weights = os.environ.get("IMGSIM_WEIGHTS") or asked
     device, batch_size = given.pop("device"), given.pop("batch_size")
-    if batch_size != "auto" and not str(batch_size).isdigit():
+    if batch_size != "auto" and not str(batch_size).isdecimal():
         raise UsageError(f"batch size {batch_size} is no number", "a number, or auto")
     where = {"device": device, "batch_size": 0 if batch_size == "auto" else int(batch_size)}
     made: list[Comparator] = []

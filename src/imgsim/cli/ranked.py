@@ -11,15 +11,24 @@ import click
 from imgsim.cli.options import all_of
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsim.ranking import Matches
+
+
+def _in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Say at once, not after all the work, that there is no such folder."""
+    if value is not None and not value.parent.is_dir():
+        raise UsageError(f"no such folder: {value.parent}", "make it first")
+    return value
+
 
 ranking_options = all_of(
     [
         click.option(
             "-k",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, 1_000_000),
             default=3,
             show_default=True,
             help="How many matches of each image.",
@@ -36,6 +45,7 @@ ranking_options = all_of(
         click.option(
             "--montage",
             type=click.Path(dir_okay=False, path_type=Path),
+            callback=_in_a_folder,
             metavar="FILE.png",
             help="Draw the first queries and their matches side by side, a row per method.",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
@@ -16,6 +17,7 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 
 MONTAGE_QUERIES = 20
+MONTAGE_COLUMNS = 20
 _SIDE = 160
 _GAP = 8
 _CAPTION = 30
@@ -38,7 +40,9 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     want = InputSpec(0, 0, "rgb", at_least=side)
     try:
         data = images[path] if path in images else Path(path).read_bytes()
-        pixels = Decoder()(data, [want]).images[want]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
+            pixels = Decoder()(data, [want]).images[want]
     except (OSError, DecodeError):
         return Image.new("RGB", (side, side), (200, 200, 200))
     picture = Image.fromarray(pixels)
@@ -71,7 +75,9 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     queries = [q.path for q in found.methods[0].queries][:MONTAGE_QUERIES] if found.methods else []
     rows = len(queries) * len(found.methods)
     height = rows * (_SIDE + _CAPTION + _GAP) + _GAP
-    width = _NAMES + (found.k + 1) * (_SIDE + _GAP) + _GAP
+    most = max((len(q.matches) for m in found.methods for q in m.queries), default=0)
+    columns = min(most, MONTAGE_COLUMNS)
+    width = _NAMES + (columns + 1) * (_SIDE + _GAP) + _GAP
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
@@ -91,7 +97,7 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
             draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
             place(query, 0, top, "query")
             scale = method.comparator.scale
-            for column, match in enumerate(method.queries[number].matches, 1):
+            for column, match in enumerate(method.queries[number].matches[:columns], 1):
                 alike = percent(scale.similarity(match.distance))
                 caption = f"{alike}  {score_text(method.comparator, match.distance)}"
                 place(match.path, column, top, caption)

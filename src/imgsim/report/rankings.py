@@ -35,15 +35,14 @@ def score_text(comparator: Comparator, distance: float) -> str:
 
 def matches_text(found: Matches) -> Iterator[str]:
     """Every query, with its matches by each method below it."""
-    by_method = [{q.path: q.matches for q in m.queries} for m in found.methods]
-    for query in found.methods[0].queries if found.methods else ():
+    for number, query in enumerate(found.methods[0].queries if found.methods else ()):
         yield f"{printable(query.path)}\n"
-        for method, ranked in zip(found.methods, by_method, strict=True):
+        for method in found.methods:
             name = label(method.comparator)
             if len(name) > _NAME:
                 yield f"  {name}\n"
                 name = ""
-            for match in ranked[query.path]:
+            for match in method.queries[number].matches:
                 score = score_text(method.comparator, match.distance)
                 alike = percent(method.comparator.scale.similarity(match.distance))
                 yield f"  {name:{_NAME}} {score:>15} {alike:>6}  {printable(match.path)}\n"
@@ -59,12 +58,13 @@ def matches_json(found: Matches, *, timing: bool = True) -> Iterator[str]:
 
 def matches_csv(found: Matches) -> Iterator[str]:
     """A row per match."""
-    yield csv_row(["method", "query", "rank", "path", "score", "similarity"])
+    yield csv_row(["method", "query", "rank", "path", "score", "similarity", "path_bytes"])
     for method in matches_document(found, timing=False)["methods"]:
         for query in method["queries"]:
             for place, match in enumerate(query["matches"], 1):
                 values = [match[key] for key in ("path", "score", "similarity")]
-                yield csv_row([method["name"], query["path"], place, *values])
+                row = [method["name"], query["path"], place, *values, match.get("path_bytes")]
+                yield csv_row(row)
 
 
 def matches_summary(found: Matches, *, verbose: bool = False) -> Iterator[str]:
