@@ -253,18 +253,17 @@ def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
     ndarray of int64, shape (n,)
         0 (flat) to 63.
     """
-    basis = _dct_basis()
+    basis = dct_basis(8, 32) / 8  # orthonormal
+    basis[0] /= np.sqrt(2)
     low = basis @ grey.astype(np.float64) @ basis.T
     return np.asarray((np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1))
 
 
 @cache
-def _dct_basis() -> NDArray[np.float64]:
-    """The first 8 rows of the orthonormal DCT-II of 32 points."""
-    k, n = np.arange(8)[:, None], np.arange(32)[None, :]
-    basis = np.sqrt(2 / 32) * np.cos(np.pi * k * (2 * n + 1) / 64)
-    basis[0] /= np.sqrt(2)
-    return np.asarray(basis)
+def dct_basis(rows: int, points: int) -> NDArray[np.float64]:
+    """The first rows of the DCT-II of some points, scaled as scipy's; not to be modified."""
+    k, n = np.arange(rows)[:, None], np.arange(points)[None, :]
+    return np.asarray(2 * np.cos(np.pi * k * (2 * n + 1) / (2 * points)))
 
 
 # What is in the file ---------------------------------------------------------------------------

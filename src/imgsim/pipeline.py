@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,14 +150,15 @@ def find_duplicates(
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
-    stars = _stars(collection, comparator, proposing, detailed, max_distance, rules, options)
+    contents = classes_of(p.digest for p in detailed)
+    stars = _stars(
+        collection, comparator, proposing, detailed, contents, max_distance, rules, options
+    )
     groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
-    contents = classes_of(p.digest for p in detailed)
     pairs = comparable_pairs([detailed[members[0]] for members in contents], rules)
     rate = comparator.false_pair_rate(max_distance)
-    done = time.perf_counter()
     return Duplicates(
         comparator,
         preset if threshold is None and min_similarity is None else None,
@@ -169,7 +171,7 @@ def find_duplicates(
         collection.decoded,
         pairs,
         None if rate is None else rate * pairs,
-        Seconds(done - started, read - started, done - read, collection.seconds_decoding),
+        seconds_since(started, read, collection),
     )
 
 
@@ -178,12 +180,12 @@ def _stars(
     comparator: Comparator,
     proposing: VectorComparator | None,
     pictures: Sequence[Picture],
+    contents: Sequence[NDArray[np.int64]],
     max_distance: float,
     rules: Rules,
     options: RunOptions,
 ) -> Stars:
     """Search for pairs and group them as they come."""
-    contents = classes_of(p.digest for p in pictures)
     row = np.empty(len(pictures), np.int64)
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):
@@ -201,18 +203,30 @@ def _stars(
             proposing.preset_distance("loose"),
             engine,
         )
-    n = engine.n
-    if isinstance(engine, PairEngine) and n > 1:
-        pairs, seconds = n * (n - 1) // 2, engine.seconds_for_all()
+    with exhaustive(engine, engine.n * (engine.n - 1) // 2, options):
+        for candidates in engine.within(max_distance, stars.closed):
+            stars.add(candidates)
+    return stars
+
+
+@contextmanager
+def exhaustive(engine: Engine, pairs: int, options: RunOptions) -> Iterator[None]:
+    """Show how long a search by pairs will take and how far it is; other engines need neither."""
+    if isinstance(engine, PairEngine) and pairs > 0:
+        seconds = engine.seconds_for(pairs)
         if seconds >= 1:
             options.progress.note(f"comparing {pairs:,} pairs one by one: about {seconds:.0f} s")
         options.progress.start("comparing", pairs, "pair")
     try:
-        for candidates in engine.within(max_distance, stars.closed):
-            stars.add(candidates)
+        yield
     finally:
         options.progress.finish()
-    return stars
+
+
+def seconds_since(started: float, read: float, collection: Collection) -> Seconds:
+    """The times of a run that ends now; `read` is when all was read."""
+    done = time.perf_counter()
+    return Seconds(done - started, read - started, done - read, collection.seconds_decoding)
 
 
 def make_engine(comparator: Comparator, rows: NDArray[np.generic], options: RunOptions) -> Engine:

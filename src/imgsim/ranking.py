@@ -12,15 +12,22 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.collect import Collection, RunOptions, collect
+from imgsim.collect import RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Extractor, Preset
 from imgsim.decode import DecodeError, Decoder
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
 from imgsim.group import flat_identity
-from imgsim.pipeline import Paths, Seconds, as_comparator, as_list, make_engine
-from imgsim.search.pairs import PairEngine
+from imgsim.pipeline import (
+    Paths,
+    Seconds,
+    as_comparator,
+    as_list,
+    exhaustive,
+    make_engine,
+    seconds_since,
+)
 from imgsim.types import ImageFacts, Match, Picture, Skipped
 
 Methods = str | Comparator | Sequence[str | Comparator]
@@ -198,7 +205,7 @@ def matches(
         rows = collection.features(comparator.extractor, gallery).rows
         queries = range(len(gallery))
         found.append(_ranked(comparator, rows, gallery, queries, gallery, k, options))
-    seconds = _seconds(started, read, collection)
+    seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
 
@@ -246,18 +253,13 @@ def search(
         rows = np.concatenate([features, own.astype(features.dtype)])
         places = range(len(gallery), len(rows))
         found.append(_ranked(comparator, rows, gallery, places, queries, k, options))
-    seconds = _seconds(started, read, collection)
+    seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
 
 def _check_k(k: int) -> None:
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
-
-
-def _seconds(started: float, read: float, collection: Collection) -> Seconds:
-    done = time.perf_counter()
-    return Seconds(done - started, read - started, done - read, collection.seconds_decoding)
 
 
 def _ranked(
@@ -275,32 +277,23 @@ def _ranked(
     ranked: list[QueryMatches] = []
     engine = make_engine(comparator, rows, options)
     pairs = len(queries) * (len(gallery) - (not outside))
-    exhaustive = isinstance(engine, PairEngine) and pairs > 0
-    if exhaustive:
-        options.progress.start(f"comparing by {comparator.name}", pairs, "pair")
-    for first in range(0, len(queries), _QUERIES):
-        block = queries[first : first + _QUERIES]
-        # one more than asked for, since a query's own file is left out, and all other queries
-        limit = min(k + 1 + outside, len(rows) - 1)
-        if limit == 0:
-            ranked.extend(QueryMatches(_name(names[q - queries[0]]), ()) for q in block)
-            continue
-        near = engine.nearest(np.array(block), limit)
-        for q, found, distances in zip(block, near.rows, near.distance, strict=True):
-            name = names[q - queries[0]]
+    # one more than asked for, since a query's own file is left out, and all other queries
+    limit = min(k + 1 + outside, len(rows) - 1)
+    if limit > 0:
+        # where all ask for all, each pair is compared once
+        with exhaustive(engine, pairs if outside else pairs // 2, options):
+            near = engine.nearest(np.array(queries), limit)
+        for name, found, distances in zip(names, near.rows, near.distance, strict=True):
             others = (
                 Match(gallery[row].file.path, float(distance))
                 for row, distance in zip(found, distances, strict=True)
                 if 0 <= row < len(gallery) and not _same_file(name, gallery[row])
             )
             ranked.append(QueryMatches(_name(name), tuple(islice(others, k))))
-    if exhaustive:
-        options.progress.finish()
+    else:
+        ranked = [QueryMatches(_name(name), ()) for name in names]
     seconds = time.perf_counter() - started
     return MethodMatches(comparator, tuple(ranked), pairs, seconds)
-
-
-_QUERIES = 4096
 
 
 def _name(query: Picture | Query) -> str:

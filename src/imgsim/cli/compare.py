@@ -8,6 +8,7 @@ import click
 
 from imgsim.cli.options import (
     MethodType,
+    decode_option,
     device_options,
     make_methods,
     talk_options,
@@ -25,7 +26,6 @@ from imgsim.decode import DecodeMode
 @click.option(
     "-m",
     "--method",
-    "method",
     type=MethodType(),
     multiple=True,
     default=["all"],
@@ -35,13 +35,7 @@ from imgsim.decode import DecodeMode
 @click.option("--preset", type=click.Choice(PRESETS), default="normal", show_default=True,
     help="Which thresholds decide.",
 )  # fmt: skip
-@click.option(
-    "--decode",
-    type=click.Choice([mode.value for mode in DecodeMode]),
-    default=DecodeMode.REDUCED.value,
-    show_default=True,
-    help="Decode at a reduced scale, or in full as other programs do.",
-)
+@decode_option
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
 @device_options
 @talk_options

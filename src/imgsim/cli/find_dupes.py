@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,9 @@ from imgsim.comparators.base import PRESETS
 from imgsim.comparators.registry import ALL, DEFAULT_METHOD
 from imgsim.errors import UsageError
 from imgsim.group import KEEP_POLICIES
+
+if TYPE_CHECKING:
+    from imgsim.pipeline import Duplicates
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -100,9 +104,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
     """
-    from imgsim.baseline import known_groups, unknown_groups
+    from imgsim.baseline import known_groups
     from imgsim.pipeline import find_duplicates
-    from imgsim.report.text import count, summary
+    from imgsim.report.text import summary
 
     check_paths(paths, given["files_from"])
     if given["baseline"] and not given["check"]:
@@ -114,29 +118,36 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
-    gate = {name: given.pop(name) for name in ["check", "baseline", "strict"]}
+    strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
     options = make_run_options(terminal, **given)
     found = find_duplicates(paths, method, **wanted, options=options)
     parts = _formatted(found, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
     for line in summary(found, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if gate["strict"] and found.skipped:
+    if strict and found.skipped:
         terminal.error(f"{len(found.skipped)} files were skipped (--strict)", "see the list above")
         return 2
-    if gate["check"]:
-        if found.images == 0:
-            terminal.error("no readable image to check", "check the paths")
-            return 2
-        new = unknown_groups(found.groups, known) if known is not None else found.groups
-        if known is not None:
-            verb = "is" if len(new) == 1 else "are"
-            terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
-        return 1 if new else 0
-    return 0
+    return _checked(terminal, found, known) if check else 0
 
 
-def _formatted(found: Any, form: str, timing: bool) -> Any:
+def _checked(terminal: Terminal, found: Duplicates, known: Sequence[frozenset[str]] | None) -> int:
+    """The exit code of ``--check``."""
+    from imgsim.baseline import unknown_groups
+    from imgsim.report.text import count
+
+    if found.images == 0:
+        terminal.error("no readable image to check", "check the paths")
+        return 2
+    if known is None:
+        return 1 if found.groups else 0
+    new = unknown_groups(found.groups, known)
+    verb = "is" if len(new) == 1 else "are"
+    terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
+    return 1 if new else 0
+
+
+def _formatted(found: Duplicates, form: str, timing: bool) -> Any:
     from imgsim.report import formats
     from imgsim.report.text import as_text
 

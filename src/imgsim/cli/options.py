@@ -94,6 +94,14 @@ cache_option = click.option(
     help="Where to remember what was learned of the files.  [default: in your cache folder]",
 )
 
+decode_option = click.option(
+    "--decode",
+    type=click.Choice([mode.value for mode in DecodeMode]),
+    default=DecodeMode.REDUCED.value,
+    show_default=True,
+    help="Decode at a reduced scale, or in full as other programs do.",
+)
+
 discover_options = all_of(
     [
         click.option(
@@ -142,13 +150,7 @@ discover_options = all_of(
 
 run_options = all_of(
     [
-        click.option(
-            "--decode",
-            type=click.Choice([mode.value for mode in DecodeMode]),
-            default=DecodeMode.REDUCED.value,
-            show_default=True,
-            help="Decode at a reduced scale, or in full as other programs do.",
-        ),
+        decode_option,
         click.option(
             "-j",
             "--jobs",

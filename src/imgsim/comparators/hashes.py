@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import Extractor, Metric, Preset, Scale, VectorComparator
-from imgsim.decode import InputSpec
+from imgsim.decode import InputSpec, dct_basis
 from imgsim.errors import UsageError
 
 
@@ -116,7 +115,7 @@ class DctHash(_SizedHash):
 
     def hash_bits(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         pixels = images[..., 0].astype(np.float64)
-        basis = _dct_basis(self.size)
+        basis = dct_basis(self.size, 4 * self.size)
         bits, near = _above_median(basis @ pixels @ basis.T)
         if near.any():
             # As near to the median as rounding: only ImageHash's own transform decides as it does.
@@ -135,13 +134,6 @@ def _above_median(
     above = flat - np.median(flat, axis=1)[:, None]
     tolerance = 1e-9 * np.abs(flat).max(axis=1)[:, None]
     return (above > 0).reshape(coefficients.shape), (np.abs(above) <= tolerance).any(axis=1)
-
-
-@cache
-def _dct_basis(size: int) -> NDArray[np.float64]:
-    """The first rows of the DCT-II of 4 x size points, scaled as scipy's."""
-    k, n = np.arange(size)[:, None], np.arange(4 * size)[None, :]
-    return np.asarray(2 * np.cos(np.pi * k * (2 * n + 1) / (8 * size)))
 
 
 @dataclass(frozen=True)

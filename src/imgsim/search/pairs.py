@@ -58,15 +58,14 @@ class PairEngine(Engine):
     def queries_at_once(self) -> int:
         return self.block
 
-    def seconds_for_all(self) -> float:
-        """Estimate how long all pairs will take, from some of them."""
+    def seconds_for(self, pairs: int) -> float:
+        """Estimate how long so many pairs will take, from some of them."""
         sample = self.comparator.prepare(self.rows[: min(self.block, 4 * _AT_ONCE)])
         started = time.perf_counter()
         for i in range(0, len(sample[0]), _AT_ONCE):
             part = _entries(sample, i, i + _AT_ONCE)
             self.comparator.distance(_entries(sample, 0, 1), part)
         seconds = time.perf_counter() - started
-        pairs = self.n * (self.n - 1) / 2
         return seconds / max(1, len(sample[0])) * pairs / self.jobs
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
