@@ -287,8 +287,10 @@ class _Collecting:
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            executor = self.options.open_executor(1 if heavy else jobs)
-            with closing(executor.run(batches)) as results:
+            with (
+                closing(self.options.open_executor(1 if heavy else jobs)) as executor,
+                closing(executor.run(batches)) as results,
+            ):
                 for number, extracted in results:
                     first = number * size
                     for file, one in zip(todo[first : first + size], extracted, strict=True):
