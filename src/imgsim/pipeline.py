@@ -252,13 +252,12 @@ def _verified(
         )
     ordered = [classes[by_digest[i]] for i in order]
     place = {int(i): number for number, i in enumerate(order)}
-    sides = {picture.digest: i for i, picture in enumerate(looked)}
 
     def transform(kept: Picture, other: Picture) -> Transform | None:
-        left, right = sides[kept.digest], sides[other.digest]
-        if left == right:
-            return None
-        return transform_between(kept, other, looks[left, right], kept_left=left < right)
+        verdict = looks.between(kept, other)
+        if verdict is None:
+            return None  # the same file twice
+        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
 
     moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
     moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)

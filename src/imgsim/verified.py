@@ -6,6 +6,7 @@ belongs to a group: the pictures of a group of k cost about k looks and not k * 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Literal
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 
 from imgsim.cache import Cache
 from imgsim.collect import RunOptions
-from imgsim.comparators.local import ORIENTATIONS
+from imgsim.comparators.local import ORIENTATIONS, records
+from imgsim.comparators.recipes import Recipe
 from imgsim.decode import Decoder, decoder_id
-from imgsim.search.proposals import KEYPOINTS, MIRRORED, Proposals
+from imgsim.search.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
-from imgsim.verify.verdict import EQUAL, VERSION
+from imgsim.verify.verdict import EQUAL, NOTHING, VERSION
 
 _BATCH = 24
 _RIVALS = 3
@@ -58,11 +60,10 @@ class Looks:
                 strict=True,
             )
         )
-        self._verdicts: dict[tuple[int, int], Verdict] = {
-            (a, b): EQUAL for a, b in self._why if pictures[a].digest == pictures[b].digest
-        }
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
-        self._cache = Cache(options.cache, options.progress.note)
+        # what is wrong with it was said when the files were read
+        self._cache = Cache(options.cache, lambda trouble: None)
         self._executor = options.open_executor(options.jobs)
         self._recall()
 
@@ -71,19 +72,28 @@ class Looks:
         self._cache.close()
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
-        return self._verdicts[min(pair), max(pair)]
+        return self._verdicts[self._contents(pair)]
+
+    def between(self, one: Picture, other: Picture) -> Verdict | None:
+        """The verdict on two pictures, the left one being that with the lesser digest, if any."""
+        digests = one.digest, other.digest
+        return self._verdicts.get((min(digests), max(digests)))
+
+    def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
+        return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
 
     def _recall(self) -> None:
-        places = {picture.digest: i for i, picture in enumerate(self.pictures)}
-        lefts = {self.pictures[left].digest for left, _ in self._why}
-        for (left, right), verdict in self._cache.verdicts(self._label, lefts).items():
-            if right in places and (places[left], places[right]) in self._why:
-                self._verdicts[places[left], places[right]] = verdict
+        wanted = {self._contents(pair) for pair in self._why}
+        self._verdicts = {pair: EQUAL for pair in wanted if pair[0] == pair[1]}
+        lefts = {left for left, right in wanted if left != right}
+        for contents, verdict in self._cache.verdicts(self._label, lefts).items():
+            if contents in wanted:
+                self._verdicts[contents] = verdict
 
     def look(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Look at those pairs that were not looked at before."""
-        wanted = dict.fromkeys((min(pair), max(pair)) for pair in pairs)
-        todo = [pair for pair in wanted if pair not in self._verdicts]
+        wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
+        todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         if not todo:
             return
         self.looked_at += len(todo)
@@ -95,10 +105,10 @@ class Looks:
                 for number, seen in results:
                     lasting = {}
                     for pair, one in zip(parts[number], seen, strict=True):
-                        self._verdicts[pair] = one.verdict
+                        contents = self._contents(pair)
+                        self._verdicts[contents] = one.verdict
                         if one.lasting:
-                            left, right = (self.pictures[i].digest for i in pair)
-                            lasting[left, right] = one.verdict
+                            lasting[contents] = one.verdict
                     self._cache.keep_verdicts(self._label, lasting)
                     progress.advance(len(seen))
         finally:
@@ -113,6 +123,34 @@ class Looks:
             tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
             Decoder(self.options.decode, self.options.max_pixels),
         )
+
+
+def look_at(
+    recipe: Recipe,
+    paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
+    rows: NDArray[np.generic],
+    options: RunOptions,
+) -> Verdict:
+    """Look at two files, as far as the recipe proposes them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    paths : tuple of path
+    rows : ndarray of uint8, shape (2, ...)
+        Their `LocalFeatures`.
+    options : RunOptions
+    """
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
+    if len(proposals.why) == 0:
+        return NOTHING
+    batch = VerifyBatch(
+        (os.fspath(paths[0]), os.fspath(paths[1])),
+        (rows[0].tobytes(), rows[1].tobytes()),
+        (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
+        Decoder(options.decode, options.max_pixels),
+    )
+    return batch.run(lambda: None)[0].verdict
 
 
 def _hypotheses(why: int) -> Hypotheses:
@@ -243,7 +281,7 @@ class _Stars:
     def _open_around(self, centre: int) -> NDArray[np.int64]:
         left, right = self.proposals.left, self.proposals.right
         around = np.concatenate([right[left == centre], left[right == centre]])
-        return around[~self.settled[around]]
+        return np.asarray(around[~self.settled[around]])
 
 
 def _shows_more(looks: Looks, one: int, other: int) -> bool:

@@ -88,7 +88,7 @@ def _describe(image: NDArray[np.uint8], row: Any) -> None:
     cv2.setNumThreads(1)  # there is a worker for every core
     small = shrunk(image, LONG_SIDE)
     square = cv2.resize(small, (_POINTS, _POINTS), interpolation=cv2.INTER_AREA)
-    row["hash"] = np.packbits(_signs(square))
+    row["hash"] = np.packbits(_signs(np.asarray(square)))
     row["size"] = small.shape[1], small.shape[0]
     if min(small.shape) < _MIN_SIDE:
         return
@@ -142,7 +142,7 @@ def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 # The hash in its eight orientations --------------------------------------------------------------
 
 
-def _signs(square: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _signs(square: NDArray[Any]) -> NDArray[np.bool_]:
     """Signs of the 16 x 16 lowest DCT coefficients; the mean's is left out."""
     basis = dct_basis(_HASH_SIDE, _POINTS)
     signs = (basis @ square.astype(np.float64) @ basis.T) > 0

@@ -24,6 +24,7 @@ class Recipe(Comparator):
         Hashes propose pairs too, and not keypoints alone.
     """
 
+    ranks: ClassVar[bool] = False
     hashes: ClassVar[bool]
 
     @property

@@ -28,6 +28,9 @@ _MAX_POINTS = 150
 _MIN_POINTS = 12
 _SEED = 1
 _NEIGHBOURS = 6
+_TOLERANCE = 1.5
+_MORE_ROUNDS = 2
+_STILL = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Aligned:
     tracked : int
         Points of the left image that were looked for in the right one.
     held : int
-        Those that moved as the matrix says, to a pixel.
+        Those that lie where the matrix says.
     shift : float
         Pixels, at this scale, by which three quarters of the held points are off at most,
         together with their neighbours.
@@ -57,6 +60,11 @@ class Aligned:
     tracked: int
     held: int
     shift: float
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """The matrix of the way back."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
 def by_orientation(how: Orientation) -> Matrix:
@@ -116,7 +124,7 @@ def _units(row: Any) -> NDArray[np.float64]:
 
 
 def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
-    """Refine a matrix, coarse to fine, and lay the right image upon the left one.
+    """Refine a matrix and lay the right image upon the left one.
 
     Both are brought to the scale of the coarser one.
 
@@ -125,30 +133,38 @@ def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
     left, right : ndarray of uint8, shape (h, w)
     matrix : ndarray of float64, shape (3, 3)
     side : int
-        Longer side, in pixels, of the left image at the finest scale.
+        Longer side, in pixels, of the left image, at most.
 
     Returns
     -------
     Aligned or None
         None if the matrix is none that a change of a picture makes, or too little is left.
     """
-    for longer, rounds, tolerance in ((COARSE_SIDE, 2, 2.0), (side, 1, 1.0)):
-        scaled = _at_one_scale(left, right, matrix, longer)
-        if scaled is None:
-            return None
-        one, other = scaled
-        tracking = None
-        for _ in range(rounds):
-            better = _track(one, other, matrix, tolerance)
-            if better is None or not _plausible(better[0], one, other):
-                break
-            tracking = better
-            matrix = better[0]
-        if longer >= max(left.shape) or max(one.shape) < longer:
-            break  # it does not get finer
-    laid, covered = _lay(one, other, matrix)
-    tracked, held, shift = tracking[1:] if tracking else (0, 0, np.inf)
-    return Aligned(one, laid, covered, matrix, tracked, held, shift)
+    scaled = _at_one_scale(left, right, matrix, side)
+    if scaled is None:
+        return None
+    tracking = _track(*scaled, matrix)
+    if tracking is None:
+        coarse = _at_one_scale(left, right, matrix, COARSE_SIDE)
+        found = coarse and _track(*coarse, matrix)
+        if found:
+            tracking = _track(*scaled, found.matrix)
+    for _ in range(_MORE_ROUNDS):
+        if tracking is None or tracking.moved < _STILL:
+            break
+        tracking = _track(*scaled, tracking.matrix) or tracking
+    if tracking is None or not _plausible(tracking.matrix, *scaled):
+        return None
+    laid, covered = _lay(*scaled, tracking.matrix)
+    return Aligned(
+        scaled[0],
+        laid,
+        covered,
+        tracking.matrix,
+        tracking.tracked,
+        tracking.held,
+        tracking.shift(),
+    )
 
 
 def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple[Grey, Grey] | None:
@@ -207,9 +223,34 @@ def _lay(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, NDArray[np.bool
     return np.asarray(laid, dtype=np.uint8), np.asarray(covered)
 
 
-def _track(
-    left: Grey, right: Grey, matrix: Matrix, tolerance: float
-) -> tuple[Matrix, int, int, float] | None:
+@dataclass(frozen=True, slots=True)
+class _Tracking:
+    """What following points told: a better matrix, and how well it fits.
+
+    `moved`: pixels by which half of the points were off before. `places` and `off`, shape (n, 2):
+    the points that held, and what the better matrix leaves of their displacement.
+    """
+
+    matrix: Matrix
+    tracked: int
+    held: int
+    moved: float
+    places: NDArray[np.float32]
+    off: NDArray[np.float32]
+
+    def shift(self) -> float:
+        """Displacement that three quarters of the points share with their neighbours, at most.
+
+        Grain moves each point on its own; what turned or moved takes its neighbours along.
+        """
+        x, y = self.places[:, 0], self.places[:, 1]
+        apart = np.square(x[:, None] - x) + np.square(y[:, None] - y)
+        near = np.argpartition(apart, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+        common = self.off[near].mean(axis=1)
+        return float(np.quantile(np.hypot(common[:, 0], common[:, 1]), 0.75))
+
+
+def _track(left: Grey, right: Grey, matrix: Matrix) -> _Tracking | None:
     """Follow corners of the left image into the right one, and correct the matrix by them."""
     import cv2
 
@@ -233,28 +274,24 @@ def _track(
     if len(points) < _MIN_POINTS:
         return None
     cv2.setRNGSeed(_SEED)
-    found, inliers = cv2.findHomography(moved, points, cv2.RANSAC, tolerance, maxIters=300)
+    found, inliers = cv2.findHomography(moved, points, cv2.RANSAC, _TOLERANCE, maxIters=300)
     if found is None or int(inliers.sum()) < _MIN_POINTS:
         return None
     held = inliers.ravel() > 0
-    off = (cv2.perspectiveTransform(moved[held], found) - points[held]).reshape(-1, 2)
-    common = _common_part(points[held].reshape(-1, 2), off)
+    places = points[held].reshape(-1, 2)
+    off = cv2.perspectiveTransform(moved[held], found).reshape(-1, 2) - places
+    before = (moved[held] - points[held]).reshape(-1, 2)
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     size = np.diag([left.shape[1], left.shape[0], 1.0])
     units = np.linalg.inv(size) @ half @ found @ np.linalg.inv(half) @ size
-    shift = float(np.quantile(np.hypot(common[:, 0], common[:, 1]), 0.75))
-    return units @ matrix, len(points), int(held.sum()), shift
-
-
-def _common_part(places: NDArray[np.float32], off: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What every point's displacement has in common with its neighbours'.
-
-    Grain moves each point on its own; what turned or moved takes its neighbours along.
-    """
-    x, y = places[:, 0], places[:, 1]
-    apart = np.square(x[:, None] - x) + np.square(y[:, None] - y)
-    near = np.argsort(apart, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    return np.asarray(off[near].mean(axis=1), dtype=np.float64)
+    return _Tracking(
+        units @ matrix,
+        len(points),
+        len(places),
+        float(np.median(np.hypot(before[:, 0], before[:, 1]))),
+        places,
+        off,
+    )
 
 
 def shrink_mask(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
@@ -273,7 +310,8 @@ def tone(source: Grey, target: Grey, mask: NDArray[np.bool_]) -> NDArray[np.floa
     -------
     ndarray of float64, shape (256,)
     """
-    levels, values = source[mask], target[mask]
+    some = mask[::2, ::2]
+    levels, values = source[::2, ::2][some], target[::2, ::2][some]
     count = np.bincount(levels, minlength=256).astype(np.float64)
     total = np.bincount(levels, weights=values, minlength=256)
     kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4.0) ** 2)

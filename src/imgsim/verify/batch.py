@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -105,14 +105,14 @@ class VerifyBatch:
 
     def _hypotheses(
         self, left: np.ndarray, right: np.ndarray, hypotheses: Hypotheses
-    ) -> list[Matrix]:
-        found = [by_orientation(ORIENTATIONS[i]) for i in hypotheses.orientations]
+    ) -> Iterator[Matrix]:
+        for i in hypotheses.orientations:
+            yield by_orientation(ORIENTATIONS[i])
         for mirrored in (False, True):
             if hypotheses.mirrored if mirrored else hypotheses.keypoints:
                 one = by_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
                 if one is not None:
-                    found.append(one)
-        return found
+                    yield one
 
 
 class PixelSource:

@@ -8,6 +8,7 @@ other does not explain: other print, another smile, another window of the same p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _BAND = 0.25
 _EDGE = 0.25
 _MIN_AROUND = 60
 
-Map = NDArray[np.float32]
+Map = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,10 @@ def _equally_sharp(
 
 
 def _sharpness(image: Map, mask: NDArray[np.bool_]) -> float:
-    """Size of the gradients, relative to the contrast."""
-    gradients = np.square(np.diff(image, axis=0)[:, :-1]) + np.square(np.diff(image, axis=1)[:-1])
-    inner = mask[:-1, :-1]
-    return float(np.sqrt(gradients[inner].mean() / max(1e-6, float(image[mask].var()))))
+    """Size of the gradients, relative to the contrast; every other row is enough."""
+    rows, inner = image[::2, :], mask[::2, :-1]
+    gradients = np.diff(rows, axis=1)[inner]
+    down = (image[1::2] - image[:-1:2])[mask[1::2] & mask[:-1:2]]
+    spread = float(rows[:, :-1][inner].var())
+    power = float(np.square(gradients).mean() + np.square(down).mean())
+    return float(np.sqrt(power / max(1e-6, spread)))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
-from imgsim.verify.alignment import Aligned, Grey, Matrix, align
+from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
 VERSION = 1
@@ -25,6 +26,7 @@ _MIN_HELD = 24
 _MIN_SHARE_HELD = 0.3
 _MIN_BLOCKS = 24
 _PLENTY = 700
+_HOPELESS = 2.5
 _WHOLE = 0.97
 _INSIDE = 0.95
 
@@ -34,7 +36,7 @@ EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
 
 
 def judge(
-    left: Callable[[int], Grey], right: Callable[[int], Grey], hypotheses: Sequence[Matrix]
+    left: Callable[[int], Grey], right: Callable[[int], Grey], hypotheses: Iterable[Matrix]
 ) -> Verdict:
     """Look at two images.
 
@@ -42,27 +44,40 @@ def judge(
     ----------
     left, right : callable
         Give the grey image (uint8, upright) with a longer side of at most so many pixels.
-    hypotheses : sequence of ndarray, shape (3, 3)
+    hypotheses : iterable of ndarray, shape (3, 3)
         How the right one may lie upon the left one, in unit coordinates.
     """
     best = NOTHING
     for hypothesis in hypotheses:
-        found = _look(left(LONG_SIDE), right(LONG_SIDE), hypothesis, LONG_SIDE)
-        if found is None:
-            continue
-        aligned, residual, excess = found
-        if residual.paper and excess <= 2:
-            fine = _look(left(FINE_SIDE), right(FINE_SIDE), aligned.matrix, FINE_SIDE)
-            if fine is None:
-                continue
-            aligned, residual, excess = fine
-            if max(aligned.left.shape) < _MIN_PAPER_SIDE:
-                continue
-        if excess < best.residual:
-            best = _verdict(left(LONG_SIDE), right(LONG_SIDE), aligned, residual, excess)
-        if excess <= 1:
+        for one, other, matrix in (
+            (left, right, hypothesis),
+            (right, left, inverse(hypothesis)),
+        ):
+            found = _look_twice(one, other, matrix)
+            if found is None:
+                break
+            aligned, residual, excess = found
+            if excess < best.residual:
+                lying = aligned.matrix if one is left else inverse(aligned.matrix)
+                best = _verdict(left(LONG_SIDE), right(LONG_SIDE), lying, residual, excess)
+            if excess <= 1 or excess > _HOPELESS:
+                break  # only what is undecided is looked at from the other side too
+        if best.residual <= 1:
             break
     return best
+
+
+def _look_twice(
+    left: Callable[[int], Grey], right: Callable[[int], Grey], hypothesis: Matrix
+) -> tuple[Aligned, Residual, float] | None:
+    """Look at a pair; at pages of text more closely."""
+    found = _look(left(LONG_SIDE), right(LONG_SIDE), hypothesis, LONG_SIDE)
+    if found is None or not found[1].paper or found[2] > _HOPELESS:
+        return found
+    fine = _look(left(FINE_SIDE), right(FINE_SIDE), found[0].matrix, FINE_SIDE)
+    if fine is None or max(fine[0].left.shape) < _MIN_PAPER_SIDE:
+        return None  # too small to tell one text from another
+    return fine
 
 
 def _look(
@@ -82,17 +97,15 @@ def _look(
     return aligned, residual, excess
 
 
-def _verdict(
-    left: Grey, right: Grey, aligned: Aligned, residual: Residual, excess: float
-) -> Verdict:
-    matrix = aligned.matrix / aligned.matrix[2, 2]
-    inverse = np.linalg.inv(matrix)
-    area = _within(inverse, _GRID), _within(matrix, _GRID)
-    seen = _seen(left, inverse), _seen(right, matrix)
+def _verdict(left: Grey, right: Grey, matrix: Matrix, residual: Residual, excess: float) -> Verdict:
+    matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
+    back = inverse(matrix)
+    area = _within(back, _GRID), _within(matrix, _GRID)
+    seen = _seen(left, back), _seen(right, matrix)
     more = 0
     if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
         # the right one lies inside the left one: a part of it, or set into it
-        more = 1 if seen[0] > _WHOLE or _pasted(left, inverse) else -1
+        more = 1 if seen[0] > _WHOLE or _pasted(left, back) else -1
     elif area[0] > _INSIDE and area[1] < _WHOLE and area[1] < area[0]:
         more = -1 if seen[1] > _WHOLE or _pasted(right, matrix) else 1
     return Verdict(
@@ -108,7 +121,7 @@ def _verdict(
 _GRID = np.indices((24, 24), np.float64).reshape(2, -1) / 24 + 1 / 48
 
 
-def _within(matrix: Matrix, places: NDArray[np.float64]) -> float:
+def _within(matrix: NDArray[Any], places: NDArray[Any]) -> float:
     """Share of places, shape (2, n), that a matrix leaves within the unit square."""
     u, v = _map(matrix, places)
     return float(((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)).mean())
@@ -131,7 +144,7 @@ def _seen(image: Grey, matrix: Matrix) -> float:
     return _within(matrix, places)
 
 
-def _map(matrix: Matrix, places: NDArray[np.float64]) -> NDArray[np.float64]:
+def _map(matrix: NDArray[Any], places: NDArray[Any]) -> NDArray[np.float64]:
     """Places, shape (2, n), under a matrix."""
     x, y, w = matrix @ np.vstack([places, np.ones(places.shape[1])])
     return np.stack([x / w, y / w])
@@ -146,7 +159,7 @@ def _pasted(canvas: Grey, matrix: Matrix) -> bool:
     A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge.
     `matrix` takes the canvas' unit coordinates to the other picture's.
     """
-    inverse = np.linalg.inv(matrix)
+    back = inverse(matrix)
     size = np.array([[canvas.shape[1]], [canvas.shape[0]]])
     t = (np.arange(_PER_SIDE) + 0.5) / _PER_SIDE
     still = np.zeros(_PER_SIDE)
@@ -157,8 +170,8 @@ def _pasted(canvas: Grey, matrix: Matrix) -> bool:
         ((still, t), (-1, 0)),
         ((still + 1, t), (1, 0)),
     ):
-        on = _map(inverse, np.stack(place)) * size
-        step = _map(inverse, np.stack(place) + 1e-3 * np.array(normal)[:, None]) * size - on
+        on = _map(back, np.stack(place)) * size
+        step = _map(back, np.stack(place) + 1e-3 * np.array(normal)[:, None]) * size - on
         step /= np.maximum(np.hypot(*step), 1e-9)
         levels = [_levels(canvas, on + far * step) for far in (-7, -3, 3)]
         there = ~np.isnan(levels[2])
