@@ -101,7 +101,7 @@ def test_numbers_that_are_none(tree: Tree, files: str, message: str) -> None:
 def test_a_truth_file(tree: Tree) -> None:
     root = tree(
         "x.png y.png sub/z.png w.png"
-        " truth.csv=path,label,split|y.png,two,b|x.png,one,a||sub/z.png,one,a"
+        " truth.csv=path,note,Label,split|y.png,n,two,b|x.png,,one,a||sub/z.png,,one,a"
     )
     data = load(root)
     assert (names(root, data.paths), data.labels) == (

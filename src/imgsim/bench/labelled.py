@@ -277,21 +277,35 @@ def _stem(path: str) -> str:
 
 
 def _read_list(name: str) -> Labelled:
-    """A truth.csv or a list of pairs; its header says which."""
-    rows = _rows(name)
-    _, header = next(rows, (0, []))
+    """A truth.csv or a list of pairs; its header says which. Other columns are of no interest."""
+    lines = _lines(name)
+    _, header = next(lines, (0, []))
     columns = [column.strip().lower() for column in header]
-    if columns in (["path", "label"], ["path", "label", "split"]):
-        return _truth(name, rows, len(columns))
-    if columns in (["a", "b", "same"], ["a", "b", "same", "split"]):
-        return _pairs(name, rows, len(columns))
+    if {"path", "label"} <= set(columns):
+        return _truth(name, _rows(name, lines, columns, ("path", "label")))
+    if {"a", "b", "same"} <= set(columns):
+        return _pairs(name, _rows(name, lines, columns, ("a", "b", "same")))
     raise UsageError(
         f"{printable(name)} is no list of labels: its first line is {','.join(header)[:60]!r}",
         "it has to be path,label[,split] or a,b,same[,split]",
     )
 
 
-def _rows(name: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    name: str, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and what stands in the columns."""
+    for line, fields in lines:
+        row = {c: field.strip() for c, field in zip(columns, fields, strict=False)}
+        if len(fields) != len(columns) or not all(row[column] for column in needed):
+            raise UsageError(
+                f"{printable(name)}, line {line}: {len(fields)} fields, or an empty one",
+                f"{len(columns)} fields a line, as in the first",
+            )
+        yield line, row
+
+
+def _lines(name: str) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and fields; lines with nothing on them are left out."""
     try:
         with open(name, encoding="utf-8-sig", newline="") as stream:
@@ -307,15 +321,6 @@ def _rows(name: str) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _fields(name: str, line: int, row: Sequence[str], width: int) -> list[str]:
-    if len(row) != width or not all(field.strip() for field in row[:2]):
-        raise UsageError(
-            f"{printable(name)}, line {line}: {len(row)} fields, or an empty one",
-            f"{width} fields a line, as in the first",
-        )
-    return [field.strip() for field in row]
-
-
 def _existing(name: str, line: int, path: str) -> str:
     found = os.path.join(os.path.dirname(name), path)
     if not os.path.isfile(found):
@@ -326,12 +331,11 @@ def _existing(name: str, line: int, path: str) -> str:
     return found
 
 
-def _truth(name: str, rows: Iterator[tuple[int, list[str]]], width: int) -> Labelled:
+def _truth(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
     lines: dict[str, int] = {}
     labels, splits = [], []
     for line, row in rows:
-        path, label, *split = _fields(name, line, row, width)
-        path = _existing(name, line, path)
+        path = _existing(name, line, row["path"])
         if path in lines:
             raise UsageError(
                 f"{printable(name)}, line {line}: {printable(path)} stands in line"
@@ -339,23 +343,24 @@ def _truth(name: str, rows: Iterator[tuple[int, list[str]]], width: int) -> Labe
                 "list each file once",
             )
         lines[path] = line
-        labels.append(label)
-        splits.append(split[0] if split else "")
+        labels.append(row["label"])
+        splits.append(row.get("split", ""))
     return Labelled(name, "truth", tuple(lines), tuple(labels), tuple(splits))
 
 
-def _pairs(name: str, rows: Iterator[tuple[int, list[str]]], width: int) -> Labelled:
+def _pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
     places: dict[str, int] = {}
     lines: dict[tuple[int, int], int] = {}
     pairs = []
     for line, row in rows:
-        one, other, verdict, *split = _fields(name, line, row, width)
-        if verdict.lower() not in _SAME:
+        verdict = row["same"].lower()
+        if verdict not in _SAME:
             raise UsageError(
                 f"{printable(name)}, line {line}: same is {verdict!r}", "write 1 or 0, yes or no"
             )
         left, right = (
-            places.setdefault(_existing(name, line, path), len(places)) for path in (one, other)
+            places.setdefault(_existing(name, line, path), len(places))
+            for path in (row["a"], row["b"])
         )
         pair = (min(left, right), max(left, right))
         if left == right:
@@ -368,7 +373,7 @@ def _pairs(name: str, rows: Iterator[tuple[int, list[str]]], width: int) -> Labe
                 "list each pair once",
             )
         lines[pair] = line
-        pairs.append(LabelledPair(*pair, _SAME[verdict.lower()], split[0] if split else ""))
+        pairs.append(LabelledPair(*pair, _SAME[verdict], row.get("split", "")))
     return Labelled(name, "pairs", tuple(places), pairs=tuple(pairs))
 
 
