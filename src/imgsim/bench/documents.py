@@ -14,8 +14,9 @@ from imgsim.bench.textures import fractal_noise
 _GOODS = tuple(
     f"{kind} {what}"
     for what in (
-        "Milk 1 l", "Bread", "Cheese", "Apples kg", "Pasta 500 g", "Rice 1 kg", "Yoghurt", "Butter",
-        "Coffee 250 g", "Tea", "Juice 1 l", "Tomatoes", "Soap", "Batteries AA", "Chocolate", "Water",
+        "Milk 1 l", "Bread", "Cheese", "Apples kg", "Pasta 500 g", "Rice 1 kg", "Yoghurt",
+        "Butter", "Coffee 250 g", "Tea", "Juice 1 l", "Tomatoes", "Soap", "Batteries AA",
+        "Chocolate", "Water",
     )
     for kind in ("Organic", "Fresh", "House", "Golden", "Mini", "Family")
 )  # fmt: skip
@@ -78,7 +79,9 @@ def receipt(seed: int, number: int) -> NDArray[np.uint8]:
     till, clerk = bought.integers(1, 5), phrase(bought, 1)
     paper.line(f"Till {till}", clerk)
     paper.rule()
-    items = [(str(bought.choice(_GOODS)), amount(bought, 30)) for _ in range(bought.integers(4, 16))]
+    items = [
+        (str(bought.choice(_GOODS)), amount(bought, 30)) for _ in range(bought.integers(4, 16))
+    ]
     if number % 2:
         items[rng.integers(len(items))] = (str(rng.choice(_GOODS)), amount(rng, 30))
     for name, price in items:
@@ -106,7 +109,16 @@ def _bars(paper: _Paper, rng: np.random.Generator) -> None:
     paper.y += 3 * paper.size
 
 
-_FIELDS = ("Name", "First name", "Street", "Town", "Country", "Date of birth", "Telephone", "Reason")
+_FIELDS = (
+    "Name",
+    "First name",
+    "Street",
+    "Town",
+    "Country",
+    "Date of birth",
+    "Telephone",
+    "Reason",
+)
 _CHOICES = ("new", "change", "renewal", "by post", "in person", "urgent")
 
 
@@ -197,4 +209,4 @@ def _scanned(page: Image.Image, rng: np.random.Generator) -> NDArray[np.uint8]:
     for y, x in zip(*(rng.integers(0, side, 12) for side in pixels.shape), strict=True):
         pixels[y : y + 2, x : x + 2] = 90
     tone = pixels[..., None] * np.array([1.0, rng.uniform(0.985, 1), rng.uniform(0.95, 0.99)])
-    return np.clip(tone, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(tone, 0, 255), dtype=np.uint8)

@@ -39,7 +39,11 @@ def landscape(seed: int, width: int = 640, height: int = 480) -> NDArray[np.uint
     image += np.clip(clouds - rng.uniform(0.3, 0.6), 0, 1) * rng.uniform(150, 400)
     image += _sun(rng, height, width, horizon)
     for step in range(rng.integers(2, 5)):
-        ridge = horizon + 0.12 * step + rng.uniform(0.05, 0.25) * (fractal_noise(rng, 1, width, 6) - 0.5)
+        ridge = (
+            horizon
+            + 0.12 * step
+            + rng.uniform(0.05, 0.25) * (fractal_noise(rng, 1, width, 6) - 0.5)
+        )
         colour = rng.uniform(20, 160, 3) * (1 - 0.12 * step)
         texture = 0.6 + 0.8 * fractal_noise(rng, height, width, 7)[..., None]
         image = np.where(y > ridge[0][None, :, None], colour * texture, image)

@@ -135,7 +135,7 @@ def _table(degrees: float) -> Array:
     turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
     sine, cosine = np.sin(_TILT), np.cos(_TILT)
     tilt = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
-    return tilt.T @ turn
+    return np.asarray(tilt.T @ turn)
 
 
 def _inside(made: _Fruit, point: Array) -> NDArray[np.bool_]:

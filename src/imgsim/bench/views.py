@@ -130,9 +130,12 @@ def _hits(seen: _Place, start: Array, rays: Array) -> tuple[Array, NDArray[np.in
     with np.errstate(divide="ignore", invalid="ignore"):
         # axis by axis: many times quicker than over rows of three
         inverse = np.ascontiguousarray(1 / rays.T)
-        begin = np.ascontiguousarray(start.T) * inverse if start.ndim > 1 else start[:, None] * inverse
+        begin = (
+            np.ascontiguousarray(start.T) * inverse if start.ndim > 1 else start[:, None] * inverse
+        )
         for box, (low, high) in enumerate(zip(seen.low, seen.high, strict=True)):
-            enter, leave = np.float32(1e-3), np.float32(np.inf)
+            enter = np.full(len(rays), 1e-3, np.float32)
+            leave = np.full(len(rays), np.inf, np.float32)
             for axis in range(3):
                 one = low[axis] * inverse[axis] - begin[axis]
                 other = high[axis] * inverse[axis] - begin[axis]
@@ -160,7 +163,7 @@ def _trace(seen: _Place, eye: Array, rays: Array, sun: Array) -> Array:
     lit = 0.45 + 0.65 * np.where(shadowed, 0, np.clip(normal @ sun, 0, 1))
     haze = np.clip(nearest[solid] / 90, 0, 1)[:, None]
     image[solid] = colour * lit[:, None] * (1 - haze) + seen.sky[1] * haze
-    return image.astype(np.float32)
+    return np.asarray(image, dtype=np.float32)
 
 
 def _surface(seen: _Place, point: Array, boxes: NDArray[np.int64]) -> tuple[Array, Array]:
