@@ -18,6 +18,7 @@ from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
 
 COMMANDS = {
+    "bench": "Measure the speed and accuracy of methods on a labelled folder.",
     "cache": "Show, clear or prune what is remembered between runs.",
     "compare": "Show every method's score of two images, its threshold and its verdict.",
     "completion": "Print the completion script of a SHELL.",
