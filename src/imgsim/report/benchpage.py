@@ -175,8 +175,9 @@ def _pair(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) 
         for path in (one.left, one.right)
     )
     score = f"{m.score_unit} {one.score:.4g}, {percent(one.similarity)}"
+    kind = ' class="over"' if over else ""
     return (
-        f"<figure{' class=over' if over else ''}>{pictures}<figcaption>{escape(score)}<br>{_text(one.left)}<br>"
+        f"<figure{kind}>{pictures}<figcaption>{escape(score)}<br>{_text(one.left)}<br>"
         f"{_text(one.right)}</figcaption></figure>"
     )
 
