@@ -287,7 +287,7 @@ def bootstrap(
     return Interval(float(low), float(high))
 
 
-def wilson(successes: int, trials: int, z: float = 1.959964) -> Interval | None:
+def wilson(successes: float, trials: int, z: float = 1.959964) -> Interval | None:
     """Score interval of a share; None of no trials. Not degenerate at 0 and 1.
 
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
