@@ -92,8 +92,8 @@ class _EfficientNet(VectorComparator):
         Width and height in pixels that images are resized to.
     pool : {"avg", "gem", "none"}
         How the cells of the feature map are joined.
-    scaling : {"auto", "imagenet", "advprop", "none"}
-        Of the pixels; auto: as the weights were trained.
+    scaling : {"auto", "imagenet", "advprop", "unit", "none"}
+        Of the pixels; auto: as the weights were trained; unit: 0..1.
     precision : {"fp32", "bf16", "fp16"}
     device : str
         cpu, cuda, cuda:1 or auto. No part of what the features are.

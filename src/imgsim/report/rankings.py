@@ -75,12 +75,13 @@ def matches_summary(found: Matches, *, verbose: bool = False) -> Iterator[str]:
         f" reading {seconds.read:.1f} s"
     )
     for method in found.methods:
-        took = _duration(method.seconds_per_pair)
+        took = duration(method.seconds_per_pair)
         yield f"  {label(method.comparator)}: {count(method.pairs, 'pair')}, {took} a pair"
     yield from skipped_lines(found.skipped, verbose)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Three digits and a unit."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
