@@ -85,6 +85,7 @@ def measure(
     rows: NDArray[Any],
     inputs: Inputs,
     options: RunOptions,
+    threshold: float,
     *,
     seed: int = 0,
     queries: Sequence[int] | None = None,
@@ -101,6 +102,8 @@ def measure(
     inputs : Inputs
         What the times of extraction are taken on.
     options : RunOptions
+    threshold : float
+        The largest distance of a duplicate.
     seed : int
     queries : sequence of int, optional
         See `score.score_classes`.
@@ -109,7 +112,6 @@ def measure(
     """
     names = [path.removeprefix(root).lstrip("/\\") for path in data.paths]
     scale = comparator.scale
-    threshold = comparator.preset_distance("normal")
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
     quality: Quality
     if data.pairs:

@@ -9,7 +9,7 @@ first if none of the others is as near.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def make_copies(
     return Copies(tuple(originals), tuple(changed), read)
 
 
-def resilience(comparator: Comparator, copies: Copies) -> MethodResilience:
+def resilience(comparator: Comparator, copies: Copies, threshold: float) -> MethodResilience:
     """How one method fares.
 
     Parameters
@@ -125,11 +125,12 @@ def resilience(comparator: Comparator, copies: Copies) -> MethodResilience:
     comparator : Comparator
     copies : Copies
         Read for it.
+    threshold : float
+        The largest distance of a duplicate.
     """
     places = {p.file.path: i for i, p in enumerate(copies.read.pictures)}
     rows = copies.read.features(comparator.extractor, copies.read.pictures).rows
     originals = rows[[places[path] for path in copies.originals]]
-    threshold = comparator.preset_distance("normal")
     n = len(originals)
     found = []
     for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
@@ -160,14 +161,25 @@ def _first(all_distances: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def written_copies(
     data: Labelled,
-    comparators: Sequence[Comparator],
+    thresholds: Mapping[Comparator, float],
     most: int,
     options: RunOptions,
     seed: int,
-) -> list[MethodResilience]:
-    """Draw originals, write their copies to a temporary folder, and measure some methods."""
+) -> dict[Comparator, MethodResilience]:
+    """Draw originals, write their copies to a temporary folder, and measure some methods.
+
+    Parameters
+    ----------
+    data : Labelled
+    thresholds : mapping of Comparator to float
+        The methods, and the largest distance of a duplicate by each.
+    most : int
+        Originals.
+    options : RunOptions
+    seed : int
+    """
     chosen = draw(data, most, seed)
     with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
         paths = [data.paths[i] for i in chosen]
-        copies = make_copies(paths, comparators, Path(folder), options, seed)
-        return [resilience(comparator, copies) for comparator in comparators]
+        copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
+        return {c: resilience(c, copies, limit) for c, limit in thresholds.items()}

@@ -29,6 +29,7 @@ from imgsim.bench.timing import machine
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators.base import Comparator, PairComparator, VectorComparator
 from imgsim.errors import UsageError
+from imgsim.profile import Profile
 
 Experiment = Literal["methods", "resilience", "norms"]
 EXPERIMENTS: tuple[Experiment, ...] = ("methods", "resilience", "norms")
@@ -56,6 +57,8 @@ class Plan:
         Originals of the experiment resilience.
     command : str
         Recorded with the results.
+    profile : Profile, optional
+        Thresholds; else those of the preset normal.
     """
 
     experiments: tuple[Experiment, ...] = EXPERIMENTS
@@ -64,6 +67,7 @@ class Plan:
     max_images: int = 5000
     changed_images: int = 24
     command: str = ""
+    profile: Profile | None = None
 
 
 def bench(
@@ -96,6 +100,8 @@ def bench(
         The data do not fit the protocol, or too little of them can be read.
     """
     plan, options = plan or Plan(), options or RunOptions()
+    if plan.profile and plan.protocol == "article":
+        raise UsageError("the protocol article has methods of its own", "leave out the profile")
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
@@ -159,7 +165,7 @@ class _Run:
             self.digests |= dict.fromkeys(picture.file.links, picture.digest)
         reasons = {s.path: s.reason for s in self.read.skipped}
         left_out = [
-            LeftOut(self._shown(path), reasons.get(path, "no image"))
+            LeftOut(self._shown(path), reasons.get(path, "no image, or left out"))
             for path in data.paths
             if path not in self.digests
         ]
@@ -191,6 +197,12 @@ class _Run:
         self.options.progress.note(f"without {comparator.name}: no distance of feature rows")
         return False
 
+    def threshold(self, comparator: Comparator) -> float:
+        """The largest distance of a duplicate."""
+        if self.plan.profile:
+            return self.plan.profile.distance(comparator, self.options.decode)
+        return comparator.preset_distance("normal")
+
     def _key(self, experiment: str, comparator: Comparator, **more: Any) -> dict[str, Any]:
         return {
             "harness": HARNESS,
@@ -200,7 +212,7 @@ class _Run:
             "digest": self.facts.digest,
             "method": comparator.spec,
             "features": comparator.extractor.key,
-            "threshold": comparator.preset_distance("normal"),
+            "threshold": self.threshold(comparator),
             "protocol": self.plan.protocol,
             "decode": self.options.decode.value,
             "seed": self.plan.seed,
@@ -236,7 +248,14 @@ class _Run:
         rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
         inputs = read_sample(paths, extractor, self.options, self.plan.seed)
         return measure(
-            comparator, self.data, rows, inputs, self.options, seed=self.plan.seed, root=self.root
+            comparator,
+            self.data,
+            rows,
+            inputs,
+            self.options,
+            self.threshold(comparator),
+            seed=self.plan.seed,
+            root=self.root,
         )
 
     def _by_article(self, comparator: Comparator) -> MethodResult:
@@ -251,6 +270,7 @@ class _Run:
             rows,
             inputs,
             self.options,
+            self.threshold(comparator),
             seed=self.plan.seed,
             queries=range(0, len(paths), article.PER_SCENE),
             root=self.root,
@@ -274,10 +294,10 @@ class _Run:
         todo = [c for c in comparators if c not in known]
         if todo:
             self.options.progress.note(f"changed copies: {len(todo)} methods ...")
-            measured = resilience.written_copies(
-                self.data, todo, most, self.options, self.plan.seed
+            thresholds = {c: self.threshold(c) for c in todo}
+            known |= resilience.written_copies(
+                self.data, thresholds, most, self.options, self.plan.seed
             )
-            known |= dict(zip(todo, measured, strict=True))
             for c, key in zip(comparators, keys, strict=True):
                 self.store.put(key, known[c])
         images = len(resilience.draw(self.data, most, self.plan.seed))

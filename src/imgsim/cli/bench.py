@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ from click.core import ParameterSource
 
 from imgsim.cli.options import (
     MethodType,
+    dataset_options,
     device_options,
     make_methods,
     make_run_options,
+    profile_option,
     run_options,
     talk_options,
 )
@@ -27,13 +30,21 @@ from imgsim.decode import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from imgsim.bench.results import Bench
 
-_LAYOUTS = ("auto", "folder", "prefix", "per-scene", "truth", "pairs")
+_STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
+"""By the images of a scene, where the names say no more."""
 _EXPERIMENTS = ("methods", "resilience", "norms")
 _FORMATS = ("text", "json", "csv", "markdown")
 
 
 @click.command("bench")
-@click.argument("dataset", metavar="DATASET", type=click.Path())
+@click.argument("dataset", required=False, type=click.Path())
+@click.option(
+    "--stand-in",
+    type=click.Choice(list(_STAND_INS)),
+    help="Instead of DATASET: pictures made for the occasion, easier than real ones. turntable:"
+    " 24 fruits in 4 positions; scenes: 12 places from 4 viewpoints; copies: 96 pictures and two"
+    " changed copies of each.",
+)
 @click.option(
     "-m",
     "--method",
@@ -62,21 +73,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
     help="article: scenes of four, the first the query, images resized to one size, nothing"
     " normalised, whole feature maps.",
 )
-@click.option(
-    "--layout",
-    type=click.Choice(_LAYOUTS),
-    default="auto",
-    show_default=True,
-    help="Where the labels are: a folder per class, a prefix of the names, numbers, a truth.csv"
-    " (path,label), a list of pairs (a,b,same).",
-)
-@click.option(
-    "--per-scene",
-    type=click.IntRange(min=2),
-    metavar="N",
-    help="Files are named by numbers; N in a row show one scene.",
-)
-@click.option("--prefix", metavar="REGEX", help=r"Group 1 is the label.  [default: ^(.+)_\d+]")
+@dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
@@ -103,6 +100,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
     help="Write index.html, bench.json, bench.md and CSV files there, and a file per result: an"
     " interrupted run goes on from them.",
 )
+@profile_option
 @click.option("--fresh", is_flag=True, help="Measure again what is known in -o DIR.")
 @click.option(
     "--baseline",
@@ -130,27 +128,55 @@ _FORMATS = ("text", "json", "csv", "markdown")
 @device_options
 @talk_options
 @click.pass_context
-def command(ctx: click.Context, /, dataset: str, output: Path | None, **given: Any) -> int:
+def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
     """Measure how fast methods are and how right, on a labelled DATASET.
 
     \b
     imgsim bench photos-by-subject
     imgsim bench ukbench --per-scene 4 -m phash -m cosine -o report
     imgsim bench data --baseline known/bench.json --max-drop 0.01
+    imgsim bench --stand-in scenes
     """
+    if (dataset is None) == (given["stand_in"] is None):
+        raise click.UsageError("Name one DATASET, or a --stand-in.", ctx)
+    if dataset is not None:
+        return _bench(ctx, dataset, given)
+    with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+        return _bench(ctx, _stand_in(Path(folder), given), given)
+
+
+def _stand_in(folder: Path, given: dict[str, Any]) -> str:
+    from imgsim.bench import standins
+
+    kind = given["stand_in"]
+    writers: dict[str, Callable[..., object]] = {
+        "turntable": standins.write_turntable,
+        "scenes": standins.write_scenes,
+        "copies": standins.write_changed,
+    }
+    made = folder / f"stand-in-{kind}"
+    writers[kind](made, seed=given["seed"])
+    given["per_scene"] = _STAND_INS[kind]
+    return str(made)
+
+
+def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     from imgsim.bench import gate, plots
     from imgsim.bench.labelled import load
     from imgsim.bench.results import Store
     from imgsim.bench.runner import Plan, bench
+    from imgsim.profile import read_profile
     from imgsim.report.bench import gate_text
 
     terminal = ctx.ensure_object(Terminal)
+    output: Path | None = given["output"]
     if output is not None:
         plots.require_matplotlib()
     before = gate.read_bench(given["baseline"]) if given["baseline"] else None
-    data = load(
-        dataset, layout=given["layout"], per_scene=given["per_scene"], prefix=given["prefix"]
-    )
+    profile = read_profile(given["profile"]) if given["profile"] else None
+    if profile and tuple(given["method"]) == (ALL,):
+        given["method"] = profile.methods
+    data = load(dataset, **{name: given[name] for name in ("layout", "per_scene", "prefix")})
     if given["split"]:
         data = data.only(given["split"])
     plan = Plan(
@@ -159,7 +185,8 @@ def command(ctx: click.Context, /, dataset: str, output: Path | None, **given: A
         given["seed"],
         given["max_images"],
         given["changed_images"],
-        _recorded(ctx),
+        _recorded(ctx, dataset),
+        profile,
     )
     store = Store(output / "results" if output else None, fresh=given["fresh"])
     methods = make_methods(terminal, given)
@@ -192,10 +219,13 @@ def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recorded(ctx: click.Context) -> str:
+def _recorded(ctx: click.Context, dataset: str) -> str:
     """The command as it was given, with names in place of the user's own paths."""
-    parts = ["imgsim", "bench", os.path.basename(os.path.abspath(ctx.params["dataset"]))]
-    places = {"output": "DIR", "baseline": "FILE", "weights": "FILE", "cache": "FILE"}
+    parts = ["imgsim", "bench"]
+    if ctx.params["stand_in"] is None:
+        parts.append(os.path.basename(os.path.abspath(dataset)))
+    files = dict.fromkeys(("baseline", "weights", "cache", "profile"), "FILE")
+    places = {"output": "DIR", **files}
     for option in ctx.command.params:
         name = option.name or ""
         if (
