@@ -79,8 +79,12 @@ def matrix(
         advance(block.size)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(work, range(0, n, step)):
-            pass
+        try:
+            for _ in pool.map(work, range(0, n, step)):
+                pass
+        except BaseException:  # Ctrl-C does not wait for what has not begun
+            pool.shutdown(cancel_futures=True)
+            raise
     return result
 
 
