@@ -2,15 +2,16 @@
 
     python benchmarks/calibrate.py DIR --weights FILE ../shared/data/{photos,clothing,receipts}
 
-makes two folders of originals and changed copies in DIR (another seed, other changes of the same
-pictures), and calibrates every comparator that ships: for a precision of 0.999 and of 0.99, and
-for 1 in a million other pairs. Thresholds are chosen on half of the pictures and reported on the
-other half; so are the presets. Every file below the sources must show another picture.
+makes two folders of originals and changed copies in DIR, the same pictures with other changes, and
+cuts the pictures of each into halves. For every comparator that ships it records what its presets
+give on either half, and what thresholds chosen on the first half give on the second. Every file
+below the sources must show another picture.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from typing import Any
 from record import machine, write
 
 from imgsim import RunOptions
-from imgsim.bench.calibrate import Target, calibrate
+from imgsim.bench.calibrate import Target, choose
 from imgsim.bench.copies import write_copies
+from imgsim.bench.halves import Outcome, Part, split
 from imgsim.bench.labelled import load
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
+from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.discover import discover
-from imgsim.report.calibration import calibration_text, profile_document
+from imgsim.profile import identity
 
 SPECS = (
     "phash",
@@ -39,49 +42,91 @@ SPECS = (
 )
 DEEP = ("efficientnet-cosine", "efficientnet-euclidean")
 TARGETS = (
-    Target("precision", 0.999),
     Target("precision", 0.99),
+    Target("false-positives", 1e-4),
     Target("false-positives", 1e-6),
+    Target("false-positives", 1e-7),
 )
 COPIES = 4
+SEEDS = (1, 2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("sources", nargs="+")
-    parser.add_argument("--weights", help="of the network; left out without")
+    parser.add_argument("--weights", help="of the network, which is left out without")
     parser.add_argument("--cache", type=Path, help="of features, to run it again")
     given = parser.parse_args()
     files = [Path(file.path) for file in discover(given.sources).files]
     specs = [*SPECS, *(f"{m}:weights={given.weights}" for m in DEEP if given.weights)]
     comparators = [registry.parse(spec) for spec in specs]
+    weights = " --weights FILE" if given.weights else ""
     document: dict[str, Any] = machine(
-        "python benchmarks/calibrate.py DIR photos clothing receipts"
-        + (" --weights FILE" if given.weights else ""),
-        *("numpy", "pillow"),
+        f"python benchmarks/calibrate.py DIR{weights} photos clothing receipts", "numpy", "pillow"
     )
     document |= {
-        "sources": dict(Counter(f"{file.parent.name}" for file in files)),
+        "sources": dict(Counter(file.parent.name for file in files)),
         "copies_per_image": COPIES,
         "changes": [change.name for change in CHANGES],
         "runs": [],
     }
-    for seed in (1, 2):
+    for seed in SEEDS:
         folder = given.folder / f"seed-{seed}"
         if not folder.exists():
             write_copies(files, folder, copies_per_image=COPIES, seed=seed)
-        data = load(folder)
-        for target in TARGETS:
-            options = RunOptions(cache=given.cache)
-            found = calibrate(data, comparators, target, seed=seed, options=options)
-            print(f"seed {seed}", *calibration_text(found), sep="")
-            profile = profile_document(found, "")
-            profile["data"]["source"] = f"seed-{seed}"
-            for name in ("command", "version", "versions"):
-                del profile[name]
-            document["runs"].append(profile)
+        options = RunOptions(cache=given.cache)
+        cut = split(load(folder), comparators, seed=seed, options=options)
+        run: dict[str, Any] = {
+            "seed": seed,
+            "fingerprint": cut.fingerprint,
+            "images": [len(half.paths) for half in cut.halves],
+            "flat": cut.flat,
+            "methods": {},
+        }
+        for comparator in comparators:
+            name = identity(comparator)[0]
+            parts = cut.parts(comparator)
+            run["methods"][name] = described = describe(comparator, parts)
+            print(seed, name, json.dumps(described), flush=True)
+        document["runs"].append(run)
     write("calibrate", document)
+
+
+def describe(comparator: Comparator, parts: tuple[Part, Part]) -> dict[str, Any]:
+    """Presets on either half, and thresholds from the first half on the second."""
+    scale = comparator.scale
+    described: dict[str, Any] = {
+        "score": f"{scale.unit}, {scale.better} is closer",
+        "matching_pairs": [len(part.matching) for part in parts],
+        "other_pairs": [sum(map(len, part.others)) for part in parts],
+        "presets": {},
+        "targets": {},
+    }
+    for preset in PRESETS:
+        limit = comparator.preset_distance(preset)
+        described["presets"][preset] = {"max_distance": limit} | {
+            name: outcome(part.outcome(limit))
+            for name, part in zip(("first", "second"), parts, strict=True)
+        }
+    for target in TARGETS:
+        found = choose(comparator, *parts, target)
+        described["targets"][target.text] = {
+            "max_distance": found.max_distance,
+            "extrapolated": found.extrapolated,
+            "second": None if found.measured is None else outcome(found.measured),
+        }
+    return described
+
+
+def outcome(found: Outcome) -> dict[str, Any]:
+    recall = found.recall_interval
+    return {
+        "found": found.verdicts.true,
+        "wrong": found.verdicts.false,
+        "recall": round(found.verdicts.recall, 4),
+        "recall_interval": recall and [round(recall.low, 4), round(recall.high, 4)],
+    }
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def test_other_files_are_refused(text: str, message: str, tmp_path: Path) -> Non
 def test_find_duplicates_and_compare_use_it(
     written: Path, demo: tuple[Path, Any], threads: imgsim.RunOptions
 ) -> None:
-    profile = read_profile(written)
+    profile = imgsim.read_profile(written)
     folder, _ = demo
     found = imgsim.find_duplicates(folder, "phash", profile=profile, options=threads)
     asked = imgsim.find_duplicates(folder, "phash", threshold=6, options=threads)

@@ -14,8 +14,10 @@ from PIL import Image
 import imgsim
 from imgsim import RunOptions
 from imgsim.bench import calibrate as module
-from imgsim.bench.calibrate import Part, Target, calibrate
+from imgsim.bench import halves
+from imgsim.bench.calibrate import Target, calibrate
 from imgsim.bench.generate import landscape
+from imgsim.bench.halves import Part
 from imgsim.bench.labelled import Labelled, load
 from imgsim.comparators import registry
 from imgsim.errors import UsageError
@@ -89,11 +91,11 @@ def test_few_pairs_have_no_tail() -> None:
 def test_no_label_stands_in_both_halves(places: Path) -> None:
     data = load(places)
     for seed in range(5):
-        one, other = module._halves(data, seed)
+        one, other = halves._halves(data, seed)
         assert len(set(one.labels)) == len(set(other.labels)) == 6
         assert not set(one.labels) & set(other.labels)
         assert set(one.paths) | set(other.paths) == set(data.paths)
-    assert module._halves(data, 0)[0].labels != module._halves(data, 1)[0].labels
+    assert halves._halves(data, 0)[0].labels != halves._halves(data, 1)[0].labels
 
 
 def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
@@ -113,11 +115,11 @@ def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
 
 def test_no_image_of_a_pair_stands_in_both_halves(places: Path, tmp_path: Path) -> None:
     data = load(pairs_of(load(places), tmp_path, 36))
-    one, other = module._halves(data, 3)
+    one, other = halves._halves(data, 3)
     assert not set(one.paths) & set(other.paths)
     same = [sum(pair.same for pair in half.pairs) for half in (one, other)]
     assert sum(same) == sum(pair.same for pair in data.pairs) == 24
-    assert module._labels(one) == module._labels(other) == 6
+    assert halves.matching_labels(one) == halves.matching_labels(other) == 6
 
 
 @pytest.mark.parametrize("target", [Target("precision", 0.9), Target("false-positives", 0.2)])
@@ -131,7 +133,7 @@ def test_figures_are_those_of_the_other_half(
     assert one.max_distance is not None
     ranked = imgsim.matches(places, "euclidean", k=100, options=threads).methods[0]
     label = dict(zip(data.paths, data.labels, strict=True))
-    for half, outcome in zip(module._halves(data, 3), (one.chosen, one.measured), strict=True):
+    for half, outcome in zip(halves._halves(data, 3), (one.chosen, one.measured), strict=True):
         assert outcome is not None
         true = false = missed = others = 0
         for query in ranked.queries:

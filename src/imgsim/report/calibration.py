@@ -10,7 +10,8 @@ from importlib.metadata import version
 from typing import Any
 
 from imgsim import __version__
-from imgsim.bench.calibrate import Calibrated, Calibration, Outcome
+from imgsim.bench.calibrate import Calibrated, Calibration
+from imgsim.bench.halves import Outcome
 from imgsim.bench.metrics import Interval
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
