@@ -74,8 +74,8 @@ class FramePixels(Extractor):
 class FrameEuclidean(Euclidean):
     """L2 distance of all pixels of the resized image."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def extractor(self) -> Extractor:
@@ -86,8 +86,8 @@ class FrameEuclidean(Euclidean):
 class FrameCosine(Cosine):
     """1 - cosine of all pixels of the resized image."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def extractor(self) -> Extractor:
@@ -98,8 +98,8 @@ class FrameCosine(Cosine):
 class FrameSsim(Ssim):
     """1 - SSIM of the resized RGB image, as scikit-image works it out with ``channel_axis``."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def extractor(self) -> Extractor:
@@ -139,8 +139,8 @@ class FrameSsim(Ssim):
 class FrameFeatures(EfficientNetFeatures):
     """The whole last feature map of EfficientNet-b0 on a resized RGB image, its pixels 0..255."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def wants(self) -> InputSpec:
@@ -155,8 +155,8 @@ class FrameFeatures(EfficientNetFeatures):
 class FrameFeaturesEuclidean(EfficientNetEuclidean):
     """L2 distance of whole feature maps."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def extractor(self) -> Extractor:
@@ -167,8 +167,8 @@ class FrameFeaturesEuclidean(EfficientNetEuclidean):
 class FrameFeaturesCosine(EfficientNetCosine):
     """1 - cosine of whole feature maps."""
 
-    width: int = FIXED_SIDE
-    height: int = FIXED_SIDE
+    width: int = 0
+    height: int = 0
 
     @property
     def extractor(self) -> Extractor:

@@ -20,6 +20,7 @@ from imgsim.comparators.base import Comparator, Extractor
 from imgsim.decode import Decoder
 from imgsim.pipeline import make_engine
 from imgsim.report.rankings import label
+from imgsim.search.pairs import PairEngine
 
 SAMPLE = 32
 """Images that reading and extraction are timed on."""
@@ -27,6 +28,10 @@ SAMPLE = 32
 _PAIRS = 200
 _MIXED_PAIRS = 20
 _CHECKED = 256
+_TIMES = 3
+"""All pairs are compared to warm up, to be timed and to be scored, if that takes long."""
+
+_LONG_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def measure(
     """
     names = [path.removeprefix(root).lstrip("/\\") for path in data.paths]
     scale = comparator.scale
+    _announce(comparator, rows, options)
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
     quality: Quality
     if data.pairs:
@@ -150,6 +156,16 @@ def measure(
         quality.wrong,
         quality.missed,
     )
+
+
+def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:
+    """Say how long it will take to compare all pairs one by one, where that is long."""
+    engine = make_engine(comparator, rows, options)
+    if isinstance(engine, PairEngine):
+        pairs = len(rows) * (len(rows) - 1) // 2
+        seconds = _TIMES * engine.seconds_for(pairs)
+        if seconds > _LONG_SECONDS:
+            options.progress.note(f"{comparator.name}: {pairs:,} pairs, about {seconds:.0f} s")
 
 
 def _timed(

@@ -122,7 +122,7 @@ def bench(
         options.decode.value,
         plan.seed,
         run.facts,
-        machine(),
+        run.machine,
         results,
         changed,
         timed,
@@ -135,6 +135,7 @@ class _Run:
     def __init__(self, data: Labelled, plan: Plan, store: Store, options: RunOptions) -> None:
         self.plan = plan
         self.store = store
+        self.machine = machine()
         self.options = options
         self.root = data.source if os.path.isdir(data.source) else os.path.dirname(data.source)
         readable, left_out = self._readable(data)
@@ -224,7 +225,9 @@ class _Run:
         if self.plan.protocol == "article":
             size = self._frame_size()
             comparators = [article.follow(c, *size) for c in comparators]
-        keys = {c: self._key("methods", c, jobs=self.options.jobs) for c in comparators}
+        where = f"{self.machine.processor}, {self.machine.cores} cores"
+        jobs = self.options.jobs
+        keys = {c: self._key("methods", c, jobs=jobs, machine=where) for c in comparators}
         results = {c: self.store.get(MethodResult, key) for c, key in keys.items()}
         todo = [c for c, known in results.items() if known is None]
         if len(todo) < len(results):

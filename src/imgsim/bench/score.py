@@ -20,6 +20,7 @@ from imgsim.bench.metrics import (
     bootstrap,
     curve,
     score_query,
+    wilson,
 )
 from imgsim.bench.results import (
     CURVE_POINTS,
@@ -78,8 +79,12 @@ def matrix(
         advance(block.size)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(work, range(0, n, step)):
-            pass
+        try:
+            for _ in pool.map(work, range(0, n, step)):
+                pass
+        except BaseException:  # Ctrl-C does not wait for what has not begun
+            pool.shutdown(cancel_futures=True)
+            raise
     return result
 
 
@@ -240,9 +245,8 @@ def _retrieval(
     article: bool,
 ) -> Retrieval:
     def estimate(values: list[float]) -> Estimate:
-        found = bootstrap(np.array(values), groups=groups, seed=seed)
-        low, high = (found.low, found.high) if found else (None, None)
-        return Estimate(float(np.mean(values)), low, high)
+        above = np.array(values)
+        return _estimate(float(above.mean()), above, np.ones(len(above)), groups, seed)
 
     at_1, at_5, at_10 = (float(r) for r in np.mean([s.recall_at for s in scores], axis=0))
     hits = sum(s.hits for s in scores)
@@ -269,8 +273,7 @@ def _detection(
     seed: int,
 ) -> Detection:
     def estimate(value: float, above: NDArray[np.float64], below: NDArray[np.float64]) -> Estimate:
-        interval = bootstrap(above, below, groups, seed=seed)
-        return Estimate(value, *((interval.low, interval.high) if interval else (None, None)))
+        return _estimate(value, above, below, groups, seed)
 
     true, false, all_true = counts.T
     precision = verdicts.precision
@@ -289,6 +292,25 @@ def _detection(
         best,
         scale.score(at),
     )
+
+
+def _estimate(
+    value: float,
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    seed: int,
+) -> Estimate:
+    """A ratio with its bootstrap interval over groups.
+
+    Where all of them agree that would have no width, as if a few classes without a mistake proved
+    that there is none: then it is Wilson's, with the groups as trials.
+    """
+    found = bootstrap(above, below, groups, seed=seed)
+    if found is not None and found.low == found.high:
+        trials = len(np.unique(groups[below > 0]))
+        found = wilson(value * trials, trials)
+    return Estimate(value, found.low, found.high) if found else Estimate(value)
 
 
 def _points(found: Curve) -> tuple[tuple[float, float], ...]:

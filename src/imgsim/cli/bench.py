@@ -192,9 +192,9 @@ def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **_run_settings(given))
     found = bench(data, methods, plan, store=store, options=options)
-    _show(found, given["format"], timing=not given["no_timing"])
-    if output is not None:
+    if output is not None:  # before anybody closes the pipe
         _write_all(terminal, found, output, dataset)
+    _show(found, given["format"], timing=not given["no_timing"])
     if before is None:
         return 0
     compared = gate.compare(

@@ -21,6 +21,8 @@ from imgsim.report.formats import csv_row
 from imgsim.report.rankings import duration
 from imgsim.report.text import count
 
+_DEVIATION = 1e-6
+
 Table = list[list[str]]
 """A header and rows of text."""
 
@@ -88,7 +90,7 @@ def interval(estimate: Estimate) -> str:
 
 def quality_table(bench: Bench) -> Table:
     """How right every method is."""
-    header = "method accuracy 95% MAP µAP precision recall R@P.999".split()
+    header = "method accuracy 95% MAP µAP prec. recall R@.999".split()
     names = short_names(bench)
     rows = []
     for m in in_order(bench):
@@ -190,6 +192,16 @@ def heading(bench: Bench) -> str:
     )
 
 
+def doubts(bench: Bench) -> Iterator[str]:
+    """Where an engine does not search by the distances that its method has."""
+    for m in bench.methods:
+        if m.engine_deviation > _DEVIATION:
+            yield (
+                f"{m.method}: the engine's distances differ from those worked out anew by"
+                f" {m.engine_deviation:.1e} of the scale"
+            )
+
+
 def text(bench: Bench) -> Iterator[str]:
     """Tables for a terminal of 80 columns."""
     yield heading(bench) + "\n"
@@ -201,6 +213,7 @@ def text(bench: Bench) -> Iterator[str]:
         if bench.protocol == "article":
             yield "\nAccuracy as the article has it: hits / (images - queries)\n"
             yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
+        yield from (f"warning: {line}\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         yield f"\nnone is both faster and better than: {names}\n"
     if bench.resilience:

@@ -44,13 +44,15 @@ code { overflow-wrap: anywhere }
 
 _DEFINITIONS = (
     ("accuracy", "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
-     " averaged over all images whose class has others; 95%: bootstrap over classes"),
+     " averaged over all images whose class has others"),
+    ("95%", "interval, by drawing classes with replacement (Wilson's, with the classes as trials,"
+     " where all have the same value)"),
     ("MAP, NDCG", "mean average precision and normalised discounted gain of the whole ranking"),
     ("R@k", "share of queries with one of their class among the k nearest"),
     ("N-S", "UKBench's score, of 4: images of the scene among the 4 nearest, itself included"),
     ("µAP", "average precision over all pairs of images together"),
-    ("precision, recall, F1", "of all pairs at the method's own threshold (preset normal)"),
-    ("R@P.999", "recall at the loosest threshold with a precision of 99.9 %"),
+    ("prec., recall, F1", "of all pairs at the method's own threshold (preset normal)"),
+    ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
     ("best F1", "of any threshold; chosen on these data, so flattering"),
     ("read", "to read, decode, convert and resize an image"),
     ("features", "to work out an image's features, in a batch; one thread but for the network"),
@@ -85,6 +87,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         data = base64.b64encode(jpeg(thumbnail(os.path.join(root, path), _SIDE, {}))).decode()
         yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
     yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.heading(bench))}</p>\n"
+    yield from (f"<p><b>{escape(line)}</b></p>\n" for line in report.doubts(bench))
     if methods:
         yield from _quality(bench, plots, {names[m] for m in best})
     if bench.resilience:
