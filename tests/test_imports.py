@@ -20,7 +20,7 @@ LAYERS = (
     {"errors", "types", "progress"},
     {"discover", "decode", "colours", "rawfiles", "models"},
     {"comparators"},
-    {"extract", "search", "group", "cache", "executors"},
+    {"extract", "profile", "search", "group", "cache", "executors"},
     {"collect"},
     {"pipeline"},
     {"ranking"},
