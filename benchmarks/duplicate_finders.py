@@ -19,6 +19,7 @@ import argparse
 import csv
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -154,7 +155,7 @@ def _why(run: Run) -> str:
     if run.code is None:
         return f"stopped after {run.seconds:.0f} s"
     lines = run.error.strip().splitlines() or ["no message"]
-    return f"exit {run.code}: {lines[-1][:200]}"
+    return f"exit {run.code}: {re.sub(r'/[^ ]*/', 'DIR/', lines[-1])[:200]}"
 
 
 def measure(
