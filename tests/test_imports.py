@@ -20,7 +20,7 @@ LAYERS = (
     {"errors", "types", "progress"},
     {"discover", "decode", "colours", "rawfiles", "models"},
     {"comparators"},
-    {"extract", "search", "verify", "group", "cache", "executors"},
+    {"extract", "profile", "search", "verify", "group", "cache", "executors"},
     {"collect"},
     {"verified"},
     {"pipeline"},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.pipeline import Duplicates, find_duplicates
+    from imgsim.profile import Profile, read_profile
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
 
@@ -36,6 +37,7 @@ _HOMES = {
     "Member": "types",
     "MethodMatches": "ranking",
     "Picture": "types",
+    "Profile": "profile",
     "RunOptions": "collect",
     "Skipped": "types",
     "UnreadableImage": "errors",
@@ -43,6 +45,7 @@ _HOMES = {
     "compare": "ranking",
     "find_duplicates": "pipeline",
     "matches": "ranking",
+    "read_profile": "profile",
     "search": "ranking",
 }
 
@@ -59,6 +62,7 @@ __all__ = [
     "Member",
     "MethodMatches",
     "Picture",
+    "Profile",
     "RunOptions",
     "Skipped",
     "UnreadableImage",
@@ -67,6 +71,7 @@ __all__ = [
     "compare",
     "find_duplicates",
     "matches",
+    "read_profile",
     "search",
 ]
 

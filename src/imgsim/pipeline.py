@@ -34,6 +34,7 @@ from imgsim.group import (
     kinds,
     rank,
 )
+from imgsim.profile import Profile
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
@@ -104,6 +105,7 @@ def find_duplicates(
     preset: Preset = "normal",
     threshold: float | None = None,
     min_similarity: float | None = None,
+    profile: Profile | None = None,
     proposer: str | Comparator | None = None,
     keep: str = "best",
     isolate: bool = False,
@@ -123,6 +125,8 @@ def find_duplicates(
         Instead: the worst score of a duplicate, in the method's own terms.
     min_similarity : float, optional
         Instead: the least similarity of a duplicate, in percent.
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
     proposer : str or Comparator, optional
         For methods that score pairs: compare only the pairs within this method's loose threshold.
     keep : str
@@ -148,6 +152,10 @@ def find_duplicates(
     comparator = as_comparator(method)
     proposing = _proposer(proposer, comparator)
     max_distance = _max_distance(comparator, preset, threshold, min_similarity)
+    if profile is not None:
+        if threshold is not None or min_similarity is not None:
+            raise UsageError("both a profile and a threshold are given", "give one of them")
+        max_distance = profile.distance(comparator, options.decode)
     extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
@@ -155,7 +163,8 @@ def find_duplicates(
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
     contents = classes_of(p.digest for p in detailed)
-    chosen = preset if threshold is None and min_similarity is None else None
+    own = threshold is None and min_similarity is None and profile is None
+    chosen = preset if own else None
     if isinstance(comparator, Recipe):
         stars = _verified(
             collection, comparator, detailed, max_distance, chosen, rules, keep, options

@@ -29,6 +29,7 @@ from imgsim.pipeline import (
     make_engine,
     seconds_since,
 )
+from imgsim.profile import Profile
 from imgsim.types import ImageFacts, Match, Picture, Skipped
 from imgsim.verified import look_at
 from imgsim.verify.verdict import EQUAL
@@ -318,6 +319,7 @@ def compare(
     methods: Methods | None = None,
     *,
     preset: Preset = "normal",
+    profile: Profile | None = None,
     options: RunOptions | None = None,
 ) -> list[Comparison]:
     """Score two images by each of some comparators.
@@ -328,10 +330,14 @@ def compare(
     methods : str, Comparator or sequence of these, optional
         By default every method that is available.
     preset : {"strict", "normal", "loose"}
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
     options : RunOptions, optional
 
     Raises
     ------
+    UsageError
+        The profile has no threshold for a method.
     UnreadableImage
         One of the files is no image that can be read.
     """
@@ -339,15 +345,24 @@ def compare(
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     options = options or RunOptions()
     comparators = _comparators(methods if methods is not None else registry.ALL, options)
+    limits = [
+        profile.distance(c, options.decode) if profile else c.preset_distance(preset)
+        for c in comparators
+    ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     left_query, right_query = query_file(left), query_file(right)
     same = left_query.data == right_query.data
     left_facts, left_rows = _read(left_query, extractors, options)
     right_facts, right_rows = _read(right_query, extractors, options)
     result = []
-    for comparator in comparators:
+    for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
+<<<<<<< HEAD
         limit = comparator.preset_distance(preset)
+=======
+        near = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
+        distance = float(near.distance[0, 0])
+>>>>>>> peers
         scale = comparator.scale
         if isinstance(comparator, Recipe):
             verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)

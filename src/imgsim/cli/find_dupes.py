@@ -15,6 +15,7 @@ from imgsim.cli.options import (
     discover_options,
     make_methods,
     make_run_options,
+    profile_option,
     run_options,
     talk_options,
 )
@@ -55,6 +56,7 @@ FORMATS = ("text", "json", "jsonl", "csv")
 @click.option(
     "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
 )
+@profile_option
 @click.option(
     "--proposer",
     type=MethodType(),
@@ -106,6 +108,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.baseline import known_groups
     from imgsim.pipeline import find_duplicates
+    from imgsim.profile import read_profile
     from imgsim.report.text import summary
 
     check_paths(paths, given["files_from"])
@@ -117,6 +120,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     (method,) = make_methods(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
+    profile = given.pop("profile")
+    wanted["profile"] = read_profile(profile) if profile else None
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
     strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
     options = make_run_options(terminal, **given)

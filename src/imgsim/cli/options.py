@@ -192,6 +192,39 @@ methods_option = click.option(
 )
 
 
+dataset_options = all_of(
+    [
+        click.option(
+            "--layout",
+            type=click.Choice(["auto", "folder", "prefix", "per-scene", "truth", "pairs"]),
+            default="auto",
+            show_default=True,
+            help="Where labels are: a folder per class, prefixes of names, numbers with"
+            " --per-scene, a truth.csv (path,label) or a pairs.csv (a,b,same).",
+        ),
+        click.option(
+            "--per-scene",
+            type=click.IntRange(min=2),
+            metavar="N",
+            help="Files are named by numbers, and N in a row show one scene.",
+        ),
+        click.option(
+            "--prefix",
+            metavar="REGEX",
+            help=r"Group 1 of it is the label in a file's name.  [default: ^(.+)_\d+]",
+        ),
+    ]
+)
+
+
+profile_option = click.option(
+    "--profile",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Instead of a preset: the thresholds in this file, which imgsim calibrate wrote.",
+)
+
+
 device_options = all_of(
     [
         click.option(

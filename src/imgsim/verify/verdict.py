@@ -26,6 +26,7 @@ _MIN_HELD = 24
 _MIN_SHARE_HELD = 0.3
 _MIN_BLOCKS = 24
 _PLENTY = 700
+_ENOUGH = 400
 _HOPELESS = 2.5
 _WHOLE = 0.97
 _INSIDE = 0.95
@@ -60,7 +61,7 @@ def judge(
             if excess < best.residual:
                 lying = aligned.matrix if one is left else inverse(aligned.matrix)
                 best = _verdict(left(LONG_SIDE), right(LONG_SIDE), lying, residual, excess)
-            if excess <= 1 or excess > _HOPELESS:
+            if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
                 break  # only what is undecided is looked at from the other side too
         if best.residual <= 1:
             break

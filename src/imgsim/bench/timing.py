@@ -1,0 +1,112 @@
+"""Times by `perf_counter`, after a warm-up, with their spread; and the machine they are of."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from imgsim import __version__
+from imgsim.bench.results import Machine, Spread
+from imgsim.executors.base import usable_cores
+
+_PACKAGES = ("numpy", "pillow", "scipy", "faiss-cpu", "torch", "efficientnet_pytorch", "matplotlib")
+ENOUGH_SECONDS = 4.0
+
+
+def spread(seconds: Sequence[float], of: int = 1) -> Spread:
+    """Median and quartiles; each time is that of so many things."""
+    low, median, high = np.percentile(np.asarray(seconds) / of, (25, 50, 75))
+    return Spread(float(median), float(low), float(high), len(seconds))
+
+
+def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Spread:
+    """Time an action again and again, after one call that does not count.
+
+    What takes long is repeated less often: three times at least, but only once where a single
+    call takes longer than all repetitions should.
+
+    Parameters
+    ----------
+    action : callable
+    of : int
+        How many things it works on; the result is for one.
+    times : int
+        At most.
+    """
+    started = time.perf_counter()
+    action()
+    first = time.perf_counter() - started
+    if first > ENOUGH_SECONDS:
+        return spread([first], of)
+    seconds: list[float] = []
+    while len(seconds) < times and (len(seconds) < 3 or sum(seconds) < ENOUGH_SECONDS):
+        started = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - started)
+    return spread(seconds, of)
+
+
+def each(actions: Sequence[Callable[[], object]], *, enough: float = math.inf) -> Spread:
+    """Time several actions of a kind, one after the other, after a first one that does not count.
+
+    Parameters
+    ----------
+    actions : sequence of callable
+        At least one.
+    enough : float
+        Seconds after which the rest of them is left out, if there were three.
+    """
+    actions[0]()
+    seconds: list[float] = []
+    for action in actions:
+        if len(seconds) >= 3 and sum(seconds) > enough:
+            break
+        started = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - started)
+    return spread(seconds)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold numpy's linear algebra to one thread.
+
+    For vectors of 10,000 numbers it takes several, and where the machine is busy these wait for
+    each other for milliseconds, which says nothing of the distance that is timed.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def machine() -> Machine:
+    """This one."""
+    versions = {"imgsim": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return Machine(platform.platform(), _processor(), usable_cores(), _memory_gib(), versions)
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return 0.0
