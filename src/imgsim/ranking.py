@@ -357,12 +357,6 @@ def compare(
     result = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
-<<<<<<< HEAD
-        limit = comparator.preset_distance(preset)
-=======
-        near = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
-        distance = float(near.distance[0, 0])
->>>>>>> peers
         scale = comparator.scale
         if isinstance(comparator, Recipe):
             verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)

@@ -22,12 +22,12 @@ _MIN_CONTRAST = 25.0
 _UNEXPLAINED = 0.55
 _STRUCTURE = 4.0
 _NOISY = 3.0
-_DRAWN = 15.0
+_DRAWN = 10.0
+_EVEN = 3.0
 _LIGHT = 190
 _WEAK = 4.0
 _BOLD = 8.0
-_BAND = 0.25
-_EDGE = 0.25
+_EDGE = 0.3
 _MIN_AROUND = 60
 
 Map = NDArray[Any]
@@ -93,9 +93,13 @@ def _compare(aligned: Aligned, mask: NDArray[np.bool_], soften: float) -> Residu
         structure.append(np.sqrt(variance) * scale)
     both = np.minimum(*own)
     share = np.minimum(*(o / np.maximum(s, 1e-3) for o, s in zip(own, structure, strict=True)))
-    differs = np.where(blocks.whole & (share > _UNEXPLAINED), both, 0).astype(np.float32)
+    differs = np.where(share > _UNEXPLAINED, both, 0)
+    # what is drawn where the other one is even is no less a difference
+    even = np.minimum(*structure) < _EVEN
+    added = np.where(even, np.maximum(*own) - _DRAWN, 0)
+    differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
-    drawn = blocks.whole & (np.minimum(*structure) > _DRAWN)
+    drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
     paper = _are_paper(rounded, mask, blocks, drawn)
     overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
     return Residual(
@@ -120,7 +124,7 @@ def _take_overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np
     top, height = int(covered[0]), int(covered[-1] - covered[0] + 1)
     rows = np.flatnonzero(strong.any(axis=1)) - top
     first, last = rows[0] / height, (rows[-1] + 1) / height
-    if last - first > _BAND or (first > _EDGE and last < 1 - _EDGE) or differs.max() < _BOLD:
+    if (last > _EDGE and first < 1 - _EDGE) or differs.max() < _BOLD:
         return 0.0
     band = np.zeros_like(whole)
     band[rows[0] + top : rows[-1] + 1 + top] = True
