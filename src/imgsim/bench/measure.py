@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -115,7 +116,7 @@ def measure(
     root : str
         Paths are shown from here on.
     """
-    names = [path.removeprefix(root).lstrip("/\\") for path in data.paths]
+    names = [shown(path, root) for path in data.paths]
     scale = comparator.scale
     _announce(comparator, rows, options)
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
@@ -126,8 +127,8 @@ def measure(
         )
         found = distances.of_pairs(comparator, rows[left], rows[right])
         same = np.array([p.same for p in data.pairs])
-        shown = [(names[p.left], names[p.right]) for p in data.pairs]
-        quality = score_pairs(found, same, shown, scale, threshold, seed=seed)
+        listed = [(names[p.left], names[p.right]) for p in data.pairs]
+        quality = score_pairs(found, same, listed, scale, threshold, seed=seed)
         deviation = _deviation(
             nearest, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0], scale.worst
         )
@@ -156,6 +157,11 @@ def measure(
         quality.wrong,
         quality.missed,
     )
+
+
+def shown(path: str, root: str = "") -> str:
+    """A path as results name it: from a folder on; bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path.removeprefix(root).lstrip("/\\")).decode("utf-8", "replace")
 
 
 def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:

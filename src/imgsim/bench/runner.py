@@ -14,7 +14,7 @@ import numpy as np
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
 from imgsim.bench.labelled import Labelled
-from imgsim.bench.measure import measure, read_sample
+from imgsim.bench.measure import measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
     Bench,
@@ -28,6 +28,7 @@ from imgsim.bench.results import (
 from imgsim.bench.timing import machine
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators.base import Comparator, PairComparator, VectorComparator
+from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
 
@@ -144,7 +145,7 @@ class _Run:
         if plan.protocol == "article":
             self.data = article.in_fours(self.data)
         self.facts = Data(
-            os.path.basename(os.path.abspath(data.source)),
+            shown(os.path.basename(os.path.abspath(data.source))),
             data.layout,
             len(self.data.paths),
             len(set(self.data.labels)),
@@ -166,7 +167,7 @@ class _Run:
             self.digests |= dict.fromkeys(picture.file.links, picture.digest)
         reasons = {s.path: s.reason for s in self.read.skipped}
         left_out = [
-            LeftOut(self._shown(path), reasons.get(path, "no image, or left out"))
+            LeftOut(shown(path, self.root), reasons.get(path, "no image, or left out"))
             for path in data.paths
             if path not in self.digests
         ]
@@ -174,12 +175,9 @@ class _Run:
             return data, left_out
         self.options.progress.note(
             f"left out {len(left_out)} of {len(data.paths)} files that cannot be read, such as"
-            f" {left_out[0].path}: {left_out[0].reason}"
+            f" {printable(left_out[0].path)}: {left_out[0].reason}"
         )
         return data.keep([i for i, p in enumerate(data.paths) if p in self.digests]), left_out
-
-    def _shown(self, path: str) -> str:
-        return path.removeprefix(self.root).lstrip("/\\")
 
     def _digest(self) -> str:
         """Of the contents and what is known of them, in order."""
