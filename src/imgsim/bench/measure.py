@@ -37,22 +37,26 @@ _LONG_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an extractor is given of some of the images, and how long it took to get it.
+    """What an extractor is given of some of the images, and what it takes.
+
+    Methods with one extractor share it, so that they are told apart by what differs.
 
     Attributes
     ----------
     images : tuple of ndarray of uint8, each of shape (h, w, c)
-    seconds_read : Spread or None
+    seconds_read, seconds_features : Spread
+        For an image.
     """
 
     images: tuple[NDArray[np.uint8], ...]
-    seconds_read: Spread | None
+    seconds_read: Spread
+    seconds_features: Spread
 
 
 def read_sample(
     paths: Sequence[str], extractor: Extractor, options: RunOptions, seed: int
 ) -> Inputs:
-    """Read some of the images as an extractor wants them, and time it.
+    """Read some of the images as an extractor wants them, and time it and the extraction.
 
     Parameters
     ----------
@@ -75,7 +79,17 @@ def read_sample(
         return read
 
     seconds = each([reading(place) for place in chosen])
-    return Inputs(tuple(images[place] for place in chosen), seconds)
+    given = tuple(images[place] for place in chosen)
+    return Inputs(given, seconds, seconds_of_features(extractor, given))
+
+
+def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]]) -> Spread:
+    """How long an extractor takes for an image, of those of one size together."""
+    sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
+    for image in images:
+        sizes.setdefault(image.shape, []).append(image)
+    batches = [np.stack(same) for same in sizes.values()]
+    return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
 
 
 def sample(n: int, most: int, seed: int) -> list[int]:
@@ -183,8 +197,6 @@ def _timed(
 ) -> tuple[Timing, NDArray[np.float64]]:
     """Times, and the distances of the nearest as the engine has them."""
     n = len(rows)
-    extract = comparator.extractor.extract
-    batches = _stacked(inputs.images)
     nearest: list[NDArray[np.float64]] = []
 
     def search() -> None:
@@ -204,12 +216,11 @@ def _timed(
         one, other = inputs.images[i][None], inputs.images[j][None]
         return lambda: distances.of_pair(comparator, alone(one)[0], alone(other)[0])
 
-    features = repeated(lambda: [extract(batch) for batch in batches], of=len(inputs.images))
     searched = repeated(search, of=n * (n - 1))
     with one_thread():
         compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
-    timing = Timing(inputs.seconds_read, features, searched, compared, both)
+    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both)
     return timing, nearest[0]
 
 
@@ -231,11 +242,3 @@ def _deviation(
         expected = np.sort(np.partition(others, k - 1)[:k])
         largest = max(largest, float(np.abs(nearest[i] - expected).max()))
     return largest / worst
-
-
-def _stacked(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """A batch of each size."""
-    sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
-    for image in images:
-        sizes.setdefault(image.shape, []).append(image)
-    return [np.stack(same) for same in sizes.values()]

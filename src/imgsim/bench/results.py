@@ -64,7 +64,7 @@ class Timing:
 
     Attributes
     ----------
-    seconds_read : Spread or None
+    seconds_read : Spread
         To read, decode, convert and resize an image.
     seconds_features : Spread
         To work out its features, in a batch.
@@ -78,7 +78,7 @@ class Timing:
         in one figure, as they are often published.
     """
 
-    seconds_read: Spread | None
+    seconds_read: Spread
     seconds_features: Spread
     seconds_search: Spread
     seconds_distance: Spread

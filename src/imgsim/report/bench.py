@@ -30,8 +30,8 @@ Table = list[list[str]]
 def seconds_per_image(result: MethodResult, images: int) -> float:
     """What an image costs in a data set of this size: read, extracted, compared with all others."""
     timing = result.timing
-    read = timing.seconds_read.median if timing.seconds_read else 0.0
-    return read + timing.seconds_features.median + timing.seconds_search.median * (images - 1)
+    once = timing.seconds_read.median + timing.seconds_features.median
+    return once + timing.seconds_search.median * (images - 1)
 
 
 def headline(result: MethodResult) -> Estimate:
@@ -143,7 +143,7 @@ def speed_table(bench: Bench) -> Table:
         *(
             [
                 names[m.method],
-                duration(m.timing.seconds_read.median) if m.timing.seconds_read else "-",
+                duration(m.timing.seconds_read.median),
                 duration(m.timing.seconds_features.median),
                 duration(m.timing.seconds_search.median),
                 duration(m.timing.seconds_distance.median),
@@ -296,7 +296,7 @@ def _csv_row(m: MethodResult) -> dict[str, object]:
         else:
             row[name] = value
     for name, value in to_document(m.timing).items():
-        row[name] = None if value is None else value["median"]
+        row[name] = value["median"]
     return row
 
 
