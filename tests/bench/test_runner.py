@@ -87,6 +87,7 @@ def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
     plan = Plan(experiments=("methods", "resilience"), changed_images=3)
     again = bench(load(places), METHODS, plan, options=RunOptions(executor="threads", jobs=2))
     assert document(again, timing=False) == document(measured, timing=False)
+    assert "timing" not in document(again, timing=False)["methods"][0]
 
 
 def test_a_result_survives_its_json(measured: Bench) -> None:
@@ -218,6 +219,12 @@ def slower(factor: float) -> Callable[[MethodResult], MethodResult]:
     return change
 
 
+def quiet(found: Bench) -> Bench:
+    """As if nobody else had used the machine."""
+    methods = (replace(m, timing=replace(m.timing, load=0.5)) for m in found.methods)
+    return replace(found, methods=tuple(methods))
+
+
 @pytest.mark.parametrize(
     ("change", "figures"),
     [
@@ -231,18 +238,28 @@ def slower(factor: float) -> Callable[[MethodResult], MethodResult]:
 def test_the_gate(
     measured: Bench, change: Callable[[MethodResult], MethodResult], figures: list[str]
 ) -> None:
-    now = worse(measured, change)
-    found = gate.compare(measured, now, max_drop=0.03, max_slowdown=1.5)
+    before, now = quiet(measured), quiet(worse(measured, change))
+    found = gate.compare(before, now, max_drop=0.03, max_slowdown=1.5)
     assert [drop.figure for drop in found.drops] == figures
     assert found.compared == 3
 
 
 def test_times_of_another_machine_do_not_count(measured: Bench) -> None:
-    now = worse(measured, slower(100.0))
+    before, now = quiet(measured), quiet(worse(measured, slower(100.0)))
     now = replace(now, machine=replace(now.machine, processor="another"))
-    found = gate.compare(measured, now, max_drop=0.01, max_slowdown=1.5)
+    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
     assert found.drops == ()
-    assert "times not compared" in found.notes[0]
+    assert "times not compared: the baseline is of" in found.notes[0]
+
+
+def test_times_of_a_busy_machine_do_not_count(measured: Bench) -> None:
+    before, now = quiet(measured), quiet(worse(measured, slower(100.0)))
+    first = now.methods[0]
+    busy = replace(first, timing=replace(first.timing, load=3.0))
+    now = replace(now, methods=(busy, *now.methods[1:]))
+    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
+    assert found.drops == ()
+    assert found.notes == ("times not compared: the machine was busy",)
 
 
 def test_what_cannot_be_compared(measured: Bench) -> None:
@@ -254,5 +271,5 @@ def test_what_cannot_be_compared(measured: Bench) -> None:
         with pytest.raises(UsageError):
             gate.compare(measured, other, max_drop=0.01, max_slowdown=2)
     fewer = replace(measured, methods=measured.methods[1:])
-    found = gate.compare(measured, fewer, max_drop=0.01, max_slowdown=2)
+    found = gate.compare(quiet(measured), quiet(fewer), max_drop=0.01, max_slowdown=2)
     assert found.notes == ("phash is in the baseline, and was not measured now",)

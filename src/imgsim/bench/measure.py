@@ -15,7 +15,7 @@ from imgsim.bench import distances
 from imgsim.bench.labelled import Labelled
 from imgsim.bench.results import MethodResult, Spread, Timing
 from imgsim.bench.score import Quality, matrix, score_classes, score_pairs
-from imgsim.bench.timing import ENOUGH_SECONDS, each, one_thread, repeated
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.collect import RunOptions
 from imgsim.comparators.base import Comparator, Extractor
 from imgsim.decode import Decoder
@@ -216,11 +216,12 @@ def _timed(
         one, other = inputs.images[i][None], inputs.images[j][None]
         return lambda: distances.of_pair(comparator, alone(one)[0], alone(other)[0])
 
+    busy = load()
     searched = repeated(search, of=n * (n - 1))
     with one_thread():
         compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
-    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both)
+    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both, busy)
     return timing, nearest[0]
 
 

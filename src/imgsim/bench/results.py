@@ -76,6 +76,10 @@ class Timing:
     seconds_mixed : Spread
         For a pair, with the features of both images worked out for it: extraction and comparison
         in one figure, as they are often published.
+    load : float
+        Processes that wanted a core just before, per core: the system's load average of the last
+        minute. Far above 1 others were working too, and all times are too long; 0 where the
+        system does not tell.
     """
 
     seconds_read: Spread
@@ -83,6 +87,7 @@ class Timing:
     seconds_search: Spread
     seconds_distance: Spread
     seconds_mixed: Spread
+    load: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,14 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def load() -> float:
+    """Load average of the last minute per core, 0 where the system does not tell it."""
+    try:
+        return round(os.getloadavg()[0] / usable_cores(), 2)
+    except (AttributeError, OSError):  # not on Windows
+        return 0.0
+
+
 def machine() -> Machine:
     """This one."""
     versions = {"imgsim": __version__, "python": platform.python_version()}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any
 
-from imgsim.bench.gate import Comparison
+from imgsim.bench.gate import BUSY, Comparison
 from imgsim.bench.results import (
     Bench,
     Estimate,
@@ -193,7 +194,13 @@ def heading(bench: Bench) -> str:
 
 
 def doubts(bench: Bench) -> Iterator[str]:
-    """Where an engine does not search by the distances that its method has."""
+    """What speaks against the figures: a busy machine, an engine with other distances."""
+    busy = max((m.timing.load for m in bench.methods), default=0.0)
+    if busy > BUSY:
+        yield (
+            f"the machine was busy (load {busy:.1f} a core): times are too long, above all"
+            " those of networks"
+        )
     for m in bench.methods:
         if m.engine_deviation > _DEVIATION:
             yield (
@@ -213,7 +220,7 @@ def text(bench: Bench) -> Iterator[str]:
         if bench.protocol == "article":
             yield "\nAccuracy as the article has it: hits / (images - queries)\n"
             yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
-        yield from (f"warning: {line}\n" for line in doubts(bench))
+        yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         yield f"\nnone is both faster and better than: {names}\n"
     if bench.resilience:
@@ -262,7 +269,8 @@ def document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_times(v) for k, v in value.items() if not k.startswith("seconds")}
+        plain = {k: v for k, v in value.items() if k != "timing" and not k.startswith("seconds")}
+        return {k: _without_times(v) for k, v in plain.items()}
     if isinstance(value, list | tuple):
         return [_without_times(one) for one in value]
     return value
@@ -296,7 +304,7 @@ def _csv_row(m: MethodResult) -> dict[str, object]:
         else:
             row[name] = value
     for name, value in to_document(m.timing).items():
-        row[name] = value["median"]
+        row[name] = value["median"] if isinstance(value, dict) else value
     return row
 
 
@@ -343,6 +351,7 @@ def measured_with(bench: Bench) -> Iterator[str]:
         yield f"`{bench.command}`"
     yield f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB"
     yield f"{machine.platform}; " + ", ".join(f"{k} {v}" for k, v in machine.versions.items())
+    yield from (f"warning: {line}" for line in doubts(bench))
     left_out = count(len(data.left_out), "file")
     yield f"data sha256 {data.digest[:16]}, {left_out} left out, decode {bench.decode}"
 
