@@ -15,7 +15,13 @@ from imgsim.bench.labelled import Labelled
 from imgsim.bench.metrics import CurveCounter
 from imgsim.collect import RunOptions
 from imgsim.comparators import unrelated
-from imgsim.comparators.base import PRESETS, Comparator, Metric, VectorComparator
+from imgsim.comparators.base import (
+    PRESETS,
+    Comparator,
+    Metric,
+    PairComparator,
+    VectorComparator,
+)
 from imgsim.errors import UsageError
 from imgsim.types import Skipped
 
@@ -130,7 +136,7 @@ def calibrate(
     ----------
     data : Labelled
     comparators : sequence of Comparator
-        Vector and pair comparators.
+        Those that are no vector and score no pairs are left out, with a note.
     target : Target
     seed : int
         Chooses the halves.
@@ -139,8 +145,10 @@ def calibrate(
     Raises
     ------
     UsageError
-        There are too few labels, or too few pairs for the target.
+        There are too few labels, or too few pairs for the target, or no method is left.
     """
+    options = options or RunOptions()
+    comparators = _measurable(comparators, options)
     cut = split(data, comparators, seed=seed, options=options)
     return Calibration(
         target,
@@ -155,6 +163,19 @@ def calibrate(
         seed,
         cut.options.decode.value,
     )
+
+
+def _measurable(comparators: Sequence[Comparator], options: RunOptions) -> list[Comparator]:
+    """Those of which the distance of any pair can be worked out."""
+    kept: list[Comparator] = []
+    for comparator in comparators:
+        if isinstance(comparator, VectorComparator | PairComparator):
+            kept.append(comparator)
+        else:
+            options.progress.note(f"without {comparator.name}: no distance of feature rows")
+    if not kept:
+        raise UsageError("no method to calibrate", "imgsim methods lists them")
+    return kept
 
 
 def choose(comparator: Comparator, tuning: Part, held_out: Part, target: Target) -> Calibrated:

@@ -60,7 +60,7 @@ def command(
     output: str | None,
     **given: Any,
 ) -> int:
-    """Choose thresholds of methods on pictures of which it is known what shows the same.
+    """Choose thresholds of methods on pictures of which it is known what matches.
 
     DATASET is laid out as for bench. Thresholds are chosen on half of the labels; what is shown
     was measured on the other half. The profile is read by --profile of other commands.

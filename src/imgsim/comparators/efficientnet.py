@@ -150,7 +150,7 @@ class EfficientNetEuclidean(_EfficientNet):
         return Scale("L2", "lower", float(np.sqrt(self.extractor.shape[0])))
 
     def preset_distance(self, preset: Preset) -> float:
-        return (2.0, 3.0, 5.0)[PRESETS.index(preset)]
+        return (2.0, 3.0, 4.5)[PRESETS.index(preset)]
 
 
 @dataclass(frozen=True)
@@ -166,4 +166,4 @@ class EfficientNetCosine(_EfficientNet):
         return Scale("cosine", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        return (0.02, 0.05, 0.1)[PRESETS.index(preset)]
+        return (0.02, 0.03, 0.1)[PRESETS.index(preset)]

@@ -25,12 +25,12 @@ def label(comparator: Comparator) -> str:
 
 
 def score_text(comparator: Comparator, distance: float) -> str:
-    """A score with its unit, such as ``4 bits`` or ``SSIM 0.970``."""
+    """A score with its unit, such as ``4 bits`` or ``SSIM 0.97012``."""
     scale = comparator.scale
     score = scale.score(distance)
     if scale.unit == "bits":
         return f"{score:.0f} bits"
-    return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.4f}"
+    return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.5f}"
 
 
 def matches_text(found: Matches) -> Iterator[str]:
@@ -104,7 +104,7 @@ def compare_text(left: str, right: str, found: Sequence[Comparison]) -> Iterator
             name = ""
         yield (
             f"{name:22} {score:>15} {percent(one.similarity):>8}  {verdict:9}"
-            f" {f'{sign} {one.threshold:.4g}':>12}" + (f"  {remark}" if remark else "") + "\n"
+            f" {f'{sign} {one.threshold:.6g}':>12}" + (f"  {remark}" if remark else "") + "\n"
         )
 
 
