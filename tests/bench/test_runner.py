@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from imgsim import RunOptions
-from imgsim.bench import article, gate, norms, resilience
+from imgsim.bench import article, gate, norms, resilience, timing
 from imgsim.bench.generate import landscape
 from imgsim.bench.labelled import load
 from imgsim.bench.results import (
@@ -97,7 +98,7 @@ def test_a_result_survives_its_json(measured: Bench) -> None:
     with pytest.raises(ValueError, match="without recall"):
         from_document(Bench, document)
     with pytest.raises(ValueError, match="is no float"):
-        from_document(Spread, {"median": "1", "low": 1, "high": 1, "n": 1})
+        from_document(Spread, {"median": "1", "low": 1, "high": 1, "n": 1, "cpu": 1})
 
 
 def test_an_interrupted_run_goes_on(
@@ -198,6 +199,16 @@ def test_norms_are_timed_side_by_side() -> None:
     assert all(one.seconds_scipy.n == one.seconds_numpy.n == 3 for one in found)
 
 
+def test_times_are_those_of_the_clock_and_of_the_processors() -> None:
+    resting = timing.repeated(lambda: time.sleep(0.02), of=2, times=3)
+    assert resting.low <= resting.median <= resting.high
+    assert resting.median >= 0.01
+    assert resting.cpu < 0.005
+    working = timing.each([lambda: sum(range(300_000))] * 5)
+    assert working.n == 5
+    assert working.cpu > 0.0005
+
+
 def worse(found: Bench, change: Callable[[MethodResult], MethodResult]) -> Bench:
     return replace(found, methods=(change(found.methods[0]), *found.methods[1:]))
 
@@ -213,7 +224,7 @@ def accuracy(value: float) -> Callable[[MethodResult], MethodResult]:
 def slower(factor: float) -> Callable[[MethodResult], MethodResult]:
     def change(m: MethodResult) -> MethodResult:
         old = m.timing.seconds_features
-        new = Spread(factor * old.median, factor * old.low, factor * old.high, old.n)
+        new = Spread(factor * old.median, factor * old.low, factor * old.high, old.n, old.cpu)
         return replace(m, timing=replace(m.timing, seconds_features=new))
 
     return change

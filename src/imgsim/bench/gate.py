@@ -10,9 +10,6 @@ from pathlib import Path
 from imgsim.bench.results import Bench, MethodResult, Spread, from_document
 from imgsim.errors import UsageError
 
-BUSY = 1.6
-"""Load a core above which times say little. A run alone brings about one."""
-
 _HINT = "make one: imgsim bench DATASET --format json > FILE"
 
 
@@ -96,7 +93,7 @@ def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) 
     timed = _same_machine(before, now)
     if not timed:
         notes.append(f"times not compared: the baseline is of {before.machine.processor}")
-    elif max((m.timing.load for run in (before, now) for m in run.methods), default=0) > BUSY:
+    elif any(m.timing.busy for run in (before, now) for m in run.methods):
         timed = False
         notes.append("times not compared: the machine was busy")
     old = {m.method: m for m in before.methods}

@@ -89,7 +89,8 @@ def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]
     for image in images:
         sizes.setdefault(image.shape, []).append(image)
     batches = [np.stack(same) for same in sizes.values()]
-    return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
+    with one_thread():
+        return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
 
 
 def sample(n: int, most: int, seed: int) -> list[int]:

@@ -22,12 +22,17 @@ HARNESS = 1
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Repeated timings: the median and the quartiles, in seconds, and how many there were."""
+    """Repeated timings: the median and the quartiles, in seconds, and how many there were.
+
+    `cpu` is the median time that processors worked for it, on all threads together. What runs on
+    one thread of a machine that nobody else uses takes as long by either.
+    """
 
     median: float
     low: float
     high: float
     n: int
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time goes, each apart from the others, with one thread but for the search.
+    """Where the time goes, each apart from the others; with one thread, but for the search.
 
     Attributes
     ----------
@@ -78,8 +83,7 @@ class Timing:
         in one figure, as they are often published.
     load : float
         Processes that wanted a core just before, per core: the system's load average of the last
-        minute. Far above 1 others were working too, and all times are too long; 0 where the
-        system does not tell.
+        minute; 0 where the system does not tell. See `busy`.
     """
 
     seconds_read: Spread
@@ -88,6 +92,11 @@ class Timing:
     seconds_distance: Spread
     seconds_mixed: Spread
     load: float
+
+    @property
+    def busy(self) -> bool:
+        """Others were working too: times are too long. (A run alone brings a load of about 1.)"""
+        return self.load > _BUSY
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,7 @@ class MethodResult:
 
 
 CURVE_POINTS = 200
+_BUSY = 1.6
 
 
 @dataclass(frozen=True, slots=True)
