@@ -79,6 +79,9 @@ def short_names(bench: Bench) -> dict[str, str]:
     names = [m.method for m in bench.methods]
     if bench.resilience:
         names += [m.method for m in bench.resilience.methods]
+    bare = {name: name.split(":")[0] for name in names}
+    if bench.protocol == "article" and len(set(bare.values())) == len(bare):
+        return bare  # their fields are those of the protocol
     short = {name: re.sub(r",?weights=[^,]*", "", name).rstrip(":") for name in names}
     short = {name: one.replace(":,", ":") for name, one in short.items()}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
