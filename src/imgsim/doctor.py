@@ -17,7 +17,7 @@ from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
     "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scipy tqdm"
-    " pillow-jxl-plugin rawpy torch torchvision efficientnet_pytorch safetensors pooch"
+    " pillow-jxl-plugin rawpy torch torchvision efficientnet_pytorch safetensors pooch openvino"
 ).split()
 
 _TRY_TORCH = """

@@ -118,7 +118,7 @@ def check_scale(comparator: Comparator) -> None:
 
 
 def check_pairs(comparator: PairComparator, rows: NDArray[np.generic]) -> None:
-    """One against many gives what one against one gives."""
+    """One against many gives what one against one gives; rough distances err as they say."""
     prepared = comparator.prepare(rows)
     first = tuple(array[:1] for array in prepared)
     many = comparator.distance(first, prepared)
@@ -126,6 +126,12 @@ def check_pairs(comparator: PairComparator, rows: NDArray[np.generic]) -> None:
     for i in range(len(rows)):
         one = comparator.distance(first, tuple(array[i : i + 1] for array in prepared))
         assert one[0] == many[i], "one against many differs from one against one"
+    rough = comparator.rough(rows)
+    if rough is not None:
+        found = rough.to(rows, len(rows))
+        assert found.shape == (len(rows), len(rows)), f"rough distances have shape {found.shape}"
+        error = np.abs(found[0] - many).max()
+        assert error <= rough.error, f"a rough distance is off by {error}, not {rough.error}"
 
 
 def _pair_comparator(comparator: Comparator) -> PairComparator:

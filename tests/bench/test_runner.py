@@ -30,6 +30,7 @@ from imgsim.bench.results import (
 from imgsim.bench.runner import Plan, bench
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
+from imgsim.comparators.efficientnet import EfficientNetCosine
 from imgsim.errors import UsageError
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]
@@ -177,6 +178,20 @@ def test_the_articles_ssim_is_that_of_scikit_image() -> None:
     left, right = (one.prepare(rows[i : i + 1]) for i in (0, 1))
     assert 1 - one.distance(left, right)[0] == pytest.approx(expected, abs=1e-12)
     np.testing.assert_allclose(one.distance(left, one.prepare(rows)), [0, 1 - expected], atol=1e-12)
+
+
+def test_the_articles_networks_see_the_same_images() -> None:
+    one = EfficientNetCosine(weights="file.pth", size=64, batch_size=3)
+    found = article.follow(one, 40, 30)
+    assert found.spec == (
+        "efficientnet-cosine:weights=file.pth,size=64,pool=none,scaling=unit,width=40,height=30"
+    )
+    extractor = found.extractor
+    assert isinstance(extractor, article.FrameFeatures)
+    assert (extractor.wants.width, extractor.wants.height, extractor.batch_size) == (40, 30, 3)
+    assert (extractor.pool, extractor.scaling) == ("none", "unit")
+    plain = registry.parse("phash:size=16")
+    assert article.follow(plain, 40, 30) == plain
 
 
 def test_the_size_of_the_articles_images() -> None:

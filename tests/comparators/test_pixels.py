@@ -62,7 +62,30 @@ def test_ssim_agrees_with_scikit_image(side: int, win_size: int) -> None:
         for j in range(8):
             if i != j:
                 expected = structural_similarity(images[i], images[j], win_size=win_size)
-                assert 1 - found[i, j] == pytest.approx(expected, abs=1e-6)
+                assert 1 - found[i, j] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("side", "win_size"), [(64, 7), (64, 11), (33, 5), (16, 3)])
+def test_rough_ssim_is_as_near_as_it_says(side: int, win_size: int) -> None:
+    """Also where its numbers are largest and its denominators least: flat, black and white."""
+    rng = np.random.default_rng(side)
+    images = [
+        *random_images(rng, 66, side, side, 1)[..., 0],
+        *(np.full((side, side), level, np.uint8) for level in (0, 1, 128, 254, 255)),
+        *rng.integers(253, 256, (3, side, side), np.uint8),
+        *(255 * rng.integers(0, 2, (3, side, side), np.uint8)),
+    ]
+    comparator = Ssim(side=side, win_size=win_size)
+    rows = np.stack(images).reshape(len(images), -1)
+    rough = comparator.rough(rows)
+    found = rough.to(rows[10:], 70)  # in tiles that are not full
+    assert found.shape == (70, len(rows) - 10)
+    prepared = comparator.prepare(rows)
+    for i in range(70):
+        one = tuple(array[i : i + 1] for array in prepared)
+        exact = comparator.distance(one, tuple(array[10:] for array in prepared))
+        assert np.abs(found[i] - exact).max() <= rough.error
+    assert rough.error < 1e-3
 
 
 def test_brightening_is_nearer_by_ssim_and_farther_by_mse(photo) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,13 +11,13 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from imgsim.comparators.ssim import Ssim
-from imgsim.search import dense, engine, hamming, pairs
+from imgsim.search import contenders, dense, engine, hamming, pairs
 from imgsim.search.build import collapse
 from imgsim.search.dense import CosineEngine, EuclideanEngine
 from imgsim.search.hamming import HammingEngine
 from imgsim.search.pairs import PairEngine, ProposedEngine
 
-METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim")
+METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim", "ssim, rough first")
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,16 @@ def _odd_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "_EXACT_VALUES", 100)
     monkeypatch.setattr(pairs, "_PREPARED", 9)
     monkeypatch.setattr(pairs, "_AT_ONCE", 4)
+    monkeypatch.setattr(pairs, "QUERY_BLOCK", 11)
+    monkeypatch.setattr(pairs, "_ROUGH_QUERIES", 2)
+    monkeypatch.setattr(pairs, "_ROUGH_ROWS", 3)
+    monkeypatch.setattr(contenders, "_PENDING", 30)
+
+
+@dataclass(frozen=True)
+class _OnlyTrue(Ssim):
+    def rough(self, rows):
+        return None
 
 
 def _case(metric: str, seed: int, n: int):
@@ -40,10 +52,10 @@ def _case(metric: str, seed: int, n: int):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(hamming, "FEW_ROWS", 0 if metric == "hamming" else 10**6)
             return HammingEngine(rows, 1), cdist(bits, bits, "cityblock")
-    if metric == "ssim":
+    if metric.startswith("ssim"):
         rows = rng.integers(0, 256, (n, 64), np.uint8)
         rows[n // 2 :] = rows[: n - n // 2] // 2
-        ssim = Ssim(side=8, win_size=3)
+        ssim = Ssim(side=8, win_size=3) if "rough" in metric else _OnlyTrue(side=8, win_size=3)
         prepared = ssim.prepare(rows)
         exact = np.stack(
             [ssim.distance(tuple(a[i : i + 1] for a in prepared), prepared) for i in range(n)]
@@ -90,6 +102,25 @@ def test_nearest_equals_brute_force_with_ties_by_row(
             np.testing.assert_array_equal(rows, others[order])
         assert len(set(rows)) == k
         np.testing.assert_allclose(distances, exact[query, others[order]], atol=1e-12)
+
+
+def test_many_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pairs of equal images are as near as any; the k first by row are the answer."""
+    rows = np.repeat(np.random.default_rng(0).integers(0, 256, (2, 64), np.uint8), 30, axis=0)
+    searched = PairEngine(Ssim(side=8, win_size=3), rows, 2)
+    piles = []
+    add = contenders.Contenders.add
+
+    def watched(self, *arguments):
+        add(self, *arguments)
+        piles.append(self.pending_pairs)
+
+    monkeypatch.setattr(contenders.Contenders, "add", watched)
+    found = searched.nearest(np.arange(60), 3)
+    assert max(piles) <= 30
+    assert (found.distance == 0).all()
+    assert found.rows[0].tolist() == [1, 2, 3]
+    assert found.rows[31].tolist() == [30, 32, 33]
 
 
 def test_closed_rows_ask_no_more() -> None:

@@ -35,11 +35,12 @@ from imgsim.comparators.pixels import Cosine, Euclidean
 from imgsim.comparators.ssim import Ssim
 from imgsim.decode import DecodeMode, Decoder, InputSpec
 from imgsim.errors import UsageError
-from imgsim.models import backbone as networks
 
 PER_SCENE = 4
 FIXED_SIDE = 100
 """Of Fruits-360."""
+
+_CHANNELS, _STRIDE = 1280, 32
 
 PHOTO_PIXELS = 500_000
 """From here on an image is a photo, and resized to a seventh of each side."""
@@ -105,6 +106,9 @@ class FrameSsim(Ssim):
     def extractor(self) -> Extractor:
         return FramePixels(self.width, self.height)
 
+    def rough(self, rows: NDArray[Any]) -> None:
+        """There is no quicker way."""
+
     def prepare(self, rows: NDArray[Any]) -> Prepared:
         images = rows.reshape(len(rows), self.height, self.width, 3).astype(np.float64)
         mean = self._windows(images)
@@ -146,9 +150,10 @@ class FrameFeatures(EfficientNetFeatures):
     def wants(self) -> InputSpec:
         return InputSpec(self.width, self.height, "rgb")
 
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
-        return network(images, self.pool, self.scaling, self.batch_size)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        # about: padding for another size may leave a cell less; only percentages depend on it
+        return (_CHANNELS * -(-self.width // _STRIDE) * -(-self.height // _STRIDE),)
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class FrameFeaturesEuclidean(EfficientNetEuclidean):
 
     @property
     def extractor(self) -> Extractor:
-        return _features(self, self.width, self.height)
+        return _framed(super().extractor, self.width, self.height)
 
 
 @dataclass(frozen=True)
@@ -172,24 +177,12 @@ class FrameFeaturesCosine(EfficientNetCosine):
 
     @property
     def extractor(self) -> Extractor:
-        return _features(self, self.width, self.height)
+        return _framed(super().extractor, self.width, self.height)
 
 
-def _features(
-    one: FrameFeaturesEuclidean | FrameFeaturesCosine, width: int, height: int
-) -> FrameFeatures:
-    return FrameFeatures(
-        one.backbone,
-        one.weights,
-        max(width, height),
-        one.pool,
-        one.scaling,
-        one.precision,
-        one.device,
-        one.batch_size,
-        width,
-        height,
-    )
+def _framed(extractor: Extractor, width: int, height: int) -> FrameFeatures:
+    given = {f.name: getattr(extractor, f.name) for f in fields(EfficientNetFeatures)}
+    return FrameFeatures(**given, width=width, height=height)
 
 
 _FRAME_METHODS: dict[type[Comparator], type[Comparator]] = {

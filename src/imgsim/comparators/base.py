@@ -196,6 +196,33 @@ Prepared = tuple[NDArray[Any], ...]
 """Arrays with one entry per image along the first axis."""
 
 
+class RoughDistances(ABC):
+    """Some images, ready to be compared with others in less time than `distance` takes.
+
+    What it finds near enough is compared again by `distance`, so no result depends on it.
+    """
+
+    @property
+    @abstractmethod
+    def error(self) -> float:
+        """No rough distance is farther than this from the true one."""
+
+    @abstractmethod
+    def to(self, rows: NDArray[Any], first: int) -> NDArray[np.float64]:
+        """Compute rough distances; several threads may ask at once.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, \\*extractor.shape)
+        first : int
+            How many of the images matter, from the first on.
+
+        Returns
+        -------
+        ndarray of float64, shape (first, n)
+        """
+
+
 class PairComparator(Comparator):
     """Compares what no vector metric expresses, in batches of pairs."""
 
@@ -223,6 +250,15 @@ class PairComparator(Comparator):
         ndarray of float64, shape (n,)
             Symmetric, and 0 for an image and itself.
         """
+
+    def rough(self, rows: NDArray[Any]) -> RoughDistances | None:
+        """Make images ready for rough distances to many others; None if there is no such way.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, \\*extractor.shape)
+        """
+        return None
 
 
 def _fields_text(instance: Any, *, only_changed: bool = False) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ from imgsim.comparators.base import (
 from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
+from imgsim.models import openvino
 from imgsim.models import weights as files
 from imgsim.models.backbone import Package, Pool, Precision, Scaling
+
+Engine = Literal["torch", "openvino"]
 
 _CHANNELS = 1280
 _STRIDE = 32
@@ -37,6 +40,7 @@ class EfficientNetFeatures(Extractor):
     pool: Pool
     scaling: Scaling
     precision: Precision
+    engine: Engine
     device: str = field(metadata={"where": True})
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "efficientnet-b0"
@@ -64,11 +68,20 @@ class EfficientNetFeatures(Extractor):
         networks.require_torch()
         if self.backbone == "torchvision":
             networks.require_torchvision()
-        networks.choose_device(self.device)
+        if self.engine == "openvino":
+            openvino.require_openvino()
+            openvino.check_device(self.device)
+        else:
+            networks.choose_device(self.device)
         files.locate(self.weights, download=fetch)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
+        network: networks.Backbone | openvino.OpenVinoBackbone
+        if self.engine == "openvino":
+            openvino.check_device(self.device)
+            network = openvino.backbone(self.backbone, self.weights, self.precision)
+        else:
+            network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
         return network(images, self.pool, self._scaling, self.batch_size)
 
     @property
@@ -95,6 +108,8 @@ class _EfficientNet(VectorComparator):
     scaling : {"auto", "imagenet", "advprop", "unit", "none"}
         Of the pixels; auto: as the weights were trained; unit: 0..1.
     precision : {"fp32", "bf16", "fp16"}
+    engine : {"torch", "openvino"}
+        What runs the network; openvino only on the CPU.
     device : str
         cpu, cuda, cuda:1 or auto. No part of what the features are.
     batch_size : int
@@ -107,6 +122,7 @@ class _EfficientNet(VectorComparator):
     pool: Pool = "avg"
     scaling: Scaling = "auto"
     precision: Precision = "fp32"
+    engine: Engine = "torch"
     device: str = field(default="auto", metadata={"where": True})
     batch_size: int = field(default=0, metadata={"where": True})
 
@@ -132,6 +148,7 @@ class _EfficientNet(VectorComparator):
             self.pool,
             self.scaling,
             self.precision,
+            self.engine,
             self.device,
             self.batch_size,
         )

@@ -21,22 +21,27 @@ from imgsim.comparators.base import (
     PairComparator,
     Prepared,
     Preset,
+    RoughDistances,
     Scale,
 )
 from imgsim.comparators.pixels import Pixels
+from imgsim.comparators.ssim_rough import RoughSsim
 from imgsim.errors import UsageError
 
 _RANGE = 255
 _C1 = (0.01 * _RANGE) ** 2
 _C2 = (0.03 * _RANGE) ** 2
 
+_ROUGH_SIDE = 128
+"""Larger images fill too much memory when they are made ready to be compared roughly."""
+
 
 @dataclass(frozen=True)
 class Ssim(PairComparator):
-    """1 - mean SSIM, equal to `skimage.metrics.structural_similarity` to 1e-6.
+    """1 - mean SSIM, equal to `skimage.metrics.structural_similarity` but for rounding.
 
-    All window sums are integers, so they are exact: what differs from scikit-image is the
-    rounding of single precision in the last step. An image and itself have distance 0.
+    All window sums are integers, so they are exact; the rest is double precision. An image and
+    itself have distance 0.
 
     Attributes
     ----------
@@ -75,8 +80,10 @@ class Ssim(PairComparator):
 
         Each is as large as the image, one row of numbers per image: a window belongs to its upper
         left pixel, and those that do not fit the image are left out at the end. What they hold
-        runs over from the next row, and does no harm. Long rows are what makes numpy fast.
+        runs over from the next row, and does no harm. Long rows are what makes numpy fast. The
+        last two have half of the paper's constants in them, times n^2 and n * (n - 1).
         """
+        n = self.win_size**2
         pixels = rows.reshape(len(rows), self.side * self.side).astype(np.int32)
         # zeros behind the last image, so that no window of it holds what was there before
         padded = np.zeros((len(pixels) + 1, pixels.shape[1]), np.int32)
@@ -84,40 +91,35 @@ class Ssim(PairComparator):
         sums = self._window_sums(padded)[:-1].copy()
         # Int32 is wide enough: n * sum(x^2) <= n^2 * 255^2, and n <= 121.
         squares = sums * sums
-        spread = self.win_size**2 * self._window_sums(padded * padded)[:-1] - squares
-        return pixels, sums, squares.astype(np.float32), spread.astype(np.float32)
+        spread = n * self._window_sums(padded * padded)[:-1] - squares
+        return pixels, sums, squares + _C1 * n * n / 2, spread + _C2 * n * (n - 1) / 2
 
     def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
         n = self.win_size**2
         x, sum_x, squares_x, spread_x = left
         y, sum_y, squares_y, spread_y = right
         shape = np.broadcast_shapes(x.shape, y.shape)
-        index, below, other = (
-            _buffer(name, shape, np.float32) for name in ("index", "below", "other")
-        )
+        index, other = (_buffer(name, shape, np.float64) for name in ("index", "other"))
         cross = self._window_sums(np.multiply(x, y, out=_buffer("product", shape, np.int32)))
         both = np.multiply(sum_x, sum_y, out=_buffer("both", shape, np.int32))
         cross *= n
         cross -= both
-        # Numerators and denominators of the paper, times n^2 and n * (n - 1).
-        c1, c2 = np.float32(_C1 * n * n), np.float32(_C2 * n * (n - 1))
-        index[...] = both
-        index *= 2
-        index += c1
-        other[...] = cross
-        other *= 2
-        other += c2
+        np.multiply(both, 2.0, out=index)
+        index += _C1 * n * n
+        np.multiply(cross, 2.0, out=other)
+        other += _C2 * n * (n - 1)
         index *= other
-        np.add(squares_x, squares_y, out=below)
-        below += c1
-        np.add(spread_x, spread_y, out=other)
-        other += c2
-        below *= other
-        index /= below
+        index /= np.add(squares_x, squares_y, out=other)
+        index /= np.add(spread_x, spread_y, out=other)
         fit = self.side - self.win_size + 1
         whole = index.reshape(-1, self.side, self.side)[:, :fit, :fit]
-        # rows in single precision are short enough for numpy's pairwise sums
-        return np.asarray(1.0 - whole.mean(axis=2).mean(axis=1, dtype=np.float64))
+        return np.asarray(1.0 - whole.mean(axis=2).mean(axis=1))
+
+    def rough(self, rows: NDArray[Any]) -> RoughDistances | None:
+        if self.side > _ROUGH_SIDE:
+            return None
+        images = rows.reshape(len(rows), self.side, self.side)
+        return RoughSsim(images, self.win_size, _C1, _C2)
 
     def _window_sums(self, images: NDArray[np.int32]) -> NDArray[np.int32]:
         """Sums over the win x win pixels from each pixel on; a buffer, good until the next call."""

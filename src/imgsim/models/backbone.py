@@ -169,6 +169,23 @@ class Backbone:
             start += size
         return np.concatenate(done)
 
+    def whole(self, pool: Pool, scaling: Scaling) -> Any:
+        """A torch module from uint8 pixels, shape (n, side, side, 3), to features."""
+        from torch import nn
+
+        features = self._features
+
+        class Whole(nn.Module):
+            def __init__(self, module: Any) -> None:
+                super().__init__()
+                self.module = module
+
+            def forward(self, images: Any) -> Any:
+                pixels = images.permute(0, 3, 1, 2).float()
+                return _pooled(features(_scaled(pixels, scaling)).float(), pool)
+
+        return Whole(self.module).eval()
+
     def _batch(
         self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, size: int
     ) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -22,6 +23,8 @@ _SIDE = 160
 _GAP = 8
 _CAPTION = 30
 _NAMES = 150
+_KNOWN = 256
+"""Thumbnails that are kept: a query and its matches come up again for every method."""
 
 
 def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
@@ -82,11 +85,15 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
 
+    @lru_cache(maxsize=_KNOWN)
+    def small(path: str) -> Any:
+        return thumbnail(path, _SIDE, images)
+
     def place(path: str, column: int, top: int, caption: str) -> None:
-        picture = thumbnail(path, _SIDE, images)
+        picture = small(path)
         left = _NAMES + column * (_SIDE + _GAP)
-        x = left + (_SIDE - picture.width) // 2
-        sheet.paste(picture, (x, top + (_SIDE - picture.height) // 2))
+        # down at its caption, where it begins, however low the picture is
+        sheet.paste(picture, (left, top + _SIDE - picture.height))
         draw.text((left, top + _SIDE + 1), caption, "black", font)
         draw.text((left, top + _SIDE + 14), _short(path), "dimgray", font)
 

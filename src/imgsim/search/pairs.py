@@ -1,4 +1,8 @@
-"""Search for comparators that score pairs: exhaustive, or over pairs that another one proposes."""
+"""Search for comparators that score pairs: exhaustive, or over pairs that another one proposes.
+
+Where a comparator knows a quicker, rough distance, it computes that of all pairs, and the true one
+of those that may be near enough, given the bound of the error.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import PairComparator, Prepared
+from imgsim.comparators.base import PairComparator, Prepared, RoughDistances
+from imgsim.search.contenders import Contenders
 from imgsim.search.engine import (
     MAX_PAIRS,
     QUERY_BLOCK,
@@ -25,6 +30,11 @@ from imgsim.types import Candidates
 _PREPARED = 256
 _AT_ONCE = 32
 _QUERIES = 64
+_ROUGH_QUERIES = 16
+"""For fewer it is not worth it to make rows ready for rough distances."""
+
+_ROUGH_ROWS = 64
+"""Rows whose rough distances a thread computes at a time."""
 
 
 class PairEngine(Engine):
@@ -60,83 +70,152 @@ class PairEngine(Engine):
 
     def seconds_for(self, pairs: int) -> float:
         """Estimate how long so many pairs will take, from some of them."""
-        sample = self.comparator.prepare(self.rows[: min(self.block, 4 * _AT_ONCE)])
+        sample = np.arange(min(self.n, self.block, 4 * _AT_ONCE))
+        rough = self._rough(sample)
+        prepared = self.comparator.prepare(self.rows[sample])
         started = time.perf_counter()
-        for i in range(0, len(sample[0]), _AT_ONCE):
-            part = _entries(sample, i, i + _AT_ONCE)
-            self.comparator.distance(_entries(sample, 0, 1), part)
+        if rough:
+            compared = rough.to(self.rows[:_ROUGH_ROWS], len(sample)).size
+        else:
+            compared = len(sample)
+            for i in range(0, len(sample), _AT_ONCE):
+                part = _entries(prepared, i, i + _AT_ONCE)
+                self.comparator.distance(_entries(prepared, 0, 1), part)
         seconds = time.perf_counter() - started
-        return seconds / max(1, len(sample[0])) * pairs / self.jobs
+        return seconds / max(1, compared) * pairs / self.jobs
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
         parts, total = [], 0
-        for start, distances in self._blocks(queries, later=True):
-            query, row = np.nonzero(distances <= radius)
-            parts.append(Candidates(queries[query], row + start, distances[query, row]))
-            total += len(query)
+        rough = self._rough(queries)
+        for start, distances in self._blocks(queries, rough, later=True):
+            query, row = np.nonzero(distances <= radius + (rough.error if rough else 0.0))
+            part = Candidates(queries[query], row + start, distances[query, row])
+            if rough:
+                distance = self._true_distances(part.left, part.right)
+                near = distance <= radius
+                part = Candidates(part.left[near], part.right[near], distance[near])
+            parts.append(part)
+            total += len(part.left)
             if total > MAX_PAIRS and len(queries) > 1:
                 raise TooManyPairs
         return gather(parts)
 
     def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
-        nearest = Neighbours(np.full((self.n, k), -1), np.full((self.n, k), np.inf))
+        contenders = Contenders(self.n, k, self._true_distances)
         every = np.array_equal(queries, np.arange(self.n))
-        size = min(self.block, _QUERIES)
-        for first in range(0, len(queries), size):
-            block = queries[first : first + size]
+        first = 0
+        while first < len(queries):
+            block = queries[first : first + self.block]
+            rough = self._rough(block)
+            if rough is None:
+                block = block[:_QUERIES]
+            error = rough.error if rough else 0.0
             # when all are asked for, each pair is compared once and counts for both
-            for start, distances in self._blocks(block, later=every):
+            for start, distances in self._blocks(block, rough, later=every):
                 others = np.arange(start, start + distances.shape[1])
-                _keep_nearest(nearest, block, others, distances)
+                contenders.add(block, others, distances, error)
                 if every:
-                    _keep_nearest(nearest, others, block, distances.T)
-        return Neighbours(nearest.rows[queries], nearest.distance[queries])
+                    contenders.add(others, block, distances.T, error)
+            first += len(block)
+        return contenders.nearest(queries)
 
     def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances of some pairs of rows."""
+        distance = self._true_distances(left, right)
+        self.advance(len(left))
+        return distance
+
+    def _true_distances(
+        self, left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         distance = np.empty(len(left))
-        size = min(self.block, _PREPARED)
-        for i in range(0, len(left), size):
+        size = min(self.block, _AT_ONCE)
+
+        def compare(i: int) -> None:
             part = slice(i, i + size)
             distance[part] = self.comparator.distance(
                 self.comparator.prepare(self.rows[left[part]]),
                 self.comparator.prepare(self.rows[right[part]]),
             )
-            self.advance(len(left[part]))
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for _ in pool.map(compare, range(0, len(left), size)):
+                pass
         return distance
 
+    def _rough(self, queries: NDArray[np.int64]) -> RoughDistances | None:
+        if len(queries) < _ROUGH_QUERIES:
+            return None
+        return self.comparator.rough(self.rows[queries])
+
     def _blocks(
-        self, queries: NDArray[np.int64], *, later: bool
+        self, queries: NDArray[np.int64], rough: RoughDistances | None, *, later: bool
     ) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """Yield (first row of a block, distances of all queries to its rows).
 
-        With `later`, those to a row that is not after the query are inf and not computed.
+        With `later`, those to a row that is not after the query are inf, else those of a query to
+        itself.
         """
-        left = self.comparator.prepare(self.rows[queries])
         first = int(queries[0]) + 1 if later else 0
         with ThreadPoolExecutor(self.jobs) as pool:
-            size = min(self.block, _PREPARED)
-            for start in range(first, self.n, size):
-                right = self.comparator.prepare(self.rows[start : start + size])
-                distances = np.full((len(queries), len(right[0])), np.inf)
-
-                def compare(
-                    i: int,
-                    start: int = start,
-                    right: Prepared = right,
-                    distances: NDArray[np.float64] = distances,
-                ) -> int:
-                    begin = max(0, int(queries[i]) + 1 - start) if later else 0
-                    # few at a time, so that they stay in the processor's cache
-                    for j in range(begin, distances.shape[1], _AT_ONCE):
-                        distances[i, j : j + _AT_ONCE] = self.comparator.distance(
-                            _entries(left, i, i + 1), _entries(right, j, j + _AT_ONCE)
-                        )
-                    return max(0, int(distances.shape[1]) - begin)
-
-                for compared in pool.map(compare, range(len(queries))):
-                    self.advance(compared)
+            walk = (
+                self._truly(pool, queries, first, later)
+                if rough is None
+                else self._roughly(pool, queries, rough, first, later)
+            )
+            for start, distances in walk:
+                rows = np.arange(start, start + distances.shape[1])
+                left_out = rows <= queries[:, None] if later else rows == queries[:, None]
+                distances[left_out] = np.inf
+                self.advance(int(distances.size - left_out.sum()))
                 yield start, distances
+
+    def _truly(
+        self, pool: ThreadPoolExecutor, queries: NDArray[np.int64], first: int, later: bool
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        left = self.comparator.prepare(self.rows[queries])
+        size = min(self.block, _PREPARED)
+        for start in range(first, self.n, size):
+            right = self.comparator.prepare(self.rows[start : start + size])
+            distances = np.full((len(queries), len(right[0])), np.inf)
+
+            def compare(
+                i: int,
+                start: int = start,
+                right: Prepared = right,
+                distances: NDArray[np.float64] = distances,
+            ) -> None:
+                begin = max(0, int(queries[i]) + 1 - start) if later else 0
+                # few at a time, so that they stay in the processor's cache
+                for j in range(begin, distances.shape[1], _AT_ONCE):
+                    distances[i, j : j + _AT_ONCE] = self.comparator.distance(
+                        _entries(left, i, i + 1), _entries(right, j, j + _AT_ONCE)
+                    )
+
+            for _ in pool.map(compare, range(len(queries))):
+                pass
+            yield start, distances
+
+    def _roughly(
+        self,
+        pool: ThreadPoolExecutor,
+        queries: NDArray[np.int64],
+        rough: RoughDistances,
+        first: int,
+        later: bool,
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        def compare(start: int) -> NDArray[np.float64]:
+            rows = self.rows[start : start + _ROUGH_ROWS]
+            distances = np.full((len(queries), len(rows)), np.inf)
+            # with `later`, queries are in order, and those beyond the rows do not matter
+            asked = int(np.searchsorted(queries, start + len(rows))) if later else len(queries)
+            distances[:asked] = rough.to(rows, asked)
+            return distances
+
+        together = 4 * self.jobs * _ROUGH_ROWS
+        for start in range(first, self.n, together):
+            starts = range(start, min(start + together, self.n), _ROUGH_ROWS)
+            yield start, np.concatenate(list(pool.map(compare, starts)), axis=1)
 
 
 class ProposedEngine(Engine):
@@ -162,33 +241,6 @@ class ProposedEngine(Engine):
         query, column = np.nonzero(nearest.rows >= 0)
         row = nearest.rows[query, column]
         return best(len(queries), k, query, row, self.pairs.distances(queries[query], row))
-
-
-def _keep_nearest(
-    nearest: Neighbours,
-    queries: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    distances: NDArray[np.float64],
-) -> None:
-    """Put rows in among the nearest of queries where they are; `distances` of all these pairs."""
-    k = nearest.rows.shape[1]
-    near = (distances <= nearest.distance[queries, -1][:, None]) & np.isfinite(distances)
-    near &= queries[:, None] != rows
-    touched = np.flatnonzero(near.any(axis=1))
-    if len(touched) == 0:
-        return
-    query, column = np.nonzero(near[touched])
-    known, place = np.nonzero(nearest.rows[queries[touched]] >= 0)
-    kept = queries[touched[known]]
-    chosen = best(
-        len(touched),
-        k,
-        np.concatenate([known, query]),
-        np.concatenate([nearest.rows[kept, place], rows[column]]),
-        np.concatenate([nearest.distance[kept, place], distances[touched[query], column]]),
-    )
-    nearest.rows[queries[touched]] = chosen.rows
-    nearest.distance[queries[touched]] = chosen.distance
 
 
 def _entries(prepared: Prepared, start: int, stop: int) -> Prepared:
