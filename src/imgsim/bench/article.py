@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench.labelled import Labelled
-from imgsim.bench.measure import SAMPLE, Inputs, sample
+from imgsim.bench.measure import SAMPLE, Inputs, sample, seconds_of_features
 from imgsim.bench.results import Spread
 from imgsim.bench.timing import each
 from imgsim.comparators.base import Comparator, Extractor, Prepared
@@ -255,15 +255,14 @@ class Frames:
     images: NDArray[np.uint8]
     seconds_read: Spread
 
-    def rows(self, comparator: Comparator) -> tuple[NDArray[Any], Inputs]:
-        """The features of a method, and what its extractor was given."""
-        extractor = comparator.extractor
+    def rows(self, extractor: Extractor) -> tuple[NDArray[Any], Inputs]:
+        """The features of all images, and what the extractor was given."""
         fitted = [_fitted(image, extractor.wants) for image in self.images]
         rows = np.concatenate(
             [extractor.extract(np.stack(fitted[i : i + 64])) for i in range(0, len(fitted), 64)]
         )
         timed = tuple(fitted[i] for i in sample(len(fitted), SAMPLE, 0))
-        return rows, Inputs(timed, self.seconds_read)
+        return rows, Inputs(timed, self.seconds_read, seconds_of_features(extractor, timed))
 
 
 def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) -> Frames:

@@ -55,8 +55,8 @@ _DEFINITIONS = (
     ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
     ("best F1", "of any threshold; chosen on these data, so flattering"),
     ("read", "to read, decode, convert and resize an image"),
-    ("features", "to work out an image's features, in a batch; one thread but for the network"),
-    ("search", "to rank the 3 nearest of every image, per pair of images"),
+    ("features", "to work out an image's features, in a batch, with one thread"),
+    ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
     ("distance", "one pair from ready features, one after the other"),
     ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
      " does not keep features measures"),
@@ -194,7 +194,7 @@ def _points(
         bounds = None
         if found.low is not None and found.high is not None:
             bounds = (found.low, found.high)
-        seconds = report.seconds_per_image(m, bench.data.images)
+        seconds = report.seconds_per_image(m, bench.data.images, cpu=report.busy(bench))
         points.append((names[m.method], seconds, found.value, bounds))
     return points
 
