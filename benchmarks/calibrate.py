@@ -10,7 +10,8 @@ half give on the second. Every file below the sources must show another picture.
 The presets were set in view of the runs ``tuning-1`` and ``tuning-2``: strict so that no other pair
 was within it, normal for at most 1 in a million of them, loose for 1 in 10,000; those that kept to
 it were left as they were. The runs ``report`` (the same pictures, changed and cut in another way)
-and ``drawn`` (other pictures) were looked at only afterwards.
+and ``drawn`` (other pictures, nearly half of them made to look alike) were looked at only
+afterwards, without the networks.
 """
 
 from __future__ import annotations
@@ -85,7 +86,6 @@ def main() -> None:
             write_copies(files, folder, copies_per_image=COPIES, seed=seed)
         known = given.folder / f"{name}.json"
         if not known.exists():
-            # what the network takes for runs that no preset is set by is better spent elsewhere
             methods = comparators if name.startswith("tuning") else comparators[: len(SPECS)]
             cut = split(load(folder), methods, seed=seed, options=RunOptions(cache=given.cache))
             known.write_text(json.dumps(measured(name, cut, methods)), encoding="utf-8")
