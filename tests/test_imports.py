@@ -76,7 +76,8 @@ def _loaded(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--help",), ("find-dupes", "--help"), ("--version",), ("methods",)]
+    "arguments",
+    [(), ("--help",), ("find-dupes", "--help"), ("bench", "--help"), ("--version",), ("methods",)],
 )
 def test_start_up_is_light(arguments: tuple[str, ...]) -> None:
     loaded = _loaded(*arguments)

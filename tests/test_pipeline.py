@@ -46,7 +46,7 @@ def test_nothing_but_the_files_decides(method: str, demo, threads: RunOptions) -
     paths = sorted(str(p) for p in folder.rglob("*.*"))
     random.Random(0).shuffle(paths)
     runs = [
-        imgsim.find_duplicates(where, name, proposer=proposer, options=options)
+        imgsim.find_duplicates(where, name, preset="loose", proposer=proposer, options=options)
         for where, options in (
             (folder, threads),
             (paths, replace(threads, jobs=1)),

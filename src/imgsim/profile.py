@@ -77,7 +77,10 @@ class Profile:
         again = f"imgsim calibrate DATASET -m {method} makes one"
         if entry is None:
             known = ", ".join(self.methods) or "none"
-            raise UsageError(f"{self.path} has no threshold for {method}", f"it has {known}")
+            raise UsageError(
+                f"{self.path} has no threshold for {method}",
+                f"it has {known}: name one with --method",
+            )
         if entry.extractor != extractor:
             raise UsageError(
                 f"{self.path} is for {_short(entry.extractor)}, this is {_short(extractor)}", again

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from imgsim import RunOptions
-from imgsim.bench import article, gate, norms, resilience
+from imgsim.bench import article, gate, norms, resilience, timing
 from imgsim.bench.generate import landscape
 from imgsim.bench.labelled import load
 from imgsim.bench.results import (
@@ -28,6 +30,7 @@ from imgsim.bench.results import (
 from imgsim.bench.runner import Plan, bench
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
+from imgsim.comparators.efficientnet import EfficientNetCosine
 from imgsim.errors import UsageError
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]
@@ -42,7 +45,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = Image.fromarray(landscape(number, 160, 120))
         for size in (160, 120, 100, 80):
             image.resize((size, size * 3 // 4)).save(folder / f"{number}" / f"{size}.jpg")
-    (folder / "0" / "broken.jpg").write_bytes(b"\xff\xd8\xff no image")
+    (folder / "0" / os.fsdecode(b"br\xffken.jpg")).write_bytes(b"\xff\xd8\xff no image")
     return folder
 
 
@@ -62,7 +65,7 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
     assert [m.method for m in measured.methods] == ["phash", "euclidean", "ssim"]
     assert measured.data.images == 20
     assert [(one.path, one.reason != "") for one in measured.data.left_out] == [
-        ("0/broken.jpg", True)
+        ("0/br\ufffdken.jpg", True)
     ]
     for one in measured.methods:
         assert one.retrieval is not None
@@ -86,16 +89,17 @@ def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
     plan = Plan(experiments=("methods", "resilience"), changed_images=3)
     again = bench(load(places), METHODS, plan, options=RunOptions(executor="threads", jobs=2))
     assert document(again, timing=False) == document(measured, timing=False)
+    assert "timing" not in document(again, timing=False)["methods"][0]
 
 
 def test_a_result_survives_its_json(measured: Bench) -> None:
-    document = json.loads(json.dumps(to_document(measured)))
+    document = json.loads(json.dumps(to_document(measured), ensure_ascii=False).encode("utf-8"))
     assert from_document(Bench, document) == measured
     del document["methods"][0]["detection"]["recall"]
     with pytest.raises(ValueError, match="without recall"):
         from_document(Bench, document)
     with pytest.raises(ValueError, match="is no float"):
-        from_document(Spread, {"median": "1", "low": 1, "high": 1, "n": 1})
+        from_document(Spread, {"median": "1", "low": 1, "high": 1, "n": 1, "cpu": 1})
 
 
 def test_an_interrupted_run_goes_on(
@@ -176,6 +180,20 @@ def test_the_articles_ssim_is_that_of_scikit_image() -> None:
     np.testing.assert_allclose(one.distance(left, one.prepare(rows)), [0, 1 - expected], atol=1e-12)
 
 
+def test_the_articles_networks_see_the_same_images() -> None:
+    one = EfficientNetCosine(weights="file.pth", size=64, batch_size=3)
+    found = article.follow(one, 40, 30)
+    assert found.spec == (
+        "efficientnet-cosine:weights=file.pth,size=64,pool=none,scaling=unit,width=40,height=30"
+    )
+    extractor = found.extractor
+    assert isinstance(extractor, article.FrameFeatures)
+    assert (extractor.wants.width, extractor.wants.height, extractor.batch_size) == (40, 30, 3)
+    assert (extractor.pool, extractor.scaling) == ("none", "unit")
+    plain = registry.parse("phash:size=16")
+    assert article.follow(plain, 40, 30) == plain
+
+
 def test_the_size_of_the_articles_images() -> None:
     assert article.frame_size(100, 100) == (100, 100)
     assert article.frame_size(3072, 2048) == (439, 293)
@@ -196,6 +214,16 @@ def test_norms_are_timed_side_by_side() -> None:
     assert all(one.seconds_scipy.n == one.seconds_numpy.n == 3 for one in found)
 
 
+def test_times_are_those_of_the_clock_and_of_the_processors() -> None:
+    resting = timing.repeated(lambda: time.sleep(0.02), of=2, times=3)
+    assert resting.low <= resting.median <= resting.high
+    assert resting.median >= 0.01
+    assert resting.cpu < 0.005
+    working = timing.each([lambda: sum(range(300_000))] * 5)
+    assert working.n == 5
+    assert working.cpu > 0.0005
+
+
 def worse(found: Bench, change: Callable[[MethodResult], MethodResult]) -> Bench:
     return replace(found, methods=(change(found.methods[0]), *found.methods[1:]))
 
@@ -211,10 +239,16 @@ def accuracy(value: float) -> Callable[[MethodResult], MethodResult]:
 def slower(factor: float) -> Callable[[MethodResult], MethodResult]:
     def change(m: MethodResult) -> MethodResult:
         old = m.timing.seconds_features
-        new = Spread(factor * old.median, factor * old.low, factor * old.high, old.n)
+        new = Spread(factor * old.median, factor * old.low, factor * old.high, old.n, old.cpu)
         return replace(m, timing=replace(m.timing, seconds_features=new))
 
     return change
+
+
+def quiet(found: Bench) -> Bench:
+    """As if nobody else had used the machine."""
+    methods = (replace(m, timing=replace(m.timing, load=0.5)) for m in found.methods)
+    return replace(found, methods=tuple(methods))
 
 
 @pytest.mark.parametrize(
@@ -230,18 +264,28 @@ def slower(factor: float) -> Callable[[MethodResult], MethodResult]:
 def test_the_gate(
     measured: Bench, change: Callable[[MethodResult], MethodResult], figures: list[str]
 ) -> None:
-    now = worse(measured, change)
-    found = gate.compare(measured, now, max_drop=0.03, max_slowdown=1.5)
+    before, now = quiet(measured), quiet(worse(measured, change))
+    found = gate.compare(before, now, max_drop=0.03, max_slowdown=1.5)
     assert [drop.figure for drop in found.drops] == figures
     assert found.compared == 3
 
 
 def test_times_of_another_machine_do_not_count(measured: Bench) -> None:
-    now = worse(measured, slower(100.0))
+    before, now = quiet(measured), quiet(worse(measured, slower(100.0)))
     now = replace(now, machine=replace(now.machine, processor="another"))
-    found = gate.compare(measured, now, max_drop=0.01, max_slowdown=1.5)
+    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
     assert found.drops == ()
-    assert "times not compared" in found.notes[0]
+    assert "times not compared: the baseline is of" in found.notes[0]
+
+
+def test_times_of_a_busy_machine_do_not_count(measured: Bench) -> None:
+    before, now = quiet(measured), quiet(worse(measured, slower(100.0)))
+    first = now.methods[0]
+    busy = replace(first, timing=replace(first.timing, load=3.0))
+    now = replace(now, methods=(busy, *now.methods[1:]))
+    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
+    assert found.drops == ()
+    assert found.notes == ("times not compared: the machine was busy",)
 
 
 def test_what_cannot_be_compared(measured: Bench) -> None:
@@ -253,5 +297,5 @@ def test_what_cannot_be_compared(measured: Bench) -> None:
         with pytest.raises(UsageError):
             gate.compare(measured, other, max_drop=0.01, max_slowdown=2)
     fewer = replace(measured, methods=measured.methods[1:])
-    found = gate.compare(measured, fewer, max_drop=0.01, max_slowdown=2)
+    found = gate.compare(quiet(measured), quiet(fewer), max_drop=0.01, max_slowdown=2)
     assert found.notes == ("phash is in the baseline, and was not measured now",)

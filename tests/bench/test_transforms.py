@@ -121,7 +121,7 @@ def test_perspective_takes_corners_where_they_belong() -> None:
         np.testing.assert_allclose(((a * x + b * y + c) / w, (d * x + e * y + f) / w), point)
 
 
-def test_combinations_pass_through_every_encoder(picture: Image.Image) -> None:
+def test_combinations_are_compressed_on_the_way(picture: Image.Image) -> None:
     """JPEG 10 before a PNG leaves its blocks in the pixels."""
     blocky = combine(named("JPEG 10"), named("PNG")).apply(picture, np.random.default_rng(0))
     assert np.abs(np.asarray(blocky, dtype=float) - np.asarray(picture)).mean() > 4

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench.labelled import Labelled
-from imgsim.bench.measure import SAMPLE, Inputs, sample
+from imgsim.bench.measure import SAMPLE, Inputs, sample, seconds_of_features
 from imgsim.bench.results import Spread
 from imgsim.bench.timing import each
 from imgsim.comparators.base import Comparator, Extractor, Prepared
@@ -35,11 +35,12 @@ from imgsim.comparators.pixels import Cosine, Euclidean
 from imgsim.comparators.ssim import Ssim
 from imgsim.decode import DecodeMode, Decoder, InputSpec
 from imgsim.errors import UsageError
-from imgsim.models import backbone as networks
 
 PER_SCENE = 4
 FIXED_SIDE = 100
 """Of Fruits-360."""
+
+_CHANNELS, _STRIDE = 1280, 32
 
 PHOTO_PIXELS = 500_000
 """From here on an image is a photo, and resized to a seventh of each side."""
@@ -105,6 +106,9 @@ class FrameSsim(Ssim):
     def extractor(self) -> Extractor:
         return FramePixels(self.width, self.height)
 
+    def rough(self, rows: NDArray[Any]) -> None:
+        """There is no quicker way."""
+
     def prepare(self, rows: NDArray[Any]) -> Prepared:
         images = rows.reshape(len(rows), self.height, self.width, 3).astype(np.float64)
         mean = self._windows(images)
@@ -146,9 +150,10 @@ class FrameFeatures(EfficientNetFeatures):
     def wants(self) -> InputSpec:
         return InputSpec(self.width, self.height, "rgb")
 
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
-        return network(images, self.pool, self.scaling, self.batch_size)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        # about: padding for another size may leave a cell less; only percentages depend on it
+        return (_CHANNELS * -(-self.width // _STRIDE) * -(-self.height // _STRIDE),)
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class FrameFeaturesEuclidean(EfficientNetEuclidean):
 
     @property
     def extractor(self) -> Extractor:
-        return _features(self, self.width, self.height)
+        return _framed(super().extractor, self.width, self.height)
 
 
 @dataclass(frozen=True)
@@ -172,24 +177,12 @@ class FrameFeaturesCosine(EfficientNetCosine):
 
     @property
     def extractor(self) -> Extractor:
-        return _features(self, self.width, self.height)
+        return _framed(super().extractor, self.width, self.height)
 
 
-def _features(
-    one: FrameFeaturesEuclidean | FrameFeaturesCosine, width: int, height: int
-) -> FrameFeatures:
-    return FrameFeatures(
-        one.backbone,
-        one.weights,
-        max(width, height),
-        one.pool,
-        one.scaling,
-        one.precision,
-        one.device,
-        one.batch_size,
-        width,
-        height,
-    )
+def _framed(extractor: Extractor, width: int, height: int) -> FrameFeatures:
+    given = {f.name: getattr(extractor, f.name) for f in fields(EfficientNetFeatures)}
+    return FrameFeatures(**given, width=width, height=height)
 
 
 _FRAME_METHODS: dict[type[Comparator], type[Comparator]] = {
@@ -255,15 +248,14 @@ class Frames:
     images: NDArray[np.uint8]
     seconds_read: Spread
 
-    def rows(self, comparator: Comparator) -> tuple[NDArray[Any], Inputs]:
-        """The features of a method, and what its extractor was given."""
-        extractor = comparator.extractor
+    def rows(self, extractor: Extractor) -> tuple[NDArray[Any], Inputs]:
+        """The features of all images, and what the extractor was given."""
         fitted = [_fitted(image, extractor.wants) for image in self.images]
         rows = np.concatenate(
             [extractor.extract(np.stack(fitted[i : i + 64])) for i in range(0, len(fitted), 64)]
         )
         timed = tuple(fitted[i] for i in sample(len(fitted), SAMPLE, 0))
-        return rows, Inputs(timed, self.seconds_read)
+        return rows, Inputs(timed, self.seconds_read, seconds_of_features(extractor, timed))
 
 
 def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) -> Frames:

@@ -70,7 +70,8 @@ def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) 
         What accuracy, MAP, µAP, precision, recall and the share of recognised copies may lose.
     max_slowdown : float
         What the times may be multiplied by. They are compared on one kind of machine only, and
-        count as slower only where the quartiles do not overlap either.
+        count as slower only where the quartiles do not overlap either and neither run was on a
+        busy machine.
 
     Raises
     ------
@@ -92,6 +93,9 @@ def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) 
     timed = _same_machine(before, now)
     if not timed:
         notes.append(f"times not compared: the baseline is of {before.machine.processor}")
+    elif any(m.timing.busy for run in (before, now) for m in run.methods):
+        timed = False
+        notes.append("times not compared: the machine was busy")
     old = {m.method: m for m in before.methods}
     new = {m.method: m for m in now.methods}
     both = [name for name in new if name in old]

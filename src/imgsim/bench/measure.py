@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from imgsim.bench import distances
 from imgsim.bench.labelled import Labelled
 from imgsim.bench.results import MethodResult, Spread, Timing
 from imgsim.bench.score import Quality, matrix, score_classes, score_pairs
-from imgsim.bench.timing import ENOUGH_SECONDS, each, one_thread, repeated
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.collect import RunOptions
 from imgsim.comparators.base import Comparator, Extractor
 from imgsim.decode import Decoder
@@ -36,22 +37,26 @@ _LONG_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an extractor is given of some of the images, and how long it took to get it.
+    """What an extractor is given of some of the images, and what it takes.
+
+    Methods with one extractor share it, so that they are told apart by what differs.
 
     Attributes
     ----------
     images : tuple of ndarray of uint8, each of shape (h, w, c)
-    seconds_read : Spread or None
+    seconds_read, seconds_features : Spread
+        For an image.
     """
 
     images: tuple[NDArray[np.uint8], ...]
-    seconds_read: Spread | None
+    seconds_read: Spread
+    seconds_features: Spread
 
 
 def read_sample(
     paths: Sequence[str], extractor: Extractor, options: RunOptions, seed: int
 ) -> Inputs:
-    """Read some of the images as an extractor wants them, and time it.
+    """Read some of the images as an extractor wants them, and time it and the extraction.
 
     Parameters
     ----------
@@ -74,7 +79,18 @@ def read_sample(
         return read
 
     seconds = each([reading(place) for place in chosen])
-    return Inputs(tuple(images[place] for place in chosen), seconds)
+    given = tuple(images[place] for place in chosen)
+    return Inputs(given, seconds, seconds_of_features(extractor, given))
+
+
+def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]]) -> Spread:
+    """How long an extractor takes for an image, of those of one size together."""
+    sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
+    for image in images:
+        sizes.setdefault(image.shape, []).append(image)
+    batches = [np.stack(same) for same in sizes.values()]
+    with one_thread():
+        return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
 
 
 def sample(n: int, most: int, seed: int) -> list[int]:
@@ -115,7 +131,7 @@ def measure(
     root : str
         Paths are shown from here on.
     """
-    names = [path.removeprefix(root).lstrip("/\\") for path in data.paths]
+    names = [shown(path, root) for path in data.paths]
     scale = comparator.scale
     _announce(comparator, rows, options)
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
@@ -126,8 +142,8 @@ def measure(
         )
         found = distances.of_pairs(comparator, rows[left], rows[right])
         same = np.array([p.same for p in data.pairs])
-        shown = [(names[p.left], names[p.right]) for p in data.pairs]
-        quality = score_pairs(found, same, shown, scale, threshold, seed=seed)
+        listed = [(names[p.left], names[p.right]) for p in data.pairs]
+        quality = score_pairs(found, same, listed, scale, threshold, seed=seed)
         deviation = _deviation(
             nearest, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0], scale.worst
         )
@@ -158,6 +174,11 @@ def measure(
     )
 
 
+def shown(path: str, root: str = "") -> str:
+    """A path as results name it: from a folder on; bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path.removeprefix(root).lstrip("/\\")).decode("utf-8", "replace")
+
+
 def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:
     """Say how long it will take to compare all pairs one by one, where that is long."""
     engine = make_engine(comparator, rows, options)
@@ -177,8 +198,6 @@ def _timed(
 ) -> tuple[Timing, NDArray[np.float64]]:
     """Times, and the distances of the nearest as the engine has them."""
     n = len(rows)
-    extract = comparator.extractor.extract
-    batches = _stacked(inputs.images)
     nearest: list[NDArray[np.float64]] = []
 
     def search() -> None:
@@ -198,12 +217,12 @@ def _timed(
         one, other = inputs.images[i][None], inputs.images[j][None]
         return lambda: distances.of_pair(comparator, alone(one)[0], alone(other)[0])
 
-    features = repeated(lambda: [extract(batch) for batch in batches], of=len(inputs.images))
+    busy = load()
     searched = repeated(search, of=n * (n - 1))
     with one_thread():
         compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
-    timing = Timing(inputs.seconds_read, features, searched, compared, both)
+    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both, busy)
     return timing, nearest[0]
 
 
@@ -225,11 +244,3 @@ def _deviation(
         expected = np.sort(np.partition(others, k - 1)[:k])
         largest = max(largest, float(np.abs(nearest[i] - expected).max()))
     return largest / worst
-
-
-def _stacked(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """A batch of each size."""
-    sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
-    for image in images:
-        sizes.setdefault(image.shape, []).append(image)
-    return [np.stack(same) for same in sizes.values()]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from imgsim.bench.results import NormTiming
-from imgsim.bench.timing import one_thread, spread
+from imgsim.bench.timing import Watch, one_thread
 
 REPETITIONS = 2300
 
@@ -41,18 +40,14 @@ def norms(repetitions: int = REPETITIONS, seed: int = 0) -> tuple[NormTiming, ..
     for length, what in VECTORS:
         rng = np.random.default_rng((seed, length))
         pool = rng.random((16, 2, length))
-        seconds: dict[Callable[..., object], list[float]] = {euclidean: [], by_numpy: []}
+        warm, timed = ({euclidean: Watch(), by_numpy: Watch()} for _ in range(2))
         with one_thread():
-            for warm_up in (True, False):
-                for i in range(min(20, repetitions) if warm_up else repetitions):
+            for watches, times in ((warm, min(20, repetitions)), (timed, repetitions)):
+                for i in range(times):
                     x, y = pool[i % len(pool)]
                     for function in (euclidean, by_numpy) if i % 2 else (by_numpy, euclidean):
-                        started = time.perf_counter()
-                        function(x, y)
-                        took = time.perf_counter() - started
-                        if not warm_up:
-                            seconds[function].append(took)
+                        watches[function].time(partial(function, x, y))
         results.append(
-            NormTiming(length, what, spread(seconds[euclidean]), spread(seconds[by_numpy]))
+            NormTiming(length, what, timed[euclidean].spread(), timed[by_numpy].spread())
         )
     return tuple(results)

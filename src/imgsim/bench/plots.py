@@ -88,7 +88,9 @@ def _name_points(
     height = 13.0  # of a line, in points of the display
     figure.canvas.draw()
     scale = figure.dpi / 72
-    taken: list[tuple[float, float, float]] = []  # left, right, height of the middle
+    # left, right, height of the middle; of the points first
+    dots = [axes.transData.transform(point) / scale for point in where.values()]
+    taken = [(x - 5, x + 5, y) for x, y in dots]
     for name, point in sorted(where.items(), key=lambda item: -item[1][1]):
         x, y = axes.transData.transform(point) / scale
         left, right = x + 8, x + 14 + 6.2 * len(name)

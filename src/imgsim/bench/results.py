@@ -22,12 +22,17 @@ HARNESS = 1
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Repeated timings: the median and the quartiles, in seconds, and how many there were."""
+    """Repeated timings: the median and the quartiles, in seconds, and how many there were.
+
+    `cpu` is the median time that processors worked for it, on all threads together. What runs on
+    one thread of a machine that nobody else uses takes as long by either.
+    """
 
     median: float
     low: float
     high: float
     n: int
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,11 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time goes, each apart from the others, with one thread but for the search.
+    """Where the time goes, each apart from the others; with one thread, but for the search.
 
     Attributes
     ----------
-    seconds_read : Spread or None
+    seconds_read : Spread
         To read, decode, convert and resize an image.
     seconds_features : Spread
         To work out its features, in a batch.
@@ -76,13 +81,22 @@ class Timing:
     seconds_mixed : Spread
         For a pair, with the features of both images worked out for it: extraction and comparison
         in one figure, as they are often published.
+    load : float
+        Processes that wanted a core just before, per core: the system's load average of the last
+        minute; 0 where the system does not tell. See `busy`.
     """
 
-    seconds_read: Spread | None
+    seconds_read: Spread
     seconds_features: Spread
     seconds_search: Spread
     seconds_distance: Spread
     seconds_mixed: Spread
+    load: float
+
+    @property
+    def busy(self) -> bool:
+        """Others were working too: times are too long. (A run alone brings a load of about 1.)"""
+        return self.load > _BUSY
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +206,7 @@ class MethodResult:
 
 
 CURVE_POINTS = 200
+_BUSY = 1.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
 from imgsim.bench.labelled import Labelled
-from imgsim.bench.measure import measure, read_sample
+from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
     Bench,
@@ -27,7 +28,13 @@ from imgsim.bench.results import (
 )
 from imgsim.bench.timing import machine
 from imgsim.collect import RunOptions, collect
-from imgsim.comparators.base import Comparator, PairComparator, VectorComparator
+from imgsim.comparators.base import (
+    Comparator,
+    Extractor,
+    PairComparator,
+    VectorComparator,
+)
+from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
 
@@ -144,7 +151,7 @@ class _Run:
         if plan.protocol == "article":
             self.data = article.in_fours(self.data)
         self.facts = Data(
-            os.path.basename(os.path.abspath(data.source)),
+            shown(os.path.basename(os.path.abspath(data.source))),
             data.layout,
             len(self.data.paths),
             len(set(self.data.labels)),
@@ -156,7 +163,9 @@ class _Run:
             options.progress.note(
                 f"{len(self.data.paths):,} of {of_images:,} images, drawn by class (--max-images)"
             )
+        self.inputs: dict[Extractor, Inputs] = {}
         self._frames: article.Frames | None = None
+        self._framed: tuple[Extractor, NDArray[Any], Inputs] | None = None  # large: the last one
 
     def _readable(self, data: Labelled) -> tuple[Labelled, list[LeftOut]]:
         """The images without those that cannot be read, and these."""
@@ -166,7 +175,7 @@ class _Run:
             self.digests |= dict.fromkeys(picture.file.links, picture.digest)
         reasons = {s.path: s.reason for s in self.read.skipped}
         left_out = [
-            LeftOut(self._shown(path), reasons.get(path, "no image, or left out"))
+            LeftOut(shown(path, self.root), reasons.get(path, "no image, or left out"))
             for path in data.paths
             if path not in self.digests
         ]
@@ -174,12 +183,9 @@ class _Run:
             return data, left_out
         self.options.progress.note(
             f"left out {len(left_out)} of {len(data.paths)} files that cannot be read, such as"
-            f" {left_out[0].path}: {left_out[0].reason}"
+            f" {printable(left_out[0].path)}: {left_out[0].reason}"
         )
         return data.keep([i for i, p in enumerate(data.paths) if p in self.digests]), left_out
-
-    def _shown(self, path: str) -> str:
-        return path.removeprefix(self.root).lstrip("/\\")
 
     def _digest(self) -> str:
         """Of the contents and what is known of them, in order."""
@@ -249,12 +255,13 @@ class _Run:
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
         paths, extractor = self.data.paths, comparator.extractor
         rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
-        inputs = read_sample(paths, extractor, self.options, self.plan.seed)
+        if extractor not in self.inputs:
+            self.inputs[extractor] = read_sample(paths, extractor, self.options, self.plan.seed)
         return measure(
             comparator,
             self.data,
             rows,
-            inputs,
+            self.inputs[extractor],
             self.options,
             self.threshold(comparator),
             seed=self.plan.seed,
@@ -262,11 +269,13 @@ class _Run:
         )
 
     def _by_article(self, comparator: Comparator) -> MethodResult:
-        paths = self.data.paths
+        paths, extractor = self.data.paths, comparator.extractor
         if self._frames is None:
             size = self._frame_size()
             self._frames = article.read_frames(paths, size, self.options.max_pixels)
-        rows, inputs = self._frames.rows(comparator)
+        if self._framed is None or self._framed[0] != extractor:
+            self._framed = (extractor, *self._frames.rows(extractor))
+        _, rows, inputs = self._framed
         return measure(
             comparator,
             self.data,

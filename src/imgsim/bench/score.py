@@ -35,6 +35,7 @@ from imgsim.comparators.base import Comparator, PairComparator, Scale
 _IN_MEMORY = 256 << 20
 _SAMPLE = 50_000
 _BINS = 40
+_FEW = 8
 MISTAKES = 6
 
 
@@ -303,12 +304,12 @@ def _estimate(
 ) -> Estimate:
     """A ratio with its bootstrap interval over groups.
 
-    Where all of them agree that would have no width, as if a few classes without a mistake proved
-    that there is none: then it is Wilson's, with the groups as trials.
+    Of a few groups, or where all agree, that is too narrow, as if two classes without a mistake
+    proved that there is none: then it is Wilson's, with the groups as trials.
     """
     found = bootstrap(above, below, groups, seed=seed)
-    if found is not None and found.low == found.high:
-        trials = len(np.unique(groups[below > 0]))
+    trials = len(np.unique(groups[below > 0]))
+    if found is None or found.low == found.high or trials < _FEW:
         found = wilson(value * trials, trials)
     return Estimate(value, found.low, found.high) if found else Estimate(value)
 

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,10 +22,25 @@ _PACKAGES = ("numpy", "pillow", "scipy", "faiss-cpu", "torch", "efficientnet_pyt
 ENOUGH_SECONDS = 4.0
 
 
-def spread(seconds: Sequence[float], of: int = 1) -> Spread:
-    """Median and quartiles; each time is that of so many things."""
-    low, median, high = np.percentile(np.asarray(seconds) / of, (25, 50, 75))
-    return Spread(float(median), float(low), float(high), len(seconds))
+@dataclass(slots=True)
+class Watch:
+    """Times by the clock and by the processors, of actions that are called one after the other."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def time(self, action: Callable[[], object]) -> None:
+        """Call an action once."""
+        worked, started = time.process_time(), time.perf_counter()
+        action()
+        self.seconds.append(time.perf_counter() - started)
+        self.cpu.append(time.process_time() - worked)
+
+    def spread(self, of: int = 1) -> Spread:
+        """Median and quartiles; each time is that of so many things."""
+        low, median, high = np.percentile(np.asarray(self.seconds) / of, (25, 50, 75))
+        cpu = float(np.median(self.cpu)) / of
+        return Spread(float(median), float(low), float(high), len(self.seconds), cpu)
 
 
 def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Spread:
@@ -41,17 +57,16 @@ def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Sp
     times : int
         At most.
     """
-    started = time.perf_counter()
-    action()
-    first = time.perf_counter() - started
-    if first > ENOUGH_SECONDS:
-        return spread([first], of)
-    seconds: list[float] = []
-    while len(seconds) < times and (len(seconds) < 3 or sum(seconds) < ENOUGH_SECONDS):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return spread(seconds, of)
+    first = Watch()
+    first.time(action)
+    if first.seconds[0] > ENOUGH_SECONDS:
+        return first.spread(of)
+    watch = Watch()
+    while len(watch.seconds) < times and (
+        len(watch.seconds) < 3 or sum(watch.seconds) < ENOUGH_SECONDS
+    ):
+        watch.time(action)
+    return watch.spread(of)
 
 
 def each(actions: Sequence[Callable[[], object]], *, enough: float = math.inf) -> Spread:
@@ -65,27 +80,33 @@ def each(actions: Sequence[Callable[[], object]], *, enough: float = math.inf) -
         Seconds after which the rest of them is left out, if there were three.
     """
     actions[0]()
-    seconds: list[float] = []
+    watch = Watch()
     for action in actions:
-        if len(seconds) >= 3 and sum(seconds) > enough:
+        if len(watch.seconds) >= 3 and sum(watch.seconds) > enough:
             break
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return spread(seconds)
+        watch.time(action)
+    return watch.spread()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Hold numpy's linear algebra to one thread.
+    """Hold linear algebra and networks to one thread.
 
-    For vectors of 10,000 numbers it takes several, and where the machine is busy these wait for
-    each other for milliseconds, which says nothing of the distance that is timed.
+    So methods are compared alike. And where the machine is busy, several threads wait for each
+    other for milliseconds at every step, which says nothing of what is timed.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1):
         yield
+
+
+def load() -> float:
+    """Load average of the last minute per core, 0 where the system does not tell it."""
+    try:
+        return round(os.getloadavg()[0] / usable_cores(), 2)
+    except (AttributeError, OSError):  # not on Windows
+        return 0.0
 
 
 def machine() -> Machine:

@@ -126,7 +126,9 @@ class Change:
 
 
 def combine(*changes: Change) -> Change:
-    """Do several changes one after the other; each but the last passes through its encoder.
+    """Do several changes one after the other, as files that are changed again and again.
+
+    A change with a quality of its own is saved as JPEG and read again before the next one.
 
     Parameters
     ----------

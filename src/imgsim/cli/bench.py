@@ -75,7 +75,13 @@ _FORMATS = ("text", "json", "csv", "markdown")
 )
 @dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of what is drawn: images, changes, intervals.",
+)
 @click.option(
     "--max-images",
     type=click.IntRange(min=2),

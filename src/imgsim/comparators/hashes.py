@@ -142,8 +142,8 @@ class GradientHash(_SizedHash):
 
     name: ClassVar[str] = "dhash"
     summary: ClassVar[str] = "gradient hash: fast, good with captions and light crops"
-    thresholds: ClassVar = {64: (0, 1, 5)}
-    fractions: ClassVar = (0.01, 0.02, 0.08)
+    thresholds: ClassVar = {64: (0, 0, 5)}
+    fractions: ClassVar = (0.01, 0.01, 0.08)
 
     @property
     def wants(self) -> InputSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import Any
 
 from imgsim.bench.gate import Comparison
@@ -27,11 +28,19 @@ Table = list[list[str]]
 """A header and rows of text."""
 
 
-def seconds_per_image(result: MethodResult, images: int) -> float:
+def busy(bench: Bench) -> bool:
+    """Whether others used the machine meanwhile: then what is shown is the time of processors."""
+    return any(m.timing.busy for m in bench.methods)
+
+
+def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
     """What an image costs in a data set of this size: read, extracted, compared with all others."""
     timing = result.timing
-    read = timing.seconds_read.median if timing.seconds_read else 0.0
-    return read + timing.seconds_features.median + timing.seconds_search.median * (images - 1)
+    read, features, search = (
+        one.cpu if cpu else one.median
+        for one in (timing.seconds_read, timing.seconds_features, timing.seconds_search)
+    )
+    return read + features + search * (images - 1)
 
 
 def headline(result: MethodResult) -> Estimate:
@@ -43,20 +52,23 @@ def headline(result: MethodResult) -> Estimate:
 
 def in_order(bench: Bench) -> list[MethodResult]:
     """Methods, the best first; equally good ones by their time."""
-    images = bench.data.images
-    return sorted(
-        bench.methods,
-        key=lambda m: (-round(headline(m).value, 6), seconds_per_image(m, images), m.method),
-    )
+    images, cpu = bench.data.images, busy(bench)
+
+    def place(m: MethodResult) -> tuple[float, float, str]:
+        return -round(headline(m).value, 6), seconds_per_image(m, images, cpu=cpu), m.method
+
+    return sorted(bench.methods, key=place)
 
 
 def frontier(bench: Bench) -> list[MethodResult]:
     """Methods that no other one beats in both accuracy and time, the fastest first."""
     chosen: list[MethodResult] = []
-    by_time = sorted(
-        in_order(bench), key=lambda m: (seconds_per_image(m, bench.data.images), -headline(m).value)
-    )
-    for one in by_time:
+    images, cpu = bench.data.images, busy(bench)
+
+    def place(m: MethodResult) -> tuple[float, float]:
+        return seconds_per_image(m, images, cpu=cpu), -headline(m).value
+
+    for one in sorted(in_order(bench), key=place):
         if not chosen or headline(one).value > headline(chosen[-1]).value:
             chosen.append(one)
     return chosen
@@ -67,6 +79,9 @@ def short_names(bench: Bench) -> dict[str, str]:
     names = [m.method for m in bench.methods]
     if bench.resilience:
         names += [m.method for m in bench.resilience.methods]
+    bare = {name: name.split(":")[0] for name in names}
+    if bench.protocol == "article" and len(set(bare.values())) == len(bare):
+        return bare  # their fields are those of the protocol
     short = {name: re.sub(r",?weights=[^,]*", "", name).rstrip(":") for name in names}
     short = {name: one.replace(":,", ":") for name, one in short.items()}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
@@ -138,21 +153,18 @@ def speed_table(bench: Bench) -> Table:
     """How fast every method is."""
     header = ["method", "read", "features", "search", "distance", "mixed", "kB"]
     names = short_names(bench)
-    return [
-        header,
-        *(
-            [
-                names[m.method],
-                duration(m.timing.seconds_read.median) if m.timing.seconds_read else "-",
-                duration(m.timing.seconds_features.median),
-                duration(m.timing.seconds_search.median),
-                duration(m.timing.seconds_distance.median),
-                duration(m.timing.seconds_mixed.median),
-                f"{m.bytes_per_image / 1000:.3g}",
-            ]
-            for m in in_order(bench)
-        ),
-    ]
+    cpu = busy(bench)
+    rows = []
+    for m in in_order(bench):
+        t = m.timing
+        spreads = (t.seconds_read, t.seconds_features, t.seconds_search)
+        times = [
+            one.cpu if cpu else one.median
+            for one in (*spreads, t.seconds_distance, t.seconds_mixed)
+        ]
+        kilobytes = f"{m.bytes_per_image / 1000:.3g}"
+        rows.append([names[m.method], *(duration(x) for x in times), kilobytes])
+    return [header, *rows]
 
 
 def changes_table(found: Resilience, names: dict[str, str]) -> Table:
@@ -193,7 +205,13 @@ def heading(bench: Bench) -> str:
 
 
 def doubts(bench: Bench) -> Iterator[str]:
-    """Where an engine does not search by the distances that its method has."""
+    """What speaks against the figures: a busy machine, an engine with other distances."""
+    if busy(bench):
+        load = max(m.timing.load for m in bench.methods)
+        yield (
+            f"the machine was busy (load {load:.1f} a core): shown is the time of the processors,"
+            " not that of the clock"
+        )
     for m in bench.methods:
         if m.engine_deviation > _DEVIATION:
             yield (
@@ -213,7 +231,7 @@ def text(bench: Bench) -> Iterator[str]:
         if bench.protocol == "article":
             yield "\nAccuracy as the article has it: hits / (images - queries)\n"
             yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
-        yield from (f"warning: {line}\n" for line in doubts(bench))
+        yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         yield f"\nnone is both faster and better than: {names}\n"
     if bench.resilience:
@@ -262,7 +280,8 @@ def document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_times(v) for k, v in value.items() if not k.startswith("seconds")}
+        plain = {k: v for k, v in value.items() if k != "timing" and not k.startswith("seconds")}
+        return {k: _without_times(v) for k, v in plain.items()}
     if isinstance(value, list | tuple):
         return [_without_times(one) for one in value]
     return value
@@ -296,7 +315,7 @@ def _csv_row(m: MethodResult) -> dict[str, object]:
         else:
             row[name] = value
     for name, value in to_document(m.timing).items():
-        row[name] = None if value is None else value["median"]
+        row[name] = value["median"] if isinstance(value, dict) else value
     return row
 
 
@@ -343,6 +362,7 @@ def measured_with(bench: Bench) -> Iterator[str]:
         yield f"`{bench.command}`"
     yield f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB"
     yield f"{machine.platform}; " + ", ".join(f"{k} {v}" for k, v in machine.versions.items())
+    yield from (f"warning: {line}" for line in doubts(bench))
     left_out = count(len(data.left_out), "file")
     yield f"data sha256 {data.digest[:16]}, {left_out} left out, decode {bench.decode}"
 

@@ -46,7 +46,7 @@ _DEFINITIONS = (
     ("accuracy", "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
      " averaged over all images whose class has others"),
     ("95%", "interval, by drawing classes with replacement (Wilson's, with the classes as trials,"
-     " where all have the same value)"),
+     " where they are few or all have the same value)"),
     ("MAP, NDCG", "mean average precision and normalised discounted gain of the whole ranking"),
     ("R@k", "share of queries with one of their class among the k nearest"),
     ("N-S", "UKBench's score, of 4: images of the scene among the 4 nearest, itself included"),
@@ -55,8 +55,8 @@ _DEFINITIONS = (
     ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
     ("best F1", "of any threshold; chosen on these data, so flattering"),
     ("read", "to read, decode, convert and resize an image"),
-    ("features", "to work out an image's features, in a batch; one thread but for the network"),
-    ("search", "to rank the 3 nearest of every image, per pair of images"),
+    ("features", "to work out an image's features, in a batch, with one thread"),
+    ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
     ("distance", "one pair from ready features, one after the other"),
     ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
      " does not keep features measures"),
@@ -194,7 +194,7 @@ def _points(
         bounds = None
         if found.low is not None and found.high is not None:
             bounds = (found.low, found.high)
-        seconds = report.seconds_per_image(m, bench.data.images)
+        seconds = report.seconds_per_image(m, bench.data.images, cpu=report.busy(bench))
         points.append((names[m.method], seconds, found.value, bounds))
     return points
 
