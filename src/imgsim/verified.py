@@ -64,7 +64,7 @@ class Looks:
         self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
         # what is wrong with it was said when the files were read
         self._cache = Cache(options.cache, lambda trouble: None)
-        self._executor = options.open_executor(options.jobs)
+        self._executor = options.open_executor(options.jobs, keep=True)
         self._recall()
 
     def close(self) -> None:

@@ -133,10 +133,13 @@ class ProcessesExecutor(Executor):
     timeout : float
         Seconds that one file may take. A worker that takes longer is killed, the file tried once
         more by itself with the same limit and one on its memory, then given up.
+    keep : bool
+        Keep the workers for the next run; `close` ends them.
     """
 
-    def __init__(self, jobs: int, timeout: float = 60.0) -> None:
+    def __init__(self, jobs: int, timeout: float = 60.0, *, keep: bool = False) -> None:
         self.jobs = jobs
+        self.keep = keep
         self.timeout = timeout
         self.workers: set[_Worker] = set()
         self.idle: list[_Worker] = []
@@ -225,7 +228,7 @@ class ProcessesExecutor(Executor):
         """Keep a worker that is done for the next run; one that is not is ended."""
         with self.lock:
             self.workers.discard(one)
-            if one.ready and not self.stopped.is_set():
+            if self.keep and one.ready and not self.stopped.is_set():
                 self.idle.append(one)
                 return
         one.close()
