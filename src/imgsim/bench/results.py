@@ -282,7 +282,7 @@ class Data:
     Attributes
     ----------
     name : str
-        Last part of the path.
+        Last part of the path, or the last two where it ends in a split such as ``valid``.
     layout : str
     images, classes : int
     of_images : int

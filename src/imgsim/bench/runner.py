@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
-from imgsim.bench.labelled import Labelled
+from imgsim.bench.labelled import SPLITS, Labelled
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
@@ -151,7 +151,7 @@ class _Run:
         if plan.protocol == "article":
             self.data = article.in_fours(self.data)
         self.facts = Data(
-            shown(os.path.basename(os.path.abspath(data.source))),
+            data_name(data.source),
             data.layout,
             len(self.data.paths),
             len(set(self.data.labels)),
@@ -314,6 +314,12 @@ class _Run:
                 self.store.put(key, known[c])
         images = len(resilience.draw(self.data, most, self.plan.seed))
         return Resilience(images, resilience.MAX_SIDE, tuple(known[c] for c in comparators))
+
+
+def data_name(source: str) -> str:
+    """The last part of a path, and the one before it where it is but the name of a split."""
+    parts = os.path.abspath(source).split(os.sep)
+    return shown("/".join(parts[-2:] if parts[-1].lower() in SPLITS else parts[-1:]))
 
 
 def _drawn(data: Labelled, most: int, seed: int) -> Labelled:

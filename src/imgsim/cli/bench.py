@@ -24,7 +24,7 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
-from imgsim.comparators.registry import ALL
+from imgsim.comparators.registry import ALL, DEFAULT_METHOD
 from imgsim.decode import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
 """By the images of a scene, where the names say no more."""
+_METHODS = (ALL, DEFAULT_METHOD)  # what find-dupes takes may be none of the methods' defaults
 _EXPERIMENTS = ("methods", "resilience", "norms")
 _FORMATS = ("text", "json", "csv", "markdown")
 
@@ -50,7 +51,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
     "--method",
     type=MethodType(),
     multiple=True,
-    default=[ALL],
+    default=_METHODS,
     show_default=True,
     metavar="NAME[:field=value,...]",
     help="Can be repeated; all: every method that is available.",
@@ -180,7 +181,7 @@ def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
         plots.require_matplotlib()
     before = gate.read_bench(given["baseline"]) if given["baseline"] else None
     profile = read_profile(given["profile"]) if given["profile"] else None
-    if profile and tuple(given["method"]) == (ALL,):
+    if profile and tuple(given["method"]) == _METHODS:
         given["method"] = profile.methods
     data = load(dataset, **{name: given[name] for name in ("layout", "per_scene", "prefix")})
     if given["split"]:
@@ -227,9 +228,11 @@ def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 def _recorded(ctx: click.Context, dataset: str) -> str:
     """The command as it was given, with names in place of the user's own paths."""
+    from imgsim.bench.runner import data_name
+
     parts = ["imgsim", "bench"]
     if ctx.params["stand_in"] is None:
-        parts.append(os.path.basename(os.path.abspath(dataset)))
+        parts.append(data_name(dataset))
     files = dict.fromkeys(("baseline", "weights", "cache", "profile"), "FILE")
     places = {"output": "DIR", **files}
     for option in ctx.command.params:
