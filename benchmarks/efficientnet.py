@@ -79,7 +79,7 @@ def _yardsticks(fast: Backbone, pixels: torch.Tensor) -> dict[str, Callable[[], 
             self.module = fast.module
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.module.extract_features(x).mean(dim=(2, 3))
+            return self.module(x).mean(dim=(2, 3))
 
     path = Path(tempfile.mkdtemp()) / "b0.onnx"
     try:

@@ -36,7 +36,8 @@ def test_every_option_in_the_readme_exists() -> None:
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
-        for parameter in command.params:
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        for parameter in (p for one in (command, *below) for p in one.params):
             known.update(parameter.opts, parameter.secondary_opts)
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert used - known <= {"--quiet", "--editable", "--list"}

@@ -25,7 +25,8 @@ LAYERS = (
     {"verified"},
     {"pipeline"},
     {"ranking"},
-    {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing"},
+    {"explaining"},
+    {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing", "training"},
     {"cli"},
 )
 """A module may import from its own layer and those above it in this list."""
@@ -77,7 +78,16 @@ def _loaded(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--help",), ("find-dupes", "--help"), ("bench", "--help"), ("--version",), ("methods",)],
+    [
+        (),
+        ("--help",),
+        ("find-dupes", "--help"),
+        ("bench", "--help"),
+        ("train", "siamese", "--help"),
+        ("explain", "--help"),
+        ("--version",),
+        ("methods",),
+    ],
 )
 def test_start_up_is_light(arguments: tuple[str, ...]) -> None:
     loaded = _loaded(*arguments)

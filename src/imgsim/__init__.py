@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from imgsim.collect import RunOptions
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
+    from imgsim.explaining import Explanation, explain
     from imgsim.pipeline import Duplicates, find_duplicates
     from imgsim.profile import Profile, read_profile
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
+    from imgsim.training.autoencoder import train_autoencoder
+    from imgsim.training.siamese import train_siamese
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
 
 __version__ = "0.1.0"
@@ -28,6 +31,7 @@ _HOMES = {
     "Comparison": "ranking",
     "DiscoverOptions": "discover",
     "Duplicates": "pipeline",
+    "Explanation": "explaining",
     "Group": "types",
     "ImageFacts": "types",
     "ImageFile": "types",
@@ -43,16 +47,20 @@ _HOMES = {
     "UnreadableImage": "errors",
     "UsageError": "errors",
     "compare": "ranking",
+    "explain": "explaining",
     "find_duplicates": "pipeline",
     "matches": "ranking",
     "read_profile": "profile",
     "search": "ranking",
+    "train_autoencoder": "training.autoencoder",
+    "train_siamese": "training.siamese",
 }
 
 __all__ = [
     "Comparison",
     "DiscoverOptions",
     "Duplicates",
+    "Explanation",
     "Group",
     "ImageFacts",
     "ImageFile",
@@ -69,10 +77,13 @@ __all__ = [
     "UsageError",
     "__version__",
     "compare",
+    "explain",
     "find_duplicates",
     "matches",
     "read_profile",
     "search",
+    "train_autoencoder",
+    "train_siamese",
 ]
 
 

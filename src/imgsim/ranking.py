@@ -8,15 +8,23 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators import registry
-from imgsim.comparators.base import PRESETS, Comparator, Extractor, Preset
+from imgsim.comparators.base import (
+    PRESETS,
+    Comparator,
+    Extractor,
+    NarrowsByClass,
+    PairComparator,
+    Preset,
+)
 from imgsim.comparators.recipes import Recipe
-from imgsim.decode import DecodeError, Decoder
+from imgsim.decode import Decoded, DecodeError, Decoder, InputSpec
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
 from imgsim.group import flat_identity
@@ -30,6 +38,7 @@ from imgsim.pipeline import (
     seconds_since,
 )
 from imgsim.profile import Profile
+from imgsim.search.pairs import PairEngine
 from imgsim.types import ImageFacts, Match, Picture, Skipped
 from imgsim.verified import look_at
 from imgsim.verify.verdict import EQUAL
@@ -39,10 +48,22 @@ Methods = str | Comparator | Sequence[str | Comparator]
 
 @dataclass(frozen=True, slots=True)
 class QueryMatches:
-    """The nearest other images of one image, nearest first."""
+    """The nearest other images of one image, nearest first.
+
+    Attributes
+    ----------
+    path : str
+    matches : tuple of Match
+    predicted : str or None
+        The class to which the gallery was narrowed; None if it was not.
+    compared : int or None
+        How many images of that class were compared.
+    """
 
     path: str
     matches: tuple[Match, ...]
+    predicted: str | None = None
+    compared: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +175,29 @@ def query_file(path: str | os.PathLike[str]) -> Query:
         ) from None
 
 
-def _read(
-    query: Query, extractors: Sequence[Extractor], options: RunOptions
-) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
+def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) -> Decoded:
+    """Decode a query.
+
+    Raises
+    ------
+    UnreadableImage
+        It is no image that can be read.
+    """
     decoder = Decoder(options.decode, options.max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            decoded = decoder(query.data, [e.wants for e in extractors])
+            return decoder(query.data, wants)
     except DecodeError as error:
         raise UnreadableImage(
             f"cannot read {printable(query.name)}: {error}", "give it an image"
         ) from None
+
+
+def _read(
+    query: Query, extractors: Sequence[Extractor], options: RunOptions
+) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
+    decoded = decode_query(query, [e.wants for e in extractors], options)
     rows = {e: e.extract(decoded.images[e.wants][None])[0] for e in extractors}
     return decoded.facts, rows
 
@@ -219,6 +251,7 @@ def search(
     methods: Methods = registry.RANKING_METHOD,
     *,
     k: int = 3,
+    narrow: int | None = None,
     options: RunOptions | None = None,
 ) -> Matches:
     """Rank the k images of a folder that are nearest to images from elsewhere.
@@ -231,6 +264,9 @@ def search(
         The gallery. A query that is one of its files is not among its own matches.
     methods, k, options
         As for `matches`.
+    narrow : int, optional
+        Only for comparators that tell classes: look only at the images that are of the query's
+        class, by the comparator's own opinion, and compare at most so many of them.
 
     Raises
     ------
@@ -245,6 +281,8 @@ def search(
     _check_k(k)
     if not queries:
         raise UsageError("no query", "name at least one image")
+    if narrow is not None:
+        _check_narrow(comparators, narrow)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     asked = [_read(query, extractors, options)[1] for query in queries]
     collection = collect(as_list(paths), extractors, options)
@@ -255,6 +293,9 @@ def search(
         features = collection.features(comparator.extractor, gallery).rows
         own = np.stack([rows[comparator.extractor] for rows in asked])
         rows = np.concatenate([features, own.astype(features.dtype)])
+        if narrow is not None:
+            found.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
+            continue
         places = range(len(gallery), len(rows))
         found.append(_ranked(comparator, rows, gallery, places, queries, k, options))
     seconds = seconds_since(started, read, collection)
@@ -264,6 +305,44 @@ def search(
 def _check_k(k: int) -> None:
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+
+
+def _check_narrow(comparators: Sequence[Comparator], narrow: int) -> None:
+    for comparator in comparators:
+        if not isinstance(comparator, NarrowsByClass):
+            raise UsageError(
+                f"{comparator.name} tells no classes", "narrow with --method siamese:weights=FILE"
+            )
+    if narrow < 1:
+        raise UsageError(f"{narrow} images cannot be compared", "compare at least one")
+
+
+def _narrowed(
+    comparator: Comparator,
+    rows: NDArray[np.generic],
+    gallery: Sequence[Picture],
+    queries: Sequence[Query],
+    k: int,
+    most: int,
+    options: RunOptions,
+) -> MethodMatches:
+    """Rank those of the gallery, the first of the rows, that are of the class of each query."""
+    assert isinstance(comparator, NarrowsByClass)
+    started = time.perf_counter()
+    engine = PairEngine(cast(PairComparator, comparator), rows, options.jobs)
+    classes = np.array(comparator.class_of(rows), dtype=object)
+    ranked, pairs = [], 0
+    for place, query in enumerate(queries, len(gallery)):
+        alike = np.flatnonzero(classes[: len(gallery)] == classes[place])
+        others = np.array([i for i in alike if not _same_file(query, gallery[int(i)])], np.int64)
+        if len(others):
+            others = others[comparator.shortlist(rows[place], rows[others], most)]
+        distances = engine.distances(np.full(len(others), place), others)
+        order = np.lexsort((others, distances))[:k]
+        found = tuple(Match(gallery[int(others[i])].file.path, float(distances[i])) for i in order)
+        ranked.append(QueryMatches(query.name, found, str(classes[place]), len(others)))
+        pairs += len(others)
+    return MethodMatches(comparator, tuple(ranked), pairs, time.perf_counter() - started)
 
 
 def _ranked(

@@ -12,7 +12,8 @@ from imgsim.comparators import registry
 from imgsim.comparators.hashes import GradientHash
 from imgsim.testing import check_comparator
 
-CLASSICAL = [name for name in registry.names() if not name.startswith("efficientnet")]
+NETWORKS = ("autoencoder", "efficientnet", "siamese")
+CLASSICAL = [name for name in registry.names() if not name.startswith(NETWORKS)]
 
 
 @pytest.mark.parametrize("spec", [*CLASSICAL, "phash:size=16", "ssim:side=32,win_size=5"])

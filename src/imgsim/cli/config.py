@@ -50,7 +50,21 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
         option = options.get(_normal(key))
         if option is not None and option.name is not None:
             chosen[option.name] = _fitting(path, command, key, value, option)
+    below = subcommands(command)
+    if below:  # click looks for their options under their own names
+        return {command: {name: _own(one, chosen) for name, one in below.items()}}
     return {command: chosen}
+
+
+def subcommands(name: str) -> dict[str, click.Command]:
+    """The commands of a command that is a group, such as train."""
+    command = cli.get_command(click.Context(cli), name)
+    return dict(command.commands) if isinstance(command, click.Group) else {}
+
+
+def _own(command: click.Command, chosen: dict[str, Any]) -> dict[str, Any]:
+    names = {parameter.name for parameter in command.params}
+    return {name: value for name, value in chosen.items() if name in names}
 
 
 def _fitting(path: Path, command: str, key: str, value: Any, option: click.Option) -> Any:
@@ -106,7 +120,8 @@ def _options(name: str) -> dict[str, click.Option]:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     found: dict[str, click.Option] = {}
-    for parameter in command.params:
+    below = [p for one in subcommands(name).values() for p in one.params]
+    for parameter in (*command.params, *below):
         if isinstance(parameter, click.Option):
             long = [name for name in parameter.opts if name.startswith("--")]
             found.update({_normal(name): parameter for name in long or parameter.opts})

@@ -25,10 +25,12 @@ COMMANDS = {
     "completion": "Print the completion script of a SHELL.",
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
+    "explain": "Show where in two images the score of a method comes from.",
     "find-dupes": "Find groups of exact and near duplicates.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
+    "train": "Train a network on a folder of yours.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING
 from textwrap import fill
 from typing import Any
 
@@ -46,12 +47,12 @@ def _describe(one: Registered) -> dict[str, Any]:
     if one.comparator is None:
         return described
     cls = one.comparator
-    defaults = {f.name: f.default for f in settings_of(cls)}
+    # a field without a default, such as the file of a network that the user trained, is null
+    defaults = {f.name: None if f.default is MISSING else f.default for f in settings_of(cls)}
     described |= {"summary": cls.summary, "fields": defaults}
-    try:
-        instance = cls()
-    except TypeError:  # a field without a default
+    if None in defaults.values():
         return described
+    instance = cls()
     scale = instance.scale
     vector = isinstance(instance, VectorComparator)
     described |= {
@@ -76,7 +77,9 @@ def _text(described: list[dict[str, Any]]) -> list[str]:
             presets = ", ".join(f"{p} {value:.6g}" for p, value in one["presets"].items())
             lines.append(f"    {one['metric']}; {one['score_unit']} {sign} {presets}\n")
         if one["fields"]:
-            text = ", ".join(f"{name}={value}" for name, value in one["fields"].items())
+            text = ", ".join(
+                f"{name}={'…' if value is None else value}" for name, value in one["fields"].items()
+            )
             indent = " " * 4
             lines.append(fill(text, 79, initial_indent=indent, subsequent_indent=indent) + "\n")
         lines.append("\n")

@@ -63,6 +63,13 @@ def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return decorate
 
 
+def in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Say at once, not after all the work, that there is no such folder."""
+    if value is not None and not value.parent.is_dir():
+        raise UsageError(f"no such folder: {value.parent}", "make it first")
+    return value
+
+
 talk_options = all_of(
     [
         click.option(
@@ -225,14 +232,15 @@ profile_option = click.option(
 )
 
 
-device_options = all_of(
+weights_option = click.option(
+    "--weights",
+    metavar="FILE",
+    help="Weights of the network: a .pth or .safetensors file, imagenet or advprop."
+    " IMGSIM_WEIGHTS stands above it, weights= in the method above both.",
+)
+
+where_options = all_of(
     [
-        click.option(
-            "--weights",
-            metavar="FILE",
-            help="Weights of the network: a .pth or .safetensors file, imagenet or advprop."
-            " IMGSIM_WEIGHTS stands above it, weights= in the method above both.",
-        ),
         click.option(
             "--device",
             default="auto",
@@ -251,6 +259,20 @@ device_options = all_of(
     ]
 )
 
+device_options = all_of([weights_option, where_options])
+
+
+def chosen_weights(asked: str | None) -> str | None:
+    """What the environment or ``--weights`` names."""
+    return os.environ.get("IMGSIM_WEIGHTS") or asked
+
+
+def make_batch_size(text: str) -> int:
+    """A number, or 0 for ``auto``."""
+    if text != "auto" and not str(text).isdecimal():
+        raise UsageError(f"batch size {text} is no number", "a number, or auto")
+    return 0 if text == "auto" else int(text)
+
 
 def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     """Make the comparators that ``--method`` names, on the device asked for.
@@ -258,12 +280,8 @@ def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     What is used is taken out of `given`. Those of ``all`` that cannot run are left out.
     """
     texts = given.pop("method")
-    asked = given.pop("weights")
-    weights = os.environ.get("IMGSIM_WEIGHTS") or asked
-    device, batch_size = given.pop("device"), given.pop("batch_size")
-    if batch_size != "auto" and not str(batch_size).isdecimal():
-        raise UsageError(f"batch size {batch_size} is no number", "a number, or auto")
-    where = {"device": device, "batch_size": 0 if batch_size == "auto" else int(batch_size)}
+    weights = chosen_weights(given.pop("weights"))
+    where = {"device": given.pop("device"), "batch_size": make_batch_size(given.pop("batch_size"))}
     made: list[Comparator] = []
     for text in [texts] if isinstance(texts, str) else texts:
         several = []
@@ -275,6 +293,14 @@ def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
             several.append(replace(cast(Any, comparator), **changes) if changes else comparator)
         made.extend(only_ready(several, terminal.note) if text == ALL else several)
     return list(dict.fromkeys(made))
+
+
+def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
+    """As `make_methods`, where a command takes one."""
+    if given["method"] == ALL:
+        raise UsageError("this command takes one method", "imgsim matches compares several")
+    (method,) = make_methods(terminal, given)
+    return method
 
 
 def check_paths(paths: Sequence[str], files_from: str | None) -> None:

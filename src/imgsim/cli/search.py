@@ -26,6 +26,15 @@ from imgsim.cli.terminal import Terminal
     help="Where to search. Can be repeated.",
 )  # fmt: skip
 @methods_option
+@click.option(
+    "--narrow-by-class",
+    is_flag=True,
+    help="With a method that tells classes (siamese): look only at images of the query's class.",
+)
+@click.option(
+    "--compare-n", type=click.IntRange(min=1), default=15, show_default=True, metavar="N",
+    help="With --narrow-by-class: compare at most so many of them, those nearest by features.",
+)  # fmt: skip
 @ranking_options
 @discover_options
 @run_options
@@ -33,7 +42,13 @@ from imgsim.cli.terminal import Terminal
 @talk_options
 @click.pass_obj
 def command(
-    terminal: Terminal, /, queries: tuple[str, ...], paths: tuple[str, ...], **given: Any
+    terminal: Terminal,
+    /,
+    queries: tuple[str, ...],
+    paths: tuple[str, ...],
+    narrow_by_class: bool,
+    compare_n: int,
+    **given: Any,
 ) -> int:
     """Rank the images of a folder that are nearest to each QUERY.
 
@@ -43,6 +58,7 @@ def command(
     \b
     imgsim search holiday.jpg --in photos
     imgsim search https://example.org/a.jpg --in photos --method all
+    imgsim search pear.jpg --in shop -m siamese:weights=FILE --narrow-by-class
     """
     from imgsim.fetch import as_query
     from imgsim.ranking import search
@@ -50,7 +66,8 @@ def command(
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
+    narrow = compare_n if narrow_by_class else None
     asked = [as_query(query) for query in queries]
-    found = search(asked, paths, methods, k=output["k"], options=options)
+    found = search(asked, paths, methods, k=output["k"], narrow=narrow, options=options)
     show(terminal, found, **output, images={query.name: query.data for query in asked})
     return 0

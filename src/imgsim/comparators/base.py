@@ -264,6 +264,36 @@ class PairComparator(Comparator):
         return None
 
 
+class NarrowsByClass(ABC):
+    """A comparator that also tells classes: a second base class beside the contract it is of."""
+
+    @abstractmethod
+    def class_of(self, rows: NDArray[Any]) -> tuple[str, ...]:
+        """The class of each image.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, \\*extractor.shape)
+        """
+
+    @abstractmethod
+    def shortlist(self, query: NDArray[Any], rows: NDArray[Any], most: int) -> NDArray[np.int64]:
+        """Some rows that are worth comparing with a query, found without comparing pairs.
+
+        Parameters
+        ----------
+        query : ndarray, shape extractor.shape
+        rows : ndarray, shape (n, \\*extractor.shape)
+        most : int
+            How many of them at most.
+
+        Returns
+        -------
+        ndarray of int64
+            Their places, ascending.
+        """
+
+
 def _fields_text(instance: Any, *, only_changed: bool = False) -> str:
     parts = []
     for field in fields(instance):

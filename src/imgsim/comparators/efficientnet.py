@@ -17,17 +17,17 @@ from imgsim.comparators.base import (
     Scale,
     VectorComparator,
 )
+from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
-from imgsim.models import openvino
+from imgsim.models import cam, openvino
 from imgsim.models import weights as files
 from imgsim.models.backbone import Package, Pool, Precision, Scaling
 
 Engine = Literal["torch", "openvino"]
 
-_CHANNELS = 1280
-_STRIDE = 32
+_LINKS = 12
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class EfficientNetFeatures(Extractor):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        cells = (-(-self.size // _STRIDE)) ** 2
-        return (_CHANNELS * (cells if self.pool == "none" else 1),)
+        cells = (-(-self.size // networks.STRIDE)) ** 2
+        return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -76,13 +76,22 @@ class EfficientNetFeatures(Extractor):
         files.locate(self.weights, download=fetch)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        return self._run(images, self.pool)
+
+    def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Feature maps before they are pooled, shape (n, channels, height, width)."""
+        cells = -(-self.size // networks.STRIDE)
+        found = self._run(images, "none").reshape(len(images), -1, cells, cells)
+        return found.astype(np.float64)
+
+    def _run(self, images: NDArray[np.uint8], pool: Pool) -> NDArray[np.float32]:
         network: networks.Backbone | openvino.OpenVinoBackbone
         if self.engine == "openvino":
             openvino.check_device(self.device)
             network = openvino.backbone(self.backbone, self.weights, self.precision)
         else:
             network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
-        return network(images, self.pool, self._scaling, self.batch_size)
+        return network(images, pool, self._scaling, self.batch_size)
 
     @property
     def _scaling(self) -> Scaling:
@@ -141,6 +150,9 @@ class _EfficientNet(VectorComparator):
 
     @property
     def extractor(self) -> Extractor:
+        return self._features()
+
+    def _features(self) -> EfficientNetFeatures:
         return EfficientNetFeatures(
             self.backbone,
             self.weights,
@@ -171,7 +183,7 @@ class EfficientNetEuclidean(_EfficientNet):
 
 
 @dataclass(frozen=True)
-class EfficientNetCosine(_EfficientNet):
+class EfficientNetCosine(_EfficientNet, Explains):
     """1 - cosine of EfficientNet-b0 features."""
 
     name: ClassVar[str] = "efficientnet-cosine"
@@ -184,3 +196,11 @@ class EfficientNetCosine(_EfficientNet):
 
     def preset_distance(self, preset: Preset) -> float:
         return (0.02, 0.03, 0.1)[PRESETS.index(preset)]
+
+    def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:
+        one, other = self._features().maps(np.stack([left, right]))
+        shift = networks.SHIFT[self.backbone]
+        cells = cam.pooled_cosine(one, other, self.pool)
+        links = cam.cell_links(one, other, cells, _LINKS, shift)
+        parts = cam.placed(cells, shift)
+        return Evidence("cosine", "similarity", parts.total, parts.left, parts.right, links)

@@ -129,7 +129,7 @@ def parse(text: str) -> Comparator:
         if field in values:
             raise UsageError(f"method {name}: field {field} is given twice", "keep one of them")
         values[field] = _value(name, field, types[field], _unquoted(value))
-    missing = [n for n, f in known.items() if f.default is MISSING and n not in values]
+    missing = [name for name in _required(cls) if name not in values]
     if missing:
         raise UsageError(
             f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…"
@@ -138,9 +138,13 @@ def parse(text: str) -> Comparator:
 
 
 def parse_all(text: str) -> list[Comparator]:
-    """As `parse`; ``all`` stands for every comparator that is available, with its defaults."""
+    """As `parse`; ``all`` stands for every comparator that is available, with its defaults.
+
+    Those that need a value, such as the file of a network that the user trained, are left out.
+    """
     if text == ALL:
-        return [one.comparator() for one in registered() if one.comparator]
+        found = [one.comparator for one in registered() if one.comparator]
+        return [cls() for cls in found if not _required(cls)]
     return [parse(text)]
 
 
@@ -165,6 +169,11 @@ def only_ready(
 def settings_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:
     """The fields of a comparator class; that it is a dataclass was checked when it was loaded."""
     return fields(cast(Any, cls))
+
+
+def _required(cls: type[Comparator]) -> list[str]:
+    """Fields without a default."""
+    return [f.name for f in settings_of(cls) if f.default is MISSING]
 
 
 @cache

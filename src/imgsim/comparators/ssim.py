@@ -24,6 +24,7 @@ from imgsim.comparators.base import (
     RoughDistances,
     Scale,
 )
+from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.pixels import Pixels
 from imgsim.comparators.ssim_rough import RoughSsim
 from imgsim.errors import UsageError
@@ -37,7 +38,7 @@ _ROUGH_SIDE = 128
 
 
 @dataclass(frozen=True)
-class Ssim(PairComparator):
+class Ssim(PairComparator, Explains):
     """1 - mean SSIM, equal to `skimage.metrics.structural_similarity` but for rounding.
 
     All window sums are integers, so they are exact; the rest is double precision. An image and
@@ -95,6 +96,17 @@ class Ssim(PairComparator):
         return pixels, sums, squares + _C1 * n * n / 2, spread + _C2 * n * (n - 1) / 2
 
     def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
+        return np.asarray(1.0 - self._index(left, right).mean(axis=2).mean(axis=1))
+
+    def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:
+        one, other = (self.prepare(image.reshape(1, -1)) for image in (left, right))
+        lost = 1.0 - self._index(one, other)[0]
+        # a window belongs to the pixel in its middle, and there are none along the edges
+        parts = np.pad(lost / lost.size, self.win_size // 2)
+        return Evidence("1 - SSIM", "difference", float(parts.sum()), parts, parts)
+
+    def _index(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
+        """SSIM of every window, shape (n, fit, fit); a buffer, good until the next call."""
         n = self.win_size**2
         x, sum_x, squares_x, spread_x = left
         y, sum_y, squares_y, spread_y = right
@@ -112,8 +124,8 @@ class Ssim(PairComparator):
         index /= np.add(squares_x, squares_y, out=other)
         index /= np.add(spread_x, spread_y, out=other)
         fit = self.side - self.win_size + 1
-        whole = index.reshape(-1, self.side, self.side)[:, :fit, :fit]
-        return np.asarray(1.0 - whole.mean(axis=2).mean(axis=1))
+        whole: NDArray[np.float64] = index.reshape(-1, self.side, self.side)[:, :fit, :fit]
+        return whole
 
     def rough(self, rows: NDArray[Any]) -> RoughDistances | None:
         if self.side > _ROUGH_SIDE:

@@ -1,8 +1,9 @@
-"""EfficientNet-b0 as a feature extractor.
+"""EfficientNet-b0 and ResNet-34 as feature extractors.
 
 Source: M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
-Networks", ICML 2019, arXiv:1905.11946; GeM pooling: F. Radenović, G. Tolias and O. Chum,
-"Fine-tuning CNN Image Retrieval with No Human Annotation", IEEE TPAMI 41(7), 2019,
+Networks", ICML 2019, arXiv:1905.11946; K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning
+for Image Recognition", CVPR 2016, arXiv:1512.03385; GeM pooling: F. Radenović, G. Tolias and
+O. Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation", IEEE TPAMI 41(7), 2019,
 doi:10.1109/TPAMI.2018.2846566.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,14 +19,29 @@ from numpy.typing import NDArray
 
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.models import weights as files
+from imgsim.models.cam import Shift
 
 Package = Literal["efficientnet_pytorch", "torchvision"]
+Architecture = Literal["efficientnet_pytorch", "torchvision", "resnet34"]
+"""A network: the two packages have the same EfficientNet-b0, ResNet-34 is torchvision's."""
 Pool = Literal["avg", "gem", "none"]
 Scaling = Literal["auto", "imagenet", "advprop", "unit", "none"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 CPU_BATCH = 8
 CUDA_BATCH = 256
+
+CHANNELS: dict[Architecture, int] = {
+    "efficientnet_pytorch": 1280,
+    "torchvision": 1280,
+    "resnet34": 512,
+}
+"""Of the last feature map."""
+STRIDE = 32
+"""Pixels of the image that one cell of the last feature map stands for, across and down."""
+
+SHIFT: dict[Architecture, Shift] = {"efficientnet_pytorch": 1, "torchvision": -1, "resnet34": -1}
+"""Where the cells of the last feature map look."""
 
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -89,47 +106,96 @@ def choose_device(name: str) -> str:
     raise UsageError(f"no such device: {name}", "cpu, cuda, cuda:1 or auto")
 
 
+def in_batches(
+    images: NDArray[np.uint8],
+    device: str,
+    batch_size: int,
+    run: Callable[[NDArray[np.uint8], int], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Run a network over images, a batch at a time.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, side, side, 3)
+    device : str
+    batch_size : int
+        0 for what suits the device. Halved when memory runs out.
+    run : callable
+        Takes some of the images and the size of a batch, which it fills up, so that an image's
+        features do not depend on how many others there are.
+    """
+    torch = require_torch()
+    size = batch_size or (CPU_BATCH if device == "cpu" else CUDA_BATCH)
+    done: list[NDArray[np.float32]] = []
+    start = 0
+    while start < len(images):
+        try:
+            done.append(run(images[start : start + size], size))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            torch.cuda.empty_cache()
+            continue
+        start += size
+    return np.concatenate(done)
+
+
+def filled(images: NDArray[np.uint8], size: int, device: str) -> Any:
+    """Images and black ones up to the size of a batch, as float32 (size, 3, h, w) of 0..255."""
+    torch = require_torch()
+    full = np.zeros((size, *images.shape[1:]), np.uint8)
+    full[: len(images)] = images
+    return torch.from_numpy(full).to(device).permute(0, 3, 1, 2).float()
+
+
+def network_input(images: NDArray[np.uint8], size: int, device: str, scaling: Scaling) -> Any:
+    """As `filled`, scaled as the weights of a network were trained with."""
+    return _scaled(filled(images, size, device), scaling)
+
+
 class Backbone:
     """A loaded network on a device.
 
     Parameters
     ----------
-    package : {"efficientnet_pytorch", "torchvision"}
-        Whose network. They differ in padding and in the epsilon of the batch normalisation.
+    package : {"efficientnet_pytorch", "torchvision", "resnet34"}
+        Whose network. The two packages differ in padding and in the epsilon of the batch
+        normalisation.
     weights : str
         See `weights.locate`.
     device : str
         See `choose_device`.
     precision : {"fp32", "bf16", "fp16"}
         Of the arithmetic; the features are float32 in any case.
+    left_out : int
+        Stop before so many of the last blocks (and the convolution behind them); 0: run it all.
     """
 
-    def __init__(self, package: Package, weights: str, device: str, precision: Precision) -> None:
+    def __init__(
+        self,
+        package: Architecture,
+        weights: str,
+        device: str,
+        precision: Precision,
+        left_out: int = 0,
+    ) -> None:
         torch = require_torch()
         self.device = choose_device(device)
         self.precision = precision
-        path = files.locate(weights)
-        makers: dict[Package, Callable[[], Any]] = {
-            "efficientnet_pytorch": _efficientnet_pytorch,
-            "torchvision": _torchvision,
-        }
-        other: Package = (
-            "torchvision" if package == "efficientnet_pytorch" else "efficientnet_pytorch"
-        )
-        with torch.device("cpu"):
-            model = makers[package]()
-            files.fit(model, files.load(path), path, makers[other])
+        self._shapes: dict[int, tuple[int, ...]] = {}
+        model = load_model(package, files.locate(weights))
         model.eval().requires_grad_(False)
         if package == "efficientnet_pytorch":
             _streamline(model)
-            features = model.extract_features
-        else:
+        parts = split(package, model)
+        features = torch.nn.Sequential(*parts[: len(parts) - 1 - left_out] if left_out else parts)
+        if package != "efficientnet_pytorch":
             from torch.fx.experimental.optimization import fuse
 
-            model = fuse(model.features)
-            features = model
-        self.module = model.to(self.device, memory_format=torch.channels_last)
-        self._features = features
+            features = fuse(features)
+        self.module = features.to(self.device, memory_format=torch.channels_last)
+        self._features = self.module
 
     def __call__(
         self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, batch_size: int
@@ -153,21 +219,11 @@ class Backbone:
         -------
         ndarray of float32, shape (n, 1280) or (n, 1280 * cells)
         """
-        torch = require_torch()
-        size = batch_size or (CPU_BATCH if self.device == "cpu" else CUDA_BATCH)
-        done: list[NDArray[np.float32]] = []
-        start = 0
-        while start < len(images):
-            try:
-                done.append(self._batch(images[start : start + size], pool, scaling, size))
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size //= 2
-                torch.cuda.empty_cache()
-                continue
-            start += size
-        return np.concatenate(done)
+
+        def run(part: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+            return self._batch(part, pool, scaling, size)
+
+        return in_batches(images, self.device, batch_size, run)
 
     def whole(self, pool: Pool, scaling: Scaling) -> Any:
         """A torch module from uint8 pixels, shape (n, side, side, 3), to features."""
@@ -186,15 +242,22 @@ class Backbone:
 
         return Whole(self.module).eval()
 
+    def map_shape(self, side: int) -> tuple[int, ...]:
+        """Channels, height and width of the feature map of an image."""
+        torch = require_torch()
+        if side not in self._shapes:
+            with torch.inference_mode():
+                maps = self._features(torch.zeros(1, 3, side, side, device=self.device))
+            self._shapes[side] = tuple(maps.shape[1:])
+        return self._shapes[side]
+
     def _batch(
         self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, size: int
     ) -> NDArray[np.float32]:
         torch = require_torch()
-        full = np.zeros((size, *images.shape[1:]), np.uint8)
-        full[: len(images)] = images
         with torch.inference_mode():
-            pixels = torch.from_numpy(full).to(self.device).permute(0, 3, 1, 2).float()
-            scaled = _scaled(pixels, scaling).contiguous(memory_format=torch.channels_last)
+            pixels = network_input(images, size, self.device, scaling)
+            scaled = pixels.contiguous(memory_format=torch.channels_last)
             if self.precision == "fp32":
                 maps = self._features(scaled)
             else:
@@ -203,6 +266,59 @@ class Backbone:
                     maps = self._features(scaled)
             features = _pooled(maps.float(), pool)
             return np.asarray(features[: len(images)].cpu().numpy())
+
+
+def make_model(package: Architecture) -> Any:
+    """A network with random weights, on the CPU."""
+    with require_torch().device("cpu"):
+        return _MAKERS[package]()
+
+
+def load_model(package: Architecture, path: Path) -> Any:
+    """A network with the weights of a file, on the CPU.
+
+    Raises
+    ------
+    WeightsUnusable
+        They do not fit it.
+    """
+    twins: dict[Architecture, Architecture] = {
+        "efficientnet_pytorch": "torchvision",
+        "torchvision": "efficientnet_pytorch",
+    }
+    model = make_model(package)
+    twin = twins.get(package)
+    files.fit(
+        model,
+        files.load(path),
+        path,
+        None if twin is None else (lambda: make_model(twin)),
+        "ResNet-34" if package == "resnet34" else "EfficientNet-b0",
+    )
+    return model
+
+
+def split(package: Architecture, model: Any) -> list[Any]:
+    """The parts of a network that give its last feature map, one after the other.
+
+    The first is the stem, the last the convolution behind the blocks (nothing in ResNet-34); all
+    between are blocks.
+    """
+    from torch import nn
+
+    if package == "resnet34":
+        stem = nn.Sequential(model.conv1, model.bn1, model.relu, model.maxpool)
+        stages = (model.layer1, model.layer2, model.layer3, model.layer4)
+        return [stem, *(block for stage in stages for block in stage), nn.Identity()]
+    if package == "torchvision":
+        first, *stages, last = model.features
+        return [first, *(block for stage in stages for block in stage), last]
+    stem = nn.Sequential(model._conv_stem, model._bn0, model._swish)
+    return [
+        stem,
+        *model._blocks,
+        nn.Sequential(model._conv_head, model._bn1, model._swish),
+    ]
 
 
 def _efficientnet_pytorch() -> Any:
@@ -217,6 +333,17 @@ def _efficientnet_pytorch() -> Any:
 
 def _torchvision() -> Any:
     return require_torchvision().models.efficientnet_b0()
+
+
+def _resnet34() -> Any:
+    return require_torchvision().models.resnet34()
+
+
+_MAKERS: dict[Architecture, Callable[[], Any]] = {
+    "efficientnet_pytorch": _efficientnet_pytorch,
+    "torchvision": _torchvision,
+    "resnet34": _resnet34,
+}
 
 
 def _streamline(model: Any) -> None:
@@ -275,7 +402,21 @@ def _pooled(maps: Any, pool: Pool) -> Any:
     return maps.flatten(1)
 
 
+def backbone(
+    package: Architecture, weights: str, device: str, precision: Precision, left_out: int = 0
+) -> Backbone:
+    """A backbone, loaded once in a process and again when its file changed."""
+    digest = files.digest(files.locate(weights))
+    return _backbone(package, weights, device, precision, left_out, digest)
+
+
 @lru_cache(maxsize=2)
-def backbone(package: Package, weights: str, device: str, precision: Precision) -> Backbone:
-    """A backbone, loaded once in a process."""
-    return Backbone(package, weights, device, precision)
+def _backbone(
+    package: Architecture,
+    weights: str,
+    device: str,
+    precision: Precision,
+    left_out: int,
+    digest: str,
+) -> Backbone:
+    return Backbone(package, weights, device, precision, left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ class Published:
         published, so this is what a fetched file is checked against.
     scaling : {"imagenet", "advprop"}
         How images are scaled for them.
+    network : str
+        Whose weights they are.
     """
 
     url: str
     sha256_prefix: str
     scaling: str
+    network: str = "EfficientNet-b0"
 
 
 _RELEASE = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/"
@@ -37,8 +41,14 @@ _RELEASE = "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/
 PUBLISHED = {
     "imagenet": Published(f"{_RELEASE}efficientnet-b0-355c32eb.pth", "355c32eb", "imagenet"),
     "advprop": Published(f"{_RELEASE}adv-efficientnet-b0-b64d5a18.pth", "b64d5a18", "advprop"),
+    "resnet34": Published(
+        "https://download.pytorch.org/models/resnet34-b627a593.pth",
+        "b627a593",
+        "imagenet",
+        "ResNet-34",
+    ),
 }
-"""EfficientNet-b0, as the package efficientnet_pytorch has them."""
+"""EfficientNet-b0, as the package efficientnet_pytorch has them, and torchvision's ResNet-34."""
 
 
 class WeightsUnusable(ImgsimError):
@@ -83,10 +93,10 @@ def _folder() -> Path:
 
 
 def _not_here(weights: str, reason: object) -> WeightsUnusable:
-    url = PUBLISHED[weights].url
+    published = PUBLISHED[weights]
     return WeightsUnusable(
-        f"no {weights} weights of EfficientNet-b0 here: {' '.join(str(reason).split())[:200]}",
-        f"download {url} and give it by --weights FILE or IMGSIM_WEIGHTS",
+        f"no {weights} weights of {published.network} here: {' '.join(str(reason).split())[:200]}",
+        f"download {published.url} and give it by --weights FILE or IMGSIM_WEIGHTS",
     )
 
 
@@ -127,6 +137,45 @@ def _digest(path: str, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def metadata(path: Path, kind: str) -> dict[str, Any]:
+    """What ``imgsim train`` wrote beside the weights; read without torch.
+
+    Parameters
+    ----------
+    path : Path
+        A .safetensors file.
+    kind : str
+        What it must have been trained as: autoencoder or siamese.
+
+    Raises
+    ------
+    WeightsUnusable
+        It was not written by ``imgsim train KIND``.
+    """
+    return dict(_metadata(os.fspath(path), digest(path), kind))
+
+
+_MOST_HEADER = 100_000_000
+
+
+@cache
+def _metadata(path: str, digest: str, kind: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > _MOST_HEADER:
+                raise ValueError
+            header = json.loads(stream.read(length))
+        found = json.loads(header["__metadata__"]["imgsim"])
+        if found["kind"] == kind:
+            return dict(found)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise WeightsUnusable(
+        f"{path} holds no {kind} network", f"train one: imgsim train {kind} PATH -o DIR"
+    )
+
+
 def load(path: Path) -> dict[str, Any]:
     """Read a state dict; nothing in the file is executed.
 
@@ -156,10 +205,17 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def fit(model: Any, state: dict[str, Any], path: Path, twin: Callable[[], Any]) -> None:
+def fit(
+    model: Any,
+    state: dict[str, Any],
+    path: Path,
+    twin: Callable[[], Any] | None,
+    network: str = "EfficientNet-b0",
+) -> None:
     """Load a state dict into a network, under its own key names or those of its twin.
 
-    The classifier is left out: only features are used.
+    The classifier is left out: only features are used. Of a trained Siamese network the encoder is
+    taken.
 
     Parameters
     ----------
@@ -167,8 +223,10 @@ def fit(model: Any, state: dict[str, Any], path: Path, twin: Callable[[], Any]) 
     state : dict
     path : Path
         Where the state comes from, for messages.
-    twin : callable
+    twin : callable, optional
         Makes the same network of another package, its parts in the same order.
+    network : str
+        Its name, for messages.
 
     Raises
     ------
@@ -176,11 +234,13 @@ def fit(model: Any, state: dict[str, Any], path: Path, twin: Callable[[], Any]) 
         Keys or shapes do not fit.
     """
     own = model.state_dict()
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    if not set(own) & set(state):
+    state = {
+        key.removeprefix("module.").removeprefix("encoder."): value for key, value in state.items()
+    }
+    if twin is not None and not set(own) & set(state):
         names = dict(zip(twin().state_dict(), own, strict=True))
         state = {names.get(key, key): value for key, value in state.items()}
-    wanted = [key for key in own if not key.startswith(("_fc.", "classifier."))]
+    wanted = [key for key in own if not key.startswith(("_fc.", "classifier.", "fc."))]
     missing = [key for key in wanted if key not in state]
     wrong = [key for key in wanted if key in state and state[key].shape != own[key].shape]
     if missing or wrong:
@@ -189,8 +249,10 @@ def fit(model: Any, state: dict[str, Any], path: Path, twin: Callable[[], Any]) 
         ]
         kind = "are missing" if missing else "have another shape"
         raise WeightsUnusable(
-            f"{path} does not fit EfficientNet-b0: {len(shown)} of {len(wanted)} tensors {kind}"
+            f"{path} does not fit {network}: {len(shown)} of {len(wanted)} tensors {kind}"
             f" ({', '.join(shown[:3])} …)",
-            "name weights of efficientnet_pytorch's or torchvision's EfficientNet-b0",
+            f"name weights of efficientnet_pytorch's or torchvision's {network}"
+            if twin is not None
+            else f"name weights of torchvision's {network}",
         )
     model.load_state_dict({key: state[key] for key in wanted}, strict=False)

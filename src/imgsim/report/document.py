@@ -11,7 +11,7 @@ from typing import Any
 from imgsim import __version__
 from imgsim.comparators.base import Scale
 from imgsim.pipeline import Duplicates, Seconds
-from imgsim.ranking import Comparison, Matches, MethodMatches
+from imgsim.ranking import Comparison, Matches, MethodMatches, QueryMatches
 from imgsim.types import Group, Member
 
 
@@ -28,7 +28,7 @@ def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, 
     document: dict[str, Any] = {
         "schema": "imgsim.find-dupes/1",
         "version": __version__,
-        "cwd": _text(os.getcwd()),
+        "cwd": cwd(),
         "method": found.comparator.spec,
         "preset": found.preset,
         "score_unit": scale.unit,
@@ -87,7 +87,7 @@ def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schema": "imgsim.matches/1",
         "version": __version__,
-        "cwd": _text(os.getcwd()),
+        "cwd": cwd(),
         "k": found.k,
         "images": found.images,
         "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
@@ -108,19 +108,21 @@ def _method_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
     }
     if timing:
         document["seconds_per_pair"] = method.seconds_per_pair
-    document["queries"] = [
+    document["queries"] = [_query_document(query, scale) for query in method.queries]
+    return document
+
+
+def _query_document(query: QueryMatches, scale: Scale) -> dict[str, Any]:
+    document: dict[str, Any] = {**path_document(query.path)}
+    if query.predicted is not None:
+        document |= {"class": query.predicted, "compared": query.compared}
+    document["matches"] = [
         {
-            **path_document(query.path),
-            "matches": [
-                {
-                    **path_document(match.path),
-                    "score": scale.score(match.distance),
-                    "similarity": scale.similarity(match.distance),
-                }
-                for match in query.matches
-            ],
+            **path_document(match.path),
+            "score": scale.score(match.distance),
+            "similarity": scale.similarity(match.distance),
         }
-        for query in method.queries
+        for match in query.matches
     ]
     return document
 
@@ -130,7 +132,7 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
     return {
         "schema": "imgsim.compare/1",
         "version": __version__,
-        "cwd": _text(os.getcwd()),
+        "cwd": cwd(),
         "left": path_document(left),
         "right": path_document(right),
         "methods": [
@@ -151,6 +153,11 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
 
 def _seconds(seconds: Seconds) -> dict[str, float]:
     return {key: round(value, 3) for key, value in asdict(seconds).items()}
+
+
+def cwd() -> str:
+    """The current folder, as documents name it."""
+    return _text(os.getcwd())
 
 
 def _text(path: str) -> str:

@@ -42,7 +42,10 @@ def matches_text(found: Matches) -> Iterator[str]:
             if len(name) > _NAME:
                 yield f"  {name}\n"
                 name = ""
-            for match in method.queries[number].matches:
+            own = method.queries[number]
+            if own.predicted is not None:
+                yield f"  class {own.predicted}, compared with {own.compared} of it\n"
+            for match in own.matches:
                 score = score_text(method.comparator, match.distance)
                 alike = percent(method.comparator.scale.similarity(match.distance))
                 yield f"  {name:{_NAME}} {score:>15} {alike:>6}  {printable(match.path)}\n"

@@ -1,0 +1,98 @@
+"""``imgsim explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    MethodType,
+    decode_option,
+    device_options,
+    in_a_folder,
+    make_method,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.collect import RunOptions
+from imgsim.decode import DecodeMode
+from imgsim.errors import UsageError
+
+
+@click.command("explain")
+@click.argument("left", metavar="A", type=click.Path())
+@click.argument("right", metavar="[B]", required=False, type=click.Path())
+@click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    default="ssim",
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="ssim, local, efficientnet-cosine, siamese or autoencoder.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    metavar="FILE.png",
+    help="Lay the maps over both images, side by side.",
+)
+@click.option(
+    "--layer",
+    metavar="1..5|latent",
+    help="Show instead what this layer of an autoencoder sees in A.",
+)
+@decode_option
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@device_options
+@talk_options
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    /,
+    left: str,
+    right: str | None,
+    output: Path | None,
+    layer: str | None,
+    decode: str,
+    form: str,
+    **given: Any,
+) -> int:
+    """Show where in two images the score of a method comes from.
+
+    The score is divided over the parts of both images; the parts add up to it. The picture has
+    them as colours, and lines between places that go together.
+
+    \b
+    imgsim explain a.jpg b.jpg -o differences.png
+    imgsim explain a.jpg b.jpg -m local -o keypoints.png
+    imgsim explain a.jpg b.jpg -m efficientnet-cosine -o alike.png
+    imgsim explain a.jpg -m autoencoder:weights=FILE --layer 3 -o layer.png
+    """
+    from imgsim.explaining import activations, explain
+    from imgsim.report import explanation as report
+
+    options = RunOptions(decode=DecodeMode(decode), progress=terminal)
+    method = make_method(terminal, given)
+    if layer is not None:
+        if right is not None:
+            raise UsageError("--layer shows one image, not two", "leave B out")
+        seen = activations(left, layer, method, options=options)
+        texts = report.activations_json if form == "json" else report.activations_text
+        write(texts(seen), None, for_programs=form == "json")
+        if output is not None:
+            report.draw_activations(seen, output)
+        return 0
+    if right is None:
+        raise UsageError("only one image", "name two, or a --layer")
+    found = explain(left, right, method, options=options)
+    writer = report.explanation_json if form == "json" else report.explanation_text
+    write(writer(found), None, for_programs=form == "json")
+    if output is not None:
+        report.draw_explanation(found, output)
+    return 0

@@ -1,0 +1,204 @@
+"""A convolutional autoencoder: what it takes to paint a picture again.
+
+Source: G. E. Hinton and R. R. Salakhutdinov, "Reducing the Dimensionality of Data with Neural
+Networks", Science 313, 2006, doi:10.1126/science.1127647; with strided convolutions as in
+J. Masci et al., "Stacked Convolutional Auto-Encoders", ICANN 2011,
+doi:10.1007/978-3-642-21735-7_7, and upsampling before convolutions instead of transposed ones,
+which paint checkerboards (A. Odena, V. Dumoulin and C. Olah, Distill 2016,
+doi:10.23915/distill.00003).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.errors import UsageError
+from imgsim.models import backbone as networks
+from imgsim.models import weights as files
+from imgsim.models.cam import Shift
+
+KIND = "autoencoder"
+STAGES = 5
+"""Each halves width and height."""
+STRIDE = 1 << STAGES
+SHIFT: Shift = -1
+"""Where the cells of the latent look."""
+SMALLER = 8
+"""The latent has at least so many times fewer numbers than the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the network looks like.
+
+    Attributes
+    ----------
+    size : int
+        Width and height in pixels of the image; a multiple of 32.
+    latent : int
+        Channels of the latent, which has a cell for each 32 x 32 pixels.
+    width : int
+        Channels of the first stage; later ones have more.
+    """
+
+    size: int = 224
+    latent: int = 64
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        if self.size % STRIDE or not STRIDE <= self.size <= 1024:
+            raise UsageError(
+                f"size={self.size} is no multiple of {STRIDE} up to 1024", "try --size 224"
+            )
+        most = 3 * STRIDE * STRIDE // SMALLER
+        if not 1 <= self.latent <= most:
+            raise UsageError(
+                f"a latent of {self.latent} channels is not in 1..{most}",
+                f"the latent is at least {SMALLER} times smaller than the image",
+            )
+        if not 1 <= self.width <= 256:
+            raise UsageError(f"width={self.width} is not in 1..256", "try --width 16")
+
+    @property
+    def cells(self) -> int:
+        """Cells of the latent across, and down."""
+        return self.size // STRIDE
+
+    @property
+    def values(self) -> int:
+        """Numbers in the latent."""
+        return self.latent * self.cells * self.cells
+
+    @property
+    def smaller(self) -> float:
+        """How many times fewer numbers the latent has than the image."""
+        return 3 * self.size * self.size / self.values
+
+
+def make(shape: Shape) -> Any:
+    """A network with random weights: a module with the parts `encoder` and `decoder`.
+
+    It takes float32 images (n, 3, size, size) in 0..1, and gives them again.
+    """
+    torch = networks.require_torch()
+    nn = torch.nn
+    widths = [shape.width * factor for factor in (1, 2, 4, 6, 8)]
+
+    def stage(inside: int, outside: int, stride: int) -> list[Any]:
+        return [
+            nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outside),
+            nn.LeakyReLU(0.1, inplace=True),
+        ]
+
+    down = [nn.Sequential(*stage(a, b, 2)) for a, b in pairwise([3, *widths])]
+    up = [
+        nn.Sequential(nn.Upsample(scale_factor=2), *stage(a, b, 1))
+        for a, b in pairwise(widths[::-1])
+    ]
+    # the last doubling moves channels to pixels: convolutions over all pixels take most of the time
+    last = [nn.Conv2d(widths[0], 12, 3, 1, 1, padding_mode="replicate"), nn.PixelShuffle(2)]
+    network = nn.Module()
+    network.encoder = nn.Sequential(*down, nn.Conv2d(widths[-1], shape.latent, 1))
+    network.decoder = nn.Sequential(nn.Conv2d(shape.latent, widths[-1], 1), *up, *last)
+    # the mean latent of the training images: angles are measured from it
+    network.register_buffer("centre", torch.zeros(shape.latent, shape.cells, shape.cells))
+    return network
+
+
+LAYERS = (*(str(number) for number in range(1, STAGES + 1)), "latent")
+"""Names of the encoder's layers: its stages, then the latent."""
+
+
+class Autoencoder:
+    """A trained network on a device.
+
+    Parameters
+    ----------
+    weights : str
+        A file that ``imgsim train autoencoder`` wrote.
+    device : str
+        See `backbone.choose_device`.
+    """
+
+    def __init__(self, weights: str, device: str) -> None:
+        torch = networks.require_torch()
+        self.device = networks.choose_device(device)
+        path = files.locate(weights)
+        self.shape = shape_of(files.metadata(path, KIND))
+        self.network = make(self.shape)
+        try:
+            self.network.load_state_dict(files.load(path))
+        except RuntimeError as error:
+            raise files.WeightsUnusable(
+                f"{path} is damaged: {' '.join(str(error).split())[:160]}", "train it again"
+            ) from None
+        self.network.eval().requires_grad_(False)
+        self.network.to(self.device, memory_format=torch.channels_last)
+
+    def latents(self, images: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
+        """Latents less their mean, shape (n, latent, cells, cells)."""
+        return self._run(
+            images, batch_size, lambda x: self.network.encoder(x) - self.network.centre
+        )
+
+    def reconstruct(self, images: NDArray[np.uint8], batch_size: int = 0) -> NDArray[np.uint8]:
+        """Images as the network paints them again, shape (n, size, size, 3)."""
+        painted = self._run(
+            images, batch_size, lambda x: self.network.decoder(self.network.encoder(x))
+        )
+        return np.round(painted.transpose(0, 2, 3, 1).clip(0, 1) * 255).astype(np.uint8)
+
+    def activations(self, image: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
+        """What the channels of a layer see in an image.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (size, size, 3)
+        layer : str
+            One of `LAYERS`.
+
+        Returns
+        -------
+        ndarray of float32, shape (channels, height, width)
+
+        Raises
+        ------
+        UsageError
+            There is no such layer.
+        """
+        if layer not in LAYERS:
+            raise UsageError(f"no layer {layer!r}", f"one of {', '.join(LAYERS)}")
+        part = self.network.encoder[: LAYERS.index(layer) + 1]
+        return np.asarray(self._run(image[None], 1, part)[0])
+
+    def _run(self, images: NDArray[np.uint8], batch_size: int, part: Any) -> NDArray[np.float32]:
+        torch = networks.require_torch()
+
+        def run(some: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                found = part(networks.filled(some, size, self.device) / 255.0)
+                return np.asarray(found[: len(some)].float().cpu().numpy())
+
+        return networks.in_batches(images, self.device, batch_size, run)
+
+
+def shape_of(metadata: dict[str, Any]) -> Shape:
+    """The shape that a file of weights tells."""
+    return Shape(**{name: int(metadata[name]) for name in ("size", "latent", "width")})
+
+
+def autoencoder(weights: str, device: str) -> Autoencoder:
+    """A trained network, loaded once in a process and again when its file changed."""
+    return _autoencoder(weights, device, files.digest(files.locate(weights)))
+
+
+@lru_cache(maxsize=2)
+def _autoencoder(weights: str, device: str, digest: str) -> Autoencoder:
+    return Autoencoder(weights, device)

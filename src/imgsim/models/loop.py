@@ -1,0 +1,290 @@
+"""The loop that trains every network here: epochs, early stopping, checkpoints, one fixed seed.
+
+Every epoch draws its random numbers from the seed and its own number, so a run that was stopped
+and resumed gives on the CPU what it would have given in one go.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from imgsim.errors import ImgsimError, UsageError
+from imgsim.progress import Progress
+
+MODEL = "model.safetensors"
+"""The best network so far; what a comparator is given."""
+CHECKPOINT = "checkpoint.pt"
+"""What a run goes on from: the state of the optimizer, and the name of the weights beside it."""
+HISTORY = "history.csv"
+
+_LAST = "checkpoint-{}.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over what is trained on.
+
+    Attributes
+    ----------
+    number : int
+        From 1 on.
+    train, held_out : float
+        Mean losses.
+    best : bool
+        The held-out loss is lower than in every epoch before.
+    """
+
+    number: int
+    train: float
+    held_out: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """How long and how fast is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        At most.
+    patience : int
+        Stop after so many epochs without a lower held-out loss.
+    learning_rate : float
+        Of AdamW at the beginning; it falls to zero along half a cosine.
+    weight_decay : float
+    seed : int
+    """
+
+    epochs: int = 20
+    patience: int = 5
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.patience < 1:
+            raise UsageError("epochs and patience must be at least 1", "leave them out")
+        if not self.learning_rate > 0:
+            raise UsageError("the learning rate must be positive", "leave it out")
+
+
+class Task(Protocol):
+    """What is trained.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        Everything that has parameters to train, on its device.
+    batches : int
+        In an epoch.
+    """
+
+    module: Any
+    batches: int
+
+    def groups(self) -> list[tuple[list[Any], float]]:
+        """Parameters to train, with the part of the learning rate that each group has."""
+
+    def mode(self, training: bool) -> None:
+        """Make the module ready to be trained, or to be used."""
+
+    def epoch(self, number: int) -> Iterator[Any]:
+        """The batches of an epoch; they depend on its number and the seed alone."""
+
+    def loss(self, batch: Any) -> Any:
+        """The mean loss of a batch, a scalar to be minimised."""
+
+    def held_out(self) -> float:
+        """The loss on what is not trained on."""
+
+    def save(self, path: Path) -> None:
+        """Write the network as its comparator reads it."""
+
+
+def train(
+    task: Task, folder: Path, options: LoopOptions, progress: Progress, *, resume: bool
+) -> list[Epoch]:
+    """Train, and leave the best network and a checkpoint in a folder after every epoch.
+
+    Parameters
+    ----------
+    task : Task
+    folder : Path
+        Exists. `MODEL`, `CHECKPOINT` with the weights it names, and `HISTORY` are written.
+    options : LoopOptions
+    progress : Progress
+    resume : bool
+        Go on from the checkpoint.
+
+    Returns
+    -------
+    list of Epoch
+
+    Raises
+    ------
+    ImgsimError
+        There is no checkpoint that can be read, or the loss is no longer a number.
+    KeyboardInterrupt
+        The user stopped it; the checkpoint is that of the last finished epoch.
+    """
+    import torch
+
+    parts = [(parameters, part) for parameters, part in task.groups() if parameters]
+    optimizer = torch.optim.AdamW(
+        [{"params": parameters} for parameters, _ in parts],
+        lr=options.learning_rate,
+        weight_decay=options.weight_decay,
+    )
+    history: list[Epoch] = []
+    if resume:
+        history = _load(task.module, optimizer, folder)
+        progress.note(f"goes on after epoch {len(history)}")
+    else:
+        _save(task.module, optimizer, history, folder)
+    try:
+        _epochs(task, optimizer, [part for _, part in parts], history, folder, options, progress)
+    except KeyboardInterrupt:
+        progress.note("stopped; --resume goes on after the last whole epoch")
+        raise
+    return history
+
+
+def _epochs(
+    task: Task,
+    optimizer: Any,
+    parts: list[float],
+    history: list[Epoch],
+    folder: Path,
+    options: LoopOptions,
+    progress: Progress,
+) -> None:
+    """Train until it is enough; every epoch is added to the history."""
+    import torch
+
+    while len(history) < options.epochs and not _stalled(history, options.patience):
+        number = len(history) + 1
+        rate = 0.5 * (1 + math.cos(math.pi * (number - 1) / options.epochs))
+        for group, part in zip(optimizer.param_groups, parts, strict=True):
+            group["lr"] = options.learning_rate * part * rate
+        with torch.random.fork_rng():
+            torch.manual_seed(options.seed * 1_000_003 + number)
+            loss = _one_epoch(task, optimizer, number, options.epochs, progress)
+        task.mode(False)
+        held_out = task.held_out()
+        if not (math.isfinite(loss) and math.isfinite(held_out)):
+            raise ImgsimError(
+                f"the loss of epoch {number} is no number", "try a lower --learning-rate"
+            )
+        best = all(held_out < epoch.held_out for epoch in history)
+        history.append(Epoch(number, loss, held_out, best))
+        if best:
+            task.save(folder / MODEL)
+        _save(task.module, optimizer, history, folder)
+        progress.note(
+            f"epoch {number} of {options.epochs}: loss {loss:.4g}, held out {held_out:.4g}"
+            + (", the best so far" if best else "")
+        )
+
+
+def _one_epoch(task: Task, optimizer: Any, number: int, epochs: int, progress: Progress) -> float:
+    task.mode(True)
+    total, batches = 0.0, 0
+    progress.start(f"epoch {number} of {epochs}", task.batches, "batch")
+    try:
+        for batch in task.epoch(number):
+            optimizer.zero_grad(set_to_none=True)
+            loss = task.loss(batch)
+            loss.backward()
+            optimizer.step()
+            total += float(loss.detach())
+            batches += 1
+            progress.advance(1)
+    finally:
+        progress.finish()
+    return total / max(1, batches)
+
+
+def _stalled(history: list[Epoch], patience: int) -> bool:
+    since = next((i for i, epoch in enumerate(reversed(history)) if epoch.best), 0)
+    return since >= patience
+
+
+def stopped_early(history: list[Epoch], options: LoopOptions) -> bool:
+    """Whether the held-out loss had stopped falling before the last epoch that was allowed."""
+    return len(history) < options.epochs
+
+
+def _save(module: Any, optimizer: Any, history: list[Epoch], folder: Path) -> None:
+    """Write a checkpoint; the one before it is there until this one is whole."""
+    import torch
+
+    name = _LAST.format(len(history))
+    save_tensors(module.state_dict(), folder / name, {})
+    state = {
+        "weights": name,
+        "optimizer": optimizer.state_dict(),
+        "history": [[e.number, e.train, e.held_out, e.best] for e in history],
+    }
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    write_whole(folder / CHECKPOINT, stream.getvalue())
+    for other in folder.glob(_LAST.format("*")):
+        if other.name != name:
+            other.unlink()
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["epoch", "train", "held_out", "best"])
+    table.writerows([e.number, e.train, e.held_out, int(e.best)] for e in history)
+    write_whole(folder / HISTORY, text.getvalue().encode())
+
+
+def _load(module: Any, optimizer: Any, folder: Path) -> list[Epoch]:
+    import torch
+    from safetensors.torch import load_file
+
+    path = folder / CHECKPOINT
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        history = [Epoch(*values) for values in state["history"]]
+        module.load_state_dict(load_file(folder / Path(state["weights"]).name))
+        optimizer.load_state_dict(state["optimizer"])
+    except Exception as error:  # torch, pickle, zipfile and safetensors each have their own
+        raise ImgsimError(
+            f"cannot go on from {path}: {' '.join(str(error).split())[:160]}",
+            "start anew with --overwrite",
+        ) from None
+    return history
+
+
+def save_tensors(state: dict[str, Any], path: Path, metadata: dict[str, str]) -> None:
+    """Write tensors and texts as a safetensors file that appears when it is whole."""
+    from safetensors.torch import save
+
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
+    write_whole(path, save(tensors, metadata))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears, or replaces the one before, when it is whole.
+
+    Raises
+    ------
+    ImgsimError
+        It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ImgsimError(
+            f"cannot write {path}: {error.strerror}", "choose another -o DIR"
+        ) from None

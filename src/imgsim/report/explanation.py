@@ -1,0 +1,231 @@
+"""Explanations as text, JSON and a picture."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim import __version__
+from imgsim.discover import printable
+from imgsim.errors import UsageError
+from imgsim.explaining import Activations, Explanation, over_grid
+from imgsim.ranking import Query
+from imgsim.report.document import cwd, path_document
+from imgsim.report.heat import bar, overlay
+from imgsim.report.pictures import thumbnail
+from imgsim.report.rankings import label, score_text
+from imgsim.report.text import percent
+from imgsim.report.training import activation_maps
+from imgsim.types import ImageFacts
+
+_SIDE = 420
+_GAP = 12
+_NOTHING = 1e-9
+"""A total that is smaller is a rounding error."""
+_FAINT = 0.2
+"""Links that weigh less, of 1, are not drawn."""
+
+
+def explanation_text(found: Explanation) -> Iterator[str]:
+    """The score, and what each ninth of both images adds to it."""
+    evidence = found.evidence
+    alike = percent(found.comparator.scale.similarity(found.distance))
+    yield f"{printable(found.left.name)}\n{printable(found.right.name)}\n\n"
+    yield f"{label(found.comparator)}: {score_text(found.comparator, found.distance)} ({alike})\n"
+    yield f"{evidence.quantity} {evidence.total:.4g}, {_meaning(found)}:\n\n"
+    if abs(evidence.total) < _NOTHING:
+        yield f"nothing of it anywhere{': ' * bool(evidence.remark)}{evidence.remark}\n"
+        return
+    yield f"  {'first image':26}second image\n"
+    for left, right in zip(over_grid(evidence.left), over_grid(evidence.right), strict=True):
+        yield f"  {_shares(left, evidence.total):26}{_shares(right, evidence.total)}\n"
+    if evidence.remark:
+        yield f"\n({evidence.remark})\n"
+
+
+def _meaning(found: Explanation) -> str:
+    alike = found.evidence.shows == "similarity"
+    return f"by the parts that {'are alike' if alike else 'differ'}"
+
+
+def _shares(parts: NDArray[np.float64], total: float) -> str:
+    return " ".join(f"{100 * part / total:5.1f} %" for part in parts)
+
+
+def explanation_json(found: Explanation) -> Iterator[str]:
+    """One document."""
+    scale, evidence = found.comparator.scale, found.evidence
+    document = {
+        "schema": "imgsim.explain/1",
+        "version": __version__,
+        "cwd": cwd(),
+        "method": found.comparator.spec,
+        "score": scale.score(found.distance) if math.isfinite(found.distance) else None,
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "similarity": scale.similarity(found.distance),
+        "quantity": evidence.quantity,
+        "shows": evidence.shows,
+        "total": evidence.total,
+        "left": _side(found.left, found.left_facts, evidence.left, evidence.total),
+        "right": _side(found.right, found.right_facts, evidence.right, evidence.total),
+        "links": [
+            {
+                "left": _pixel(link.left, found.left_facts),
+                "right": _pixel(link.right, found.right_facts),
+                "weight": link.weight,
+            }
+            for link in evidence.links
+        ],
+        "remark": evidence.remark or None,
+    }
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def _side(
+    query: Query, facts: ImageFacts, parts: NDArray[np.float64], total: float
+) -> dict[str, Any]:
+    thirds = over_grid(parts)
+    row, column = np.unravel_index(int(parts.argmax()), parts.shape)
+    high, wide = parts.shape
+    return {
+        **path_document(query.name),
+        "width": facts.width,
+        "height": facts.height,
+        "map": parts.tolist(),
+        "thirds": (thirds / total).tolist() if abs(total) >= _NOTHING else None,
+        "peak": {
+            "box": [
+                *_pixel((float(column) / wide, float(row) / high), facts),
+                *_pixel(((float(column) + 1) / wide, (float(row) + 1) / high), facts),
+            ],
+            "part": float(parts[row, column]),
+        },
+    }
+
+
+def _pixel(place: tuple[float, float], facts: ImageFacts) -> list[float]:
+    return [round(place[0] * facts.width, 1), round(place[1] * facts.height, 1)]
+
+
+def draw_explanation(found: Explanation, target: Path) -> None:
+    """Lay the maps over both images, side by side, as a PNG; links are lines between them.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    evidence = found.evidence
+    contents = {query.name: query.data for query in (found.left, found.right)}
+    shown = [thumbnail(query.name, _SIDE, contents) for query in (found.left, found.right)]
+    shown = [_enlarged(picture) for picture in shown]
+    maps = [part * part.size for part in (evidence.left, evidence.right)]
+    top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _NOTHING else 0.0
+    height = max(picture.height for picture in shown)
+    sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 92), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    corners = []
+    for place, (query, picture, parts) in enumerate(
+        zip((found.left, found.right), shown, maps, strict=True)
+    ):
+        x = _GAP + place * (_SIDE + _GAP) + (_SIDE - picture.width) // 2
+        y = 34 + (height - picture.height) // 2
+        sheet.paste(overlay(picture, parts, top), (x, y))
+        corners.append((x, y, picture))
+        name = _end(printable(query.name), 58)
+        draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
+    for link in evidence.links:
+        if link.weight < _FAINT:
+            continue
+        ends = [
+            (x + place[0] * picture.width, y + place[1] * picture.height)
+            for (x, y, picture), place in zip(corners, (link.left, link.right), strict=True)
+        ]
+        draw.line(ends, (60, 200, 255), 1 + round(2 * link.weight))
+        for a, b in ends:
+            draw.ellipse((a - 3, b - 3, a + 3, b + 3), (60, 200, 255))
+    score = score_text(found.comparator, found.distance)
+    draw.text((_GAP, 9), f"{label(found.comparator)}: {score}", "black", font)
+    strip = bar(160, 12)
+    bottom = height + 66
+    sheet.paste(strip, (_GAP, bottom))
+    text = f"none to most of the {evidence.quantity} {evidence.total:.3g}, {_meaning(found)}"
+    draw.text((_GAP + 170, bottom - 2), text, "dimgray", font)
+    try:
+        sheet.save(target, "PNG", optimize=True)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+
+
+def _enlarged(picture: Any) -> Any:
+    """Small images are shown larger, so that maps and lines have room."""
+    from PIL import Image
+
+    factor = _SIDE / max(picture.size)
+    if factor <= 1:
+        return picture
+    size = (round(picture.width * factor), round(picture.height * factor))
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def _end(text: str, most: int) -> str:
+    return text if len(text) <= most else "…" + text[1 - most :]
+
+
+def activations_text(found: Activations) -> Iterator[str]:
+    """The channels that vary most over the image."""
+    channels, high, wide = found.maps.shape
+    yield f"{printable(found.query.name)}\n\n"
+    yield f"{label(found.comparator)}\n"
+    yield f"layer {found.layer}: {channels} channels of {wide} x {high}; those that vary most\n\n"
+    yield f"{'channel':>8} {'least':>9} {'mean':>9} {'most':>9}\n"
+    spread = found.maps.std(axis=(1, 2))
+    for channel in np.argsort(-spread, kind="stable")[:10]:
+        one = found.maps[channel]
+        yield f"{channel:8d} {one.min():9.3f} {one.mean():9.3f} {one.max():9.3f}\n"
+
+
+def activations_json(found: Activations) -> Iterator[str]:
+    """One document."""
+    document = {
+        "schema": "imgsim.activations/1",
+        "version": __version__,
+        "cwd": cwd(),
+        "method": found.comparator.spec,
+        "layer": found.layer,
+        **path_document(os.fspath(found.query.name)),
+        "shape": list(found.maps.shape),
+        "channels": [
+            {
+                "channel": i,
+                "least": float(one.min()),
+                "mean": float(one.mean()),
+                "most": float(one.max()),
+            }
+            for i, one in enumerate(found.maps)
+        ],
+    }
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def draw_activations(found: Activations, target: Path) -> None:
+    """Draw the image and the channels that vary most over it, as a PNG.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    title = f"{label(found.comparator)}, layer {found.layer}: {printable(found.query.name)}"
+    activation_maps(found.image, found.maps, title, target)

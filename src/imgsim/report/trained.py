@@ -1,0 +1,128 @@
+"""What came of a training run, as text and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from imgsim import __version__
+from imgsim.models.loop import Epoch
+from imgsim.report.document import cwd, path_document
+from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.pairs import PairFigures
+from imgsim.training.siamese import TrainedSiamese
+
+Trained = TrainedAutoencoder | TrainedSiamese
+
+
+def autoencoder_text(trained: TrainedAutoencoder) -> Iterator[str]:
+    """A few lines on an autoencoder."""
+    yield from _begin(trained)
+    explained = 1 - trained.loss / trained.loss_of_mean if trained.loss_of_mean > 0 else 0.0
+    yield (
+        f"mean squared error on held-out images {trained.loss:.4g},"
+        f" of the mean image {trained.loss_of_mean:.4g}:\n"
+        f"{100 * explained:.1f} % of their variance comes through a latent"
+        f" {trained.smaller:.0f} times smaller\n"
+    )
+    yield from _end(trained, "autoencoder")
+
+
+def siamese_text(trained: TrainedSiamese) -> Iterator[str]:
+    """A few lines on a Siamese network."""
+    yield from _begin(trained)
+    yield (
+        f"{trained.same} held-out pairs of one class, {trained.different} of two"
+        " (accuracy: mean of both, chance 0.5)\n"
+    )
+    yield f"  {'':28} {'threshold':>9} {'accuracy':>9} {'AUC':>7}\n"
+    for name, figures in (
+        ("cosine of the plain encoder", trained.cosine),
+        ("probability of the network", trained.network),
+    ):
+        yield (f"  {name:28} {figures.threshold:9.3f} {figures.accuracy:9.3f} {figures.auc:7.3f}\n")
+    yield (
+        f"classifier: {100 * trained.class_accuracy:.1f} % of held-out images in the right one"
+        f" of {len(trained.classes)} classes\n  (the largest has"
+        f" {100 * trained.largest_class:.1f} %)\n"
+    )
+    yield from _end(trained, "siamese")
+
+
+def _begin(trained: Trained) -> Iterator[str]:
+    best = next(epoch for epoch in reversed(trained.epochs) if epoch.best)
+    yield (
+        f"{trained.images} images trained on, {trained.held_out} held out\n"
+        f"{len(trained.epochs)} epochs in {trained.seconds:.0f} s, the best is {best.number}"
+        + (" (stopped early)" if trained.stopped_early else "")
+        + "\n"
+    )
+
+
+def _end(trained: Trained, kind: str) -> Iterator[str]:
+    yield f"--method {kind}:weights={trained.weights}\n"
+
+
+def autoencoder_json(trained: TrainedAutoencoder) -> Iterator[str]:
+    """One document."""
+    yield _json(
+        _document(trained, "autoencoder")
+        | {
+            "latent_times_smaller": trained.smaller,
+            "loss": trained.loss,
+            "loss_of_mean": trained.loss_of_mean,
+        }
+    )
+
+
+def siamese_json(trained: TrainedSiamese) -> Iterator[str]:
+    """One document."""
+    yield _json(
+        _document(trained, "siamese")
+        | {
+            "classes": list(trained.classes),
+            "encoder_weights": trained.encoder_weights,
+            "held_out_pairs": {"same": trained.same, "different": trained.different},
+            "network": _figures(trained.network),
+            "cosine": _figures(trained.cosine),
+            "class_accuracy": trained.class_accuracy,
+            "largest_class": trained.largest_class,
+        }
+    )
+
+
+def _document(trained: Trained, kind: str) -> dict[str, Any]:
+    return {
+        "schema": "imgsim.train/1",
+        "version": __version__,
+        "cwd": cwd(),
+        "kind": kind,
+        "weights": path_document(str(trained.weights)),
+        "images": trained.images,
+        "held_out": trained.held_out,
+        "families": trained.families,
+        "skipped": trained.skipped,
+        "epochs": _epochs(trained.epochs),
+        "stopped_early": trained.stopped_early,
+        "seconds": {"total": round(trained.seconds, 3)},
+    }
+
+
+def _epochs(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
+    return [
+        {"epoch": e.number, "train": e.train, "held_out": e.held_out, "best": e.best}
+        for e in epochs
+    ]
+
+
+def _figures(figures: PairFigures) -> dict[str, float]:
+    return {
+        "threshold": figures.threshold,
+        "accuracy": figures.accuracy,
+        "auc": figures.auc,
+    }
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
