@@ -208,6 +208,11 @@ def main() -> None:
         copy.paste(Image.open(pair[1]).convert("RGB").crop((60, 60, 110, 110)), (150, 20))
         copy.save(work / "changed.png")
         draw_explanation(explain(pair[0], work / "changed.png"), pictures / "explain-ssim.png")
+        whole = Image.fromarray(landscape(5, 480, 360))
+        whole.save("whole.png")
+        part = whole.crop((120, 90, 420, 315)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        part.save("part.jpg", quality=60)
+        draw_explanation(explain("whole.png", "part.jpg", "local"), pictures / "explain-local.png")
         method = f'autoencoder:weights="{painted.weights}"'
         draw_activations(activations(pair[0], "3", method), pictures / "autoencoder-layer.png")
         for run, kind, names in (

@@ -135,9 +135,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
         )
     remark = "" if verdict.matrix else "they could not be laid upon each other"
     total = float(len(links))
-    return Evidence(
-        "matched keypoints", "similarity", total, cells[0], cells[1], links, remark
-    )
+    return Evidence("matched keypoints", "similarity", total, cells[0], cells[1], links, remark)
 
 
 def explains() -> list[str]:

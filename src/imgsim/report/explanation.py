@@ -31,6 +31,8 @@ _NOTHING = 1e-9
 """A total that is smaller is a rounding error."""
 _FAINT = 0.2
 """Links that weigh less, of 1, are not drawn."""
+_MANY = 12
+"""More links are drawn as thin lines."""
 
 
 def explanation_text(found: Explanation) -> Iterator[str]:
@@ -145,6 +147,7 @@ def draw_explanation(found: Explanation, target: Path) -> None:
         corners.append((x, y, picture))
         name = _end(printable(query.name), 58)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
+    many = len(evidence.links) > _MANY
     for link in evidence.links:
         if link.weight < _FAINT:
             continue
@@ -152,9 +155,10 @@ def draw_explanation(found: Explanation, target: Path) -> None:
             (x + place[0] * picture.width, y + place[1] * picture.height)
             for (x, y, picture), place in zip(corners, (link.left, link.right), strict=True)
         ]
-        draw.line(ends, (60, 200, 255), 1 + round(2 * link.weight))
+        draw.line(ends, (60, 200, 255), 1 if many else 1 + round(2 * link.weight))
+        radius = 2 if many else 3
         for a, b in ends:
-            draw.ellipse((a - 3, b - 3, a + 3, b + 3), (60, 200, 255))
+            draw.ellipse((a - radius, b - radius, a + radius, b + radius), (60, 200, 255))
     score = score_text(found.comparator, found.distance)
     draw.text((_GAP, 9), f"{label(found.comparator)}: {score}", "black", font)
     strip = bar(160, 12)
