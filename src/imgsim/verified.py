@@ -202,7 +202,7 @@ def best_first(
             own = [other for other in around if (centre, other) in taken]
             if by_content and stars.give_way_to_more(centre, own):
                 continue
-            if len(own) < len(around) and stars.give_way_to_wider(centre, own):
+            if 3 * len(own) < 2 * len(around) and stars.give_way_to_wider(centre, own):
                 continue
             stars.settled[centre] = True
             stars.settled[[other for other in own if closing_allowed[other]]] = True
