@@ -23,7 +23,7 @@ LAYERS = (
     {"extract", "search", "group", "cache", "executors"},
     {"collect"},
     {"pipeline"},
-    {"ranking"},
+    {"ranking", "leaks"},
     {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing"},
     {"cli"},
 )

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from imgsim.cli.terminal import Terminal
 from imgsim.collect import RunOptions
-from imgsim.comparators.base import Comparator
+from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.comparators.registry import (
     ALL,
     DEFAULT_METHOD,
@@ -102,16 +102,8 @@ decode_option = click.option(
     help="Decode at a reduced scale, or in full as other programs do.",
 )
 
-discover_options = all_of(
+walk_options = all_of(
     [
-        click.option(
-            "--files-from",
-            metavar="FILE",
-            help="Look also at the files named in FILE (-: standard input), one a line.",
-        ),
-        click.option(
-            "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."
-        ),
         click.option(
             "--recursive/--no-recursive", default=True, help="Look into sub-folders, or not."
         ),
@@ -148,6 +140,20 @@ discover_options = all_of(
     ]
 )
 
+discover_options = all_of(
+    [
+        click.option(
+            "--files-from",
+            metavar="FILE",
+            help="Look also at the files named in FILE (-: standard input), one a line.",
+        ),
+        click.option(
+            "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."
+        ),
+        walk_options,
+    ]
+)
+
 run_options = all_of(
     [
         decode_option,
@@ -176,6 +182,40 @@ run_options = all_of(
             help="Skip a file that takes longer to decode.",
         ),
         cache_option,
+    ]
+)
+
+
+verdict_options = all_of(
+    [
+        click.option(
+            "-m",
+            "--method",
+            type=MethodType(),
+            default=DEFAULT_METHOD,
+            show_default=True,
+            metavar="NAME[:field=value,...]",
+            help="How images are compared; imgsim methods lists the names.",
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(PRESETS),
+            default="normal",
+            show_default=True,
+            help="How near duplicates must be.",
+        ),
+        click.option(
+            "--threshold", type=float, help="Instead of a preset: the worst score of a duplicate."
+        ),
+        click.option(
+            "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
+        ),
+        click.option(
+            "--proposer",
+            type=MethodType(),
+            metavar="METHOD",
+            help="For ssim: compare only the pairs that this method finds near.",
+        ),
     ]
 )
 
@@ -244,6 +284,14 @@ def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     return list(dict.fromkeys(made))
 
 
+def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
+    """As `make_methods`, where a command takes one."""
+    if given["method"] == ALL:
+        raise UsageError("this command takes one method", "imgsim matches compares several")
+    (method,) = make_methods(terminal, given)
+    return method
+
+
 def check_paths(paths: Sequence[str], files_from: str | None) -> None:
     """Complain if nothing to look at was named."""
     if not paths and not files_from:
@@ -253,8 +301,6 @@ def check_paths(paths: Sequence[str], files_from: str | None) -> None:
 def make_run_options(
     terminal: Terminal,
     *,
-    files_from: str | None,
-    null: bool,
     recursive: bool,
     exclude: Sequence[str],
     default_excludes: bool,
@@ -266,6 +312,8 @@ def make_run_options(
     executor: Any,
     file_timeout: float,
     cache: str | None,
+    files_from: str | None = None,
+    null: bool = False,
     reference: Sequence[str] = (),
 ) -> RunOptions:
     """Make the library's options of the command line's."""
