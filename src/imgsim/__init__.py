@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imgsim.collect import RunOptions
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
+    from imgsim.leaks import Leak, Leaks, find_leaks
     from imgsim.pipeline import Duplicates, find_duplicates
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
@@ -31,6 +32,8 @@ _HOMES = {
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
+    "Leak": "leaks",
+    "Leaks": "leaks",
     "Match": "types",
     "Matches": "ranking",
     "Member": "types",
@@ -42,6 +45,7 @@ _HOMES = {
     "UsageError": "errors",
     "compare": "ranking",
     "find_duplicates": "pipeline",
+    "find_leaks": "leaks",
     "matches": "ranking",
     "search": "ranking",
 }
@@ -54,6 +58,8 @@ __all__ = [
     "ImageFacts",
     "ImageFile",
     "ImgsimError",
+    "Leak",
+    "Leaks",
     "Match",
     "Matches",
     "Member",
@@ -66,6 +72,7 @@ __all__ = [
     "__version__",
     "compare",
     "find_duplicates",
+    "find_leaks",
     "matches",
     "search",
 ]

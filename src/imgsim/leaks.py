@@ -27,9 +27,11 @@ from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.group import Rules, classes_of, flat_identity, kinds
 from imgsim.pipeline import (
+    Paths,
     Seconds,
     alike,
     as_comparator,
+    as_list,
     largest_distance,
     match_into,
     proposer_for,
@@ -168,7 +170,7 @@ class Leaks:
 
 
 def find_leaks(
-    splits: Mapping[str, Sequence[str]],
+    splits: Mapping[str, Paths] | Sequence[str],
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset = "normal",
@@ -186,9 +188,9 @@ def find_leaks(
 
     Parameters
     ----------
-    splits : mapping of str to sequence of path
-        Names of splits, and the folders and files of each; see `split_folders` and
-        `read_split_file`. What is named more closely wins: a file over the folder around it.
+    splits : mapping of str to paths, or sequence of paths
+        Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
+        see `split_folders`. What is named more closely wins: a file over the folder around it.
     method, preset, threshold, min_similarity, proposer
         As for `find_duplicates`.
     group_by : str, optional
@@ -213,6 +215,7 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = options or RunOptions()
+    splits = splits if isinstance(splits, Mapping) else split_folders(splits)
     if len(splits) < 2:
         raise UsageError("leaks are found between two splits", "name a second one")
     if k < 1:
@@ -406,11 +409,11 @@ def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Acro
 class _Places:
     """Which split a path belongs to."""
 
-    def __init__(self, splits: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, splits: Mapping[str, Paths]) -> None:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
         self.paths: list[str] = []
         for name, paths in splits.items():
-            for path in map(os.fspath, paths):
+            for path in as_list(paths):
                 earlier = self.roots.setdefault(_absolute(path), (name, path))
                 if earlier[0] != name:
                     raise UsageError(

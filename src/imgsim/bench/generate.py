@@ -115,11 +115,25 @@ def write_demo(folder: Path, seed: int = 0) -> Demo:
     UsageError
         The folder is not empty or cannot be written.
     """
+    make_empty(folder)
+    try:
+        return _write_demo(folder, seed)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
+
+
+def make_empty(folder: Path) -> None:
+    """Make a folder; one that exists must be empty.
+
+    Raises
+    ------
+    UsageError
+        It is not, or cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
-        return _write_demo(folder, seed)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
 
