@@ -18,12 +18,12 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "types", "progress"},
-    {"discover", "decode", "colours", "rawfiles", "models"},
+    {"discover", "decode", "folders", "colours", "rawfiles", "models"},
     {"comparators"},
     {"extract", "search", "group", "cache", "executors"},
     {"collect"},
     {"pipeline"},
-    {"ranking", "leaks"},
+    {"ranking", "leaks", "ordering", "clusters"},
     {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing"},
     {"cli"},
 )

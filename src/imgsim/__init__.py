@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.leaks import Leak, Leaks, find_leaks
+    from imgsim.ordering import Chain, Ordering, sort_images
     from imgsim.pipeline import Duplicates, find_duplicates
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Chain": "ordering",
     "Comparison": "ranking",
     "DiscoverOptions": "discover",
     "Duplicates": "pipeline",
@@ -38,6 +40,7 @@ _HOMES = {
     "Matches": "ranking",
     "Member": "types",
     "MethodMatches": "ranking",
+    "Ordering": "ordering",
     "Picture": "types",
     "RunOptions": "collect",
     "Skipped": "types",
@@ -48,9 +51,11 @@ _HOMES = {
     "find_leaks": "leaks",
     "matches": "ranking",
     "search": "ranking",
+    "sort_images": "ordering",
 }
 
 __all__ = [
+    "Chain",
     "Comparison",
     "DiscoverOptions",
     "Duplicates",
@@ -64,6 +69,7 @@ __all__ = [
     "Matches",
     "Member",
     "MethodMatches",
+    "Ordering",
     "Picture",
     "RunOptions",
     "Skipped",
@@ -75,6 +81,7 @@ __all__ = [
     "find_leaks",
     "matches",
     "search",
+    "sort_images",
 ]
 
 

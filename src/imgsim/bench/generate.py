@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
+from imgsim.folders import make_empty
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -118,22 +119,6 @@ def write_demo(folder: Path, seed: int = 0) -> Demo:
     make_empty(folder)
     try:
         return _write_demo(folder, seed)
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
-
-
-def make_empty(folder: Path) -> None:
-    """Make a folder; one that exists must be empty.
-
-    Raises
-    ------
-    UsageError
-        It is not, or cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
+from imgsim.folders import make_empty
 
 WIDTH, HEIGHT = 480, 360
 _TRAINING = 0.75
@@ -177,8 +178,6 @@ def write_process(
         The folder is not empty or cannot be written.
     """
     from PIL import Image, ImageDraw
-
-    from imgsim.bench.generate import make_empty
 
     make_empty(folder)
     rng = np.random.default_rng(seed)

@@ -28,6 +28,7 @@ COMMANDS = {
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
+    "sort": "Put images in a chain, each beside what resembles it.",
 }
 
 

@@ -63,6 +63,13 @@ def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return decorate
 
 
+def in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Say at once, not after all the work, that there is no such folder."""
+    if value is not None and not value.parent.is_dir():
+        raise UsageError(f"no such folder: {value.parent}", "make it first")
+    return value
+
+
 talk_options = all_of(
     [
         click.option(

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.options import all_of
+from imgsim.cli.options import all_of, in_a_folder
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsim.ranking import Matches
-
-
-def _in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Say at once, not after all the work, that there is no such folder."""
-    if value is not None and not value.parent.is_dir():
-        raise UsageError(f"no such folder: {value.parent}", "make it first")
-    return value
 
 
 ranking_options = all_of(
@@ -45,7 +37,7 @@ ranking_options = all_of(
         click.option(
             "--montage",
             type=click.Path(dir_okay=False, path_type=Path),
-            callback=_in_a_folder,
+            callback=in_a_folder,
             metavar="FILE.png",
             help="Draw the first queries and their matches side by side, a row per method.",
         ),

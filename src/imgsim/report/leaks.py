@@ -30,7 +30,8 @@ MAX_SHOWN = 1000
 _COLOURS = {"exact": "red", "near": "yellow"}
 _COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _PAGE_STYLE = """
-.train figcaption b { color: #c60 }
+figcaption { margin-top: 5px }
+.row p { align-self: center }
 table { border-collapse: collapse } td, th { padding: .1rem .8rem .1rem 0; text-align: left }
 """
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from textwrap import fill
+from types import MappingProxyType
 from typing import Any
 
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.discover import printable
 from imgsim.errors import UsageError
+from imgsim.executors.base import usable_cores
 from imgsim.ranking import Matches
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
@@ -51,6 +54,32 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side))
     return picture
+
+
+def thumbnails(
+    paths: Sequence[str], side: int, images: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[Any]:
+    """The pictures as by `thumbnail`, in order, made by several threads."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        try:
+            yield from pool.map(lambda path: thumbnail(path, side, images), paths)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def save_png(sheet: Any, target: Path) -> None:
+    """Write a picture as a PNG.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    try:
+        sheet.save(target, "PNG")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
 
 
 def jpeg(picture: Any) -> bytes:
@@ -95,7 +124,7 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
         # down at its caption, where it begins, however low the picture is
         sheet.paste(picture, (left, top + _SIDE - picture.height))
         draw.text((left, top + _SIDE + 1), caption, "black", font)
-        draw.text((left, top + _SIDE + 14), _short(path), "dimgray", font)
+        draw.text((left, top + _SIDE + 14), shortened(path), "dimgray", font)
 
     top = _GAP
     for number, query in enumerate(queries):
@@ -110,14 +139,11 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
                 place(match.path, column, top, caption)
             top += _SIDE + _CAPTION + _GAP
         draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
-    try:
-        sheet.save(target, "PNG")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+    save_png(sheet, target)
     return len(queries)
 
 
-def _short(path: str) -> str:
+def shortened(path: str, letters: int = 24) -> str:
     """The end of a path, as wide as a thumbnail."""
     name = printable(path).replace("\\", "/")
-    return name if len(name) <= 24 else "…" + name[-23:]
+    return name if len(name) <= letters else "…" + name[1 - letters :]
