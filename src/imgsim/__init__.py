@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgsim.clusters import Clusters, cluster_images
     from imgsim.collect import RunOptions
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Chain": "ordering",
+    "Clusters": "clusters",
     "Comparison": "ranking",
     "DiscoverOptions": "discover",
     "Duplicates": "pipeline",
@@ -46,6 +48,7 @@ _HOMES = {
     "Skipped": "types",
     "UnreadableImage": "errors",
     "UsageError": "errors",
+    "cluster_images": "clusters",
     "compare": "ranking",
     "find_duplicates": "pipeline",
     "find_leaks": "leaks",
@@ -56,6 +59,7 @@ _HOMES = {
 
 __all__ = [
     "Chain",
+    "Clusters",
     "Comparison",
     "DiscoverOptions",
     "Duplicates",
@@ -76,6 +80,7 @@ __all__ = [
     "UnreadableImage",
     "UsageError",
     "__version__",
+    "cluster_images",
     "compare",
     "find_duplicates",
     "find_leaks",

@@ -150,9 +150,16 @@ def query_file(path: str | os.PathLike[str]) -> Query:
         ) from None
 
 
-def _read(
+def read_query(
     query: Query, extractors: Sequence[Extractor], options: RunOptions
 ) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
+    """What one decode tells, and the rows of some extractors.
+
+    Raises
+    ------
+    UnreadableImage
+        It is no image that can be read.
+    """
     decoder = Decoder(options.decode, options.max_pixels)
     try:
         with warnings.catch_warnings():
@@ -204,7 +211,7 @@ def matches(
     for comparator in comparators:
         rows = collection.features(comparator.extractor, gallery).rows
         queries = range(len(gallery))
-        found.append(_ranked(comparator, rows, gallery, queries, gallery, k, options))
+        found.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
     seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
@@ -242,7 +249,7 @@ def search(
     if not queries:
         raise UsageError("no query", "name at least one image")
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    asked = [_read(query, extractors, options)[1] for query in queries]
+    asked = [read_query(query, extractors, options)[1] for query in queries]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
     gallery = collection.pictures
@@ -252,7 +259,7 @@ def search(
         own = np.stack([rows[comparator.extractor] for rows in asked])
         rows = np.concatenate([features, own.astype(features.dtype)])
         places = range(len(gallery), len(rows))
-        found.append(_ranked(comparator, rows, gallery, places, queries, k, options))
+        found.append(ranked(comparator, rows, gallery, places, queries, k, options))
     seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
@@ -262,7 +269,7 @@ def _check_k(k: int) -> None:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
 
 
-def _ranked(
+def ranked(
     comparator: Comparator,
     rows: NDArray[np.generic],
     gallery: Sequence[Picture],
@@ -271,7 +278,7 @@ def _ranked(
     k: int,
     options: RunOptions,
 ) -> MethodMatches:
-    """Rank the gallery, the first of the rows, for some of the rows."""
+    """Rank the gallery, the first of the rows, for itself or for queries, which come after it."""
     started = time.perf_counter()
     outside = len(rows) - len(gallery)
     ranked: list[QueryMatches] = []
@@ -339,8 +346,8 @@ def compare(
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     left_query, right_query = query_file(left), query_file(right)
     same = left_query.data == right_query.data
-    left_facts, left_rows = _read(left_query, extractors, options)
-    right_facts, right_rows = _read(right_query, extractors, options)
+    left_facts, left_rows = read_query(left_query, extractors, options)
+    right_facts, right_rows = read_query(right_query, extractors, options)
     result = []
     for comparator in comparators:
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])

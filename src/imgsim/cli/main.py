@@ -19,6 +19,7 @@ from imgsim.errors import ImgsimError, UsageError
 
 COMMANDS = {
     "cache": "Show, clear or prune what is remembered between runs.",
+    "cluster": "Find clusters of images, and draw a map of them.",
     "compare": "Show every method's score of two images, its threshold and its verdict.",
     "completion": "Print the completion script of a SHELL.",
     "demo": "Write a small folder of pictures with known duplicates.",

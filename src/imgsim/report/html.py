@@ -8,7 +8,7 @@ from html import escape
 
 from imgsim.discover import printable
 from imgsim.ranking import Matches
-from imgsim.report.pictures import jpeg, thumbnail
+from imgsim.report.pictures import jpeg, thumbnails
 from imgsim.report.rankings import label, score_text
 from imgsim.report.text import percent
 
@@ -50,7 +50,11 @@ def matches_page(found: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def page_head(
-    title: str, places: Mapping[str, int], images: Mapping[str, bytes], style: str = ""
+    title: str,
+    places: Mapping[str, int],
+    images: Mapping[str, bytes],
+    style: str = "",
+    side: int = _SIDE,
 ) -> Iterator[str]:
     """The page up to its heading.
 
@@ -63,13 +67,16 @@ def page_head(
         Contents of pictures that are no files.
     style : str
         More CSS.
+    side : int
+        Pixels of the pictures.
     """
     yield (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}{style}'
     )
-    for path, place in places.items():
-        data = base64.b64encode(jpeg(thumbnail(path, _SIDE, images))).decode()
+    pictures = thumbnails(list(places), side, images)
+    for place, picture in zip(places.values(), pictures, strict=True):
+        data = base64.b64encode(jpeg(picture)).decode()
         yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
     yield f"</style>\n<h1>{title}</h1>\n"
 
