@@ -84,7 +84,13 @@ _clustering_options = all_of(
             show_default=True,
             help="How the map is made.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Another beginning of k-means and of the map.",
+        ),
     ]
 )
 

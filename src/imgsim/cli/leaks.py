@@ -110,7 +110,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         return 2
     if empty := [split.name for split in found.splits if not split.images]:
         terminal.error(
-            f"no readable image in {', '.join(empty)}", "check it; are they --follow-symlinks?"
+            f"no readable image in {', '.join(empty)}",
+            "check the folder; symbolic links need --follow-symlinks",
         )
         return 2
     return 0 if found.clean or exit_zero else 1

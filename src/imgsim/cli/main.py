@@ -25,7 +25,7 @@ COMMANDS = {
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "find-dupes": "Find groups of exact and near duplicates.",
-    "leaks": "Find near duplicates across the splits of a data set; a gate for CI.",
+    "leaks": "Find near duplicates across the splits of a data set.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
