@@ -26,6 +26,7 @@ _SIDE = 160
 _GAP = 8
 _CAPTION = 30
 _NAMES = 150
+_AT_ONCE = 64
 _KNOWN = 256
 """Thumbnails that are kept: a query and its matches come up again for every method."""
 
@@ -41,31 +42,38 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     images : mapping of str to bytes
         Contents of pictures that are no files, such as URLs.
     """
-    from PIL import Image
-
-    want = InputSpec(0, 0, "rgb", at_least=side)
-    try:
-        data = images[path] if path in images else Path(path).read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            pixels = Decoder()(data, [want]).images[want]
-    except (OSError, DecodeError):
-        return Image.new("RGB", (side, side), (200, 200, 200))
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side))
-    return picture
+    return next(thumbnails([path], side, images))
 
 
 def thumbnails(
     paths: Sequence[str], side: int, images: Mapping[str, bytes] = MappingProxyType({})
 ) -> Iterator[Any]:
     """The pictures as by `thumbnail`, in order, made by several threads."""
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        try:
-            yield from pool.map(lambda path: thumbnail(path, side, images), paths)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+
+    def make(path: str) -> Any:
+        return _thumbnail(path, side, images)
+
+    for start in range(0, len(paths), _AT_ONCE):
+        some = paths[start : start + _AT_ONCE]
+        # around all threads: each for itself would bring back the filters of another
+        with warnings.catch_warnings(), ThreadPoolExecutor(min(len(some), usable_cores())) as pool:
+            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
+            made = list(pool.map(make, some))
+        yield from made
+
+
+def _thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
+    from PIL import Image
+
+    want = InputSpec(0, 0, "rgb", at_least=side)
+    try:
+        data = images[path] if path in images else Path(path).read_bytes()
+        pixels = Decoder()(data, [want]).images[want]
+    except (OSError, DecodeError):
+        return Image.new("RGB", (side, side), (200, 200, 200))
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    return picture
 
 
 def save_png(sheet: Any, target: Path) -> None:
