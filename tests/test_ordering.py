@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,11 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 from skimage.metrics import structural_similarity
 
-from imgsim import UsageError, sort_images
+from imgsim import UsageError, compare, sort_images
 from imgsim.bench.process import cycle, frame
 from imgsim.comparators import registry
 from imgsim.folders import safe_name
-from imgsim.ordering import better_chain, chain_length, greedy_chain, shortened, spanning_tree
+from imgsim.ordering import better_chain, greedy_chain, shortened, spanning_tree
 from imgsim.pipeline import make_engine
 from imgsim.search import matrix as matrices
 from imgsim.search.matrix import distance_matrix
@@ -30,6 +30,10 @@ from .conftest import random_images
 def points(seed: int, n: int) -> np.ndarray:
     places = np.random.default_rng(seed).random((n, 2))
     return cdist(places, places).astype(np.float32)
+
+
+def chain_length(matrix: np.ndarray, order: np.ndarray) -> float:
+    return float(sum(matrix[a, b] for a, b in pairwise(order)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -130,6 +134,9 @@ def test_frames_come_back_in_their_order(tmp_path: Path, threads) -> None:
     for spec in ("ssim", "euclidean"):
         for start in (None, tmp_path / f"{names[0]}.png"):
             found = sort_images(tmp_path, spec, start=start, options=threads)
+            paths = [found.pictures[i].file.path for i in found.better.order[:2]]
+            (truly,) = compare(*paths, spec, options=threads)
+            assert found.better.steps[0] == pytest.approx(truly.distance, rel=1e-6)
             order = [int(Path(found.pictures[i].file.path).stem) for i in found.better.order]
             assert order in (list(names), list(names[::-1]))
             assert start is None or order == list(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from imgsim.pipeline import (
     make_engine,
     seconds_since,
 )
+from imgsim.search.engine import Engine
 from imgsim.search.matrix import MAX_ROWS, distance_matrix
+from imgsim.search.pairs import PairEngine
 from imgsim.types import Picture, Skipped
 
 DEFAULT_METHOD = "ssim"
@@ -44,15 +46,20 @@ class Chain:
     ----------
     order : ndarray of int64, shape (n,)
         Places in `Ordering.pictures`.
-    total : float
-        Sum of the distances of neighbours.
+    steps : ndarray of float64, shape (n - 1,)
+        Distances of neighbours.
     found_by : str
         How.
     """
 
     order: NDArray[np.int64]
-    total: float
+    steps: NDArray[np.float64]
     found_by: str
+
+    @property
+    def total(self) -> float:
+        """Sum of the distances of neighbours."""
+        return float(self.steps.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Ordering:
     pictures : tuple of Picture
         In order of their paths.
     matrix : ndarray of float32, shape (n, n)
-        Distances.
+        Distances; rough ones (SSIM: by less than 3e-4) where the comparator has them.
     greedy : Chain
         From the start, always the nearest image not yet taken.
     better : Chain
@@ -130,16 +137,18 @@ def sort_images(
         raise UsageError(
             f"{len(pictures):,} images are too many to sort", f"sort at most {MAX_ROWS:,} at once"
         )
-    rows = collection.features(comparator.extractor, pictures).rows
     n = len(pictures)
+    matrix = np.zeros((0, 0), np.float32)
+    engine: Engine | None = None
     if n:
+        rows = collection.features(comparator.extractor, pictures).rows
         engine = make_engine(comparator, rows, options)
         with exhaustive(engine, n * (n - 1) // 2, options):
             matrix = distance_matrix(comparator, rows, engine)
-    else:
-        matrix = np.zeros((0, 0), np.float32)
     greedy = greedy_chain(matrix, first or 0)
     better = better_chain(matrix, greedy, fixed=start is not None)
+    if isinstance(engine, PairEngine):
+        greedy, better = _measured(engine, greedy), _measured(engine, better)
     return Ordering(
         comparator,
         pictures,
@@ -153,6 +162,11 @@ def sort_images(
     )
 
 
+def _measured(engine: PairEngine, chain: Chain) -> Chain:
+    """The true steps of a chain that was found by rough distances."""
+    return replace(chain, steps=engine.distances(chain.order[:-1], chain.order[1:]))
+
+
 def _place(start: str, pictures: Sequence[Picture]) -> int:
     wanted = os.path.normcase(os.path.abspath(start))
     for place, picture in enumerate(pictures):
@@ -164,9 +178,8 @@ def _place(start: str, pictures: Sequence[Picture]) -> int:
     )
 
 
-def chain_length(matrix: NDArray[np.float32], order: NDArray[np.int64]) -> float:
-    """Sum of the distances of neighbours."""
-    return float(matrix[order[:-1], order[1:]].sum(dtype=np.float64))
+def _chain(matrix: NDArray[np.float32], order: NDArray[np.int64], found_by: str) -> Chain:
+    return Chain(order, matrix[order[:-1], order[1:]].astype(np.float64), found_by)
 
 
 def greedy_chain(matrix: NDArray[np.float32], start: int) -> Chain:
@@ -179,7 +192,7 @@ def greedy_chain(matrix: NDArray[np.float32], start: int) -> Chain:
         order[place] = here
         taken[here] = True
         here = int(np.where(taken, np.inf, matrix[here]).argmin())
-    return Chain(order, chain_length(matrix, order), "greedy")
+    return _chain(matrix, order, "greedy")
 
 
 def better_chain(matrix: NDArray[np.float32], greedy: Chain, *, fixed: bool) -> Chain:
@@ -212,11 +225,11 @@ def better_chain(matrix: NDArray[np.float32], greedy: Chain, *, fixed: bool) -> 
     best = greedy
     for name, order in begun:
         order = shortened(matrix, order, fixed=fixed)
-        total = chain_length(matrix, order)
-        if total < best.total:
-            best = Chain(order, total, f"{name}, then 2-opt and Or-opt")
+        found = _chain(matrix, order, f"{name}, then 2-opt and Or-opt")
+        if found.total < best.total:
+            best = found
     if not fixed and best.order[0] > best.order[-1]:  # both ways are as long
-        best = Chain(best.order[::-1].copy(), chain_length(matrix, best.order[::-1]), best.found_by)
+        best = _chain(matrix, best.order[::-1].copy(), best.found_by)
     return best
 
 

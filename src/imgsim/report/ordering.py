@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,7 @@ def sort_text(found: Ordering, chain: Chain) -> Iterator[str]:
     for place, image in enumerate(chain.order):
         score = ""
         if place:
-            distance = float(found.matrix[chain.order[place - 1], image])
-            score = score_text(found.comparator, distance)
+            score = score_text(found.comparator, float(chain.steps[place - 1]))
         path = printable(found.pictures[image].file.path)
         yield f"{place + 1:{digits}} {score:>15}  {path}\n"
 
@@ -59,7 +57,7 @@ def sort_document(found: Ordering, chain: Chain, *, timing: bool = True) -> dict
         With the keys that differ from run to run.
     """
     scale = found.comparator.scale
-    steps = [None, *(float(found.matrix[a, b]) for a, b in pairwise(chain.order))]
+    steps = [None, *map(float, chain.steps)]
     document = {
         **heading("imgsim.sort/1"),
         "method": found.comparator.spec,
@@ -219,8 +217,7 @@ def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
         if caption:
             score = ""
             if place:
-                before, here = chain.order[place - 1 : place + 1]
-                score = score_text(found.comparator, float(found.matrix[before, here]))
+                score = score_text(found.comparator, float(chain.steps[place - 1]))
             draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
             draw.text((left, top + side + 12), shortened(paths[place], side // 6), "dimgray", font)
     save_png(sheet, target)

@@ -37,8 +37,8 @@ def distance_matrix(
     Returns
     -------
     ndarray of float32, shape (n, n)
-        Symmetric, 0 on the diagonal; rough where a pair comparator has rough distances. 4 n^2 bytes: above 256 MiB in a temporary file, through
-        which the system pages.
+        Symmetric, 0 on the diagonal; rough where a pair comparator has rough distances. It takes
+        4 n^2 bytes: above 256 MiB in a temporary file, through which the system pages.
 
     Raises
     ------
@@ -85,7 +85,8 @@ def _fill_by_pairs(matrix: NDArray[np.float32], engine: PairEngine) -> None:
         queries = np.arange(first, min(first + size, engine.n))
         for start, distances in engine.later(queries):
             # each pair is computed once: what is not later is inf
-            part = np.where(np.isfinite(distances), distances, 0).astype(np.float32)
+            # and a rough distance may be a little below 0
+            part = np.where(np.isfinite(distances), distances, 0).clip(0).astype(np.float32)
             columns = slice(start, start + part.shape[1])
             matrix[first : first + len(queries), columns] += part
             matrix[columns, first : first + len(queries)] += part.T
