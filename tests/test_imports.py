@@ -20,8 +20,9 @@ LAYERS = (
     {"errors", "types", "progress"},
     {"discover", "decode", "folders", "colours", "rawfiles", "models"},
     {"comparators"},
-    {"extract", "search", "group", "cache", "executors"},
+    {"extract", "profile", "search", "verify", "group", "cache", "executors"},
     {"collect"},
+    {"verified"},
     {"pipeline"},
     {"ranking", "leaks", "ordering", "clusters"},
     {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing"},
@@ -75,7 +76,8 @@ def _loaded(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--help",), ("find-dupes", "--help"), ("--version",), ("methods",)]
+    "arguments",
+    [(), ("--help",), ("find-dupes", "--help"), ("bench", "--help"), ("--version",), ("methods",)],
 )
 def test_start_up_is_light(arguments: tuple[str, ...]) -> None:
     loaded = _loaded(*arguments)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imgsim.leaks import Leak, Leaks, find_leaks
     from imgsim.ordering import Chain, Ordering, sort_images
     from imgsim.pipeline import Duplicates, find_duplicates
+    from imgsim.profile import Profile, read_profile
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
 
@@ -44,6 +45,7 @@ _HOMES = {
     "MethodMatches": "ranking",
     "Ordering": "ordering",
     "Picture": "types",
+    "Profile": "profile",
     "RunOptions": "collect",
     "Skipped": "types",
     "UnreadableImage": "errors",
@@ -53,6 +55,7 @@ _HOMES = {
     "find_duplicates": "pipeline",
     "find_leaks": "leaks",
     "matches": "ranking",
+    "read_profile": "profile",
     "search": "ranking",
     "sort_images": "ordering",
 }
@@ -75,6 +78,7 @@ __all__ = [
     "MethodMatches",
     "Ordering",
     "Picture",
+    "Profile",
     "RunOptions",
     "Skipped",
     "UnreadableImage",
@@ -85,6 +89,7 @@ __all__ = [
     "find_duplicates",
     "find_leaks",
     "matches",
+    "read_profile",
     "search",
     "sort_images",
 ]

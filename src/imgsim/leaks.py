@@ -14,15 +14,19 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.collect import RunOptions, collect
+from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
+from imgsim.comparators.local import records
+from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.group import Rules, classes_of, flat_identity, kinds
@@ -37,7 +41,10 @@ from imgsim.pipeline import (
     proposer_for,
     seconds_since,
 )
-from imgsim.types import Candidates, Member, Picture, Skipped
+from imgsim.profile import Profile
+from imgsim.search.proposals import propose
+from imgsim.types import Candidates, Member, Picture, Skipped, Transform
+from imgsim.verified import Looks, transform_between
 
 _RULES = Rules(isolate=True)
 """The root of every picture is the name of its split here, so this isolates the splits."""
@@ -176,6 +183,7 @@ def find_leaks(
     preset: Preset = "normal",
     threshold: float | None = None,
     min_similarity: float | None = None,
+    profile: Profile | None = None,
     proposer: str | Comparator | None = None,
     group_by: str | None = None,
     base: str | None = None,
@@ -191,7 +199,7 @@ def find_leaks(
     splits : mapping of str to paths, or sequence of paths
         Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
         see `split_folders`. What is named more closely wins: a file over the folder around it.
-    method, preset, threshold, min_similarity, proposer
+    method, preset, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     group_by : str, optional
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
@@ -222,7 +230,9 @@ def find_leaks(
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
     comparator = as_comparator(method)
     proposing = proposer_for(proposer, comparator)
-    max_distance = largest_distance(comparator, preset, threshold, min_similarity)
+    max_distance = largest_distance(
+        comparator, preset, threshold, min_similarity, profile, options.decode
+    )
     grouping = None if group_by is None else _grouping(group_by)
     places = _Places(splits)
     extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
@@ -237,8 +247,13 @@ def find_leaks(
     number = {name: i for i, name in enumerate(names)}
     pictures.sort(key=lambda p: (number[p.file.root], os.fsencode(p.file.path)))
     detailed = [p for p in pictures if not p.facts.flat]
-    near = Across(detailed, alike(collection, comparator, detailed, _RULES), number)
-    match_into(near, collection, comparator, proposing, max_distance, options)
+    own = threshold is None and min_similarity is None and profile is None
+    chosen = preset if own else None
+    if isinstance(comparator, Recipe):
+        near = _verified(collection, comparator, detailed, max_distance, chosen, number, options)
+    else:
+        near = Across(detailed, alike(collection, comparator, detailed, _RULES), number)
+        match_into(near, collection, comparator, proposing, max_distance, options)
     flat = equal_across([p for p in pictures if p.facts.flat], number)
     groups = _groups(pictures, grouping, places, base, number) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
@@ -251,7 +266,7 @@ def find_leaks(
     rate = comparator.false_pair_rate(max_distance)
     return Leaks(
         comparator,
-        preset if threshold is None and min_similarity is None else None,
+        chosen,
         max_distance,
         tuple(Split(name, sizes[name], leaked[name]) for name in names),
         tuple(_crossing(a, b, (near, flat)) for a, b in combinations(names, 2)),
@@ -297,6 +312,8 @@ class Across:
         first picture, so that the left one of a pair is in the smaller split.
     number : mapping of str to int
         Splits by size.
+    transform : callable, optional
+        How a picture of a larger split lies upon one of a smaller one, where that is known.
     """
 
     def __init__(
@@ -304,7 +321,9 @@ class Across:
         pictures: Sequence[Picture],
         classes: Sequence[NDArray[np.int64]],
         number: Mapping[str, int],
+        transform: Callable[[Picture, Picture], Transform | None] = lambda picture, other: None,
     ) -> None:
+        self._transform = transform
         self.pictures = pictures
         self.classes = classes
         firsts = [pictures[members[0]] for members in classes]
@@ -342,7 +361,7 @@ class Across:
                 for one in self.classes[left[start]]:
                     picture = self.pictures[one]
                     matches = [
-                        _member(picture, self.pictures[other], float(distance[place]))
+                        self._member(picture, self.pictures[other], float(distance[place]))
                         for place in near
                         for other in self._firsts(right[place], picture.digest, k)
                     ]
@@ -362,6 +381,10 @@ class Across:
                 self._copies[number].setdefault(self.pictures[i].digest, []).append(int(i))
         same = self._copies[number].get(digest, [])[:k]
         return same + [int(i) for i in members[:k] if self.pictures[i].digest != digest]
+
+    def _member(self, picture: Picture, other: Picture, distance: float) -> Member:
+        kind: Literal["exact", "near"] = "exact" if other.digest == picture.digest else "near"
+        return Member(other, kind, distance, self._transform(picture, other))
 
     def dropped(self) -> list[Picture]:
         """Pictures that match one of a smaller split."""
@@ -391,8 +414,59 @@ class Across:
         return leaked, pairs
 
 
-def _member(picture: Picture, other: Picture, distance: float) -> Member:
-    return Member(other, "exact" if other.digest == picture.digest else "near", distance)
+def _verified(
+    collection: Collection,
+    recipe: Recipe,
+    pictures: Sequence[Picture],
+    max_distance: float,
+    preset: Preset | None,
+    number: Mapping[str, int],
+    options: RunOptions,
+) -> Across:
+    """Propose pairs across splits, and look at each of them."""
+    classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, _RULES), strict=True))
+    firsts = [pictures[members[0]] for members in classes]
+    # which one of a pair is the left one must not depend on the order of the files
+    place = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
+    looked = [firsts[i] for i in place]
+    rows = collection.features(recipe.extractor, looked).rows
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
+    proposed = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
+    across = [_may_leak(looked[a], looked[b]) for a, b in proposed]
+    proposals = proposals.only(np.array(across, bool))
+    pairs = list(zip(proposals.left.tolist(), proposals.right.tolist(), strict=True))
+    with closing(Looks(looked, rows, proposals, options)) as looks:
+        looks.look(pairs)
+    accepted = {(a, b) for a, b in pairs if recipe.accepts(looks[a, b], max_distance, preset)}
+
+    def transform(picture: Picture, other: Picture) -> Transform | None:
+        verdict = looks.between(picture, other)
+        if verdict is None or picture.digest == other.digest:
+            return None
+        left = picture.digest < other.digest
+        return transform_between(picture, other, verdict, kept_left=left)
+
+    found = Across(pictures, classes, number, transform)
+    distance = {
+        (min(place[a], place[b]), max(place[a], place[b])): looks[a, b].residual
+        for a, b in accepted
+    }
+    for copies in classes_of(p.digest for p in firsts):  # proposed or not
+        distance |= {
+            (int(a), int(b)): 0.0
+            for a, b in combinations(copies, 2)
+            if _may_leak(firsts[a], firsts[b])
+        }
+    if distance:
+        left, right = np.array(sorted(distance), np.int64).T
+        values = np.array([distance[pair] for pair in sorted(distance)])
+        found.add(Candidates(left, right, values))
+    return found
+
+
+def _may_leak(one: Picture, other: Picture) -> bool:
+    alike = (one.facts.raw, one.facts.frames) == (other.facts.raw, other.facts.frames)
+    return alike and one.file.root != other.file.root
 
 
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:

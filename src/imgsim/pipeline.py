@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,9 @@ from imgsim.comparators.base import (
     Preset,
     VectorComparator,
 )
+from imgsim.comparators.local import records
+from imgsim.comparators.recipes import Recipe
+from imgsim.decode import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.group import (
     KEEP_POLICIES,
@@ -33,10 +36,13 @@ from imgsim.group import (
     kinds,
     rank,
 )
+from imgsim.profile import Profile
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
-from imgsim.types import Candidates, Group, Picture, Skipped
+from imgsim.search.proposals import propose
+from imgsim.types import Candidates, Group, Picture, Skipped, Transform
+from imgsim.verified import Looks, best_first, transform_between
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -101,6 +107,7 @@ def find_duplicates(
     preset: Preset = "normal",
     threshold: float | None = None,
     min_similarity: float | None = None,
+    profile: Profile | None = None,
     proposer: str | Comparator | None = None,
     keep: str = "best",
     isolate: bool = False,
@@ -120,6 +127,8 @@ def find_duplicates(
         Instead: the worst score of a duplicate, in the method's own terms.
     min_similarity : float, optional
         Instead: the least similarity of a duplicate, in percent.
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
     proposer : str or Comparator, optional
         For methods that score pairs: compare only the pairs within this method's loose threshold.
     keep : str
@@ -144,7 +153,9 @@ def find_duplicates(
         raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
     comparator = as_comparator(method)
     proposing = proposer_for(proposer, comparator)
-    max_distance = largest_distance(comparator, preset, threshold, min_similarity)
+    max_distance = largest_distance(
+        comparator, preset, threshold, min_similarity, profile, options.decode
+    )
     extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
@@ -152,8 +163,15 @@ def find_duplicates(
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
     contents = classes_of(p.digest for p in detailed)
-    stars = Stars(detailed, alike(collection, comparator, detailed, rules), rules)
-    match_into(stars, collection, comparator, proposing, max_distance, options)
+    own = threshold is None and min_similarity is None and profile is None
+    chosen = preset if own else None
+    if isinstance(comparator, Recipe):
+        stars = _verified(
+            collection, comparator, detailed, max_distance, chosen, rules, keep, options
+        )
+    else:
+        stars = Stars(detailed, alike(collection, comparator, detailed, rules), rules)
+        match_into(stars, collection, comparator, proposing, max_distance, options)
     groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
@@ -161,7 +179,7 @@ def find_duplicates(
     rate = comparator.false_pair_rate(max_distance)
     return Duplicates(
         comparator,
-        preset if threshold is None and min_similarity is None else None,
+        chosen,
         max_distance,
         tuple(join(groups, equal)),
         len(collection.pictures),
@@ -233,6 +251,64 @@ def match_into(
             taker.add(candidates)
 
 
+def _verified(
+    collection: Collection,
+    recipe: Recipe,
+    pictures: Sequence[Picture],
+    max_distance: float,
+    preset: Preset | None,
+    rules: Rules,
+    keep: str,
+    options: RunOptions,
+) -> Stars:
+    """Propose pairs, look at them and group what was verified."""
+    classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, rules), strict=True))
+    firsts = [pictures[members[0]] for members in classes]
+    # which one of a pair is the left one must not depend on the order of the files
+    by_digest = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
+    looked = [firsts[i] for i in by_digest]
+    rows = collection.features(recipe.extractor, looked).rows
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
+    alike = [(p.facts.raw, p.facts.frames) for p in looked]
+    pairs = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
+    proposals = proposals.only(np.array([alike[a] == alike[b] for a, b in pairs], bool))
+    alone = np.array([not rules.isolate and not p.file.reference for p in looked], bool)
+    with closing(Looks(looked, rows, proposals, options)) as looks:
+        order, matched = best_first(
+            looks,
+            proposals,
+            np.array(by_digest, np.int64),
+            lambda verdict: recipe.accepts(verdict, max_distance, preset),
+            by_content=keep == "best",
+            closing_allowed=alone,
+        )
+    ordered = [classes[by_digest[i]] for i in order]
+    place = {int(i): number for number, i in enumerate(order)}
+
+    def transform(kept: Picture, other: Picture) -> Transform | None:
+        verdict = looks.between(kept, other)
+        if verdict is None:
+            return None  # the same file twice
+        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
+
+    moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
+    moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)
+    back = {int(i): number for number, i in enumerate(moved)}
+    renumbered = [np.array(sorted(back[int(i)] for i in members), np.int64) for members in ordered]
+    by_first = sorted(range(len(renumbered)), key=lambda i: int(renumbered[i][0]))
+    number = {old: new for new, old in enumerate(by_first)}
+    stars = Stars([pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, transform)
+    found = sorted(
+        (min(a, b), max(a, b), looks[i, j].residual)
+        for i, j in matched
+        for a, b in [(number[place[i]], number[place[j]])]
+    )
+    if found:
+        left, right, distance = zip(*found, strict=True)
+        stars.add(Candidates(np.array(left), np.array(right), np.array(distance)))
+    return stars
+
+
 @contextmanager
 def exhaustive(engine: Engine, pairs: int, options: RunOptions) -> Iterator[None]:
     """Show how long a search by pairs will take and how far it is; other engines need neither."""
@@ -287,7 +363,12 @@ def proposer_for(proposer: str | Comparator | None, method: Comparator) -> Vecto
 
 
 def largest_distance(
-    comparator: Comparator, preset: Preset, threshold: float | None, min_similarity: float | None
+    comparator: Comparator,
+    preset: Preset,
+    threshold: float | None,
+    min_similarity: float | None,
+    profile: Profile | None,
+    decode: DecodeMode,
 ) -> float:
     """Up to which distance a pair counts as duplicates.
 
@@ -301,6 +382,10 @@ def largest_distance(
     scale = comparator.scale
     if threshold is not None and min_similarity is not None:
         raise UsageError("both a threshold and a similarity are given", "give one of them")
+    if profile is not None:
+        if threshold is not None or min_similarity is not None:
+            raise UsageError("both a profile and a threshold are given", "give one of them")
+        return profile.distance(comparator, decode)
     if threshold is not None:
         distance = scale.distance(threshold)
         if not 0 <= distance <= scale.worst:

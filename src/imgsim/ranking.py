@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Extractor, Preset
+from imgsim.comparators.recipes import Recipe
 from imgsim.decode import DecodeError, Decoder
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
@@ -28,7 +29,10 @@ from imgsim.pipeline import (
     make_engine,
     seconds_since,
 )
+from imgsim.profile import Profile
 from imgsim.types import ImageFacts, Match, Picture, Skipped
+from imgsim.verified import look_at
+from imgsim.verify.verdict import EQUAL
 
 Methods = str | Comparator | Sequence[str | Comparator]
 
@@ -175,7 +179,7 @@ def read_query(
 
 def matches(
     paths: Paths,
-    methods: Methods = registry.DEFAULT_METHOD,
+    methods: Methods = registry.RANKING_METHOD,
     *,
     k: int = 3,
     options: RunOptions | None = None,
@@ -202,7 +206,7 @@ def matches(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods, options)
+    comparators = _ranking(methods, options)
     _check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
@@ -219,7 +223,7 @@ def matches(
 def search(
     queries: Sequence[Query],
     paths: Paths,
-    methods: Methods = registry.DEFAULT_METHOD,
+    methods: Methods = registry.RANKING_METHOD,
     *,
     k: int = 3,
     options: RunOptions | None = None,
@@ -244,7 +248,7 @@ def search(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods, options)
+    comparators = _ranking(methods, options)
     _check_k(k)
     if not queries:
         raise UsageError("no query", "name at least one image")
@@ -322,6 +326,7 @@ def compare(
     methods: Methods | None = None,
     *,
     preset: Preset = "normal",
+    profile: Profile | None = None,
     options: RunOptions | None = None,
 ) -> list[Comparison]:
     """Score two images by each of some comparators.
@@ -332,10 +337,14 @@ def compare(
     methods : str, Comparator or sequence of these, optional
         By default every method that is available.
     preset : {"strict", "normal", "loose"}
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
     options : RunOptions, optional
 
     Raises
     ------
+    UsageError
+        The profile has no threshold for a method.
     UnreadableImage
         One of the files is no image that can be read.
     """
@@ -343,18 +352,27 @@ def compare(
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     options = options or RunOptions()
     comparators = _comparators(methods if methods is not None else registry.ALL, options)
+    limits = [
+        profile.distance(c, options.decode) if profile else c.preset_distance(preset)
+        for c in comparators
+    ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     left_query, right_query = query_file(left), query_file(right)
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
     result = []
-    for comparator in comparators:
+    for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
-        near = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
-        distance = float(near.distance[0, 0])
-        limit = comparator.preset_distance(preset)
         scale = comparator.scale
+        if isinstance(comparator, Recipe):
+            verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)
+            distance = verdict.residual
+            near = comparator.accepts(verdict, limit, preset)
+        else:
+            found = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
+            distance = float(found.distance[0, 0])
+            near = distance <= limit
         result.append(
             Comparison(
                 comparator,
@@ -362,7 +380,7 @@ def compare(
                 scale.score(distance),
                 scale.similarity(distance),
                 scale.score(limit),
-                same or _verdict(left_facts, right_facts, distance <= limit),
+                same or _verdict(left_facts, right_facts, near),
             )
         )
     return result
@@ -374,6 +392,20 @@ def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
         one, other = flat_identity(left), flat_identity(right)
         return one is not None and one == other
     return near and (left.raw, left.frames) == (right.raw, right.frames)
+
+
+def _ranking(methods: Methods, options: RunOptions) -> list[Comparator]:
+    """Make comparators that score any two images; ``all`` leaves the others out."""
+    made = _comparators(methods, options)
+    given = [methods] if isinstance(methods, str | Comparator) else methods
+    asked = [as_comparator(method) for method in given if method != registry.ALL]
+    for comparator in asked:
+        if not comparator.ranks:
+            raise UsageError(
+                f"{comparator.name} tells duplicates from others and ranks nothing",
+                "use it with find-dupes or compare",
+            )
+    return [comparator for comparator in made if comparator.ranks]
 
 
 def _comparators(methods: Methods, options: RunOptions) -> list[Comparator]:

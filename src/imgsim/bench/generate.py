@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.bench.textures import fractal_noise
 from imgsim.errors import UsageError
 from imgsim.folders import make_empty
 
@@ -35,31 +36,22 @@ def landscape(seed: int, width: int = 640, height: int = 480) -> NDArray[np.uint
     top, bottom = rng.uniform((20, 60, 110), (120, 150, 250)), rng.uniform(140, 255, 3)
     horizon = rng.uniform(0.35, 0.65)
     image = top + (bottom - top) * np.clip(y / horizon, 0, 1) + np.zeros((height, width, 3))
-    clouds = _noise(rng, height, width, 5)[..., None]
+    clouds = fractal_noise(rng, height, width, 5)[..., None]
     image += np.clip(clouds - rng.uniform(0.3, 0.6), 0, 1) * rng.uniform(150, 400)
     image += _sun(rng, height, width, horizon)
     for step in range(rng.integers(2, 5)):
-        ridge = horizon + 0.12 * step + rng.uniform(0.05, 0.25) * (_noise(rng, 1, width, 6) - 0.5)
+        ridge = (
+            horizon
+            + 0.12 * step
+            + rng.uniform(0.05, 0.25) * (fractal_noise(rng, 1, width, 6) - 0.5)
+        )
         colour = rng.uniform(20, 160, 3) * (1 - 0.12 * step)
-        texture = 0.6 + 0.8 * _noise(rng, height, width, 7)[..., None]
+        texture = 0.6 + 0.8 * fractal_noise(rng, height, width, 7)[..., None]
         image = np.where(y > ridge[0][None, :, None], colour * texture, image)
     for _ in range(rng.integers(8, 30)):
         _stone(rng, image, horizon)
     image += rng.normal(0, 3, (height, width, 1))
     return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def _noise(rng: np.random.Generator, height: int, width: int, octaves: int) -> NDArray[np.float64]:
-    """Fractal noise in 0..1: random grids, each finer and fainter than the one before."""
-    from PIL import Image
-
-    total = np.zeros((height, width))
-    for octave in range(octaves):
-        cells = 2 ** (octave + 1)
-        grid = rng.random((max(1, cells * height // width) + 1, cells + 1)).astype(np.float32)
-        smooth = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
-        total += np.asarray(smooth, dtype=np.float64) * 0.5**octave
-    return np.asarray((total - total.min()) / max(1e-9, float(np.ptp(total))))
 
 
 def _sun(rng: np.random.Generator, height: int, width: int, horizon: float) -> NDArray[np.float64]:

@@ -11,12 +11,14 @@ from imgsim.cli.options import (
     decode_option,
     device_options,
     make_methods,
+    profile_option,
     talk_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.collect import RunOptions
 from imgsim.comparators.base import PRESETS
+from imgsim.comparators.registry import ALL
 from imgsim.decode import DecodeMode
 
 
@@ -35,6 +37,7 @@ from imgsim.decode import DecodeMode
 @click.option("--preset", type=click.Choice(PRESETS), default="normal", show_default=True,
     help="Which thresholds decide.",
 )  # fmt: skip
+@profile_option
 @decode_option
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
 @device_options
@@ -49,11 +52,17 @@ def command(
     imgsim compare a.jpg b.jpg
     imgsim compare a.jpg b.jpg -m ssim -m euclidean
     """
+    from imgsim.profile import read_profile
     from imgsim.ranking import compare
     from imgsim.report.rankings import compare_json, compare_text
 
+    named = given.pop("profile")
+    profile = read_profile(named) if named else None
+    if profile and tuple(given["method"]) == (ALL,):
+        given["method"] = profile.methods
     options = RunOptions(decode=DecodeMode(decode), progress=terminal)
-    found = compare(left, right, make_methods(terminal, given), preset=preset, options=options)
+    methods = make_methods(terminal, given)
+    found = compare(left, right, methods, preset=preset, profile=profile, options=options)
     writer = compare_json if form == "json" else compare_text
     write(writer(left, right, found), None, for_programs=form == "json")
     return 0

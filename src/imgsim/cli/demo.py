@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -9,15 +10,20 @@ import click
 from imgsim.cli.options import talk_options
 from imgsim.cli.terminal import Terminal
 
+KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes", "process")
+
 
 @click.command("demo")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--kind",
-    type=click.Choice(["pictures", "process"]),
-    default="pictures",
+    type=click.Choice(KINDS),
+    default="duplicates",
     show_default=True,
-    help="process: frames of a fixed camera over a process, split into train and valid by chance.",
+    help="copies: 96 pictures and two changed copies of each, with a truth.csv; look-alikes:"
+    " receipts, forms, sea, icons and so on, of which no two are the same; turntable: 24 fruits"
+    " in 4 positions; scenes: 12 places from 4 viewpoints; process: frames of a fixed camera,"
+    " split into train and valid by chance.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Other pictures.")
 @talk_options
@@ -26,16 +32,41 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     """Write a small folder of pictures with known duplicates into DIR.
 
     DIR must be empty or not exist.
-    """
-    if kind == "process":
-        from imgsim.bench.process import write_process
 
-        process = write_process(folder, seed)
-        terminal.summary(
-            f"wrote {process.files} frames to {folder}: {len(set(process.states.values()))} states"
-        )
-        terminal.summary(f"now try: imgsim leaks {folder}/train {folder}/valid")
+    \b
+    imgsim demo pictures
+    imgsim demo fruits --kind turntable
+    """
+    if kind == "duplicates":
+        _duplicates(terminal, folder, seed)
         return 0
+    if kind == "process":
+        _process(terminal, folder, seed)
+        return 0
+    from imgsim.bench import standins
+
+    writers: dict[str, Callable[..., Sequence[object]]] = {
+        "copies": standins.write_changed,
+        "look-alikes": standins.write_look_alikes,
+        "turntable": standins.write_turntable,
+        "scenes": standins.write_scenes,
+    }
+    written = writers[kind](folder, seed=seed)
+    terminal.summary(f"wrote {len(written)} pictures to {folder}")
+    return 0
+
+
+def _process(terminal: Terminal, folder: Path, seed: int) -> None:
+    from imgsim.bench.process import write_process
+
+    process = write_process(folder, seed)
+    terminal.summary(
+        f"wrote {process.files} frames to {folder}: {len(set(process.states.values()))} states"
+    )
+    terminal.summary(f"now try: imgsim leaks {folder}/train {folder}/valid")
+
+
+def _duplicates(terminal: Terminal, folder: Path, seed: int) -> None:
     from imgsim.bench.generate import write_demo
 
     demo = write_demo(folder, seed)
@@ -45,4 +76,3 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
         f" the others once, {len(demo.broken)} broken"
     )
     terminal.summary(f"now try: imgsim find-dupes {folder}")
-    return 0

@@ -37,8 +37,8 @@ FORMATS = ("text", "json", "jsonl", "csv")
     type=click.Choice(list(KEEP_POLICIES)),
     default="best",
     show_default=True,
-    help="Which file of a group is kept. best: most pixels, then lossless, then more bytes,"
-    " then older.",
+    help="Which file of a group is kept. best: what shows most of the picture (auto, local), then"
+    " most pixels, then lossless, then more bytes, then older.",
 )
 @click.option(
     "--reference",
@@ -77,6 +77,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.baseline import known_groups
     from imgsim.pipeline import find_duplicates
+    from imgsim.profile import read_profile
     from imgsim.report.text import summary
 
     check_paths(paths, given["files_from"])
@@ -86,6 +87,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
+    profile = given.pop("profile")
+    wanted["profile"] = read_profile(profile) if profile else None
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
     strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
     options = make_run_options(terminal, **given)

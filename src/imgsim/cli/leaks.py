@@ -86,6 +86,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.leaks import find_leaks, read_split_file, split_folders
+    from imgsim.profile import read_profile
     from imgsim.report.leaks import leaks_summary
 
     split_file = given.pop("split_file")
@@ -98,6 +99,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
     wanted = {name: given.pop(name) for name in own}
+    profile = given.pop("profile")
+    wanted["profile"] = read_profile(profile) if profile else None
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)

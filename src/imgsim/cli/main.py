@@ -18,7 +18,9 @@ from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
 
 COMMANDS = {
+    "bench": "Measure how fast methods are and how right, on a labelled DATASET.",
     "cache": "Show, clear or prune what is remembered between runs.",
+    "calibrate": "Choose thresholds of methods on pictures of which it is known what matches.",
     "cluster": "Find clusters of images, and draw a map of them.",
     "compare": "Show every method's score of two images, its threshold and its verdict.",
     "completion": "Print the completion script of a SHELL.",

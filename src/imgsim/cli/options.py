@@ -17,6 +17,7 @@ from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.comparators.registry import (
     ALL,
     DEFAULT_METHOD,
+    RANKING_METHOD,
     only_ready,
     parse_all,
     settings_of,
@@ -193,6 +194,14 @@ run_options = all_of(
 )
 
 
+profile_option = click.option(
+    "--profile",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Instead of a preset: the thresholds in this file, which imgsim calibrate wrote.",
+)
+
+
 verdict_options = all_of(
     [
         click.option(
@@ -217,6 +226,7 @@ verdict_options = all_of(
         click.option(
             "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
         ),
+        profile_option,
         click.option(
             "--proposer",
             type=MethodType(),
@@ -232,10 +242,35 @@ methods_option = click.option(
     "--method",
     type=MethodType(),
     multiple=True,
-    default=[DEFAULT_METHOD],
+    default=[RANKING_METHOD],
     show_default=True,
     metavar="NAME[:field=value,...]",
     help="Can be repeated; all: every method that is available.",
+)
+
+
+dataset_options = all_of(
+    [
+        click.option(
+            "--layout",
+            type=click.Choice(["auto", "folder", "prefix", "per-scene", "truth", "pairs"]),
+            default="auto",
+            show_default=True,
+            help="Where labels are: a folder per class, prefixes of names, numbers with"
+            " --per-scene, a truth.csv (path,label) or a pairs.csv (a,b,same).",
+        ),
+        click.option(
+            "--per-scene",
+            type=click.IntRange(min=2),
+            metavar="N",
+            help="Files are named by numbers, and N in a row show one scene.",
+        ),
+        click.option(
+            "--prefix",
+            metavar="REGEX",
+            help=r"Group 1 of it is the label in a file's name.  [default: ^(.+)_\d+]",
+        ),
+    ]
 )
 
 

@@ -105,8 +105,8 @@ class _EfficientNet(VectorComparator):
         Width and height in pixels that images are resized to.
     pool : {"avg", "gem", "none"}
         How the cells of the feature map are joined.
-    scaling : {"auto", "imagenet", "advprop", "none"}
-        Of the pixels; auto: as the weights were trained.
+    scaling : {"auto", "imagenet", "advprop", "unit", "none"}
+        Of the pixels; auto: as the weights were trained; unit: 0..1.
     precision : {"fp32", "bf16", "fp16"}
     engine : {"torch", "openvino"}
         What runs the network; openvino only on the CPU.
@@ -167,7 +167,7 @@ class EfficientNetEuclidean(_EfficientNet):
         return Scale("L2", "lower", float(np.sqrt(self.extractor.shape[0])))
 
     def preset_distance(self, preset: Preset) -> float:
-        return (2.0, 3.0, 5.0)[PRESETS.index(preset)]
+        return (2.0, 3.0, 4.5)[PRESETS.index(preset)]
 
 
 @dataclass(frozen=True)
@@ -183,4 +183,4 @@ class EfficientNetCosine(_EfficientNet):
         return Scale("cosine", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        return (0.02, 0.05, 0.1)[PRESETS.index(preset)]
+        return (0.02, 0.03, 0.1)[PRESETS.index(preset)]

@@ -89,8 +89,8 @@ class AverageHash(_SizedHash):
 
     name: ClassVar[str] = "ahash"
     summary: ClassVar[str] = "average hash: fast, easily fooled by similar layouts"
-    thresholds: ClassVar = {64: (0, 0, 2)}
-    fractions: ClassVar = (0.0, 0.01, 0.04)
+    thresholds: ClassVar = {64: (0, 0, 1)}
+    fractions: ClassVar = (0.0, 0.01, 0.02)
 
     def hash_bits(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         grey = images[..., 0]
@@ -142,8 +142,8 @@ class GradientHash(_SizedHash):
 
     name: ClassVar[str] = "dhash"
     summary: ClassVar[str] = "gradient hash: fast, good with captions and light crops"
-    thresholds: ClassVar = {64: (0, 2, 6)}
-    fractions: ClassVar = (0.01, 0.03, 0.10)
+    thresholds: ClassVar = {64: (0, 0, 5)}
+    fractions: ClassVar = (0.01, 0.01, 0.08)
 
     @property
     def wants(self) -> InputSpec:
@@ -170,8 +170,8 @@ class WaveletHash(_SizedHash):
     image_scale: int = 64
     name: ClassVar[str] = "whash"
     summary: ClassVar[str] = "Haar wavelet hash: close to the average hash, steadier"
-    thresholds: ClassVar = {64: (0, 0, 2)}
-    fractions: ClassVar = (0.0, 0.01, 0.04)
+    thresholds: ClassVar = {64: (0, 0, 1)}
+    fractions: ClassVar = (0.0, 0.01, 0.02)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -214,8 +214,8 @@ class ColorHash(_Hash):
     binbits: int = 3
     name: ClassVar[str] = "colorhash"
     summary: ClassVar[str] = "colour shares only: many unrelated pictures agree"
-    thresholds: ClassVar = {42: (0, 0, 1)}
-    fractions: ClassVar = (0.0, 0.0, 0.02)
+    thresholds: ClassVar = {42: (0, 0, 0)}
+    fractions: ClassVar = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.binbits <= 16:

@@ -76,7 +76,7 @@ class Euclidean(_PixelComparator):
 
     def preset_distance(self, preset: Preset) -> float:
         # a root-mean-square difference in grey levels
-        rms = (2.0, 5.0, 12.0)[PRESETS.index(preset)]
+        rms = (2.0, 3.0, 7.0)[PRESETS.index(preset)]
         return rms * float(np.sqrt(self.extractor.shape[0]))
 
     def remark(self, distance: float) -> str:
@@ -100,4 +100,4 @@ class Cosine(_PixelComparator):
         return Scale("cosine", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        return (0.0002, 0.001, 0.005)[PRESETS.index(preset)]
+        return (0.00005, 0.0001, 0.0003)[PRESETS.index(preset)]

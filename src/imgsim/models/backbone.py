@@ -20,7 +20,7 @@ from imgsim.models import weights as files
 
 Package = Literal["efficientnet_pytorch", "torchvision"]
 Pool = Literal["avg", "gem", "none"]
-Scaling = Literal["auto", "imagenet", "advprop", "none"]
+Scaling = Literal["auto", "imagenet", "advprop", "unit", "none"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 CPU_BATCH = 8
@@ -144,7 +144,8 @@ class Backbone:
         images : ndarray of uint8, shape (n, side, side, 3)
         pool : {"avg", "gem", "none"}
             Over the cells of the last feature map; none keeps it whole.
-        scaling : {"imagenet", "advprop", "none"}
+        scaling : {"imagenet", "advprop", "unit", "none"}
+            unit: to 0..1 only; none: left at 0..255.
         batch_size : int
             0 for what suits the device. Halved when memory runs out.
 
@@ -259,6 +260,8 @@ def _scaled(pixels: Any, scaling: Scaling) -> Any:
         return pixels
     if scaling == "advprop":
         return pixels / 127.5 - 1.0
+    if scaling == "unit":
+        return pixels / 255.0
     mean = torch.from_numpy(_MEAN * 255).to(pixels.device)[:, None, None]
     std = torch.from_numpy(_STD * 255).to(pixels.device)[:, None, None]
     return (pixels - mean) / std

@@ -25,12 +25,12 @@ def label(comparator: Comparator) -> str:
 
 
 def score_text(comparator: Comparator, distance: float) -> str:
-    """A score with its unit, such as ``4 bits`` or ``SSIM 0.970``."""
+    """A score with its unit, such as ``4 bits`` or ``SSIM 0.97012``."""
     scale = comparator.scale
     score = scale.score(distance)
     if scale.unit == "bits":
         return f"{score:.0f} bits"
-    return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.4f}"
+    return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.5f}"
 
 
 def matches_text(found: Matches) -> Iterator[str]:
@@ -75,12 +75,13 @@ def matches_summary(found: Matches, *, verbose: bool = False) -> Iterator[str]:
         f" reading {seconds.read:.1f} s"
     )
     for method in found.methods:
-        took = _duration(method.seconds_per_pair)
+        took = duration(method.seconds_per_pair)
         yield f"  {label(method.comparator)}: {count(method.pairs, 'pair')}, {took} a pair"
     yield from skipped_lines(found.skipped, verbose)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Three digits and a unit."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
@@ -103,7 +104,7 @@ def compare_text(left: str, right: str, found: Sequence[Comparison]) -> Iterator
             name = ""
         yield (
             f"{name:22} {score:>15} {percent(one.similarity):>8}  {verdict:9}"
-            f" {f'{sign} {one.threshold:.4g}':>12}" + (f"  {remark}" if remark else "") + "\n"
+            f" {f'{sign} {one.threshold:.6g}':>12}" + (f"  {remark}" if remark else "") + "\n"
         )
 
 

@@ -1,0 +1,400 @@
+"""Folders and lists of images of which it is known which show the same thing."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode import claims_to_be_image
+from imgsim.discover import DiscoverOptions, discover, printable
+from imgsim.errors import UsageError
+
+Layout = Literal["folder", "prefix", "per-scene", "truth", "pairs"]
+LAYOUTS: tuple[Layout, ...] = ("folder", "prefix", "per-scene", "truth", "pairs")
+
+DEFAULT_PREFIX = r"^(.+)_\d+"
+"""Group 1 of it, at the beginning of a file's name, is the label."""
+
+SPLITS = frozenset("train valid val validation test query gallery".split())
+"""Folders of these names, where nothing else lies beside them, are splits and not classes."""
+
+_SAME = {"1": True, "true": True, "yes": True, "same": True}
+_SAME |= {"0": False, "false": False, "no": False, "different": False}
+_LAYOUTS_HINT = (
+    "a folder per class, names such as apple_1.jpg, numbers with --per-scene N,"
+    " or a truth.csv (path,label)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPair:
+    """Two images, as places in `Labelled.paths`, and whether they show the same."""
+
+    left: int
+    right: int
+    same: bool
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Images and what is known of them: a label each, or a verdict on some pairs.
+
+    Attributes
+    ----------
+    source : str
+        The folder or file they come from.
+    layout : {"folder", "prefix", "per-scene", "truth", "pairs"}
+        Where the truth was found.
+    paths : tuple of str
+        Each image once.
+    labels : tuple of str
+        One per path: images of one label show the same thing. Empty for pairs.
+    splits : tuple of str
+        One per path, "" where there are none. Empty for pairs, which have their own.
+    pairs : tuple of LabelledPair
+        Empty unless the layout is pairs.
+    """
+
+    source: str
+    layout: Layout
+    paths: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    pairs: tuple[LabelledPair, ...] = ()
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits there are, in order of their names; empty if there is only one."""
+        names = {p.split for p in self.pairs} if self.pairs else set(self.splits)
+        return tuple(sorted(names)) if len(names) > 1 else ()
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The labels as numbers in order of their text, shape (n,); empty for pairs."""
+        if not self.labels:
+            return np.empty(0, np.int64)
+        return np.unique(np.array(self.labels), return_inverse=True)[1].astype(np.int64)
+
+    def only(self, split: str) -> Labelled:
+        """The images, or the pairs, of one split.
+
+        Raises
+        ------
+        UsageError
+            There is no such split, or too little in it.
+        """
+        known = {p.split for p in self.pairs} if self.pairs else set(self.splits)
+        if split not in known:
+            names = ", ".join(sorted(name for name in known if name))
+            raise UsageError(
+                f"{self.source} has no split {split!r}",
+                f"it has {names}" if names else "it has none",
+            )
+        if self.pairs:
+            chosen = [p for p in self.pairs if p.split == split]
+            return replace(self, pairs=tuple(chosen)).keep(range(len(self.paths)))
+        return self.keep([i for i, name in enumerate(self.splits) if name == split])
+
+    def keep(self, places: Sequence[int]) -> Labelled:
+        """Some of the images, such as those that can be read, and what is known of them.
+
+        Raises
+        ------
+        UsageError
+            Too little is left.
+        """
+        new = {place: i for i, place in enumerate(places)}
+        pairs = tuple(
+            replace(p, left=new[p.left], right=new[p.right])
+            for p in self.pairs
+            if p.left in new and p.right in new
+        )
+        if self.pairs:  # images without a pair are no use
+            used = sorted({place for p in pairs for place in (p.left, p.right)})
+            places = [places[i] for i in used]
+            order = {place: i for i, place in enumerate(used)}
+            pairs = tuple(replace(p, left=order[p.left], right=order[p.right]) for p in pairs)
+        return _checked(
+            replace(
+                self,
+                paths=tuple(self.paths[i] for i in places),
+                labels=tuple(self.labels[i] for i in places) if self.labels else (),
+                splits=tuple(self.splits[i] for i in places) if self.splits else (),
+                pairs=pairs,
+            )
+        )
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    layout: Layout | Literal["auto"] = "auto",
+    per_scene: int | None = None,
+    prefix: str | None = None,
+    options: DiscoverOptions | None = None,
+) -> Labelled:
+    """Find the images of a labelled data set and their labels, and check them.
+
+    Parameters
+    ----------
+    source : path
+        A folder, or a CSV file: ``path,label[,split]`` or ``a,b,same[,split]``, with that header
+        and with paths from the file's folder on.
+    layout : str
+        One of `LAYOUTS`; ``auto`` takes a truth.csv or pairs.csv in the folder, else sub-folders,
+        else prefixes of names.
+    per_scene : int, optional
+        Files are named by numbers (a prefix such as ``ukbench`` that all share may stand before
+        them), and so many consecutive ones, from the smallest on, show one scene.
+    prefix : str, optional
+        A regular expression whose group 1 is the label; `DEFAULT_PREFIX`.
+    options : DiscoverOptions, optional
+        Which files count.
+
+    Returns
+    -------
+    Labelled
+        In order of the paths, of the numbers (per-scene), or of the list.
+
+    Raises
+    ------
+    UsageError
+        There is no such path, or the labels are missing, incomplete or contradict each other.
+    """
+    name = os.fspath(source)
+    if layout != "auto" and layout not in LAYOUTS:
+        raise UsageError(f"no layout {layout!r}", f"auto, {', '.join(LAYOUTS)}")
+    if per_scene is not None and prefix is not None:
+        raise UsageError("both --per-scene and --prefix are given", "give one of them")
+    if per_scene is not None:
+        layout = "per-scene"
+    elif prefix is not None:
+        layout = "prefix"
+    if not os.path.exists(name):
+        raise UsageError(f"no such path: {printable(name)}", "check the spelling")
+    lists = {"truth": "truth.csv", "pairs": "pairs.csv"}
+    if not os.path.isdir(name):
+        return _checked(_read_list(name))
+    for kind, file in lists.items():
+        listed = os.path.join(name, file)
+        if layout in ("auto", kind) and os.path.exists(listed):
+            return _checked(_read_list(listed))
+        if layout == kind:
+            raise UsageError(f"no {file} in {printable(name)}", "or name the file itself")
+    files = [f.path for f in discover([name], options).files if claims_to_be_image(f)]
+    if not files:
+        raise UsageError(f"no images in {printable(name)}", _LAYOUTS_HINT)
+    if layout == "per-scene":
+        return _checked(_by_number(name, files, per_scene))
+    flat = [path for path in files if os.path.dirname(os.path.relpath(path, name)) == ""]
+    if layout == "prefix" or (layout == "auto" and len(flat) == len(files)):
+        return _checked(_by_prefix(name, files, prefix))
+    if flat:
+        raise UsageError(
+            f"{len(flat)} images lie beside the class folders, such as {printable(flat[0])}",
+            "move them into a folder, or list all in a truth.csv",
+        )
+    return _checked(_by_folder(name, files))
+
+
+def _by_folder(root: str, files: Sequence[str]) -> Labelled:
+    """A label is the path of the folder; folders named as splits above the classes are splits."""
+    folders = [os.path.dirname(os.path.relpath(path, root)).split(os.sep) for path in files]
+    tops = {parts[0].lower() for parts in folders}
+    split = tops <= SPLITS and all(len(parts) > 1 for parts in folders)
+    labels = tuple("/".join(parts[split:]) for parts in folders)
+    splits = tuple(parts[0] if split else "" for parts in folders)
+    return Labelled(root, "folder", tuple(files), labels, splits)
+
+
+def _by_prefix(root: str, files: Sequence[str], prefix: str | None) -> Labelled:
+    try:
+        pattern = re.compile(prefix or DEFAULT_PREFIX)
+    except re.error as error:
+        raise UsageError(f"--prefix {prefix!r} is no regular expression: {error}", "") from None
+    if pattern.groups < 1:
+        raise UsageError(f"--prefix {prefix!r} has no group", r"such as '^(.+)_\d+'")
+    labels = []
+    for path in files:
+        found = pattern.match(_stem(path))
+        if found is None or not found.group(1):
+            hint = _LAYOUTS_HINT
+            if all(_stem(p).isdecimal() for p in files):
+                hint = "names are numbers: say with --per-scene N how many show one scene"
+            raise UsageError(f"no label in the name of {printable(path)}", hint)
+        labels.append(found.group(1))
+    return Labelled(root, "prefix", tuple(files), tuple(labels), ("",) * len(files))
+
+
+def _by_number(root: str, files: Sequence[str], per_scene: int | None) -> Labelled:
+    if per_scene is None or per_scene < 2:
+        raise UsageError("a scene needs at least two images", "such as --per-scene 4")
+    numbers: dict[int, str] = {}
+    prefixes = set()
+    for path in files:
+        found = re.fullmatch(r"(\D*)(\d+)", _stem(path), re.ASCII)
+        if found is None:
+            raise UsageError(f"{printable(path)} is not named by a number", _LAYOUTS_HINT)
+        prefixes.add(found.group(1))
+        number = int(found.group(2))
+        if number in numbers:
+            raise UsageError(
+                f"{printable(numbers[number])} and {printable(path)} have one number",
+                "each number may stand once",
+            )
+        numbers[number] = path
+    if len(prefixes) > 1:
+        raise UsageError(
+            f"names begin differently: {', '.join(map(repr, sorted(prefixes)[:3]))}",
+            "a number, after one prefix that all share",
+        )
+    order = sorted(numbers)
+    scenes = [(number - order[0]) // per_scene for number in order]
+    for scene, size in Counter(scenes).items():
+        if size != per_scene:
+            first = order[0] + scene * per_scene
+            raise UsageError(
+                f"numbers {first} to {first + per_scene - 1} are one scene, but {size} are there",
+                "every scene needs all its files; or list what there is in a truth.csv",
+            )
+    width = len(str(scenes[-1]))
+    labels = tuple(f"{scene:0{width}}" for scene in scenes)  # so that text and number sort alike
+    paths = tuple(numbers[number] for number in order)
+    return Labelled(root, "per-scene", paths, labels, ("",) * len(paths))
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _read_list(name: str) -> Labelled:
+    """A truth.csv or a list of pairs; its header says which. Other columns are of no interest."""
+    lines = _lines(name)
+    _, header = next(lines, (0, []))
+    columns = [column.strip().lower() for column in header]
+    if {"path", "label"} <= set(columns):
+        return _truth(name, _rows(name, lines, columns, ("path", "label")))
+    if {"a", "b", "same"} <= set(columns):
+        return _pairs(name, _rows(name, lines, columns, ("a", "b", "same")))
+    raise UsageError(
+        f"{printable(name)} is no list of labels: its first line is {','.join(header)[:60]!r}",
+        "it has to be path,label[,split] or a,b,same[,split]",
+    )
+
+
+def _rows(
+    name: str, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and what stands in the columns."""
+    for line, fields in lines:
+        row = {c: field.strip() for c, field in zip(columns, fields, strict=False)}
+        if len(fields) != len(columns) or not all(row[column] for column in needed):
+            raise UsageError(
+                f"{printable(name)}, line {line}: {len(fields)} fields, or an empty one",
+                f"{len(columns)} fields a line, as in the first",
+            )
+        yield line, row
+
+
+def _lines(name: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and fields; lines with nothing on them are left out."""
+    try:
+        with open(name, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            for row in reader:
+                if any(field.strip() for field in row):
+                    yield reader.line_num, row
+    except OSError as error:
+        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            f"{printable(name)} is no CSV: {error}", "write it in UTF-8, with a header"
+        ) from None
+
+
+def _existing(name: str, line: int, path: str) -> str:
+    found = os.path.join(os.path.dirname(name), path)
+    if not os.path.isfile(found):
+        raise UsageError(
+            f"{printable(name)}, line {line}: no such file: {printable(found)}",
+            "paths count from the folder of the list",
+        )
+    return found
+
+
+def _truth(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
+    lines: dict[str, int] = {}
+    labels, splits = [], []
+    for line, row in rows:
+        path = _existing(name, line, row["path"])
+        if path in lines:
+            raise UsageError(
+                f"{printable(name)}, line {line}: {printable(path)} stands in line"
+                f" {lines[path]} too",
+                "list each file once",
+            )
+        lines[path] = line
+        labels.append(row["label"])
+        splits.append(row.get("split", ""))
+    return Labelled(name, "truth", tuple(lines), tuple(labels), tuple(splits))
+
+
+def _pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
+    places: dict[str, int] = {}
+    lines: dict[tuple[int, int], int] = {}
+    pairs = []
+    for line, row in rows:
+        verdict = row["same"].lower()
+        if verdict not in _SAME:
+            raise UsageError(
+                f"{printable(name)}, line {line}: same is {verdict!r}", "write 1 or 0, yes or no"
+            )
+        left, right = (
+            places.setdefault(_existing(name, line, path), len(places))
+            for path in (row["a"], row["b"])
+        )
+        pair = (min(left, right), max(left, right))
+        if left == right:
+            raise UsageError(
+                f"{printable(name)}, line {line}: an image and itself", "leave such pairs out"
+            )
+        if pair in lines:
+            raise UsageError(
+                f"{printable(name)}, line {line}: this pair stands in line {lines[pair]} too",
+                "list each pair once",
+            )
+        lines[pair] = line
+        pairs.append(LabelledPair(*pair, _SAME[verdict], row.get("split", "")))
+    return Labelled(name, "pairs", tuple(places), pairs=tuple(pairs))
+
+
+def _checked(data: Labelled) -> Labelled:
+    """Complain where nothing can be measured: there must be matching pairs, and others."""
+    source = printable(data.source)
+    if data.layout == "pairs":
+        if len({p.same for p in data.pairs}) < 2:
+            raise UsageError(
+                f"{source}: {len(data.pairs)} pairs, and not both kinds",
+                "pairs that are the same and pairs that are not are needed",
+            )
+        return data
+    sizes = Counter(data.labels)
+    if len(sizes) < 2:
+        raise UsageError(
+            f"{source}: {len(data.paths)} images of {len(sizes)} label",
+            "at least two classes are needed, to be told apart",
+        )
+    if max(sizes.values()) < 2:
+        raise UsageError(
+            f"{source}: every image has a label of its own", "some must show the same thing"
+        )
+    return data

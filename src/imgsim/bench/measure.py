@@ -1,0 +1,246 @@
+"""One method on one data set: its features timed and scored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.bench import distances
+from imgsim.bench.labelled import Labelled
+from imgsim.bench.results import MethodResult, Spread, Timing
+from imgsim.bench.score import Quality, matrix, score_classes, score_pairs
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
+from imgsim.collect import RunOptions
+from imgsim.comparators.base import Comparator, Extractor
+from imgsim.decode import Decoder
+from imgsim.pipeline import make_engine
+from imgsim.report.rankings import label
+from imgsim.search.pairs import PairEngine
+
+SAMPLE = 32
+"""Images that reading and extraction are timed on."""
+
+_PAIRS = 200
+_MIXED_PAIRS = 20
+_CHECKED = 256
+_TIMES = 3
+"""All pairs are compared to warm up, to be timed and to be scored, if that takes long."""
+
+_LONG_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an extractor is given of some of the images, and what it takes.
+
+    Methods with one extractor share it, so that they are told apart by what differs.
+
+    Attributes
+    ----------
+    images : tuple of ndarray of uint8, each of shape (h, w, c)
+    seconds_read, seconds_features : Spread
+        For an image.
+    """
+
+    images: tuple[NDArray[np.uint8], ...]
+    seconds_read: Spread
+    seconds_features: Spread
+
+
+def read_sample(
+    paths: Sequence[str], extractor: Extractor, options: RunOptions, seed: int
+) -> Inputs:
+    """Read some of the images as an extractor wants them, and time it and the extraction.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files that can be read.
+    extractor : Extractor
+    options : RunOptions
+    seed : int
+        Chooses them.
+    """
+    decoder = Decoder(options.decode, options.max_pixels)
+    chosen = sample(len(paths), SAMPLE, seed)
+    images: dict[int, NDArray[np.uint8]] = {}
+
+    def reading(place: int) -> Callable[[], object]:
+        def read() -> None:
+            decoded = decoder(Path(paths[place]).read_bytes(), [extractor.wants])
+            images[place] = decoded.images[extractor.wants]
+
+        return read
+
+    seconds = each([reading(place) for place in chosen])
+    given = tuple(images[place] for place in chosen)
+    return Inputs(given, seconds, seconds_of_features(extractor, given))
+
+
+def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]]) -> Spread:
+    """How long an extractor takes for an image, of those of one size together."""
+    sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
+    for image in images:
+        sizes.setdefault(image.shape, []).append(image)
+    batches = [np.stack(same) for same in sizes.values()]
+    with one_thread():
+        return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
+
+
+def sample(n: int, most: int, seed: int) -> list[int]:
+    """Some places out of n, in order."""
+    if n <= most:
+        return list(range(n))
+    return sorted(np.random.default_rng(seed).choice(n, most, replace=False).tolist())
+
+
+def measure(
+    comparator: Comparator,
+    data: Labelled,
+    rows: NDArray[Any],
+    inputs: Inputs,
+    options: RunOptions,
+    threshold: float,
+    *,
+    seed: int = 0,
+    queries: Sequence[int] | None = None,
+    root: str = "",
+) -> MethodResult:
+    """Time and score a method.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    data : Labelled
+    rows : ndarray, shape (n, ...)
+        Features of its images.
+    inputs : Inputs
+        What the times of extraction are taken on.
+    options : RunOptions
+    threshold : float
+        The largest distance of a duplicate.
+    seed : int
+    queries : sequence of int, optional
+        See `score.score_classes`.
+    root : str
+        Paths are shown from here on.
+    """
+    names = [shown(path, root) for path in data.paths]
+    scale = comparator.scale
+    _announce(comparator, rows, options)
+    timing, nearest = _timed(comparator, rows, inputs, options, seed)
+    quality: Quality
+    if data.pairs:
+        left, right = (
+            np.array([getattr(p, side) for p in data.pairs]) for side in ("left", "right")
+        )
+        found = distances.of_pairs(comparator, rows[left], rows[right])
+        same = np.array([p.same for p in data.pairs])
+        listed = [(names[p.left], names[p.right]) for p in data.pairs]
+        quality = score_pairs(found, same, listed, scale, threshold, seed=seed)
+        deviation = _deviation(
+            nearest, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0], scale.worst
+        )
+    else:
+        progress = options.progress
+        progress.start(f"scoring {comparator.name}", len(rows) * (len(rows) + 1) // 2, "pair")
+        try:
+            every = matrix(comparator, rows, options.jobs, progress.advance)
+        finally:
+            progress.finish()
+        quality = score_classes(
+            every, data.classes, names, scale, threshold, seed=seed, queries=queries
+        )
+        deviation = _deviation(nearest, lambda i: np.array(every[i]), scale.worst)
+    return MethodResult(
+        label(comparator),
+        scale.unit,
+        scale.better,
+        int(rows[:1].nbytes),
+        timing,
+        deviation,
+        quality.retrieval,
+        quality.detection,
+        quality.curve,
+        quality.histogram,
+        quality.wrong,
+        quality.missed,
+    )
+
+
+def shown(path: str, root: str = "") -> str:
+    """A path as results name it: from a folder on; bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path.removeprefix(root).lstrip("/\\")).decode("utf-8", "replace")
+
+
+def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:
+    """Say how long it will take to compare all pairs one by one, where that is long."""
+    engine = make_engine(comparator, rows, options)
+    if isinstance(engine, PairEngine):
+        pairs = len(rows) * (len(rows) - 1) // 2
+        seconds = _TIMES * engine.seconds_for(pairs)
+        if seconds > _LONG_SECONDS:
+            options.progress.note(f"{comparator.name}: {pairs:,} pairs, about {seconds:.0f} s")
+
+
+def _timed(
+    comparator: Comparator,
+    rows: NDArray[Any],
+    inputs: Inputs,
+    options: RunOptions,
+    seed: int,
+) -> tuple[Timing, NDArray[np.float64]]:
+    """Times, and the distances of the nearest as the engine has them."""
+    n = len(rows)
+    nearest: list[NDArray[np.float64]] = []
+
+    def search() -> None:
+        engine = make_engine(comparator, rows, options)
+        nearest[:] = [engine.nearest(np.arange(n), min(3, n - 1)).distance]
+
+    rng = np.random.default_rng(seed)
+    pairs = [rng.choice(n, 2, replace=False) for _ in range(_PAIRS)]
+    few = [rng.choice(len(inputs.images), 2, replace=False) for _ in range(_MIXED_PAIRS)]
+
+    def compare(i: int, j: int) -> Callable[[], object]:
+        return lambda: distances.of_pair(comparator, rows[i], rows[j])
+
+    alone = _one_at_a_time(comparator).extract
+
+    def mixed(i: int, j: int) -> Callable[[], object]:
+        one, other = inputs.images[i][None], inputs.images[j][None]
+        return lambda: distances.of_pair(comparator, alone(one)[0], alone(other)[0])
+
+    busy = load()
+    searched = repeated(search, of=n * (n - 1))
+    with one_thread():
+        compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
+        both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
+    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both, busy)
+    return timing, nearest[0]
+
+
+def _one_at_a_time(comparator: Comparator) -> Extractor:
+    """Its extractor, not filling up a batch of which one image is wanted."""
+    if any(field.name == "batch_size" for field in fields(cast(Any, comparator))):
+        comparator = replace(cast(Any, comparator), batch_size=1)
+    return comparator.extractor
+
+
+def _deviation(
+    nearest: NDArray[np.float64], row: Callable[[int], NDArray[np.float64]], worst: float
+) -> float:
+    """How far the engine's distances are from the harness's, at some of the queries."""
+    n, k = nearest.shape
+    largest = 0.0
+    for i in sample(n, _CHECKED, 0):
+        others = np.delete(row(i), i)
+        expected = np.sort(np.partition(others, k - 1)[:k])
+        largest = max(largest, float(np.abs(nearest[i] - expected).max()))
+    return largest / worst

@@ -1,0 +1,185 @@
+"""Experiment 2: which changes of a picture each method sees through.
+
+Originals are drawn from the data set, in turn from every class, scaled down to `MAX_SIDE` where
+they are larger, and each is changed in every way of `transforms.CHANGES`. All methods see the same
+files. A copy is recognised if it is within the threshold of its original; it finds its original
+first if none of the others is as near.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.bench import distances
+from imgsim.bench.labelled import Labelled
+from imgsim.bench.results import ChangeResult, MethodResilience
+from imgsim.bench.transforms import CHANGES
+from imgsim.collect import Collection, RunOptions, collect
+from imgsim.comparators.base import Comparator
+from imgsim.decode import Decoder, InputSpec
+from imgsim.report.rankings import label
+
+MAX_SIDE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Originals and their changed copies, read.
+
+    Attributes
+    ----------
+    originals : tuple of str
+    changed : tuple of tuple of str
+        For each original, a file per change.
+    read : Collection
+    """
+
+    originals: tuple[str, ...]
+    changed: tuple[tuple[str, ...], ...]
+    read: Collection
+
+
+def draw(data: Labelled, most: int, seed: int) -> list[int]:
+    """Choose originals: one of each class in turn, classes and images in random order."""
+    rng = np.random.default_rng(seed)
+    classes = data.classes if data.labels else np.zeros(len(data.paths), np.int64)
+    order = rng.permutation(len(classes))
+    seen: dict[int, int] = {}
+    turns: list[tuple[int, int, int]] = []
+    for i in order:
+        turn = seen.get(int(classes[i]), 0)
+        seen[int(classes[i])] = turn + 1
+        turns.append((turn, len(turns), int(i)))
+    return sorted(i for _, _, i in sorted(turns)[:most])
+
+
+def make_copies(
+    paths: Sequence[str],
+    comparators: Sequence[Comparator],
+    folder: Path,
+    options: RunOptions,
+    seed: int,
+) -> Copies:
+    """Write originals and copies of some files below a folder, and read them for some methods.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files that can be read.
+    comparators : sequence of Comparator
+    folder : Path
+        Empty.
+    options : RunOptions
+        The cache is left alone.
+    seed : int
+        Of the strength of the changes.
+    """
+    from PIL import Image
+
+    want = InputSpec(0, 0, "rgb", at_least=MAX_SIDE)
+    decoder = Decoder(options.decode, options.max_pixels)
+    originals, changed = [], []
+    options.progress.start("changing", len(paths), "image")
+    try:
+        for number, path in enumerate(paths):
+            pixels = decoder(Path(path).read_bytes(), [want]).images[want]
+            image = Image.fromarray(pixels)
+            image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+            original = folder / f"{number:04}.png"
+            image.save(original)
+            below = folder / f"{number:04}"
+            below.mkdir()
+            originals.append(str(original))
+            changed.append(
+                tuple(
+                    str(
+                        change.write(
+                            image,
+                            below / f"{place:02}",
+                            np.random.default_rng((seed, number, place)),
+                            original,
+                        )
+                    )
+                    for place, change in enumerate(CHANGES)
+                )
+            )
+            options.progress.advance(1)
+    finally:
+        options.progress.finish()
+    extractors = list(dict.fromkeys(c.extractor for c in comparators))
+    read = collect([str(folder)], extractors, replace(options, cache=None))
+    return Copies(tuple(originals), tuple(changed), read)
+
+
+def resilience(comparator: Comparator, copies: Copies, threshold: float) -> MethodResilience:
+    """How one method fares.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    copies : Copies
+        Read for it.
+    threshold : float
+        The largest distance of a duplicate.
+    """
+    places = {p.file.path: i for i, p in enumerate(copies.read.pictures)}
+    rows = copies.read.features(comparator.extractor, copies.read.pictures).rows
+    originals = rows[[places[path] for path in copies.originals]]
+    n = len(originals)
+    found = []
+    for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
+        changed = rows[[places[path] for path in files]]
+        all_distances = distances.between(comparator, changed, originals)
+        own = np.diag(all_distances)
+        found.append(
+            ChangeResult(
+                change.name, float(np.mean(own <= threshold)), float(np.mean(_first(all_distances)))
+            )
+        )
+    between = distances.between(comparator, originals, originals)[np.triu_indices(n, 1)]
+    return MethodResilience(
+        label(comparator),
+        tuple(found),
+        float(np.mean([f.recognised for f in found])),
+        float(np.mean([f.first for f in found])),
+        int(np.sum(between <= threshold)),
+    )
+
+
+def _first(all_distances: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each row's own column is nearer than every other."""
+    others = all_distances.copy()
+    np.fill_diagonal(others, np.inf)
+    return np.asarray(np.diag(all_distances) < others.min(axis=1))
+
+
+def written_copies(
+    data: Labelled,
+    thresholds: Mapping[Comparator, float],
+    most: int,
+    options: RunOptions,
+    seed: int,
+) -> dict[Comparator, MethodResilience]:
+    """Draw originals, write their copies to a temporary folder, and measure some methods.
+
+    Parameters
+    ----------
+    data : Labelled
+    thresholds : mapping of Comparator to float
+        The methods, and the largest distance of a duplicate by each.
+    most : int
+        Originals.
+    options : RunOptions
+    seed : int
+    """
+    chosen = draw(data, most, seed)
+    with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+        paths = [data.paths[i] for i in chosen]
+        copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
+        return {c: resilience(c, copies, limit) for c, limit in thresholds.items()}

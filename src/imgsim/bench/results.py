@@ -1,0 +1,431 @@
+"""What a benchmark gives: frozen values, their JSON, and a file per result so that runs resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from imgsim.errors import UsageError
+
+T = TypeVar("T")
+
+HARNESS = 1
+"""Raised whenever the same data and method would give another result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Repeated timings: the median and the quartiles, in seconds, and how many there were.
+
+    `cpu` is the median time that processors worked for it, on all threads together. What runs on
+    one thread of a machine that nobody else uses takes as long by either.
+    """
+
+    median: float
+    low: float
+    high: float
+    n: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its 95 percent interval, None where there is none to be had."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A pair on the wrong side: paths below the data set, score and similarity in percent."""
+
+    left: str
+    right: str
+    score: float
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of scores: ``edges`` has one more than ``matching`` and ``other``."""
+
+    edges: tuple[float, ...]
+    matching: tuple[int, ...]
+    other: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time goes, each apart from the others; with one thread, but for the search.
+
+    Attributes
+    ----------
+    seconds_read : Spread
+        To read, decode, convert and resize an image.
+    seconds_features : Spread
+        To work out its features, in a batch.
+    seconds_search : Spread
+        For a pair, where the engine ranks the 3 nearest of every query. Per pair of a query and
+        another image, whether the engine looked at it or could prune it.
+    seconds_distance : Spread
+        For a pair, from ready features, one pair after the other.
+    seconds_mixed : Spread
+        For a pair, with the features of both images worked out for it: extraction and comparison
+        in one figure, as they are often published.
+    load : float
+        Processes that wanted a core just before, per core: the system's load average of the last
+        minute; 0 where the system does not tell. See `busy`.
+    """
+
+    seconds_read: Spread
+    seconds_features: Spread
+    seconds_search: Spread
+    seconds_distance: Spread
+    seconds_mixed: Spread
+    load: float
+
+    @property
+    def busy(self) -> bool:
+        """Others were working too: times are too long. (A run alone brings a load of about 1.)"""
+        return self.load > _BUSY
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Rankings of every query; see `metrics.QueryScore`. Means over queries.
+
+    Attributes
+    ----------
+    queries : int
+        Images with others of their class.
+    accuracy : Estimate
+        Hits among the 3 nearest / min(3, others of the class).
+    article_accuracy : float or None
+        Hits / (images - queries), under the protocol article.
+    mean_average_precision, ndcg : Estimate
+    recall_at_1, recall_at_5, recall_at_10 : float
+    ns_score : float or None
+        UKBench's, 1 to 4: how many of the 4 nearest, the query itself among them, show its
+        scene. Only where every class has 4. Source: D. Nistér and H. Stewénius, "Scalable
+        Recognition with a Vocabulary Tree", CVPR 2006, doi:10.1109/CVPR.2006.264.
+    """
+
+    queries: int
+    accuracy: Estimate
+    article_accuracy: float | None
+    mean_average_precision: Estimate
+    ndcg: Estimate
+    recall_at_1: float
+    recall_at_5: float
+    recall_at_10: float
+    ns_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Pairs, all queries together.
+
+    Attributes
+    ----------
+    pairs, matching : int
+        Pairs looked at, and how many of them match.
+    threshold : float
+        Score of the preset normal.
+    found, wrong : int
+        Matching and other pairs within the threshold.
+    precision : Estimate or None
+        None where nothing is within it.
+    recall, f1 : Estimate
+    micro_average_precision : float
+    recall_at_999 : float
+        Recall at the loosest threshold that has a precision of 99.9 percent.
+    best_f1, best_f1_threshold : float
+        The best that any threshold would give. It was chosen on the data it is told of.
+    """
+
+    pairs: int
+    matching: int
+    threshold: float
+    found: int
+    wrong: int
+    precision: Estimate | None
+    recall: Estimate
+    f1: Estimate
+    micro_average_precision: float
+    recall_at_999: float
+    best_f1: float
+    best_f1_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """One method on one data set.
+
+    Attributes
+    ----------
+    method : str
+        Its spec, with the name of a weights file only.
+    score_unit, score_better : str
+    bytes_per_image : int
+        Of its features.
+    timing : Timing
+    engine_deviation : float
+        The largest difference between the distances of the 3 nearest by the engine and by the
+        harness, which works out every distance anew, as a share of the scale.
+    retrieval : Retrieval or None
+        None for a list of pairs.
+    detection : Detection
+    curve : tuple of (recall, precision)
+        At most `CURVE_POINTS`.
+    histogram : Histogram
+    wrong, missed : tuple of Mistake
+        The nearest pairs that do not match, the farthest that do.
+    """
+
+    method: str
+    score_unit: str
+    score_better: str
+    bytes_per_image: int
+    timing: Timing
+    engine_deviation: float
+    retrieval: Retrieval | None
+    detection: Detection
+    curve: tuple[tuple[float, float], ...]
+    histogram: Histogram
+    wrong: tuple[Mistake, ...]
+    missed: tuple[Mistake, ...]
+
+
+CURVE_POINTS = 200
+_BUSY = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """How copies with one change fared.
+
+    Attributes
+    ----------
+    change : str
+    recognised : float
+        Share of the copies within the threshold of their original.
+    first : float
+        Share of the copies that are nearer to their original than to every other one.
+    """
+
+    change: str
+    recognised: float
+    first: float
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResilience:
+    """One method on changed copies.
+
+    Attributes
+    ----------
+    method : str
+    changes : tuple of ChangeResult
+    mean_recognised, mean_first : float
+        Over all changes.
+    wrong : int
+        Pairs of two different originals within the threshold.
+    """
+
+    method: str
+    changes: tuple[ChangeResult, ...]
+    mean_recognised: float
+    mean_first: float
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resilience:
+    """Experiment 2: so many originals, each changed in every way; the same copies for all."""
+
+    images: int
+    max_side: int
+    methods: tuple[MethodResilience, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NormTiming:
+    """Experiment 3: two implementations of one distance of vectors of a length."""
+
+    length: int
+    what: str
+    seconds_scipy: Spread
+    seconds_numpy: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An image that was not measured, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was measured on.
+
+    Attributes
+    ----------
+    name : str
+        Last part of the path.
+    layout : str
+    images, classes : int
+    of_images : int
+        How many there were, where a sample was drawn.
+    digest : str
+        Of the contents, the labels and the splits. Results on other data are not comparable.
+    left_out : tuple of LeftOut
+    """
+
+    name: str
+    layout: str
+    images: int
+    classes: int
+    of_images: int
+    digest: str
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where it ran, with what."""
+
+    platform: str
+    processor: str
+    cores: int
+    memory_gib: float
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A whole run."""
+
+    version: str
+    command: str
+    protocol: str
+    decode: str
+    seed: int
+    data: Data
+    machine: Machine
+    methods: tuple[MethodResult, ...] = ()
+    resilience: Resilience | None = None
+    norms: tuple[NormTiming, ...] = ()
+
+
+def to_document(value: Any) -> dict[str, Any]:
+    """A result as JSON has it."""
+    document: dict[str, Any] = asdict(value)
+    return document
+
+
+def from_document(kind: type[T], document: Any) -> T:
+    """Make a result of its JSON again.
+
+    Raises
+    ------
+    ValueError
+        The document is of another kind.
+    """
+    made: T = _made(kind, document)
+    return made
+
+
+def _made(kind: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        if value is None and type(None) in arguments:
+            return None
+        return _made(next(a for a in arguments if a is not type(None)), value)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{value!r} is no list")
+        items = arguments if arguments[-1] is not ... else (arguments[0],) * len(value)
+        return tuple(_made(item, one) for item, one in zip(items, value, strict=True))
+    if origin is dict:
+        return dict(value)
+    if is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} is no {getattr(kind, '__name__', kind)}")
+        hints = typing.get_type_hints(kind)
+        missing = [f.name for f in fields(kind) if f.name not in value]
+        if missing:
+            raise ValueError(f"without {', '.join(missing)}")
+        made: Any = kind
+        return made(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+class Store:
+    """A folder with a file per (data, method, parameters).
+
+    Parameters
+    ----------
+    folder : Path or None
+        None keeps nothing.
+    fresh : bool
+        Measure again what is known.
+    """
+
+    def __init__(self, folder: Path | None, *, fresh: bool = False) -> None:
+        self.folder = folder
+        self.fresh = fresh
+
+    def get(self, kind: type[T], key: dict[str, Any]) -> T | None:
+        """A result that is known, or None. A damaged file counts as none."""
+        path = self._path(key)
+        if path is None or self.fresh:
+            return None
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return from_document(kind, document["result"]) if document["key"] == key else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: dict[str, Any], result: Any) -> None:
+        """Keep a result; the file appears when it is whole.
+
+        Raises
+        ------
+        UsageError
+            It cannot be written.
+        """
+        path = self._path(key)
+        if path is None:
+            return
+        document = {"schema": "imgsim.bench-result/1", "key": key, "result": to_document(result)}
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise UsageError(f"cannot write {path}: {error.strerror}", "choose another") from None
+
+    def _path(self, key: dict[str, Any]) -> Path | None:
+        if self.folder is None:
+            return None
+        text = json.dumps(key, sort_keys=True)
+        name = "-".join(str(key[part]) for part in ("data", "experiment", "method"))
+        plain = re.sub(r"[^\w.=-]+", "_", name)[:80]
+        return self.folder / f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"

@@ -1,0 +1,281 @@
+"""``imgsim bench``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from imgsim.cli.options import (
+    MethodType,
+    dataset_options,
+    device_options,
+    make_methods,
+    make_run_options,
+    profile_option,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.comparators.registry import ALL
+from imgsim.decode import DEFAULT_MAX_PIXELS
+
+if TYPE_CHECKING:
+    from imgsim.bench.results import Bench
+
+_STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
+"""By the images of a scene, where the names say no more."""
+_EXPERIMENTS = ("methods", "resilience", "norms")
+_FORMATS = ("text", "json", "csv", "markdown")
+
+
+@click.command("bench")
+@click.argument("dataset", required=False, type=click.Path())
+@click.option(
+    "--stand-in",
+    type=click.Choice(list(_STAND_INS)),
+    help="Instead of DATASET: pictures made for the occasion, easier than real ones. turntable:"
+    " 24 fruits in 4 positions; scenes: 12 places from 4 viewpoints; copies: 96 pictures and two"
+    " changed copies of each.",
+)
+@click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    multiple=True,
+    default=[ALL],
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="Can be repeated; all: every method that is available.",
+)
+@click.option(
+    "--experiment",
+    "experiments",
+    type=click.Choice(_EXPERIMENTS),
+    multiple=True,
+    default=_EXPERIMENTS,
+    show_default=True,
+    help="methods: speed and accuracy; resilience: copies changed in every way; norms: Euclidean"
+    " distance by scipy and by numpy. Can be repeated.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(("imgsim", "article")),
+    default="imgsim",
+    show_default=True,
+    help="article: scenes of four, the first the query, images resized to one size, nothing"
+    " normalised, whole feature maps.",
+)
+@dataset_options
+@click.option("--split", metavar="NAME", help="Only this split, such as valid.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of what is drawn: images, changes, intervals.",
+)
+@click.option(
+    "--max-images",
+    type=click.IntRange(min=2),
+    default=5000,
+    show_default=True,
+    metavar="N",
+    help="Of more, draw so many, class by class.",
+)
+@click.option(
+    "--changed-images",
+    type=click.IntRange(min=2),
+    default=24,
+    show_default=True,
+    metavar="N",
+    help="Originals of the experiment resilience.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write index.html, bench.json, bench.md and CSV files there, and a file per result: an"
+    " interrupted run goes on from them.",
+)
+@profile_option
+@click.option("--fresh", is_flag=True, help="Measure again what is known in -o DIR.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Exit with 1 if a method is worse or slower than in this earlier bench.json.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="What accuracy, MAP, µAP, precision, recall and recognised copies may lose.",
+)
+@click.option(
+    "--max-slowdown",
+    type=click.FloatRange(min=1),
+    default=2.0,
+    show_default=True,
+    help="What times may be multiplied by, on one kind of machine.",
+)
+@click.option("-f", "--format", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--no-timing", is_flag=True, help="Leave times out of the JSON.")
+@run_options
+@device_options
+@talk_options
+@click.pass_context
+def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
+    """Measure how fast methods are and how right, on a labelled DATASET.
+
+    \b
+    imgsim bench photos-by-subject
+    imgsim bench ukbench --per-scene 4 -m phash -m cosine -o report
+    imgsim bench data --baseline known/bench.json --max-drop 0.01
+    imgsim bench --stand-in scenes
+    """
+    if (dataset is None) == (given["stand_in"] is None):
+        raise click.UsageError("Name one DATASET, or a --stand-in.", ctx)
+    if dataset is not None:
+        return _bench(ctx, dataset, given)
+    with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+        return _bench(ctx, _stand_in(Path(folder), given), given)
+
+
+def _stand_in(folder: Path, given: dict[str, Any]) -> str:
+    from imgsim.bench import standins
+
+    kind = given["stand_in"]
+    writers: dict[str, Callable[..., object]] = {
+        "turntable": standins.write_turntable,
+        "scenes": standins.write_scenes,
+        "copies": standins.write_changed,
+    }
+    made = folder / f"stand-in-{kind}"
+    writers[kind](made, seed=given["seed"])
+    given["per_scene"] = _STAND_INS[kind]
+    return str(made)
+
+
+def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
+    from imgsim.bench import gate, plots
+    from imgsim.bench.labelled import load
+    from imgsim.bench.results import Store
+    from imgsim.bench.runner import Plan, bench
+    from imgsim.profile import read_profile
+    from imgsim.report.bench import gate_text
+
+    terminal = ctx.ensure_object(Terminal)
+    output: Path | None = given["output"]
+    if output is not None:
+        plots.require_matplotlib()
+    before = gate.read_bench(given["baseline"]) if given["baseline"] else None
+    profile = read_profile(given["profile"]) if given["profile"] else None
+    if profile and tuple(given["method"]) == (ALL,):
+        given["method"] = profile.methods
+    data = load(dataset, **{name: given[name] for name in ("layout", "per_scene", "prefix")})
+    if given["split"]:
+        data = data.only(given["split"])
+    plan = Plan(
+        tuple(given["experiments"]),
+        given["protocol"],
+        given["seed"],
+        given["max_images"],
+        given["changed_images"],
+        _recorded(ctx, dataset),
+        profile,
+    )
+    store = Store(output / "results" if output else None, fresh=given["fresh"])
+    methods = make_methods(terminal, given)
+    options = make_run_options(terminal, **_run_settings(given))
+    found = bench(data, methods, plan, store=store, options=options)
+    if output is not None:  # before anybody closes the pipe
+        _write_all(terminal, found, output, dataset)
+    _show(found, given["format"], timing=not given["no_timing"])
+    if before is None:
+        return 0
+    compared = gate.compare(
+        before, found, max_drop=given["max_drop"], max_slowdown=given["max_slowdown"]
+    )
+    for line in gate_text(compared):
+        terminal.summary(line)
+    return 1 if compared.drops else 0
+
+
+def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
+    asked = {n: given[n] for n in ("decode", "jobs", "executor", "file_timeout", "cache")}
+    return asked | {
+        "files_from": None,
+        "null": False,
+        "recursive": True,
+        "exclude": (),
+        "default_excludes": True,
+        "follow_symlinks": False,
+        "min_pixels": 0,
+        "max_pixels": DEFAULT_MAX_PIXELS,
+    }
+
+
+def _recorded(ctx: click.Context, dataset: str) -> str:
+    """The command as it was given, with names in place of the user's own paths."""
+    parts = ["imgsim", "bench"]
+    if ctx.params["stand_in"] is None:
+        parts.append(os.path.basename(os.path.abspath(dataset)))
+    files = dict.fromkeys(("baseline", "weights", "cache", "profile"), "FILE")
+    places = {"output": "DIR", **files}
+    for option in ctx.command.params:
+        name = option.name or ""
+        if (
+            not isinstance(option, click.Option)
+            or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE
+            or name not in ctx.params
+        ):
+            continue
+        value = ctx.params[name]
+        for one in value if option.multiple else [value]:
+            parts.append(max(option.opts, key=len))
+            if not option.is_flag:
+                parts.append(places.get(name, str(one)))
+    return shlex.join(parts)
+
+
+def _show(found: Bench, name: str, *, timing: bool) -> None:
+    from imgsim.report import bench as report
+
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: report.text(found),
+        "json": lambda: report.as_json(found, timing=timing),
+        "csv": lambda: report.methods_csv(found),
+        "markdown": lambda: report.markdown(found),
+    }
+    write(writers[name](), None, for_programs=name != "text")
+
+
+def _write_all(terminal: Terminal, found: Bench, folder: Path, dataset: str) -> None:
+    from imgsim.report import bench as report
+    from imgsim.report.benchpage import bench_page
+
+    root = dataset if os.path.isdir(dataset) else os.path.dirname(dataset)
+    files: dict[str, Iterable[str]] = {
+        "bench.json": report.as_json(found),
+        "bench.md": report.markdown(found),
+        "methods.csv": report.methods_csv(found),
+        "index.html": bench_page(found, root),
+    }
+    if found.resilience:
+        files["changes.csv"] = report.changes_csv(found.resilience)
+    if found.norms:
+        files["norms.csv"] = report.norms_csv(found.norms)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, parts in files.items():
+        write(parts, str(folder / name))
+    terminal.summary(f"{folder / 'index.html'}: tables and plots")

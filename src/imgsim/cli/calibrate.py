@@ -1,0 +1,93 @@
+"""``imgsim calibrate``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imgsim.cli.options import (
+    dataset_options,
+    device_options,
+    discover_options,
+    make_methods,
+    make_run_options,
+    methods_option,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+
+
+@click.command("calibrate")
+@click.argument("dataset", metavar="DATASET|PAIRS.csv", type=click.Path())
+@click.option(
+    "--target-precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="The loosest threshold of which so many of the pairs found match, such as 0.99.",
+)
+@click.option(
+    "--max-false-positives",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="The loosest threshold that finds at most so many of the pairs that do not match, such"
+    " as 1e-6. Where there are too few pairs to count them, a fitted tail tells.",
+)
+@methods_option
+@dataset_options
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Which labels thresholds are chosen on."
+)
+@discover_options
+@run_options
+@device_options
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Write the profile to this file."
+)
+@talk_options
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    /,
+    dataset: str,
+    target_precision: float | None,
+    max_false_positives: float | None,
+    seed: int,
+    form: str,
+    output: str | None,
+    **given: Any,
+) -> int:
+    """Choose thresholds of methods on pictures of which it is known what matches.
+
+    DATASET is laid out as for bench. Thresholds are chosen on half of the labels; what is shown
+    was measured on the other half. The profile is read by --profile of other commands.
+
+    \b
+    imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
+    imgsim find-dupes elsewhere -m phash --profile mine.json
+    """
+    from imgsim.bench.calibrate import calibrate, only_target
+    from imgsim.bench.labelled import load
+    from imgsim.report.calibration import calibration_summary, calibration_text, profile_json
+
+    target = only_target(target_precision, max_false_positives)
+    layout = {name: given.pop(name) for name in ("layout", "per_scene", "prefix")}
+    methods = make_methods(terminal, given)
+    options = make_run_options(terminal, **given)
+    data = load(dataset, **layout, options=options.discover)
+    found = calibrate(data, methods, target, seed=seed, options=options)
+    option = "--target-precision" if target_precision else "--max-false-positives"
+    names = " ".join(f"-m {m.spec}" for m in methods)
+    said = f"imgsim calibrate DATASET {option} {target.value:g} --seed {seed} {names}"
+    if output:
+        write(profile_json(found, said), output)
+    if form == "json":
+        write(profile_json(found, said), None, for_programs=True)
+    else:
+        write(calibration_text(found), None)
+    for line in calibration_summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    return 0

@@ -1,0 +1,218 @@
+"""A benchmark as one self-contained HTML page: tables, plots, the worst mistakes as pictures."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from imgsim.bench.plots import all_plots
+from imgsim.bench.results import Bench, MethodResult, Mistake
+from imgsim.discover import printable
+from imgsim.report import bench as report
+from imgsim.report.pictures import jpeg, thumbnail
+from imgsim.report.text import percent
+
+_SIDE = 120
+
+_STYLE = """
+:root { color-scheme: light dark; font: 14px system-ui, sans-serif }
+body { margin: 1rem auto; max-width: 66rem; padding: 0 1rem }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere }
+h2 { font-size: 1.1rem; border-top: 1px solid #8886; padding-top: .8rem; margin-top: 1.6rem }
+h3 { font-size: 1rem; margin: 1rem 0 .3rem }
+p { max-width: 46rem }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; margin: .5rem 0 }
+th, td { padding: .15rem .6rem; text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums }
+th { border-bottom: 1px solid #8889; font-weight: 600; vertical-align: bottom }
+th:first-child, td:first-child { text-align: left }
+tbody tr:nth-child(even) { background: #8881 }
+tr.best td:first-child { font-weight: 700 }
+.plot { width: 100%; background: white; border-radius: 6px; margin: .4rem 0 }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; margin: .3rem 0 }
+figure { margin: 0; width: 250px }
+.picture { display: inline-block; width: 120px; height: 120px; margin-right: 4px;
+  background: center / contain no-repeat #8882 }
+figcaption { font-size: 12px; overflow-wrap: anywhere }
+.over .picture { outline: 2px solid #d22; outline-offset: -2px }
+.note { color: #777 }
+code { overflow-wrap: anywhere }
+"""
+
+_DEFINITIONS = (
+    ("accuracy", "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
+     " averaged over all images whose class has others"),
+    ("95%", "interval, by drawing classes with replacement (Wilson's, with the classes as trials,"
+     " where they are few or all have the same value)"),
+    ("MAP, NDCG", "mean average precision and normalised discounted gain of the whole ranking"),
+    ("R@k", "share of queries with one of their class among the k nearest"),
+    ("N-S", "UKBench's score, of 4: images of the scene among the 4 nearest, itself included"),
+    ("µAP", "average precision over all pairs of images together"),
+    ("prec., recall, F1", "of all pairs at the method's own threshold (preset normal)"),
+    ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
+    ("best F1", "of any threshold; chosen on these data, so flattering"),
+    ("read", "to read, decode, convert and resize an image"),
+    ("features", "to work out an image's features, in a batch, with one thread"),
+    ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
+    ("distance", "one pair from ready features, one after the other"),
+    ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
+     " does not keep features measures"),
+)  # fmt: skip
+
+
+def bench_page(bench: Bench, root: str) -> Iterator[str]:
+    """The page.
+
+    Parameters
+    ----------
+    bench : Bench
+    root : str
+        Folder that the paths of mistakes count from; pictures that are gone are grey squares.
+    """
+    names = report.short_names(bench)
+    methods = report.in_order(bench)
+    best = [m.method for m in report.frontier(bench)]
+    plots = all_plots(bench, _points(bench, names), [names[m] for m in best], names, methods)
+    title = f"imgsim bench: {printable(bench.data.name)}"
+    yield (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}'
+    )
+    shown = [one for m in methods for one in (*m.wrong, *m.missed)]
+    places = {path: i for i, path in enumerate({p: 0 for o in shown for p in (o.left, o.right)})}
+    for path, place in places.items():
+        data = base64.b64encode(jpeg(thumbnail(os.path.join(root, path), _SIDE, {}))).decode()
+        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
+    yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.heading(bench))}</p>\n"
+    yield from (f"<p><b>{escape(line)}</b></p>\n" for line in report.doubts(bench))
+    if methods:
+        yield from _quality(bench, plots, {names[m] for m in best})
+    if bench.resilience:
+        yield from _changes(bench, names, plots)
+    if bench.norms:
+        yield "<h2>Euclidean distance by scipy and by numpy</h2>\n"
+        yield f"<p>{bench.norms[0].seconds_numpy.n:,} repetitions, medians and quartiles, of"
+        yield " vectors in double precision: "
+        yield escape("; ".join(f"{n.length:,}: {n.what}" for n in bench.norms)) + ".</p>\n"
+        yield from _table(report.norms_table(bench.norms))
+    if methods:
+        yield from _mistakes(methods, names, places)
+    yield "<h2>Measured with</h2>\n<ul>\n"
+    for line in report.measured_with(bench):
+        code = line.startswith("`")
+        yield f"<li><code>{escape(line.strip('`'))}</code>" if code else f"<li>{escape(line)}"
+        yield "</li>\n"
+    for one in bench.data.left_out:
+        yield f"<li>left out {escape(printable(one.path))}: {escape(one.reason)}</li>\n"
+    yield "</ul>\n<h2>What the words mean</h2>\n<dl>\n"
+    for word, meaning in _DEFINITIONS:
+        yield f"<dt><b>{escape(word)}</b></dt><dd>{escape(meaning)}</dd>\n"
+    yield "</dl>\n</html>\n"
+
+
+def _quality(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
+    yield "<h2>Speed against accuracy</h2>\n"
+    yield (
+        "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are 95 %"
+        " intervals.</p>\n"
+    )
+    yield _plot(plots["speed"], "time per image against accuracy, a point per method")
+    yield "<h2>How right</h2>\n"
+    yield from _table(report.quality_table(bench), best)
+    yield from _table(report.more_quality_table(bench), best)
+    yield "<h2>How fast</h2>\n"
+    yield from _table(report.speed_table(bench), best)
+    yield "<h2>Precision and recall of all pairs</h2>\n"
+    yield _plot(plots["curves"], "precision-recall curves")
+    yield "<h2>Scores of matching and of other pairs</h2>\n"
+    yield "<p>Near is left. What is farther than the plot shows counts in its last bar.</p>\n"
+    yield _plot(plots["distributions"], "histograms of scores")
+
+
+def _changes(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iterator[str]:
+    found = bench.resilience
+    assert found is not None
+    yield "<h2>Changed copies</h2>\n"
+    yield (
+        f"<p>{found.images} originals, at most {found.max_side} pixels a side, each changed in"
+        f" {len(found.methods[0].changes)} ways; the same files for all methods.</p>\n"
+        "<h3>Percent recognised: within the threshold of their original</h3>\n"
+    )
+    yield _plot(plots["recognised"], "percent of the copies recognised, methods by changes")
+    yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
+    yield _plot(plots["first"], "percent of the copies that find their original first")
+    wrong = [f"{names[m.method]} {m.wrong}" for m in found.methods if m.wrong]
+    yield "<p>Pairs of different originals within the threshold: "
+    yield escape(", ".join(wrong) or "none") + ".</p>\n"
+
+
+def _mistakes(
+    methods: Sequence[MethodResult], names: dict[str, str], places: dict[str, int]
+) -> Iterator[str]:
+    yield "<h2>The worst mistakes</h2>\n"
+    yield "<p>Framed in red: on the wrong side of the method's threshold.</p>\n"
+    for m in methods:
+        yield f"<h3>{escape(names[m.method])}</h3>\n"
+        for title, pairs, within in (
+            ("nearest of the pairs that do not match", m.wrong, True),
+            ("farthest of those that do", m.missed, False),
+        ):
+            yield f'<div class="note">{title}</div>\n<div class="row">'
+            for one in pairs:
+                yield _pair(one, m, places, over=_within(one, m) is within)
+            yield "</div>\n"
+
+
+def _within(one: Mistake, m: MethodResult) -> bool:
+    if m.score_better == "lower":
+        return one.score <= m.detection.threshold
+    return one.score >= m.detection.threshold
+
+
+def _pair(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) -> str:
+    pictures = "".join(
+        f'<span class="picture p{places[path]}" role="img" aria-label="{_text(path)}"></span>'
+        for path in (one.left, one.right)
+    )
+    score = f"{m.score_unit} {one.score:.4g}, {percent(one.similarity)}"
+    kind = ' class="over"' if over else ""
+    return (
+        f"<figure{kind}>{pictures}<figcaption>{escape(score)}<br>{_text(one.left)}<br>"
+        f"{_text(one.right)}</figcaption></figure>"
+    )
+
+
+def _points(
+    bench: Bench, names: dict[str, str]
+) -> list[tuple[str, float, float, tuple[float, float] | None]]:
+    points = []
+    for m in report.in_order(bench):
+        found = report.headline(m)
+        bounds = None
+        if found.low is not None and found.high is not None:
+            bounds = (found.low, found.high)
+        seconds = report.seconds_per_image(m, bench.data.images, cpu=report.busy(bench))
+        points.append((names[m.method], seconds, found.value, bounds))
+    return points
+
+
+def _table(table: report.Table, best: set[str] | None = None) -> Iterator[str]:
+    yield '<div class="wide"><table><thead><tr>'
+    yield "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
+    yield "</tr></thead><tbody>\n"
+    for row in table[1:]:
+        kind = ' class="best"' if best and row[0] in best else ""
+        yield f"<tr{kind}>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
+    yield "</tbody></table></div>\n"
+
+
+def _plot(svg: str, meaning: str) -> str:
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img class="plot" alt="{escape(meaning)}" src="data:image/svg+xml;base64,{data}">\n'
+
+
+def _text(path: str) -> str:
+    return escape(printable(path))

@@ -1,0 +1,131 @@
+"""bench as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from imgsim.bench.generate import landscape
+from imgsim.schemas import schema
+
+FEW = ("-m", "phash", "-m", "cosine", "--executor", "threads")
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """6 places in 4 sizes, named as `place_number.jpg`."""
+    folder = tmp_path_factory.mktemp("data") / "<places> & co"
+    folder.mkdir()
+    for number in range(6):
+        image = Image.fromarray(landscape(number, 160, 120))
+        for size in (160, 120, 100, 80):
+            image.resize((size, size * 3 // 4)).save(folder / f"p{number}_{size}.jpg")
+    return folder
+
+
+def valid(text: str) -> dict:
+    document = json.loads(text)
+    jsonschema.validate(document, schema("imgsim.bench/1"))
+    return document
+
+
+def test_everything_is_written(imgsim, places: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    first = imgsim("bench", places, *FEW, "-o", report, "--changed-images", "2")
+    assert first.returncode == 0
+    assert max(map(len, first.stdout.splitlines())) <= 80
+    assert "phash" in first.stdout
+    document = valid((report / "bench.json").read_text())
+    assert document["data"]["images"] == 24
+    assert document["command"] == (
+        "imgsim bench '<places> & co' --method phash --method cosine --changed-images 2"
+        " --output DIR --executor threads"
+    )
+    assert len(list((report / "results").iterdir())) == 4
+    page = (report / "index.html").read_text()
+    assert "<places>" not in page
+    assert page.count("data:image/svg+xml") == 5
+    assert "data:image/jpeg" in page
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []  # nothing from elsewhere
+    assert "| phash |" in (report / "bench.md").read_text()
+    rows = list(csv.DictReader(io.StringIO((report / "methods.csv").read_text())))
+    assert {row["accuracy"] for row in rows} == {"1.0"}
+    changes = list(csv.DictReader(io.StringIO((report / "changes.csv").read_text())))
+    assert {row["method"] for row in changes} == {"phash", "cosine"}
+    assert len((report / "norms.csv").read_text().splitlines()) == 5
+
+    again = imgsim("bench", places, *FEW, "-o", report, "--changed-images", "2", "-f", "json")
+    assert "2 of 2 methods known from an earlier run" in again.stderr
+    assert valid(again.stdout)["methods"] == document["methods"]
+    timeless = imgsim(
+        "bench", places, *FEW, "-o", report, "--experiment", "methods", "-f", "json", "--no-timing"
+    )
+    assert not re.search(r'"seconds', timeless.stdout)
+    valid(timeless.stdout)
+
+
+def test_a_gate(imgsim, places: Path, tmp_path: Path) -> None:
+    only = ("--experiment", "methods", *FEW)
+    known = tmp_path / "known.json"
+    made = imgsim("bench", places, *only, "-f", "json", "-q")
+    known.write_text(made.stdout)
+    lax = ("--max-slowdown", "1e6")  # a test has no time limits
+    passed = imgsim("bench", places, *only, "--baseline", known, *lax)
+    assert (passed.returncode, "2 methods as good" in passed.stderr) == (0, True)
+    document = json.loads(made.stdout)
+    document["methods"][1]["detection"]["recall"]["value"] += 0.02
+    known.write_text(json.dumps(document))
+    failed = imgsim("bench", places, *only, "--baseline", known, *lax)
+    assert failed.returncode == 1
+    assert re.search(r"worse: cosine: recall [\d.]+ -> [\d.]+", failed.stderr)
+    assert (
+        imgsim("bench", places, *only, "--baseline", known, "--max-drop", "0.03", *lax).returncode
+        == 0
+    )
+    document["data"]["digest"] = "0"
+    known.write_text(json.dumps(document))
+    other = imgsim("bench", places, *only, "--baseline", known)
+    assert (other.returncode, "other data" in other.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Name one DATASET"),
+        (("nowhere",), "no such path: nowhere"),
+        (("empty",), "no images in empty"),
+        (("places", "--split", "valid"), "has no split 'valid'"),
+        (("places", "--per-scene", "4"), "not named by a number"),
+        (("places", "--baseline", "nowhere.json"), "cannot read baseline"),
+        (("places", "--baseline", "places/p0_80.jpg"), "is no result of bench"),
+        (("places", "-m", "phosh"), "unknown method"),
+        (("places", "--protocol", "article", "--prefix", r"^p\d_\d(.)"), "article needs 4"),
+    ],
+)
+def test_what_cannot_be_measured(
+    imgsim, places: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "places").symlink_to(places)
+    done = imgsim("bench", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_stand_in(imgsim) -> None:
+    done = imgsim(
+        "bench", "--stand-in", "turntable", "-m", "phash", "--experiment", "methods", "-f", "csv"
+    )
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["queries"] == "96"
+    assert float(row["accuracy"]) > 0.3
