@@ -18,14 +18,14 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "types", "progress"},
-    {"discover", "decode", "colours", "rawfiles", "models"},
+    {"discover", "decode", "folders", "colours", "rawfiles", "models"},
     {"comparators"},
     {"extract", "profile", "search", "verify", "group", "cache", "executors"},
     {"collect"},
     {"verified"},
     {"pipeline"},
     {"ranking"},
-    {"explaining"},
+    {"explaining", "leaks", "ordering", "clusters"},
     {"report", "schemas", "bench", "doctor", "baseline", "fetch", "testing", "training"},
     {"cli"},
 )

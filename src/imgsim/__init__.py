@@ -14,10 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgsim.clusters import Clusters, cluster_images
     from imgsim.collect import RunOptions
     from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.explaining import Explanation, explain
+    from imgsim.leaks import Leak, Leaks, find_leaks
+    from imgsim.ordering import Chain, Ordering, sort_images
     from imgsim.pipeline import Duplicates, find_duplicates
     from imgsim.profile import Profile, read_profile
     from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Chain": "ordering",
+    "Clusters": "clusters",
     "Comparison": "ranking",
     "DiscoverOptions": "discover",
     "Duplicates": "pipeline",
@@ -36,27 +41,35 @@ _HOMES = {
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
+    "Leak": "leaks",
+    "Leaks": "leaks",
     "Match": "types",
     "Matches": "ranking",
     "Member": "types",
     "MethodMatches": "ranking",
+    "Ordering": "ordering",
     "Picture": "types",
     "Profile": "profile",
     "RunOptions": "collect",
     "Skipped": "types",
     "UnreadableImage": "errors",
     "UsageError": "errors",
+    "cluster_images": "clusters",
     "compare": "ranking",
     "explain": "explaining",
     "find_duplicates": "pipeline",
+    "find_leaks": "leaks",
     "matches": "ranking",
     "read_profile": "profile",
     "search": "ranking",
+    "sort_images": "ordering",
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
 }
 
 __all__ = [
+    "Chain",
+    "Clusters",
     "Comparison",
     "DiscoverOptions",
     "Duplicates",
@@ -65,10 +78,13 @@ __all__ = [
     "ImageFacts",
     "ImageFile",
     "ImgsimError",
+    "Leak",
+    "Leaks",
     "Match",
     "Matches",
     "Member",
     "MethodMatches",
+    "Ordering",
     "Picture",
     "Profile",
     "RunOptions",
@@ -76,12 +92,15 @@ __all__ = [
     "UnreadableImage",
     "UsageError",
     "__version__",
+    "cluster_images",
     "compare",
     "explain",
     "find_duplicates",
+    "find_leaks",
     "matches",
     "read_profile",
     "search",
+    "sort_images",
     "train_autoencoder",
     "train_siamese",
 ]

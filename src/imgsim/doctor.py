@@ -16,7 +16,7 @@ from imgsim.comparators.registry import registered
 from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
-    "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scipy tqdm"
+    "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scikit-learn scipy tqdm"
     " pillow-jxl-plugin rawpy torch torchvision efficientnet_pytorch safetensors pooch openvino"
 ).split()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from imgsim.comparators.base import (
 )
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
+from imgsim.decode import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.group import (
     KEEP_POLICIES,
@@ -150,12 +152,10 @@ def find_duplicates(
     if keep not in KEEP_POLICIES:
         raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
     comparator = as_comparator(method)
-    proposing = _proposer(proposer, comparator)
-    max_distance = _max_distance(comparator, preset, threshold, min_similarity)
-    if profile is not None:
-        if threshold is not None or min_similarity is not None:
-            raise UsageError("both a profile and a threshold are given", "give one of them")
-        max_distance = profile.distance(comparator, options.decode)
+    proposing = proposer_for(proposer, comparator)
+    max_distance = largest_distance(
+        comparator, preset, threshold, min_similarity, profile, options.decode
+    )
     extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
@@ -170,9 +170,8 @@ def find_duplicates(
             collection, comparator, detailed, max_distance, chosen, rules, keep, options
         )
     else:
-        stars = _stars(
-            collection, comparator, proposing, detailed, contents, max_distance, rules, options
-        )
+        stars = Stars(detailed, alike(collection, comparator, detailed, rules), rules)
+        match_into(stars, collection, comparator, proposing, max_distance, options)
     groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
@@ -194,24 +193,48 @@ def find_duplicates(
     )
 
 
-def _stars(
-    collection: Collection,
-    comparator: Comparator,
-    proposing: VectorComparator | None,
-    pictures: Sequence[Picture],
-    contents: Sequence[NDArray[np.int64]],
-    max_distance: float,
-    rules: Rules,
-    options: RunOptions,
-) -> Stars:
-    """Search for pairs and group them as they come."""
+class Taker(Protocol):
+    """Takes matched classes of pictures as they come, such as `group.Stars`.
+
+    Attributes
+    ----------
+    pictures : sequence of Picture
+    classes : sequence of ndarray of int64
+        See `group.Stars`.
+    closed : ndarray of bool
+        Classes whose later matches are not needed.
+    """
+
+    pictures: Sequence[Picture]
+    classes: Sequence[NDArray[np.int64]]
+    closed: NDArray[np.bool_]
+
+    def add(self, candidates: Candidates) -> None:
+        """Take a block of matched classes; blocks come in order of the left class."""
+
+
+def alike(
+    collection: Collection, comparator: Comparator, pictures: Sequence[Picture], rules: Rules
+) -> list[NDArray[np.int64]]:
+    """Classes of pictures that the comparator cannot tell apart and the rules treat alike."""
+    contents = classes_of(p.digest for p in pictures)
     row = np.empty(len(pictures), np.int64)
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):
         row[members] = number
-    classes = classes_of(zip(row.tolist(), kinds(pictures, rules), strict=True))
-    firsts = [pictures[members[0]] for members in classes]
-    stars = Stars(pictures, classes, rules)
+    return classes_of(zip(row.tolist(), kinds(pictures, rules), strict=True))
+
+
+def match_into(
+    taker: Taker,
+    collection: Collection,
+    comparator: Comparator,
+    proposing: VectorComparator | None,
+    max_distance: float,
+    options: RunOptions,
+) -> None:
+    """Search for the pairs of classes that match."""
+    firsts = [taker.pictures[members[0]] for members in taker.classes]
     engine = make_engine(
         comparator, collection.features(comparator.extractor, firsts).rows, options
     )
@@ -222,10 +245,10 @@ def _stars(
             proposing.preset_distance("loose"),
             engine,
         )
-    with exhaustive(engine, engine.n * (engine.n - 1) // 2, options):
-        for candidates in engine.within(max_distance, stars.closed):
-            stars.add(candidates)
-    return stars
+    later = np.arange(engine.n)[::-1]  # rows after each
+    with exhaustive(engine, int(later[~taker.closed].sum()), options):
+        for candidates in engine.within(max_distance, taker.closed):
+            taker.add(candidates)
 
 
 def _verified(
@@ -319,7 +342,14 @@ def as_comparator(method: str | Comparator) -> Comparator:
     return registry.parse(method) if isinstance(method, str) else method
 
 
-def _proposer(proposer: str | Comparator | None, method: Comparator) -> VectorComparator | None:
+def proposer_for(proposer: str | Comparator | None, method: Comparator) -> VectorComparator | None:
+    """The comparator that proposes pairs to a method that scores them.
+
+    Raises
+    ------
+    UsageError
+        One of the two does not do that.
+    """
     if proposer is None:
         return None
     if not isinstance(method, PairComparator):
@@ -332,14 +362,30 @@ def _proposer(proposer: str | Comparator | None, method: Comparator) -> VectorCo
     return proposing
 
 
-def _max_distance(
-    comparator: Comparator, preset: Preset, threshold: float | None, min_similarity: float | None
+def largest_distance(
+    comparator: Comparator,
+    preset: Preset,
+    threshold: float | None,
+    min_similarity: float | None,
+    profile: Profile | None,
+    decode: DecodeMode,
 ) -> float:
+    """Up to which distance a pair counts as duplicates.
+
+    Raises
+    ------
+    UsageError
+        A value makes no sense.
+    """
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     scale = comparator.scale
     if threshold is not None and min_similarity is not None:
         raise UsageError("both a threshold and a similarity are given", "give one of them")
+    if profile is not None:
+        if threshold is not None or min_similarity is not None:
+            raise UsageError("both a profile and a threshold are given", "give one of them")
+        return profile.distance(comparator, decode)
     if threshold is not None:
         distance = scale.distance(threshold)
         if not 0 <= distance <= scale.worst:

@@ -194,9 +194,16 @@ def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) 
         ) from None
 
 
-def _read(
+def read_query(
     query: Query, extractors: Sequence[Extractor], options: RunOptions
 ) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
+    """What one decode tells, and the rows of some extractors.
+
+    Raises
+    ------
+    UnreadableImage
+        It is no image that can be read.
+    """
     decoded = decode_query(query, [e.wants for e in extractors], options)
     rows = {e: e.extract(decoded.images[e.wants][None])[0] for e in extractors}
     return decoded.facts, rows
@@ -240,7 +247,7 @@ def matches(
     for comparator in comparators:
         rows = collection.features(comparator.extractor, gallery).rows
         queries = range(len(gallery))
-        found.append(_ranked(comparator, rows, gallery, queries, gallery, k, options))
+        found.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
     seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
@@ -284,7 +291,7 @@ def search(
     if narrow is not None:
         _check_narrow(comparators, narrow)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    asked = [_read(query, extractors, options)[1] for query in queries]
+    asked = [read_query(query, extractors, options)[1] for query in queries]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
     gallery = collection.pictures
@@ -297,7 +304,7 @@ def search(
             found.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
             continue
         places = range(len(gallery), len(rows))
-        found.append(_ranked(comparator, rows, gallery, places, queries, k, options))
+        found.append(ranked(comparator, rows, gallery, places, queries, k, options))
     seconds = seconds_since(started, read, collection)
     return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
 
@@ -345,7 +352,7 @@ def _narrowed(
     return MethodMatches(comparator, tuple(ranked), pairs, time.perf_counter() - started)
 
 
-def _ranked(
+def ranked(
     comparator: Comparator,
     rows: NDArray[np.generic],
     gallery: Sequence[Picture],
@@ -354,7 +361,7 @@ def _ranked(
     k: int,
     options: RunOptions,
 ) -> MethodMatches:
-    """Rank the gallery, the first of the rows, for some of the rows."""
+    """Rank the gallery, the first of the rows, for itself or for queries, which come after it."""
     started = time.perf_counter()
     outside = len(rows) - len(gallery)
     ranked: list[QueryMatches] = []
@@ -431,8 +438,8 @@ def compare(
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     left_query, right_query = query_file(left), query_file(right)
     same = left_query.data == right_query.data
-    left_facts, left_rows = _read(left_query, extractors, options)
-    right_facts, right_rows = _read(right_query, extractors, options)
+    left_facts, left_rows = read_query(left_query, extractors, options)
+    right_facts, right_rows = read_query(right_query, extractors, options)
     result = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])

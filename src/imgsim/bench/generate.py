@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imgsim.bench.textures import fractal_noise
 from imgsim.errors import UsageError
+from imgsim.folders import make_empty
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -107,10 +108,8 @@ def write_demo(folder: Path, seed: int = 0) -> Demo:
     UsageError
         The folder is not empty or cannot be written.
     """
+    make_empty(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
         return _write_demo(folder, seed)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None

@@ -10,7 +10,7 @@ import click
 from imgsim.cli.options import talk_options
 from imgsim.cli.terminal import Terminal
 
-KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes")
+KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes", "process")
 
 
 @click.command("demo")
@@ -22,7 +22,8 @@ KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes")
     show_default=True,
     help="copies: 96 pictures and two changed copies of each, with a truth.csv; look-alikes:"
     " receipts, forms, sea, icons and so on, of which no two are the same; turntable: 24 fruits"
-    " in 4 positions; scenes: 12 places from 4 viewpoints.",
+    " in 4 positions; scenes: 12 places from 4 viewpoints; process: frames of a fixed camera,"
+    " split into train and valid by chance.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Other pictures.")
 @talk_options
@@ -39,6 +40,9 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     if kind == "duplicates":
         _duplicates(terminal, folder, seed)
         return 0
+    if kind == "process":
+        _process(terminal, folder, seed)
+        return 0
     from imgsim.bench import standins
 
     writers: dict[str, Callable[..., Sequence[object]]] = {
@@ -50,6 +54,16 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     written = writers[kind](folder, seed=seed)
     terminal.summary(f"wrote {len(written)} pictures to {folder}")
     return 0
+
+
+def _process(terminal: Terminal, folder: Path, seed: int) -> None:
+    from imgsim.bench.process import write_process
+
+    process = write_process(folder, seed)
+    terminal.summary(
+        f"wrote {process.files} frames to {folder}: {len(set(process.states.values()))} states"
+    )
+    terminal.summary(f"now try: imgsim leaks {folder}/train {folder}/valid")
 
 
 def _duplicates(terminal: Terminal, folder: Path, seed: int) -> None:

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.options import (
-    MethodType,
     check_paths,
     device_options,
     discover_options,
-    make_methods,
+    make_method,
     make_run_options,
-    profile_option,
     run_options,
     talk_options,
+    verdict_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint
-from imgsim.comparators.base import PRESETS
-from imgsim.comparators.registry import ALL, DEFAULT_METHOD
 from imgsim.errors import UsageError
 from imgsim.group import KEEP_POLICIES
 
@@ -34,35 +31,7 @@ FORMATS = ("text", "json", "jsonl", "csv")
 
 @click.command("find-dupes")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    default=DEFAULT_METHOD,
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="How images are compared; imgsim methods lists the names.",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(PRESETS),
-    default="normal",
-    show_default=True,
-    help="How near duplicates must be.",
-)
-@click.option(
-    "--threshold", type=float, help="Instead of a preset: the worst score of a duplicate."
-)
-@click.option(
-    "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
-)
-@profile_option
-@click.option(
-    "--proposer",
-    type=MethodType(),
-    metavar="METHOD",
-    help="For ssim: compare only the pairs that this method finds near.",
-)
+@verdict_options
 @click.option(
     "--keep",
     type=click.Choice(list(KEEP_POLICIES)),
@@ -115,9 +84,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     if given["baseline"] and not given["check"]:
         raise UsageError("--baseline does nothing without --check", "add --check")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
-    if given["method"] == ALL:
-        raise UsageError("find-dupes takes one method", "imgsim matches compares several")
-    (method,) = make_methods(terminal, given)
+    method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")

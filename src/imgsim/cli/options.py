@@ -13,9 +13,10 @@ from click.shell_completion import CompletionItem
 
 from imgsim.cli.terminal import Terminal
 from imgsim.collect import RunOptions
-from imgsim.comparators.base import Comparator
+from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.comparators.registry import (
     ALL,
+    DEFAULT_METHOD,
     RANKING_METHOD,
     only_ready,
     parse_all,
@@ -109,16 +110,8 @@ decode_option = click.option(
     help="Decode at a reduced scale, or in full as other programs do.",
 )
 
-discover_options = all_of(
+walk_options = all_of(
     [
-        click.option(
-            "--files-from",
-            metavar="FILE",
-            help="Look also at the files named in FILE (-: standard input), one a line.",
-        ),
-        click.option(
-            "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."
-        ),
         click.option(
             "--recursive/--no-recursive", default=True, help="Look into sub-folders, or not."
         ),
@@ -155,6 +148,20 @@ discover_options = all_of(
     ]
 )
 
+discover_options = all_of(
+    [
+        click.option(
+            "--files-from",
+            metavar="FILE",
+            help="Look also at the files named in FILE (-: standard input), one a line.",
+        ),
+        click.option(
+            "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."
+        ),
+        walk_options,
+    ]
+)
+
 run_options = all_of(
     [
         decode_option,
@@ -183,6 +190,49 @@ run_options = all_of(
             help="Skip a file that takes longer to decode.",
         ),
         cache_option,
+    ]
+)
+
+
+profile_option = click.option(
+    "--profile",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Instead of a preset: the thresholds in this file, which imgsim calibrate wrote.",
+)
+
+
+verdict_options = all_of(
+    [
+        click.option(
+            "-m",
+            "--method",
+            type=MethodType(),
+            default=DEFAULT_METHOD,
+            show_default=True,
+            metavar="NAME[:field=value,...]",
+            help="How images are compared; imgsim methods lists the names.",
+        ),
+        click.option(
+            "--preset",
+            type=click.Choice(PRESETS),
+            default="normal",
+            show_default=True,
+            help="How near duplicates must be.",
+        ),
+        click.option(
+            "--threshold", type=float, help="Instead of a preset: the worst score of a duplicate."
+        ),
+        click.option(
+            "--min-similarity", type=float, metavar="PERCENT", help="Instead: the least similarity."
+        ),
+        profile_option,
+        click.option(
+            "--proposer",
+            type=MethodType(),
+            metavar="METHOD",
+            help="For ssim: compare only the pairs that this method finds near.",
+        ),
     ]
 )
 
@@ -221,14 +271,6 @@ dataset_options = all_of(
             help=r"Group 1 of it is the label in a file's name.  [default: ^(.+)_\d+]",
         ),
     ]
-)
-
-
-profile_option = click.option(
-    "--profile",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Instead of a preset: the thresholds in this file, which imgsim calibrate wrote.",
 )
 
 
@@ -312,8 +354,6 @@ def check_paths(paths: Sequence[str], files_from: str | None) -> None:
 def make_run_options(
     terminal: Terminal,
     *,
-    files_from: str | None,
-    null: bool,
     recursive: bool,
     exclude: Sequence[str],
     default_excludes: bool,
@@ -325,6 +365,8 @@ def make_run_options(
     executor: Any,
     file_timeout: float,
     cache: str | None,
+    files_from: str | None = None,
+    null: bool = False,
     reference: Sequence[str] = (),
 ) -> RunOptions:
     """Make the library's options of the command line's."""

@@ -12,7 +12,7 @@ from imgsim import __version__
 from imgsim.comparators.base import Scale
 from imgsim.pipeline import Duplicates, Seconds
 from imgsim.ranking import Comparison, Matches, MethodMatches, QueryMatches
-from imgsim.types import Group, Member
+from imgsim.types import Group, Member, Picture, Skipped
 
 
 def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, 
         "reclaimable_bytes": found.reclaimable_bytes,
     }
     if timing:
-        document["seconds"] = _seconds(found.seconds)
+        document["seconds"] = seconds_document(found.seconds)
     return document
 
 
@@ -65,13 +65,7 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     document: dict[str, Any] = {
         **path_document(picture.file.path),
         "kind": member.kind,
-        "width": picture.facts.width,
-        "height": picture.facts.height,
-        "format": picture.facts.format,
-        "frames": picture.facts.frames,
-        "bytes": picture.file.size_bytes,
-        "mtime_ns": picture.file.mtime_ns,
-        "digest": f"sha256:{picture.digest}",
+        **picture_document(picture),
         "reference": picture.file.reference,
         "score": None if distance is None else scale.score(distance),
         "similarity": scale.similarity(distance or 0.0),
@@ -80,6 +74,19 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     if picture.file.links:
         document["links"] = [_text(link) for link in picture.file.links]
     return document
+
+
+def picture_document(picture: Picture) -> dict[str, Any]:
+    """What is known of a file."""
+    return {
+        "width": picture.facts.width,
+        "height": picture.facts.height,
+        "format": picture.facts.format,
+        "frames": picture.facts.frames,
+        "bytes": picture.file.size_bytes,
+        "mtime_ns": picture.file.mtime_ns,
+        "digest": f"sha256:{picture.digest}",
+    }
 
 
 def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
         "methods": [_method_document(method, timing=timing) for method in found.methods],
     }
     if timing:
-        document["seconds"] = _seconds(found.seconds)
+        document["seconds"] = seconds_document(found.seconds)
     return document
 
 
@@ -151,7 +158,18 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
     }
 
 
-def _seconds(seconds: Seconds) -> dict[str, float]:
+def heading(name: str) -> dict[str, Any]:
+    """How every document begins."""
+    return {"schema": name, "version": __version__, "cwd": _text(os.getcwd())}
+
+
+def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
+    """Files that could not be read, and why."""
+    return [{**path_document(s.path), "reason": s.reason} for s in skipped]
+
+
+def seconds_document(seconds: Seconds) -> dict[str, float]:
+    """Times of the stages, to the millisecond."""
     return {key: round(value, 3) for key, value in asdict(seconds).items()}
 
 

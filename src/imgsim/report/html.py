@@ -8,7 +8,7 @@ from html import escape
 
 from imgsim.discover import printable
 from imgsim.ranking import Matches
-from imgsim.report.pictures import jpeg, thumbnail
+from imgsim.report.pictures import jpeg, thumbnails
 from imgsim.report.rankings import label, score_text
 from imgsim.report.text import percent
 
@@ -34,30 +34,55 @@ def matches_page(found: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
         for query in method.queries:
             for path in (query.path, *(m.path for m in query.matches)):
                 places.setdefault(path, len(places))
-    title = f"imgsim matches: {found.images} images"
-    yield (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}'
-    )
-    for path, place in places.items():
-        data = base64.b64encode(jpeg(thumbnail(path, _SIDE, images))).decode()
-        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
-    yield f"</style>\n<h1>{title}</h1>\n"
+    yield from page_head(f"imgsim matches: {found.images} images", places, images)
     queries = found.methods[0].queries if found.methods else ()
     for number, query in enumerate(queries):
         yield f"<h2>{_text(query.path)}</h2>\n"
         for method in found.methods:
             yield f'<div class="row"><div class="name">{escape(label(method.comparator))}</div>'
-            yield _figure(query.path, places, "query", "query")
+            yield figure(query.path, places, "query", "query")
             for match in method.queries[number].matches:
                 score = score_text(method.comparator, match.distance)
                 alike = percent(method.comparator.scale.similarity(match.distance))
-                yield _figure(match.path, places, f"{alike} · {score}", "match")
+                yield figure(match.path, places, f"{alike} · {score}", "match")
             yield "</div>\n"
     yield "</html>\n"
 
 
-def _figure(path: str, places: Mapping[str, int], caption: str, kind: str) -> str:
+def page_head(
+    title: str,
+    places: Mapping[str, int],
+    images: Mapping[str, bytes],
+    style: str = "",
+    side: int = _SIDE,
+) -> Iterator[str]:
+    """The page up to its heading.
+
+    Parameters
+    ----------
+    title : str
+    places : mapping of str to int
+        The number of each picture, by its path; `figure` shows it.
+    images : mapping of str to bytes
+        Contents of pictures that are no files.
+    style : str
+        More CSS.
+    side : int
+        Pixels of the pictures.
+    """
+    yield (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}{style}'
+    )
+    pictures = thumbnails(list(places), side, images)
+    for place, picture in zip(places.values(), pictures, strict=True):
+        data = base64.b64encode(jpeg(picture)).decode()
+        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
+    yield f"</style>\n<h1>{title}</h1>\n"
+
+
+def figure(path: str, places: Mapping[str, int], caption: str, kind: str) -> str:
+    """A picture with its caption and its path."""
     name = _text(path)
     return (
         f'<figure class="{kind}"><div class="picture p{places[path]}" role="img"'

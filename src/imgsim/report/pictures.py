@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from textwrap import fill
+from types import MappingProxyType
 from typing import Any
 
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.discover import printable
 from imgsim.errors import UsageError
+from imgsim.executors.base import usable_cores
 from imgsim.ranking import Matches
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
@@ -23,6 +26,7 @@ _SIDE = 160
 _GAP = 8
 _CAPTION = 30
 _NAMES = 150
+_AT_ONCE = 64
 _KNOWN = 256
 """Thumbnails that are kept: a query and its matches come up again for every method."""
 
@@ -38,19 +42,52 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     images : mapping of str to bytes
         Contents of pictures that are no files, such as URLs.
     """
+    return next(thumbnails([path], side, images))
+
+
+def thumbnails(
+    paths: Sequence[str], side: int, images: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[Any]:
+    """The pictures as by `thumbnail`, in order, made by several threads."""
+
+    def make(path: str) -> Any:
+        return _thumbnail(path, side, images)
+
+    for start in range(0, len(paths), _AT_ONCE):
+        some = paths[start : start + _AT_ONCE]
+        # around all threads: each for itself would bring back the filters of another
+        with warnings.catch_warnings(), ThreadPoolExecutor(min(len(some), usable_cores())) as pool:
+            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
+            made = list(pool.map(make, some))
+        yield from made
+
+
+def _thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     from PIL import Image
 
     want = InputSpec(0, 0, "rgb", at_least=side)
     try:
         data = images[path] if path in images else Path(path).read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            pixels = Decoder()(data, [want]).images[want]
+        pixels = Decoder()(data, [want]).images[want]
     except (OSError, DecodeError):
         return Image.new("RGB", (side, side), (200, 200, 200))
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side))
     return picture
+
+
+def save_png(sheet: Any, target: Path) -> None:
+    """Write a picture as a PNG.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    try:
+        sheet.save(target, "PNG")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
 
 
 def jpeg(picture: Any) -> bytes:
@@ -95,7 +132,7 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
         # down at its caption, where it begins, however low the picture is
         sheet.paste(picture, (left, top + _SIDE - picture.height))
         draw.text((left, top + _SIDE + 1), caption, "black", font)
-        draw.text((left, top + _SIDE + 14), _short(path), "dimgray", font)
+        draw.text((left, top + _SIDE + 14), shortened(path), "dimgray", font)
 
     top = _GAP
     for number, query in enumerate(queries):
@@ -110,14 +147,11 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
                 place(match.path, column, top, caption)
             top += _SIDE + _CAPTION + _GAP
         draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
-    try:
-        sheet.save(target, "PNG")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+    save_png(sheet, target)
     return len(queries)
 
 
-def _short(path: str) -> str:
+def shortened(path: str, letters: int = 24) -> str:
     """The end of a path, as wide as a thumbnail."""
     name = printable(path).replace("\\", "/")
-    return name if len(name) <= 24 else "…" + name[-23:]
+    return name if len(name) <= letters else "…" + name[1 - letters :]

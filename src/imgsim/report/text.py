@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from imgsim.comparators.base import Scale
 from imgsim.discover import printable
+from imgsim.leaks import Leaks
 from imgsim.pipeline import Duplicates
 from imgsim.types import Group, Member, Skipped
 
@@ -75,7 +76,6 @@ def _member(member: Member, scale: Scale, paint: Paint) -> str:
 
 def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the whole run."""
-    scale = found.comparator.scale
     files = sum(len(group.members) for group in found.groups)
     yield (
         f"{count(found.images, 'image')} in {found.seconds.total:.1f} s ({found.decoded} decoded)"
@@ -90,6 +90,15 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
         )
     elif found.images:
         yield "no duplicates"
+    yield from verdict_lines(found)
+    if found.too_small:
+        yield f"{count(found.too_small, 'image')} left out by --min-pixels"
+    yield from skipped_lines(found.skipped, verbose)
+
+
+def verdict_lines(found: Duplicates | Leaks) -> Iterator[str]:
+    """By which method and threshold, and how much of it is chance."""
+    scale = found.comparator.scale
     threshold = scale.score(found.max_distance)
     sign = "<=" if scale.better == "lower" else ">="
     preset = f", preset {found.preset}" if found.preset else ""
@@ -98,9 +107,6 @@ def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
         yield f"{_expected(found.expected_false_pairs)} of unrelated photos expected among them"
     if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
         yield "warning: look at near matches before you delete: some are chance"
-    if found.too_small:
-        yield f"{count(found.too_small, 'image')} left out by --min-pixels"
-    yield from skipped_lines(found.skipped, verbose)
 
 
 def _expected(pairs: float) -> str:

@@ -33,14 +33,10 @@ class _FewRows:
 
     def __init__(self, rows: NDArray[np.uint8]) -> None:
         self.ntotal = len(rows)
-        self.words = _words(rows)
+        self.words = words(rows)
 
     def _distances(self, vectors: NDArray[np.uint8]) -> NDArray[np.int64]:
-        words = _words(vectors)
-        total = np.zeros((len(words), self.ntotal), np.int64)
-        for i in range(words.shape[1]):
-            total += np.bitwise_count(words[:, i, None] ^ self.words[:, i])
-        return total
+        return bit_distances(words(vectors), self.words)
 
     def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]:
         """Limits of each query's results, distances, rows."""
@@ -56,7 +52,15 @@ class _FewRows:
         return np.take_along_axis(distances, order, axis=1), order
 
 
-def _words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def bit_distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Different bits of every pair of a left and a right row; both from `words`."""
+    total = np.zeros((len(left), len(right)), np.int64)
+    for i in range(left.shape[1]):
+        total += np.bitwise_count(left[:, i, None] ^ right[:, i])
+    return total
+
+
+def words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Bytes as whole 64-bit words, filled up with zeros."""
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows

@@ -119,6 +119,13 @@ class PairEngine(Engine):
             first += len(block)
         return contenders.nearest(queries)
 
+    def later(self, queries: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Yield (first row of a block, distances of all queries to its rows).
+
+        Rough ones where the comparator has them; inf to a row that is not after the query.
+        """
+        return self._blocks(queries, self._rough(queries), later=True)
+
     def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances of some pairs of rows."""
         distance = self._true_distances(left, right)

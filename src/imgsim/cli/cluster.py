@@ -1,0 +1,235 @@
+"""``imgsim cluster``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.options import (
+    MethodType,
+    all_of,
+    check_paths,
+    device_options,
+    discover_options,
+    in_a_folder,
+    make_method,
+    make_run_options,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgsim.clusters import Clusters
+
+
+def _number(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"-n {value} is no number of clusters", "a number, or auto")
+    return int(value)
+
+
+_clustering_options = all_of(
+    [
+        click.option(
+            "-n",
+            "n",
+            default="auto",
+            show_default=True,
+            metavar="K|auto",
+            callback=_number,
+            help="How many clusters.",
+        ),
+        click.option(
+            "--algorithm",
+            type=click.Choice(["kmeans", "hdbscan"]),
+            default="kmeans",
+            show_default=True,
+            help="hdbscan finds the number itself, and leaves out what belongs nowhere.",
+        ),
+        click.option(
+            "--choose",
+            type=click.Choice(["silhouette", "elbow"]),
+            default="silhouette",
+            show_default=True,
+            help="How the number is chosen for kmeans.",
+        ),
+        click.option(
+            "--max-clusters",
+            type=click.IntRange(min=2),
+            default=30,
+            show_default=True,
+            metavar="K",
+            help="The largest number that is tried.",
+        ),
+        click.option(
+            "--min-size",
+            type=click.IntRange(min=2),
+            default=5,
+            show_default=True,
+            metavar="N",
+            help="Images in the smallest cluster of hdbscan.",
+        ),
+        click.option(
+            "--projection",
+            type=click.Choice(["tsne", "pca"]),
+            default="tsne",
+            show_default=True,
+            help="How the map is made.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Another beginning of k-means and of the map.",
+        ),
+    ]
+)
+
+_query_options = all_of(
+    [
+        click.option(
+            "--knn-label",
+            "queries",
+            multiple=True,
+            metavar="QUERY",
+            help="Name the cluster of this file or URL by its nearest images. Can be repeated.",
+        ),
+        click.option(
+            "--knn",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            metavar="N",
+            help="How many nearest images decide.",
+        ),
+        click.option(
+            "--similar",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            metavar="N",
+            help="How many similar images of a query are named.",
+        ),
+        click.option(
+            "--knn-picture",
+            type=click.Path(dir_okay=False, path_type=Path),
+            callback=in_a_folder,
+            metavar="FILE.png",
+            help="Draw the queries beside their similar images.",
+        ),
+    ]
+)
+
+
+@click.command("cluster")
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    default="cosine",
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="Whose vectors are clustered. efficientnet-cosine sees what a picture shows.",
+)
+@_clustering_options
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    metavar="FILE.png",
+    help="Draw a map of the images.",
+)
+@click.option(
+    "--sheets",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Draw a sheet per cluster into DIR, which must be empty or not exist.",
+)
+@_query_options
+@discover_options
+@run_options
+@device_options
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(["text", "json", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="html: a page with the map, to zoom and point at.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Find clusters of images, and draw a map of them.
+
+    Any method with vectors does: pixels, hashes, networks. The same files and seed give the same
+    clusters.
+
+    \b
+    imgsim cluster photos --map map.png --sheets clusters
+    imgsim cluster photos -m efficientnet-cosine -f html -o map.html
+    imgsim cluster photos -n 8 --knn-label new.jpg --knn-picture similar.png
+    """
+    from imgsim.clusters import cluster_images
+    from imgsim.fetch import as_query
+    from imgsim.folders import make_empty
+    from imgsim.report.clusters import cluster_summary
+
+    check_paths(paths, given["files_from"])
+    method = make_method(terminal, given)
+    own = ["n", "algorithm", "choose", "max_clusters", "min_size", "projection", "seed"]
+    wanted = {name: given.pop(name) for name in own}
+    wanted |= {"voters": given.pop("knn"), "similar": given.pop("similar")}
+    names = ["format", "output", "no_timing", "map_file", "sheets", "knn_picture"]
+    output = {name: given.pop(name) for name in names}
+    asked = given.pop("queries")
+    options = make_run_options(terminal, **given)
+    queries = [as_query(query) for query in asked]
+    if output["sheets"] is not None:
+        make_empty(output["sheets"])
+    found = cluster_images(paths, method, **wanted, queries=queries, options=options)
+    _write(found, **output)
+    for line in cluster_summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    return 0
+
+
+def _write(
+    found: Clusters,
+    *,
+    format: str,
+    output: str | None,
+    no_timing: bool,
+    map_file: Path | None,
+    sheets: Path | None,
+    knn_picture: Path | None,
+) -> None:
+    from imgsim.report import clusters
+
+    # pictures first: nobody may read the text to its end
+    if map_file is not None:
+        clusters.draw_map(found, map_file)
+    if sheets is not None:
+        clusters.draw_sheets(found, sheets)
+    if knn_picture is not None:
+        clusters.draw_queries(found, knn_picture)
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: clusters.cluster_text(found),
+        "json": lambda: clusters.cluster_json(found, timing=not no_timing),
+        "csv": lambda: clusters.cluster_csv(found),
+        "html": lambda: clusters.cluster_page(found),
+    }
+    write(writers[format](), output, for_programs=format != "text")

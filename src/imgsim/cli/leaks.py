@@ -1,0 +1,142 @@
+"""``imgsim leaks``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.options import (
+    device_options,
+    make_method,
+    make_run_options,
+    run_options,
+    talk_options,
+    verdict_options,
+    walk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal, paint
+from imgsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgsim.leaks import Leaks
+
+FORMATS = ("text", "json", "csv", "html", "sarif", "github")
+
+
+@click.command("leaks")
+@click.argument("folders", nargs=-1, required=True, metavar="TRAIN VALID...", type=click.Path())
+@click.option(
+    "--split-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="One folder is given, and this CSV file says what is in which split: path,split, with"
+    " paths below the folder.",
+)
+@click.option(
+    "--group-by",
+    metavar="prefix|folder|REGEX",
+    help="Files that belong together, such as frames of a video, must not be divided either."
+    " prefix: the same name up to its last number; REGEX: its groups, in the path below the"
+    " split's folder.",
+)
+@click.option(
+    "-k",
+    type=click.IntRange(1, 1_000_000),
+    default=3,
+    show_default=True,
+    help="How many matches of each leak are shown.",
+)
+@verdict_options
+@walk_options
+@run_options
+@device_options
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="html: a page with the pictures; github: annotations.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option(
+    "--drop-list",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the files to drop from the larger split so that no leak remains, one a line.",
+)
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
+@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> int:
+    """Find near duplicates across the splits of a data set.
+
+    Each leak is shown at its file in the smaller split, with the nearest files of larger splits.
+    Exit code 1 if there are any, 2 if a split has no readable image.
+
+    \b
+    imgsim leaks data/train data/valid data/test
+    imgsim leaks data --split-file splits.csv --group-by folder
+    imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
+    """
+    from imgsim.leaks import find_leaks, read_split_file, split_folders
+    from imgsim.profile import read_profile
+    from imgsim.report.leaks import leaks_summary
+
+    split_file = given.pop("split_file")
+    if split_file and len(folders) != 1:
+        raise UsageError("--split-file goes with one folder", "name the folder of its paths")
+    if not split_file and len(folders) < 2:
+        raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
+    base = folders[0] if split_file else None
+    splits = read_split_file(split_file, folders[0]) if split_file else split_folders(folders)
+    method = make_method(terminal, given)
+    own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
+    wanted = {name: given.pop(name) for name in own}
+    profile = given.pop("profile")
+    wanted["profile"] = read_profile(profile) if profile else None
+    output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
+    strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
+    options = make_run_options(terminal, **given)
+    found = find_leaks(splits, method, **wanted, base=base, options=options)
+    _write(found, **output)
+    for line in leaks_summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    if strict and found.skipped:
+        terminal.error(f"{len(found.skipped)} files were skipped (--strict)", "see the list above")
+        return 2
+    if empty := [split.name for split in found.splits if not split.images]:
+        terminal.error(
+            f"no readable image in {', '.join(empty)}",
+            "check the folder; symbolic links need --follow-symlinks",
+        )
+        return 2
+    return 0 if found.clean or exit_zero else 1
+
+
+def _write(
+    found: Leaks, *, format: str, output: str | None, drop_list: str | None, no_timing: bool
+) -> None:
+    from imgsim.report import annotations, leaks
+
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: leaks.leaks_text(found, paint),
+        "json": lambda: leaks.leaks_json(found, timing=not no_timing),
+        "csv": lambda: leaks.leaks_csv(found),
+        "html": lambda: leaks.leaks_page(found),
+        "sarif": lambda: annotations.leaks_sarif(found),
+        "github": lambda: annotations.leaks_github(found),
+    }
+    write(writers[format](), output, for_programs=format != "text")
+    if drop_list is not None:
+        try:
+            with open(drop_list, "wb") as stream:
+                stream.writelines(os.fsencode(path) + b"\n" for path in found.drop)
+        except OSError as error:
+            raise UsageError(f"cannot write {drop_list}: {error.strerror}", "another") from None

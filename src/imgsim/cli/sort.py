@@ -1,0 +1,141 @@
+"""``imgsim sort``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.options import (
+    MethodType,
+    check_paths,
+    device_options,
+    discover_options,
+    in_a_folder,
+    make_method,
+    make_run_options,
+    run_options,
+    talk_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from imgsim.ordering import Chain, Ordering
+
+
+@click.command("sort")
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@click.option(
+    "-m",
+    "--method",
+    type=MethodType(),
+    default="ssim",
+    show_default=True,
+    metavar="NAME[:field=value,...]",
+    help="How images are compared; imgsim methods lists the names.",
+)
+@click.option("--start", metavar="FILE", help="The image to begin with.")
+@click.option(
+    "--chain",
+    type=click.Choice(["better", "greedy"]),
+    default="better",
+    show_default=True,
+    help="greedy: always the nearest image not yet taken; better: the shortest chain found.",
+)
+@click.option(
+    "--heatmap",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    metavar="FILE.png",
+    help="Draw the distances of all pairs, by name and along the chain.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    metavar="FILE.png",
+    help="Draw the images along the chain.",
+)
+@click.option(
+    "--copy-to",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Copy the images to DIR, numbered along the chain. It must be empty or not exist.",
+)
+@discover_options
+@run_options
+@device_options
+@click.option(
+    "-f", "--format", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Put images in a chain, each beside what resembles it.
+
+    Nothing is moved: --copy-to copies. All pairs are compared, of at most 20,000 images; their
+    distances take 4 bytes a pair of images each way, on disk above 8,000 images.
+
+    \b
+    imgsim sort photos --sheet sheet.png --heatmap matrix.png
+    imgsim sort frames -m phash --start frames/0001.png --copy-to sorted
+    """
+    from imgsim.discover import printable
+    from imgsim.folders import copy_numbered, make_empty
+    from imgsim.ordering import sort_images
+    from imgsim.report.ordering import sort_summary
+    from imgsim.report.text import count
+
+    check_paths(paths, given["files_from"])
+    method = make_method(terminal, given)
+    wanted = {n: given.pop(n) for n in ("format", "output", "no_timing")}
+    start, heatmap, sheet, copy_to = (
+        given.pop(n) for n in ("start", "heatmap", "sheet", "copy_to")
+    )
+    greedy = given.pop("chain") == "greedy"
+    options = make_run_options(terminal, **given)
+    if copy_to is not None:
+        make_empty(copy_to)
+    found = sort_images(paths, method, start=start, options=options)
+    chain = found.greedy if greedy else found.better
+    failed = []
+    # pictures and copies first: nobody may read the text to its end
+    if copy_to is not None:
+        ordered = [found.pictures[image].file.path for image in chain.order]
+        failed = [(path, reason) for path, reason in copy_numbered(ordered, copy_to) if reason]
+        terminal.summary(f"{copy_to}: {count(len(ordered) - len(failed), 'file')}")
+    _write(found, chain, heatmap, sheet, **wanted)
+    for line in sort_summary(found, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    for path, reason in failed:
+        terminal.error(f"cannot copy {printable(path)}: {reason}", "")
+    return 2 if failed else 0
+
+
+def _write(
+    found: Ordering,
+    chain: Chain,
+    heatmap: Path | None,
+    sheet: Path | None,
+    *,
+    format: str,
+    output: str | None,
+    no_timing: bool,
+) -> None:
+    from imgsim.report import ordering
+
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: ordering.sort_text(found, chain),
+        "json": lambda: ordering.sort_json(found, chain, timing=not no_timing),
+        "csv": lambda: ordering.sort_csv(found, chain),
+    }
+    if heatmap is not None:
+        ordering.heatmap(found, chain, heatmap)
+    if sheet is not None:
+        ordering.contact_sheet(found, chain, sheet)
+    write(writers[format](), output, for_programs=format != "text")

@@ -1,0 +1,61 @@
+"""Folders that imgsim fills."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from imgsim.errors import UsageError
+
+_MAX_NAME_BYTES = 200
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+
+
+def make_empty(folder: Path) -> None:
+    """Make a folder; one that exists must be empty.
+
+    Raises
+    ------
+    UsageError
+        It is not, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
+
+
+def safe_name(name: str) -> str:
+    """A file name that every file system takes: without control and special characters."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    text = "".join(c if c.isprintable() and c not in '<>:"/\\|?*\ufffd' else "_" for c in text)
+    stem, ending = os.path.splitext(text.rstrip(" .") or "_")
+    room = _MAX_NAME_BYTES - len(ending.encode())
+    stem = stem.encode()[: max(1, room)].decode("utf-8", "ignore")
+    return f"_{stem}{ending}" if _RESERVED.match(stem) else stem + ending
+
+
+def copy_numbered(paths: Sequence[str], folder: Path) -> Iterable[tuple[str, str]]:
+    """Copy files into an empty folder, as ``0001_name.jpg`` in the order given.
+
+    Yields
+    ------
+    tuple of (str, str)
+        A path, and why it could not be copied; nothing if it was.
+    """
+    digits = len(str(len(paths)))
+    for number, path in enumerate(paths, 1):
+        target = folder / f"{number:0{digits}}_{safe_name(os.path.basename(path))}"
+        reason = ""
+        try:
+            with open(path, "rb") as source, target.open("xb") as copy:  # x: never over a file
+                shutil.copyfileobj(source, copy)
+            shutil.copystat(path, target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        yield path, reason

@@ -1,0 +1,133 @@
+"""leaks as code hosts show them: SARIF 2.1.0, and workflow commands of GitHub.
+
+Sources: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", 2020;
+GitHub, "Workflow commands for GitHub Actions" (GitHub shows ten annotations a step).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from imgsim import __version__
+from imgsim.discover import printable
+from imgsim.leaks import GroupLeak, Leak, Leaks
+from imgsim.report.rankings import score_text
+from imgsim.report.text import percent
+
+_RULES = {
+    "leak-exact": "The same file stands in two splits of a data set.",
+    "leak-near": "A near duplicate stands in another split of a data set.",
+    "leak-group": "Files that belong together stand in several splits of a data set.",
+}
+
+
+def leaks_github(found: Leaks) -> Iterator[str]:
+    """A warning per leak and per divided group."""
+    for leak in found.leaks:
+        yield _warning(leak.picture.file.path, "data leak", _leak_message(leak, found))
+    for group in found.groups:
+        yield _warning(group.example, "divided group", _group_message(group))
+
+
+def _warning(path: str, title: str, message: str) -> str:
+    return f"::warning file={_property(_relative(path))},title={title}::{_escaped(message)}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _relative(path: str) -> str:
+    """A path from here on, if it lies below, with ``/``; the host looks below the repository."""
+    try:
+        path = Path(path).absolute().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        path = Path(path).as_posix()
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _leak_message(leak: Leak, found: Leaks) -> str:
+    nearest = leak.matches[0]
+    path, split = printable(nearest.picture.file.path), printable(nearest.picture.file.root)
+    if nearest.kind == "exact":
+        text = f"the same file as {path} in {split}"
+    else:
+        distance = nearest.distance or 0.0
+        alike = percent(found.comparator.scale.similarity(distance))
+        text = f"looks like {path} in {split} ({alike}, {score_text(found.comparator, distance)})"
+    more = leak.matched - 1
+    return text + (f", and {more} more" if more else "")
+
+
+def _group_message(group: GroupLeak) -> str:
+    parts = ", ".join(f"{images} images in {printable(name)}" for name, images in group.splits)
+    return f"group {printable(group.name)} is divided: {parts}"
+
+
+def leaks_sarif(found: Leaks) -> Iterator[str]:
+    """One run, with a result per leak and per divided group."""
+    rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
+    results = [
+        *(_leak_result(leak, found) for leak in found.leaks),
+        *(_result("leak-group", g.example, _group_message(g), g.name) for g in found.groups),
+    ]
+    notes = [
+        {"level": "note", "message": {"text": f"{printable(s.path)} was skipped: {s.reason}"}}
+        for s in found.skipped
+    ]
+    run = {
+        "tool": {"driver": {"name": "imgsim", "version": __version__, "rules": rules}},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+        "results": results,
+    }
+    document = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [run],
+    }
+    yield json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _leak_result(leak: Leak, found: Leaks) -> dict[str, Any]:
+    rule = f"leak-{leak.matches[0].kind}"
+    path = leak.picture.file.path
+    # name and content, so that the finding stays the same when folders move
+    identity = f"{os.path.basename(path)} {leak.picture.digest}"
+    result = _result(rule, path, _leak_message(leak, found), identity)
+    result["relatedLocations"] = [
+        {
+            **_location(match.picture.file.path),
+            "message": {"text": f"in {printable(match.picture.file.root)}"},
+        }
+        for match in leak.matches
+    ]
+    return result
+
+
+def _result(rule: str, path: str, message: str, identity: str) -> dict[str, Any]:
+    fingerprint = sha256(f"{rule} {identity}".encode("utf-8", "surrogateescape")).hexdigest()
+    return {
+        "ruleId": rule,
+        "ruleIndex": list(_RULES).index(rule),
+        "level": "warning",
+        "message": {"text": message},
+        "locations": [_location(path)],
+        "partialFingerprints": {"imgsim/v1": fingerprint},
+    }
+
+
+def _location(path: str) -> dict[str, Any]:
+    relative = _relative(path)
+    uri = Path(path).as_uri() if os.path.isabs(relative) else quote(relative)
+    # a picture has no lines, but GitHub shows nothing without one
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}

@@ -1,0 +1,223 @@
+"""sort: as text, JSON and CSV; the matrix as a heat map, the chain as a sheet."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.discover import printable
+from imgsim.ordering import Chain, Ordering
+from imgsim.report.document import heading, path_document, seconds_document, skipped_document
+from imgsim.report.formats import csv_row
+from imgsim.report.pictures import save_png, shortened, thumbnails
+from imgsim.report.rankings import label, score_text
+from imgsim.report.text import count, skipped_lines
+
+_PANEL = 640
+_MARGIN = 16
+_LEAST_CELL = 14
+"""Pixels from which on a row of the heat map has its picture beside it."""
+
+_SHEET = 1600
+_GAP = 4
+_CAPTION = 26
+
+_COLOURS = (
+    (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141),
+    (39, 173, 129), (92, 200, 99), (170, 220, 50), (253, 231, 37),
+)  # fmt: skip
+"""Viridis at nine places, by S. van der Walt and N. Smith (CC0): even steps in lightness."""
+
+
+def sort_text(found: Ordering, chain: Chain) -> Iterator[str]:
+    """A line per image: its number, its distance to the one before as a score, its path."""
+    digits = len(str(len(chain.order)))
+    for place, image in enumerate(chain.order):
+        score = ""
+        if place:
+            score = score_text(found.comparator, float(chain.steps[place - 1]))
+        path = printable(found.pictures[image].file.path)
+        yield f"{place + 1:{digits}} {score:>15}  {path}\n"
+
+
+def sort_document(found: Ordering, chain: Chain, *, timing: bool = True) -> dict[str, Any]:
+    """Everything `sort_images` found, with one of its chains.
+
+    Parameters
+    ----------
+    found : Ordering
+    chain : Chain
+    timing : bool
+        With the keys that differ from run to run.
+    """
+    scale = found.comparator.scale
+    steps = [None, *map(float, chain.steps)]
+    document = {
+        **heading("imgsim.sort/1"),
+        "method": found.comparator.spec,
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "images": len(found.pictures),
+        "skipped": skipped_document(found.skipped),
+        "chain": "greedy" if chain is found.greedy else "better",
+        "totals": {
+            "greedy": found.greedy.total,
+            "better": found.better.total,
+            "at_least": found.at_least,
+        },
+        "found_by": chain.found_by,
+        "order": [
+            {
+                **path_document(found.pictures[image].file.path),
+                "distance": step,
+                "score": None if step is None else scale.score(step),
+            }
+            for image, step in zip(chain.order, steps, strict=True)
+        ],
+    }
+    if timing:
+        document["seconds"] = seconds_document(found.seconds)
+    return document
+
+
+def sort_json(found: Ordering, chain: Chain, *, timing: bool = True) -> Iterator[str]:
+    """One document."""
+    document = sort_document(found, chain, timing=timing)
+    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def sort_csv(found: Ordering, chain: Chain) -> Iterator[str]:
+    """A row per image."""
+    yield csv_row(["place", "path", "distance", "score", "path_bytes"])
+    for place, image in enumerate(sort_document(found, chain, timing=False)["order"], 1):
+        values = [image["path"], image["distance"], image["score"], image.get("path_bytes")]
+        yield csv_row([place, *values])
+
+
+def sort_summary(found: Ordering, *, verbose: bool = False) -> Iterator[str]:
+    """Lines on the whole run: the length of both chains, and of the shortest there could be."""
+    yield (
+        f"{count(len(found.pictures), 'image')} in {found.seconds.total:.1f} s"
+        f" ({found.decoded} decoded), method {label(found.comparator)}"
+        if found.pictures
+        else "0 images found"
+    )
+    if len(found.pictures) > 1:
+        greedy, better = found.greedy.total, found.better.total
+        less = f" ({1 - better / greedy:.1%} less)" if better < greedy else ""
+        yield f"greedy chain: total distance {greedy:.4g}"
+        yield f"better chain: total distance {better:.4g}{less}; {found.better.found_by}"
+        yield f"no chain is shorter than {found.at_least:.4g}"
+    yield from skipped_lines(found.skipped, verbose)
+
+
+def heatmap(found: Ordering, chain: Chain, target: Path) -> None:
+    """Draw all distances by name and along the chain, bright for alike, as a PNG.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    n = len(found.pictures)
+    cell = max(1, _PANEL // max(1, n))
+    side = cell * n if n <= _PANEL else _PANEL
+    thumb = cell if cell >= _LEAST_CELL else 0
+    pictures = []
+    if thumb:
+        paths = [p.file.path for p in found.pictures]
+        pictures = [t.resize((thumb, thumb)) for t in thumbnails(paths, max(thumb, 32))]
+    width = 2 * (side + thumb + _MARGIN) + 130
+    sheet = Image.new("RGB", (width, side + thumb + 3 * _MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(12)
+    worst = float(found.matrix.max()) if n else 0.0
+    for number, (title, order) in enumerate(
+        (("by name", np.arange(n)), (f"in a chain of {chain.total:.4g}", chain.order))
+    ):
+        left = _MARGIN + number * (side + thumb + _MARGIN)
+        top = 2 * _MARGIN
+        draw.text((left, _MARGIN // 2), f"{label(found.comparator)}, {title}", "black", font)
+        sheet.paste(_panel(found.matrix, order, side, worst), (left + thumb, top + thumb))
+        for place, image in enumerate(order if thumb else ()):
+            sheet.paste(pictures[image], (left + thumb + place * cell, top))
+            sheet.paste(pictures[image], (left, top + thumb + place * cell))
+    _colour_bar(sheet, found, worst, side)
+    save_png(sheet, target)
+
+
+def _panel(matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, worst: float) -> Any:
+    from PIL import Image
+
+    n = len(order)
+    picture = np.empty((n, n), np.uint8)
+    for i in range(0, n, 256):  # the matrix may be larger than the memory
+        block = matrix[order[i : i + 256]][:, order]
+        picture[i : i + 256] = np.round(255 * (1 - block / max(worst, 1e-12)))
+    image = Image.fromarray(picture)
+    way = Image.Resampling.NEAREST if n <= side else Image.Resampling.BOX
+    return Image.fromarray(_coloured(np.asarray(image.resize((side, side), way)))) if n else image
+
+
+def _coloured(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    places = np.linspace(0, 255, len(_COLOURS))
+    table = np.stack(
+        [np.interp(np.arange(256), places, [c[i] for c in _COLOURS]) for i in range(3)], axis=1
+    )
+    return np.asarray(table.astype(np.uint8)[levels])
+
+
+def _colour_bar(sheet: Any, found: Ordering, worst: float, side: int) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, top = max(side, 120), sheet.height - _MARGIN - max(side, 120)
+    left = sheet.width - 118
+    levels = np.repeat(np.linspace(255, 0, height).astype(np.uint8)[:, None], 18, axis=1)
+    sheet.paste(Image.fromarray(_coloured(levels)), (left, top))
+    draw = ImageDraw.Draw(sheet)
+    for part in range(5):
+        text = score_text(found.comparator, worst * part / 4)
+        y = top + part * (height - 1) / 4
+        draw.text((left + 24, y - 6), text, "black", ImageFont.load_default(12))
+
+
+def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
+    """Draw the images along the chain, row by row, as a PNG: larger where they are fewer.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    n = len(chain.order)
+    columns = max(1, min(n, math.ceil(math.sqrt(1.6 * n))))
+    side = max(32, min(160, _SHEET // columns - _GAP))
+    caption = _CAPTION if side >= 96 else 0
+    rows = math.ceil(n / columns)
+    size = (columns * (side + _GAP) + _GAP, rows * (side + caption + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(11)
+    paths = [found.pictures[image].file.path for image in chain.order]
+    for place, picture in enumerate(thumbnails(paths, side)):
+        left = _GAP + place % columns * (side + _GAP)
+        top = _GAP + place // columns * (side + caption + _GAP)
+        x, y = left + (side - picture.width) // 2, top + (side - picture.height) // 2
+        sheet.paste(picture, (x, y))
+        if caption:
+            score = ""
+            if place:
+                score = score_text(found.comparator, float(chain.steps[place - 1]))
+            draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
+            draw.text((left, top + side + 12), shortened(paths[place], side // 6), "dimgray", font)
+    save_png(sheet, target)

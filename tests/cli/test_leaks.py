@@ -1,0 +1,107 @@
+"""leaks as a user and a CI job run it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+
+from imgsim.bench.process import write_process
+from imgsim.cli.main import main
+from imgsim.schemas import schema
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Splits with leaks, with odd names, and a broken file."""
+    folder = tmp_path_factory.mktemp("data")
+    write_process(folder, 1, runs=3, states=6, disturbances=2)
+    first = min((folder / "valid").iterdir())
+    first.rename(first.with_name("100%, a:b\nü.jpg"))
+    (folder / "valid" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0nothing")
+    return folder
+
+
+def test_every_format_tells_the_same(imgsim, data: Path) -> None:
+    def run(form: str) -> str:
+        done = imgsim("leaks", "train", "valid", "-f", form, "--no-timing", cwd=data)
+        assert done.returncode == 1, done.stderr
+        return done.stdout
+
+    text = run("json")
+    again = ("valid", "train", "--no-timing", "-f", "json", "-j", "1", "--cache", "off")
+    assert imgsim("leaks", *again, cwd=data).stdout == text
+    document = json.loads(text)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    leaks = [leak["path"] for leak in document["leaks"]]
+    pairs = [(leak["path"], m["path"]) for leak in document["leaks"] for m in leak["matches"]]
+    assert "valid/100%, a:b\nü.jpg" in leaks
+    rows = list(csv.DictReader(io.StringIO(run("csv"))))
+    assert [(row["path"], row["match_path"]) for row in rows] == pairs
+    text = run("text")
+    assert text.count(" (valid)\n") == len(leaks)
+    assert max(map(len, text.splitlines())) <= 80
+    page = run("html")
+    assert page.count('class="query"') == len(leaks)
+    assert page.count("background-image") == len({p for pair in pairs for p in pair})
+    run_of_sarif = json.loads(run("sarif"))["runs"][0]
+    found = [
+        unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+        for result in run_of_sarif["results"]
+    ]
+    assert found == leaks
+    prints = {r["partialFingerprints"]["imgsim/v1"] for r in run_of_sarif["results"]}
+    assert len(prints) == len(leaks)
+    for result in run_of_sarif["results"]:
+        rule = run_of_sarif["tool"]["driver"]["rules"][result["ruleIndex"]]
+        assert rule["id"] == result["ruleId"] == "leak-near"
+    lines = run("github").splitlines()
+    assert len(lines) == len(leaks)
+    assert sum("file=valid/100%25%2C a%3Ab%0Aü.jpg,title=data leak::" in one for one in lines) == 1
+    assert all(line.startswith("::warning file=valid/") for line in lines)
+
+
+def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
+    train, valid, empty = data / "train", data / "valid", tmp_path / "empty"
+    empty.mkdir()
+    drop = tmp_path / "drop.txt"
+    found = imgsim("leaks", train, valid, "--drop-list", drop)
+    assert found.returncode == 1
+    assert "also stand in train" in found.stderr
+    assert "skipped 1 file" in found.stderr
+    dropped = drop.read_text().splitlines()
+    assert dropped
+    assert all(Path(path).parent == train for path in dropped)
+    assert main(["leaks", str(train), str(valid), "--exit-zero"]) == 0
+    assert main(["leaks", str(train), str(valid), "--exit-zero", "--strict"]) == 2
+    clean = imgsim("leaks", train, valid, "--threshold", "0")
+    assert (clean.returncode, clean.stdout) == (0, "")
+    assert "no leaks" in clean.stderr
+    divided = imgsim("leaks", train, valid, "--threshold", "0", "--group-by", "run(01)")
+    assert divided.returncode == 1
+    assert divided.stdout.startswith("group 01: ")
+    none = imgsim("leaks", train, empty)
+    assert none.returncode == 2
+    assert "no readable image in empty" in none.stderr
+    for wrong in (
+        [train], [train, tmp_path / "nowhere"], [train, train], [data, valid],
+        [train, valid, "--split-file", drop], [data, "--split-file", drop],
+        [train, valid, "-m", "all"], [train, valid, "--group-by", "["],
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert main(["leaks", *map(str, wrong)]) == 2, wrong
+        assert capsys.readouterr().err.count("\n") <= 2
+
+
+def test_a_split_file_and_the_demo(imgsim, tmp_path: Path) -> None:
+    assert imgsim("demo", "press", "--kind", "process", cwd=tmp_path).returncode == 0
+    assert imgsim("leaks", "press/train", "press/valid", cwd=tmp_path).returncode == 1
+    with (tmp_path / "splits.csv").open("w") as stream:
+        stream.write("path,split\ntrain,a\nvalid,b\n")
+    done = imgsim("leaks", "press", "--split-file", "splits.csv", "-f", "json", cwd=tmp_path)
+    assert {leak["split"] for leak in json.loads(done.stdout)["leaks"]} == {"b"}
