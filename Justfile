@@ -18,3 +18,4 @@ bench DIR="/tmp/imgsim-bench":
     python benchmarks/startup.py
     python benchmarks/find_dupes.py {{DIR}} --images 1000
     python benchmarks/find_dupes.py {{DIR}} --images 20000
+    python benchmarks/duplicate_finders.py {{DIR}}/finders --environments {{DIR}}/environments --install

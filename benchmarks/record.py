@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
+import resource
 import statistics
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,42 +74,96 @@ def timed(action: Callable[[], Any], times: int, warm_up: int = 1) -> list[float
     return seconds
 
 
-def run_weighed(
-    arguments: Sequence[str], env: dict[str, str] | None = None
-) -> tuple[float, float, str]:
-    """Run a program: seconds, peak memory in MB summed over its processes, standard output.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program did, all of its processes taken together.
 
-    The memory is the sum of the proportional set sizes (shared pages counted once), sampled
-    every 50 ms.
+    `peak_mb` is the sum of the proportional set sizes (shared pages counted once), `peak_rss_mb`
+    that of the resident ones (shared pages counted in every process). `code` is None where the
+    program was stopped because it took too long.
     """
+
+    code: int | None
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    peak_rss_mb: float
+    output: str
+    error: str
+
+
+def run_program(
+    arguments: Sequence[str],
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    limit: float | None = None,
+) -> Run:
+    """Run a program and weigh it; its memory is sampled every 50 ms."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process = subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=cwd
     )
-    peak = 0.0
+    peak = peak_rss = 0.0
+    cpu: dict[tuple[int, float], float] = {}
     done = threading.Event()
 
     def watch() -> None:
-        nonlocal peak
+        nonlocal peak, peak_rss
         root = psutil.Process(process.pid)
         while not done.wait(0.05):
-            total = 0
-            try:
-                for one in [root, *root.children(recursive=True)]:
-                    try:
-                        total += one.memory_full_info().pss
-                    except psutil.Error:
-                        continue
-            except psutil.Error:
-                continue
-            peak = max(peak, total / 1e6)
+            pss = rss = 0
+            for one in _family(root):
+                try:
+                    weight, times = one.memory_full_info(), one.cpu_times()
+                except psutil.Error:
+                    continue
+                pss += weight.pss
+                rss += weight.rss
+                cpu[one.pid, one.create_time()] = times.user + times.system
+            peak, peak_rss = max(peak, pss / 1e6), max(peak_rss, rss / 1e6)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    output, error = process.communicate()
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{arguments} failed:\n{error}")
-    return seconds, peak, output
+    code: int | None
+    try:
+        output, error = process.communicate(timeout=limit)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        _stop(process.pid)
+        output, error = process.communicate()
+        code = None
+    except BaseException:
+        _stop(process.pid)
+        raise
+    finally:
+        seconds = time.perf_counter() - started
+        done.set()
+        watcher.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # The system does not count children that nobody waited for, sampling not what came between.
+    waited = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(code, seconds, max(waited, sum(cpu.values())), peak, peak_rss, output, error)
+
+
+def _family(root: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _stop(pid: int) -> None:
+    for one in _family(psutil.Process(pid)):
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+
+
+def run_weighed(
+    arguments: Sequence[str], env: dict[str, str] | None = None
+) -> tuple[float, float, str]:
+    """Run a program: seconds, peak memory in MB summed over its processes, standard output."""
+    run = run_program(arguments, env)
+    if run.code:
+        raise SystemExit(f"{arguments} failed:\n{run.error}")
+    return run.seconds, run.peak_mb, run.output

@@ -28,8 +28,10 @@ def shown(found: imgsim.Duplicates, folder: Path) -> list[tuple[str, ...]]:
 
 def test_the_demo_has_the_duplicates_it_was_made_with(demo, threads: RunOptions) -> None:
     folder, made = demo
-    found = imgsim.find_duplicates(folder, options=threads)
+    found = imgsim.find_duplicates(folder, "phash:size=16", options=threads)
     assert shown(found, folder) == sorted(tuple(sorted(group)) for group in made.groups)
+    by_default = imgsim.find_duplicates(folder, options=threads)
+    assert shown(by_default, folder) == shown(found, folder)
     assert [os.path.relpath(s.path, folder) for s in found.skipped] == list(made.broken)
     assert found.images == made.files - 1
     assert found.expected_false_pairs is not None
@@ -223,7 +225,7 @@ def test_too_few_images(n: int, tmp_path: Path, photo, threads: RunOptions) -> N
 
 def test_matches_ranks_every_image_by_every_method(demo, threads: RunOptions) -> None:
     folder, made = demo
-    methods = CLASSICAL
+    methods = [name for name in CLASSICAL if registry.parse(name).ranks]
     results = imgsim.matches(folder, methods, k=3, options=threads).methods
     assert [r.comparator.name for r in results] == methods
     for result in results:
@@ -274,19 +276,29 @@ def test_no_group_among_different_pictures(name: str, shared) -> None:
 
 
 def test_one_photo_in_nine_orientations_is_one_group(shared) -> None:
-    found = imgsim.find_duplicates(shared("exif_orientation"))
+    found = imgsim.find_duplicates(shared("exif_orientation"), "phash:size=16")
     assert [len(g.members) for g in found.groups] == [9]
+
+
+def test_one_photo_in_its_eight_orientations_is_one_group(shared) -> None:
+    found = imgsim.find_duplicates(shared("pdq_dih"))
+    assert [len(g.members) for g in found.groups] == [8]
+
+
+@pytest.mark.parametrize("name", ["fruits96", "clothing", "receipts", "scenes", "aerial8"])
+def test_look_alikes_are_told_apart(name: str, shared) -> None:
+    assert imgsim.find_duplicates(shared(name)).groups == ()
 
 
 def test_groups_of_imagededup_are_as_its_tests_have_them(shared) -> None:
     """Its phash tests: the resized picture is a duplicate, the mirrored and the turned are not."""
     folder = shared("imagededup")
-    found = imgsim.find_duplicates(folder / "mixed_images")
+    found = imgsim.find_duplicates(folder / "mixed_images", "phash:size=16")
     assert shown(found, folder / "mixed_images") == [
         ("ukbench00120.jpg", "ukbench00120_resize.jpg")
     ]
     assert [Path(s.path).name for s in found.skipped] == ["ukbench09268_corrupt.jpg"]
-    nested = imgsim.find_duplicates(folder / "mixed_nested_images")
+    nested = imgsim.find_duplicates(folder / "mixed_nested_images", "phash:size=16")
     assert [tuple(sorted(Path(n).name for n in group)) for group in shown(nested, folder)] == [
         ("ukbench00120.jpg", "ukbench00120_resize.jpg")
     ]

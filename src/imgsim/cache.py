@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import Extractor
 from imgsim.errors import CacheUnusable
-from imgsim.types import ImageFacts, ImageFile
+from imgsim.types import ImageFacts, ImageFile, Verdict
 
 ROW_BYTES_IN_DATABASE = 512
 """Longer rows lie in files beside the database."""
@@ -91,7 +91,15 @@ def _m001_create(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_create,)
+def _m002_verdicts(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE verdict (label INTEGER NOT NULL REFERENCES label, left INTEGER NOT NULL"
+        " REFERENCES content, right INTEGER NOT NULL REFERENCES content, verdict TEXT NOT NULL,"
+        " PRIMARY KEY (label, left, right)) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_create, _m002_verdicts)
 
 
 class Cache:
@@ -198,6 +206,56 @@ class Cache:
             if data is None or len(data) != extractor.row_bytes or zlib.crc32(data) != check_sum:
                 continue  # damaged: as if not known
             yield digest.hex(), np.frombuffer(data, extractor.dtype).reshape(extractor.shape)
+
+    def verdicts(self, label: str, lefts: Iterable[str]) -> dict[tuple[str, str], Verdict]:
+        """What is known of pairs of contents, by their digests.
+
+        Parameters
+        ----------
+        label : str
+            What looked at them, see `keep_verdicts`.
+        lefts : iterable of str
+            Digests of the first of each pair.
+        """
+        number = self._label(label, create=False)
+        if number is None:
+            return {}
+        query = (
+            "SELECT l.digest, r.digest, v.verdict FROM content l JOIN verdict v ON v.left = l.id"
+            f" AND v.label = {number} JOIN content r ON r.id = v.right WHERE l.digest IN ({{}})"
+        )
+        found = {}
+        for left, right, text in self._select(query, map(bytes.fromhex, sorted(set(lefts)))):
+            try:
+                fields = json.loads(text)
+                verdict = Verdict(**{**fields, "matrix": tuple(fields["matrix"])})
+            except (TypeError, ValueError, KeyError):
+                continue  # damaged: as if not known
+            found[left.hex(), right.hex()] = verdict
+        return found
+
+    def keep_verdicts(self, label: str, verdicts: dict[tuple[str, str], Verdict]) -> None:
+        """Store what was seen of pairs of contents that are known here, by their digests."""
+        if self._db is None or not verdicts:
+            return
+        with self._trouble():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                number = self._label(label, create=True)
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO verdict SELECT ?, l.id, r.id, ? FROM content l,"
+                    " content r WHERE l.digest = ? AND r.digest = ?",
+                    [
+                        (number, json.dumps(asdict(v)), bytes.fromhex(one), bytes.fromhex(other))
+                        for (one, other), v in verdicts.items()
+                    ],
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._labels.clear()
+                raise
 
     def _select(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         if self._db is None:
@@ -373,10 +431,12 @@ class Cache:
                 _row_path(path, text).unlink(missing_ok=True)
         db.executemany("DELETE FROM fact WHERE decoder = ?", stale)
         db.executemany("DELETE FROM feature WHERE extractor = ?", stale)
+        db.executemany("DELETE FROM verdict WHERE label = ?", stale)
         db.executemany("DELETE FROM label WHERE id = ?", stale)
         orphans = "(SELECT id FROM content WHERE id NOT IN (SELECT content FROM file))"
         db.execute(f"DELETE FROM feature WHERE content IN {orphans}")
         db.execute(f"DELETE FROM fact WHERE content IN {orphans}")
+        db.execute(f"DELETE FROM verdict WHERE left IN {orphans} OR right IN {orphans}")
         db.execute(f"DELETE FROM content WHERE id IN {orphans}")
         db.execute("COMMIT")
         self._labels.clear()

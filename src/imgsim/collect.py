@@ -75,15 +75,15 @@ class RunOptions:
         if self.jobs < 1 or self.file_timeout <= 0:
             raise UsageError("jobs and file_timeout must be positive", "leave them out")
 
-    def open_executor(self, jobs: int) -> Executor:
-        """The place where so many batches run at a time."""
+    def open_executor(self, jobs: int, *, keep: bool = False) -> Executor:
+        """The place where so many batches run at a time, several times if it is to be kept."""
         if self.executor == "threads":
             from imgsim.executors.threads import ThreadsExecutor
 
             return ThreadsExecutor(jobs)
         from imgsim.executors.processes import ProcessesExecutor
 
-        return ProcessesExecutor(jobs, self.file_timeout)
+        return ProcessesExecutor(jobs, self.file_timeout, keep=keep)
 
 
 class FeatureTable:
@@ -287,8 +287,10 @@ class _Collecting:
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            executor = self.options.open_executor(1 if heavy else jobs)
-            with closing(executor.run(batches)) as results:
+            with (
+                closing(self.options.open_executor(1 if heavy else jobs)) as executor,
+                closing(executor.run(batches)) as results,
+            ):
                 for number, extracted in results:
                     first = number * size
                     for file, one in zip(todo[first : first + size], extracted, strict=True):

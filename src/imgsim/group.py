@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.types import Candidates, Group, ImageFacts, Member, Picture
+from imgsim.types import Candidates, Group, ImageFacts, Member, Picture, Transform
 
 _Criterion = tuple[str, Callable[[Picture], Any]]
 
@@ -80,12 +80,19 @@ class Stars:
         (see `kinds`), ascending; the classes in order of their first picture. Candidates speak of
         classes, and the pictures of a class stay together.
     rules : Rules
+    transform : callable, optional
+        How a picture lies upon the kept one, where that is known.
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], classes: Sequence[NDArray[np.int64]], rules: Rules
+        self,
+        pictures: Sequence[Picture],
+        classes: Sequence[NDArray[np.int64]],
+        rules: Rules,
+        transform: Callable[[Picture, Picture], Transform | None] = lambda kept, other: None,
     ) -> None:
         n = len(pictures)
+        self._transform = transform
         self.pictures = pictures
         self.classes = classes
         self.closed = np.zeros(len(classes), bool)
@@ -157,11 +164,24 @@ class Stars:
         for i in members:
             picture = self.pictures[i]
             exact = picture.digest == kept.digest
-            others.append(Member(picture, "exact" if exact else "near", float(self._distance[i])))
+            others.append(
+                Member(
+                    picture,
+                    "exact" if exact else "near",
+                    float(self._distance[i]),
+                    self._transform(kept, picture),
+                )
+            )
         others.sort(key=lambda m: (m.kind, m.distance, os.fsencode(m.picture.file.path)))
         runner_up = self.pictures[min(members)]
-        reason = next(name for name, key in _criteria(policy) if key(kept) != key(runner_up))
-        return Group((Member(kept, "kept", None), *others), reason)
+        return Group((Member(kept, "kept", None), *others), _reason(kept, runner_up, policy))
+
+
+def _reason(kept: Picture, other: Picture, policy: str) -> str:
+    """Why one picture is kept and not the other."""
+    name, key = next((n, key) for n, key in _criteria(policy) if key(kept) != key(other))
+    # against the order of the policy, a picture is kept only for what it shows
+    return name if key(kept) < key(other) else "shows most of the picture"
 
 
 def _group_order(group: Group) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from imgsim.comparators.base import (
     Preset,
     VectorComparator,
 )
+from imgsim.comparators.local import records
+from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.group import (
     KEEP_POLICIES,
@@ -36,7 +38,9 @@ from imgsim.profile import Profile
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
-from imgsim.types import Group, Picture, Skipped
+from imgsim.search.proposals import propose
+from imgsim.types import Candidates, Group, Picture, Skipped, Transform
+from imgsim.verified import Looks, best_first, transform_between
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -159,9 +163,16 @@ def find_duplicates(
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
     contents = classes_of(p.digest for p in detailed)
-    stars = _stars(
-        collection, comparator, proposing, detailed, contents, max_distance, rules, options
-    )
+    own = threshold is None and min_similarity is None and profile is None
+    chosen = preset if own else None
+    if isinstance(comparator, Recipe):
+        stars = _verified(
+            collection, comparator, detailed, max_distance, chosen, rules, keep, options
+        )
+    else:
+        stars = _stars(
+            collection, comparator, proposing, detailed, contents, max_distance, rules, options
+        )
     groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
@@ -169,7 +180,7 @@ def find_duplicates(
     rate = comparator.false_pair_rate(max_distance)
     return Duplicates(
         comparator,
-        preset if threshold is None and min_similarity is None and profile is None else None,
+        chosen,
         max_distance,
         tuple(join(groups, equal)),
         len(collection.pictures),
@@ -214,6 +225,64 @@ def _stars(
     with exhaustive(engine, engine.n * (engine.n - 1) // 2, options):
         for candidates in engine.within(max_distance, stars.closed):
             stars.add(candidates)
+    return stars
+
+
+def _verified(
+    collection: Collection,
+    recipe: Recipe,
+    pictures: Sequence[Picture],
+    max_distance: float,
+    preset: Preset | None,
+    rules: Rules,
+    keep: str,
+    options: RunOptions,
+) -> Stars:
+    """Propose pairs, look at them and group what was verified."""
+    classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, rules), strict=True))
+    firsts = [pictures[members[0]] for members in classes]
+    # which one of a pair is the left one must not depend on the order of the files
+    by_digest = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
+    looked = [firsts[i] for i in by_digest]
+    rows = collection.features(recipe.extractor, looked).rows
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
+    alike = [(p.facts.raw, p.facts.frames) for p in looked]
+    pairs = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
+    proposals = proposals.only(np.array([alike[a] == alike[b] for a, b in pairs], bool))
+    alone = np.array([not rules.isolate and not p.file.reference for p in looked], bool)
+    with closing(Looks(looked, rows, proposals, options)) as looks:
+        order, matched = best_first(
+            looks,
+            proposals,
+            np.array(by_digest, np.int64),
+            lambda verdict: recipe.accepts(verdict, max_distance, preset),
+            by_content=keep == "best",
+            closing_allowed=alone,
+        )
+    ordered = [classes[by_digest[i]] for i in order]
+    place = {int(i): number for number, i in enumerate(order)}
+
+    def transform(kept: Picture, other: Picture) -> Transform | None:
+        verdict = looks.between(kept, other)
+        if verdict is None:
+            return None  # the same file twice
+        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
+
+    moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
+    moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)
+    back = {int(i): number for number, i in enumerate(moved)}
+    renumbered = [np.array(sorted(back[int(i)] for i in members), np.int64) for members in ordered]
+    by_first = sorted(range(len(renumbered)), key=lambda i: int(renumbered[i][0]))
+    number = {old: new for new, old in enumerate(by_first)}
+    stars = Stars([pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, transform)
+    found = sorted(
+        (min(a, b), max(a, b), looks[i, j].residual)
+        for i, j in matched
+        for a, b in [(number[place[i]], number[place[j]])]
+    )
+    if found:
+        left, right, distance = zip(*found, strict=True)
+        stars.add(Candidates(np.array(left), np.array(right), np.array(distance)))
     return stars
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Extractor, Preset
+from imgsim.comparators.recipes import Recipe
 from imgsim.decode import DecodeError, Decoder
 from imgsim.discover import printable
 from imgsim.errors import UnreadableImage, UsageError
@@ -30,6 +31,8 @@ from imgsim.pipeline import (
 )
 from imgsim.profile import Profile
 from imgsim.types import ImageFacts, Match, Picture, Skipped
+from imgsim.verified import look_at
+from imgsim.verify.verdict import EQUAL
 
 Methods = str | Comparator | Sequence[str | Comparator]
 
@@ -169,7 +172,7 @@ def _read(
 
 def matches(
     paths: Paths,
-    methods: Methods = registry.DEFAULT_METHOD,
+    methods: Methods = registry.RANKING_METHOD,
     *,
     k: int = 3,
     options: RunOptions | None = None,
@@ -196,7 +199,7 @@ def matches(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods, options)
+    comparators = _ranking(methods, options)
     _check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
@@ -213,7 +216,7 @@ def matches(
 def search(
     queries: Sequence[Query],
     paths: Paths,
-    methods: Methods = registry.DEFAULT_METHOD,
+    methods: Methods = registry.RANKING_METHOD,
     *,
     k: int = 3,
     options: RunOptions | None = None,
@@ -238,7 +241,7 @@ def search(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparators = _comparators(methods, options)
+    comparators = _ranking(methods, options)
     _check_k(k)
     if not queries:
         raise UsageError("no query", "name at least one image")
@@ -354,9 +357,15 @@ def compare(
     result = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
-        near = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
-        distance = float(near.distance[0, 0])
         scale = comparator.scale
+        if isinstance(comparator, Recipe):
+            verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)
+            distance = verdict.residual
+            near = comparator.accepts(verdict, limit, preset)
+        else:
+            found = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
+            distance = float(found.distance[0, 0])
+            near = distance <= limit
         result.append(
             Comparison(
                 comparator,
@@ -364,7 +373,7 @@ def compare(
                 scale.score(distance),
                 scale.similarity(distance),
                 scale.score(limit),
-                same or _verdict(left_facts, right_facts, distance <= limit),
+                same or _verdict(left_facts, right_facts, near),
             )
         )
     return result
@@ -376,6 +385,20 @@ def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
         one, other = flat_identity(left), flat_identity(right)
         return one is not None and one == other
     return near and (left.raw, left.frames) == (right.raw, right.frames)
+
+
+def _ranking(methods: Methods, options: RunOptions) -> list[Comparator]:
+    """Make comparators that score any two images; ``all`` leaves the others out."""
+    made = _comparators(methods, options)
+    given = [methods] if isinstance(methods, str | Comparator) else methods
+    asked = [as_comparator(method) for method in given if method != registry.ALL]
+    for comparator in asked:
+        if not comparator.ranks:
+            raise UsageError(
+                f"{comparator.name} tells duplicates from others and ranks nothing",
+                "use it with find-dupes or compare",
+            )
+    return [comparator for comparator in made if comparator.ranks]
 
 
 def _comparators(methods: Methods, options: RunOptions) -> list[Comparator]:

@@ -39,7 +39,8 @@ def check_comparator(
     """
     images = sample_images(comparator, 7)
     rows = check_rows(comparator, images, tolerance)
-    check_distances(comparator, np.concatenate([rows, rows[:2]]))
+    if comparator.ranks:
+        check_distances(comparator, np.concatenate([rows, rows[:2]]))
     check_scale(comparator)
     assert pickle.loads(pickle.dumps(comparator)) == comparator, "it does not survive pickling"
     if registered:

@@ -146,6 +146,81 @@ class Candidates:
     distance: NDArray[np.float64]
 
 
+WHOLE = 0.97
+"""Of two pictures that share so much of their area nothing was cut off or added."""
+
+CONTAINED = 0.8
+"""A picture that shows so much of another one can stand for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look at two images says.
+
+    Attributes
+    ----------
+    residual : float
+        What a change of the file does not explain, as a share of what is let pass under the
+        preset normal: the largest difference of a block, or the distance by which points are off.
+        Infinite if the images cannot be laid upon each other or show too little to tell.
+    matrix : tuple of float
+        Nine numbers, row by row: unit coordinates of the right picture to those of the left one.
+        Empty where nothing was aligned.
+    left_seen, right_seen : float
+        Share of what is to be seen in each picture that the other shows too (0 to 1).
+    overlap : float
+        Share of the area that they have in common, of the picture that has less in common.
+    overlay : float
+        Share of the common part that words or a logo cover in one of them.
+    more : {-1, 0, 1}
+        -1: the left picture shows more, 1: the right one does. A screenshot or a border is larger
+        and does not show more.
+    """
+
+    residual: float
+    matrix: tuple[float, ...] = ()
+    left_seen: float = 0.0
+    right_seen: float = 0.0
+    overlap: float = 0.0
+    overlay: float = 0.0
+    more: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Nothing was cut off, added or laid over, on either side."""
+        return self.overlap >= WHOLE and self.overlay == 0
+
+    @property
+    def contained(self) -> bool:
+        """One of them shows nearly all of the other."""
+        return max(self.left_seen, self.right_seen) >= CONTAINED
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """How a member of a group lies upon the kept file.
+
+    Attributes
+    ----------
+    kind : str
+        ``same``, ``turned``, ``mirrored``, ``crop`` (the member is a part of the kept file),
+        ``inset`` (the kept file is set into the member: a border, a screenshot) or ``warped``
+        (turned by an angle, or seen from aside).
+    matrix : tuple of tuple of float
+        Pixels of the member to those of the kept file, 3 x 3, both upright. The corner of the
+        first pixel is (0, 0).
+    overlap : float
+        Share of the area that they have in common, of the one that has less in common.
+    overlay : float
+        Share of the common part that words or a logo cover in one of them.
+    """
+
+    kind: Literal["same", "turned", "mirrored", "crop", "inset", "warped"]
+    matrix: tuple[tuple[float, ...], ...]
+    overlap: float
+    overlay: float
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Another image that a query was compared with. `distance`: smaller is closer."""
@@ -161,6 +236,7 @@ class Member:
     picture: Picture
     kind: Literal["kept", "exact", "near"]
     distance: float | None
+    transform: Transform | None = None
 
 
 @dataclass(frozen=True, slots=True)

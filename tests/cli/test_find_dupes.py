@@ -108,7 +108,7 @@ def test_an_empty_folder_is_a_result_but_not_under_a_gate(imgsim, tmp_path: Path
         ([], "Missing argument 'PATH...'", "imgsim find-dupes --help"),
         ([".", "-m", "phsh"], "unknown method: phsh", "did you mean phash"),
         ([".", "-m", "phash:length=3"], "no field 'length'", "fields: size"),
-        ([".", "--threshold", "1000"], "out of range", "bits: 0 to 256"),
+        ([".", "--threshold", "1000"], "out of range", "residual: 0 to 10"),
         ([".", "--threshold", "much"], "'much' is not a valid float", "--help"),
         ([".", "--fromat", "json"], "No such option", "--help"),
         ([".", "--baseline", "known.json"], "without --check", "add --check"),

@@ -16,7 +16,7 @@ from imgsim.collect import RunOptions
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.registry import (
     ALL,
-    DEFAULT_METHOD,
+    RANKING_METHOD,
     only_ready,
     parse_all,
     settings_of,
@@ -185,7 +185,7 @@ methods_option = click.option(
     "--method",
     type=MethodType(),
     multiple=True,
-    default=[DEFAULT_METHOD],
+    default=[RANKING_METHOD],
     show_default=True,
     metavar="NAME[:field=value,...]",
     help="Can be repeated; all: every method that is available.",

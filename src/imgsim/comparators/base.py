@@ -147,10 +147,13 @@ class Comparator(ABC):
         The name it is registered under.
     summary : str
         One line for ``imgsim methods``.
+    ranks : bool
+        It scores any two images, and not only those that it takes for duplicates.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    ranks: ClassVar[bool] = True
 
     @classmethod
     def missing(cls) -> str:

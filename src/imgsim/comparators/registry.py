@@ -15,8 +15,11 @@ from imgsim.errors import ImgsimError, MethodUnavailable, UnknownMethod, UsageEr
 
 GROUP = "imgsim.comparators"
 
-DEFAULT_METHOD = "phash:size=16"
-"""Of find-dupes. 256 bits: at 64, unrelated product photos agree in all but 8."""
+DEFAULT_METHOD = "auto"
+"""Of commands that look for duplicates."""
+
+RANKING_METHOD = "phash:size=16"
+"""Of commands that rank. 256 bits: at 64, unrelated product photos agree in all but 8."""
 
 
 ALL = "all"

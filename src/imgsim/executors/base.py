@@ -33,6 +33,9 @@ class Executor(ABC):
     def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
         """Yield (number of the batch, its results) as they come."""
 
+    def close(self) -> None:  # noqa: B027
+        """Let go of what is kept from one run to the next."""
+
 
 def usable_cores() -> int:
     """Cores that this process may run on."""

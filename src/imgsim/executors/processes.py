@@ -133,12 +133,16 @@ class ProcessesExecutor(Executor):
     timeout : float
         Seconds that one file may take. A worker that takes longer is killed, the file tried once
         more by itself with the same limit and one on its memory, then given up.
+    keep : bool
+        Keep the workers for the next run; `close` ends them.
     """
 
-    def __init__(self, jobs: int, timeout: float = 60.0) -> None:
+    def __init__(self, jobs: int, timeout: float = 60.0, *, keep: bool = False) -> None:
         self.jobs = jobs
+        self.keep = keep
         self.timeout = timeout
         self.workers: set[_Worker] = set()
+        self.idle: list[_Worker] = []
         self.lock = threading.Lock()
         self.stopped = threading.Event()
 
@@ -161,12 +165,12 @@ class ProcessesExecutor(Executor):
                 self._put(results, error)
             finally:
                 for one in current:
-                    self._close(one)
+                    self._rest(one)
 
-        threads = [
+        serving = [
             threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(batches)))
         ]
-        threads.append(threading.Thread(target=self._watch, daemon=True))
+        threads = [*serving, threading.Thread(target=self._watch, daemon=True)]
         for thread in threads:
             thread.start()
         try:
@@ -175,6 +179,8 @@ class ProcessesExecutor(Executor):
                 if isinstance(result, BaseException):
                     raise result
                 yield result
+            for thread in serving:
+                thread.join()
         finally:
             self.stopped.set()
             with self.lock:
@@ -218,8 +224,25 @@ class ProcessesExecutor(Executor):
         finally:
             self._close(one)
 
+    def _rest(self, one: _Worker) -> None:
+        """Keep a worker that is done for the next run; one that is not is ended."""
+        with self.lock:
+            self.workers.discard(one)
+            if self.keep and one.ready and not self.stopped.is_set():
+                self.idle.append(one)
+                return
+        one.close()
+
+    def close(self) -> None:
+        with self.lock:
+            idle, self.idle = self.idle, []
+        for one in idle:
+            one.close()
+
     def _open(self, memory_bytes: int = 0) -> _Worker:
-        one = _Worker(self.timeout, memory_bytes)
+        with self.lock:
+            rested = self.idle.pop() if self.idle and not memory_bytes else None
+        one = rested or _Worker(self.timeout, memory_bytes)
         with self.lock:
             self.workers.add(one)
         return one

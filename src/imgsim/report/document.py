@@ -75,7 +75,7 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
         "reference": picture.file.reference,
         "score": None if distance is None else scale.score(distance),
         "similarity": scale.similarity(distance or 0.0),
-        "transform": None,
+        "transform": None if member.transform is None else asdict(member.transform),
     }
     if picture.file.links:
         document["links"] = [_text(link) for link in picture.file.links]

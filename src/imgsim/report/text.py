@@ -30,10 +30,30 @@ def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[st
     for member in group.members:
         yield _member(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
+        notes.extend(_how_it_lies(member))
         if member.picture.facts.frames > 1:
             notes.append(f"compared by the first of {member.picture.facts.frames} frames")
         yield from (f"{'':37}{note}\n" for note in notes)
     yield "\n"
+
+
+_LIES = {
+    "turned": "turned",
+    "mirrored": "mirrored",
+    "crop": "a part of the kept picture",
+    "inset": "the kept picture, with something around it",
+    "warped": "turned by an angle, or from another side",
+}
+
+
+def _how_it_lies(member: Member) -> Iterator[str]:
+    """What a verification saw, where it is more than another encoding or size."""
+    if member.transform is None:
+        return
+    if member.transform.kind in _LIES:
+        yield _LIES[member.transform.kind]
+    if member.transform.overlay:
+        yield "one of them has words or a logo laid over it"
 
 
 def _member(member: Member, scale: Scale, paint: Paint) -> str:

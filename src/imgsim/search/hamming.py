@@ -105,6 +105,17 @@ class HammingEngine(Engine):
             parts.append(part)
         return gather(parts)
 
+    def around(
+        self, vectors: NDArray[np.uint8], radius: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the rows within a radius of any vectors, as (number of the vector, row)."""
+        numbers, rows = [], []
+        for start, index in self.indexes:
+            limits, _, row = index.range_search(np.ascontiguousarray(vectors), _below(radius))
+            numbers.append(np.repeat(np.arange(len(vectors)), _counts(limits)))
+            rows.append(row.astype(np.int64) + start)
+        return np.concatenate(numbers), np.concatenate(rows)
+
     def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
         rows, distances = [], []
         for start in range(0, len(queries), _QUERIES_WITH_TIES):

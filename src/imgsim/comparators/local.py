@@ -1,0 +1,189 @@
+"""What `local` and `auto` know of an image: a hash that can be turned, and keypoints.
+
+Sources: the DCT hash follows N. Krawetz, "Looks like it" (hackerfactor.com, 2011), with the signs
+of the coefficients instead of their median, so that a flip of the picture flips known bits and a
+transposition swaps them. Keypoints are ORB: E. Rublee et al., "ORB: an efficient alternative to
+SIFT or SURF", ICCV 2011, doi:10.1109/ICCV.2011.6126544, as OpenCV has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import Extractor
+from imgsim.decode import InputSpec, dct_basis
+
+LONG_SIDE = 400
+"""Keypoints are looked for in a grey image of this longer side, in pixels."""
+
+KEYPOINTS = 256
+"""Keypoints of an image, at most."""
+
+MIRRORED = 96
+"""Those of them that are also described as a mirror would show them."""
+
+_HASH_SIDE = 16
+_POINTS = 64
+_MIN_SIDE = 42  # what the margins of the detector leave of it is nothing
+
+LAYOUT = np.dtype(
+    [
+        ("hash", np.uint8, 32),
+        ("size", np.uint16, 2),
+        ("count", np.uint16),
+        ("place", np.uint16, (KEYPOINTS, 2)),
+        ("octave", np.uint8, KEYPOINTS),
+        ("angle", np.uint8, KEYPOINTS),
+        ("descriptor", np.uint8, (KEYPOINTS, 32)),
+        ("mirrored", np.uint8, (MIRRORED, 32)),
+    ]
+)
+"""A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; what
+lies behind them is zero. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
+the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the first
+`MIRRORED` keypoints, in the mirrored image."""
+
+PLACE_UNIT = 64.0
+SCALE_STEP = 1.2
+
+
+@dataclass(frozen=True)
+class LocalFeatures(Extractor):
+    """Hash and keypoints of the grey image, one `LAYOUT` record as bytes."""
+
+    name: ClassVar[str] = "local-features"
+    version: ClassVar[int] = 1
+
+    @property
+    def wants(self) -> InputSpec:
+        return InputSpec(0, 0, "grey", at_least=128)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (LAYOUT.itemsize,)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8)
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        rows = np.zeros(len(images), LAYOUT)
+        for row, image in zip(rows, images, strict=True):
+            _describe(image[..., 0], row)
+        return rows.view(np.uint8).reshape(len(images), LAYOUT.itemsize)
+
+
+def records(rows: NDArray[np.generic]) -> NDArray[Any]:
+    """Rows of `LocalFeatures` as an array of `LAYOUT`."""
+    return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
+
+
+def _describe(image: NDArray[np.uint8], row: Any) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # there is a worker for every core
+    small = shrunk(image, LONG_SIDE)
+    square = cv2.resize(small, (_POINTS, _POINTS), interpolation=cv2.INTER_AREA)
+    row["hash"] = np.packbits(_signs(np.asarray(square)))
+    row["size"] = small.shape[1], small.shape[0]
+    if min(small.shape) < _MIN_SIDE:
+        return
+    orb = cv2.ORB.create(KEYPOINTS, SCALE_STEP, 8, 20, fastThreshold=10)
+    found, descriptors = orb.detectAndCompute(small, None)
+    if not found:
+        return
+    order = _by_strength(found)
+    found = [found[i] for i in order]
+    n = len(found)
+    row["count"] = n
+    row["descriptor"][:n] = descriptors[order]
+    row["place"][:n] = np.rint(np.array([k.pt for k in found]) * PLACE_UNIT)
+    row["octave"][:n] = [k.octave for k in found]
+    row["angle"][:n] = np.rint(np.array([k.angle for k in found]) * (256 / 360)).astype(int) % 256
+    width = small.shape[1]
+    seen = [
+        cv2.KeyPoint(width - 1 - k.pt[0], k.pt[1], k.size, (180 - k.angle) % 360, 0, k.octave, i)
+        for i, k in enumerate(found[:MIRRORED])
+    ]
+    kept, mirrored = orb.compute(np.ascontiguousarray(small[:, ::-1]), seen)
+    if kept:
+        row["mirrored"][[k.class_id for k in kept]] = mirrored
+
+
+def _by_strength(found: Any) -> list[int]:
+    """The strongest first, in turn from every octave, ties by place."""
+    octaves: dict[int, list[int]] = {}
+    for i in sorted(range(len(found)), key=lambda i: (-found[i].response, found[i].pt)):
+        octaves.setdefault(found[i].octave, []).append(i)
+    ranked = [
+        ((place + 0.5) / len(members), octave, i)
+        for octave, members in octaves.items()
+        for place, i in enumerate(members)
+    ]
+    return [i for _, _, i in sorted(ranked)][:KEYPOINTS]
+
+
+def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """An image whose longer side is at most `side` pixels, by area resampling."""
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+# The hash in its eight orientations --------------------------------------------------------------
+
+
+def _signs(square: NDArray[Any]) -> NDArray[np.bool_]:
+    """Signs of the 16 x 16 lowest DCT coefficients; the mean's is left out."""
+    basis = dct_basis(_HASH_SIDE, _POINTS)
+    signs = (basis @ square.astype(np.float64) @ basis.T) > 0
+    signs[0, 0] = False
+    return np.asarray(signs)
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """A turn or flip: first transposed, then mirrored left-right, then upside down."""
+
+    transpose: bool
+    mirror: bool
+    flip: bool
+
+
+ORIENTATIONS = tuple(
+    Orientation(t, m, f) for t in (False, True) for m in (False, True) for f in (False, True)
+)
+"""All eight, the unchanged one first."""
+
+
+def turned(hashes: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
+    """The hashes of the same images in another orientation.
+
+    A mirrored image has the opposite sign in every odd column of its DCT, a flipped one in every
+    odd row, a transposed one rows and columns swapped.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+    how : Orientation
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 32)
+    """
+    bits = np.unpackbits(hashes, axis=1).reshape(-1, _HASH_SIDE, _HASH_SIDE)
+    if how.transpose:
+        bits = bits.transpose(0, 2, 1)
+    odd = np.arange(_HASH_SIDE, dtype=np.uint8) % 2
+    change = (odd[None, :] * how.mirror) ^ (odd[:, None] * how.flip)
+    change[0, 0] = 0
+    return np.packbits((bits ^ change.astype(np.uint8)).reshape(len(hashes), -1), axis=1)

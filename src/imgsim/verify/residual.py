@@ -1,0 +1,212 @@
+"""What is left of the difference of two aligned images when brightness, contrast, sharpness and
+noise are taken away.
+
+It is looked at block by block. A block differs when *both* images have structure there that the
+other does not explain: other print, another smile, another window of the same program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.verify.alignment import Aligned, Grey, shrink_mask, tone
+
+_SOFTEN = 0.8
+_BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+_CONTRAST = 50.0
+_MIN_CONTRAST = 25.0
+_UNEXPLAINED = 0.55
+_STRUCTURE = 4.0
+_NOISY = 3.0
+_DRAWN = 10.0
+_EVEN = 3.0
+_LIGHT = 190
+_WEAK = 4.0
+_BOLD = 8.0
+_EDGE = 0.3
+_MIN_AROUND = 60
+
+Map = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What two aligned images differ in.
+
+    Grey levels are scaled so that the images have a standard deviation of 50.
+
+    Attributes
+    ----------
+    difference : float
+        Of the block that differs most, in scaled grey levels, flukes of single blocks left out
+        and overlays taken away.
+    noise : float
+        Median over all blocks of what neither image explains of the other.
+    blur : float
+        Standard deviation, in pixels, of the blur that makes them equally sharp.
+    blocks : int
+        Blocks in which both have structure.
+    overlay : float
+        Share of the blocks that an overlay covers.
+    paper : bool
+        Most of it is of one level, as of a page of text.
+    """
+
+    difference: float
+    noise: float
+    blur: float
+    blocks: int
+    overlay: float
+    paper: bool
+
+
+def compare(aligned: Aligned) -> Residual | None:
+    """Compare what lies upon each other, or None if it is too little."""
+    mask = shrink_mask(aligned.covered, 5)
+    if np.count_nonzero(mask) < 400:
+        return None
+    found = _compare(aligned, mask, _SOFTEN)
+    if found is not None and found.noise > _NOISY:
+        # coarse compression, or grain: what is real is seen through a softer lens as well
+        found = _compare(aligned, mask, 2.0) or found
+    return found
+
+
+def _compare(aligned: Aligned, mask: NDArray[np.bool_], soften: float) -> Residual | None:
+    left, right, blur = _equally_sharp(aligned.left, aligned.right, mask, soften)
+    side = 8 if max(left.shape) < 240 else 12
+    blocks = _Blocks(mask, side)
+    if np.count_nonzero(blocks.whole) < 12:
+        return None
+    rounded = [np.rint(x).clip(0, 255).astype(np.uint8) for x in (left, right)]
+    own, structure = [], []
+    for one, a, b in ((left, 0, 1), (right, 1, 0)):
+        curve = tone(rounded[b], rounded[a], mask)
+        expected = curve.astype(np.float32)[rounded[b]]
+        scale = _CONTRAST / max(_MIN_CONTRAST, float(one[mask].std()))
+        unexplained, variance = blocks.unexplained(one, expected)
+        own.append(np.sqrt(unexplained) * scale)
+        structure.append(np.sqrt(variance) * scale)
+    both = np.minimum(*own)
+    share = np.minimum(*(o / np.maximum(s, 1e-3) for o, s in zip(own, structure, strict=True)))
+    differs = np.where(share > _UNEXPLAINED, both, 0)
+    # what is drawn where the other one is even is no less a difference
+    even = np.minimum(*structure) < _EVEN
+    added = np.where(even, np.maximum(*own) - _DRAWN, 0)
+    differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
+    structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
+    drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
+    paper = _are_paper(rounded, mask, blocks, drawn)
+    overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
+    return Residual(
+        _largest(differs),
+        float(np.median(both[structured])) if structured.any() else 0.0,
+        blur,
+        int(np.count_nonzero(structured)),
+        overlay,
+        paper,
+    )
+
+
+def _take_overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    """Clear a band of words or a logo at the upper or lower edge, and give its share.
+
+    Elsewhere the picture has to go on as it was; a band is no overlay where it differs little.
+    """
+    strong = differs > _WEAK
+    if not strong.any() or np.count_nonzero(structured) < _MIN_AROUND:
+        return 0.0
+    covered = np.flatnonzero(whole.any(axis=1))
+    top, height = int(covered[0]), int(covered[-1] - covered[0] + 1)
+    rows = np.flatnonzero(strong.any(axis=1)) - top
+    first, last = rows[0] / height, (rows[-1] + 1) / height
+    if (last > _EDGE and first < 1 - _EDGE) or differs.max() < _BOLD:
+        return 0.0
+    band = np.zeros_like(whole)
+    band[rows[0] + top : rows[-1] + 1 + top] = True
+    share = np.count_nonzero(band & whole) / np.count_nonzero(whole)
+    differs[band] = 0
+    return float(share)
+
+
+def _largest(differs: Map) -> float:
+    """The largest value that four neighbouring, overlapping blocks all reach."""
+    import cv2
+
+    return float(cv2.erode(differs, np.ones((2, 2), np.uint8)).max())
+
+
+def _are_paper(
+    images: list[Grey], mask: NDArray[np.bool_], blocks: _Blocks, drawn: NDArray[np.bool_]
+) -> bool:
+    """Whether both are of one level, one of them light, also where they are drawn upon."""
+    if not drawn.any():
+        return False
+    levels = []
+    for image in images:
+        count = np.bincount(image[mask], minlength=256)
+        level = int(np.convolve(count, np.ones(31), "same").argmax())
+        ground = blocks.mean((np.abs(image.astype(np.int16) - level) <= 15).astype(np.float32))
+        if ground[drawn].mean() < 0.45 or (ground[blocks.whole] < 0.1).mean() > 0.2:
+            return False
+        levels.append(level)
+    return max(levels) > _LIGHT
+
+
+class _Blocks:
+    """Square blocks at half their side from each other, those that lie in the mask as a whole."""
+
+    def __init__(self, mask: NDArray[np.bool_], side: int) -> None:
+        self.side = side
+        self.whole = self.mean(mask.astype(np.float32)) > 0.999
+
+    def mean(self, image: Map) -> Map:
+        import cv2
+
+        side, half = self.side, self.side // 2
+        means = cv2.boxFilter(image, -1, (side, side), anchor=(0, 0))
+        height, width = image.shape
+        return np.asarray(means[: height - side + 1 : half, : width - side + 1 : half])
+
+    def unexplained(self, image: Map, expected: Map) -> tuple[Map, Map]:
+        """Variance that no line through the expected values explains, and all variance."""
+        mean, other = self.mean(image), self.mean(expected)
+        variance = np.maximum(self.mean(image * image) - mean * mean, 0)
+        spread = np.maximum(self.mean(expected * expected) - other * other, 0)
+        joint = self.mean(image * expected) - mean * other
+        explained = np.where(spread > 0.01, joint * joint / np.maximum(spread, 0.01), 0)
+        return np.maximum(variance - explained, 0), variance
+
+
+def _equally_sharp(
+    left: Grey, right: Grey, mask: NDArray[np.bool_], soften: float
+) -> tuple[Map, Map, float]:
+    """Soften both, and blur the sharper one until they are equally sharp."""
+    import cv2
+
+    images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), soften) for x in (left, right)]
+    sharpness = [_sharpness(x, mask) for x in images]
+    sharper = int(sharpness[1] > sharpness[0])
+    source = (left, right)[sharper].astype(np.float32)
+    blur = 0.0
+    for sigma in _BLURS:
+        if sharpness[sharper] < 1.05 * sharpness[1 - sharper]:
+            break
+        blur = sigma
+        images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, soften)))
+        sharpness[sharper] = _sharpness(images[sharper], mask)
+    return np.asarray(images[0]), np.asarray(images[1]), blur
+
+
+def _sharpness(image: Map, mask: NDArray[np.bool_]) -> float:
+    """Size of the gradients, relative to the contrast; every other row is enough."""
+    rows, inner = image[::2, :], mask[::2, :-1]
+    gradients = np.diff(rows, axis=1)[inner]
+    down = (image[1::2] - image[:-1:2])[mask[1::2] & mask[:-1:2]]
+    spread = float(rows[:, :-1][inner].var())
+    power = float(np.square(gradients).mean() + np.square(down).mean())
+    return float(np.sqrt(power / max(1e-6, spread)))

@@ -1,0 +1,194 @@
+"""Whether two images show the same picture, how one lies upon the other, and which shows more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import LONG_SIDE
+from imgsim.types import Verdict
+from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
+from imgsim.verify.residual import Residual, compare
+
+VERSION = 1
+"""Raised whenever a pair can get another verdict: stored ones are void then."""
+
+FINE_SIDE = 1280
+"""Longer side, in pixels, at which pages of text are compared."""
+
+_DIFFERENCE = 6.0
+_MIN_PAPER_SIDE = 400
+_MAX_BLUR = 4.0
+_MIN_HELD = 24
+_MIN_SHARE_HELD = 0.3
+_MIN_BLOCKS = 24
+_PLENTY = 700
+_ENOUGH = 400
+_HOPELESS = 2.5
+_WHOLE = 0.97
+_INSIDE = 0.95
+
+
+NOTHING = Verdict(np.inf)
+EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
+
+
+def judge(
+    left: Callable[[int], Grey], right: Callable[[int], Grey], hypotheses: Iterable[Matrix]
+) -> Verdict:
+    """Look at two images.
+
+    Parameters
+    ----------
+    left, right : callable
+        Give the grey image (uint8, upright) with a longer side of at most so many pixels.
+    hypotheses : iterable of ndarray, shape (3, 3)
+        How the right one may lie upon the left one, in unit coordinates.
+    """
+    best = NOTHING
+    for hypothesis in hypotheses:
+        for one, other, matrix in (
+            (left, right, hypothesis),
+            (right, left, inverse(hypothesis)),
+        ):
+            found = _look_twice(one, other, matrix)
+            if found is None:
+                break
+            aligned, residual, excess = found
+            if excess < best.residual:
+                lying = aligned.matrix if one is left else inverse(aligned.matrix)
+                best = _verdict(left(LONG_SIDE), right(LONG_SIDE), lying, residual, excess)
+            if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
+                break  # only what is undecided is looked at from the other side too
+        if best.residual <= 1:
+            break
+    return best
+
+
+def _look_twice(
+    left: Callable[[int], Grey], right: Callable[[int], Grey], hypothesis: Matrix
+) -> tuple[Aligned, Residual, float] | None:
+    """Look at a pair; at pages of text more closely."""
+    found = _look(left(LONG_SIDE), right(LONG_SIDE), hypothesis, LONG_SIDE)
+    if found is None or not found[1].paper or found[2] > _HOPELESS:
+        return found
+    fine = _look(left(FINE_SIDE), right(FINE_SIDE), found[0].matrix, FINE_SIDE)
+    if fine is None or max(fine[0].left.shape) < _MIN_PAPER_SIDE:
+        return None  # too small to tell one text from another
+    return fine
+
+
+def _look(
+    left: Grey, right: Grey, hypothesis: Matrix, side: int
+) -> tuple[Aligned, Residual, float] | None:
+    aligned = align(left, right, hypothesis, side)
+    if aligned is None or aligned.held < max(_MIN_HELD, _MIN_SHARE_HELD * aligned.tracked):
+        return None
+    residual = compare(aligned)
+    if residual is None or residual.blocks < _MIN_BLOCKS or residual.blur >= _MAX_BLUR:
+        return None
+    # Grain and blur make the places of points uncertain; a turned or moved thing moves them too,
+    # and leaves little grain. The less there is to see, the surer it has to be.
+    by_file = 0.06 + 0.02 * residual.noise + 0.08 * residual.blur
+    by_file *= np.clip(residual.blocks / _PLENTY, 0.75, 1.5)
+    excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
+    return aligned, residual, excess
+
+
+def _verdict(left: Grey, right: Grey, matrix: Matrix, residual: Residual, excess: float) -> Verdict:
+    matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
+    back = inverse(matrix)
+    area = _within(back, _GRID), _within(matrix, _GRID)
+    seen = _seen(left, back), _seen(right, matrix)
+    more = 0
+    if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
+        # the right one lies inside the left one: a part of it, or set into it
+        more = 1 if seen[0] > _WHOLE or _pasted(left, back) else -1
+    elif area[0] > _INSIDE and area[1] < _WHOLE and area[1] < area[0]:
+        more = -1 if seen[1] > _WHOLE or _pasted(right, matrix) else 1
+    return Verdict(
+        excess,
+        tuple(matrix.ravel().tolist()),
+        *seen,
+        min(area),
+        residual.overlay,
+        more,
+    )
+
+
+_GRID = np.indices((24, 24), np.float64).reshape(2, -1) / 24 + 1 / 48
+
+
+def _within(matrix: NDArray[Any], places: NDArray[Any]) -> float:
+    """Share of places, shape (2, n), that a matrix leaves within the unit square."""
+    u, v = _map(matrix, places)
+    return float(((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)).mean())
+
+
+def _seen(image: Grey, matrix: Matrix) -> float:
+    """Share of the blocks with structure of an image that lie in the other one.
+
+    `matrix` takes the image's unit coordinates to the other's.
+    """
+    side = 8
+    height, width = (n // side * side for n in image.shape)
+    if not height or not width:
+        return 0.0
+    blocks = image[:height, :width].reshape(height // side, side, width // side, side)
+    y, x = np.nonzero(blocks.astype(np.float32).std(axis=(1, 3)) > 4)
+    if len(y) == 0:
+        return 0.0
+    places = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
+    return _within(matrix, places)
+
+
+def _map(matrix: NDArray[Any], places: NDArray[Any]) -> NDArray[np.float64]:
+    """Places, shape (2, n), under a matrix."""
+    x, y, w = matrix @ np.vstack([places, np.ones(places.shape[1])])
+    return np.stack([x / w, y / w])
+
+
+_PER_SIDE = 48
+
+
+def _pasted(canvas: Grey, matrix: Matrix) -> bool:
+    """Whether the other picture is set into a canvas and not cut out of it.
+
+    A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge.
+    `matrix` takes the canvas' unit coordinates to the other picture's.
+    """
+    back = inverse(matrix)
+    size = np.array([[canvas.shape[1]], [canvas.shape[0]]])
+    t = (np.arange(_PER_SIDE) + 0.5) / _PER_SIDE
+    still = np.zeros(_PER_SIDE)
+    edges = sides = 0
+    for place, normal in (
+        ((t, still), (0, -1)),
+        ((t, still + 1), (0, 1)),
+        ((still, t), (-1, 0)),
+        ((still + 1, t), (1, 0)),
+    ):
+        on = _map(back, np.stack(place)) * size
+        step = _map(back, np.stack(place) + 1e-3 * np.array(normal)[:, None]) * size - on
+        step /= np.maximum(np.hypot(*step), 1e-9)
+        levels = [_levels(canvas, on + far * step) for far in (-7, -3, 3)]
+        there = ~np.isnan(levels[2])
+        if np.count_nonzero(there) < _PER_SIDE // 2:
+            continue  # this side lies on the canvas' own edge
+        sides += 1
+        within = np.abs(levels[0] - levels[1])[there].mean()
+        across = np.abs(levels[2] - levels[1])[there].mean()
+        edges += bool(across > 2 * within + 4)
+    return edges * 2 > sides
+
+
+def _levels(canvas: Grey, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Grey levels at places in pixels, NaN outside."""
+    x, y = np.floor(places).astype(int)
+    inside = (x >= 0) & (x < canvas.shape[1]) & (y >= 0) & (y < canvas.shape[0])
+    found = np.full(len(x), np.nan)
+    found[inside] = canvas[y[inside], x[inside]]
+    return found

@@ -1,0 +1,132 @@
+"""Groups of `auto`: what is kept, how the others lie upon it, and what a second run looks at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from imgsim.collect import RunOptions
+from imgsim.pipeline import Duplicates, find_duplicates
+from imgsim.verified import Looks
+from tests.verify.test_verdict import picture
+
+
+def options(cache: Path | None = None, jobs: int = 1) -> RunOptions:
+    return RunOptions(cache=cache, jobs=jobs, executor="threads")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    whole = picture(1)
+    window = Image.new("RGB", (800, 600), (60, 62, 70))
+    ImageDraw.Draw(window).text((20, 20), "File  Edit  View  Help", "white")
+    window.paste(whole.resize((432, 324)), (200, 120))
+    for name, image in {
+        "b_whole.jpg": whole,
+        "a_window.png": window,
+        "c_part.jpg": whole.crop((60, 40, 420, 330)),
+        "d_mirrored.jpg": ImageOps.mirror(whole),
+        "e_turned.jpg": whole.rotate(90, expand=True),
+        "f_framed.jpg": ImageOps.expand(whole, 30, "black"),
+        "g_other.jpg": picture(2),
+        "h_other_part.jpg": picture(3).crop((0, 0, 300, 300)),
+    }.items():
+        image.save(folder / name, quality=92)
+    return folder
+
+
+def shown(found: Duplicates) -> list[list[str]]:
+    return [[Path(m.picture.file.path).name for m in g.members] for g in found.groups]
+
+
+def test_what_shows_most_is_kept_and_the_others_lie_upon_it(folder: Path) -> None:
+    found = find_duplicates(folder, options=options())
+    assert found.comparator.spec == "auto"
+    (group,) = found.groups
+    kept, *others = group.members
+    assert Path(kept.picture.file.path).name in {"b_whole.jpg", "d_mirrored.jpg", "e_turned.jpg"}
+    assert sorted(shown(found)[0]) == [
+        "a_window.png", "b_whole.jpg", "c_part.jpg", "d_mirrored.jpg", "e_turned.jpg",
+        "f_framed.jpg",
+    ]  # fmt: skip
+    kinds = {Path(m.picture.file.path).name: m.transform.kind for m in others if m.transform}
+    assert kinds["a_window.png"] in {"inset", "mirrored", "turned"}
+    for member in others:
+        assert member.transform is not None
+        # the middle of a member's content lies inside the kept picture
+        facts = member.picture.facts
+        x, y, w = np.array(member.transform.matrix) @ [facts.width / 2, facts.height / 2, 1]
+        assert 0 < x / w < kept.picture.facts.width
+        assert 0 < y / w < kept.picture.facts.height
+
+
+def test_presets(folder: Path) -> None:
+    strict = shown(find_duplicates(folder, preset="strict", options=options()))
+    assert [sorted(group) for group in strict] == [
+        ["b_whole.jpg", "d_mirrored.jpg", "e_turned.jpg"]
+    ]
+    loose = shown(find_duplicates(folder, preset="loose", options=options()))
+    assert not any("g_other.jpg" in group for group in loose)
+
+
+def test_names_workers_and_cache_change_nothing(folder: Path, tmp_path: Path) -> None:
+    def content(found: Duplicates) -> list[list[tuple[str, float | None]]]:
+        return [[(m.picture.digest, m.distance) for m in g.members] for g in found.groups]
+
+    renamed = tmp_path / "renamed"
+    renamed.mkdir()
+    for number, file in enumerate(sorted(folder.iterdir(), reverse=True)):
+        shutil.copy2(file, renamed / f"{number}{file.suffix}")
+    cache = tmp_path / "cache.sqlite"
+    first = content(find_duplicates(folder, options=options(cache, 1)))
+    again = content(find_duplicates(renamed, options=options(cache, 3)))
+    assert content(find_duplicates(renamed, options=options(None, 2))) == first == again
+
+
+def test_an_unchanged_folder_is_not_looked_at_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = []
+    close = Looks.close
+    monkeypatch.setattr(Looks, "close", lambda self: (counted.append(self.looked_at), close(self)))
+    cache = tmp_path / "cache.sqlite"
+    for _ in range(2):
+        find_duplicates(folder, options=options(cache))
+    assert counted[0] > 0
+    assert counted[1] == 0
+
+
+def test_a_file_that_goes_away_meanwhile_matches_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(folder, copied)
+    look = Looks.look
+
+    def lose(self: Looks, pairs) -> None:
+        (copied / "d_mirrored.jpg").unlink(missing_ok=True)
+        look(self, pairs)
+
+    monkeypatch.setattr(Looks, "look", lose)
+    (group,) = find_duplicates(copied, options=options(tmp_path / "cache.sqlite")).groups
+    assert not any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
+
+
+def test_copies_and_references_are_grouped_without_a_look(tmp_path: Path) -> None:
+    for name in ("archive", "new"):
+        (tmp_path / name).mkdir()
+        picture(4).save(tmp_path / name / "one.jpg", quality=90)
+    picture(4).save(tmp_path / "new" / "two.jpg", quality=60)
+    from imgsim.discover import DiscoverOptions
+
+    run = RunOptions(
+        discover=DiscoverOptions(reference=(str(tmp_path / "archive"),)), executor="threads"
+    )
+    (group,) = find_duplicates(tmp_path / "new", options=run).groups
+    assert group.kept.file.reference
+    assert [m.kind for m in group.members] == ["kept", "exact", "near"]

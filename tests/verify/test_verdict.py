@@ -1,0 +1,203 @@
+"""What a second look at two pictures says, on pictures made here with known changes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageOps
+
+from imgsim.bench.generate import landscape
+from imgsim.bench.lettering import font
+from imgsim.comparators.local import (
+    ORIENTATIONS,
+    LocalFeatures,
+    Orientation,
+    records,
+    shrunk,
+    turned,
+)
+from imgsim.types import Verdict
+from imgsim.verify.alignment import align, by_keypoints, by_orientation
+from imgsim.verify.verdict import judge
+
+UPRIGHT = by_orientation(ORIENTATIONS[0])
+
+
+def picture(seed: int = 3, size: tuple[int, int] = (480, 360)) -> Image.Image:
+    """A landscape with grain and things in it, so that there is something to hold on to."""
+    rng = np.random.default_rng(seed)
+    image = Image.fromarray(landscape(seed, *size))
+    draw = ImageDraw.Draw(image)
+    for _ in range(90):
+        x, y = rng.integers(0, size[0]), rng.integers(0, size[1])
+        r = rng.integers(4, 22)
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + r, y + r), colour)
+    return image
+
+
+def grey(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    return shrunk(np.asarray(image.convert("L")), side)
+
+
+def look(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float64]) -> Verdict:
+    return judge(partial(grey, left), partial(grey, right), hypotheses or [UPRIGHT])
+
+
+def rows(*images: Image.Image) -> NDArray:
+    return np.concatenate(
+        [
+            records(LocalFeatures().extract(np.asarray(i.convert("L"))[None, ..., None]))
+            for i in images
+        ]
+    )
+
+
+@pytest.mark.parametrize("how", ORIENTATIONS, ids=str)
+def test_a_hash_is_turned_without_its_picture(how: Orientation) -> None:
+    image = np.asarray(picture().convert("L"))
+    changed = image.T if how.transpose else image
+    changed = changed[:, ::-1] if how.mirror else changed
+    changed = changed[::-1] if how.flip else changed
+    plain, other = rows(Image.fromarray(image), Image.fromarray(np.ascontiguousarray(changed)))
+    difference = np.bitwise_count(turned(plain["hash"][None], how)[0] ^ other["hash"]).sum()
+    assert difference <= 8  # resampling is not quite symmetric
+
+
+@pytest.mark.parametrize("how", ORIENTATIONS, ids=str)
+def test_the_matrix_of_an_orientation_lays_the_turned_picture_right(how: Orientation) -> None:
+    image = grey(picture(), 400)
+    changed = image.T if how.transpose else image
+    changed = changed[:, ::-1] if how.mirror else changed
+    changed = np.ascontiguousarray(changed[::-1] if how.flip else changed)
+    # the matrix takes the right picture, turned so, onto the left one
+    aligned = align(changed, image, by_orientation(how), 400)
+    assert aligned is not None
+    assert aligned.shift < 0.1
+    inner = aligned.covered
+    assert np.abs(aligned.left[inner].astype(int) - aligned.right[inner]).mean() < 2
+
+
+def test_a_crop_lies_where_it_was_cut() -> None:
+    whole = picture()
+    part = whole.crop((100, 60, 436, 312))
+    left, right = rows(whole, part)
+    matrix = by_keypoints(left, right, mirrored=False)
+    assert matrix is not None
+    verdict = look(whole, part, matrix)
+    assert verdict.residual <= 1
+    assert verdict.more == -1
+    corners = np.array(verdict.matrix).reshape(3, 3) @ np.array([(0, 1), (0, 1), (1, 1)])
+    corners = corners[:2] / corners[2] * [[480], [360]]
+    assert np.allclose(corners, [(100, 436), (60, 312)], atol=1.0)
+    assert verdict.overlap == pytest.approx(0.49, abs=0.03)
+
+
+def test_a_mirrored_picture_with_a_border_shows_no_more() -> None:
+    whole = picture()
+    framed = ImageOps.expand(ImageOps.mirror(whole), 40, "white")
+    left, right = rows(whole, framed)
+    matrix = by_keypoints(left, right, mirrored=True)
+    assert matrix is not None
+    assert np.linalg.det(matrix[:2, :2]) < 0
+    verdict = look(whole, framed, matrix)
+    assert verdict.residual < 0.5
+    assert verdict.more == -1
+
+
+def test_a_picture_pasted_into_a_window_shows_more_than_the_window() -> None:
+    whole = picture()
+    window = Image.new("RGB", (900, 640), (235, 235, 238))
+    draw = ImageDraw.Draw(window)
+    for line in range(20):
+        draw.text((12, 20 + 30 * line), f"entry {line * 37} of the list", "black", font(14))
+    window.paste(whole, (330, 140))
+    left, right = rows(whole, window)
+    matrix = by_keypoints(left, right, mirrored=False)
+    assert matrix is not None
+    verdict = look(whole, window, matrix)
+    assert verdict.residual < 0.5
+    assert (verdict.more, verdict.contained, verdict.whole) == (-1, True, False)
+
+
+def test_compression_brightness_and_blur_are_explained() -> None:
+    import io
+
+    from PIL import ImageEnhance, ImageFilter
+
+    whole = picture()
+    buffer = io.BytesIO()
+    whole.save(buffer, "JPEG", quality=30)
+    for changed in (
+        Image.open(buffer),
+        ImageEnhance.Brightness(whole).enhance(0.6),
+        whole.filter(ImageFilter.GaussianBlur(1.2)),
+        whole.resize((240, 180)),
+        whole.convert("L"),
+    ):
+        verdict = look(whole, changed)
+        assert verdict.residual <= 1
+        assert verdict.whole
+
+
+def test_another_thing_in_the_same_place_is_another_picture() -> None:
+    one, other = picture(), picture()
+    for image, seed in ((one, 1), (other, 2)):
+        patch = picture(seed, (70, 60))
+        image.paste(patch, (200, 150))
+    assert look(one, other).residual > 1
+
+
+def test_words_at_the_edge_are_an_overlay() -> None:
+    whole = picture()
+    labelled = whole.copy()
+    ImageDraw.Draw(labelled).text(
+        (30, 320), "Holiday by the sea", "white", font(26), stroke_width=3, stroke_fill="black"
+    )
+    verdict = look(whole, labelled)
+    assert verdict.residual <= 1
+    assert verdict.overlay > 0
+    assert not verdict.whole
+
+
+def page(lines: int, seed: int) -> Image.Image:
+    """A printed page; pages of two seeds differ in their last digits only."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("L", (500, 760), 244)
+    draw = ImageDraw.Draw(image)
+    for line in range(lines):
+        number = 100 + line if line != lines // 2 else int(rng.integers(100, 999))
+        draw.text(
+            (40, 30 + 24 * line), f"{line:02} article of the same kind {number}", 20, font(17)
+        )
+    return image
+
+
+def test_one_line_of_print_makes_another_page() -> None:
+    assert look(page(28, 1), page(28, 1).convert("RGB")).residual < 0.3
+    assert look(page(28, 1), page(28, 2)).residual > 1
+
+
+def test_a_page_too_small_to_be_read_is_not_matched() -> None:
+    small = page(28, 1).resize((105, 160), Image.Resampling.LANCZOS)
+    assert look(page(28, 1), small).residual == np.inf
+
+
+def test_a_turning_thing_is_told_from_a_copy() -> None:
+    """Neighbouring frames differ less than a compressed copy, but their points move together."""
+    rng = np.random.default_rng(5)
+    texture = np.asarray(picture(11, (900, 240)).convert("L"))
+
+    def frame(angle: float) -> Image.Image:
+        x = np.linspace(-1, 1, 240)[None, :]
+        column = ((np.arcsin(x) + angle) / np.pi + 1) / 2.5 * 899
+        pixels = texture[np.arange(240)[:, None], column.astype(int) % 900]
+        return Image.fromarray(
+            np.clip(pixels + rng.normal(0, 0.5, (240, 240)), 0, 255).astype("u1")
+        )
+
+    assert look(frame(0.0), frame(0.0)).residual <= 1
+    assert look(frame(0.0), frame(0.05)).residual > 1
