@@ -128,6 +128,7 @@ def main() -> None:
     cache = given.folder / f"{given.images}.sqlite"
     env = os.environ | {"IMGSIM_CACHE": str(cache)}
     find = [sys.executable, "-m", "imgsim", "find-dupes", str(folder), "-f", "json"]
+    find += ["--method", "phash:size=16"]
     cores = str(os.cpu_count())
     rivals = {"decode only, reduced": [sys.executable, "-c", DECODE_ONLY, str(folder), cores]}
     if given.images <= given.all_pairs:
