@@ -83,6 +83,22 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
         assert method.wrong == 0
 
 
+def test_methods_that_verify_pairs_are_measured_by_copies(
+    places: Path, options: RunOptions
+) -> None:
+    plan = Plan(experiments=("methods", "resilience"), changed_images=2)
+    found = bench(load(places), [registry.parse("auto")], plan, options=options)
+    assert found.methods == ()
+    assert found.resilience is not None
+    (auto,) = found.resilience.methods
+    recognised = {c.change: c.recognised for c in auto.changes}
+    assert recognised["exact copy"] == recognised["mirror"] == recognised["half size"] == 1.0
+    assert (auto.mean_first, auto.wrong) == (None, 0)
+    only = Plan(experiments=("methods",))
+    with pytest.raises(UsageError, match="nothing to measure"):
+        bench(load(places), [registry.parse("auto")], only, options=options)
+
+
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
     from imgsim.report.bench import document
 

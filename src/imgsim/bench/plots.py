@@ -188,7 +188,8 @@ def distributions(methods: Sequence[MethodResult], names: dict[str, str]) -> str
 
 def heat_map(found: Resilience, names: dict[str, str], figure_of: str) -> str:
     """Methods by changes; ``figure_of`` is ``recognised`` or ``first``."""
-    methods = sorted(found.methods, key=lambda m: -getattr(m, f"mean_{figure_of}"))
+    measured = [m for m in found.methods if getattr(m, f"mean_{figure_of}") is not None]
+    methods = sorted(measured, key=lambda m: -getattr(m, f"mean_{figure_of}"))
     changes = [c.change for c in methods[0].changes]
     values = np.array([[getattr(c, figure_of) for c in m.changes] for m in methods])
     order = np.argsort(-values.mean(axis=0), kind="stable")
@@ -223,7 +224,8 @@ def all_plots(
         plots["distributions"] = distributions(methods, names)
     if bench.resilience:
         plots["recognised"] = heat_map(bench.resilience, names, "recognised")
-        plots["first"] = heat_map(bench.resilience, names, "first")
+        if any(m.mean_first is not None for m in bench.resilience.methods):
+            plots["first"] = heat_map(bench.resilience, names, "first")
     return plots
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from imgsim.bench.results import ChangeResult, MethodResilience
 from imgsim.bench.transforms import CHANGES
 from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators.base import Comparator
+from imgsim.comparators.recipes import Recipe
 from imgsim.decode import Decoder, InputSpec
 from imgsim.report.rankings import label
+from imgsim.verified import look_at
 
 MAX_SIDE = 1024
 
@@ -133,23 +136,62 @@ def resilience(comparator: Comparator, copies: Copies, threshold: float) -> Meth
     originals = rows[[places[path] for path in copies.originals]]
     n = len(originals)
     found = []
+    first = []
     for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
         changed = rows[[places[path] for path in files]]
         all_distances = distances.between(comparator, changed, originals)
         own = np.diag(all_distances)
-        found.append(
-            ChangeResult(
-                change.name, float(np.mean(own <= threshold)), float(np.mean(_first(all_distances)))
-            )
-        )
+        first.append(float(np.mean(_first(all_distances))))
+        found.append(ChangeResult(change.name, float(np.mean(own <= threshold)), first[-1]))
     between = distances.between(comparator, originals, originals)[np.triu_indices(n, 1)]
     return MethodResilience(
         label(comparator),
         tuple(found),
         float(np.mean([f.recognised for f in found])),
-        float(np.mean([f.first for f in found])),
+        float(np.mean(first)),
         int(np.sum(between <= threshold)),
     )
+
+
+def verified(
+    recipe: Recipe, copies: Copies, threshold: float, options: RunOptions
+) -> MethodResilience:
+    """How a method fares that looks at each pair of pictures: all that counts is its verdict.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    copies : Copies
+        Read for it.
+    threshold : float
+        The largest distance of a duplicate.
+    options : RunOptions
+    """
+    pictures = copies.read.pictures
+    rows = copies.read.features(recipe.extractor, pictures).rows
+    places = {p.file.path: i for i, p in enumerate(pictures)}
+
+    def same(one: str, other: str) -> bool:
+        left, right = places[one], places[other]
+        if pictures[left].digest == pictures[right].digest:
+            return True
+        verdict = look_at(recipe, (one, other), np.stack([rows[left], rows[right]]), options)
+        return recipe.accepts(verdict, threshold, "normal")
+
+    progress = options.progress
+    progress.start(f"verifying by {recipe.name}", len(copies.originals) * len(CHANGES), "pair")
+    found = []
+    try:
+        for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
+            pairs = zip(copies.originals, files, strict=True)
+            share = float(np.mean([same(original, copy) for original, copy in pairs]))
+            found.append(ChangeResult(change.name, share, None))
+            progress.advance(len(files))
+        wrong = sum(same(one, other) for one, other in combinations(copies.originals, 2))
+    finally:
+        progress.finish()
+    mean = float(np.mean([one.recognised for one in found]))
+    return MethodResilience(label(recipe), tuple(found), mean, None, wrong)
 
 
 def _first(all_distances: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -182,4 +224,9 @@ def written_copies(
     with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
         paths = [data.paths[i] for i in chosen]
         copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
-        return {c: resilience(c, copies, limit) for c, limit in thresholds.items()}
+        return {
+            c: verified(c, copies, limit, options)
+            if isinstance(c, Recipe)
+            else resilience(c, copies, limit)
+            for c, limit in thresholds.items()
+        }

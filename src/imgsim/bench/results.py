@@ -218,13 +218,14 @@ class ChangeResult:
     change : str
     recognised : float
         Share of the copies within the threshold of their original.
-    first : float
-        Share of the copies that are nearer to their original than to every other one.
+    first : float or None
+        Share of the copies that are nearer to their original than to every other one; None of a
+        method that ranks nothing.
     """
 
     change: str
     recognised: float
-    first: float
+    first: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,7 @@ class MethodResilience:
     method : str
     changes : tuple of ChangeResult
     mean_recognised, mean_first : float
-        Over all changes.
+        Over all changes; mean_first is None of a method that ranks nothing.
     wrong : int
         Pairs of two different originals within the threshold.
     """
@@ -244,7 +245,7 @@ class MethodResilience:
     method: str
     changes: tuple[ChangeResult, ...]
     mean_recognised: float
-    mean_first: float
+    mean_first: float | None
     wrong: int
 
 

@@ -34,6 +34,7 @@ from imgsim.comparators.base import (
     PairComparator,
     VectorComparator,
 )
+from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
@@ -91,7 +92,7 @@ def bench(
     ----------
     data : Labelled
     comparators : sequence of Comparator
-        Those that are no vector and score no pairs are left out, with a note.
+        A `Recipe` ranks nothing: only what it recognises is measured.
     plan : Plan, optional
     store : Store, optional
         Where results are found and kept; nowhere, if left out.
@@ -112,16 +113,19 @@ def bench(
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
-    methods = [c for c in comparators if run.can_measure(c)]
-    if not methods and plan.experiments != ("norms",):
-        raise UsageError("no method to measure", "imgsim methods lists them")
+    rankings = [c for c in comparators if run.can_rank(c)]
+    recognising = [c for c in comparators if c in rankings or isinstance(c, Recipe)]
     results: tuple[MethodResult, ...] = ()
     changed: Resilience | None = None
-    if "methods" in plan.experiments:
-        results = run.methods(methods)
-    if "resilience" in plan.experiments:
-        changed = run.changes(methods)
+    if "methods" in plan.experiments and rankings:
+        results = run.methods(rankings)
+    if "resilience" in plan.experiments and recognising:
+        changed = run.changes(recognising)
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
+    if not (results or changed or timed):
+        raise UsageError(
+            "nothing to measure", "these methods rank nothing: try --experiment resilience"
+        )
     return Bench(
         __version__,
         plan.command,
@@ -197,11 +201,14 @@ class _Run:
         text.extend(f"{p.left} {p.right} {p.same}" for p in data.pairs)
         return hashlib.sha256("\n".join(text).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def can_measure(self, comparator: Comparator) -> bool:
-        """Whether the harness can work out this method's distances."""
+    def can_rank(self, comparator: Comparator) -> bool:
+        """Whether a method has a distance of any two images, that the harness can work out."""
         if isinstance(comparator, VectorComparator | PairComparator):
             return True
-        self.options.progress.note(f"without {comparator.name}: no distance of feature rows")
+        if "methods" in self.plan.experiments:
+            self.options.progress.note(
+                f"{comparator.name} ranks nothing: measured by changed copies only"
+            )
         return False
 
     def threshold(self, comparator: Comparator) -> float:

@@ -24,7 +24,7 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
-from imgsim.comparators.registry import ALL, DEFAULT_METHOD
+from imgsim.comparators.registry import ALL, RANKING_METHOD
 from imgsim.decode import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
 """By the images of a scene, where the names say no more."""
-_METHODS = (ALL, DEFAULT_METHOD)  # what find-dupes takes may be none of the methods' defaults
+_METHODS = (ALL, RANKING_METHOD)  # what rankings take is none of the methods' defaults
 _EXPERIMENTS = ("methods", "resilience", "norms")
 _FORMATS = ("text", "json", "csv", "markdown")
 

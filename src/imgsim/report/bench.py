@@ -176,7 +176,8 @@ def changes_table(found: Resilience, names: dict[str, str]) -> Table:
         values = [m.changes[number].recognised for m in methods]
         rows.append([one.change, *(f"{100 * value:.0f}" for value in values)])
     rows.append(["all", *(f"{100 * m.mean_recognised:.0f}" for m in methods)])
-    rows.append(["original found first", *(f"{100 * m.mean_first:.0f}" for m in methods)])
+    first = ("-" if m.mean_first is None else f"{100 * m.mean_first:.0f}" for m in methods)
+    rows.append(["original found first", *first])
     rows.append(["wrong pairs of originals", *(str(m.wrong) for m in methods)])
     return [header, *rows]
 

@@ -142,8 +142,9 @@ def _changes(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iter
         "<h3>Percent recognised: within the threshold of their original</h3>\n"
     )
     yield _plot(plots["recognised"], "percent of the copies recognised, methods by changes")
-    yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
-    yield _plot(plots["first"], "percent of the copies that find their original first")
+    if "first" in plots:
+        yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
+        yield _plot(plots["first"], "percent of the copies that find their original first")
     wrong = [f"{names[m.method]} {m.wrong}" for m in found.methods if m.wrong]
     yield "<p>Pairs of different originals within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
