@@ -15,7 +15,8 @@ from imgsim import DiscoverOptions, RunOptions
 from imgsim.comparators import registry
 from imgsim.decode import DecodeMode
 
-CLASSICAL = [name for name in registry.names() if not name.startswith("efficientnet")]
+NETWORKS = ("autoencoder", "efficientnet", "siamese")
+CLASSICAL = [name for name in registry.names() if not name.startswith(NETWORKS)]
 
 
 def shown(found: imgsim.Duplicates, folder: Path) -> list[tuple[str, ...]]:
