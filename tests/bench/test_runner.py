@@ -92,7 +92,7 @@ def test_methods_that_verify_pairs_are_measured_by_copies(
     assert found.resilience is not None
     (auto,) = found.resilience.methods
     recognised = {c.change: c.recognised for c in auto.changes}
-    assert recognised["exact copy"] == recognised["mirror"] == recognised["half size"] == 1.0
+    assert recognised["exact copy"] == recognised["mirror"] == recognised["grey"] == 1.0
     assert (auto.mean_first, auto.wrong) == (None, 0)
     only = Plan(experiments=("methods",))
     with pytest.raises(UsageError, match="nothing to measure"):
