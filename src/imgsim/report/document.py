@@ -28,7 +28,7 @@ def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, 
     document: dict[str, Any] = {
         "schema": "imgsim.find-dupes/1",
         "version": __version__,
-        "cwd": cwd(),
+        "cwd": _text(os.getcwd()),
         "method": found.comparator.spec,
         "preset": found.preset,
         "score_unit": scale.unit,
@@ -94,7 +94,7 @@ def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schema": "imgsim.matches/1",
         "version": __version__,
-        "cwd": cwd(),
+        "cwd": _text(os.getcwd()),
         "k": found.k,
         "images": found.images,
         "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
@@ -139,7 +139,7 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
     return {
         "schema": "imgsim.compare/1",
         "version": __version__,
-        "cwd": cwd(),
+        "cwd": _text(os.getcwd()),
         "left": path_document(left),
         "right": path_document(right),
         "methods": [
@@ -171,11 +171,6 @@ def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
 def seconds_document(seconds: Seconds) -> dict[str, float]:
     """Times of the stages, to the millisecond."""
     return {key: round(value, 3) for key, value in asdict(seconds).items()}
-
-
-def cwd() -> str:
-    """The current folder, as documents name it."""
-    return _text(os.getcwd())
 
 
 def _text(path: str) -> str:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim import __version__
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.explaining import Activations, Explanation, over_grid
 from imgsim.ranking import Query
-from imgsim.report.document import cwd, path_document
+from imgsim.report.document import heading, path_document
 from imgsim.report.heat import bar, overlay
 from imgsim.report.pictures import thumbnail
 from imgsim.report.rankings import label, score_text
@@ -65,9 +64,7 @@ def explanation_json(found: Explanation) -> Iterator[str]:
     """One document."""
     scale, evidence = found.comparator.scale, found.evidence
     document = {
-        "schema": "imgsim.explain/1",
-        "version": __version__,
-        "cwd": cwd(),
+        **heading("imgsim.explain/1"),
         "method": found.comparator.spec,
         "score": scale.score(found.distance) if math.isfinite(found.distance) else None,
         "score_unit": scale.unit,
@@ -203,9 +200,7 @@ def activations_text(found: Activations) -> Iterator[str]:
 def activations_json(found: Activations) -> Iterator[str]:
     """One document."""
     document = {
-        "schema": "imgsim.activations/1",
-        "version": __version__,
-        "cwd": cwd(),
+        **heading("imgsim.activations/1"),
         "method": found.comparator.spec,
         "layer": found.layer,
         **path_document(os.fspath(found.query.name)),

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgsim import __version__
 from imgsim.models.loop import Epoch
-from imgsim.report.document import cwd, path_document
+from imgsim.report.document import heading, path_document
 from imgsim.training.autoencoder import TrainedAutoencoder
 from imgsim.training.pairs import PairFigures
 from imgsim.training.siamese import TrainedSiamese
@@ -94,9 +93,7 @@ def siamese_json(trained: TrainedSiamese) -> Iterator[str]:
 
 def _document(trained: Trained, kind: str) -> dict[str, Any]:
     return {
-        "schema": "imgsim.train/1",
-        "version": __version__,
-        "cwd": cwd(),
+        **heading("imgsim.train/1"),
         "kind": kind,
         "weights": path_document(str(trained.weights)),
         "images": trained.images,
