@@ -130,3 +130,25 @@ def test_copies_and_references_are_grouped_without_a_look(tmp_path: Path) -> Non
     (group,) = find_duplicates(tmp_path / "new", options=run).groups
     assert group.kept.file.reference
     assert [m.kind for m in group.members] == ["kept", "exact", "near"]
+
+
+def test_two_pictures_that_cannot_be_aligned_have_no_score(folder: Path) -> None:
+    import json
+
+    import imgsim
+    from imgsim.report.document import compare_document
+
+    one, other = str(folder / "b_whole.jpg"), str(folder / "g_other.jpg")
+    found = imgsim.compare(one, other, ["auto"])
+    document = compare_document(one, other, found)
+    json.dumps(document, allow_nan=False)
+    assert not document["methods"][0]["duplicate"]
+
+
+def test_the_function_search_is_there_beside_the_package_of_its_name(folder: Path) -> None:
+    import imgsim
+    from imgsim.ranking import query_file
+
+    imgsim.find_duplicates(folder / "b_whole.jpg", options=options())
+    found = imgsim.search([query_file(folder / "c_part.jpg")], folder, k=1, options=options())
+    assert found.methods[0].queries[0].matches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -145,7 +146,7 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
         "methods": [
             {
                 "name": one.comparator.spec,
-                "score": one.score,
+                "score": one.score if math.isfinite(one.score) else None,
                 "score_unit": one.comparator.scale.unit,
                 "score_better": one.comparator.scale.better,
                 "similarity": one.similarity,
