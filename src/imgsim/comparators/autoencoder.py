@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from imgsim.comparators.base import (
     Preset,
     Scale,
     VectorComparator,
+    needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.decode import InputSpec
@@ -95,8 +95,7 @@ class AutoencoderCosine(VectorComparator, Explains):
 
     @classmethod
     def missing(cls) -> str:
-        absent = [p for p in ("torch", "safetensors") if find_spec(p) is None]
-        return f"needs {' and '.join(absent)}: pip install 'imgsim[deep]'" if absent else ""
+        return needs_deep("torch", "safetensors")
 
     @property
     def extractor(self) -> AutoencoderLatent:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -187,6 +188,12 @@ class Comparator(ABC):
         """Name and the fields that differ from their defaults, as ``--method`` takes them."""
         text = _fields_text(self, only_changed=True)
         return f"{self.name}:{text}" if text else self.name
+
+
+def needs_deep(*packages: str) -> str:
+    """What `Comparator.missing` says of those packages of the extra ``deep`` that are absent."""
+    absent = [package for package in packages if find_spec(package) is None]
+    return f"needs {' and '.join(absent)}: pip install 'imgsim[deep]'" if absent else ""
 
 
 class VectorComparator(Comparator):

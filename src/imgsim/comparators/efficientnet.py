@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from imgsim.comparators.base import (
     Preset,
     Scale,
     VectorComparator,
+    needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.decode import InputSpec
@@ -143,10 +143,7 @@ class _EfficientNet(VectorComparator):
 
     @classmethod
     def missing(cls) -> str:
-        absent = [p for p in ("torch", "efficientnet_pytorch") if find_spec(p) is None]
-        if absent:
-            return f"needs {' and '.join(absent)}: pip install 'imgsim[deep]'"
-        return ""
+        return needs_deep("torch", "efficientnet_pytorch")
 
     @property
     def extractor(self) -> Extractor:
