@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -38,6 +39,12 @@ from imgsim.cli.terminal import Terminal
 @methods_option
 @dataset_options
 @click.option(
+    "--split",
+    metavar="NAME",
+    help="Choose on this split, such as train, and measure on all others; no label may stand in"
+    " both. Else the labels are divided by chance.",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), default=0, help="Which labels thresholds are chosen on."
 )
 @discover_options
@@ -55,6 +62,7 @@ def command(
     dataset: str,
     target_precision: float | None,
     max_false_positives: float | None,
+    split: str | None,
     seed: int,
     form: str,
     output: str | None,
@@ -78,10 +86,11 @@ def command(
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     data = load(dataset, **layout, options=options.discover)
-    found = calibrate(data, methods, target, seed=seed, options=options)
+    found = calibrate(data, methods, target, seed=seed, first=split, options=options)
     option = "--target-precision" if target_precision else "--max-false-positives"
     names = " ".join(f"-m {m.spec}" for m in methods)
-    said = f"imgsim calibrate DATASET {option} {target.value:g} --seed {seed} {names}"
+    half = f"--seed {seed}" if split is None else f"--split {shlex.quote(split)}"
+    said = f"imgsim calibrate DATASET {option} {target.value:g} {half} {names}"
     if output:
         write(profile_json(found, said), output)
     if form == "json":
