@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import structural_similarity
+from sklearn.metrics import precision_recall_fscore_support
 
+import imgsim
 from imgsim import RunOptions
 from imgsim.bench import article, gate, norms, resilience, timing
 from imgsim.bench.generate import landscape
@@ -71,7 +75,10 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
         assert one.retrieval is not None
         assert one.retrieval.accuracy.value == 1.0
         assert one.retrieval.ns_score == 4.0
-        assert one.detection.micro_average_precision == 1.0
+        average = one.detection.micro_average_precision
+        assert average is not None
+        assert average.value == 1.0
+        assert one.engine_deviation is not None
         assert one.engine_deviation < 1e-9
         assert one.timing.seconds_search.median > 0
     assert measured.resilience is not None
@@ -86,7 +93,7 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
 def test_methods_that_verify_pairs_are_measured_by_copies(
     places: Path, options: RunOptions
 ) -> None:
-    plan = Plan(experiments=("methods", "resilience"), changed_images=2)
+    plan = Plan(experiments=("resilience",), changed_images=2)
     found = bench(load(places), [registry.parse("auto")], plan, options=options)
     assert found.methods == ()
     assert found.resilience is not None
@@ -94,9 +101,38 @@ def test_methods_that_verify_pairs_are_measured_by_copies(
     recognised = {c.change: c.recognised for c in auto.changes}
     assert recognised["exact copy"] == recognised["mirror"] == recognised["grey"] == 1.0
     assert (auto.mean_first, auto.wrong) == (None, 0)
-    only = Plan(experiments=("methods",))
+    only = Plan(experiments=("methods",), protocol="article")
     with pytest.raises(UsageError, match="nothing to measure"):
         bench(load(places), [registry.parse("auto")], only, options=options)
+
+
+def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
+    tmp_path: Path, options: RunOptions
+) -> None:
+    """Against `compare`, pair by pair; files with equal bytes and flat images among them."""
+    for number in range(3):
+        (tmp_path / f"{number}").mkdir()
+        image = Image.fromarray(landscape(number, 320, 240))
+        for size in (320, 240):
+            image.resize((size, size * 3 // 4)).save(tmp_path / f"{number}" / f"{size}.jpg")
+        Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / f"{number}" / f"flat{number % 2}.png")
+    shutil.copy(tmp_path / "0/320.jpg", tmp_path / "1/copy.jpg")
+    data = load(tmp_path)
+    plan = Plan(experiments=("methods",))
+    (found,) = bench(data, [registry.parse("auto")], plan, options=options).methods
+    pairs = list(itertools.combinations(range(len(data.paths)), 2))
+    same = [data.labels[i] == data.labels[j] for i, j in pairs]
+    said = [imgsim.compare(data.paths[i], data.paths[j], "auto")[0].duplicate for i, j in pairs]
+    assert found.detection.precision is not None
+    measured = [found.detection.precision, found.detection.recall, found.detection.f1]
+    expected = precision_recall_fscore_support(same, said, average="binary")[:3]
+    assert [one.value for one in measured] == pytest.approx(expected)
+    # the copy in another folder with both pictures there, the three flat images with each other
+    assert (found.detection.found, found.detection.wrong) == (3, 5)
+    assert {Path(one.left).name for one in found.wrong} & {"320.jpg", "copy.jpg", "240.jpg"}
+    assert (found.retrieval, found.histogram, found.ranks) == (None, None, False)
+    assert found.detection.micro_average_precision is None
+    assert found.timing.seconds_search.median > 0
 
 
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
@@ -167,7 +203,8 @@ def test_pairs(places: Path, tmp_path: Path, options: RunOptions) -> None:
     ).methods
     assert found.retrieval is None
     assert found.detection.pairs == 10
-    assert found.detection.micro_average_precision == 1.0
+    assert found.detection.micro_average_precision is not None
+    assert found.detection.micro_average_precision.value == 1.0
 
 
 def test_the_protocol_article(places: Path, options: RunOptions) -> None:

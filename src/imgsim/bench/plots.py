@@ -134,7 +134,9 @@ def precision_recall(methods: Sequence[MethodResult], names: dict[str, str]) -> 
     paint = colours([m.method for m in methods])
     for m in methods:
         recall, precision = zip(*m.curve, strict=True)
-        label = f"{names[m.method]}  ({m.detection.micro_average_precision:.3f})"
+        average = m.detection.micro_average_precision
+        assert average is not None
+        label = f"{names[m.method]}  ({average.value:.3f})"
         axes.step(
             (0.0, *recall), (precision[0], *precision), where="pre",
             color=paint[m.method], linewidth=1.6, label=label,
@@ -163,6 +165,7 @@ def distributions(methods: Sequence[MethodResult], names: dict[str, str]) -> str
     figure, grid = _figure(_INCHES, 2.0 * rows + 0.3, rows, columns)
     cells = np.atleast_1d(grid).ravel()
     for axes, m in zip(cells, methods, strict=False):
+        assert m.histogram is not None
         edges = np.array(m.histogram.edges)
         for counts, colour, label in (
             (m.histogram.other, "#c23b22", "other pairs"),
@@ -215,8 +218,9 @@ def all_plots(
     names: dict[str, str],
     methods: Sequence[MethodResult],
 ) -> dict[str, str]:
-    """Every plot that there is something for, by name."""
+    """Every plot that there is something for, by name. What ranks nothing has no curve."""
     plots = {}
+    methods = [m for m in methods if m.ranks]
     if methods:
         measure = "accuracy" if methods[0].retrieval else "µAP"
         plots["speed"] = speed_accuracy(points, best, measure)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
+from imgsim.bench.called import measure_called
 from imgsim.bench.labelled import SPLITS, Labelled
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
@@ -92,7 +93,7 @@ def bench(
     ----------
     data : Labelled
     comparators : sequence of Comparator
-        A `Recipe` ranks nothing: only what it recognises is measured.
+        A `Recipe` ranks nothing: what it calls duplicates is measured.
     plan : Plan, optional
     store : Store, optional
         Where results are found and kept; nowhere, if left out.
@@ -113,18 +114,19 @@ def bench(
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
-    rankings = [c for c in comparators if run.can_rank(c)]
-    recognising = [c for c in comparators if c in rankings or isinstance(c, Recipe)]
+    comparators = [c for c in comparators if run.can_measure(c)]
     results: tuple[MethodResult, ...] = ()
     changed: Resilience | None = None
-    if "methods" in plan.experiments and rankings:
-        results = run.methods(rankings)
-    if "resilience" in plan.experiments and recognising:
-        changed = run.changes(recognising)
+    if "methods" in plan.experiments:
+        article_too = [c for c in comparators if not isinstance(c, Recipe)]
+        results = run.methods(article_too if plan.protocol == "article" else comparators)
+    if "resilience" in plan.experiments and comparators:
+        changed = run.changes(comparators)
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
     if not (results or changed or timed):
         raise UsageError(
-            "nothing to measure", "these methods rank nothing: try --experiment resilience"
+            "nothing to measure",
+            "auto and local rank nothing, as the protocol article asks: try the other one",
         )
     return Bench(
         __version__,
@@ -201,14 +203,17 @@ class _Run:
         text.extend(f"{p.left} {p.right} {p.same}" for p in data.pairs)
         return hashlib.sha256("\n".join(text).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def can_rank(self, comparator: Comparator) -> bool:
-        """Whether a method has a distance of any two images, that the harness can work out."""
+    def can_measure(self, comparator: Comparator) -> bool:
+        """Whether a method has distances that the harness can work out, or verdicts on pairs."""
+        if isinstance(comparator, Recipe):
+            if self.plan.protocol == "article" and "methods" in self.plan.experiments:
+                self.options.progress.note(
+                    f"{comparator.name} ranks nothing: not in the protocol article"
+                )
+            return True
         if isinstance(comparator, VectorComparator | PairComparator):
             return True
-        if "methods" in self.plan.experiments:
-            self.options.progress.note(
-                f"{comparator.name} ranks nothing: measured by changed copies only"
-            )
+        self.options.progress.note(f"{comparator.name} left out: no distance of feature rows")
         return False
 
     def threshold(self, comparator: Comparator) -> float:
@@ -261,9 +266,22 @@ class _Run:
 
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
         paths, extractor = self.data.paths, comparator.extractor
-        rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
         if extractor not in self.inputs:
             self.inputs[extractor] = read_sample(paths, extractor, self.options, self.plan.seed)
+        if isinstance(comparator, Recipe):
+            by_digest = {p.digest: p for p in self.read.pictures}
+            return measure_called(
+                comparator,
+                self.data,
+                [by_digest[self.digests[p]] for p in paths],
+                self.read,
+                self.inputs[extractor],
+                self.options,
+                self.threshold(comparator),
+                seed=self.plan.seed,
+                root=self.root,
+            )
+        rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
         return measure(
             comparator,
             self.data,

@@ -43,19 +43,24 @@ def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
     return read + features + search * (images - 1)
 
 
-def headline(result: MethodResult) -> Estimate:
-    """What methods are put in order by: accuracy, or µAP for a list of pairs."""
+def headline(result: MethodResult) -> Estimate | None:
+    """What methods are put in order by: accuracy, or µAP for a list of pairs.
+
+    None of a method that ranks nothing.
+    """
     if result.retrieval:
         return result.retrieval.accuracy
-    return Estimate(result.detection.micro_average_precision)
+    return result.detection.micro_average_precision
 
 
 def in_order(bench: Bench) -> list[MethodResult]:
-    """Methods, the best first; equally good ones by their time."""
+    """Methods, the best first; equally good ones by their time; last, those that rank nothing."""
     images, cpu = bench.data.images, busy(bench)
 
     def place(m: MethodResult) -> tuple[float, float, str]:
-        return -round(headline(m).value, 6), seconds_per_image(m, images, cpu=cpu), m.method
+        best = headline(m)
+        value = 1.0 if best is None else -round(best.value, 6)
+        return value, seconds_per_image(m, images, cpu=cpu), m.method
 
     return sorted(bench.methods, key=place)
 
@@ -64,14 +69,32 @@ def frontier(bench: Bench) -> list[MethodResult]:
     """Methods that no other one beats in both accuracy and time, the fastest first."""
     chosen: list[MethodResult] = []
     images, cpu = bench.data.images, busy(bench)
-
-    def place(m: MethodResult) -> tuple[float, float]:
-        return seconds_per_image(m, images, cpu=cpu), -headline(m).value
-
-    for one in sorted(in_order(bench), key=place):
-        if not chosen or headline(one).value > headline(chosen[-1]).value:
+    most = -1.0
+    for one in sorted(in_order(bench), key=lambda m: seconds_per_image(m, images, cpu=cpu)):
+        best = headline(one)
+        if best is not None and best.value > most:
             chosen.append(one)
+            most = best.value
     return chosen
+
+
+def unranked(bench: Bench) -> list[str]:
+    """Names of the methods that rank nothing."""
+    names = short_names(bench)
+    return [names[m.method] for m in bench.methods if not m.ranks]
+
+
+def on_unranked(bench: Bench) -> str:
+    """What the - of some methods mean, or nothing."""
+    some = unranked(bench)
+    if not some:
+        return ""
+    one = len(some) == 1
+    return (
+        f"{' and '.join(some)} {'ranks' if one else 'rank'} nothing (-):"
+        f" {'it tells' if one else 'they tell'} copies of one picture from all others, so other"
+        " pictures of a class count as missed"
+    )
 
 
 def short_names(bench: Bench) -> dict[str, str]:
@@ -96,9 +119,9 @@ def share(value: float | None) -> str:
     return f"{min(value, 0.999):.3f}"
 
 
-def interval(estimate: Estimate) -> str:
-    """Bounds such as ``.90-1.00``, or nothing."""
-    if estimate.low is None or estimate.high is None:
+def interval(estimate: Estimate | None) -> str:
+    """Bounds such as ``0.90-1.00``, or nothing."""
+    if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return f"{estimate.low:.2f}-{estimate.high:.2f}"
 
@@ -109,20 +132,44 @@ def quality_table(bench: Bench) -> Table:
     names = short_names(bench)
     rows = []
     for m in in_order(bench):
-        d = m.detection
+        r, d = m.retrieval, m.detection
         rows.append(
             [
                 names[m.method],
-                share(m.retrieval.accuracy.value) if m.retrieval else "-",
-                interval(m.retrieval.accuracy) if m.retrieval else "",
-                share(m.retrieval.mean_average_precision.value) if m.retrieval else "-",
-                share(d.micro_average_precision),
-                share(d.precision.value if d.precision else None),
-                share(d.recall.value),
-                share(d.recall_at_999),
+                _value(r.accuracy if r else None),
+                interval(r.accuracy if r else None),
+                _value(r.mean_average_precision if r else None),
+                _value(d.micro_average_precision),
+                _value(d.precision),
+                _value(d.recall),
+                _value(d.recall_at_999),
             ]
         )
     return [header, *rows]
+
+
+def intervals_table(bench: Bench) -> Table:
+    """The intervals that the first table has no room for."""
+    header = "method MAP NDCG µAP precision recall F1 R@.999".split()
+    names = short_names(bench)
+    rows = []
+    for m in in_order(bench):
+        r, d = m.retrieval, m.detection
+        estimates = (
+            r.mean_average_precision if r else None,
+            r.ndcg if r else None,
+            d.micro_average_precision,
+            d.precision,
+            d.recall,
+            d.f1,
+            d.recall_at_999,
+        )
+        rows.append([names[m.method], *(interval(one) or "-" for one in estimates)])
+    return [header, *rows]
+
+
+def _value(estimate: Estimate | None) -> str:
+    return share(estimate.value if estimate else None)
 
 
 def more_quality_table(bench: Bench) -> Table:
@@ -142,7 +189,7 @@ def more_quality_table(bench: Bench) -> Table:
                 share(d.f1.value),
                 f"{d.threshold:.4g}",
                 share(d.best_f1),
-                f"{d.best_f1_threshold:.4g}",
+                "-" if d.best_f1_threshold is None else f"{d.best_f1_threshold:.4g}",
                 *([share(r.article_accuracy)] if article and r else []),
             ]
         )
@@ -214,7 +261,7 @@ def doubts(bench: Bench) -> Iterator[str]:
             " not that of the clock"
         )
     for m in bench.methods:
-        if m.engine_deviation > _DEVIATION:
+        if m.engine_deviation is not None and m.engine_deviation > _DEVIATION:
             yield (
                 f"{m.method}: the engine's distances differ from those worked out anew by"
                 f" {m.engine_deviation:.1e} of the scale"
@@ -227,6 +274,8 @@ def text(bench: Bench) -> Iterator[str]:
     if bench.methods:
         yield "\nHow right\n"
         yield from _plain(quality_table(bench))
+        if on_unranked(bench):
+            yield fill(on_unranked(bench), 79) + "\n"
         yield "\nHow fast: an image read, its features; a pair searched, compared, with features\n"
         yield from _plain(speed_table(bench))
         if bench.protocol == "article":
@@ -234,7 +283,8 @@ def text(bench: Bench) -> Iterator[str]:
             yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
         yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
-        yield f"\nnone is both faster and better than: {names}\n"
+        if names:
+            yield "\n" + fill(f"none is both faster and better than: {names}", 79) + "\n"
     if bench.resilience:
         yield from _changes_text(bench.resilience, short_names(bench))
     if bench.norms:
@@ -342,10 +392,13 @@ def markdown(bench: Bench) -> Iterator[str]:
         for title, table in (
             ("How right", quality_table(bench)),
             ("More of it", more_quality_table(bench)),
+            ("Intervals (95 %)", intervals_table(bench)),
             ("How fast", speed_table(bench)),
         ):
             yield f"\n## {title}\n\n"
             yield from _marked(table)
+            if title == "How right" and on_unranked(bench):
+                yield f"\n{on_unranked(bench)}.\n"
     if bench.resilience:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
         yield from _marked(changes_table(bench.resilience, short_names(bench)))
