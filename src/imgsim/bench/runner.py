@@ -39,6 +39,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
+from imgsim.report.rankings import label
 
 Experiment = Literal["methods", "resilience", "norms"]
 EXPERIMENTS: tuple[Experiment, ...] = ("methods", "resilience", "norms")
@@ -261,7 +262,7 @@ class _Run:
             results[comparator] = result = measure_one(comparator)
             self.store.put(keys[comparator], result)
             seconds = time.perf_counter() - started
-            self.options.progress.note(f"{comparator.name}: measured in {seconds:.1f} s")
+            self.options.progress.note(f"{label(comparator)}: measured in {seconds:.1f} s")
         return tuple(found for found in results.values() if found is not None)
 
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
