@@ -355,8 +355,8 @@ def _drawn(data: Labelled, most: int, seed: int) -> Labelled:
     classes = data.classes
     order = np.random.default_rng(seed).permutation(classes.max() + 1)
     kept: list[int] = []
-    for label in order:
-        members = np.flatnonzero(classes == label)[: most - len(kept)]
+    for number in order:
+        members = np.flatnonzero(classes == number)[: most - len(kept)]
         kept.extend(members.tolist())
         if len(kept) >= most:
             break
