@@ -15,6 +15,7 @@ from imgsim.cli.options import (
     make_run_options,
     methods_option,
     run_options,
+    seed_option,
     talk_options,
 )
 from imgsim.cli.output import write
@@ -44,9 +45,7 @@ from imgsim.cli.terminal import Terminal
     help="Choose on this split, such as train, and measure on all others; no label may stand in"
     " both. Else the labels are divided by chance.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="Which labels thresholds are chosen on."
-)
+@seed_option("Which labels thresholds are chosen on.")
 @discover_options
 @run_options
 @device_options
