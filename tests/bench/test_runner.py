@@ -31,7 +31,7 @@ from imgsim.bench.results import (
     from_document,
     to_document,
 )
-from imgsim.bench.runner import Plan, bench
+from imgsim.bench.runner import Plan, bench, data_name
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
@@ -185,6 +185,13 @@ def test_an_interrupted_run_goes_on(
         path.write_text("{}")  # damaged: measured again
     bench(load(places), METHODS[:1], plan, store=store, options=options)
     assert calls[6:] == ["phash"]
+
+
+def test_a_data_set_is_named_by_its_folder() -> None:
+    for source in ("/a/photos", "/a/photos/", "/a/photos/truth.csv", "/a/photos/pairs.csv"):
+        assert data_name(source) == "photos"
+    assert data_name("/a/photos/valid") == "photos/valid"
+    assert data_name("/a/photos/mine.csv") == "mine.csv"
 
 
 def test_larger_sets_are_drawn_by_class(places: Path, options: RunOptions) -> None:

@@ -26,6 +26,9 @@ DEFAULT_PREFIX = r"^(.+)_\d+"
 SPLITS = frozenset("train valid val validation test query gallery".split())
 """Folders of these names, where nothing else lies beside them, are splits and not classes."""
 
+LISTS = {"truth": "truth.csv", "pairs": "pairs.csv"}
+"""Files with labels that are looked for in a folder, by layout."""
+
 _SAME = {"1": True, "true": True, "yes": True, "same": True}
 _SAME |= {"0": False, "false": False, "no": False, "different": False}
 _LAYOUTS_HINT = (
@@ -181,12 +184,11 @@ def load(
         layout = "prefix"
     if not os.path.exists(name):
         raise UsageError(f"no such path: {printable(name)}", "check the spelling")
-    lists = {"truth": "truth.csv", "pairs": "pairs.csv"}
     if not os.path.isdir(name):
         if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
             raise UsageError(f"{printable(name)} is one image", _LAYOUTS_HINT)
         return _checked(_read_list(name))
-    for kind, file in lists.items():
+    for kind, file in LISTS.items():
         listed = os.path.join(name, file)
         if layout in ("auto", kind) and os.path.exists(listed):
             return _checked(_read_list(listed))

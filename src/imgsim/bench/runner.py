@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
 from imgsim.bench.called import measure_called
-from imgsim.bench.labelled import SPLITS, Labelled
+from imgsim.bench.labelled import LISTS, SPLITS, Labelled
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
@@ -343,8 +343,13 @@ class _Run:
 
 
 def data_name(source: str) -> str:
-    """The last part of a path, and the one before it where it is but the name of a split."""
+    """The last part of a path, and the one before it where it is but the name of a split.
+
+    That of the folder, where the labels stand in a list with the name that is looked for in one.
+    """
     parts = os.path.abspath(source).split(os.sep)
+    if parts[-1] in LISTS.values():
+        parts = parts[:-1]
     return shown("/".join(parts[-2:] if parts[-1].lower() in SPLITS else parts[-1:]))
 
 
