@@ -180,7 +180,9 @@ def _measurable(comparators: Sequence[Comparator], options: RunOptions) -> list[
         if isinstance(comparator, VectorComparator | PairComparator):
             kept.append(comparator)
         else:
-            options.progress.note(f"without {comparator.name}, which looks at pairs itself: its presets are fixed")
+            options.progress.note(
+                f"without {comparator.name}: it looks at pairs itself, its presets are fixed"
+            )
     if not kept:
         raise UsageError("no method to calibrate", "imgsim methods lists them")
     return kept
