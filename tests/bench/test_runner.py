@@ -36,6 +36,7 @@ from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
 from imgsim.errors import UsageError
+from imgsim.report.bench import short_names
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]
 
@@ -221,6 +222,10 @@ def test_the_protocol_article(places: Path, options: RunOptions) -> None:
     assert [m.method for m in found.methods] == [
         "cosine:width=100,height=100", "ssim:width=100,height=100", "dhash"
     ]  # fmt: skip
+    assert list(short_names(found).values()) == ["cosine", "ssim", "dhash"]
+    other = replace(found.methods[0], method="cosine:weights=a.pth,engine=b,width=100,height=100")
+    both = replace(found, methods=(found.methods[0], other))
+    assert list(short_names(both).values()) == ["cosine", "cosine:engine=b"]
     for one in found.methods:
         assert one.retrieval is not None
         assert one.retrieval.queries == 5

@@ -98,16 +98,23 @@ def on_unranked(bench: Bench) -> str:
 
 
 def short_names(bench: Bench) -> dict[str, str]:
-    """Methods without the names of their weights, where they are told apart all the same."""
+    """Methods without the names of their weights, where they are told apart all the same.
+
+    Under the protocol article also without the fields that it sets.
+    """
     names = [m.method for m in bench.methods]
     if bench.resilience:
         names += [m.method for m in bench.resilience.methods]
-    bare = {name: name.split(":")[0] for name in names}
-    if bench.protocol == "article" and len(set(bare.values())) == len(bare):
-        return bare  # their fields are those of the protocol
-    short = {name: re.sub(r",?weights=[^,]*", "", name).rstrip(":") for name in names}
-    short = {name: one.replace(":,", ":") for name, one in short.items()}
+    left_out = "weights|width|height|pool|scaling" if bench.protocol == "article" else "weights"
+    short = {name: _without(name, left_out) for name in names}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
+
+
+def _without(name: str, fields: str) -> str:
+    """A method without some of its fields."""
+    bare, _, given = name.partition(":")
+    kept = [one for one in given.split(",") if one and not re.match(f"({fields})=", one)]
+    return f"{bare}:{','.join(kept)}" if kept else bare
 
 
 def share(value: float | None) -> str:

@@ -55,7 +55,8 @@ _DEFINITIONS = (
     ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
     ("best F1", "of any threshold; chosen on these data, so flattering"),
     ("read", "to read, decode, convert and resize an image"),
-    ("features", "to work out an image's features, in a batch, with one thread"),
+    ("features", "to work out an image's features, in a batch, with one thread (with"
+     " engine=openvino: as many as it takes)"),
     ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
     ("distance", "one pair from ready features, one after the other"),
     ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
