@@ -282,7 +282,7 @@ def text(bench: Bench) -> Iterator[str]:
         yield "\nHow right\n"
         yield from _plain(quality_table(bench))
         if on_unranked(bench):
-            yield fill(on_unranked(bench), 79) + "\n"
+            yield fill(on_unranked(bench), 79, break_on_hyphens=False) + "\n"
         yield "\nHow fast: an image read, its features; a pair searched, compared, with features\n"
         yield from _plain(speed_table(bench))
         if bench.protocol == "article":
@@ -291,7 +291,11 @@ def text(bench: Bench) -> Iterator[str]:
         yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         if names:
-            yield "\n" + fill(f"none is both faster and better than: {names}", 79) + "\n"
+            yield (
+                "\n"
+                + fill(f"none is both faster and better than: {names}", 79, break_on_hyphens=False)
+                + "\n"
+            )
     if bench.resilience:
         yield from _changes_text(bench.resilience, short_names(bench))
     if bench.norms:
