@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,7 +38,8 @@ from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
 from imgsim.errors import UsageError
-from imgsim.report.bench import short_names
+from imgsim.report.bench import as_json, methods_csv, short_names
+from imgsim.schemas import schema
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]
 
@@ -120,7 +123,8 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     shutil.copy(tmp_path / "0/320.jpg", tmp_path / "1/copy.jpg")
     data = load(tmp_path)
     plan = Plan(experiments=("methods",))
-    (found,) = bench(data, [registry.parse("auto")], plan, options=options).methods
+    both = bench(data, [registry.parse("auto"), METHODS[0]], plan, options=options)
+    found = both.methods[0]
     pairs = list(itertools.combinations(range(len(data.paths)), 2))
     same = [data.labels[i] == data.labels[j] for i, j in pairs]
     said = [imgsim.compare(data.paths[i], data.paths[j], "auto")[0].duplicate for i, j in pairs]
@@ -134,6 +138,13 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     assert (found.retrieval, found.histogram, found.ranks) == (None, None, False)
     assert found.detection.micro_average_precision is None
     assert found.timing.seconds_search.median > 0
+    jsonschema.validate(json.loads("".join(as_json(both))), schema("imgsim.bench/1"))
+    assert gate.compare(both, both, max_drop=0, max_slowdown=1.5).drops == ()
+    rows = list(csv.DictReader(methods_csv(both)))
+    assert [row["method"] for row in rows] == ["phash", "auto"]
+    assert float(rows[0]["accuracy_high"]) >= float(rows[0]["accuracy"])
+    assert (rows[1]["accuracy"], rows[1]["micro_average_precision"]) == ("", "")
+    assert float(rows[1]["recall"]) == found.detection.recall.value
 
 
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from textwrap import fill
-from typing import Any
+from typing import Any, get_type_hints
 
 from imgsim.bench.gate import Comparison
 from imgsim.bench.results import (
     Bench,
+    Detection,
     Estimate,
     MethodResult,
     NormTiming,
     Resilience,
+    Retrieval,
     to_document,
 )
 from imgsim.discover import printable
@@ -355,27 +357,27 @@ def as_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
 
 
 def methods_csv(bench: Bench) -> Iterator[str]:
-    """A row per method with every figure."""
-    yield csv_row(list(_csv_row(in_order(bench)[0])) if bench.methods else ["method"])
-    for m in in_order(bench):
-        yield csv_row(list(_csv_row(m).values()))
+    """A row per method with every figure; what a method does not have is empty."""
+    rows = [_csv_row(m) for m in in_order(bench)]
+    yield csv_row(list(rows[0]) if rows else ["method"])
+    for row in rows:
+        yield csv_row(list(row.values()))
 
 
 def _csv_row(m: MethodResult) -> dict[str, object]:
+    """The same columns for every method."""
     row: dict[str, object] = {"method": m.method, "score_unit": m.score_unit}
     row |= {"bytes_per_image": m.bytes_per_image}
-    retrieval = {} if m.retrieval is None else to_document(m.retrieval)
-    for name, value in (retrieval | to_document(m.detection)).items():
-        if isinstance(value, dict):
-            row |= {
-                name: value["value"],
-                f"{name}_low": value["low"],
-                f"{name}_high": value["high"],
-            }
-        elif name == "precision":  # nothing was found
-            row |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
-        else:
-            row[name] = value
+    parts: tuple[tuple[Any, Any], ...] = ((Retrieval, m.retrieval), (Detection, m.detection))
+    for kind, part in parts:
+        for name, hint in get_type_hints(kind).items():
+            value = getattr(part, name, None)
+            if hint in (Estimate, Estimate | None):
+                row[name] = value.value if value else None
+                row[f"{name}_low"] = value.low if value else None
+                row[f"{name}_high"] = value.high if value else None
+            else:
+                row[name] = value
     for name, value in to_document(m.timing).items():
         row[name] = value["median"] if isinstance(value, dict) else value
     return row
