@@ -145,14 +145,15 @@ def measured(comparator: Comparator, data: Labelled, options: RunOptions) -> dic
     for name in OTHERS:
         wanted = [i for i, s in enumerate(data.splits) if s in (name, TUNING)]
         cut = split(data.keep(wanted), [comparator], first=TUNING, options=options)
-        sides = cut.parts(comparator)
-        for half, side, one in zip(cut.halves, sides, (TUNING, name), strict=True):
-            parts[one] = side
+        for place, one in enumerate((TUNING, name)):
+            if one in parts:
+                continue
+            parts[one] = part = cut.part(comparator, place)
             found["parts"][one] = {
-                "images": len(half.paths),
-                "labels": side.labels,
-                "matching_pairs": len(side.matching),
-                "other_pairs": sum(map(len, side.others)),
+                "images": len(cut.halves[place].paths),
+                "labels": part.labels,
+                "matching_pairs": len(part.matching),
+                "other_pairs": sum(map(len, part.others)),
             }
     for preset in PRESETS:
         limit = comparator.preset_distance(preset)

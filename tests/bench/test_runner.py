@@ -199,6 +199,29 @@ def test_an_interrupted_run_goes_on(
     assert calls[6:] == ["phash"]
 
 
+def test_an_interrupted_run_over_copies_keeps_what_was_measured(
+    places: Path, tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    real = resilience.resilience
+
+    def counted(comparator, *arguments):
+        calls.append(comparator.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(comparator, *arguments)
+
+    monkeypatch.setattr(resilience, "resilience", counted)
+    plan = Plan(experiments=("resilience",), changed_images=2)
+    store = Store(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        bench(load(places), METHODS, plan, store=store, options=options)
+    found = bench(load(places), METHODS, plan, store=store, options=options)
+    assert calls == ["phash", "euclidean", "euclidean", "ssim"]
+    assert found.resilience is not None
+    assert [m.method for m in found.resilience.methods] == ["phash", "euclidean", "ssim"]
+
+
 def test_a_data_set_is_named_by_its_folder() -> None:
     for source in ("/a/photos", "/a/photos/", "/a/photos/truth.csv", "/a/photos/pairs.csv"):
         assert data_name(source) == "photos"

@@ -119,11 +119,11 @@ class Split:
 
     def parts(self, comparator: Comparator) -> tuple[Part, Part]:
         """The distances of all pairs within each half."""
-        one, other = (
-            _part(comparator, half, rows, self.options)
-            for half, rows in zip(self.halves, self.rows[comparator], strict=True)
-        )
-        return one, other
+        return self.part(comparator, 0), self.part(comparator, 1)
+
+    def part(self, comparator: Comparator, half: int) -> Part:
+        """The distances of all pairs within one half."""
+        return _part(comparator, self.halves[half], self.rows[comparator][half], self.options)
 
 
 def split(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -323,21 +324,23 @@ class _Run:
     def changes(self, comparators: Sequence[Comparator]) -> Resilience:
         """The experiment resilience: all methods that are still to be measured see one folder."""
         most = self.plan.changed_images
-        keys = [self._key("resilience", c, images=most) for c in comparators]
+        keys = {c: self._key("resilience", c, images=most) for c in comparators}
         known = {
             c: found
-            for c, key in zip(comparators, keys, strict=True)
+            for c, key in keys.items()
             if (found := self.store.get(MethodResilience, key)) is not None
         }
         todo = [c for c in comparators if c not in known]
         if todo:
             self.options.progress.note(f"changed copies: {len(todo)} methods ...")
             thresholds = {c: self.threshold(c) for c in todo}
-            known |= resilience.written_copies(
+            measured = resilience.written_copies(
                 self.data, thresholds, most, self.options, self.plan.seed
             )
-            for c, key in zip(comparators, keys, strict=True):
-                self.store.put(key, known[c])
+            with closing(measured):
+                for c, found_now in measured:
+                    known[c] = found_now
+                    self.store.put(keys[c], found_now)
         images = len(resilience.draw(self.data, most, self.plan.seed))
         return Resilience(images, resilience.MAX_SIDE, tuple(known[c] for c in comparators))
 
