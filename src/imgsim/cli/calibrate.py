@@ -10,13 +10,13 @@ import click
 from imgsim.cli.options import (
     dataset_options,
     device_options,
-    discover_options,
     make_methods,
     make_run_options,
     methods_option,
     run_options,
     seed_option,
     talk_options,
+    walk_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -46,7 +46,7 @@ from imgsim.cli.terminal import Terminal
     " both. Else the labels are divided by chance.",
 )
 @seed_option("Which labels thresholds are chosen on.")
-@discover_options
+@walk_options
 @run_options
 @device_options
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -70,7 +70,8 @@ def command(
     """Choose thresholds of methods on pictures of which it is known what matches.
 
     DATASET is laid out as for bench. Thresholds are chosen on half of the labels; what is shown
-    was measured on the other half. The profile is read by --profile of other commands.
+    was measured on the other half. The profile is read by --profile of find-dupes, leaks, compare
+    and bench.
 
     \b
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
