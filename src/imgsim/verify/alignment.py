@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import MIRRORED, PLACE_UNIT, Orientation, shrunk
+from imgsim.comparators.local import MIRRORED, PLACE_UNIT, Orientation
+from imgsim.decode import shrunk
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
