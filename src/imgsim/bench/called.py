@@ -67,7 +67,8 @@ def call(
     limit : float
         The largest residual of a duplicate.
     options : RunOptions
-        Verdicts of earlier runs are not used, so that the time is that of a first one.
+        Neither verdicts of earlier runs nor images that were kept since they were read are used,
+        so that the time does not depend on what was done before.
     """
     places: dict[str, list[int]] = {}
     for place, picture in enumerate(pictures):
@@ -86,7 +87,7 @@ def call(
             for a, b in zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
             if kinds[a] == kinds[b]
         ]
-        with closing(Looks(looked, rows, proposals, options)) as looks:
+        with closing(Looks(looked, rows, proposals, {}, options)) as looks:
             looks.look(pairs)
             for a, b in pairs:
                 verdict = looks[a, b]
