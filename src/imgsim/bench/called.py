@@ -19,7 +19,7 @@ from imgsim.bench.measure import SAMPLE, Inputs, sample, shown
 from imgsim.bench.metrics import Verdicts
 from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
 from imgsim.bench.score import MISTAKES, detection_of
-from imgsim.bench.timing import ENOUGH_SECONDS, Watch, each, load, one_thread
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.collect import Collection, RunOptions
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
@@ -96,8 +96,7 @@ def call(
                     verdict.residual,
                 )
 
-    watch = Watch()
-    watch.time(look)
+    seconds = repeated(look)
     same = np.zeros((len(pictures), len(pictures)), bool)
     residual: dict[tuple[int, int], float] = {}
     for (one, other), (accepted, value) in verdicts.items():
@@ -111,7 +110,7 @@ def call(
         together = [place for digest in digests for place in places[digest]]
         same[np.ix_(together, together)] = True
     np.fill_diagonal(same, False)
-    return Called(same, residual, watch.spread())
+    return Called(same, residual, seconds)
 
 
 def measure_called(
