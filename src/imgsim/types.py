@@ -149,7 +149,7 @@ class Candidates:
 WHOLE = 0.97
 """Of two pictures that share so much of their area nothing was cut off or added."""
 
-CONTAINED = 0.8
+CONTAINED = 0.95
 """A picture that shows so much of another one can stand for it."""
 
 
