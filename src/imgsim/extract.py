@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import Extractor
 from imgsim.decode import DecodeError, Decoder, InputSpec
+from imgsim.executors.base import Beat
 from imgsim.types import ImageFacts
 
 MAX_FILE_BYTES = 1_000_000_000
@@ -84,13 +85,14 @@ class ExtractBatch:
         """What stands for a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
-    def run(self, beat: Callable[[], object]) -> list[Extracted]:
+    def run(self, beat: Beat) -> list[Extracted]:
         """Read, decode and extract; `beat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
         results: list[Extracted] = []
         waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
 
         def extract() -> None:
+            beat.no_item()
             columns = [
                 _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
             ]

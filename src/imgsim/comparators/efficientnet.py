@@ -53,7 +53,7 @@ class EfficientNetFeatures(Extractor):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        cells = (-(-self.size // networks.STRIDE)) ** 2
+        cells = networks.map_side(self.backbone, self.size) ** 2
         return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
 
     @property
@@ -80,7 +80,7 @@ class EfficientNetFeatures(Extractor):
 
     def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Feature maps before they are pooled, shape (n, channels, height, width)."""
-        cells = -(-self.size // networks.STRIDE)
+        cells = networks.map_side(self.backbone, self.size)
         found = self._run(images, "none").reshape(len(images), -1, cells, cells)
         return found.astype(np.float64)
 
