@@ -18,6 +18,7 @@ from imgsim.comparators.base import (
     needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.networks import NetworkExtractor
 from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
@@ -31,7 +32,7 @@ _LINKS = 12
 
 
 @dataclass(frozen=True)
-class EfficientNetFeatures(Extractor):
+class EfficientNetFeatures(NetworkExtractor):
     """The last feature map of EfficientNet-b0, pooled or whole."""
 
     backbone: Package
@@ -45,7 +46,6 @@ class EfficientNetFeatures(Extractor):
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "efficientnet-b0"
     version: ClassVar[int] = 1
-    heavy: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:
@@ -55,14 +55,6 @@ class EfficientNetFeatures(Extractor):
     def shape(self) -> tuple[int, ...]:
         cells = networks.map_side(self.backbone, self.size) ** 2
         return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
-
-    @property
-    def key(self) -> str:
-        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
 
     def get_ready(self, *, fetch: bool = True) -> None:
         networks.require_torch()
