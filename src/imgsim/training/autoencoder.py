@@ -149,7 +149,9 @@ def train_autoencoder(
         task = _Task(np.asarray(rows), split, options, device)
     history = loop.train(task, folder, options.loop, run.progress, resume=resume)
     weights = folder / loop.MODEL
-    shown = split.held_out_rows[:_SHOWN]
+    # from all over them: neighbours may be frames of one turn
+    spread = np.linspace(0, len(split.held_out_rows) - 1, _SHOWN).round().astype(int)
+    shown = split.held_out_rows[np.unique(spread)]
     side = options.shape.size
     originals = np.asarray(rows[shown], np.uint8).reshape(-1, side, side, 3)
     best = networks.Autoencoder(str(weights), device)
