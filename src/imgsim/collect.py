@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ from imgsim.errors import UsageError
 from imgsim.executors.base import Executor, usable_cores
 from imgsim.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
 from imgsim.progress import Progress, Silent
+from imgsim.spool import Slot, Spool
 from imgsim.types import Features, ImageFile, Picture, Skipped
 
 _MEMORY_PER_TABLE = 256 << 20
@@ -142,6 +143,10 @@ class Collection:
         Feature rows by extractor.
     seconds_decoding : float
         Summed over all workers.
+    spool : Spool or None
+        Keeps what `slots` name.
+    slots : dict
+        Images that were kept to be looked at again, by content.
     """
 
     pictures: tuple[Picture, ...]
@@ -151,6 +156,8 @@ class Collection:
     decoded: int
     tables: dict[Extractor, FeatureTable]
     seconds_decoding: float
+    spool: Spool | None
+    slots: Mapping[str, Slot]
 
     def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
         """Rows of some of the pictures."""
@@ -212,6 +219,8 @@ class _Collecting:
         self.kept_at = time.monotonic()
         self.decoded = 0
         self.seconds_decoding = 0.0
+        self.spool: Spool | None = None
+        self.slots: dict[str, Slot] = {}
 
     def look_up(self) -> None:
         """Find out what is known already: by path, else by content."""
@@ -278,11 +287,10 @@ class _Collecting:
         # A network runs once, and is fed by threads; hashes run in all workers.
         size = _HEAVY_FILES if heavy else max(1, min(_BATCH_FILES, len(todo) // (4 * jobs)))
         threads = jobs if heavy else 1
+        parts = [tuple(f.path for f in todo[i : i + size]) for i in range(0, len(todo), size)]
         batches = [
-            ExtractBatch(
-                tuple(f.path for f in todo[i : i + size]), self.extractors, self.decoder, threads
-            )
-            for i in range(0, len(todo), size)
+            ExtractBatch(part, self.extractors, self.decoder, threads, spool)
+            for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
@@ -304,6 +312,13 @@ class _Collecting:
         finally:
             progress.finish()
 
+    def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
+        kept = [e.wants.at_most for e in self.extractors if e.seen_again]
+        if not kept or self.spool is not None:
+            return [""] * len(parts)  # what is decoded later is too little to matter
+        self.spool = Spool()
+        return self.spool.files([len(part) for part in parts], max(kept) ** 2)
+
     def _take(self, file: ImageFile, one: Extracted) -> None:
         self.decoded += 1
         self.seconds_decoding += one.seconds
@@ -316,6 +331,8 @@ class _Collecting:
         self.known[one.digest] = Known(one.facts, one.reason, one.identified)
         for table, row in zip(self.tables.values(), one.rows, strict=False):
             table.add(one.digest, row)
+        if one.slot is not None:
+            self.slots[one.digest] = one.slot
         self.new.append((file, one.digest, self.known[one.digest], one.rows))
         self.unlisted.pop(file.path, None)
 
@@ -362,6 +379,8 @@ class _Collecting:
             self.decoded,
             self.tables,
             self.seconds_decoding,
+            self.spool,
+            self.slots,
         )
 
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from imgsim.colours import Colour, convert, pixel_digest
 from imgsim.rawfiles import is_raw, preview
-from imgsim.types import ImageFacts, ImageFile
+from imgsim.types import MIN_DETAIL, ImageFacts, ImageFile
 
 DEFAULT_MAX_PIXELS = 250_000_000
 """Larger images are skipped: a file of a few kB can claim to be one and fill the memory."""
@@ -41,6 +41,7 @@ BASE_SIDE = 64
 
 _OVERSAMPLING = 1.5
 _DETAIL_LEVEL = 8.0
+_PLAINLY_DETAILED = MIN_DETAIL + 10
 
 IMAGE_SUFFIXES = frozenset(
     ".apng .avif .bmp .dib .gif .heic .heics .heif .hif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl"
@@ -89,12 +90,16 @@ class InputSpec:
     colour : {"grey", "rgb"}
     at_least : int
         The shorter side of a reduced decode has at least so many pixels, where the file has.
+    at_most : int
+        The longer side of an image of 0 x 0 is brought down to so many pixels, by area
+        resampling; 0 leaves it.
     """
 
     width: int
     height: int
     colour: Colour
     at_least: int = BASE_SIDE
+    at_most: int = 0
 
     @property
     def decoded_side(self) -> int:
@@ -176,11 +181,14 @@ class Decoder:
     def _decode(self, source: _Source, wants: Sequence[InputSpec]) -> Decoded:
         from PIL import Image
 
-        # One decode per scale serves all inputs of that scale, and the count of details.
-        scales = {want: self._scale(source, want) for want in (_DETAIL, *wants)}
+        # One decode per scale serves all inputs of that scale.
+        scales = {want: self._scale(source, want) for want in wants}
         colours: dict[_Scale, set[Colour]] = {}
         for want, scale in scales.items():
             colours.setdefault(scale, set()).add(want.colour)
+        own = self._scale(source, _DETAIL)
+        if own in colours or not any("grey" in needed for needed in colours.values()):
+            colours.setdefault(own, set()).add("grey")
         decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
         images: dict[InputSpec, NDArray[np.uint8]] = {}
         for want in wants:
@@ -188,13 +196,44 @@ class Decoder:
             if want.width:
                 image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
             pixels = np.asarray(image, dtype=np.uint8)
+            if want.at_most:
+                pixels = shrunk(pixels, want.at_most)
             images[want] = pixels.reshape(*pixels.shape[:2], -1)
-        small = decoded[scales[_DETAIL]]["grey"].resize((32, 32), Image.Resampling.BOX)
-        detail = int(count_detail(np.asarray(small)[None])[0])
+        if own in decoded:
+            detail = _detail(decoded[own]["grey"])
+        else:
+            detail = _detail(next(made["grey"] for made in decoded.values() if "grey" in made))
+            if detail < _PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
+                detail = _detail(source.load(own, {"grey"})["grey"])
         return Decoded(source.facts(detail), images)
 
     def _scale(self, source: _Source, want: InputSpec) -> _Scale:
         return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
+
+
+def _detail(image: Any) -> int:
+    from PIL import Image
+
+    small = image.resize((32, 32), Image.Resampling.BOX)
+    return int(count_detail(np.asarray(small)[None])[0])
+
+
+def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """An image whose longer side is at most `side` pixels, by area resampling.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w) or (h, w, c)
+    side : int
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 _Scale = tuple[int, int] | None

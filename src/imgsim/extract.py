@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import Extractor
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.executors.base import Beat
+from imgsim.spool import Slot, write
 from imgsim.types import ImageFacts
 
 MAX_FILE_BYTES = 1_000_000_000
@@ -47,6 +48,8 @@ class Extracted:
         One per extractor.
     seconds : float
         Spent in decoding.
+    slot : Slot or None
+        Where the image is that is looked at again.
     """
 
     digest: str | None
@@ -57,6 +60,7 @@ class Extracted:
     opened: bool = True
     rows: tuple[NDArray[Any], ...] = ()
     seconds: float = 0.0
+    slot: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,15 @@ class ExtractBatch:
     ----------
     threads : int
         Files decoded at a time, ahead of the extractors.
+    spool : str
+        The file for images that are looked at again, or "" to keep none.
     """
 
     paths: tuple[str, ...]
     extractors: tuple[Extractor, ...]
     decoder: Decoder
     threads: int = 1
+    spool: str = ""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -91,8 +98,14 @@ class ExtractBatch:
         results: list[Extracted] = []
         waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
 
+        again = next((e.wants for e in self.extractors if e.seen_again), None)
+
         def extract() -> None:
             beat.no_item()
+            if again is not None and self.spool:
+                slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
+                for (i, _), slot in zip(waiting, slots, strict=True):
+                    results[i] = replace(results[i], slot=slot)
             columns = [
                 _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
             ]

@@ -435,7 +435,7 @@ def _verified(
     across = [_may_leak(looked[a], looked[b]) for a, b in proposed]
     proposals = proposals.only(np.array(across, bool))
     pairs = list(zip(proposals.left.tolist(), proposals.right.tolist(), strict=True))
-    with closing(Looks(looked, rows, proposals, options)) as looks:
+    with closing(Looks(looked, rows, proposals, collection.slots, options)) as looks:
         looks.look(pairs)
     accepted = {(a, b) for a, b in pairs if recipe.accepts(looks[a, b], max_distance, preset)}
 

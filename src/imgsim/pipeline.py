@@ -273,7 +273,7 @@ def _verified(
     pairs = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
     proposals = proposals.only(np.array([alike[a] == alike[b] for a, b in pairs], bool))
     alone = np.array([not rules.isolate and not p.file.reference for p in looked], bool)
-    with closing(Looks(looked, rows, proposals, options)) as looks:
+    with closing(Looks(looked, rows, proposals, collection.slots, options)) as looks:
         order, matched = best_first(
             looks,
             proposals,

@@ -7,7 +7,7 @@ belongs to a group: the pictures of a group of k cost about k looks and not k * 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Literal
 
@@ -20,6 +20,7 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode import Decoder, decoder_id
 from imgsim.search.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
 from imgsim.verify.verdict import EQUAL, NOTHING, VERSION
@@ -39,6 +40,8 @@ class Looks:
         Their `LocalFeatures`.
     proposals : Proposals
         Pairs of them that may be asked for.
+    slots : dict
+        Images kept since they were decoded, by content.
     options : RunOptions
     """
 
@@ -47,9 +50,11 @@ class Looks:
         pictures: Sequence[Picture],
         rows: NDArray[np.generic],
         proposals: Proposals,
+        slots: Mapping[str, Slot],
         options: RunOptions,
     ) -> None:
         self.pictures = pictures
+        self.slots = slots
         self.rows = rows
         self.options = options
         self.looked_at = 0
@@ -122,6 +127,7 @@ class Looks:
             tuple(self.rows[i].tobytes() for i in files),
             tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
             Decoder(self.options.decode, self.options.max_pixels),
+            tuple(self.slots.get(self.pictures[i].digest) for i in files),
         )
 
 

@@ -16,9 +16,9 @@ from imgsim.comparators.local import (
     LocalFeatures,
     Orientation,
     records,
-    shrunk,
     turned,
 )
+from imgsim.decode import shrunk
 from imgsim.types import Verdict
 from imgsim.verify.alignment import align, by_keypoints, by_orientation
 from imgsim.verify.verdict import judge

@@ -57,10 +57,11 @@ class LocalFeatures(Extractor):
 
     name: ClassVar[str] = "local-features"
     version: ClassVar[int] = 1
+    seen_again: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:
-        return InputSpec(0, 0, "grey", at_least=128)
+        return InputSpec(0, 0, "grey", at_least=128, at_most=LONG_SIDE)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -82,11 +83,10 @@ def records(rows: NDArray[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
 
 
-def _describe(image: NDArray[np.uint8], row: Any) -> None:
+def _describe(small: NDArray[np.uint8], row: Any) -> None:
     import cv2
 
     cv2.setNumThreads(1)  # there is a worker for every core
-    small = shrunk(image, LONG_SIDE)
     square = cv2.resize(small, (_POINTS, _POINTS), interpolation=cv2.INTER_AREA)
     row["hash"] = np.packbits(_signs(np.asarray(square)))
     row["size"] = small.shape[1], small.shape[0]
@@ -125,18 +125,6 @@ def _by_strength(found: Any) -> list[int]:
         for place, i in enumerate(members)
     ]
     return [i for _, _, i in sorted(ranked)][:KEYPOINTS]
-
-
-def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """An image whose longer side is at most `side` pixels, by area resampling."""
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 # The hash in its eight orientations --------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import MIRRORED, PLACE_UNIT, Orientation, shrunk
+from imgsim.comparators.local import MIRRORED, PLACE_UNIT, Orientation
+from imgsim.decode import shrunk
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -23,14 +24,19 @@ Grey = NDArray[np.uint8]
 COARSE_SIDE = 256
 MIN_SIDE = 24
 _MAX_BITS = 64
-_MIN_MATCHES = 6
-_MAX_POINTS = 150
+_MIN_MATCHES = 10
+_MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
+_MIN_SHARE = 0.25
+_MAX_POINTS = 110
 _MIN_POINTS = 12
 _SEED = 1
 _NEIGHBOURS = 6
 _TOLERANCE = 1.5
 _MORE_ROUNDS = 2
 _STILL = 0.3
+_CORNERS_SIDE = 400
+_FRACTION = 4  # bits of a place within a pixel
+_INNER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,8 @@ class Aligned:
     Attributes
     ----------
     left, right : ndarray of uint8, shape (h, w)
-    covered : ndarray of bool, shape (h, w)
-        Where the right image has pixels.
+    covered : ndarray of uint8, shape (h, w)
+        1 where the right image has pixels, else 0.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one.
     tracked : int
@@ -55,7 +61,7 @@ class Aligned:
 
     left: Grey
     right: Grey
-    covered: NDArray[np.bool_]
+    covered: NDArray[np.uint8]
     matrix: Matrix
     tracked: int
     held: int
@@ -93,16 +99,18 @@ def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
     n = int(left["count"])
     m = int(right["count"])
     known = right["descriptor"][:m]
+    least = _MIN_MATCHES
     if mirrored:
         m = min(m, MIRRORED)
         known = right["mirrored"][:m]
-    if min(n, m) < _MIN_MATCHES:
+        least = _MIN_MIRRORED
+    if min(n, m) < least:
         return None
     matcher = cv2.BFMatcher.create(cv2.NORM_HAMMING, crossCheck=True)
     matches = [
         pair for pair in matcher.match(known, left["descriptor"][:n]) if pair.distance <= _MAX_BITS
     ]
-    if len(matches) < _MIN_MATCHES:
+    if len(matches) < least:
         return None
     source = _units(right)[[pair.queryIdx for pair in matches]]
     target = _units(left)[[pair.trainIdx for pair in matches]]
@@ -112,7 +120,7 @@ def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
     found, inliers = cv2.estimateAffine2D(
         source * right["size"], target * size, ransacReprojThreshold=0.01 * longer, maxIters=500
     )
-    if found is None or int(inliers.sum()) < _MIN_MATCHES:
+    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(matches)):
         return None
     pixels = np.vstack([found, [0, 0, 1]])
     to_units = np.diag([1 / size[0], 1 / size[1], 1])
@@ -152,7 +160,7 @@ def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
     for _ in range(_MORE_ROUNDS):
         if tracking is None or tracking.moved < _STILL:
             break
-        tracking = _track(*scaled, tracking.matrix) or tracking
+        tracking = _track(*scaled, tracking.matrix, tracking.corners) or tracking
     if tracking is None or not _plausible(tracking.matrix, *scaled):
         return None
     laid, covered = _lay(*scaled, tracking.matrix)
@@ -212,29 +220,37 @@ def _plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     return bool(lengths.max() < 2 * lengths.min() and 0.03 < lengths.min() < 30)
 
 
-def _lay(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, NDArray[np.bool_]]:
+def _lay(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, NDArray[np.uint8]]:
+    """The right image upon the left one, and a mask (0 or 1) of where it has pixels."""
     import cv2
 
-    size = left.shape[1], left.shape[0]
+    height, width = left.shape
     pixels = _centres(matrix, left, right)
-    laid = cv2.warpPerspective(right, pixels, size, flags=cv2.INTER_LINEAR)
-    whole = np.full(right.shape, 255, np.uint8)
-    covered = cv2.warpPerspective(whole, pixels, size, flags=cv2.INTER_LINEAR) == 255
-    return np.asarray(laid, dtype=np.uint8), np.asarray(covered)
+    laid = cv2.warpPerspective(right, pixels, (width, height), flags=cv2.INTER_LINEAR)
+    near, bottom, end = _INNER, right.shape[0] - 1 - _INNER, right.shape[1] - 1 - _INNER
+    ends = [(near, end, end, near), (near, near, bottom, bottom), (1, 1, 1, 1.0)]
+    corners = pixels @ np.array(ends)
+    corners = corners[:2] / corners[2]
+    covered = np.zeros((height, width), np.uint8)
+    parts = 1 << _FRACTION
+    cv2.fillConvexPoly(covered, np.rint(corners.T * parts).astype(np.int32), 1, shift=_FRACTION)
+    return np.asarray(laid, dtype=np.uint8), covered
 
 
 @dataclass(frozen=True, slots=True)
 class _Tracking:
     """What following points told: a better matrix, and how well it fits.
 
-    `moved`: pixels by which half of the points were off before. `places` and `off`, shape (n, 2):
-    the points that held, and what the better matrix leaves of their displacement.
+    `moved`: pixels by which half of the points were off before. `corners`: all points of the left
+    image that were followed. `places` and `off`, shape (n, 2): the points that held, and what the
+    better matrix leaves of their displacement.
     """
 
     matrix: Matrix
     tracked: int
     held: int
     moved: float
+    corners: NDArray[np.float32]
     places: NDArray[np.float32]
     off: NDArray[np.float32]
 
@@ -250,7 +266,9 @@ class _Tracking:
         return float(np.quantile(np.hypot(common[:, 0], common[:, 1]), 0.75))
 
 
-def _track(left: Grey, right: Grey, matrix: Matrix) -> _Tracking | None:
+def _track(
+    left: Grey, right: Grey, matrix: Matrix, corners: NDArray[np.float32] | None = None
+) -> _Tracking | None:
     """Follow corners of the left image into the right one, and correct the matrix by them."""
     import cv2
 
@@ -258,23 +276,23 @@ def _track(left: Grey, right: Grey, matrix: Matrix) -> _Tracking | None:
     inner = shrink_mask(covered, 9)
     if np.count_nonzero(inner) < 400:
         return None
-    toned = apply_tone(left, tone(left, laid, inner))
-    gap = max(4, min(left.shape) // 30)
-    points: Any = cv2.goodFeaturesToTrack(
-        toned, _MAX_POINTS, 0.01, gap, mask=inner.astype(np.uint8)
-    )
-    if points is None or len(points) < _MIN_POINTS:
+    joint = joint_levels(left, laid, inner)
+    toned = apply_tone(left, tone(joint))
+    if corners is None:
+        corners = _corners(toned, inner)
+    points = corners
+    if len(points) < _MIN_POINTS:
         return None
     moved: Any = None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        toned, laid, points, moved, winSize=(15, 15), maxLevel=2
+        toned, laid, points, moved, winSize=(15, 15), maxLevel=2, criteria=(3, 12, 0.02)
     )
     there = status.ravel() > 0
     points, moved = points[there], moved[there]
     if len(points) < _MIN_POINTS:
         return None
     cv2.setRNGSeed(_SEED)
-    found, inliers = cv2.findHomography(moved, points, cv2.RANSAC, _TOLERANCE, maxIters=300)
+    found, inliers = cv2.findHomography(moved, points, cv2.USAC_FAST, _TOLERANCE, maxIters=300)
     if found is None or int(inliers.sum()) < _MIN_POINTS:
         return None
     held = inliers.ravel() > 0
@@ -289,38 +307,85 @@ def _track(left: Grey, right: Grey, matrix: Matrix) -> _Tracking | None:
         len(points),
         len(places),
         float(np.median(np.hypot(before[:, 0], before[:, 1]))),
+        corners,
         places,
         off,
     )
 
 
-def shrink_mask(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+def _corners(image: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Places, shape (n, 1, 2), in the mask that can be followed; sought in a smaller image."""
+    import cv2
+
+    step = max(1, round(max(image.shape) / _CORNERS_SIDE))
+    height, width = (n // step for n in image.shape)
+    small = cv2.resize(
+        image[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA
+    )
+    inner = np.ascontiguousarray(mask[step // 2 : height * step : step, step // 2 :: step])
+    gap = max(4, min(image.shape) // 30)
+    found: Any = cv2.goodFeaturesToTrack(
+        small, _MAX_POINTS, 0.01, gap / step, mask=inner[:, :width]
+    )
+    if found is None:
+        return np.empty((0, 1, 2), np.float32)
+    return np.asarray(found * step + (step - 1) / 2, np.float32)
+
+
+def shrink_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """The mask without what lies within size // 2 pixels of its edge or the image's."""
     import cv2
 
     kernel = np.ones((size, size), np.uint8)
-    eroded = cv2.erode(mask.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(eroded, dtype=bool)
+    eroded = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(eroded, np.uint8)
 
 
-def tone(source: Grey, target: Grey, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The rising curve that brings the grey levels of one image nearest to another's.
+def joint_levels(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How often a level of the one image lies on a level of the other; of every fourth pixel.
+
+    Returns
+    -------
+    ndarray of float32, shape (256, 256)
+    """
+    import cv2
+
+    parts = [np.ascontiguousarray(x[::2, ::2]) for x in (one, other, mask)]
+    counts = cv2.calcHist(parts[:2], [0, 1], parts[2], [256, 256], [0, 256, 0, 256])
+    return np.asarray(counts, np.float32)
+
+
+def tone(joint: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The rising curve that brings the grey levels of the one image nearest to the other's.
+
+    Found by isotonic regression: a stray pixel has no more than its own weight.
+
+    Parameters
+    ----------
+    joint : ndarray of float32, shape (256, 256)
+        Of `joint_levels`; transposed for the way back.
 
     Returns
     -------
     ndarray of float64, shape (256,)
     """
-    some = mask[::2, ::2]
-    levels, values = source[::2, ::2][some], target[::2, ::2][some]
-    count = np.bincount(levels, minlength=256).astype(np.float64)
-    total = np.bincount(levels, weights=values, minlength=256)
-    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4.0) ** 2)
-    count, total = np.convolve(count, kernel, "same"), np.convolve(total, kernel, "same")
-    seen = np.flatnonzero(count > len(levels) / 256_000)
-    curve = np.interp(np.arange(256), seen, total[seen] / count[seen])
-    return np.asarray(np.maximum.accumulate(curve))
+    from scipy.optimize import isotonic_regression
+
+    count, total = (joint @ values for values in (_ONES, _LEVELS))
+    pixels = float(count.sum())
+    count, total = (np.convolve(x, _NEAR_LEVELS, "same") for x in (count, total))
+    seen = np.flatnonzero(count > pixels / 256_000)
+    rising = isotonic_regression(total[seen] / count[seen], weights=count[seen]).x
+    return np.asarray(np.interp(np.arange(256), seen, rising))
+
+
+_ONES = np.ones(256, np.float32)
+_LEVELS = np.arange(256, dtype=np.float32)
+_NEAR_LEVELS = np.exp(-0.5 * (np.arange(-12, 13) / 4.0) ** 2)
 
 
 def apply_tone(image: Grey, curve: NDArray[np.float64]) -> Grey:
     """The image with its levels replaced."""
-    return np.asarray(np.rint(curve).clip(0, 255).astype(np.uint8)[image])
+    import cv2
+
+    return np.asarray(cv2.LUT(image, np.rint(curve).clip(0, 255).astype(np.uint8)), np.uint8)

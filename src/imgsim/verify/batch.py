@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records, shrunk
+from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode import DecodeError, Decoder, InputSpec
+from imgsim.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Grey, Matrix, by_keypoints, by_orientation
 from imgsim.verify.verdict import FINE_SIDE, NOTHING, judge
 
 _KEPT = 64
-_FINE = InputSpec(0, 0, "grey", at_least=512)
+_FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,15 @@ class VerifyBatch:
         Of `LocalFeatures`, one per path.
     pairs : tuple of Pair
     decoder : Decoder
+    slots : tuple of Slot or None
+        Where the small images of the paths were kept, or empty.
     """
 
     paths: tuple[str, ...]
     rows: tuple[bytes, ...]
     pairs: tuple[Pair, ...]
     decoder: Decoder
+    slots: tuple[Slot | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -84,7 +89,8 @@ class VerifyBatch:
 
     def run(self, beat: Callable[[], object]) -> list[Seen]:
         """Look at every pair; `beat` is called after each."""
-        source = PixelSource(self.decoder)
+        kept = zip(self.paths, self.slots, strict=False)
+        source = PixelSource(self.decoder, {path: slot for path, slot in kept if slot})
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         seen = []
@@ -121,10 +127,13 @@ class PixelSource:
     Parameters
     ----------
     decoder : Decoder
+    slots : dict
+        Small images that need not be decoded again, by path.
     """
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, slots: Mapping[str, Slot]) -> None:
         self.decoder = decoder
+        self.slots = slots
         self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
 
     def grey(self, path: str, max_side: int) -> Grey:
@@ -139,10 +148,15 @@ class PixelSource:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        wants = LocalFeatures().wants if max_side <= LONG_SIDE else _FINE
-        with open(path, "rb") as stream:
-            pixels = self.decoder(stream.read(), [wants]).images[wants][..., 0]
-        self._kept[key] = shrunk(pixels, min(max_side, FINE_SIDE))
+        self._kept[key] = self._read(path, max_side)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def _read(self, path: str, max_side: int) -> Grey:
+        if max_side <= LONG_SIDE and path in self.slots:
+            with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
+                return self.slots[path].read()
+        wants = LocalFeatures().wants if max_side <= LONG_SIDE else _FINE
+        with open(path, "rb") as stream:
+            return self.decoder(stream.read(), [wants]).images[wants][..., 0]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.alignment import Aligned, Grey, shrink_mask, tone
+from imgsim.verify.alignment import Aligned, Grey, joint_levels, shrink_mask, tone
 
 _SOFTEN = 0.8
 _BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -76,19 +76,21 @@ def compare(aligned: Aligned) -> Residual | None:
     return found
 
 
-def _compare(aligned: Aligned, mask: NDArray[np.bool_], soften: float) -> Residual | None:
+def _compare(aligned: Aligned, mask: NDArray[np.uint8], soften: float) -> Residual | None:
+    import cv2
+
     left, right, blur = _equally_sharp(aligned.left, aligned.right, mask, soften)
     side = 8 if max(left.shape) < 240 else 12
     blocks = _Blocks(mask, side)
     if np.count_nonzero(blocks.whole) < 12:
         return None
-    rounded = [np.rint(x).clip(0, 255).astype(np.uint8) for x in (left, right)]
+    rounded = [np.asarray(cv2.convertScaleAbs(x), np.uint8) for x in (left, right)]
+    joint = joint_levels(rounded[0], rounded[1], mask)
     own, structure = [], []
-    for one, a, b in ((left, 0, 1), (right, 1, 0)):
-        curve = tone(rounded[b], rounded[a], mask)
-        expected = curve.astype(np.float32)[rounded[b]]
-        scale = _CONTRAST / max(_MIN_CONTRAST, float(one[mask].std()))
-        unexplained, variance = blocks.unexplained(one, expected)
+    for one, other, way in ((left, rounded[1], joint.T), (right, rounded[0], joint)):
+        expected = np.asarray(cv2.LUT(other, tone(way).astype(np.float32)))
+        unexplained, variance, spread = blocks.unexplained(one, expected)
+        scale = _CONTRAST / max(_MIN_CONTRAST, spread)
         own.append(np.sqrt(unexplained) * scale)
         structure.append(np.sqrt(variance) * scale)
     both = np.minimum(*own)
@@ -100,7 +102,7 @@ def _compare(aligned: Aligned, mask: NDArray[np.bool_], soften: float) -> Residu
     differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
-    paper = _are_paper(rounded, mask, blocks, drawn)
+    paper = _are_paper(rounded, joint, blocks, drawn)
     overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
     return Residual(
         _largest(differs),
@@ -141,55 +143,65 @@ def _largest(differs: Map) -> float:
 
 
 def _are_paper(
-    images: list[Grey], mask: NDArray[np.bool_], blocks: _Blocks, drawn: NDArray[np.bool_]
+    images: list[Grey],
+    joint: NDArray[np.float32],
+    blocks: _Blocks,
+    drawn: NDArray[np.bool_],
 ) -> bool:
     """Whether both are of one level, one of them light, also where they are drawn upon."""
     if not drawn.any():
         return False
-    levels = []
-    for image in images:
-        count = np.bincount(image[mask], minlength=256)
-        level = int(np.convolve(count, np.ones(31), "same").argmax())
-        ground = blocks.mean((np.abs(image.astype(np.int16) - level) <= 15).astype(np.float32))
+    counts = joint.sum(axis=1), joint.sum(axis=0)
+    levels = [int(np.convolve(count, np.ones(31), "same").argmax()) for count in counts]
+    if max(levels) <= _LIGHT:
+        return False
+    for image, level in zip(images, levels, strict=True):
+        near = np.zeros(256, np.float32)
+        near[max(0, level - 15) : level + 16] = 1
+        ground = blocks.mean(near[image])
         if ground[drawn].mean() < 0.45 or (ground[blocks.whole] < 0.1).mean() > 0.2:
             return False
-        levels.append(level)
-    return max(levels) > _LIGHT
+    return True
 
 
 class _Blocks:
     """Square blocks at half their side from each other, those that lie in the mask as a whole."""
 
-    def __init__(self, mask: NDArray[np.bool_], side: int) -> None:
-        self.side = side
+    def __init__(self, mask: NDArray[np.uint8], side: int) -> None:
+        self.half = side // 2
         self.whole = self.mean(mask.astype(np.float32)) > 0.999
 
     def mean(self, image: Map) -> Map:
         import cv2
 
-        side, half = self.side, self.side // 2
-        means = cv2.boxFilter(image, -1, (side, side), anchor=(0, 0))
-        height, width = image.shape
-        return np.asarray(means[: height - side + 1 : half, : width - side + 1 : half])
+        height, width = (n // self.half for n in image.shape)
+        inner = image[: height * self.half, : width * self.half]
+        cells = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_AREA))
+        columns = cells[:, 1:] + cells[:, :-1]
+        return np.asarray((columns[1:] + columns[:-1]) * 0.25)
 
-    def unexplained(self, image: Map, expected: Map) -> tuple[Map, Map]:
-        """Variance that no line through the expected values explains, and all variance."""
+    def unexplained(self, image: Map, expected: Map) -> tuple[Map, Map, float]:
+        """Variance that no line through the expected values explains, all variance of a block,
+        and the standard deviation over all blocks."""
         mean, other = self.mean(image), self.mean(expected)
-        variance = np.maximum(self.mean(image * image) - mean * mean, 0)
+        power = self.mean(image * image)
+        variance = np.maximum(power - mean * mean, 0)
         spread = np.maximum(self.mean(expected * expected) - other * other, 0)
         joint = self.mean(image * expected) - mean * other
         explained = np.where(spread > 0.01, joint * joint / np.maximum(spread, 0.01), 0)
-        return np.maximum(variance - explained, 0), variance
+        overall = power[self.whole].mean() - float(mean[self.whole].mean()) ** 2
+        return np.maximum(variance - explained, 0), variance, float(np.sqrt(max(0.0, overall)))
 
 
 def _equally_sharp(
-    left: Grey, right: Grey, mask: NDArray[np.bool_], soften: float
+    left: Grey, right: Grey, mask: NDArray[np.uint8], soften: float
 ) -> tuple[Map, Map, float]:
     """Soften both, and blur the sharper one until they are equally sharp."""
     import cv2
 
     images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), soften) for x in (left, right)]
-    sharpness = [_sharpness(x, mask) for x in images]
+    seen = _Gradients(mask)
+    sharpness = [seen.size(x) for x in images]
     sharper = int(sharpness[1] > sharpness[0])
     source = (left, right)[sharper].astype(np.float32)
     blur = 0.0
@@ -198,15 +210,29 @@ def _equally_sharp(
             break
         blur = sigma
         images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, soften)))
-        sharpness[sharper] = _sharpness(images[sharper], mask)
+        sharpness[sharper] = seen.size(images[sharper])
     return np.asarray(images[0]), np.asarray(images[1]), blur
 
 
-def _sharpness(image: Map, mask: NDArray[np.bool_]) -> float:
-    """Size of the gradients, relative to the contrast; every other row is enough."""
-    rows, inner = image[::2, :], mask[::2, :-1]
-    gradients = np.diff(rows, axis=1)[inner]
-    down = (image[1::2] - image[:-1:2])[mask[1::2] & mask[:-1:2]]
-    spread = float(rows[:, :-1][inner].var())
-    power = float(np.square(gradients).mean() + np.square(down).mean())
-    return float(np.sqrt(power / max(1e-6, spread)))
+class _Gradients:
+    """Measures the gradients within a mask; every other row is enough."""
+
+    def __init__(self, mask: NDArray[np.uint8]) -> None:
+        self.here = mask[::2].astype(np.float32)
+        self.across = np.ascontiguousarray(self.here[:, :-1])
+        height = len(mask) // 2 * 2
+        self.down = (mask[1:height:2] & mask[0:height:2]).astype(np.float32)
+
+    def size(self, image: Map) -> float:
+        """Size of the gradients, relative to the contrast."""
+        rows = np.ascontiguousarray(image[::2])
+        height = len(image) // 2 * 2
+        power = _mean_square(np.diff(rows, axis=1), self.across)
+        power += _mean_square(image[1:height:2] - image[0:height:2], self.down)
+        mean = float(np.vdot(rows, self.here)) / float(self.here.sum())
+        spread = _mean_square(rows - np.float32(mean), self.here)
+        return float(np.sqrt(power / max(1e-6, spread)))
+
+
+def _mean_square(values: Map, weights: Map) -> float:
+    return float(np.vdot(values * values, weights)) / max(1.0, float(weights.sum()))
