@@ -19,3 +19,10 @@ bench DIR="/tmp/imgsim-bench":
     python benchmarks/find_dupes.py {{DIR}} --images 1000
     python benchmarks/find_dupes.py {{DIR}} --images 20000
     python benchmarks/duplicate_finders.py {{DIR}}/finders --environments {{DIR}}/environments --install
+
+# What methods find, and what their presets give, on the pictures in DATA
+bench-methods DATA WEIGHTS DIR="/tmp/imgsim-methods":
+    python benchmarks/methods.py {{DIR}} {{DATA}} --weights {{WEIGHTS}}
+    python benchmarks/calibrate.py {{DIR}}/calibrate --weights {{WEIGHTS}} \
+        --sources {{DATA}}/photos {{DATA}}/clothing {{DATA}}/receipts \
+        --others {{DATA}}/grocery {{DATA}}/kodak

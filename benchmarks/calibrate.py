@@ -1,34 +1,38 @@
 """Where the thresholds of the presets come from: what they give on changed copies of real photos.
 
-    python benchmarks/calibrate.py DIR --weights FILE ../shared/data/{photos,clothing,receipts}
+    python benchmarks/calibrate.py DIR --weights FILE \\
+        --sources ../shared/data/{photos,clothing,receipts} --others ../shared/data/{grocery,kodak}
 
-makes folders of originals and changed copies in DIR, the same pictures with other changes, and one
-of pictures drawn by the program; the pictures of each are cut into halves. For every comparator
-that ships it records what its presets give on either half, and what thresholds chosen on the first
-half give on the second. Every file below the sources must show another picture.
+Every file below the folders must show another picture. The sources are divided by chance, half of
+each folder: ``tuning`` has originals and changed copies of one half, ``report`` those of the other
+half. ``others`` has those of the other folders, ``drawn`` those of pictures drawn by the program,
+nearly half of them made to look alike. No picture, however changed, stands in two of them.
 
-The presets were set in view of the runs ``tuning-1`` and ``tuning-2``: strict so that no other pair
-was within it, normal for at most 1 in a million of them, loose for 1 in 10,000; those that kept to
-it were left as they were. The runs ``report`` (the same pictures, changed and cut in another way)
-and ``drawn`` (other pictures, nearly half of them made to look alike) were looked at only
-afterwards, without the networks.
+For every comparator that ships it records what the presets give on each part, and what thresholds
+that were chosen on ``tuning`` alone give on the others.
+
+The presets are strict, so that no other pair is within it; normal, for at most 1 in a million of
+them; loose, for 1 in 10,000. Where a preset kept to it on ``tuning`` it was left as it was: most
+were set in view of an earlier run that saw the pictures of ``report`` too, changed in other ways.
+Those of ``others`` no preset was ever set on.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from record import machine, write
 
 from imgsim import RunOptions
 from imgsim.bench.calibrate import Target, choose
-from imgsim.bench.copies import write_copies
-from imgsim.bench.halves import Outcome, Part, Split, split
-from imgsim.bench.labelled import load
+from imgsim.bench.copies import TRUTH, write_copies
+from imgsim.bench.halves import Outcome, Part, split
+from imgsim.bench.labelled import Labelled, load
 from imgsim.bench.standins import write_changed
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
@@ -54,93 +58,123 @@ TARGETS = (
     Target("false-positives", 1e-6),
     Target("false-positives", 1e-7),
 )
-COPIES = 4
-RUNS = {"tuning-1": 1, "tuning-2": 2, "report": 3, "drawn": 4}
+COPIES = 8
+SEED = 5
+TUNING = "tuning"
+OTHERS = ("report", "others", "drawn")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="an interrupted run goes on from what is there")
-    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--sources", nargs="+", required=True)
+    parser.add_argument("--others", nargs="+", required=True)
     parser.add_argument("--weights", help="of the network, which is left out without")
     parser.add_argument("--cache", type=Path, help="of features, to run it again")
     given = parser.parse_args()
-    files = [Path(file.path) for file in discover(given.sources).files]
     specs = [*SPECS, *(f"{m}:weights={given.weights}" for m in DEEP if given.weights)]
     comparators = [registry.parse(spec) for spec in specs]
+    options = RunOptions(cache=given.cache)
+    pictures = make(given.folder, given.sources, given.others)
     weights = " --weights FILE" if given.weights else ""
+    folders = [" ".join(Path(f).name for f in some) for some in (given.sources, given.others)]
     document: dict[str, Any] = machine(
-        f"python benchmarks/calibrate.py DIR{weights} photos clothing receipts", "numpy", "pillow"
+        f"python benchmarks/calibrate.py DIR{weights} --sources {folders[0]} --others {folders[1]}",
+        "numpy",
+        "pillow",
+        *(("torch", "efficientnet_pytorch") if given.weights else ()),
     )
     document |= {
-        "sources": dict(Counter(file.parent.name for file in files)),
+        "pictures": pictures,
         "copies_per_image": COPIES,
         "changes": [change.name for change in CHANGES],
-        "runs": [],
+        "seed": SEED,
+        "parts": {name: {} for name in (TUNING, *OTHERS)},
+        "methods": {},
     }
-    for name, seed in RUNS.items():
-        folder = given.folder / name
-        if not folder.exists() and name == "drawn":
-            write_changed(folder, photos=200, look_alikes=20, copies=COPIES, seed=seed)
-        elif not folder.exists():
-            write_copies(files, folder, copies_per_image=COPIES, seed=seed)
-        known = given.folder / f"{name}.json"
+    data = load(given.folder)
+    for comparator in comparators:
+        spec = identity(comparator)[0]
+        known = given.folder / f"{spec.replace(':', '-')}.json"
         if not known.exists():
-            methods = comparators if name.startswith("tuning") else comparators[: len(SPECS)]
-            cut = split(load(folder), methods, seed=seed, options=RunOptions(cache=given.cache))
-            known.write_text(json.dumps(measured(name, cut, methods)), encoding="utf-8")
-        document["runs"].append(json.loads(known.read_text(encoding="utf-8")))
+            known.write_text(json.dumps(measured(comparator, data, options)), encoding="utf-8")
+        document["methods"][spec] = found = json.loads(known.read_text(encoding="utf-8"))
+        document["parts"] = found.pop("parts")
+        print(spec, json.dumps(found), flush=True)
     write("calibrate", document)
 
 
-def measured(name: str, cut: Split, comparators: list[Comparator]) -> dict[str, Any]:
-    """One run."""
-    run: dict[str, Any] = {
-        "name": name,
-        "seed": cut.seed,
-        "fingerprint": cut.fingerprint,
-        "images": [len(half.paths) for half in cut.halves],
-        "flat": cut.flat,
-        "methods": {},
-    }
-    for comparator in comparators:
-        spec = identity(comparator)[0]
-        run["methods"][spec] = described = describe(comparator, cut.parts(comparator))
-        print(name, spec, json.dumps(described), flush=True)
-    return run
+def make(folder: Path, sources: list[str], others: list[str]) -> dict[str, dict[str, int]]:
+    """Write the parts, each a folder, and one list of all; tell the pictures of each."""
+    rng = np.random.default_rng(SEED)
+    files: dict[str, list[Path]] = {TUNING: [], "report": [], "others": []}
+    pictures: dict[str, dict[str, int]] = {name: {} for name in files}
+
+    def add(part: str, source: str, some: list[Path]) -> None:
+        files[part] += some
+        pictures[part][Path(source).name] = len(some)
+
+    for source in sources:
+        found = [Path(file.path) for file in discover([source]).files]
+        first = set(rng.permutation(len(found))[: len(found) // 2].tolist())
+        add(TUNING, source, [path for i, path in enumerate(found) if i in first])
+        add("report", source, [path for i, path in enumerate(found) if i not in first])
+    for source in others:
+        add("others", source, [Path(file.path) for file in discover([source]).files])
+    for number, (name, some) in enumerate(files.items()):
+        if not (folder / name).exists():
+            write_copies(some, folder / name, copies_per_image=COPIES, seed=SEED + number)
+    if not (folder / "drawn").exists():
+        write_changed(folder / "drawn", photos=200, look_alikes=20, copies=COPIES // 2, seed=SEED)
+    with (folder / TRUTH).open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("path", "label", "split"))
+        for name in (TUNING, *OTHERS):
+            with (folder / name / TRUTH).open(encoding="utf-8", newline="") as listed:
+                rows.writerows(
+                    (f"{name}/{row['path']}", f"{name}/{row['label']}", name)
+                    for row in csv.DictReader(listed)
+                )
+    return pictures
 
 
-def describe(comparator: Comparator, parts: tuple[Part, Part]) -> dict[str, Any]:
-    """Presets on either half, and thresholds from the first half on the second."""
-    scale = comparator.scale
-    described: dict[str, Any] = {
-        "score": f"{scale.unit}, {scale.better} is closer",
-        "matching_pairs": [len(part.matching) for part in parts],
-        "other_pairs": [sum(map(len, part.others)) for part in parts],
-        "presets": {},
-        "targets": {},
-    }
+def measured(comparator: Comparator, data: Labelled, options: RunOptions) -> dict[str, Any]:
+    """One method on all parts."""
+    found: dict[str, Any] = {"parts": {}, "presets": {}, "targets": {}}
+    parts: dict[str, Part] = {}
+    for name in OTHERS:
+        wanted = [i for i, s in enumerate(data.splits) if s in (name, TUNING)]
+        cut = split(data.keep(wanted), [comparator], first=TUNING, options=options)
+        for place, one in enumerate((TUNING, name)):
+            if one in parts:
+                continue
+            parts[one] = part = cut.part(comparator, place)
+            found["parts"][one] = {
+                "images": len(cut.halves[place].paths),
+                "labels": part.labels,
+                "matching_pairs": len(part.matching),
+                "other_pairs": sum(map(len, part.others)),
+            }
     for preset in PRESETS:
         limit = comparator.preset_distance(preset)
-        described["presets"][preset] = {"max_distance": limit} | {
-            name: outcome(part.outcome(limit))
-            for name, part in zip(("first", "second"), parts, strict=True)
+        found["presets"][preset] = {"max_distance": limit} | {
+            name: outcome(part.outcome(limit)) for name, part in parts.items()
         }
     for target in TARGETS:
-        found = choose(comparator, *parts, target)
-        described["targets"][target.text] = {
-            "max_distance": found.max_distance,
-            "extrapolated": found.extrapolated,
-            "second": None if found.measured is None else outcome(found.measured),
-        }
-    return described
+        chosen = [(name, choose(comparator, parts[TUNING], parts[name], target)) for name in OTHERS]
+        found["targets"][target.text] = {
+            "max_distance": chosen[0][1].max_distance,
+            "extrapolated": chosen[0][1].extrapolated,
+        } | {name: one.measured and outcome(one.measured) for name, one in chosen}
+    return found
 
 
 def outcome(found: Outcome) -> dict[str, Any]:
-    recall = found.recall_interval
+    recall, wrong = found.recall_interval, found.false_positive_interval
     return {
         "found": found.verdicts.true,
         "wrong": found.verdicts.false,
+        "wrong_rate_interval": wrong and [float(f"{x:.3g}") for x in (wrong.low, wrong.high)],
         "recall": round(found.verdicts.recall, 4),
         "recall_interval": recall and [round(recall.low, 4), round(recall.high, 4)],
     }

@@ -7,6 +7,7 @@ belongs to a group: the pictures of a group of k cost about k looks and not k * 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Literal
@@ -27,6 +28,7 @@ from imgsim.verify.verdict import EQUAL, NOTHING, VERSION
 
 _BATCH = 24
 _RIVALS = 3
+_SMALLER = 2
 
 
 class Looks:
@@ -102,7 +104,8 @@ class Looks:
         if not todo:
             return
         self.looked_at += len(todo)
-        parts = [todo[i : i + _BATCH] for i in range(0, len(todo), _BATCH)]
+        size = max(1, min(_BATCH, len(todo) // (2 * self.options.jobs)))
+        parts = [todo[i : i + size] for i in range(0, len(todo), size)]
         progress = self.options.progress
         progress.start("verifying", len(todo), "pair")
         try:
@@ -186,7 +189,8 @@ def best_first(
         Place of each picture in the order of the keep policy.
     accepts : callable
     by_content : bool
-        A picture that shows more than another comes before it, whatever their rank.
+        A picture that shows more than another, or that more of the others match, comes before
+        it, whatever their rank.
     closing_allowed : ndarray of bool, shape (n,)
         Pictures that belong to one group at most.
 
@@ -203,15 +207,17 @@ def best_first(
         if len(first) == 0:
             return np.argsort(stars.place, kind="stable"), list(stars.accepted)
         taken = stars.look(first, second)
-        for centre in sorted(set(first.tolist())):
-            around = second[first == centre].tolist()
-            own = [other for other in around if (centre, other) in taken]
-            if by_content and stars.give_way_to_more(centre, own):
-                continue
-            if 3 * len(own) < 2 * len(around) and stars.give_way_to_wider(centre, own):
-                continue
+        own: dict[int, list[int]] = {}
+        missed: dict[int, list[int]] = {}
+        for centre, around in _by_first(first, second).items():
+            own[centre] = [other for other in around if (centre, other) in taken]
+            if by_content and stars.give_way_to_more(centre, own[centre]):
+                del own[centre]
+            elif by_content and len(own[centre]) < len(around):
+                missed[centre] = own[centre]
+        for centre in own.keys() - stars.give_way_to_wider(missed):
             stars.settled[centre] = True
-            stars.settled[[other for other in own if closing_allowed[other]]] = True
+            stars.settled[[other for other in own[centre] if closing_allowed[other]]] = True
 
 
 class _Stars:
@@ -232,6 +238,8 @@ class _Stars:
         self.accepted: dict[tuple[int, int], None] = {}
         self._gave_way: dict[str, set[int]] = {"more": set(), "wider": set()}
         self._step = 0.5 / (len(rank) + 2)
+        left, right = proposals.left, proposals.right
+        self._around = _by_first(np.concatenate([left, right]), np.concatenate([right, left]))
 
     def around_the_best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs to be looked at of those pictures that have nothing better around them."""
@@ -265,29 +273,57 @@ class _Stars:
             )
         return bool(better)
 
-    def give_way_to_wider(self, centre: int, others: Sequence[int]) -> bool:
-        """Put the one picture first that is matched with more of those around."""
-        if centre in self._gave_way["wider"] or not others:
-            return False
-        self._gave_way["wider"].add(centre)
-        rivals = sorted(others, key=lambda i: float(self.place[i]))[:_RIVALS]
-        most, best = len(others), centre
-        for rival in rivals:
-            around = self._open_around(rival)
-            taken = self.look(np.full(len(around), rival), around)
-            if len(taken) > most:
-                most, best = len(taken), rival
-        if best == centre:
-            return False
-        self._gave_way["wider"].add(best)
-        self._gave_way["more"].add(best)
-        self.place[best] = self.place[centre] - self._step
-        return True
+    def give_way_to_wider(self, centres: Mapping[int, Sequence[int]]) -> set[int]:
+        """Put a picture first that is matched with more of those around than a centre is.
 
-    def _open_around(self, centre: int) -> NDArray[np.int64]:
-        left, right = self.proposals.left, self.proposals.right
-        around = np.concatenate([right[left == centre], left[right == centre]])
-        return np.asarray(around[~self.settled[around]])
+        Never a small one: somebody may delete the others.
+
+        Parameters
+        ----------
+        centres : dict of int to sequence of int
+            What each centre is matched with.
+
+        Returns
+        -------
+        set of int
+            Centres that gave way.
+        """
+        tried = {c: self._rivals(c, own) for c, own in centres.items()}
+        pairs = [(r, other) for rivals in tried.values() for r in rivals for other in rivals[r]]
+        first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+        taken = Counter(rival for rival, _ in self.look(first, second))
+        gave_way = set()
+        for centre, rivals in tried.items():
+            best = max(rivals, key=lambda rival: taken[rival], default=centre)
+            if best != centre and taken[best] > len(centres[centre]):
+                self._gave_way["wider"].add(best)
+                self._gave_way["more"].add(best)
+                self.place[best] = self.place[centre] - self._step
+                gave_way.add(centre)
+        return gave_way
+
+    def _rivals(self, centre: int, others: Sequence[int]) -> dict[int, list[int]]:
+        """Pictures that may be matched with more than a centre, and what is around them."""
+        if centre in self._gave_way["wider"] or not others:
+            return {}
+        self._gave_way["wider"].add(centre)
+        pixels = {other: self.looks.pictures[other].pixels for other in others}
+        large = [i for i in others if _SMALLER * pixels[i] >= max(pixels.values())]
+        around = {other: self._open_around(other) for other in large}
+        wide = [i for i in large if len(around[i]) > len(others)]
+        wide.sort(key=lambda i: (-len(around[i]), float(self.place[i])))
+        return {rival: around[rival] for rival in wide[:_RIVALS]}
+
+    def _open_around(self, centre: int) -> list[int]:
+        return [other for other in self._around.get(centre, ()) if not self.settled[other]]
+
+
+def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, list[int]]:
+    """What stands beside each number; numbers ascend."""
+    order = np.lexsort((second, first))
+    numbers, starts = np.unique(first[order], return_index=True)
+    parts = np.split(second[order], starts[1:])
+    return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
 def _shows_more(looks: Looks, one: int, other: int) -> bool:

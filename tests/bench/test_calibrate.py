@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from imgsim.bench import halves
 from imgsim.bench.calibrate import Target, calibrate
 from imgsim.bench.generate import landscape
 from imgsim.bench.halves import Part
-from imgsim.bench.labelled import Labelled, load
+from imgsim.bench.labelled import Labelled, LabelledPair, load
 from imgsim.comparators import registry
 from imgsim.errors import UsageError
 
@@ -96,6 +97,28 @@ def test_no_label_stands_in_both_halves(places: Path) -> None:
         assert not set(one.labels) & set(other.labels)
         assert set(one.paths) | set(other.paths) == set(data.paths)
     assert halves._halves(data, 0)[0].labels != halves._halves(data, 1)[0].labels
+
+
+def test_a_named_split_is_the_half_that_thresholds_are_chosen_on(places: Path) -> None:
+    data = load(places)
+    splits = tuple("tuning" if label < "03" else "" for label in data.labels)
+    one, other = halves._by_split(replace(data, splits=splits), "tuning")
+    assert set(one.labels) == {"00", "01", "02"}
+    assert len(set(other.labels)) == 9
+    torn = tuple("tuning" if i < 10 else "" for i in range(len(data.paths)))
+    with pytest.raises(UsageError, match="1 label stands in both splits, such as 03"):
+        halves._by_split(replace(data, splits=torn), "tuning")
+    with pytest.raises(UsageError, match="no split 'valid'"):
+        halves._by_split(data, "valid")
+    pairs = (
+        LabelledPair(0, 1, True, "t"),
+        LabelledPair(0, 4, False, "t"),
+        LabelledPair(2, 3, True),
+        LabelledPair(0, 3, False),
+    )
+    listed = Labelled("x", "pairs", tuple("abcde"), pairs=pairs)
+    with pytest.raises(UsageError, match="a stands in both splits"):
+        halves._by_split(listed, "t")
 
 
 def pairs_of(data: Labelled, folder: Path, count: int) -> Path:

@@ -128,11 +128,12 @@ def test_pairs(tree: Tree) -> None:
     ("text", "message"),
     [
         ("nothing", "no list of labels"),
-        ("path,label|x.png", "line 2: 1 fields"),
-        ("path,label|x.png,", "line 2: 2 fields, or an empty"),
+        ("path,label|x.png", "line 2: 1 of 2 fields"),
+        ("path,label|x.png,", "line 2: no label"),
+        ("path,label", "lists no images"),
         ("path,label|no.png,a", "line 2: no such file"),
         ("path,label|x.png,a|x.png,b", "line 3: .*x.png stands in line 2 too"),
-        ("path,label|x.png,a|y.png,a", "2 images of 1 label"),
+        ("path,label|x.png,a|y.png,a", "2 images, all of one label"),
         ("path,label|x.png,a|y.png,b", "a label of its own"),
         ("a,b,same|x.png,y.png,maybe", "same is 'maybe'"),
         ("a,b,same|x.png,x.png,1", "an image and itself"),
@@ -157,7 +158,7 @@ def test_folders_that_make_no_sense(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no truth\.csv"):
         load(tmp_path, layout="truth")
     root = tree("a/1.png a/2.png")
-    with pytest.raises(UsageError, match="2 images of 1 label"):
+    with pytest.raises(UsageError, match="2 images, all of one label"):
         load(root)
     tree("beside.png")
     with pytest.raises(UsageError, match=r"1 images lie beside the class folders.*beside\.png"):

@@ -12,9 +12,11 @@ from imgsim.bench.metrics import (
     RECALL_AT,
     Curve,
     CurveCounter,
+    CurveSampler,
     Verdicts,
     bootstrap,
     curve,
+    pair_intervals,
     score_query,
     wilson,
 )
@@ -146,3 +148,46 @@ def test_wilson() -> None:
     assert perfect.high == pytest.approx(1.0)
     assert perfect.low == pytest.approx(0.8389, abs=5e-5)
     assert wilson(0, 0) is None
+
+
+def test_intervals_of_a_curve_draw_queries() -> None:
+    """Each query's pairs weigh as often as its class was drawn: against scikit-learn's weights."""
+    rng = np.random.default_rng(4)
+    classes = np.repeat(np.arange(9), 4)
+    n = len(classes)
+    far = rng.integers(0, 12, (n, n)) + 6 * (classes[:, None] != classes[None])
+    distance = np.triu(far, 1) + np.triu(far, 1).T.astype(float)
+    same = classes[:, None] == classes[None]
+    pairs = ~np.eye(n, dtype=bool)
+    sampler = CurveSampler(distance[same & pairs], 9)
+    for i in range(n):
+        for kind in (True, False):
+            chosen = pairs[i] & (same[i] == kind)
+            sampler.add(int(classes[i]), distance[i][chosen], same=kind)
+    found = sampler.intervals(0.9, seed=7, samples=100)
+    assert found is not None
+    drawn = np.random.default_rng(7).multinomial(9, [1 / 9] * 9, 100)
+    averages, recalls = [], []
+    for often in drawn:
+        weight = np.broadcast_to(often[classes][:, None], (n, n))[pairs]
+        truth, score = same[pairs], -distance[pairs]
+        averages.append(average_precision_score(truth, score, sample_weight=weight))
+        precision, recall, _ = precision_recall_curve(truth, score, sample_weight=weight)
+        recalls.append(recall[precision >= 0.9].max())
+    for one, expected in zip(found, (averages, recalls), strict=True):
+        assert (one.low, one.high) == pytest.approx(np.percentile(expected, [2.5, 97.5]))
+    assert CurveSampler(np.ones(1), 1).intervals(0.9) is None
+
+
+def test_intervals_of_a_list_of_pairs_draw_pairs() -> None:
+    rng = np.random.default_rng(8)
+    same = np.repeat([True, False], [60, 240])
+    distance = np.where(same, rng.normal(3, 1, 300), rng.normal(5, 1, 300))
+    found = pair_intervals(distance, same, 0.8)
+    averages = []
+    for _ in range(600):
+        drawn = rng.integers(0, 300, 300)
+        averages.append(average_precision_score(same[drawn], -distance[drawn]))
+    expected = np.percentile(averages, [2.5, 97.5])
+    assert (found[0].low, found[0].high) == pytest.approx(expected, abs=0.02)
+    assert 0 <= found[1].low < found[1].high <= 1

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import structural_similarity
+from sklearn.metrics import precision_recall_fscore_support
 
+import imgsim
 from imgsim import RunOptions
 from imgsim.bench import article, gate, norms, resilience, timing
 from imgsim.bench.generate import landscape
@@ -27,11 +33,13 @@ from imgsim.bench.results import (
     from_document,
     to_document,
 )
-from imgsim.bench.runner import Plan, bench
+from imgsim.bench.runner import Plan, bench, data_name
 from imgsim.bench.transforms import CHANGES
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
 from imgsim.errors import UsageError
+from imgsim.report.bench import as_json, methods_csv, short_names
+from imgsim.schemas import schema
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]
 
@@ -71,7 +79,10 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
         assert one.retrieval is not None
         assert one.retrieval.accuracy.value == 1.0
         assert one.retrieval.ns_score == 4.0
-        assert one.detection.micro_average_precision == 1.0
+        average = one.detection.micro_average_precision
+        assert average is not None
+        assert average.value == 1.0
+        assert one.engine_deviation is not None
         assert one.engine_deviation < 1e-9
         assert one.timing.seconds_search.median > 0
     assert measured.resilience is not None
@@ -86,7 +97,7 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
 def test_methods_that_verify_pairs_are_measured_by_copies(
     places: Path, options: RunOptions
 ) -> None:
-    plan = Plan(experiments=("methods", "resilience"), changed_images=2)
+    plan = Plan(experiments=("resilience",), changed_images=2)
     found = bench(load(places), [registry.parse("auto")], plan, options=options)
     assert found.methods == ()
     assert found.resilience is not None
@@ -94,9 +105,46 @@ def test_methods_that_verify_pairs_are_measured_by_copies(
     recognised = {c.change: c.recognised for c in auto.changes}
     assert recognised["exact copy"] == recognised["mirror"] == recognised["grey"] == 1.0
     assert (auto.mean_first, auto.wrong) == (None, 0)
-    only = Plan(experiments=("methods",))
+    only = Plan(experiments=("methods",), protocol="article")
     with pytest.raises(UsageError, match="nothing to measure"):
         bench(load(places), [registry.parse("auto")], only, options=options)
+
+
+def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
+    tmp_path: Path, options: RunOptions
+) -> None:
+    """Against `compare`, pair by pair; files with equal bytes and flat images among them."""
+    for number in range(3):
+        (tmp_path / f"{number}").mkdir()
+        image = Image.fromarray(landscape(number, 320, 240))
+        for size in (320, 240):
+            image.resize((size, size * 3 // 4)).save(tmp_path / f"{number}" / f"{size}.jpg")
+        Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / f"{number}" / f"flat{number % 2}.png")
+    shutil.copy(tmp_path / "0/320.jpg", tmp_path / "1/copy.jpg")
+    data = load(tmp_path)
+    plan = Plan(experiments=("methods",))
+    both = bench(data, [registry.parse("auto"), METHODS[0]], plan, options=options)
+    found = both.methods[0]
+    pairs = list(itertools.combinations(range(len(data.paths)), 2))
+    same = [data.labels[i] == data.labels[j] for i, j in pairs]
+    said = [imgsim.compare(data.paths[i], data.paths[j], "auto")[0].duplicate for i, j in pairs]
+    assert found.detection.precision is not None
+    measured = [found.detection.precision, found.detection.recall, found.detection.f1]
+    expected = precision_recall_fscore_support(same, said, average="binary")[:3]
+    assert [one.value for one in measured] == pytest.approx(expected)
+    # the copy in another folder with both pictures there, the three flat images with each other
+    assert (found.detection.found, found.detection.wrong) == (3, 5)
+    assert {Path(one.left).name for one in found.wrong} & {"320.jpg", "copy.jpg", "240.jpg"}
+    assert (found.retrieval, found.histogram, found.ranks) == (None, None, False)
+    assert found.detection.micro_average_precision is None
+    assert found.timing.seconds_search.median > 0
+    jsonschema.validate(json.loads("".join(as_json(both))), schema("imgsim.bench/1"))
+    assert gate.compare(both, both, max_drop=0, max_slowdown=1.5).drops == ()
+    rows = list(csv.DictReader(methods_csv(both)))
+    assert [row["method"] for row in rows] == ["phash", "auto"]
+    assert float(rows[0]["accuracy_high"]) >= float(rows[0]["accuracy"])
+    assert (rows[1]["accuracy"], rows[1]["micro_average_precision"]) == ("", "")
+    assert float(rows[1]["recall"]) == found.detection.recall.value
 
 
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
@@ -151,6 +199,36 @@ def test_an_interrupted_run_goes_on(
     assert calls[6:] == ["phash"]
 
 
+def test_an_interrupted_run_over_copies_keeps_what_was_measured(
+    places: Path, tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    real = resilience.resilience
+
+    def counted(comparator, *arguments):
+        calls.append(comparator.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(comparator, *arguments)
+
+    monkeypatch.setattr(resilience, "resilience", counted)
+    plan = Plan(experiments=("resilience",), changed_images=2)
+    store = Store(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        bench(load(places), METHODS, plan, store=store, options=options)
+    found = bench(load(places), METHODS, plan, store=store, options=options)
+    assert calls == ["phash", "euclidean", "euclidean", "ssim"]
+    assert found.resilience is not None
+    assert [m.method for m in found.resilience.methods] == ["phash", "euclidean", "ssim"]
+
+
+def test_a_data_set_is_named_by_its_folder() -> None:
+    for source in ("/a/photos", "/a/photos/", "/a/photos/truth.csv", "/a/photos/pairs.csv"):
+        assert data_name(source) == "photos"
+    assert data_name("/a/photos/valid") == "photos/valid"
+    assert data_name("/a/photos/mine.csv") == "mine.csv"
+
+
 def test_larger_sets_are_drawn_by_class(places: Path, options: RunOptions) -> None:
     plan = Plan(experiments=("methods",), max_images=8)
     found = bench(load(places), METHODS[:1], plan, options=options)
@@ -167,7 +245,8 @@ def test_pairs(places: Path, tmp_path: Path, options: RunOptions) -> None:
     ).methods
     assert found.retrieval is None
     assert found.detection.pairs == 10
-    assert found.detection.micro_average_precision == 1.0
+    assert found.detection.micro_average_precision is not None
+    assert found.detection.micro_average_precision.value == 1.0
 
 
 def test_the_protocol_article(places: Path, options: RunOptions) -> None:
@@ -177,6 +256,10 @@ def test_the_protocol_article(places: Path, options: RunOptions) -> None:
     assert [m.method for m in found.methods] == [
         "cosine:width=100,height=100", "ssim:width=100,height=100", "dhash"
     ]  # fmt: skip
+    assert list(short_names(found).values()) == ["cosine", "ssim", "dhash"]
+    other = replace(found.methods[0], method="cosine:weights=a.pth,engine=b,width=100,height=100")
+    both = replace(found, methods=(found.methods[0], other))
+    assert list(short_names(both).values()) == ["cosine", "cosine:engine=b"]
     for one in found.methods:
         assert one.retrieval is not None
         assert one.retrieval.queries == 5

@@ -43,9 +43,10 @@ def test_pairs_are_counted_once(seed: int) -> None:
         np.sum(~same & (values <= 12)),
     )
     assert (detection.pairs, detection.matching) == (len(pairs), same.sum())
-    assert detection.micro_average_precision == pytest.approx(
-        average_precision_score(same, -values)
-    )
+    average = detection.micro_average_precision
+    assert average is not None
+    assert average.value == pytest.approx(average_precision_score(same, -values))
+    assert found.histogram is not None
     assert sum(found.histogram.matching) == same.sum()
     assert sum(found.histogram.other) == np.sum(~same)
     low, high = detection.precision.low, detection.precision.high
@@ -56,7 +57,8 @@ def test_pairs_are_counted_once(seed: int) -> None:
     assert found.wrong[0].score == nearest
     assert found.missed[0].score == max(values[same])
     listed = score.score_pairs(values, same, [(names[i], names[j]) for i, j in pairs], BITS, 12.0)
-    assert listed.detection.micro_average_precision == detection.micro_average_precision
+    assert listed.detection.micro_average_precision is not None
+    assert listed.detection.micro_average_precision.value == average.value
     assert (listed.detection.found, listed.detection.wrong) == (detection.found, detection.wrong)
     assert listed.wrong[0].score == nearest
     assert listed.retrieval is None

@@ -72,39 +72,35 @@ class FramePixels(Extractor):
 
 
 @dataclass(frozen=True)
-class FrameEuclidean(Euclidean):
+class _Sized:
+    """A method on images of one size; its fields come after the method's own."""
+
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class _ByPixels(_Sized):
+    """Compares all pixels of the resized image."""
+
+    @property
+    def extractor(self) -> Extractor:
+        return FramePixels(self.width, self.height)
+
+
+@dataclass(frozen=True)
+class FrameEuclidean(_ByPixels, Euclidean):
     """L2 distance of all pixels of the resized image."""
 
-    width: int = 0
-    height: int = 0
-
-    @property
-    def extractor(self) -> Extractor:
-        return FramePixels(self.width, self.height)
-
 
 @dataclass(frozen=True)
-class FrameCosine(Cosine):
+class FrameCosine(_ByPixels, Cosine):
     """1 - cosine of all pixels of the resized image."""
 
-    width: int = 0
-    height: int = 0
-
-    @property
-    def extractor(self) -> Extractor:
-        return FramePixels(self.width, self.height)
-
 
 @dataclass(frozen=True)
-class FrameSsim(Ssim):
+class FrameSsim(_ByPixels, Ssim):
     """1 - SSIM of the resized RGB image, as scikit-image works it out with ``channel_axis``."""
-
-    width: int = 0
-    height: int = 0
-
-    @property
-    def extractor(self) -> Extractor:
-        return FramePixels(self.width, self.height)
 
     def rough(self, rows: NDArray[Any]) -> None:
         """There is no quicker way."""
@@ -140,11 +136,8 @@ class FrameSsim(Ssim):
 
 
 @dataclass(frozen=True)
-class FrameFeatures(EfficientNetFeatures):
+class FrameFeatures(_Sized, EfficientNetFeatures):
     """The whole last feature map of EfficientNet-b0 on a resized RGB image, its pixels 0..255."""
-
-    width: int = 0
-    height: int = 0
 
     @property
     def wants(self) -> InputSpec:
@@ -157,11 +150,8 @@ class FrameFeatures(EfficientNetFeatures):
 
 
 @dataclass(frozen=True)
-class FrameFeaturesEuclidean(EfficientNetEuclidean):
+class FrameFeaturesEuclidean(_Sized, EfficientNetEuclidean):
     """L2 distance of whole feature maps."""
-
-    width: int = 0
-    height: int = 0
 
     @property
     def extractor(self) -> Extractor:
@@ -169,11 +159,8 @@ class FrameFeaturesEuclidean(EfficientNetEuclidean):
 
 
 @dataclass(frozen=True)
-class FrameFeaturesCosine(EfficientNetCosine):
+class FrameFeaturesCosine(_Sized, EfficientNetCosine):
     """1 - cosine of whole feature maps."""
-
-    width: int = 0
-    height: int = 0
 
     @property
     def extractor(self) -> Extractor:

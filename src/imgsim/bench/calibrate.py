@@ -106,6 +106,9 @@ class Calibration:
     fingerprint : str
         Of the contents and labels, in any order of the files.
     seed : int
+        That the halves were drawn by.
+    first : str or None
+        The split that thresholds were chosen on, where it was named.
     decode : str
     """
 
@@ -119,6 +122,7 @@ class Calibration:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     seed: int
+    first: str | None
     decode: str
 
 
@@ -128,6 +132,7 @@ def calibrate(
     target: Target,
     *,
     seed: int = 0,
+    first: str | None = None,
     options: RunOptions | None = None,
 ) -> Calibration:
     """Choose each method's threshold on one half of the labels, and report it on the other.
@@ -140,6 +145,8 @@ def calibrate(
     target : Target
     seed : int
         Chooses the halves.
+    first : str, optional
+        The split to choose on instead; see `halves.split`.
     options : RunOptions, optional
 
     Raises
@@ -149,7 +156,7 @@ def calibrate(
     """
     options = options or RunOptions()
     comparators = _measurable(comparators, options)
-    cut = split(data, comparators, seed=seed, options=options)
+    cut = split(data, comparators, seed=seed, first=first, options=options)
     return Calibration(
         target,
         tuple(choose(comparator, *cut.parts(comparator), target) for comparator in comparators),
@@ -161,6 +168,7 @@ def calibrate(
         cut.skipped,
         cut.fingerprint,
         seed,
+        first,
         cut.options.decode.value,
     )
 
@@ -172,7 +180,9 @@ def _measurable(comparators: Sequence[Comparator], options: RunOptions) -> list[
         if isinstance(comparator, VectorComparator | PairComparator):
             kept.append(comparator)
         else:
-            options.progress.note(f"without {comparator.name}: no distance of feature rows")
+            options.progress.note(
+                f"without {comparator.name}: it looks at pairs itself, its presets are fixed"
+            )
     if not kept:
         raise UsageError("no method to calibrate", "imgsim methods lists them")
     return kept

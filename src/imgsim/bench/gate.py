@@ -130,7 +130,8 @@ def _figures(result: MethodResult) -> Iterator[tuple[str, float | None]]:
         yield "accuracy", result.retrieval.accuracy.value
         yield "MAP", result.retrieval.mean_average_precision.value
     detection = result.detection
-    yield "µAP", detection.micro_average_precision
+    if detection.micro_average_precision:
+        yield "µAP", detection.micro_average_precision.value
     yield "precision", detection.precision.value if detection.precision else None
     yield "recall", detection.recall.value
 

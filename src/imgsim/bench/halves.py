@@ -15,6 +15,7 @@ from imgsim.bench.labelled import Labelled
 from imgsim.bench.metrics import Interval, Verdicts, wilson
 from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators.base import Comparator
+from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.types import Picture, Skipped
 
@@ -100,7 +101,7 @@ class Split:
         What thresholds are chosen on, and what they are reported on.
     rows : dict
         By comparator: feature rows of the images of either half.
-    source, flat, copies, skipped, fingerprint, seed
+    source, flat, copies, skipped, fingerprint, seed, first
         As of `calibrate.Calibration`.
     options : RunOptions
     """
@@ -113,15 +114,16 @@ class Split:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     seed: int
+    first: str | None
     options: RunOptions
 
     def parts(self, comparator: Comparator) -> tuple[Part, Part]:
         """The distances of all pairs within each half."""
-        one, other = (
-            _part(comparator, half, rows, self.options)
-            for half, rows in zip(self.halves, self.rows[comparator], strict=True)
-        )
-        return one, other
+        return self.part(comparator, 0), self.part(comparator, 1)
+
+    def part(self, comparator: Comparator, half: int) -> Part:
+        """The distances of all pairs within one half."""
+        return _part(comparator, self.halves[half], self.rows[comparator][half], self.options)
 
 
 def split(
@@ -129,6 +131,7 @@ def split(
     comparators: Sequence[Comparator],
     *,
     seed: int = 0,
+    first: str | None = None,
     options: RunOptions | None = None,
 ) -> Split:
     """Read the images, and cut their labels into halves.
@@ -137,16 +140,26 @@ def split(
     when it is reported. Of a list of pairs, images that are linked by matching pairs stay
     together, and other pairs between the halves are left out.
 
+    Parameters
+    ----------
+    data : Labelled
+    comparators : sequence of Comparator
+    seed : int
+        Draws the halves.
+    first : str, optional
+        The split that is the first half; the other half is all else. Drawn, if left out.
+    options : RunOptions, optional
+
     Raises
     ------
     UsageError
-        There are too few labels.
+        There are too few labels, or one stands in both halves, or there is no such split.
     """
     options = options or RunOptions()
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     collection = collect(list(data.paths), extractors, options)
     kept, pictures, flat, copies = _usable(data, collection)
-    halves = _halves(kept, seed)
+    halves = _halves(kept, seed) if first is None else _by_split(kept, first)
     shown = {picture.file.path: picture for picture in pictures}
     rows: dict[Comparator, tuple[NDArray[Any], NDArray[Any]]] = {}
     for comparator in comparators:
@@ -157,7 +170,16 @@ def split(
         rows[comparator] = (one, other)
     fingerprint = _fingerprint(kept, pictures)
     return Split(
-        halves, rows, data.source, flat, copies, collection.skipped, fingerprint, seed, options
+        halves,
+        rows,
+        data.source,
+        flat,
+        copies,
+        collection.skipped,
+        fingerprint,
+        seed,
+        first,
+        options,
     )
 
 
@@ -193,17 +215,50 @@ def _halves(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
             "give it at least four, and rather a hundred",
         )
     first = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-    in_first = np.isin(label, first)
-    places = np.arange(len(label))
+    return _cut(data, np.isin(label, first), "give it more images of one label, or another --seed")
+
+
+def _by_split(data: Labelled, first: str) -> tuple[Labelled, Labelled]:
+    """The images of one split, and all others."""
+    data.only(first)  # complains where there is none
+    if data.pairs:
+        sides = {place: p.split == first for p in data.pairs for place in (p.left, p.right)}
+        in_first = np.array([sides[place] for place in range(len(data.paths))])
+        label = np.arange(len(data.paths))
+        for pair in data.pairs:
+            for place in (pair.left, pair.right):
+                if in_first[place] != (pair.split == first):
+                    raise UsageError(
+                        f"{data.source}: {printable(data.paths[place])} stands in both splits",
+                        "leave out --split, and the pairs are divided for you",
+                    )
+    else:
+        in_first = np.array([name == first for name in data.splits])
+        label = data.classes
+    both = np.intersect1d(label[in_first], label[~in_first])
+    if len(both):
+        name = data.labels[int(np.flatnonzero(label == both[0])[0])]
+        raise UsageError(
+            f"{data.source}: {_labels(len(both))} in both splits, such as {name}:"
+            " thresholds would be reported on what they were chosen on",
+            "leave out --split, and the labels are divided for you",
+        )
+    return _cut(data, in_first, "give it more images of one label, or another --split")
+
+
+def _labels(number: int) -> str:
+    return f"{number} label stands" if number == 1 else f"{number} labels stand"
+
+
+def _cut(data: Labelled, in_first: NDArray[np.bool_], hint: str) -> tuple[Labelled, Labelled]:
+    """Both sides, each with pairs to measure."""
+    places = np.arange(len(in_first))
     halves = tuple(data.keep(places[side].tolist()) for side in (in_first, ~in_first))
     for half in halves:
         if not (half.pairs and any(p.same for p in half.pairs)) and not (
             half.labels and len(set(half.labels)) < len(half.labels)
         ):
-            raise UsageError(
-                f"{data.source}: one half of the labels has no matching pair",
-                "give it more images of one label, or another --seed",
-            )
+            raise UsageError(f"{data.source}: one half of the labels has no matching pair", hint)
     return halves[0], halves[1]
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode import claims_to_be_image
+from imgsim.decode import IMAGE_SUFFIXES, claims_to_be_image
 from imgsim.discover import DiscoverOptions, discover, printable
 from imgsim.errors import UsageError
 
@@ -25,6 +25,9 @@ DEFAULT_PREFIX = r"^(.+)_\d+"
 
 SPLITS = frozenset("train valid val validation test query gallery".split())
 """Folders of these names, where nothing else lies beside them, are splits and not classes."""
+
+LISTS = {"truth": "truth.csv", "pairs": "pairs.csv"}
+"""Files with labels that are looked for in a folder, by layout."""
 
 _SAME = {"1": True, "true": True, "yes": True, "same": True}
 _SAME |= {"0": False, "false": False, "no": False, "different": False}
@@ -181,10 +184,11 @@ def load(
         layout = "prefix"
     if not os.path.exists(name):
         raise UsageError(f"no such path: {printable(name)}", "check the spelling")
-    lists = {"truth": "truth.csv", "pairs": "pairs.csv"}
     if not os.path.isdir(name):
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+            raise UsageError(f"{printable(name)} is one image", _LAYOUTS_HINT)
         return _checked(_read_list(name))
-    for kind, file in lists.items():
+    for kind, file in LISTS.items():
         listed = os.path.join(name, file)
         if layout in ("auto", kind) and os.path.exists(listed):
             return _checked(_read_list(listed))
@@ -298,9 +302,11 @@ def _rows(
     for line, fields in lines:
         row = {c: field.strip() for c, field in zip(columns, fields, strict=False)}
         if len(fields) != len(columns) or not all(row[column] for column in needed):
+            empty = next((c for c in needed if c in row and not row[c]), None)
+            wrong = f"no {empty}" if empty else f"{len(fields)} of {len(columns)} fields"
             raise UsageError(
-                f"{printable(name)}, line {line}: {len(fields)} fields, or an empty one",
-                f"{len(columns)} fields a line, as in the first",
+                f"{printable(name)}, line {line}: {wrong}",
+                f"each line has to be {','.join(columns)}",
             )
         yield line, row
 
@@ -380,6 +386,8 @@ def _pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
 def _checked(data: Labelled) -> Labelled:
     """Complain where nothing can be measured: there must be matching pairs, and others."""
     source = printable(data.source)
+    if not data.paths:
+        raise UsageError(f"{source} lists no images", "a line for each, below the header")
     if data.layout == "pairs":
         if len({p.same for p in data.pairs}) < 2:
             raise UsageError(
@@ -390,7 +398,7 @@ def _checked(data: Labelled) -> Labelled:
     sizes = Counter(data.labels)
     if len(sizes) < 2:
         raise UsageError(
-            f"{source}: {len(data.paths)} images of {len(sizes)} label",
+            f"{source}: {len(data.paths)} images, all of one label",
             "at least two classes are needed, to be told apart",
         )
     if max(sizes.values()) < 2:

@@ -89,8 +89,15 @@ def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]
     for image in images:
         sizes.setdefault(image.shape, []).append(image)
     batches = [np.stack(same) for same in sizes.values()]
+
+    def extract() -> None:
+        for batch in batches:
+            extractor.extract(batch)
+
     with one_thread():
-        return repeated(lambda: [extractor.extract(batch) for batch in batches], of=len(images))
+        if extractor.heavy:  # a network may be compiled for a size at first, which takes seconds
+            extract()
+        return repeated(extract, of=len(images))
 
 
 def sample(n: int, most: int, seed: int) -> list[int]:

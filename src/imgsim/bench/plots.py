@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +15,8 @@ from imgsim.errors import MethodUnavailable
 
 _INCHES = 9.0
 _GREY = "#888888"
+_LETTER = 6.2  # width of one in a name, in points of the display
+_AXES_WIDTH = 520.0  # of the plot of speed, likewise
 
 
 def require_matplotlib() -> None:
@@ -66,13 +69,26 @@ def speed_accuracy(
     low = min(min(v, *(b or (v,))) for _, _, v, b in points)
     axes.set_ylim(max(-0.02, low - 0.06), 1.03)
     fastest, slowest = min(p[1] for p in points), max(p[1] for p in points)
-    axes.set_xlim(fastest / 1.6, slowest * 12)
+    axes.set_xlim(fastest / 1.6, slowest * 10 ** _room_for_names(points))
     axes.set_xlabel("time per image, reading and all comparisons included (log scale)")
     axes.set_ylabel(measure)
     axes.xaxis.set_major_formatter(_time_ticks())
     axes.grid(alpha=0.3)
     _name_points(figure, axes, {n: where[n] for n in where}, paint, set(best))
     return _svg(figure)
+
+
+def _room_for_names(
+    points: Sequence[tuple[str, float, float, tuple[float, float] | None]],
+) -> float:
+    """Decades right of the slowest point, for the names written there."""
+    fastest, slowest = (end(math.log10(p[1]) for p in points) for end in (min, max))
+    within = slowest - fastest + 0.3
+    needed = 0.3
+    for name, seconds, *_ in points:
+        part = min(0.6, (20 + _LETTER * len(name)) / _AXES_WIDTH)  # of the width of the plot
+        needed = max(needed, part / (1 - part) * within - (slowest - math.log10(seconds)))
+    return needed
 
 
 def _name_points(
@@ -93,7 +109,7 @@ def _name_points(
     taken = [(x - 5, x + 5, y) for x, y in dots]
     for name, point in sorted(where.items(), key=lambda item: -item[1][1]):
         x, y = axes.transData.transform(point) / scale
-        left, right = x + 8, x + 14 + 6.2 * len(name)
+        left, right = x + 8, x + 14 + _LETTER * len(name)
         tries = sorted(np.arange(-20, 21) * height / 2, key=abs)
         for shift in tries:
             middle = y + shift
@@ -134,7 +150,9 @@ def precision_recall(methods: Sequence[MethodResult], names: dict[str, str]) -> 
     paint = colours([m.method for m in methods])
     for m in methods:
         recall, precision = zip(*m.curve, strict=True)
-        label = f"{names[m.method]}  ({m.detection.micro_average_precision:.3f})"
+        average = m.detection.micro_average_precision
+        assert average is not None
+        label = f"{names[m.method]}  ({average.value:.3f})"
         axes.step(
             (0.0, *recall), (precision[0], *precision), where="pre",
             color=paint[m.method], linewidth=1.6, label=label,
@@ -163,6 +181,7 @@ def distributions(methods: Sequence[MethodResult], names: dict[str, str]) -> str
     figure, grid = _figure(_INCHES, 2.0 * rows + 0.3, rows, columns)
     cells = np.atleast_1d(grid).ravel()
     for axes, m in zip(cells, methods, strict=False):
+        assert m.histogram is not None
         edges = np.array(m.histogram.edges)
         for counts, colour, label in (
             (m.histogram.other, "#c23b22", "other pairs"),
@@ -215,8 +234,9 @@ def all_plots(
     names: dict[str, str],
     methods: Sequence[MethodResult],
 ) -> dict[str, str]:
-    """Every plot that there is something for, by name."""
+    """Every plot that there is something for, by name. What ranks nothing has no curve."""
     plots = {}
+    methods = [m for m in methods if m.ranks]
     if methods:
         measure = "accuracy" if methods[0].retrieval else "µAP"
         plots["speed"] = speed_accuracy(points, best, measure)

@@ -9,7 +9,7 @@ first if none of the others is as near.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -207,8 +207,8 @@ def written_copies(
     most: int,
     options: RunOptions,
     seed: int,
-) -> dict[Comparator, MethodResilience]:
-    """Draw originals, write their copies to a temporary folder, and measure some methods.
+) -> Generator[tuple[Comparator, MethodResilience]]:
+    """Draw originals, write their copies to a temporary folder, and measure one method by one.
 
     Parameters
     ----------
@@ -224,9 +224,8 @@ def written_copies(
     with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
         paths = [data.paths[i] for i in chosen]
         copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
-        return {
-            c: verified(c, copies, limit, options)
-            if isinstance(c, Recipe)
-            else resilience(c, copies, limit)
-            for c, limit in thresholds.items()
-        }
+        for c, limit in thresholds.items():
+            if isinstance(c, Recipe):
+                yield c, verified(c, copies, limit, options)
+            else:
+                yield c, resilience(c, copies, limit)

@@ -16,7 +16,7 @@ from imgsim.errors import UsageError
 
 T = TypeVar("T")
 
-HARNESS = 1
+HARNESS = 2
 """Raised whenever the same data and method would give another result."""
 
 
@@ -46,12 +46,15 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A pair on the wrong side: paths below the data set, score and similarity in percent."""
+    """A pair on the wrong side: paths below the data set, score and similarity in percent.
+
+    These are None where the method did not look at the pair.
+    """
 
     left: str
     right: str
-    score: float
-    similarity: float
+    score: float | None
+    similarity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Timing:
         To work out its features, in a batch.
     seconds_search : Spread
         For a pair, where the engine ranks the 3 nearest of every query. Per pair of a query and
-        another image, whether the engine looked at it or could prune it.
+        another image, whether the engine looked at it or could prune it. Of a method that ranks
+        nothing: to propose pairs and look at them, per such pair of the data set.
     seconds_distance : Spread
         For a pair, from ready features, one pair after the other.
     seconds_mixed : Spread
@@ -145,10 +149,11 @@ class Detection:
     precision : Estimate or None
         None where nothing is within it.
     recall, f1 : Estimate
-    micro_average_precision : float
-    recall_at_999 : float
+    micro_average_precision : Estimate or None
+        None of a method that ranks nothing, here and below.
+    recall_at_999 : Estimate or None
         Recall at the loosest threshold that has a precision of 99.9 percent.
-    best_f1, best_f1_threshold : float
+    best_f1, best_f1_threshold : float or None
         The best that any threshold would give. It was chosen on the data it is told of.
     """
 
@@ -160,10 +165,10 @@ class Detection:
     precision: Estimate | None
     recall: Estimate
     f1: Estimate
-    micro_average_precision: float
-    recall_at_999: float
-    best_f1: float
-    best_f1_threshold: float
+    micro_average_precision: Estimate | None
+    recall_at_999: Estimate | None
+    best_f1: float | None
+    best_f1_threshold: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +183,20 @@ class MethodResult:
     bytes_per_image : int
         Of its features.
     timing : Timing
-    engine_deviation : float
+    engine_deviation : float or None
         The largest difference between the distances of the 3 nearest by the engine and by the
-        harness, which works out every distance anew, as a share of the scale.
+        harness, which works out every distance anew, as a share of the scale. None of a method
+        that ranks nothing.
     retrieval : Retrieval or None
-        None for a list of pairs.
+        None for a list of pairs, and of a method that ranks nothing.
     detection : Detection
     curve : tuple of (recall, precision)
-        At most `CURVE_POINTS`.
-    histogram : Histogram
+        At most `CURVE_POINTS`; none of a method that ranks nothing.
+    histogram : Histogram or None
+        None of a method that ranks nothing.
     wrong, missed : tuple of Mistake
-        The nearest pairs that do not match, the farthest that do.
+        The nearest pairs that do not match, the farthest that do. Of a method that ranks nothing:
+        some of those it calls duplicates wrongly, and some that it misses.
     """
 
     method: str
@@ -196,13 +204,18 @@ class MethodResult:
     score_better: str
     bytes_per_image: int
     timing: Timing
-    engine_deviation: float
+    engine_deviation: float | None
     retrieval: Retrieval | None
     detection: Detection
     curve: tuple[tuple[float, float], ...]
-    histogram: Histogram
+    histogram: Histogram | None
     wrong: tuple[Mistake, ...]
     missed: tuple[Mistake, ...]
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it puts images in an order, and does not only tell duplicates from others."""
+        return self.histogram is not None
 
 
 CURVE_POINTS = 200

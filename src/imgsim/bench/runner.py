@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
-from imgsim.bench.labelled import SPLITS, Labelled
+from imgsim.bench.called import measure_called
+from imgsim.bench.labelled import LISTS, SPLITS, Labelled
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
@@ -38,6 +40,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
+from imgsim.report.rankings import label
 
 Experiment = Literal["methods", "resilience", "norms"]
 EXPERIMENTS: tuple[Experiment, ...] = ("methods", "resilience", "norms")
@@ -92,7 +95,7 @@ def bench(
     ----------
     data : Labelled
     comparators : sequence of Comparator
-        A `Recipe` ranks nothing: only what it recognises is measured.
+        A `Recipe` ranks nothing: what it calls duplicates is measured.
     plan : Plan, optional
     store : Store, optional
         Where results are found and kept; nowhere, if left out.
@@ -113,18 +116,19 @@ def bench(
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
-    rankings = [c for c in comparators if run.can_rank(c)]
-    recognising = [c for c in comparators if c in rankings or isinstance(c, Recipe)]
+    comparators = [c for c in comparators if run.can_measure(c)]
     results: tuple[MethodResult, ...] = ()
     changed: Resilience | None = None
-    if "methods" in plan.experiments and rankings:
-        results = run.methods(rankings)
-    if "resilience" in plan.experiments and recognising:
-        changed = run.changes(recognising)
+    if "methods" in plan.experiments:
+        article_too = [c for c in comparators if not isinstance(c, Recipe)]
+        results = run.methods(article_too if plan.protocol == "article" else comparators)
+    if "resilience" in plan.experiments and comparators:
+        changed = run.changes(comparators)
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
     if not (results or changed or timed):
         raise UsageError(
-            "nothing to measure", "these methods rank nothing: try --experiment resilience"
+            "nothing to measure",
+            "auto and local rank nothing, as the protocol article asks: try the other one",
         )
     return Bench(
         __version__,
@@ -201,14 +205,17 @@ class _Run:
         text.extend(f"{p.left} {p.right} {p.same}" for p in data.pairs)
         return hashlib.sha256("\n".join(text).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def can_rank(self, comparator: Comparator) -> bool:
-        """Whether a method has a distance of any two images, that the harness can work out."""
+    def can_measure(self, comparator: Comparator) -> bool:
+        """Whether a method has distances that the harness can work out, or verdicts on pairs."""
+        if isinstance(comparator, Recipe):
+            if self.plan.protocol == "article" and "methods" in self.plan.experiments:
+                self.options.progress.note(
+                    f"{comparator.name} ranks nothing: not in the protocol article"
+                )
+            return True
         if isinstance(comparator, VectorComparator | PairComparator):
             return True
-        if "methods" in self.plan.experiments:
-            self.options.progress.note(
-                f"{comparator.name} ranks nothing: measured by changed copies only"
-            )
+        self.options.progress.note(f"{comparator.name} left out: no distance of feature rows")
         return False
 
     def threshold(self, comparator: Comparator) -> float:
@@ -256,14 +263,27 @@ class _Run:
             results[comparator] = result = measure_one(comparator)
             self.store.put(keys[comparator], result)
             seconds = time.perf_counter() - started
-            self.options.progress.note(f"{comparator.name}: measured in {seconds:.1f} s")
+            self.options.progress.note(f"{label(comparator)}: measured in {seconds:.1f} s")
         return tuple(found for found in results.values() if found is not None)
 
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
         paths, extractor = self.data.paths, comparator.extractor
-        rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
         if extractor not in self.inputs:
             self.inputs[extractor] = read_sample(paths, extractor, self.options, self.plan.seed)
+        if isinstance(comparator, Recipe):
+            by_digest = {p.digest: p for p in self.read.pictures}
+            return measure_called(
+                comparator,
+                self.data,
+                [by_digest[self.digests[p]] for p in paths],
+                self.read,
+                self.inputs[extractor],
+                self.options,
+                self.threshold(comparator),
+                seed=self.plan.seed,
+                root=self.root,
+            )
+        rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
         return measure(
             comparator,
             self.data,
@@ -304,28 +324,35 @@ class _Run:
     def changes(self, comparators: Sequence[Comparator]) -> Resilience:
         """The experiment resilience: all methods that are still to be measured see one folder."""
         most = self.plan.changed_images
-        keys = [self._key("resilience", c, images=most) for c in comparators]
+        keys = {c: self._key("resilience", c, images=most) for c in comparators}
         known = {
             c: found
-            for c, key in zip(comparators, keys, strict=True)
+            for c, key in keys.items()
             if (found := self.store.get(MethodResilience, key)) is not None
         }
         todo = [c for c in comparators if c not in known]
         if todo:
             self.options.progress.note(f"changed copies: {len(todo)} methods ...")
             thresholds = {c: self.threshold(c) for c in todo}
-            known |= resilience.written_copies(
+            measured = resilience.written_copies(
                 self.data, thresholds, most, self.options, self.plan.seed
             )
-            for c, key in zip(comparators, keys, strict=True):
-                self.store.put(key, known[c])
+            with closing(measured):
+                for c, found_now in measured:
+                    known[c] = found_now
+                    self.store.put(keys[c], found_now)
         images = len(resilience.draw(self.data, most, self.plan.seed))
         return Resilience(images, resilience.MAX_SIDE, tuple(known[c] for c in comparators))
 
 
 def data_name(source: str) -> str:
-    """The last part of a path, and the one before it where it is but the name of a split."""
+    """The last part of a path, and the one before it where it is but the name of a split.
+
+    That of the folder, where the labels stand in a list with the name that is looked for in one.
+    """
     parts = os.path.abspath(source).split(os.sep)
+    if parts[-1] in LISTS.values():
+        parts = parts[:-1]
     return shown("/".join(parts[-2:] if parts[-1].lower() in SPLITS else parts[-1:]))
 
 
@@ -336,8 +363,8 @@ def _drawn(data: Labelled, most: int, seed: int) -> Labelled:
     classes = data.classes
     order = np.random.default_rng(seed).permutation(classes.max() + 1)
     kept: list[int] = []
-    for label in order:
-        members = np.flatnonzero(classes == label)[: most - len(kept)]
+    for number in order:
+        members = np.flatnonzero(classes == number)[: most - len(kept)]
         kept.extend(members.tolist())
         if len(kept) >= most:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,13 @@ from imgsim.bench import distances
 from imgsim.bench.metrics import (
     Curve,
     CurveCounter,
+    CurveSampler,
+    Interval,
     QueryScore,
     Verdicts,
     bootstrap,
     curve,
+    pair_intervals,
     score_query,
     wilson,
 )
@@ -37,6 +40,7 @@ _SAMPLE = 50_000
 _BINS = 40
 _FEW = 8
 MISTAKES = 6
+HIGH_PRECISION = 0.999
 
 
 def matrix(
@@ -138,6 +142,7 @@ def score_classes(
         [_upper(all_distances[np.ix_(m, m)]) for m in _members(classes) if len(m) > 1]
     )
     counter = CurveCounter(matching)
+    sampler = CurveSampler(matching, int(classes.max()) + 1)
     bins = _Bins(_sample(all_distances, seed), matching, threshold)
     bins.add(matching, same=True)
     wrong = _Extremes(MISTAKES)
@@ -153,6 +158,8 @@ def score_classes(
         if i in wanted:
             rest = np.arange(n) != i
             scores.append(score_query(row[rest], same[rest]))
+        sampler.add(int(classes[i]), row[same], same=True)
+        sampler.add(int(classes[i]), row[other], same=False)
         later = np.flatnonzero(other[i + 1 :]) + i + 1
         counter.add(row[later])
         bins.add(row[later], same=False)
@@ -168,7 +175,8 @@ def score_classes(
     verdicts = Verdicts(
         *(round(x / 2) for x in (total[0], total[1], total[2] - total[0]))
     )  # each pair was met from both sides
-    detection = _detection(found, verdicts, scale, threshold, counts, classes, seed)
+    sampled = sampler.intervals(HIGH_PRECISION, seed=seed)
+    detection = _detection(found, verdicts, sampled, scale, threshold, counts, classes, seed)
     return Quality(
         retrieval,
         detection,
@@ -211,9 +219,10 @@ def score_pairs(
 
     verdicts = Verdicts(hits, false, total - hits)
     groups = np.arange(len(same))
+    sampled = pair_intervals(pair_distances, same, HIGH_PRECISION, seed=seed)
     return Quality(
         None,
-        _detection(found, verdicts, scale, threshold, counts, groups, seed),
+        _detection(found, verdicts, sampled, scale, threshold, counts, groups, seed),
         _points(found),
         bins.histogram(scale),
         mistakes([i for i in order if not same[i]][:MISTAKES]),
@@ -267,31 +276,71 @@ def _retrieval(
 def _detection(
     found: Curve,
     verdicts: Verdicts,
+    sampled: tuple[Interval, Interval] | None,
     scale: Scale,
     threshold: float,
     counts: NDArray[np.float64],
     groups: NDArray[np.int64],
     seed: int,
 ) -> Detection:
+    trials = len(np.unique(groups[counts[:, 2] > 0]))
+    one, other = sampled or (None, None)
+    best, at = found.best_f1
+    return replace(
+        detection_of(
+            verdicts, found.matching + found.other, scale, threshold, counts, groups, seed
+        ),
+        micro_average_precision=_with_interval(found.average_precision, one, trials),
+        recall_at_999=_with_interval(found.recall_at_precision(HIGH_PRECISION), other, trials),
+        best_f1=best,
+        best_f1_threshold=scale.score(at),
+    )
+
+
+def detection_of(
+    verdicts: Verdicts,
+    pairs: int,
+    scale: Scale,
+    threshold: float,
+    counts: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    seed: int,
+) -> Detection:
+    """What the verdicts on pairs alone tell, without an order of the pairs.
+
+    Parameters
+    ----------
+    verdicts : Verdicts
+    pairs : int
+        All there are.
+    scale : Scale
+    threshold : float
+        Distance up to which a pair counts as found.
+    counts : ndarray of float64, shape (n, 3)
+        Of each query: matching and other pairs found, matching pairs.
+    groups : ndarray of int64, shape (n,)
+        Queries that are drawn together, for the intervals.
+    seed : int
+    """
+
     def estimate(value: float, above: NDArray[np.float64], below: NDArray[np.float64]) -> Estimate:
         return _estimate(value, above, below, groups, seed)
 
     true, false, all_true = counts.T
     precision = verdicts.precision
-    best, at = found.best_f1
     return Detection(
-        found.matching + found.other,
-        found.matching,
+        pairs,
+        verdicts.true + verdicts.missed,
         scale.score(threshold),
         verdicts.true,
         verdicts.false,
         None if precision is None else estimate(precision, true, true + false),
         estimate(verdicts.recall, true, all_true),
         estimate(verdicts.f1, 2 * true, true + false + all_true),
-        found.average_precision,
-        found.recall_at_precision(0.999),
-        best,
-        scale.score(at),
+        None,
+        None,
+        None,
+        None,
     )
 
 
@@ -302,13 +351,17 @@ def _estimate(
     groups: NDArray[np.int64],
     seed: int,
 ) -> Estimate:
-    """A ratio with its bootstrap interval over groups.
+    """A ratio with its interval over groups."""
+    found = bootstrap(above, below, groups, seed=seed)
+    return _with_interval(value, found, len(np.unique(groups[below > 0])))
+
+
+def _with_interval(value: float, found: Interval | None, trials: int) -> Estimate:
+    """A figure with its bootstrap interval over so many groups.
 
     Of a few groups, or where all agree, that is too narrow, as if two classes without a mistake
     proved that there is none: then it is Wilson's, with the groups as trials.
     """
-    found = bootstrap(above, below, groups, seed=seed)
-    trials = len(np.unique(groups[below > 0]))
     if found is None or found.low == found.high or trials < _FEW:
         found = wilson(value * trials, trials)
     return Estimate(value, found.low, found.high) if found else Estimate(value)

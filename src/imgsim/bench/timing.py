@@ -18,7 +18,16 @@ from imgsim import __version__
 from imgsim.bench.results import Machine, Spread
 from imgsim.executors.base import usable_cores
 
-_PACKAGES = ("numpy", "pillow", "scipy", "faiss-cpu", "torch", "efficientnet_pytorch", "matplotlib")
+_PACKAGES = (
+    "numpy",
+    "pillow",
+    "scipy",
+    "faiss-cpu",
+    "torch",
+    "efficientnet_pytorch",
+    "openvino",
+    "matplotlib",
+)
 ENOUGH_SECONDS = 4.0
 
 

@@ -18,8 +18,10 @@ from imgsim.cli.options import (
     device_options,
     make_methods,
     make_run_options,
+    number_option,
     profile_option,
     run_options,
+    seed_option,
     talk_options,
 )
 from imgsim.cli.output import write
@@ -76,29 +78,9 @@ _FORMATS = ("text", "json", "csv", "markdown")
 )
 @dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of what is drawn: images, changes, intervals.",
-)
-@click.option(
-    "--max-images",
-    type=click.IntRange(min=2),
-    default=5000,
-    show_default=True,
-    metavar="N",
-    help="Of more, draw so many, class by class.",
-)
-@click.option(
-    "--changed-images",
-    type=click.IntRange(min=2),
-    default=24,
-    show_default=True,
-    metavar="N",
-    help="Originals of the experiment resilience.",
-)
+@seed_option("Of what is drawn: images, changes, intervals.")
+@number_option("--max-images", 5000, "Of more, draw so many, class by class.", least=2)
+@number_option("--changed-images", 24, "Originals of the experiment resilience.", least=2)
 @click.option(
     "-o",
     "--output",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -9,12 +10,13 @@ import click
 from imgsim.cli.options import (
     dataset_options,
     device_options,
-    discover_options,
     make_methods,
     make_run_options,
     methods_option,
     run_options,
+    seed_option,
     talk_options,
+    walk_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -38,9 +40,13 @@ from imgsim.cli.terminal import Terminal
 @methods_option
 @dataset_options
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="Which labels thresholds are chosen on."
+    "--split",
+    metavar="NAME",
+    help="Choose on this split, such as train, and measure on all others; no label may stand in"
+    " both. Else the labels are divided by chance.",
 )
-@discover_options
+@seed_option("Which labels thresholds are chosen on.")
+@walk_options
 @run_options
 @device_options
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -55,6 +61,7 @@ def command(
     dataset: str,
     target_precision: float | None,
     max_false_positives: float | None,
+    split: str | None,
     seed: int,
     form: str,
     output: str | None,
@@ -63,7 +70,8 @@ def command(
     """Choose thresholds of methods on pictures of which it is known what matches.
 
     DATASET is laid out as for bench. Thresholds are chosen on half of the labels; what is shown
-    was measured on the other half. The profile is read by --profile of other commands.
+    was measured on the other half. The profile is read by --profile of find-dupes, leaks, compare
+    and bench.
 
     \b
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
@@ -78,10 +86,11 @@ def command(
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     data = load(dataset, **layout, options=options.discover)
-    found = calibrate(data, methods, target, seed=seed, options=options)
+    found = calibrate(data, methods, target, seed=seed, first=split, options=options)
     option = "--target-precision" if target_precision else "--max-false-positives"
     names = " ".join(f"-m {m.spec}" for m in methods)
-    said = f"imgsim calibrate DATASET {option} {target.value:g} --seed {seed} {names}"
+    half = f"--seed {seed}" if split is None else f"--split {shlex.quote(split)}"
+    said = f"imgsim calibrate DATASET {option} {target.value:g} {half} {names}"
     if output:
         write(profile_json(found, said), output)
     if form == "json":

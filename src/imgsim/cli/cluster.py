@@ -17,7 +17,10 @@ from imgsim.cli.options import (
     in_a_folder,
     make_method,
     make_run_options,
+    number_option,
+    picture_option,
     run_options,
+    seed_option,
     talk_options,
 )
 from imgsim.cli.output import write
@@ -61,22 +64,10 @@ _clustering_options = all_of(
             show_default=True,
             help="How the number is chosen for kmeans.",
         ),
-        click.option(
-            "--max-clusters",
-            type=click.IntRange(min=2),
-            default=30,
-            show_default=True,
-            metavar="K",
-            help="The largest number that is tried.",
+        number_option(
+            "--max-clusters", 30, "The largest number that is tried.", least=2, metavar="K"
         ),
-        click.option(
-            "--min-size",
-            type=click.IntRange(min=2),
-            default=5,
-            show_default=True,
-            metavar="N",
-            help="Images in the smallest cluster of hdbscan.",
-        ),
+        number_option("--min-size", 5, "Images in the smallest cluster of hdbscan.", least=2),
         click.option(
             "--projection",
             type=click.Choice(["tsne", "pca"]),
@@ -84,13 +75,7 @@ _clustering_options = all_of(
             show_default=True,
             help="How the map is made.",
         ),
-        click.option(
-            "--seed",
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Another beginning of k-means and of the map.",
-        ),
+        seed_option("Another beginning of k-means and of the map."),
     ]
 )
 
@@ -103,29 +88,9 @@ _query_options = all_of(
             metavar="QUERY",
             help="Name the cluster of this file or URL by its nearest images. Can be repeated.",
         ),
-        click.option(
-            "--knn",
-            type=click.IntRange(min=1),
-            default=5,
-            show_default=True,
-            metavar="N",
-            help="How many nearest images decide.",
-        ),
-        click.option(
-            "--similar",
-            type=click.IntRange(min=1),
-            default=5,
-            show_default=True,
-            metavar="N",
-            help="How many similar images of a query are named.",
-        ),
-        click.option(
-            "--knn-picture",
-            type=click.Path(dir_okay=False, path_type=Path),
-            callback=in_a_folder,
-            metavar="FILE.png",
-            help="Draw the queries beside their similar images.",
-        ),
+        number_option("--knn", 5, "How many nearest images decide."),
+        number_option("--similar", 5, "How many similar images of a query are named."),
+        picture_option("--knn-picture", "Draw the queries beside their similar images."),
     ]
 )
 

@@ -194,6 +194,38 @@ run_options = all_of(
 )
 
 
+def seed_option(help: str) -> Callable[[F], F]:
+    """``--seed``, of whatever is left to chance."""
+    return click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help=help
+    )
+
+
+def number_option(
+    name: str, default: int, help: str, *, least: int = 1, metavar: str = "N"
+) -> Callable[[F], F]:
+    """A whole number from `least` on."""
+    return click.option(
+        name,
+        type=click.IntRange(min=least),
+        default=default,
+        show_default=True,
+        metavar=metavar,
+        help=help,
+    )
+
+
+def picture_option(name: str, help: str) -> Callable[[F], F]:
+    """A picture to draw, in a folder that exists."""
+    return click.option(
+        name,
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=in_a_folder,
+        metavar="FILE.png",
+        help=help,
+    )
+
+
 profile_option = click.option(
     "--profile",
     type=click.Path(dir_okay=False),

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.options import all_of, in_a_folder
+from imgsim.cli.options import (
+    all_of,
+    picture_option,
+)
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 
@@ -34,12 +37,8 @@ ranking_options = all_of(
             help="html: a page with the pictures.",
         ),
         click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file."),
-        click.option(
-            "--montage",
-            type=click.Path(dir_okay=False, path_type=Path),
-            callback=in_a_folder,
-            metavar="FILE.png",
-            help="Draw the first queries and their matches side by side, a row per method.",
+        picture_option(
+            "--montage", "Draw the first queries and their matches side by side, a row per method."
         ),
         click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run."),
     ]

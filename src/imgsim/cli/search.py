@@ -12,6 +12,7 @@ from imgsim.cli.options import (
     make_methods,
     make_run_options,
     methods_option,
+    number_option,
     run_options,
     talk_options,
 )
@@ -31,10 +32,11 @@ from imgsim.cli.terminal import Terminal
     is_flag=True,
     help="With a method that tells classes (siamese): look only at images of the query's class.",
 )
-@click.option(
-    "--compare-n", type=click.IntRange(min=1), default=15, show_default=True, metavar="N",
-    help="With --narrow-by-class: compare at most so many of them, those nearest by features.",
-)  # fmt: skip
+@number_option(
+    "--compare-n",
+    15,
+    "With --narrow-by-class: compare at most so many of them, those nearest by features.",
+)
 @ranking_options
 @discover_options
 @run_options

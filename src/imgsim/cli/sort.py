@@ -13,9 +13,9 @@ from imgsim.cli.options import (
     check_paths,
     device_options,
     discover_options,
-    in_a_folder,
     make_method,
     make_run_options,
+    picture_option,
     run_options,
     talk_options,
 )
@@ -45,20 +45,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="greedy: always the nearest image not yet taken; better: the shortest chain found.",
 )
-@click.option(
-    "--heatmap",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
-    metavar="FILE.png",
-    help="Draw the distances of all pairs, by name and along the chain.",
-)
-@click.option(
-    "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
-    metavar="FILE.png",
-    help="Draw the images along the chain.",
-)
+@picture_option("--heatmap", "Draw the distances of all pairs, by name and along the chain.")
+@picture_option("--sheet", "Draw the images along the chain.")
 @click.option(
     "--copy-to",
     type=click.Path(file_okay=False, path_type=Path),

@@ -15,7 +15,9 @@ from imgsim.cli.options import (
     discover_options,
     make_batch_size,
     make_run_options,
+    number_option,
     run_options,
+    seed_option,
     talk_options,
     weights_option,
     where_options,
@@ -48,13 +50,8 @@ def _loop_options(epochs: int, weight_decay: float) -> Callable[[F], F]:
                 show_default=True,
                 help="Passes over the data, at most.",
             ),
-            click.option(
-                "--patience",
-                type=click.IntRange(min=1),
-                default=5,
-                show_default=True,
-                metavar="N",
-                help="Stop after N epochs without a lower loss on what is held out.",
+            number_option(
+                "--patience", 5, "Stop after N epochs without a lower loss on what is held out."
             ),
             click.option(
                 "--learning-rate",
@@ -86,10 +83,7 @@ def _loop_options(epochs: int, weight_decay: float) -> Callable[[F], F]:
                 metavar="FILE.csv",
                 help="Hold out what this says instead: columns path and split (train or valid).",
             ),
-            click.option(
-                "--seed", type=click.IntRange(min=0), default=0, show_default=True,
-                help="Another split, other weights to begin with.",
-            ),
+            seed_option("Another split, other weights to begin with."),
             click.option(
                 "--size", type=int, default=224, show_default=True, metavar="PIXELS",
                 help="Width and height that images are resized to.",
@@ -176,10 +170,7 @@ def autoencoder(
     "--encoder", type=click.Choice(["efficientnet", "resnet34"]), default="efficientnet",
     show_default=True, help="EfficientNet-b0 or ResNet-34.",
 )  # fmt: skip
-@click.option(
-    "--finetune", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Train the last N blocks of the encoder too.",
-)  # fmt: skip
+@number_option("--finetune", 0, "Train the last N blocks of the encoder too.", least=0)  # fmt: skip
 @click.option(
     "--loss", type=click.Choice(["pairs", "contrastive"]), default="pairs", show_default=True,
     help="pairs: cross-entropy of the probability; contrastive: draws vectors of one class"

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from textwrap import fill
-from typing import Any
+from typing import Any, get_type_hints
 
 from imgsim.bench.gate import Comparison
 from imgsim.bench.results import (
     Bench,
+    Detection,
     Estimate,
     MethodResult,
     NormTiming,
     Resilience,
+    Retrieval,
     to_document,
 )
 from imgsim.discover import printable
@@ -43,19 +45,24 @@ def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
     return read + features + search * (images - 1)
 
 
-def headline(result: MethodResult) -> Estimate:
-    """What methods are put in order by: accuracy, or µAP for a list of pairs."""
+def headline(result: MethodResult) -> Estimate | None:
+    """What methods are put in order by: accuracy, or µAP for a list of pairs.
+
+    None of a method that ranks nothing.
+    """
     if result.retrieval:
         return result.retrieval.accuracy
-    return Estimate(result.detection.micro_average_precision)
+    return result.detection.micro_average_precision
 
 
 def in_order(bench: Bench) -> list[MethodResult]:
-    """Methods, the best first; equally good ones by their time."""
+    """Methods, the best first; equally good ones by their time; last, those that rank nothing."""
     images, cpu = bench.data.images, busy(bench)
 
     def place(m: MethodResult) -> tuple[float, float, str]:
-        return -round(headline(m).value, 6), seconds_per_image(m, images, cpu=cpu), m.method
+        best = headline(m)
+        value = 1.0 if best is None else -round(best.value, 6)
+        return value, seconds_per_image(m, images, cpu=cpu), m.method
 
     return sorted(bench.methods, key=place)
 
@@ -64,27 +71,52 @@ def frontier(bench: Bench) -> list[MethodResult]:
     """Methods that no other one beats in both accuracy and time, the fastest first."""
     chosen: list[MethodResult] = []
     images, cpu = bench.data.images, busy(bench)
-
-    def place(m: MethodResult) -> tuple[float, float]:
-        return seconds_per_image(m, images, cpu=cpu), -headline(m).value
-
-    for one in sorted(in_order(bench), key=place):
-        if not chosen or headline(one).value > headline(chosen[-1]).value:
+    most = -1.0
+    for one in sorted(in_order(bench), key=lambda m: seconds_per_image(m, images, cpu=cpu)):
+        best = headline(one)
+        if best is not None and best.value > most:
             chosen.append(one)
+            most = best.value
     return chosen
 
 
+def unranked(bench: Bench) -> list[str]:
+    """Names of the methods that rank nothing."""
+    names = short_names(bench)
+    return [names[m.method] for m in bench.methods if not m.ranks]
+
+
+def on_unranked(bench: Bench) -> str:
+    """What the - of some methods mean, or nothing."""
+    some = unranked(bench)
+    if not some:
+        return ""
+    one = len(some) == 1
+    return (
+        f"{' and '.join(some)} {'ranks' if one else 'rank'} nothing (-):"
+        f" {'it tells' if one else 'they tell'} copies of one picture from all others, so other"
+        " pictures of a class count as missed"
+    )
+
+
 def short_names(bench: Bench) -> dict[str, str]:
-    """Methods without the names of their weights, where they are told apart all the same."""
+    """Methods without the names of their weights, where they are told apart all the same.
+
+    Under the protocol article also without the fields that it sets.
+    """
     names = [m.method for m in bench.methods]
     if bench.resilience:
         names += [m.method for m in bench.resilience.methods]
-    bare = {name: name.split(":")[0] for name in names}
-    if bench.protocol == "article" and len(set(bare.values())) == len(bare):
-        return bare  # their fields are those of the protocol
-    short = {name: re.sub(r",?weights=[^,]*", "", name).rstrip(":") for name in names}
-    short = {name: one.replace(":,", ":") for name, one in short.items()}
+    left_out = "weights|width|height|pool|scaling" if bench.protocol == "article" else "weights"
+    short = {name: _without(name, left_out) for name in names}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
+
+
+def _without(name: str, fields: str) -> str:
+    """A method without some of its fields."""
+    bare, _, given = name.partition(":")
+    kept = [one for one in given.split(",") if one and not re.match(f"({fields})=", one)]
+    return f"{bare}:{','.join(kept)}" if kept else bare
 
 
 def share(value: float | None) -> str:
@@ -96,9 +128,9 @@ def share(value: float | None) -> str:
     return f"{min(value, 0.999):.3f}"
 
 
-def interval(estimate: Estimate) -> str:
-    """Bounds such as ``.90-1.00``, or nothing."""
-    if estimate.low is None or estimate.high is None:
+def interval(estimate: Estimate | None) -> str:
+    """Bounds such as ``0.90-1.00``, or nothing."""
+    if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return f"{estimate.low:.2f}-{estimate.high:.2f}"
 
@@ -109,20 +141,44 @@ def quality_table(bench: Bench) -> Table:
     names = short_names(bench)
     rows = []
     for m in in_order(bench):
-        d = m.detection
+        r, d = m.retrieval, m.detection
         rows.append(
             [
                 names[m.method],
-                share(m.retrieval.accuracy.value) if m.retrieval else "-",
-                interval(m.retrieval.accuracy) if m.retrieval else "",
-                share(m.retrieval.mean_average_precision.value) if m.retrieval else "-",
-                share(d.micro_average_precision),
-                share(d.precision.value if d.precision else None),
-                share(d.recall.value),
-                share(d.recall_at_999),
+                _value(r.accuracy if r else None),
+                interval(r.accuracy if r else None),
+                _value(r.mean_average_precision if r else None),
+                _value(d.micro_average_precision),
+                _value(d.precision),
+                _value(d.recall),
+                _value(d.recall_at_999),
             ]
         )
     return [header, *rows]
+
+
+def intervals_table(bench: Bench) -> Table:
+    """The intervals that the first table has no room for."""
+    header = "method MAP NDCG µAP precision recall F1 R@.999".split()
+    names = short_names(bench)
+    rows = []
+    for m in in_order(bench):
+        r, d = m.retrieval, m.detection
+        estimates = (
+            r.mean_average_precision if r else None,
+            r.ndcg if r else None,
+            d.micro_average_precision,
+            d.precision,
+            d.recall,
+            d.f1,
+            d.recall_at_999,
+        )
+        rows.append([names[m.method], *(interval(one) or "-" for one in estimates)])
+    return [header, *rows]
+
+
+def _value(estimate: Estimate | None) -> str:
+    return share(estimate.value if estimate else None)
 
 
 def more_quality_table(bench: Bench) -> Table:
@@ -142,7 +198,7 @@ def more_quality_table(bench: Bench) -> Table:
                 share(d.f1.value),
                 f"{d.threshold:.4g}",
                 share(d.best_f1),
-                f"{d.best_f1_threshold:.4g}",
+                "-" if d.best_f1_threshold is None else f"{d.best_f1_threshold:.4g}",
                 *([share(r.article_accuracy)] if article and r else []),
             ]
         )
@@ -214,7 +270,7 @@ def doubts(bench: Bench) -> Iterator[str]:
             " not that of the clock"
         )
     for m in bench.methods:
-        if m.engine_deviation > _DEVIATION:
+        if m.engine_deviation is not None and m.engine_deviation > _DEVIATION:
             yield (
                 f"{m.method}: the engine's distances differ from those worked out anew by"
                 f" {m.engine_deviation:.1e} of the scale"
@@ -227,6 +283,8 @@ def text(bench: Bench) -> Iterator[str]:
     if bench.methods:
         yield "\nHow right\n"
         yield from _plain(quality_table(bench))
+        if on_unranked(bench):
+            yield fill(on_unranked(bench), 79, break_on_hyphens=False) + "\n"
         yield "\nHow fast: an image read, its features; a pair searched, compared, with features\n"
         yield from _plain(speed_table(bench))
         if bench.protocol == "article":
@@ -234,7 +292,12 @@ def text(bench: Bench) -> Iterator[str]:
             yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
         yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
-        yield f"\nnone is both faster and better than: {names}\n"
+        if names:
+            yield (
+                "\n"
+                + fill(f"none is both faster and better than: {names}", 79, break_on_hyphens=False)
+                + "\n"
+            )
     if bench.resilience:
         yield from _changes_text(bench.resilience, short_names(bench))
     if bench.norms:
@@ -294,27 +357,27 @@ def as_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
 
 
 def methods_csv(bench: Bench) -> Iterator[str]:
-    """A row per method with every figure."""
-    yield csv_row(list(_csv_row(in_order(bench)[0])) if bench.methods else ["method"])
-    for m in in_order(bench):
-        yield csv_row(list(_csv_row(m).values()))
+    """A row per method with every figure; what a method does not have is empty."""
+    rows = [_csv_row(m) for m in in_order(bench)]
+    yield csv_row(list(rows[0]) if rows else ["method"])
+    for row in rows:
+        yield csv_row(list(row.values()))
 
 
 def _csv_row(m: MethodResult) -> dict[str, object]:
+    """The same columns for every method."""
     row: dict[str, object] = {"method": m.method, "score_unit": m.score_unit}
     row |= {"bytes_per_image": m.bytes_per_image}
-    retrieval = {} if m.retrieval is None else to_document(m.retrieval)
-    for name, value in (retrieval | to_document(m.detection)).items():
-        if isinstance(value, dict):
-            row |= {
-                name: value["value"],
-                f"{name}_low": value["low"],
-                f"{name}_high": value["high"],
-            }
-        elif name == "precision":  # nothing was found
-            row |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
-        else:
-            row[name] = value
+    parts: tuple[tuple[Any, Any], ...] = ((Retrieval, m.retrieval), (Detection, m.detection))
+    for kind, part in parts:
+        for name, hint in get_type_hints(kind).items():
+            value = getattr(part, name, None)
+            if hint in (Estimate, Estimate | None):
+                row[name] = value.value if value else None
+                row[f"{name}_low"] = value.low if value else None
+                row[f"{name}_high"] = value.high if value else None
+            else:
+                row[name] = value
     for name, value in to_document(m.timing).items():
         row[name] = value["median"] if isinstance(value, dict) else value
     return row
@@ -342,10 +405,13 @@ def markdown(bench: Bench) -> Iterator[str]:
         for title, table in (
             ("How right", quality_table(bench)),
             ("More of it", more_quality_table(bench)),
+            ("Intervals (95 %)", intervals_table(bench)),
             ("How fast", speed_table(bench)),
         ):
             yield f"\n## {title}\n\n"
             yield from _marked(table)
+            if title == "How right" and on_unranked(bench):
+                yield f"\n{on_unranked(bench)}.\n"
     if bench.resilience:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
         yield from _marked(changes_table(bench.resilience, short_names(bench)))

@@ -55,7 +55,8 @@ _DEFINITIONS = (
     ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
     ("best F1", "of any threshold; chosen on these data, so flattering"),
     ("read", "to read, decode, convert and resize an image"),
-    ("features", "to work out an image's features, in a batch, with one thread"),
+    ("features", "to work out an image's features, in a batch, with one thread (with"
+     " engine=openvino: as many as it takes)"),
     ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
     ("distance", "one pair from ready features, one after the other"),
     ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
@@ -114,17 +115,24 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
 
 
 def _quality(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
-    yield "<h2>Speed against accuracy</h2>\n"
-    yield (
-        "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are 95 %"
-        " intervals.</p>\n"
-    )
-    yield _plot(plots["speed"], "time per image against accuracy, a point per method")
+    if "speed" in plots:
+        yield "<h2>Speed against accuracy</h2>\n"
+        yield (
+            "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are"
+            " 95 % intervals.</p>\n"
+        )
+        yield _plot(plots["speed"], "time per image against accuracy, a point per method")
     yield "<h2>How right</h2>\n"
     yield from _table(report.quality_table(bench), best)
+    if report.on_unranked(bench):
+        yield f"<p>{escape(report.on_unranked(bench))}.</p>\n"
     yield from _table(report.more_quality_table(bench), best)
+    yield "<h3>Intervals (95 %)</h3>\n"
+    yield from _table(report.intervals_table(bench), best)
     yield "<h2>How fast</h2>\n"
     yield from _table(report.speed_table(bench), best)
+    if "curves" not in plots:
+        return
     yield "<h2>Precision and recall of all pairs</h2>\n"
     yield _plot(plots["curves"], "precision-recall curves")
     yield "<h2>Scores of matching and of other pairs</h2>\n"
@@ -157,17 +165,20 @@ def _mistakes(
     yield "<p>Framed in red: on the wrong side of the method's threshold.</p>\n"
     for m in methods:
         yield f"<h3>{escape(names[m.method])}</h3>\n"
-        for title, pairs, within in (
-            ("nearest of the pairs that do not match", m.wrong, True),
-            ("farthest of those that do", m.missed, False),
-        ):
-            yield f'<div class="note">{title}</div>\n<div class="row">'
+        titles = ("nearest of the pairs that do not match", "farthest of those that do")
+        if not m.ranks:
+            titles = ("called duplicates, of different classes", "of one class, not called so")
+        for title, pairs, within in zip(titles, (m.wrong, m.missed), (True, False), strict=True):
+            yield f'<div class="note">{title}{"" if pairs else ": none"}</div>\n<div class="row">'
             for one in pairs:
-                yield _pair(one, m, places, over=_within(one, m) is within)
+                over = not m.ranks or _within(one, m) is within
+                yield _pair(one, m, places, over=over)
             yield "</div>\n"
 
 
 def _within(one: Mistake, m: MethodResult) -> bool:
+    if one.score is None:
+        return False
     if m.score_better == "lower":
         return one.score <= m.detection.threshold
     return one.score >= m.detection.threshold
@@ -178,7 +189,9 @@ def _pair(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) 
         f'<span class="picture p{places[path]}" role="img" aria-label="{_text(path)}"></span>'
         for path in (one.left, one.right)
     )
-    score = f"{m.score_unit} {one.score:.4g}, {percent(one.similarity)}"
+    score = "not proposed, so not looked at"
+    if one.score is not None and one.similarity is not None:
+        score = f"{m.score_unit} {one.score:.4g}, {percent(one.similarity)}"
     kind = ' class="over"' if over else ""
     return (
         f"<figure{kind}>{pictures}<figcaption>{escape(score)}<br>{_text(one.left)}<br>"
@@ -192,6 +205,8 @@ def _points(
     points = []
     for m in report.in_order(bench):
         found = report.headline(m)
+        if found is None:
+            continue
         bounds = None
         if found.low is not None and found.high is not None:
             bounds = (found.low, found.high)

@@ -101,6 +101,7 @@ def profile_document(found: Calibration, command: str) -> dict[str, Any]:
             "source": found.source,
             "fingerprint": found.fingerprint,
             "seed": found.seed,
+            "split": found.first,
             "chosen_on": {"images": found.images[0], "labels": found.labels[0]},
             "measured_on": {"images": found.images[1], "labels": found.labels[1]},
             "flat": found.flat,
