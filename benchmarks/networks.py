@@ -133,6 +133,14 @@ def localisation(method: str, weights: Path, boxes: dict[str, tuple[int, int, in
     }
 
 
+def thrifty(path: Path) -> None:
+    """A picture with 256 colours, of them the few bright ones of a map."""
+    picture = Image.open(path).convert("RGB")
+    palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    dither = Image.Dither.FLOYDSTEINBERG
+    picture.quantize(palette=palette, dither=dither).save(path, optimize=True)
+
+
 def siamese_row(made: TrainedSiamese) -> dict:
     return {
         "images": made.images,
@@ -223,7 +231,7 @@ def main() -> None:
                 shutil.copyfile(run / f"{name}.png", pictures / f"{kind}-{name}.png")
         for path in pictures.glob("*.png"):
             if path.name.startswith(("explain-", "siamese-", "autoencoder-")):
-                Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+                thrifty(path)
     for folder in folders["siamese"]:
         for label, more in (("", {}), (" --loss contrastive", {"loss": "contrastive"})):
             out = work / f"{folder.name}{label}"

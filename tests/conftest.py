@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from PIL import Image
 
 from imgsim import RunOptions
 from imgsim.bench.generate import Demo, landscape, write_demo
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # as a shell leaves it to what runs in the background; the programs under test inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -142,6 +142,8 @@ def test_frames_come_back_in_their_order(tmp_path: Path, threads) -> None:
             assert start is None or order == list(names)
     with pytest.raises(UsageError, match="not among"):
         sort_images(tmp_path, start="elsewhere.png", options=threads)
+    with pytest.raises(UsageError, match="auto has no distance"):
+        sort_images(tmp_path, "auto", options=threads)
     with pytest.raises(UsageError, match="no such path"):
         sort_images(tmp_path / "nowhere", options=threads)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import Extractor
 from imgsim.decode import DecodeError, Decoder, InputSpec
+from imgsim.executors.base import Beat
 from imgsim.spool import Slot, write
 from imgsim.types import ImageFacts
 
@@ -91,7 +92,7 @@ class ExtractBatch:
         """What stands for a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
-    def run(self, beat: Callable[[], object]) -> list[Extracted]:
+    def run(self, beat: Beat) -> list[Extracted]:
         """Read, decode and extract; `beat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
         results: list[Extracted] = []
@@ -100,6 +101,7 @@ class ExtractBatch:
         again = next((e.wants for e in self.extractors if e.seen_again), None)
 
         def extract() -> None:
+            beat.no_item()
             if again is not None and self.spool:
                 slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
                 for (i, _), slot in zip(waiting, slots, strict=True):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.collect import RunOptions, collect
 from imgsim.comparators.base import Comparator
+from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
 from imgsim.pipeline import (
@@ -123,12 +124,17 @@ def sort_images(
     Raises
     ------
     UsageError
-        A path does not exist, the start is not among the images, or there are more than
-        `MAX_ROWS` images.
+        A path does not exist, the start is not among the images, there are more than
+        `MAX_ROWS` images, or the method has no distance for every pair.
     """
     started = time.perf_counter()
     options = options or RunOptions()
     comparator = as_comparator(method)
+    if isinstance(comparator, Recipe):
+        raise UsageError(
+            f"{comparator.name} has no distance for pictures that it does not take for copies",
+            "try ssim or phash",
+        )
     collection = collect(as_list(paths), [comparator.extractor], options)
     pictures = collection.pictures
     first = None if start is None else _place(os.fspath(start), pictures)

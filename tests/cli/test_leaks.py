@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
+import sys
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import jsonschema
 import pytest
@@ -14,6 +17,73 @@ import pytest
 from imgsim.bench.process import write_process
 from imgsim.cli.main import main
 from imgsim.schemas import schema
+
+TEXT = {"type": "string", "minLength": 1}
+INDEX = {"type": "integer", "minimum": 0}
+
+
+def _object(*required: str, **properties: object) -> dict[str, object]:
+    """An object of the standard, of which no other property is used."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _list(of: object) -> dict[str, object]:
+    return {"type": "array", "items": of, "uniqueItems": True}
+
+
+MESSAGE = _object("text", text=TEXT)
+PLACE = _object(
+    artifactLocation=_object(
+        uri={"type": "string", "pattern": r"^(file:///)?([\w.~/-]|%[\dA-F]{2})+$"}
+    ),
+    region=_object(startLine={"type": "integer", "minimum": 1}),
+)
+LOCATION = _object(physicalLocation=PLACE, message=MESSAGE)
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+RULE = _object("id", id=TEXT, shortDescription=MESSAGE)
+SARIF = _object(
+    "version",
+    "runs",
+    version={"const": "2.1.0"},
+    runs=_list(
+        _object(
+            "tool",
+            tool=_object(
+                "driver", driver=_object("name", name=TEXT, version=TEXT, rules=_list(RULE))
+            ),
+            invocations=_list(
+                _object(
+                    "executionSuccessful",
+                    executionSuccessful={"type": "boolean"},
+                    toolExecutionNotifications={
+                        "type": "array",
+                        "items": _object("message", level=LEVEL, message=MESSAGE),
+                    },
+                )
+            ),
+            results={
+                "type": "array",
+                "items": _object(
+                    "message",
+                    ruleId=TEXT,
+                    ruleIndex=INDEX,
+                    level=LEVEL,
+                    message=MESSAGE,
+                    locations={"type": "array", "items": LOCATION},
+                    relatedLocations=_list(LOCATION),
+                    partialFingerprints={"type": "object", "additionalProperties": TEXT},
+                ),
+            },
+        )
+    ),
+    **{"$schema": TEXT},
+)
+"""What SARIF 2.1.0 says of the objects that are written here (OASIS, 2020, chapter 3)."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +119,9 @@ def test_every_format_tells_the_same(imgsim, data: Path) -> None:
     page = run("html")
     assert page.count('class="query"') == len(leaks)
     assert page.count("background-image") == len({p for pair in pairs for p in pair})
-    run_of_sarif = json.loads(run("sarif"))["runs"][0]
+    document = json.loads(run("sarif"))
+    jsonschema.validate(document, SARIF)
+    run_of_sarif = document["runs"][0]
     found = [
         unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
         for result in run_of_sarif["results"]
@@ -64,6 +136,28 @@ def test_every_format_tells_the_same(imgsim, data: Path) -> None:
     assert len(lines) == len(leaks)
     assert sum("file=valid/100%25%2C a%3Ab%0Aü.jpg,title=data leak::" in one for one in lines) == 1
     assert all(line.startswith("::warning file=valid/") for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_addresses_in_sarif_lead_to_the_files(data: Path, tmp_path: Path, monkeypatch) -> None:
+    train = tmp_path / "train"
+    train.mkdir()
+    for number, name in enumerate(("colon: a.jpg", "bytes \udcff.jpg", "per%41cent?#.jpg")):
+        shutil.copy(sorted((data / "train").iterdir())[number], train / name)
+    out = tmp_path / "out.sarif"
+    for here in (train, tmp_path):
+        monkeypatch.chdir(here)
+        splits = [str(data / "train"), os.path.relpath(train)]
+        assert main(["leaks", *splits, "-f", "sarif", "-o", str(out)]) == 1
+        document = json.loads(out.read_text())
+        jsonschema.validate(document, SARIF)
+        (run,) = document["runs"]
+        assert len(run["results"]) == 3
+        for result in run["results"]:
+            for location in result["locations"] + result["relatedLocations"]:
+                uri = location["physicalLocation"]["artifactLocation"]["uri"]
+                assert Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://")))).is_file()
+                assert ".." not in uri
 
 
 def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
@@ -100,8 +194,11 @@ def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
 
 def test_a_split_file_and_the_demo(imgsim, tmp_path: Path) -> None:
     assert imgsim("demo", "press", "--kind", "process", cwd=tmp_path).returncode == 0
-    assert imgsim("leaks", "press/train", "press/valid", cwd=tmp_path).returncode == 1
+    method = ("-m", "phash:size=16")
+    assert imgsim("leaks", "press/train", "press/valid", *method, cwd=tmp_path).returncode == 1
     with (tmp_path / "splits.csv").open("w") as stream:
         stream.write("path,split\ntrain,a\nvalid,b\n")
-    done = imgsim("leaks", "press", "--split-file", "splits.csv", "-f", "json", cwd=tmp_path)
+    done = imgsim(
+        "leaks", "press", "--split-file", "splits.csv", *method, "-f", "json", cwd=tmp_path
+    )
     assert {leak["split"] for leak in json.loads(done.stdout)["leaks"]} == {"b"}

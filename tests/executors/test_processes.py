@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from imgsim.errors import ImgsimError
+from imgsim.executors.base import Beat
 from imgsim.executors.processes import ProcessesExecutor
 from imgsim.executors.threads import ThreadsExecutor
+
+
+def reserve() -> None:
+    """Take more addresses than a file that is tried alone may."""
+    mmap.mmap(-1, 6 << 30, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ).close()
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,23 @@ class Errands:
     def failure(self, reason: str) -> str:
         return f"failed: {reason}"
 
-    def run(self, beat: Callable[[], object]) -> list[object]:
+    def run(self, beat: Beat) -> list[object]:
         results: list[object] = []
         for item in self.items:
             if item == "crash":
                 os.abort()
             if item == "hang":
                 time.sleep(600)
+            if item == "network":
+                beat.no_item()
+                time.sleep(3)
+            if item == "alone":
+                if self.items != ("alone",):
+                    os.abort()
+                with pytest.raises(OSError, match="memory"):
+                    reserve()
+                beat.no_item()
+                reserve()
             if item == "raise":
                 raise RuntimeError("a bug")
             if item == "memory":
@@ -73,6 +89,16 @@ def test_a_crash_costs_one_item() -> None:
 def test_a_hang_costs_one_item() -> None:
     results = run(ProcessesExecutor(2, timeout=1.0), (1, "hang", 2), (3,))
     assert results == [[1, "failed: decoding took more than 1 s", 4], [9]]
+
+
+def test_what_is_no_items_work_has_no_limit() -> None:
+    results = run(ProcessesExecutor(2, timeout=1.0), (1, "network", "hang", 2), (3, "network"))
+    assert results == [[1, "network", "failed: decoding took more than 1 s", 4], [9, "network"]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
+def test_an_item_alone_is_limited_and_what_is_not_its_work_is_not() -> None:
+    assert run(ProcessesExecutor(1), (1, "alone")) == [[1, "alone"]]
 
 
 def test_memory_that_runs_out_costs_one_item() -> None:

@@ -81,6 +81,24 @@ def test_features_are_those_of_the_package(model, weights: Path, images: np.ndar
     assert close(features(weights, images, pool="gem"), gem)
 
 
+@pytest.mark.parametrize("network", ["efficientnet_pytorch", "torchvision", "resnet34"])
+def test_cells_are_as_many_as_are_said(network: networks.Architecture) -> None:
+    parts = networks.split(network, networks.make_model(network).eval())
+    module = torch.nn.Sequential(*parts)
+    for side in (32, 63, 64, 65, 100, 127, 200, 225):
+        with torch.inference_mode():
+            made = module(torch.zeros(1, 3, side, side)).shape
+        cells = networks.map_side(network, side)
+        assert made == (1, networks.CHANNELS[network], cells, cells)
+
+
+def test_whole_maps_of_any_size_have_the_shape_that_is_said(weights: Path) -> None:
+    comparator = registry.parse(f'efficientnet-cosine:size=50,pool=none,weights="{weights}"')
+    images = sample_images(comparator, 3)
+    assert comparator.extractor.extract(images).shape == (3, *comparator.extractor.shape)
+    comparator.explain(*images[:2])
+
+
 def test_scaling_belongs_to_the_weights(model, weights: Path, images: np.ndarray) -> None:
     for scaling, scaled in (("advprop", images / 127.5 - 1), ("none", images.astype(float))):
         with torch.inference_mode():
@@ -194,6 +212,7 @@ def test_without_weights_two_lines_say_what_to_do(
     assert done.returncode == 2
     error, hint = done.stderr.splitlines()[-2:]
     assert "no imagenet weights of EfficientNet-b0 here" in error
+    assert error.endswith("Connection refused")  # not what three libraries make of it
     assert "efficientnet-b0-355c32eb.pth" in hint
     assert "--weights FILE" in hint
     rest = imgsim("compare", *sorted((demo[0] / "camera").iterdir())[:2])
@@ -264,9 +283,9 @@ def test_a_torchvision_that_does_not_fit_is_named(
 def test_without_torch_the_method_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from imgsim.comparators import efficientnet
+    from imgsim.comparators import base
 
-    monkeypatch.setattr(efficientnet, "find_spec", lambda name: None)
+    monkeypatch.setattr(base, "find_spec", lambda name: None)
     with pytest.raises(MethodUnavailable, match=r"needs torch and efficientnet_pytorch.*\[deep\]"):
         registry.parse("efficientnet-cosine")
     listed = {one.name: one for one in registry.registered()}

@@ -84,15 +84,15 @@ def command(
             raise UsageError("--layer shows one image, not two", "leave B out")
         seen = activations(left, layer, method, options=options)
         texts = report.activations_json if form == "json" else report.activations_text
-        write(texts(seen), None, for_programs=form == "json")
-        if output is not None:
+        if output is not None:  # before the text, of which a reader may have enough early
             report.draw_activations(seen, output)
+        write(texts(seen), None, for_programs=form == "json")
         return 0
     if right is None:
         raise UsageError("only one image", "name two, or a --layer")
     found = explain(left, right, method, options=options)
     writer = report.explanation_json if form == "json" else report.explanation_text
-    write(writer(found), None, for_programs=form == "json")
     if output is not None:
         report.draw_explanation(found, output)
+    write(writer(found), None, for_programs=form == "json")
     return 0

@@ -139,4 +139,6 @@ def _write(
             with open(drop_list, "wb") as stream:
                 stream.writelines(os.fsencode(path) + b"\n" for path in found.drop)
         except OSError as error:
-            raise UsageError(f"cannot write {drop_list}: {error.strerror}", "another") from None
+            raise UsageError(
+                f"cannot write {drop_list}: {error.strerror}", "choose another file"
+            ) from None

@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import (
     PRESETS,
-    Extractor,
     Metric,
     Preset,
     Scale,
     VectorComparator,
-    needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
 from imgsim.decode import InputSpec
-from imgsim.errors import UsageError
 from imgsim.models import autoencoder as networks
 from imgsim.models import cam
 from imgsim.models import weights as files
@@ -27,7 +25,7 @@ from imgsim.models.backbone import choose_device
 
 
 @dataclass(frozen=True)
-class AutoencoderLatent(Extractor):
+class AutoencoderLatent(NetworkExtractor):
     """The latent of a trained autoencoder, less the mean of its training images."""
 
     weights: str
@@ -35,7 +33,6 @@ class AutoencoderLatent(Extractor):
     batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "autoencoder"
     version: ClassVar[int] = 1
-    heavy: ClassVar[bool] = True
 
     @property
     def _shape(self) -> networks.Shape:
@@ -49,14 +46,6 @@ class AutoencoderLatent(Extractor):
     def shape(self) -> tuple[int, ...]:
         return (self._shape.values,)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
-
-    @property
-    def key(self) -> str:
-        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
-
     def get_ready(self, *, fetch: bool = True) -> None:
         self.network()
 
@@ -69,7 +58,7 @@ class AutoencoderLatent(Extractor):
 
 
 @dataclass(frozen=True)
-class AutoencoderCosine(VectorComparator, Explains):
+class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
     """1 - cosine of latents, measured from the mean latent of the training images.
 
     Attributes
@@ -82,20 +71,9 @@ class AutoencoderCosine(VectorComparator, Explains):
         0 for what suits the device.
     """
 
-    weights: str
-    device: str = field(default="auto", metadata={"where": True})
-    batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "autoencoder"
     summary: ClassVar[str] = "latents of an autoencoder trained on a folder of yours"
     metric: ClassVar[Metric] = Metric.COSINE
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 0:
-            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
-
-    @classmethod
-    def missing(cls) -> str:
-        return needs_deep("torch", "safetensors")
 
     @property
     def extractor(self) -> AutoencoderLatent:

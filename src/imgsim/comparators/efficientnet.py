@@ -18,6 +18,7 @@ from imgsim.comparators.base import (
     needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.networks import NetworkExtractor
 from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
@@ -31,7 +32,7 @@ _LINKS = 12
 
 
 @dataclass(frozen=True)
-class EfficientNetFeatures(Extractor):
+class EfficientNetFeatures(NetworkExtractor):
     """The last feature map of EfficientNet-b0, pooled or whole."""
 
     backbone: Package
@@ -45,7 +46,6 @@ class EfficientNetFeatures(Extractor):
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "efficientnet-b0"
     version: ClassVar[int] = 1
-    heavy: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:
@@ -53,16 +53,8 @@ class EfficientNetFeatures(Extractor):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        cells = (-(-self.size // networks.STRIDE)) ** 2
+        cells = networks.map_side(self.backbone, self.size) ** 2
         return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
-
-    @property
-    def key(self) -> str:
-        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
 
     def get_ready(self, *, fetch: bool = True) -> None:
         networks.require_torch()
@@ -80,7 +72,7 @@ class EfficientNetFeatures(Extractor):
 
     def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Feature maps before they are pooled, shape (n, channels, height, width)."""
-        cells = -(-self.size // networks.STRIDE)
+        cells = networks.map_side(self.backbone, self.size)
         found = self._run(images, "none").reshape(len(images), -1, cells, cells)
         return found.astype(np.float64)
 

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import (
     PRESETS,
-    Extractor,
     NarrowsByClass,
     PairComparator,
     Prepared,
     Preset,
     Scale,
-    needs_deep,
 )
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
 from imgsim.decode import InputSpec
-from imgsim.errors import UsageError
 from imgsim.models import cam
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
@@ -30,7 +28,7 @@ _LINKS = 12
 
 
 @dataclass(frozen=True)
-class SiameseVector(Extractor):
+class SiameseVector(NetworkExtractor):
     """What the two sides of a Siamese network make of an image: its vector and class scores."""
 
     weights: str
@@ -38,7 +36,6 @@ class SiameseVector(Extractor):
     batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "siamese"
     version: ClassVar[int] = 1
-    heavy: ClassVar[bool] = True
 
     @property
     def _metadata(self) -> dict[str, Any]:
@@ -58,14 +55,6 @@ class SiameseVector(Extractor):
     @property
     def shape(self) -> tuple[int, ...]:
         return (int(self._metadata["dim"]) + len(self._metadata["classes"]),)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
-
-    @property
-    def key(self) -> str:
-        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
 
     def get_ready(self, *, fetch: bool = True) -> None:
         self.encoder()
@@ -88,7 +77,7 @@ class SiameseVector(Extractor):
 
 
 @dataclass(frozen=True)
-class Siamese(PairComparator, NarrowsByClass, Explains):
+class Siamese(OwnNetwork, PairComparator, NarrowsByClass, Explains):
     """1 - the probability that two images are of one class.
 
     Attributes
@@ -101,19 +90,8 @@ class Siamese(PairComparator, NarrowsByClass, Explains):
         0 for what suits the device.
     """
 
-    weights: str
-    device: str = field(default="auto", metadata={"where": True})
-    batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "siamese"
     summary: ClassVar[str] = "probability of one class, learnt from labelled folders of yours"
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 0:
-            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
-
-    @classmethod
-    def missing(cls) -> str:
-        return needs_deep("torch", "safetensors")
 
     @property
     def extractor(self) -> SiameseVector:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol, TypeVar
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Beat:
+    """What a batch tells as it goes on; this one goes unheard."""
+
+    def __call__(self) -> None:
+        """An item is done, and the next one in hand."""
+
+    def no_item(self) -> None:
+        """What comes until the next item is done is the work of none, as when a network runs.
+
+        So no limit that one item has applies to it.
+        """
 
 
 class Batch(Protocol[R_co]):
@@ -22,7 +35,7 @@ class Batch(Protocol[R_co]):
     def failure(self, reason: str) -> R_co:
         """The result for an item that could not be worked on."""
 
-    def run(self, beat: Callable[[], object]) -> Sequence[R_co]:
+    def run(self, beat: Beat) -> Sequence[R_co]:
         """Do the work, a result per item; `beat` is called after each."""
 
 

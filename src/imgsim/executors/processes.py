@@ -80,6 +80,9 @@ class _Worker:
                     raise ImgsimError(
                         "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                     )
+                if kind == worker.NO_ITEM:
+                    self.deadline = None
+                    continue
                 done += 1
                 self.deadline = time.monotonic() + self.timeout
         except (EOFError, OSError):
@@ -132,7 +135,8 @@ class ProcessesExecutor(Executor):
     jobs : int
     timeout : float
         Seconds that one file may take. A worker that takes longer is killed, the file tried once
-        more by itself with the same limit and one on its memory, then given up.
+        more by itself with the same limit and one on its memory, then given up. A network that
+        runs over the images of many files has no limit.
     keep : bool
         Keep the workers for the next run; `close` ends them.
     """

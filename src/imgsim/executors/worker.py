@@ -13,7 +13,9 @@ import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-READY, BEAT, RESULT, ERROR = range(4)
+from imgsim.executors.base import Beat
+
+READY, BEAT, NO_ITEM, RESULT, ERROR = range(5)
 _HEADER = struct.Struct("<BQ")
 
 
@@ -64,7 +66,7 @@ def main(memory_bytes: int) -> None:
     while True:
         try:
             batch = pickle.loads(batches.get())
-            done = batch.run(lambda: send(results, BEAT))
+            done = batch.run(_Told(results))
         except MemoryError:
             os._exit(3)  # counts as a crash at the file in hand
         except Exception:
@@ -73,6 +75,20 @@ def main(memory_bytes: int) -> None:
             send(results, ERROR, traceback.format_exc().encode())
         else:
             send(results, RESULT, pickle.dumps(done, pickle.HIGHEST_PROTOCOL))
+
+
+class _Told(Beat):
+    """Tells the parent."""
+
+    def __init__(self, results: BinaryIO) -> None:
+        self.results = results
+
+    def __call__(self) -> None:
+        send(self.results, BEAT)
+
+    def no_item(self) -> None:
+        _limit_memory(-1)  # libraries for a GPU reserve more addresses than any file may take
+        send(self.results, NO_ITEM)
 
 
 def _listen(batches: queue.SimpleQueue[Any]) -> None:
@@ -86,9 +102,11 @@ def _listen(batches: queue.SimpleQueue[Any]) -> None:
 
 
 def _limit_memory(limit: int) -> None:
+    """Limit the address space to some bytes, or with -1 to what the user allows."""
     try:
         import resource
     except ImportError:  # Windows
         return
     with suppress(ValueError, OSError):  # lower already, or not to be set on this system
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        allowed = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (allowed if limit < 0 else limit, allowed))

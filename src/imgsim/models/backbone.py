@@ -40,6 +40,16 @@ CHANNELS: dict[Architecture, int] = {
 STRIDE = 32
 """Pixels of the image that one cell of the last feature map stands for, across and down."""
 
+
+def map_side(package: Architecture, side: int) -> int:
+    """Cells across, and down, in the last feature map of an image of so many pixels.
+
+    Each of five steps halves them; the padding of `efficientnet_pytorch` is that for 224 pixels
+    at any size, so it leaves an odd pixel out where the others keep it.
+    """
+    return side // STRIDE if package == "efficientnet_pytorch" else -(-side // STRIDE)
+
+
 SHIFT: dict[Architecture, Shift] = {"efficientnet_pytorch": 1, "torchvision": -1, "resnet34": -1}
 """Where the cells of the last feature map look."""
 

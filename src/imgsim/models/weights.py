@@ -117,12 +117,19 @@ def _fetch(weights: str, path: Path) -> Path:
             )
         )
     except Exception as error:  # requests, urllib3 and sockets each have their own
-        raise _not_here(weights, error) from None
+        raise _not_here(weights, _cause(error)) from None
     if not digest(fetched).startswith(published.sha256_prefix):
         fetched.unlink()
         raise _not_here(weights, f"what came is not sha256 {published.sha256_prefix}…")
     fetched.replace(path)
     return path
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong at first: a socket's few words, not what each library around it adds."""
+    while error.__context__ is not None and str(error.__context__):
+        error = error.__context__
+    return error
 
 
 def digest(path: Path) -> str:

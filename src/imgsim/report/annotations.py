@@ -36,7 +36,8 @@ def leaks_github(found: Leaks) -> Iterator[str]:
 
 
 def _warning(path: str, title: str, message: str) -> str:
-    return f"::warning file={_property(_relative(path))},title={title}::{_escaped(message)}\n"
+    file = os.fsencode(_relative(path).as_posix()).decode("utf-8", "replace")
+    return f"::warning file={_property(file)},title={title}::{_escaped(message)}\n"
 
 
 def _escaped(text: str) -> str:
@@ -47,13 +48,13 @@ def _property(text: str) -> str:
     return _escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _relative(path: str) -> str:
-    """A path from here on, if it lies below, with ``/``; the host looks below the repository."""
+def _relative(path: str) -> Path:
+    """A path from here on if it lies below, as the host looks below the repository; else whole."""
+    whole = Path(os.path.abspath(path))
     try:
-        path = Path(path).absolute().relative_to(Path.cwd()).as_posix()
+        return whole.relative_to(Path.cwd())
     except ValueError:
-        path = Path(path).as_posix()
-    return os.fsencode(path).decode("utf-8", "replace")
+        return whole
 
 
 def _leak_message(leak: Leak, found: Leaks) -> str:
@@ -127,7 +128,7 @@ def _result(rule: str, path: str, message: str, identity: str) -> dict[str, Any]
 
 
 def _location(path: str) -> dict[str, Any]:
-    relative = _relative(path)
-    uri = Path(path).as_uri() if os.path.isabs(relative) else quote(relative)
+    place = _relative(path)
+    uri = place.as_uri() if place.is_absolute() else quote(os.fsencode(place.as_posix()))
     # a picture has no lines, but GitHub shows nothing without one
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}

@@ -283,7 +283,8 @@ def _sheet(found: Clusters, number: int, images: Sequence[int], target: Path) ->
         left, top = _GAP + place % columns * step, 28 + place // columns * line
         x = left + (_SHEET_SIDE - picture.width) // 2
         sheet.paste(picture, (x, top + (_SHEET_SIDE - picture.height) // 2))
-        draw.text((left, top + _SHEET_SIDE), shortened(paths[place], 20), "dimgray", font)
+        name = shortened(paths[place], font, _SHEET_SIDE)
+        draw.text((left, top + _SHEET_SIDE), name, "dimgray", font)
     save_png(sheet, target)
 
 
@@ -314,7 +315,8 @@ def draw_queries(found: Clusters, target: Path) -> None:
         draw.rectangle(box, colour_of(number))
         sheet.paste(picture, (x, y))
         draw.text((left, top + _SHEET_SIDE), caption, "black", font)
-        draw.text((left, top + _SHEET_SIDE + 13), shortened(path, 20), "dimgray", font)
+        name = shortened(path, font, _SHEET_SIDE)
+        draw.text((left, top + _SHEET_SIDE + 13), name, "dimgray", font)
 
     for row, query in enumerate(found.queries):
         top = _GAP + row * line

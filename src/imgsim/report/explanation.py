@@ -18,7 +18,7 @@ from imgsim.explaining import Activations, Explanation, over_grid
 from imgsim.ranking import Query
 from imgsim.report.document import heading, path_document
 from imgsim.report.heat import bar, overlay
-from imgsim.report.pictures import thumbnail
+from imgsim.report.pictures import shortened, thumbnail
 from imgsim.report.rankings import label, score_text
 from imgsim.report.text import percent
 from imgsim.report.training import activation_maps
@@ -142,7 +142,7 @@ def draw_explanation(found: Explanation, target: Path) -> None:
         y = 34 + (height - picture.height) // 2
         sheet.paste(overlay(picture, parts, top), (x, y))
         corners.append((x, y, picture))
-        name = _end(printable(query.name), 58)
+        name = shortened(query.name, font, _SIDE)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
     many = len(evidence.links) > _MANY
     for link in evidence.links:
@@ -178,10 +178,6 @@ def _enlarged(picture: Any) -> Any:
         return picture
     size = (round(picture.width * factor), round(picture.height * factor))
     return picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _end(text: str, most: int) -> str:
-    return text if len(text) <= most else "…" + text[1 - most :]
 
 
 def activations_text(found: Activations) -> Iterator[str]:

@@ -219,5 +219,6 @@ def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
             if place:
                 score = score_text(found.comparator, float(chain.steps[place - 1]))
             draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
-            draw.text((left, top + side + 12), shortened(paths[place], side // 6), "dimgray", font)
+            name = shortened(paths[place], font, side)
+            draw.text((left, top + side + 12), name, "dimgray", font)
     save_png(sheet, target)

@@ -132,7 +132,7 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
         # down at its caption, where it begins, however low the picture is
         sheet.paste(picture, (left, top + _SIDE - picture.height))
         draw.text((left, top + _SIDE + 1), caption, "black", font)
-        draw.text((left, top + _SIDE + 14), shortened(path), "dimgray", font)
+        draw.text((left, top + _SIDE + 14), shortened(path, font, _SIDE), "dimgray", font)
 
     top = _GAP
     for number, query in enumerate(queries):
@@ -151,7 +151,18 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     return len(queries)
 
 
-def shortened(path: str, letters: int = 24) -> str:
-    """The end of a path, as wide as a thumbnail."""
+def shortened(path: str, font: Any, width: float) -> str:
+    """The end of a path, as wide as there is room for in a picture.
+
+    Parameters
+    ----------
+    path : str
+    font : PIL.ImageFont.FreeTypeFont
+    width : float
+        Pixels.
+    """
     name = printable(path).replace("\\", "/")
-    return name if len(name) <= letters else "…" + name[1 - letters :]
+    if font.getlength(name) <= width:
+        return name
+    starts = range(1, len(name))
+    return next((t for t in ("…" + name[i:] for i in starts) if font.getlength(t) <= width), "…")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def train_autoencoder(
     torch = require_torch()
     device = choose_device(options.device)
     names = as_list(paths)
-    settings = _settings(names, options)
+    settings = folders.settings_of(networks.KIND, names, options)
     folders.check(folder, settings, resume=resume, overwrite=overwrite)
     pixels = Pixels(options.shape.size, "rgb")
     collection = collect(names, [FAMILY.extractor, pixels], folders.without_cache(run))
@@ -149,7 +149,9 @@ def train_autoencoder(
         task = _Task(np.asarray(rows), split, options, device)
     history = loop.train(task, folder, options.loop, run.progress, resume=resume)
     weights = folder / loop.MODEL
-    shown = split.held_out_rows[:_SHOWN]
+    # from all over them: neighbours may be frames of one turn
+    spread = np.linspace(0, len(split.held_out_rows) - 1, _SHOWN).round().astype(int)
+    shown = split.held_out_rows[np.unique(spread)]
     side = options.shape.size
     originals = np.asarray(rows[shown], np.uint8).reshape(-1, side, side, 3)
     best = networks.Autoencoder(str(weights), device)
@@ -169,22 +171,6 @@ def train_autoencoder(
         time.perf_counter() - started,
     )
     return trained
-
-
-def _settings(paths: Sequence[str], options: AutoencoderOptions) -> dict[str, Any]:
-    """What a run must have in common with the one it goes on from."""
-    return {
-        "kind": networks.KIND,
-        "version": __version__,
-        "paths": list(paths),
-        **asdict(options.shape),
-        "held_out": options.held_out,
-        "split": None if options.split is None else str(options.split),
-        "augment": options.augment,
-        "batch_size": options.batch_size,
-        "learning_rate": options.loop.learning_rate,
-        "seed": options.loop.seed,
-    }
 
 
 class _Task:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from imgsim import __version__
 from imgsim.collect import RunOptions
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.models.loop import CHECKPOINT, HISTORY, MODEL, write_whole
@@ -22,6 +23,32 @@ SETTINGS = "settings.json"
 SPLIT = "split.csv"
 LOSS = "loss.png"
 _OURS = (MODEL, CHECKPOINT, HISTORY, SETTINGS, SPLIT, LOSS)
+
+
+def settings_of(kind: str, paths: Sequence[str], options: Any) -> dict[str, Any]:
+    """What a run must have in common with the one that it goes on from.
+
+    Not how long it takes and where it runs: the number of epochs, the patience and the device.
+
+    Parameters
+    ----------
+    kind : str
+        Of the network.
+    paths : sequence of str
+    options : AutoencoderOptions or SiameseOptions
+    """
+    settings = asdict(options)
+    loop = settings.pop("loop")
+    settings |= settings.pop("shape", {})
+    settings.pop("device")
+    return {
+        "kind": kind,
+        "version": __version__,
+        "paths": list(paths),
+        **settings,
+        "split": None if options.split is None else str(options.split),
+        **{name: loop[name] for name in ("learning_rate", "weight_decay", "seed")},
+    }
 
 
 def check(folder: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:

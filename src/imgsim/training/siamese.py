@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.collect import RunOptions, collect
-from imgsim.comparators.base import Extractor
+from imgsim.comparators.networks import NetworkExtractor
 from imgsim.comparators.pixels import Pixels
 from imgsim.decode import InputSpec
 from imgsim.errors import UsageError
@@ -207,7 +207,7 @@ def train_siamese(
     package = _PACKAGES[options.encoder]
     backbones.make_model(package)  # is it here at all?
     names = as_list(paths)
-    settings = _settings(names, options)
+    settings = folders.settings_of(networks.KIND, names, options)
     folders.check(folder, settings, resume=resume, overwrite=overwrite)
     collection = collect(names, [FAMILY.extractor], run)
     labels = classes_of([p.file.path for p in collection.pictures], options.classes)
@@ -249,24 +249,6 @@ def train_siamese(
     )
 
 
-def _settings(paths: Sequence[str], options: SiameseOptions) -> dict[str, Any]:
-    """What a run must have in common with the one it goes on from."""
-    settings = asdict(options)
-    own = settings.pop("loop")
-    for name in ("device", "split"):
-        settings.pop(name)
-    return {
-        "kind": networks.KIND,
-        "version": __version__,
-        "paths": list(paths),
-        **settings,
-        "split": None if options.split is None else str(options.split),
-        "learning_rate": own["learning_rate"],
-        "weight_decay": own["weight_decay"],
-        "seed": own["seed"],
-    }
-
-
 def _held_out_pairs(split: Split) -> Pairs:
     labels = np.unique(split.classes, return_inverse=True)[1]
     pairs = all_pairs(split.held_out_rows, labels)
@@ -283,7 +265,7 @@ def _held_out_pairs(split: Split) -> Pairs:
 
 
 @dataclass(frozen=True)
-class EncoderRows(Extractor):
+class EncoderRows(NetworkExtractor):
     """What the part of an encoder that is not trained makes of an image.
 
     Attributes
@@ -303,7 +285,6 @@ class EncoderRows(Extractor):
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "encoder"
     version: ClassVar[int] = 1
-    heavy: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:
@@ -319,14 +300,6 @@ class EncoderRows(Extractor):
     def map_shape(self) -> tuple[int, ...]:
         """Channels, height and width of the feature map."""
         return self._network().map_shape(self.size)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float32)
-
-    @property
-    def key(self) -> str:
-        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
 
     def get_ready(self, *, fetch: bool = True) -> None:
         files.locate(self.weights, download=fetch)

@@ -242,7 +242,7 @@ def divide(
     pictures = collection.pictures
     if len(pictures) < 2:
         raise UsageError(
-            f"{len(pictures)} readable images are too few to train on", "name a larger folder"
+            f"too few images to train on: {len(pictures)} readable", "name a larger folder"
         )
     own = families(collection, options)
     out = read_split(given, pictures) if given else hold_out(own, classes, share, seed)

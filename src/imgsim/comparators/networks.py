@@ -1,0 +1,60 @@
+"""What comparators on the features of a network have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from imgsim.comparators.base import Comparator, Extractor, needs_deep
+from imgsim.errors import UsageError
+from imgsim.models import weights as files
+
+
+class NetworkExtractor(Extractor):
+    """Rows that a network with the weights of a file makes.
+
+    Attributes
+    ----------
+    weights : str
+        See `weights.locate`.
+    """
+
+    weights: str
+    heavy: ClassVar[bool] = True
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float32)
+
+    @property
+    def key(self) -> str:
+        return f"{super().key},sha256={files.digest(files.locate(self.weights))}"
+
+
+@dataclass(frozen=True)
+class OwnNetwork(Comparator):
+    """A comparator on a network that the user trained.
+
+    Attributes
+    ----------
+    weights : str
+        A file that ``imgsim train`` wrote.
+    device : str
+        cpu, cuda, cuda:1 or auto. No part of what the rows are.
+    batch_size : int
+        0 for what suits the device.
+    """
+
+    weights: str
+    device: str = field(default="auto", metadata={"where": True})
+    batch_size: int = field(default=0, metadata={"where": True})
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 0:
+            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
+
+    @classmethod
+    def missing(cls) -> str:
+        return needs_deep("torch", "safetensors")
