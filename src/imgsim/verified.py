@@ -7,8 +7,7 @@ belongs to a group: the pictures of a group of k cost about k looks and not k * 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Literal
 
@@ -201,7 +200,7 @@ def best_first(
     pairs : list of (int, int)
         Accepted pairs.
     """
-    stars = _Stars(looks, proposals, rank, accepts)
+    stars = _Stars(looks, proposals, rank + _stand_back(proposals, len(rank)) * by_content, accepts)
     while True:
         first, second = stars.around_the_best()
         if len(first) == 0:
@@ -218,6 +217,20 @@ def best_first(
         for centre in own.keys() - stars.give_way_to_wider(missed):
             stars.settled[centre] = True
             stars.settled[[other for other in own[centre] if closing_allowed[other]]] = True
+
+
+def _stand_back(proposals: Proposals, n: int) -> NDArray[np.int64]:
+    """What to add to the places of pictures that are hardly the whole one.
+
+    Bordered, cut and turned ones have fewer pictures of like hash around them than others there.
+    """
+    by_hash = (proposals.why & (KEYPOINTS - 1)) > 0
+    left, right = proposals.left, proposals.right
+    alike = np.bincount(np.concatenate([left[by_hash], right[by_hash]]), minlength=n)
+    most = alike.copy()
+    np.maximum.at(most, left, alike[right])
+    np.maximum.at(most, right, alike[left])
+    return np.asarray(n * (2 * alike < most), np.int64)
 
 
 class _Stars:
@@ -262,15 +275,21 @@ class _Stars:
         return set(taken)
 
     def give_way_to_more(self, centre: int, others: Sequence[int]) -> bool:
-        """Move a picture behind the first one that shows more than it does."""
+        """Put the first one that shows more than a picture before it.
+
+        A small one shows more only of the frame: what was fine in the larger one would be lost.
+        """
         if centre in self._gave_way["more"]:
             return False
-        better = [other for other in others if _shows_more(self.looks, other, centre)]
+        better = [
+            other
+            for other in others
+            if _shows_more(self.looks, other, centre) and self._large(other, [centre])
+        ]
         if better:
             self._gave_way["more"].add(centre)
-            self.place[centre] = min(self.place[better]) + self._step * (
-                1 + centre / len(self.place)
-            )
+            first = min(better, key=lambda other: float(self.place[other]))
+            self.place[first] = self.place[centre] - self._step
         return bool(better)
 
     def give_way_to_wider(self, centres: Mapping[int, Sequence[int]]) -> set[int]:
@@ -291,24 +310,31 @@ class _Stars:
         tried = {c: self._rivals(c, own) for c, own in centres.items()}
         pairs = [(r, other) for rivals in tried.values() for r in rivals for other in rivals[r]]
         first, second = np.array(pairs, np.int64).reshape(-1, 2).T
-        taken = Counter(rival for rival, _ in self.look(first, second))
+        taken: dict[int, list[int]] = {}
+        for rival, other in self.look(first, second):
+            taken.setdefault(rival, []).append(other)
         gave_way = set()
         for centre, rivals in tried.items():
-            best = max(rivals, key=lambda rival: taken[rival], default=centre)
-            if best != centre and taken[best] > len(centres[centre]):
+            fit = [rival for rival in rivals if self._large(rival, taken.get(rival, []))]
+            best = max(fit, key=lambda rival: len(taken.get(rival, [])), default=centre)
+            if best != centre and len(taken.get(best, [])) > len(centres[centre]):
                 self._gave_way["wider"].add(best)
                 self._gave_way["more"].add(best)
                 self.place[best] = self.place[centre] - self._step
                 gave_way.add(centre)
         return gave_way
 
+    def _large(self, one: int, others: Iterable[int]) -> bool:
+        """Whether a picture is not much smaller than the largest of others."""
+        pixels = self.looks.pictures
+        return _SMALLER * pixels[one].pixels >= max((pixels[i].pixels for i in others), default=0)
+
     def _rivals(self, centre: int, others: Sequence[int]) -> dict[int, list[int]]:
         """Pictures that may be matched with more than a centre, and what is around them."""
         if centre in self._gave_way["wider"] or not others:
             return {}
         self._gave_way["wider"].add(centre)
-        pixels = {other: self.looks.pictures[other].pixels for other in others}
-        large = [i for i in others if _SMALLER * pixels[i] >= max(pixels.values())]
+        large = [other for other in others if self._large(other, others)]
         around = {other: self._open_around(other) for other in large}
         wide = [i for i in large if len(around[i]) > len(others)]
         wide.sort(key=lambda i: (-len(around[i]), float(self.place[i])))

@@ -13,7 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
