@@ -18,7 +18,7 @@ HEAVY = {
 
 LAYERS = (
     {"errors", "types", "progress"},
-    {"discover", "decode", "folders", "colours", "rawfiles", "models"},
+    {"discover", "decode", "folders", "colours", "rawfiles", "models", "spool"},
     {"comparators"},
     {"extract", "profile", "search", "verify", "group", "cache", "executors"},
     {"collect"},

@@ -27,14 +27,14 @@ _MAX_BITS = 64
 _MIN_MATCHES = 10
 _MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
 _MIN_SHARE = 0.25
-_MAX_POINTS = 110
+_MAX_POINTS = 90
 _MIN_POINTS = 12
 _SEED = 1
 _NEIGHBOURS = 6
 _TOLERANCE = 1.5
 _MORE_ROUNDS = 2
 _STILL = 0.3
-_CORNERS_SIDE = 400
+_CORNERS_SIDE = 220
 _FRACTION = 4  # bits of a place within a pixel
 _INNER = 0.5
 

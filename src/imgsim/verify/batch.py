@@ -89,6 +89,9 @@ class VerifyBatch:
 
     def run(self, beat: Callable[[], object]) -> list[Seen]:
         """Look at every pair; `beat` is called after each."""
+        import cv2
+
+        cv2.setNumThreads(1)  # there is a worker for every core
         kept = zip(self.paths, self.slots, strict=False)
         source = PixelSource(self.decoder, {path: slot for path, slot in kept if slot})
         size = LocalFeatures().shape

@@ -149,6 +149,8 @@ def _are_paper(
     drawn: NDArray[np.bool_],
 ) -> bool:
     """Whether both are of one level, one of them light, also where they are drawn upon."""
+    import cv2
+
     if not drawn.any():
         return False
     counts = joint.sum(axis=1), joint.sum(axis=0)
@@ -158,7 +160,7 @@ def _are_paper(
     for image, level in zip(images, levels, strict=True):
         near = np.zeros(256, np.float32)
         near[max(0, level - 15) : level + 16] = 1
-        ground = blocks.mean(near[image])
+        ground = blocks.mean(np.asarray(cv2.LUT(image, near)))
         if ground[drawn].mean() < 0.45 or (ground[blocks.whole] < 0.1).mean() > 0.2:
             return False
     return True
@@ -169,25 +171,40 @@ class _Blocks:
 
     def __init__(self, mask: NDArray[np.uint8], side: int) -> None:
         self.half = side // 2
+        self.shape = mask.shape[0] // self.half, mask.shape[1] // self.half  # in cells
         self.whole = self.mean(mask.astype(np.float32)) > 0.999
 
     def mean(self, image: Map) -> Map:
+        return self._means(self._inner(image)[None])[0]
+
+    def _inner(self, image: Map) -> Map:
+        """Without what is no whole cell."""
+        return image[: self.shape[0] * self.half, : self.shape[1] * self.half]
+
+    def _means(self, images: Map) -> Map:
+        """Of inner images, shape (n, h, w): cells of a half block's side, four of them together."""
         import cv2
 
-        height, width = (n // self.half for n in image.shape)
-        inner = image[: height * self.half, : width * self.half]
-        cells = np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_AREA))
-        columns = cells[:, 1:] + cells[:, :-1]
-        return np.asarray((columns[1:] + columns[:-1]) * 0.25)
+        (n, _, width), (rows, columns) = images.shape, self.shape
+        tall = images.reshape(-1, width)  # one call for all of them
+        cells = cv2.resize(tall, (columns, n * rows), interpolation=cv2.INTER_AREA)
+        cells = np.asarray(cells).reshape(n, rows, columns)
+        pairs = cells[:, :, 1:] + cells[:, :, :-1]
+        return np.asarray((pairs[:, 1:] + pairs[:, :-1]) * 0.25)
 
     def unexplained(self, image: Map, expected: Map) -> tuple[Map, Map, float]:
         """Variance that no line through the expected values explains, all variance of a block,
         and the standard deviation over all blocks."""
-        mean, other = self.mean(image), self.mean(expected)
-        power = self.mean(image * image)
+        image, expected = self._inner(image), self._inner(expected)
+        both = np.empty((5, *image.shape), np.float32)
+        both[0], both[1] = image, expected
+        np.multiply(image, image, out=both[2])
+        np.multiply(expected, expected, out=both[3])
+        np.multiply(image, expected, out=both[4])
+        mean, other, power, other_power, product = self._means(both)
         variance = np.maximum(power - mean * mean, 0)
-        spread = np.maximum(self.mean(expected * expected) - other * other, 0)
-        joint = self.mean(image * expected) - mean * other
+        spread = np.maximum(other_power - other * other, 0)
+        joint = product - mean * other
         explained = np.where(spread > 0.01, joint * joint / np.maximum(spread, 0.01), 0)
         overall = power[self.whole].mean() - float(mean[self.whole].mean()) ** 2
         return np.maximum(variance - explained, 0), variance, float(np.sqrt(max(0.0, overall)))
