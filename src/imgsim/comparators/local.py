@@ -28,6 +28,8 @@ MIRRORED = 96
 
 _HASH_SIDE = 16
 _POINTS = 64
+_CONTRASTS = (20, 10)  # of a corner, in grey levels; the lesser where there are too few
+_PLENTY = 200
 _MIN_SIDE = 42  # what the margins of the detector leave of it is nothing
 
 LAYOUT = np.dtype(
@@ -56,7 +58,7 @@ class LocalFeatures(Extractor):
     """Hash and keypoints of the grey image, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     seen_again: ClassVar[bool] = True
 
     @property
@@ -92,39 +94,45 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     row["size"] = small.shape[1], small.shape[0]
     if min(small.shape) < _MIN_SIDE:
         return
-    orb = cv2.ORB.create(KEYPOINTS, SCALE_STEP, 8, 20, fastThreshold=10)
-    found, descriptors = orb.detectAndCompute(small, None)
+    for threshold in _CONTRASTS:
+        orb = cv2.ORB.create(KEYPOINTS, SCALE_STEP, 8, 20, fastThreshold=threshold)
+        found, descriptors = orb.detectAndCompute(small, None)
+        if len(found) >= _PLENTY:
+            break
     if not found:
         return
-    order = _by_strength(found)
-    found = [found[i] for i in order]
-    n = len(found)
+    known = np.array([(*k.pt, k.octave, k.angle, k.size, k.response) for k in found])
+    order = _by_strength(known)
+    known = known[order]
+    x, y, octave, angle, size, _ = known.T
+    n = len(known)
     row["count"] = n
     row["descriptor"][:n] = descriptors[order]
-    row["place"][:n] = np.rint(np.array([k.pt for k in found]) * PLACE_UNIT)
-    row["octave"][:n] = [k.octave for k in found]
-    row["angle"][:n] = np.rint(np.array([k.angle for k in found]) * (256 / 360)).astype(int) % 256
-    width = small.shape[1]
+    row["place"][:n] = np.rint(known[:, :2] * PLACE_UNIT)
+    row["octave"][:n] = octave
+    row["angle"][:n] = np.rint(angle * (256 / 360)).astype(int) % 256
+    columns = x[:MIRRORED], y, size, (180 - angle) % 360, octave.astype(int)
+    across = small.shape[1] - 1 - columns[0]
     seen = [
-        cv2.KeyPoint(width - 1 - k.pt[0], k.pt[1], k.size, (180 - k.angle) % 360, 0, k.octave, i)
-        for i, k in enumerate(found[:MIRRORED])
+        cv2.KeyPoint(u, v, s, turn, 0, level, i)
+        for i, (u, v, s, turn, level) in enumerate(
+            zip(across.tolist(), *(c.tolist() for c in columns[1:]), strict=False)
+        )
     ]
     kept, mirrored = orb.compute(np.ascontiguousarray(small[:, ::-1]), seen)
     if kept:
         row["mirrored"][[k.class_id for k in kept]] = mirrored
 
 
-def _by_strength(found: Any) -> list[int]:
+def _by_strength(known: NDArray[np.float64]) -> NDArray[np.intp]:
     """The strongest first, in turn from every octave, ties by place."""
-    octaves: dict[int, list[int]] = {}
-    for i in sorted(range(len(found)), key=lambda i: (-found[i].response, found[i].pt)):
-        octaves.setdefault(found[i].octave, []).append(i)
-    ranked = [
-        ((place + 0.5) / len(members), octave, i)
-        for octave, members in octaves.items()
-        for place, i in enumerate(members)
-    ]
-    return [i for _, _, i in sorted(ranked)][:KEYPOINTS]
+    x, y, octave, response = known[:, 0], known[:, 1], known[:, 2].astype(int), known[:, 5]
+    members = np.bincount(octave)
+    strongest = np.lexsort((y, x, -response, octave))
+    first = np.cumsum(members) - members
+    share = np.empty(len(known))
+    share[strongest] = np.arange(len(known)) - first[octave[strongest]] + 0.5
+    return np.lexsort((octave, share / members[octave]))[:KEYPOINTS]
 
 
 # The hash in its eight orientations --------------------------------------------------------------

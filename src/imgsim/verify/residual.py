@@ -179,7 +179,7 @@ class _Blocks:
 
     def _inner(self, image: Map) -> Map:
         """Without what is no whole cell."""
-        return image[: self.shape[0] * self.half, : self.shape[1] * self.half]
+        return np.asarray(image[: self.shape[0] * self.half, : self.shape[1] * self.half])
 
     def _means(self, images: Map) -> Map:
         """Of inner images, shape (n, h, w): cells of a half block's side, four of them together."""
