@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,10 +33,9 @@ from imgsim.errors import UsageError
 from imgsim.executors.base import Executor, usable_cores
 from imgsim.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
 from imgsim.progress import Progress, Silent
-from imgsim.spool import Slot, Spool
+from imgsim.spool import Slot, Spool, scratch
 from imgsim.types import Features, ImageFile, Picture, Skipped
 
-_MEMORY_PER_TABLE = 256 << 20
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
 _HEAVY_FILES = 256
@@ -100,7 +98,7 @@ class FeatureTable:
     def __init__(self, extractor: Extractor, capacity: int) -> None:
         self.extractor = extractor
         self.places: dict[str, int] = {}
-        self._rows = _array((capacity, *extractor.shape), extractor.dtype)
+        self._rows = scratch((capacity, *extractor.shape), extractor.dtype)
 
     def add(self, digest: str, row: NDArray[Any]) -> None:
         place = self.places.setdefault(digest, len(self.places))
@@ -108,19 +106,11 @@ class FeatureTable:
 
     def select(self, digests: Sequence[str]) -> Features:
         """Rows of some contents, in the order asked for."""
-        rows = _array((len(digests), *self.extractor.shape), self.extractor.dtype)
+        rows = scratch((len(digests), *self.extractor.shape), self.extractor.dtype)
         places = np.array([self.places[digest] for digest in digests], np.int64)
         for i in range(0, len(digests), 4096):
             rows[i : i + 4096] = self._rows[places[i : i + 4096]]
         return Features(self.extractor.key, digests, rows)
-
-
-def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if size <= _MEMORY_PER_TABLE:
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-        return np.memmap(stream, dtype, "w+", shape=shape)
 
 
 @dataclass(frozen=True, slots=True)

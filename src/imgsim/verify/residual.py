@@ -175,11 +175,11 @@ class _Blocks:
         self.whole = self.mean(mask.astype(np.float32)) > 0.999
 
     def mean(self, image: Map) -> Map:
-        return self._means(self._inner(image)[None])[0]
+        return np.asarray(self._means(self._inner(image)[None])[0])
 
     def _inner(self, image: Map) -> Map:
         """Without what is no whole cell."""
-        return np.asarray(image[: self.shape[0] * self.half, : self.shape[1] * self.half])
+        return image[: self.shape[0] * self.half, : self.shape[1] * self.half]
 
     def _means(self, images: Map) -> Map:
         """Of inner images, shape (n, h, w): cells of a half block's side, four of them together."""
