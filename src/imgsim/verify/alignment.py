@@ -27,14 +27,14 @@ _MAX_BITS = 64
 _MIN_MATCHES = 10
 _MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
 _MIN_SHARE = 0.25
-_MAX_POINTS = 90
+_MAX_POINTS = 110
 _MIN_POINTS = 12
 _SEED = 1
 _NEIGHBOURS = 6
 _TOLERANCE = 1.5
 _MORE_ROUNDS = 2
 _STILL = 0.3
-_CORNERS_SIDE = 220
+_CORNERS_SIDE = 400
 _FRACTION = 4  # bits of a place within a pixel
 _INNER = 0.5
 
@@ -296,6 +296,9 @@ def _track(
     if found is None or int(inliers.sum()) < _MIN_POINTS:
         return None
     held = inliers.ravel() > 0
+    found, _ = cv2.findHomography(moved[held], points[held])  # by all that hold, not the best few
+    if found is None:
+        return None
     places = points[held].reshape(-1, 2)
     off = cv2.perspectiveTransform(moved[held], found).reshape(-1, 2) - places
     before = (moved[held] - points[held]).reshape(-1, 2)
@@ -329,7 +332,12 @@ def _corners(image: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     )
     if found is None:
         return np.empty((0, 1, 2), np.float32)
-    return np.asarray(found * step + (step - 1) / 2, np.float32)
+    found = np.asarray(found * step + (step - 1) / 2, np.float32)
+    if step == 1:
+        return found
+    # a place beside a corner is tracked with far larger errors
+    window = step + 2, step + 2
+    return np.asarray(cv2.cornerSubPix(image, found, window, (-1, -1), (3, 10, 0.05)), np.float32)
 
 
 def shrink_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
