@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from imgsim.decode import DecodeError, DecodeMode, Decoder, InputSpec, claims_to_be_image
 from imgsim.types import ImageFile
@@ -74,6 +74,21 @@ def test_reduced_decoding_is_reduced_and_large_enough(large: Image.Image) -> Non
         side = min(decode(encoded(large, form), WHOLE).images[WHOLE].shape[:2])
         assert WHOLE.decoded_side <= side < 3 * WHOLE.decoded_side
     assert decode(encoded(large, "PNG"), WHOLE, mode="full").images[WHOLE].shape == (900, 1200, 3)
+
+
+def test_what_else_is_asked_for_does_not_make_an_image_flat(large: Image.Image) -> None:
+    drawing = Image.new("RGB", (900, 700), "white")
+    ImageDraw.Draw(drawing).ellipse((300, 200, 500, 330), fill=(120, 150, 170))
+    big = InputSpec(0, 0, "grey", at_least=128, at_most=400)
+    for image in (large, drawing, Image.linear_gradient("L").resize((900, 700))):
+        for form in ("JPEG", "PNG"):
+            data = encoded(image.convert("RGB"), form)
+            alone, other = decode(data, GREY).facts, decode(data, big).facts
+            assert alone.flat == other.flat
+            assert alone.pixel_digest == other.pixel_digest
+    for form in ("BMP", "JPEG"):
+        small = large.resize((500, 375))
+        assert decode(encoded(small, form), big).images[big].shape == (300, 400, 1)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from imgsim.collect import RunOptions
 from imgsim.pipeline import Duplicates, find_duplicates
-from imgsim.verified import Looks
+from imgsim.search.proposals import KEYPOINTS, Proposals
+from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
+from imgsim.verified import Looks, best_first
 from tests.verify.test_verdict import picture
 
 
@@ -101,8 +105,42 @@ def test_an_unchanged_folder_is_not_looked_at_again(
     assert counted[1] == 0
 
 
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_images_are_kept_only_as_long_as_they_are_needed(folder: Path, temporary: Path) -> None:
+    found = find_duplicates(folder, options=options())
+    assert found.groups
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_not_kept_any_more_is_decoded_again(
+    folder: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = shown(find_duplicates(folder, options=options()))
+    look = Looks.look
+    emptied = []
+
+    def lose(self: Looks, pairs) -> None:
+        emptied.extend(temporary.glob("*/*"))
+        for kept in temporary.iterdir():
+            shutil.rmtree(kept)
+        look(self, pairs)
+
+    monkeypatch.setattr(Looks, "look", lose)
+    assert shown(find_duplicates(folder, options=options())) == expected
+    assert emptied
+
+
 def test_a_file_that_goes_away_meanwhile_matches_nothing(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = tmp_path / "copied"
     shutil.copytree(folder, copied)
@@ -110,11 +148,48 @@ def test_a_file_that_goes_away_meanwhile_matches_nothing(
 
     def lose(self: Looks, pairs) -> None:
         (copied / "d_mirrored.jpg").unlink(missing_ok=True)
+        for kept in temporary.iterdir():
+            shutil.rmtree(kept)
         look(self, pairs)
 
     monkeypatch.setattr(Looks, "look", lose)
     (group,) = find_duplicates(copied, options=options(tmp_path / "cache.sqlite")).groups
     assert not any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
+
+
+class Told:
+    """Looks whose answers are known beforehand."""
+
+    def __init__(self, sides: list[int], alike: set[tuple[int, int]]) -> None:
+        facts = [ImageFacts(n, n, "PNG", True, False, 1, 60, None) for n in sides]
+        file = ImageFile("x", 1, 1, "x")
+        self.pictures = [Picture(file, f"{i}", own) for i, own in enumerate(facts)]
+        self.alike = alike
+
+    def look(self, pairs) -> None:
+        pass
+
+    def __getitem__(self, pair: tuple[int, int]) -> Verdict:
+        known = tuple(sorted(pair)) in self.alike
+        return Verdict(0.5 if known else 9.0, left_seen=1.0, right_seen=1.0)
+
+
+@pytest.mark.parametrize(("side", "first"), [(900, 3), (100, 0)])
+def test_the_one_that_most_others_match_comes_first_if_it_is_not_small(
+    side: int, first: int
+) -> None:
+    alike = {(0, 3), (1, 3), (2, 3), (0, 1)}  # the last one is like all others
+    pairs = np.array([(a, b) for a in range(4) for b in range(a + 1, 4)]).T
+    order, matched = best_first(
+        Told([1000, 1000, 1000, side], alike),
+        Proposals(pairs[0], pairs[1], np.full(6, KEYPOINTS)),
+        np.arange(4),
+        lambda verdict: verdict.residual < 1,
+        by_content=True,
+        closing_allowed=np.ones(4, bool),
+    )
+    assert order[0] == first
+    assert set(matched) >= ({(3, 0), (3, 1), (3, 2)} if first == 3 else {(0, 1), (0, 3)})
 
 
 def test_copies_and_references_are_grouped_without_a_look(tmp_path: Path) -> None:
