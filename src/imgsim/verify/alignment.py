@@ -332,12 +332,11 @@ def _corners(image: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     )
     if found is None:
         return np.empty((0, 1, 2), np.float32)
-    found = np.asarray(found * step + (step - 1) / 2, np.float32)
-    if step == 1:
-        return found
-    # a place beside a corner is tracked with far larger errors
-    window = step + 2, step + 2
-    return np.asarray(cv2.cornerSubPix(image, found, window, (-1, -1), (3, 10, 0.05)), np.float32)
+    places: NDArray[np.float32] = np.asarray(found * step + (step - 1) / 2, np.float32)
+    if step > 1:  # a place beside a corner is tracked with far larger errors
+        window = step + 2, step + 2
+        cv2.cornerSubPix(image, places, window, (-1, -1), (3, 10, 0.05))  # in place
+    return places
 
 
 def shrink_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
