@@ -7,6 +7,7 @@ belongs to a group: the pictures of a group of k cost about k looks and not k * 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Literal
@@ -205,7 +206,7 @@ def best_first(
         first, second = stars.around_the_best()
         if len(first) == 0:
             return np.argsort(stars.place, kind="stable"), list(stars.accepted)
-        taken = stars.look(first, second)
+        taken = stars.look(list(zip(first.tolist(), second.tolist(), strict=True)))
         own: dict[int, list[int]] = {}
         missed: dict[int, list[int]] = {}
         for centre, around in _by_first(first, second).items():
@@ -266,9 +267,8 @@ class _Stars:
         now = ~waiting[first]
         return first[now], second[now]
 
-    def look(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> set[tuple[int, int]]:
+    def look(self, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
         """Look at pairs; those that are accepted."""
-        pairs = list(zip(first.tolist(), second.tolist(), strict=True))
         self.looks.look(pairs)
         taken = [pair for pair in pairs if self.accepts(self.looks[pair])]
         self.accepted.update(dict.fromkeys(taken))
@@ -308,19 +308,30 @@ class _Stars:
             Centres that gave way.
         """
         tried = {c: self._rivals(c, own) for c, own in centres.items()}
-        pairs = [(r, other) for rivals in tried.values() for r in rivals for other in rivals[r]]
-        first, second = np.array(pairs, np.int64).reshape(-1, 2).T
-        taken: dict[int, list[int]] = {}
-        for rival, other in self.look(first, second):
-            taken.setdefault(rival, []).append(other)
+        # who matches nothing of what the centre misses is matched with no more than the centre is
+        missed = [
+            (rival, other)
+            for centre, rivals in tried.items()
+            for rival, around in rivals.items()
+            for other in set(around) - {centre, *centres[centre]}
+        ]
+        gains = Counter(rival for rival, _ in self.look(missed))
+        best = {
+            centre: max(rivals, key=gains.__getitem__)
+            for centre, rivals in tried.items()
+            if any(gains[rival] for rival in rivals)
+        }
+        taken: dict[int, list[int]] = {rival: [] for rival in best.values()}
+        around_best = [(rival, other) for c, rival in best.items() for other in tried[c][rival]]
+        for rival, other in self.look(around_best):
+            taken[rival].append(other)
         gave_way = set()
-        for centre, rivals in tried.items():
-            fit = [rival for rival in rivals if self._large(rival, taken.get(rival, []))]
-            best = max(fit, key=lambda rival: len(taken.get(rival, [])), default=centre)
-            if best != centre and len(taken.get(best, [])) > len(centres[centre]):
-                self._gave_way["wider"].add(best)
-                self._gave_way["more"].add(best)
-                self.place[best] = self.place[centre] - self._step
+        for centre, rival in best.items():
+            others = taken[rival]
+            if len(others) > len(centres[centre]) and self._large(rival, others):
+                self._gave_way["wider"].add(rival)
+                self._gave_way["more"].add(rival)
+                self.place[rival] = self.place[centre] - self._step
                 gave_way.add(centre)
         return gave_way
 

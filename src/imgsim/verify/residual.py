@@ -29,6 +29,8 @@ _WEAK = 4.0
 _BOLD = 8.0
 _EDGE = 0.3
 _MIN_AROUND = 60
+_PLACE = 24
+_LIVELY = 16.0
 
 Map = NDArray[Any]
 
@@ -105,7 +107,7 @@ def _compare(aligned: Aligned, mask: NDArray[np.uint8], soften: float) -> Residu
     paper = _are_paper(rounded, joint, blocks, drawn)
     overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
     return Residual(
-        _largest(differs),
+        float(_without_flukes(differs).max()),
         float(np.median(both[structured])) if structured.any() else 0.0,
         blur,
         int(np.count_nonzero(structured)),
@@ -119,7 +121,7 @@ def _take_overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np
 
     Elsewhere the picture has to go on as it was; a band is no overlay where it differs little.
     """
-    strong = differs > _WEAK
+    strong = _without_flukes(differs) > _WEAK
     if not strong.any() or np.count_nonzero(structured) < _MIN_AROUND:
         return 0.0
     covered = np.flatnonzero(whole.any(axis=1))
@@ -135,11 +137,11 @@ def _take_overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np
     return float(share)
 
 
-def _largest(differs: Map) -> float:
-    """The largest value that four neighbouring, overlapping blocks all reach."""
+def _without_flukes(differs: Map) -> Map:
+    """Values that four neighbouring, overlapping blocks all reach."""
     import cv2
 
-    return float(cv2.erode(differs, np.ones((2, 2), np.uint8)).max())
+    return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)))
 
 
 def _are_paper(
@@ -217,39 +219,51 @@ def _equally_sharp(
     import cv2
 
     images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), soften) for x in (left, right)]
-    seen = _Gradients(mask)
-    sharpness = [seen.size(x) for x in images]
-    sharper = int(sharpness[1] > sharpness[0])
+    seen = _Sharpness(mask)
+    sharpness = [seen.of(x) for x in images]
+    ratio = seen.ratio(sharpness[0], sharpness[1])
+    sharper = int(ratio < 1)
     source = (left, right)[sharper].astype(np.float32)
     blur = 0.0
     for sigma in _BLURS:
-        if sharpness[sharper] < 1.05 * sharpness[1 - sharper]:
+        if max(ratio, 1 / ratio) < 1.05 or (ratio < 1) != sharper:
             break
         blur = sigma
         images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, soften)))
-        sharpness[sharper] = seen.size(images[sharper])
+        sharpness[sharper] = seen.of(images[sharper])
+        ratio = seen.ratio(sharpness[0], sharpness[1])
     return np.asarray(images[0]), np.asarray(images[1]), blur
 
 
-class _Gradients:
-    """Measures the gradients within a mask; every other row is enough."""
+class _Sharpness:
+    """Compares the gradients of two images, relative to their contrast, place by place.
+
+    What covers a part of one image is sharp or not on its own account: half of the places are of
+    one mind. Every other row is enough.
+    """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        self.here = mask[::2].astype(np.float32)
-        self.across = np.ascontiguousarray(self.here[:, :-1])
-        height = len(mask) // 2 * 2
-        self.down = (mask[1:height:2] & mask[0:height:2]).astype(np.float32)
+        rows, columns = (max(1, n // _PLACE) for n in (mask.shape[0] - 1, mask.shape[1] - 1))
+        self.size = columns, rows
+        self.whole = self._mean(mask[:-1:2, :-1].astype(np.float32)) > 0.5
 
-    def size(self, image: Map) -> float:
-        """Size of the gradients, relative to the contrast."""
-        rows = np.ascontiguousarray(image[::2])
-        height = len(image) // 2 * 2
-        power = _mean_square(np.diff(rows, axis=1), self.across)
-        power += _mean_square(image[1:height:2] - image[0:height:2], self.down)
-        mean = float(np.vdot(rows, self.here)) / float(self.here.sum())
-        spread = _mean_square(rows - np.float32(mean), self.here)
-        return float(np.sqrt(power / max(1e-6, spread)))
+    def _mean(self, values: Map) -> Map:
+        import cv2
 
+        return np.asarray(cv2.resize(values, self.size, interpolation=cv2.INTER_AREA))
 
-def _mean_square(values: Map, weights: Map) -> float:
-    return float(np.vdot(values * values, weights)) / max(1.0, float(weights.sum()))
+    def of(self, image: Map) -> tuple[Map, Map]:
+        """Mean squared gradient, and variance, of every place."""
+        rows = image[:-1:2, :-1]
+        across, down = image[:-1:2, 1:] - rows, image[1::2, :-1] - rows
+        mean = self._mean(rows)
+        variance = self._mean(rows * rows) - mean * mean
+        return self._mean(across * across + down * down), variance
+
+    def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
+        """How much sharper the left image is than the right one."""
+        lively = self.whole & (np.minimum(left[1], right[1]) > _LIVELY)
+        if not lively.any():
+            return 1.0
+        ratios = left[0][lively] * right[1][lively] / (left[1][lively] * right[0][lively] + 1e-6)
+        return float(np.sqrt(max(1e-6, np.median(ratios))))

@@ -25,7 +25,7 @@ _MAX_BLUR = 4.0
 _MIN_HELD = 24
 _MIN_SHARE_HELD = 0.3
 _MIN_BLOCKS = 24
-_PLENTY = 700
+_SURER = (240, 350, 700, 1050), (0.75, 1.0, 1.0, 1.5)  # blocks, share of the usual shift
 _ENOUGH = 400
 _HOPELESS = 2.5
 _WHOLE = 0.97
@@ -93,7 +93,7 @@ def _look(
     # Grain and blur make the places of points uncertain; a turned or moved thing moves them too,
     # and leaves little grain. The less there is to see, the surer it has to be.
     by_file = 0.06 + 0.02 * residual.noise + 0.08 * residual.blur
-    by_file *= np.clip(residual.blocks / _PLENTY, 0.75, 1.5)
+    by_file *= np.interp(residual.blocks, *_SURER)
     excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
     return aligned, residual, excess
 
