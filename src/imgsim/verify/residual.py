@@ -74,11 +74,13 @@ def compare(aligned: Aligned) -> Residual | None:
     found = _compare(aligned, mask, _SOFTEN)
     if found is not None and found.noise > _NOISY:
         # coarse compression, or grain: what is real is seen through a softer lens as well
-        found = _compare(aligned, mask, 2.0) or found
+        found = _compare(aligned, mask, 2.0, paper=found.paper) or found
     return found
 
 
-def _compare(aligned: Aligned, mask: NDArray[np.uint8], soften: float) -> Residual | None:
+def _compare(
+    aligned: Aligned, mask: NDArray[np.uint8], soften: float, *, paper: bool = False
+) -> Residual | None:
     import cv2
 
     left, right, blur = _equally_sharp(aligned.left, aligned.right, mask, soften)
@@ -104,7 +106,7 @@ def _compare(aligned: Aligned, mask: NDArray[np.uint8], soften: float) -> Residu
     differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
-    paper = _are_paper(rounded, joint, blocks, drawn)
+    paper = paper or _are_paper(rounded, joint, blocks, drawn)
     overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
     return Residual(
         float(_without_flukes(differs).max()),
