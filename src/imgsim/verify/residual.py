@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from imgsim.verify.alignment import Aligned, Grey, joint_levels, shrink_mask, tone
 
 _SOFTEN = 0.8
+_SOFTER = 0.005  # of the longer side
+_SOFTEST = 2.0
 _BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 _CONTRAST = 50.0
 _MIN_CONTRAST = 25.0
@@ -74,7 +76,8 @@ def compare(aligned: Aligned) -> Residual | None:
     found = _compare(aligned, mask, _SOFTEN)
     if found is not None and found.noise > _NOISY:
         # coarse compression, or grain: what is real is seen through a softer lens as well
-        found = _compare(aligned, mask, 2.0, paper=found.paper) or found
+        soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, _SOFTEST))
+        found = _compare(aligned, mask, soften, paper=found.paper) or found
     return found
 
 
