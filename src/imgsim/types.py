@@ -174,7 +174,7 @@ class Verdict:
         Share of the common part that words or a logo cover in one of them.
     more : {-1, 0, 1}
         -1: the left picture shows more, 1: the right one does. A screenshot or a border is larger
-        and does not show more.
+        and does not show more, and words over a picture hide a part of it.
     """
 
     residual: float

@@ -56,6 +56,8 @@ class Residual:
         Blocks in which both have structure.
     overlay : float
         Share of the blocks that an overlay covers.
+    covered : int
+        -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
     paper : bool
         Most of it is of one level, as of a page of text.
     """
@@ -65,6 +67,7 @@ class Residual:
     blur: float
     blocks: int
     overlay: float
+    covered: int
     paper: bool
 
 
@@ -110,36 +113,42 @@ def _compare(
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
     paper = paper or _are_paper(rounded, joint, blocks, drawn)
-    overlay = 0.0 if paper else _take_overlay(differs, structured, blocks.whole)
+    band = None if paper else _overlay(differs, structured, blocks.whole)
+    overlay, covered = 0.0, 0
+    if band is not None:
+        overlay = float(np.count_nonzero(band & blocks.whole) / np.count_nonzero(blocks.whole))
+        covered = 1 if own[0][band].sum() > own[1][band].sum() else -1
+        differs[band] = 0
     return Residual(
         float(_without_flukes(differs).max()),
         float(np.median(both[structured])) if structured.any() else 0.0,
         blur,
         int(np.count_nonzero(structured)),
         overlay,
+        covered,
         paper,
     )
 
 
-def _take_overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
-    """Clear a band of words or a logo at the upper or lower edge, and give its share.
+def _overlay(
+    differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """The blocks of a band of words or a logo at the upper or lower edge, if there is one.
 
     Elsewhere the picture has to go on as it was; a band is no overlay where it differs little.
     """
     strong = _without_flukes(differs) > _WEAK
     if not strong.any() or np.count_nonzero(structured) < _MIN_AROUND:
-        return 0.0
+        return None
     covered = np.flatnonzero(whole.any(axis=1))
     top, height = int(covered[0]), int(covered[-1] - covered[0] + 1)
     rows = np.flatnonzero(strong.any(axis=1)) - top
     first, last = rows[0] / height, (rows[-1] + 1) / height
     if (last > _EDGE and first < 1 - _EDGE) or differs.max() < _BOLD:
-        return 0.0
+        return None
     band = np.zeros_like(whole)
     band[rows[0] + top : rows[-1] + 1 + top] = True
-    share = np.count_nonzero(band & whole) / np.count_nonzero(whole)
-    differs[band] = 0
-    return float(share)
+    return band
 
 
 def _without_flukes(differs: Map) -> Map:

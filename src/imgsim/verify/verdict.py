@@ -13,7 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -60,7 +60,9 @@ def judge(
             aligned, residual, excess = found
             if excess < best.residual:
                 lying = aligned.matrix if one is left else inverse(aligned.matrix)
-                best = _verdict(left(LONG_SIDE), right(LONG_SIDE), lying, residual, excess)
+                covered = residual.covered if one is left else -residual.covered
+                images = left(LONG_SIDE), right(LONG_SIDE)
+                best = _verdict(*images, lying, excess, residual.overlay, covered)
             if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
                 break  # only what is undecided is looked at from the other side too
         if best.residual <= 1:
@@ -98,23 +100,25 @@ def _look(
     return aligned, residual, excess
 
 
-def _verdict(left: Grey, right: Grey, matrix: Matrix, residual: Residual, excess: float) -> Verdict:
+def _verdict(
+    left: Grey, right: Grey, matrix: Matrix, excess: float, overlay: float, covered: int
+) -> Verdict:
     matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
     back = inverse(matrix)
     area = _within(back, _GRID), _within(matrix, _GRID)
     seen = _seen(left, back), _seen(right, matrix)
-    more = 0
+    more = covered  # words over a picture hide a part of it
     if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
         # the right one lies inside the left one: a part of it, or set into it
-        more = 1 if seen[0] > _WHOLE or _pasted(left, back) else -1
+        more = 1 if _pasted(left, back) else -1
     elif area[0] > _INSIDE and area[1] < _WHOLE and area[1] < area[0]:
-        more = -1 if seen[1] > _WHOLE or _pasted(right, matrix) else 1
+        more = -1 if _pasted(right, matrix) else 1
     return Verdict(
         excess,
         tuple(matrix.ravel().tolist()),
         *seen,
         min(area),
-        residual.overlay,
+        overlay,
         more,
     )
 
@@ -163,7 +167,8 @@ _PER_SIDE = 48
 def _pasted(canvas: Grey, matrix: Matrix) -> bool:
     """Whether the other picture is set into a canvas and not cut out of it.
 
-    A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge.
+    A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge,
+    or is even where the picture is not.
     `matrix` takes the canvas' unit coordinates to the other picture's.
     """
     back = inverse(matrix)
@@ -187,7 +192,8 @@ def _pasted(canvas: Grey, matrix: Matrix) -> bool:
         sides += 1
         within = np.abs(levels[0] - levels[1])[there].mean()
         across = np.abs(levels[2] - levels[1])[there].mean()
-        edges += bool(across > 2 * within + 4)
+        rim, around = (float(levels[i][there].std()) for i in (1, 2))
+        edges += bool(across > 2 * within + 4 or rim > 3 * around + 6)
     return edges * 2 > sides
 
 
