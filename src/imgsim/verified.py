@@ -201,7 +201,7 @@ def best_first(
     pairs : list of (int, int)
         Accepted pairs.
     """
-    stars = _Stars(looks, proposals, rank + _stand_back(proposals, len(rank)) * by_content, accepts)
+    stars = _Stars(looks, proposals, rank, _stand_back(proposals, len(rank)) * by_content, accepts)
     while True:
         first, second = stars.around_the_best()
         if len(first) == 0:
@@ -242,12 +242,14 @@ class _Stars:
         looks: Looks,
         proposals: Proposals,
         rank: NDArray[np.int64],
+        back: NDArray[np.int64],
         accepts: Callable[[Verdict], bool],
     ) -> None:
         self.looks = looks
         self.proposals = proposals
         self.accepts = accepts
-        self.place = rank.astype(np.float64)
+        self.rank = rank
+        self.place = (rank + back).astype(np.float64)
         self.settled = np.zeros(len(rank), bool)
         self.accepted: dict[tuple[int, int], None] = {}
         self._gave_way: dict[str, set[int]] = {"more": set(), "wider": set()}
@@ -275,7 +277,8 @@ class _Stars:
         return set(taken)
 
     def give_way_to_more(self, centre: int, others: Sequence[int]) -> bool:
-        """Put the first one that shows more than a picture before it.
+        """Put the first one that shows more than a picture before it, or one that shows as much
+        and only stood back.
 
         A small one shows more only of the frame: what was fine in the larger one would be lost.
         """
@@ -284,7 +287,14 @@ class _Stars:
         better = [
             other
             for other in others
-            if _shows_more(self.looks, other, centre) and self._large(other, [centre])
+            if self._large(other, [centre])
+            and (
+                _shows_more(self.looks, other, centre)
+                or (
+                    self.rank[other] < self.rank[centre]
+                    and not _shows_more(self.looks, centre, other)
+                )
+            )
         ]
         if better:
             self._gave_way["more"].add(centre)
