@@ -192,6 +192,24 @@ def test_the_one_that_most_others_match_comes_first_if_it_is_not_small(
     assert set(matched) >= ({(3, 0), (3, 1), (3, 2)} if first == 3 else {(0, 1), (0, 3)})
 
 
+def test_a_small_one_that_others_stood_back_for_is_not_kept() -> None:
+    """The last one alone has many of like hash around it, so it is looked at first."""
+    n = 7
+    alike = {(i, n - 1) for i in range(n - 1)} | {(0, i) for i in range(1, n - 1)}
+    pairs = np.array(sorted(alike)).T
+    why = np.where(pairs[1] == n - 1, 1, KEYPOINTS)
+    order, matched = best_first(
+        Told([1000] * (n - 1) + [100], alike),
+        Proposals(pairs[0], pairs[1], why),
+        np.arange(n),
+        lambda verdict: verdict.residual < 1,
+        by_content=True,
+        closing_allowed=np.ones(n, bool),
+    )
+    assert order[0] == 0
+    assert {(0, i) for i in range(1, n)} <= set(matched)
+
+
 def test_copies_and_references_are_grouped_without_a_look(tmp_path: Path) -> None:
     for name in ("archive", "new"):
         (tmp_path / name).mkdir()

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from imgsim.bench.generate import landscape
 from imgsim.bench.lettering import font
@@ -123,10 +123,22 @@ def test_a_picture_pasted_into_a_window_shows_more_than_the_window() -> None:
     assert (verdict.more, verdict.contained, verdict.whole) == (-1, True, False)
 
 
+def test_a_picture_set_into_an_even_ground_is_no_part_of_it() -> None:
+    """Where the picture's own rim is as busy as its edge to the ground."""
+    grass = np.random.default_rng(2).integers(0, 110, (180, 240, 3), np.uint8)
+    whole = Image.fromarray(grass).resize((480, 360))
+    window = Image.new("RGB", (640, 480), (38, 38, 40))
+    for line in range(14):
+        ImageDraw.Draw(window).text((8, 40 + 30 * line), f"entry {line * 37}", "white", font(13))
+    window.paste(whole, (120, 70))
+    left, right = rows(whole, window)
+    matrix = by_keypoints(left, right, mirrored=False)
+    assert matrix is not None
+    assert look(whole, window, matrix).more == -1
+
+
 def test_compression_brightness_and_blur_are_explained() -> None:
     import io
-
-    from PIL import ImageEnhance, ImageFilter
 
     whole = picture()
     buffer = io.BytesIO()
@@ -161,6 +173,19 @@ def test_words_at_the_edge_are_an_overlay() -> None:
     assert verdict.residual <= 1
     assert verdict.overlay > 0
     assert not verdict.whole
+    assert (verdict.more, look(labelled, whole).more) == (-1, 1)  # the words hide a part of it
+
+
+def test_sharp_words_do_not_make_a_soft_picture_sharp() -> None:
+    whole = picture().filter(ImageFilter.GaussianBlur(1.2))
+    labelled = whole.copy()
+    draw = ImageDraw.Draw(labelled)
+    draw.rectangle((0, 300, 480, 360), fill="black")
+    for line in range(2):
+        draw.text((10, 304 + 26 * line), "Words all over the edge of it, so", "white", font(22))
+    verdict = look(whole, labelled)
+    assert verdict.residual <= 1
+    assert verdict.overlay > 0
 
 
 def page(lines: int, seed: int) -> Image.Image:
@@ -179,6 +204,17 @@ def page(lines: int, seed: int) -> Image.Image:
 def test_one_line_of_print_makes_another_page() -> None:
     assert look(page(28, 1), page(28, 1).convert("RGB")).residual < 0.3
     assert look(page(28, 1), page(28, 2)).residual > 1
+
+
+def test_grain_does_not_make_two_pages_one() -> None:
+    """They are small enough for their print to go under where grain is smoothed away."""
+    pages = []
+    for seed in (1, 2):
+        image = page(17, seed).crop((0, 0, 500, 460)).resize((430, 396), Image.Resampling.LANCZOS)
+        pixels = np.asarray(image.resize((215, 198), Image.Resampling.BOX), np.float64)
+        grain = np.random.default_rng(seed).normal(0, 9, pixels.shape)
+        pages.append(Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)))
+    assert look(*pages).residual > 1
 
 
 def test_a_page_too_small_to_be_read_is_not_matched() -> None:

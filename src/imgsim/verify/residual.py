@@ -27,6 +27,8 @@ _NOISY = 3.0
 _DRAWN = 10.0
 _EVEN = 3.0
 _LIGHT = 190
+_REGIONS = 8
+_NEAR_GROUND = 15
 _WEAK = 4.0
 _BOLD = 8.0
 _EDGE = 0.3
@@ -77,7 +79,7 @@ def compare(aligned: Aligned) -> Residual | None:
     if np.count_nonzero(mask) < 400:
         return None
     found = _compare(aligned, mask, _SOFTEN)
-    if found is not None and found.noise > _NOISY:
+    if found is not None and found.noise > _NOISY and not found.paper:
         # coarse compression, or grain: what is real is seen through a softer lens as well
         soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, _SOFTEST))
         found = _compare(aligned, mask, soften, paper=found.paper) or found
@@ -112,7 +114,7 @@ def _compare(
     differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
-    paper = paper or _are_paper(rounded, joint, blocks, drawn)
+    paper = paper or _are_paper(rounded, blocks, drawn)
     band = None if paper else _overlay(differs, structured, blocks.whole)
     overlay, covered = 0.0, 0
     if band is not None:
@@ -158,28 +160,34 @@ def _without_flukes(differs: Map) -> Map:
     return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)))
 
 
-def _are_paper(
-    images: list[Grey],
-    joint: NDArray[np.float32],
-    blocks: _Blocks,
-    drawn: NDArray[np.bool_],
-) -> bool:
+def _are_paper(images: list[Grey], blocks: _Blocks, drawn: NDArray[np.bool_]) -> bool:
     """Whether both are of one level, one of them light, also where they are drawn upon."""
     import cv2
 
     if not drawn.any():
         return False
-    counts = joint.sum(axis=1), joint.sum(axis=0)
-    levels = [int(np.convolve(count, np.ones(31), "same").argmax()) for count in counts]
-    if max(levels) <= _LIGHT:
+    grounds = [_ground(image) for image in images]
+    if max(float(np.median(ground)) for ground in grounds) <= _LIGHT:
         return False
-    for image, level in zip(images, levels, strict=True):
-        near = np.zeros(256, np.float32)
-        near[max(0, level - 15) : level + 16] = 1
-        ground = blocks.mean(np.asarray(cv2.LUT(image, near)))
-        if ground[drawn].mean() < 0.45 or (ground[blocks.whole] < 0.1).mean() > 0.2:
+    for image, ground in zip(images, grounds, strict=True):
+        level = cv2.resize(ground, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        near = blocks.mean((cv2.absdiff(image, level) <= _NEAR_GROUND).astype(np.float32))
+        if near[drawn].mean() < 0.45 or (near[blocks.whole] < 0.1).mean() > 0.2:
             return False
     return True
+
+
+def _ground(image: Grey) -> Grey:
+    """Level of most of the light pixels of every region, shape (8, 8).
+
+    A page lit from one side has another one in every region.
+    """
+    height, width = (n // _REGIONS for n in image.shape)
+    regions = image[: height * _REGIONS, : width * _REGIONS]
+    regions = regions.reshape(_REGIONS, height, _REGIONS, width)[:, ::2, :, ::2]
+    pixels = regions.transpose(0, 2, 1, 3).reshape(_REGIONS, _REGIONS, -1)
+    place = pixels.shape[2] * 2 // 3
+    return np.ascontiguousarray(np.partition(pixels, place, axis=2)[:, :, place])
 
 
 class _Blocks:
