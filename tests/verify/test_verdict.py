@@ -125,8 +125,8 @@ def test_a_picture_pasted_into_a_window_shows_more_than_the_window() -> None:
 
 def test_a_picture_set_into_an_even_ground_is_no_part_of_it() -> None:
     """Where the picture's own rim is as busy as its edge to the ground."""
-    grass = np.random.default_rng(2).integers(0, 110, (180, 240, 3), np.uint8)
-    whole = Image.fromarray(grass).resize((480, 360))
+    grass = np.random.default_rng(2).integers(0, 255, (180, 240), np.uint8)
+    whole = Image.blend(picture().convert("L"), Image.fromarray(grass).resize((480, 360)), 0.6)
     window = Image.new("RGB", (640, 480), (38, 38, 40))
     for line in range(14):
         ImageDraw.Draw(window).text((8, 40 + 30 * line), f"entry {line * 37}", "white", font(13))
@@ -206,14 +206,14 @@ def test_one_line_of_print_makes_another_page() -> None:
     assert look(page(28, 1), page(28, 2)).residual > 1
 
 
-def test_grain_does_not_make_two_pages_one() -> None:
-    """They are small enough for their print to go under where grain is smoothed away."""
+@pytest.mark.parametrize("shade", [0, 25])
+def test_grain_and_uneven_light_do_not_make_two_pages_one(shade: int) -> None:
     pages = []
     for seed in (1, 2):
-        image = page(17, seed).crop((0, 0, 500, 460)).resize((430, 396), Image.Resampling.LANCZOS)
-        pixels = np.asarray(image.resize((215, 198), Image.Resampling.BOX), np.float64)
-        grain = np.random.default_rng(seed).normal(0, 9, pixels.shape)
-        pages.append(Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)))
+        small = page(17, seed).crop((0, 0, 500, 460)).resize((430, 396), Image.Resampling.LANCZOS)
+        pixels = np.asarray(small, np.float64) - shade * seed * np.linspace(0, 1, 430)
+        pixels += np.random.default_rng(seed).normal(0, 14, pixels.shape)
+        pages.append(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
     assert look(*pages).residual > 1
 
 

@@ -18,6 +18,7 @@ from imgsim.verify.alignment import Aligned, Grey, joint_levels, shrink_mask, to
 _SOFTEN = 0.8
 _SOFTER = 0.005  # of the longer side
 _SOFTEST = 2.0
+_SOFTEST_PAPER = 1.3
 _BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 _CONTRAST = 50.0
 _MIN_CONTRAST = 25.0
@@ -79,9 +80,10 @@ def compare(aligned: Aligned) -> Residual | None:
     if np.count_nonzero(mask) < 400:
         return None
     found = _compare(aligned, mask, _SOFTEN)
-    if found is not None and found.noise > _NOISY and not found.paper:
+    if found is not None and found.noise > _NOISY:
         # coarse compression, or grain: what is real is seen through a softer lens as well
-        soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, _SOFTEST))
+        softest = _SOFTEST_PAPER if found.paper else _SOFTEST  # digits are soon blurred away
+        soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, softest))
         found = _compare(aligned, mask, soften, paper=found.paper) or found
     return found
 
