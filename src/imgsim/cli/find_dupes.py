@@ -37,8 +37,8 @@ FORMATS = ("text", "json", "jsonl", "csv")
     type=click.Choice(list(KEEP_POLICIES)),
     default="best",
     show_default=True,
-    help="Which file of a group is kept. best: what shows most of the picture (auto, local), then"
-    " most pixels, then lossless, then more bytes, then older.",
+    help="Which file of a group is kept. best: what shows most of the picture, and matches most of"
+    " the others (auto, local), then most pixels, then lossless, then more bytes, then older.",
 )
 @click.option(
     "--reference",

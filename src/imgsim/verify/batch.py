@@ -17,7 +17,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Grey, Matrix, by_keypoints, by_orientation
 from imgsim.verify.verdict import FINE_SIDE, NOTHING, judge
 
-_KEPT = 64
+_KEPT_BYTES = 24 << 20
 _FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
 
 
@@ -138,6 +138,7 @@ class PixelSource:
         self.decoder = decoder
         self.slots = slots
         self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
+        self._bytes = 0
 
     def grey(self, path: str, max_side: int) -> Grey:
         """The upright grey image, uint8[h, w], with a longer side of at most so many pixels.
@@ -151,10 +152,11 @@ class PixelSource:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        self._kept[key] = self._read(path, max_side)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        image = self._kept[key] = self._read(path, max_side)
+        self._bytes += image.nbytes
+        while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return image
 
     def _read(self, path: str, max_side: int) -> Grey:
         if max_side <= LONG_SIDE and path in self.slots:
