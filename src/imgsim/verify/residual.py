@@ -28,6 +28,7 @@ _NOISY = 3.0
 _DRAWN = 10.0
 _EVEN = 3.0
 _LIGHT = 190
+_MIN_LIGHT = 0.15  # of the pixels: a third of half of the regions
 _REGIONS = 8
 _NEAR_GROUND = 15
 _WEAK = 4.0
@@ -35,6 +36,7 @@ _BOLD = 8.0
 _EDGE = 0.3
 _MIN_AROUND = 60
 _PLACE = 24
+_ROWS = 4
 _LIVELY = 16.0
 
 Map = NDArray[Any]
@@ -166,7 +168,7 @@ def _are_paper(images: list[Grey], blocks: _Blocks, drawn: NDArray[np.bool_]) ->
     """Whether both are of one level, one of them light, also where they are drawn upon."""
     import cv2
 
-    if not drawn.any():
+    if not drawn.any() or max((x[::2, ::2] > _LIGHT).mean() for x in images) < _MIN_LIGHT:
         return False
     grounds = [_ground(image) for image in images]
     if max(float(np.median(ground)) for ground in grounds) <= _LIGHT:
@@ -263,13 +265,13 @@ class _Sharpness:
     """Compares the gradients of two images, relative to their contrast, place by place.
 
     What covers a part of one image is sharp or not on its own account: half of the places are of
-    one mind. Every other row is enough.
+    one mind. Every fourth row is enough.
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
         rows, columns = (max(1, n // _PLACE) for n in (mask.shape[0] - 1, mask.shape[1] - 1))
         self.size = columns, rows
-        self.whole = self._mean(mask[:-1:2, :-1].astype(np.float32)) > 0.5
+        self.whole = self._mean(mask[:-1:_ROWS, :-1].astype(np.float32)) > 0.5
 
     def _mean(self, values: Map) -> Map:
         import cv2
@@ -278,8 +280,8 @@ class _Sharpness:
 
     def of(self, image: Map) -> tuple[Map, Map]:
         """Mean squared gradient, and variance, of every place."""
-        rows = image[:-1:2, :-1]
-        across, down = image[:-1:2, 1:] - rows, image[1::2, :-1] - rows
+        rows = image[:-1:_ROWS, :-1]
+        across, down = image[:-1:_ROWS, 1:] - rows, image[1::_ROWS, :-1] - rows
         mean = self._mean(rows)
         variance = self._mean(rows * rows) - mean * mean
         return self._mean(across * across + down * down), variance

@@ -139,7 +139,8 @@ def _seen(image: Grey, matrix: Matrix) -> float:
     """
     import cv2
 
-    side = 8
+    side = 4
+    image = image[::2, ::2]
     height, width = (n // side for n in image.shape)
     if not height or not width:
         return 0.0
