@@ -21,6 +21,7 @@ from imgsim.comparators.local import (
 from imgsim.decode import shrunk
 from imgsim.types import Verdict
 from imgsim.verify.alignment import align, by_keypoints, by_orientation
+from imgsim.verify.residual import compare
 from imgsim.verify.verdict import judge
 
 UPRIGHT = by_orientation(ORIENTATIONS[0])
@@ -183,9 +184,12 @@ def test_sharp_words_do_not_make_a_soft_picture_sharp() -> None:
     draw.rectangle((0, 300, 480, 360), fill="black")
     for line in range(2):
         draw.text((10, 304 + 26 * line), "Words all over the edge of it, so", "white", font(22))
-    verdict = look(whole, labelled)
-    assert verdict.residual <= 1
-    assert verdict.overlay > 0
+    aligned = align(grey(whole, 400), grey(labelled, 400), UPRIGHT, 400)
+    assert aligned is not None
+    found = compare(aligned)
+    assert found is not None
+    assert found.blur == 0
+    assert (found.covered, found.overlay) == (-1, pytest.approx(60 / 360, abs=0.05))
 
 
 def page(lines: int, seed: int) -> Image.Image:
