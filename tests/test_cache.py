@@ -6,14 +6,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from imgsim import RunOptions, find_duplicates
-from imgsim.cache import MIGRATIONS, Cache, Known, clear
+from imgsim.cache import MIGRATIONS, Cache, Known, _migrate, clear
 from imgsim.comparators import registry
 from imgsim.comparators.hashes import DctHash
 from imgsim.errors import CacheUnusable
@@ -267,6 +270,29 @@ def test_two_processes_write_at_once(path: Path) -> None:
         writer.communicate()
         assert writer.returncode == 0
     assert _all_rows_are_right(path, 100) == 100
+
+
+def test_a_cache_that_another_process_is_creating_is_ours(
+    path: Path, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Overtaken(sqlite3.Connection):
+        """Between its look at the version and its next one, another process creates the tables."""
+
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if "sqlite_master" in sql:
+                other = connect(path, timeout=0, isolation_level=None)
+                with closing(other), suppress(sqlite3.OperationalError):  # it may have to wait
+                    _migrate(other)
+            return super().execute(sql, *parameters)
+
+    connect = sqlite3.connect
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(connect, factory=Overtaken))
+        cache = Cache(path, warnings.append)
+    assert warnings == []
+    cache.keep("d", [SMALL, LONG], [entry("a", "aa", *rows_of(1))])
+    assert cache.info().contents == 1
+    cache.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

@@ -511,10 +511,13 @@ def _check_header(path: Path) -> None:
 
 def _check(db: sqlite3.Connection) -> None:
     """Refuse what is not ours before anything is changed."""
+    db.execute("BEGIN")  # one view of both: another process may be creating the tables
     (applied,) = db.execute("PRAGMA user_version").fetchone()
+    tables = db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    db.execute("COMMIT")
     if applied > len(MIGRATIONS):
         raise CacheUnusable("a newer imgsim wrote it")
-    if applied == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+    if applied == 0 and tables:
         raise CacheUnusable("it is another program's database")
 
 
