@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
-from imgsim.comparators.local import LAYOUT
+from imgsim.comparators.local import LAYOUT, PLACE_UNIT
 from imgsim.search.proposals import KEYPOINTS, MIRRORED, propose
 from tests.verify.test_verdict import picture, rows
 
@@ -29,6 +29,15 @@ def test_a_mirrored_crop_is_proposed_as_mirrored_from_either_side() -> None:
     for pair in ((one, part), (part, one)):
         found = propose(rows(*pair), hashes=True, jobs=1)
         assert found.why[0] & MIRRORED
+
+
+def test_a_dull_half_has_keypoints_beside_a_lively_one() -> None:
+    grain = np.random.default_rng(0).integers(0, 2, (60, 90), np.uint8) * 255
+    whole = picture(1).resize((360, 480))
+    whole.paste(Image.fromarray(grain).resize((360, 240), Image.Resampling.NEAREST), (0, 0))
+    row = rows(whole)[0]
+    below = row["place"][: row["count"], 1] > PLACE_UNIT * row["size"][1] / 2
+    assert below.mean() > 0.25
 
 
 def test_images_without_texture_propose_nothing() -> None:

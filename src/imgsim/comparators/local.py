@@ -30,6 +30,8 @@ _HASH_SIDE = 16
 _POINTS = 64
 _CONTRASTS = (20, 10)  # of a corner, in grey levels; the lesser where there are too few
 _PLENTY = 200
+_DETECTED = 640
+_PARTS = 3  # to a side
 _MIN_SIDE = 42  # what the margins of the detector leave of it is nothing
 
 LAYOUT = np.dtype(
@@ -58,7 +60,7 @@ class LocalFeatures(Extractor):
     """Hash and keypoints of the grey image, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     seen_again: ClassVar[bool] = True
 
     @property
@@ -95,44 +97,51 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     if min(small.shape) < _MIN_SIDE:
         return
     for threshold in _CONTRASTS:
-        orb = cv2.ORB.create(KEYPOINTS, SCALE_STEP, 8, 20, fastThreshold=threshold)
+        orb = cv2.ORB.create(_DETECTED, SCALE_STEP, 8, 20, fastThreshold=threshold)
         found, descriptors = orb.detectAndCompute(small, None)
         if len(found) >= _PLENTY:
             break
     if not found:
         return
-    known = np.array([(*k.pt, k.octave, k.angle, k.size, k.response) for k in found])
-    order = _by_strength(known)
-    known = known[order]
-    x, y, octave, angle, size, _ = known.T
-    n = len(known)
+    known = np.array([(*k.pt, k.octave, k.response) for k in found])
+    order = _spread(known, small.shape)
+    n = len(order)
     row["count"] = n
     row["descriptor"][:n] = descriptors[order]
-    row["place"][:n] = np.rint(known[:, :2] * PLACE_UNIT)
-    row["octave"][:n] = octave
-    row["angle"][:n] = np.rint(angle * (256 / 360)).astype(int) % 256
-    columns = x[:MIRRORED], y, size, (180 - angle) % 360, octave.astype(int)
-    across = small.shape[1] - 1 - columns[0]
+    row["place"][:n] = np.rint(known[order, :2] * PLACE_UNIT)
+    row["octave"][:n] = known[order, 2]
+    chosen = [found[i] for i in order.tolist()]
+    row["angle"][:n] = np.rint([k.angle * (256 / 360) for k in chosen]).astype(int) % 256
+    last = small.shape[1] - 1
     seen = [
-        cv2.KeyPoint(u, v, s, turn, 0, level, i)
-        for i, (u, v, s, turn, level) in enumerate(
-            zip(across.tolist(), *(c.tolist() for c in columns[1:]), strict=False)
-        )
+        cv2.KeyPoint(last - k.pt[0], k.pt[1], k.size, (180 - k.angle) % 360, 0, k.octave, i)
+        for i, k in enumerate(chosen[:MIRRORED])
     ]
     kept, mirrored = orb.compute(np.ascontiguousarray(small[:, ::-1]), seen)
     if kept:
         row["mirrored"][[k.class_id for k in kept]] = mirrored
 
 
-def _by_strength(known: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The strongest first, in turn from every octave, ties by place."""
-    x, y, octave, response = known[:, 0], known[:, 1], known[:, 2].astype(int), known[:, 5]
-    members = np.bincount(octave)
-    strongest = np.lexsort((y, x, -response, octave))
+def _spread(known: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """The strongest first, in turn from every part of the image and there from every octave.
+
+    What is cut off may hold all that is strongest. Ties by place.
+    """
+    x, y, octave, response = known[:, 0], known[:, 1], known[:, 2].astype(int), known[:, 3]
+    share = _rank(np.lexsort((y, x, -response)), octave) / np.bincount(octave)[octave]
+    part = (x * _PARTS / shape[1]).astype(int) * _PARTS + (y * _PARTS / shape[0]).astype(int)
+    by_share = np.lexsort((octave, share))
+    return np.lexsort((octave, share, _rank(by_share, part)))[:KEYPOINTS]
+
+
+def _rank(order: NDArray[np.intp], group: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Place of each among those of its group in an order; the first has a half."""
+    grouped = order[np.argsort(group[order], kind="stable")]
+    members = np.bincount(group)
     first = np.cumsum(members) - members
-    share = np.empty(len(known))
-    share[strongest] = np.arange(len(known)) - first[octave[strongest]] + 0.5
-    return np.lexsort((octave, share / members[octave]))[:KEYPOINTS]
+    rank = np.empty(len(order))
+    rank[grouped] = np.arange(len(order)) - first[group[grouped]] + 0.5
+    return rank
 
 
 # The hash in its eight orientations --------------------------------------------------------------

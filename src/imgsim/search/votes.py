@@ -176,9 +176,10 @@ class _Keypoints:
                             part.tofile(stream)
             for name in waiting:
                 if os.path.exists(name):
-                    both = np.unique(np.fromfile(name, np.uint64))
+                    both = np.fromfile(name, np.uint64)
                     os.remove(name)
-                    yield from self._by_image(both)
+                    both.sort()  # several times as fast as np.unique
+                    yield from self._by_image(both[np.diff(both, prepend=~both[:1]) != 0])
 
     def _by_image(
         self, both: NDArray[np.uint64]
@@ -194,7 +195,7 @@ class _Keypoints:
             yield (part >> np.uint64(32)).astype(np.int64), other
 
     def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
-        order = np.argsort(word, kind="stable").astype(np.uint32)
+        order = np.argsort(word).astype(np.uint32)
         ordered = word[order]
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
@@ -208,7 +209,8 @@ class _Keypoints:
                 yield self._near(order[place[part]], order[place[part] + step])
 
     def _near(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint64]:
-        """Those pairs, as one number each, that are alike in all words; a < b."""
+        """Those pairs, as one number each, that are alike in all words; the lesser first."""
+        a, b = np.minimum(a, b), np.maximum(a, b)
         use = (self.image[a] != self.image[b]) & ~(self.mirrored[a] & self.mirrored[b])
         a, b = a[use], b[use]
         bits = np.bitwise_count(

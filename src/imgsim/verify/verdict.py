@@ -13,7 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -26,6 +26,7 @@ _MIN_HELD = 24
 _MIN_SHARE_HELD = 0.3
 _MIN_BLOCKS = 24
 _SURER = (240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)  # blocks, share of the usual shift
+_SURER_BLUR = (350, 700), (0.4, 1.0)
 _ENOUGH = 400
 _HOPELESS = 2.5
 _WHOLE = 0.97
@@ -94,7 +95,8 @@ def _look(
         return None
     # Grain and blur make the places of points uncertain; a turned or moved thing moves them too,
     # and leaves little grain. The less there is to see, the surer it has to be.
-    by_file = 0.06 + 0.02 * residual.noise + 0.08 * residual.blur
+    by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
+    by_file = 0.06 + 0.02 * residual.noise + by_blur
     by_file *= np.interp(residual.blocks, *_SURER)
     excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
     return aligned, residual, excess
