@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -190,6 +191,28 @@ def test_sharp_words_do_not_make_a_soft_picture_sharp() -> None:
     assert found is not None
     assert found.blur == 0
     assert (found.covered, found.overlay) == (-1, pytest.approx(60 / 360, abs=0.05))
+
+
+def test_words_do_not_move_a_soft_picture() -> None:
+    whole = picture(5).filter(ImageFilter.GaussianBlur(3))
+    labelled = whole.copy()
+    for line in range(2):
+        words = "Words all over the edge of it"
+        ImageDraw.Draw(labelled).text((10, 294 + 26 * line), words, "white", font(22))
+    verdict = look(whole, labelled)
+    assert verdict.residual <= 1
+    assert verdict.overlay > 0
+
+
+def test_another_view_is_no_copy_because_its_edge_differs_too() -> None:
+    one = picture(6)
+    pixels = np.asarray(one)
+    y, x = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
+    moved = x + 0.11 * np.sin(y / 40), y + 0.11 * np.cos(x / 50)
+    view = cv2.remap(pixels, *(m.astype(np.float32) for m in moved), cv2.INTER_CUBIC)
+    other = Image.fromarray(view)
+    other.paste(picture(9, (480, 70)), (0, 0))
+    assert look(one, other).residual > 1
 
 
 def page(lines: int, seed: int) -> Image.Image:

@@ -20,6 +20,8 @@ from imgsim.decode import shrunk
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
+Band = tuple[float, float]
+NO_BAND: Band = (0.0, 0.0)
 
 COARSE_SIDE = 256
 MIN_SIDE = 24
@@ -131,7 +133,9 @@ def _units(row: Any) -> NDArray[np.float64]:
     return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
 
 
-def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
+def align(
+    left: Grey, right: Grey, matrix: Matrix, side: int, without: Band = NO_BAND
+) -> Aligned | None:
     """Refine a matrix and lay the right image upon the left one.
 
     Both are brought to the scale of the coarser one.
@@ -142,6 +146,8 @@ def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
     matrix : ndarray of float64, shape (3, 3)
     side : int
         Longer side, in pixels, of the left image, at most.
+    without : tuple of float
+        Rows of the left image not to look at, from and to, as shares of its height.
 
     Returns
     -------
@@ -151,19 +157,19 @@ def align(left: Grey, right: Grey, matrix: Matrix, side: int) -> Aligned | None:
     scaled = _at_one_scale(left, right, matrix, side)
     if scaled is None:
         return None
-    tracking = _track(*scaled, matrix)
+    tracking = _track(*scaled, matrix, without)
     if tracking is None:
         coarse = _at_one_scale(left, right, matrix, COARSE_SIDE)
-        found = coarse and _track(*coarse, matrix)
+        found = coarse and _track(*coarse, matrix, without)
         if found:
-            tracking = _track(*scaled, found.matrix)
+            tracking = _track(*scaled, found.matrix, without)
     for _ in range(_MORE_ROUNDS):
         if tracking is None or tracking.moved < _STILL:
             break
-        tracking = _track(*scaled, tracking.matrix, tracking.corners) or tracking
+        tracking = _track(*scaled, tracking.matrix, without, tracking.corners) or tracking
     if tracking is None or not _plausible(tracking.matrix, *scaled):
         return None
-    laid, covered = _lay(*scaled, tracking.matrix)
+    laid, covered = _lay(*scaled, tracking.matrix, without)
     return Aligned(
         scaled[0],
         laid,
@@ -220,7 +226,7 @@ def _plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     return bool(lengths.max() < 2 * lengths.min() and 0.03 < lengths.min() < 30)
 
 
-def _lay(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, NDArray[np.uint8]]:
+def _lay(left: Grey, right: Grey, matrix: Matrix, without: Band) -> tuple[Grey, NDArray[np.uint8]]:
     """The right image upon the left one, and a mask (0 or 1) of where it has pixels."""
     import cv2
 
@@ -234,6 +240,7 @@ def _lay(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, NDArray[np.uint
     covered = np.zeros((height, width), np.uint8)
     parts = 1 << _FRACTION
     cv2.fillConvexPoly(covered, np.rint(corners.T * parts).astype(np.int32), 1, shift=_FRACTION)
+    covered[slice(*(round(share * height) for share in without))] = 0
     return np.asarray(laid, dtype=np.uint8), covered
 
 
@@ -243,7 +250,8 @@ class _Tracking:
 
     `moved`: pixels by which half of the points were off before. `corners`: all points of the left
     image that were followed. `places` and `off`, shape (n, 2): the points that held, and what the
-    better matrix leaves of their displacement.
+    better matrix leaves of their displacement. `strength`, shape (n,): the lesser eigenvalue of
+    the gradients around each, to which the variance of its place is inverse.
     """
 
     matrix: Matrix
@@ -253,26 +261,37 @@ class _Tracking:
     corners: NDArray[np.float32]
     places: NDArray[np.float32]
     off: NDArray[np.float32]
+    strength: NDArray[np.float32]
 
     def shift(self) -> float:
         """Displacement that three quarters of the points share with their neighbours, at most.
 
-        Grain moves each point on its own; what turned or moved takes its neighbours along.
+        Grain moves each point on its own; what turned or moved takes its neighbours along. A
+        point counts by how surely it can be followed; a quarter of them are sure enough.
         """
         x, y = self.places[:, 0], self.places[:, 1]
         apart = np.square(x[:, None] - x) + np.square(y[:, None] - y)
         near = np.argpartition(apart, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-        common = self.off[near].mean(axis=1)
-        return float(np.quantile(np.hypot(common[:, 0], common[:, 1]), 0.75))
+        sure = np.minimum(1, self.strength / np.quantile(self.strength, 0.75))
+        weights = sure[near] / sure[near].sum(axis=1, keepdims=True)
+        common = (self.off[near] * weights[..., None]).sum(axis=1)
+        far = np.hypot(common[:, 0], common[:, 1])
+        order = np.argsort(far)
+        passed = np.cumsum(sure[order])
+        return float(far[order[np.searchsorted(passed, 0.75 * passed[-1])]])
 
 
 def _track(
-    left: Grey, right: Grey, matrix: Matrix, corners: NDArray[np.float32] | None = None
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    without: Band,
+    corners: NDArray[np.float32] | None = None,
 ) -> _Tracking | None:
     """Follow corners of the left image into the right one, and correct the matrix by them."""
     import cv2
 
-    laid, covered = _lay(left, right, matrix)
+    laid, covered = _lay(left, right, matrix, without)
     inner = shrink_mask(covered, 9)
     if np.count_nonzero(inner) < 400:
         return None
@@ -284,11 +303,19 @@ def _track(
     if len(points) < _MIN_POINTS:
         return None
     moved: Any = None
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        toned, laid, points, moved, winSize=(15, 15), maxLevel=2, criteria=(3, 12, 0.02)
+    strength: Any
+    moved, status, strength = cv2.calcOpticalFlowPyrLK(
+        toned,
+        laid,
+        points,
+        moved,
+        winSize=(15, 15),
+        maxLevel=2,
+        criteria=(3, 12, 0.02),
+        flags=cv2.OPTFLOW_LK_GET_MIN_EIGENVALS,
     )
     there = status.ravel() > 0
-    points, moved = points[there], moved[there]
+    points, moved, strength = points[there], moved[there], strength.ravel()[there]
     if len(points) < _MIN_POINTS:
         return None
     cv2.setRNGSeed(_SEED)
@@ -313,6 +340,7 @@ def _track(
         corners,
         places,
         off,
+        strength[held],
     )
 
 

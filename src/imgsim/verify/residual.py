@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.alignment import Aligned, Grey, joint_levels, shrink_mask, tone
+from imgsim.verify.alignment import (
+    NO_BAND,
+    Aligned,
+    Band,
+    Grey,
+    joint_levels,
+    shrink_mask,
+    tone,
+)
 
 _SOFTEN = 0.8
 _SOFTER = 0.005  # of the longer side
@@ -61,6 +69,8 @@ class Residual:
         Blocks in which both have structure.
     overlay : float
         Share of the blocks that an overlay covers.
+    band : tuple of float
+        Rows of the left image that it lies on, from and to, as shares of its height.
     covered : int
         -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
     paper : bool
@@ -72,6 +82,7 @@ class Residual:
     blur: float
     blocks: int
     overlay: float
+    band: Band
     covered: int
     paper: bool
 
@@ -120,8 +131,11 @@ def _compare(
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
     paper = paper or _are_paper(rounded, blocks, drawn)
     band = None if paper else _overlay(differs, structured, blocks.whole)
-    overlay, covered = 0.0, 0
+    overlay, covered, rows = 0.0, 0, NO_BAND
     if band is not None:
+        there = np.flatnonzero(band.any(axis=1)) * blocks.half
+        height = left.shape[0]
+        rows = max(0, there[0] - side) / height, min(height, there[-1] + 2 * side) / height
         overlay = float(np.count_nonzero(band & blocks.whole) / np.count_nonzero(blocks.whole))
         covered = 1 if own[0][band].sum() > own[1][band].sum() else -1
         differs[band] = 0
@@ -131,6 +145,7 @@ def _compare(
         blur,
         int(np.count_nonzero(structured)),
         overlay,
+        rows,
         covered,
         paper,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
-from imgsim.verify.alignment import Aligned, Grey, Matrix, align, inverse
+from imgsim.verify.alignment import NO_BAND, Aligned, Band, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -27,6 +28,7 @@ _MIN_SHARE_HELD = 0.3
 _MIN_BLOCKS = 24
 _SURER = (240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)  # blocks, share of the usual shift
 _SURER_BLUR = (350, 700), (0.4, 1.0)
+_SURER_OVERLAID = 0.7
 _ENOUGH = 400
 _HOPELESS = 2.5
 _WHOLE = 0.97
@@ -87,7 +89,23 @@ def _look_twice(
 def _look(
     left: Grey, right: Grey, hypothesis: Matrix, side: int
 ) -> tuple[Aligned, Residual, float] | None:
-    aligned = align(left, right, hypothesis, side)
+    found = _measure(left, right, hypothesis, side)
+    if found is None or not found[1].overlay:
+        return found
+    # words lead points astray: the rest has to lie surely where they are not
+    aligned, residual, _ = found
+    found = _measure(left, right, aligned.matrix, side, residual.band)
+    if found is None or found[1].overlay:
+        return None
+    aligned, rest, excess = found
+    overlaid = replace(rest, overlay=residual.overlay, covered=residual.covered)
+    return aligned, overlaid, excess
+
+
+def _measure(
+    left: Grey, right: Grey, hypothesis: Matrix, side: int, without: Band = NO_BAND
+) -> tuple[Aligned, Residual, float] | None:
+    aligned = align(left, right, hypothesis, side, without)
     if aligned is None or aligned.held < max(_MIN_HELD, _MIN_SHARE_HELD * aligned.tracked):
         return None
     residual = compare(aligned)
@@ -97,7 +115,8 @@ def _look(
     # and leaves little grain. The less there is to see, the surer it has to be.
     by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
     by_file = 0.06 + 0.02 * residual.noise + by_blur
-    by_file *= np.interp(residual.blocks, *_SURER)
+    surer = np.interp(residual.blocks, *_SURER)
+    by_file *= surer if without == NO_BAND else min(surer, _SURER_OVERLAID)
     excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
     return aligned, residual, excess
 
