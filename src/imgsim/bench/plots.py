@@ -98,7 +98,7 @@ def _name_points(
     paint: dict[str, Any],
     best: set[str],
 ) -> None:
-    """Write names right of the points, moved up or down where they would overlap."""
+    """Write names right of the points, moved up or down where they would overlap or stick out."""
     from matplotlib.patheffects import withStroke
 
     height = 13.0  # of a line, in points of the display
@@ -107,12 +107,12 @@ def _name_points(
     # left, right, height of the middle; of the points first
     dots = [axes.transData.transform(point) / scale for point in where.values()]
     taken = [(x - 5, x + 5, y) for x, y in dots]
+    low, high = axes.bbox.y0 / scale + height / 2, axes.bbox.y1 / scale - height / 2
     for name, point in sorted(where.items(), key=lambda item: -item[1][1]):
         x, y = axes.transData.transform(point) / scale
         left, right = x + 8, x + 14 + _LETTER * len(name)
-        tries = sorted(np.arange(-20, 21) * height / 2, key=abs)
-        for shift in tries:
-            middle = y + shift
+        tries = sorted(np.arange(-40, 41) * height / 2, key=abs)
+        for middle in (y + shift for shift in tries if low <= y + shift <= high):
             if all(right < a or left > b or abs(middle - c) >= height for a, b, c in taken):
                 break
         taken.append((left, right, middle))
