@@ -193,6 +193,21 @@ def test_sharp_words_do_not_make_a_soft_picture_sharp() -> None:
     assert (found.covered, found.overlay) == (-1, pytest.approx(60 / 360, abs=0.05))
 
 
+def test_words_at_both_edges_are_an_overlay_of_one_picture() -> None:
+    whole = picture(7)
+    labelled = whole.copy()
+    for y, words in ((6, "WHEN YOU SEE IT"), (310, "YOU WILL KNOW")):
+        ImageDraw.Draw(labelled).text(
+            (40, y), words, "white", font(38), stroke_width=3, stroke_fill="black"
+        )
+    verdict = look(whole, labelled)
+    assert verdict.residual <= 1
+    assert verdict.more == -1
+    other = labelled.copy()
+    other.paste(picture(8, (90, 70)), (200, 140))
+    assert look(whole, other).residual > 1
+
+
 def test_words_do_not_move_a_soft_picture() -> None:
     whole = picture(5).filter(ImageFilter.GaussianBlur(3))
     labelled = whole.copy()

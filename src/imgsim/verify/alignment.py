@@ -9,6 +9,7 @@ and T. Kanade, 1981, in pyramids (J.-Y. Bouguet, 2000); both as OpenCV has them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,6 @@ from imgsim.decode import shrunk
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 Band = tuple[float, float]
-NO_BAND: Band = (0.0, 0.0)
 
 COARSE_SIDE = 256
 MIN_SIDE = 24
@@ -134,7 +134,7 @@ def _units(row: Any) -> NDArray[np.float64]:
 
 
 def align(
-    left: Grey, right: Grey, matrix: Matrix, side: int, without: Band = NO_BAND
+    left: Grey, right: Grey, matrix: Matrix, side: int, without: Sequence[Band] = ()
 ) -> Aligned | None:
     """Refine a matrix and lay the right image upon the left one.
 
@@ -146,7 +146,7 @@ def align(
     matrix : ndarray of float64, shape (3, 3)
     side : int
         Longer side, in pixels, of the left image, at most.
-    without : tuple of float
+    without : sequence of (float, float)
         Rows of the left image not to look at, from and to, as shares of its height.
 
     Returns
@@ -226,7 +226,9 @@ def _plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     return bool(lengths.max() < 2 * lengths.min() and 0.03 < lengths.min() < 30)
 
 
-def _lay(left: Grey, right: Grey, matrix: Matrix, without: Band) -> tuple[Grey, NDArray[np.uint8]]:
+def _lay(
+    left: Grey, right: Grey, matrix: Matrix, without: Sequence[Band]
+) -> tuple[Grey, NDArray[np.uint8]]:
     """The right image upon the left one, and a mask (0 or 1) of where it has pixels."""
     import cv2
 
@@ -240,7 +242,8 @@ def _lay(left: Grey, right: Grey, matrix: Matrix, without: Band) -> tuple[Grey, 
     covered = np.zeros((height, width), np.uint8)
     parts = 1 << _FRACTION
     cv2.fillConvexPoly(covered, np.rint(corners.T * parts).astype(np.int32), 1, shift=_FRACTION)
-    covered[slice(*(round(share * height) for share in without))] = 0
+    for first, last in without:
+        covered[round(first * height) : round(last * height)] = 0
     return np.asarray(laid, dtype=np.uint8), covered
 
 
@@ -285,7 +288,7 @@ def _track(
     left: Grey,
     right: Grey,
     matrix: Matrix,
-    without: Band,
+    without: Sequence[Band],
     corners: NDArray[np.float32] | None = None,
 ) -> _Tracking | None:
     """Follow corners of the left image into the right one, and correct the matrix by them."""

@@ -13,15 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.alignment import (
-    NO_BAND,
-    Aligned,
-    Band,
-    Grey,
-    joint_levels,
-    shrink_mask,
-    tone,
-)
+from imgsim.verify.alignment import Aligned, Band, Grey, joint_levels, shrink_mask, tone
 
 _SOFTEN = 0.8
 _SOFTER = 0.005  # of the longer side
@@ -69,7 +61,7 @@ class Residual:
         Blocks in which both have structure.
     overlay : float
         Share of the blocks that an overlay covers.
-    band : tuple of float
+    bands : tuple of (float, float)
         Rows of the left image that it lies on, from and to, as shares of its height.
     covered : int
         -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
@@ -82,7 +74,7 @@ class Residual:
     blur: float
     blocks: int
     overlay: float
-    band: Band
+    bands: tuple[Band, ...]
     covered: int
     paper: bool
 
@@ -130,46 +122,43 @@ def _compare(
     structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
     drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
     paper = paper or _are_paper(rounded, blocks, drawn)
-    band = None if paper else _overlay(differs, structured, blocks.whole)
-    overlay, covered, rows = 0.0, 0, NO_BAND
-    if band is not None:
-        there = np.flatnonzero(band.any(axis=1)) * blocks.half
-        height = left.shape[0]
-        rows = max(0, there[0] - side) / height, min(height, there[-1] + 2 * side) / height
-        overlay = float(np.count_nonzero(band & blocks.whole) / np.count_nonzero(blocks.whole))
-        covered = 1 if own[0][band].sum() > own[1][band].sum() else -1
-        differs[band] = 0
+    rows = [] if paper else _overlay(differs, structured, blocks.whole)
+    sides = {1 if own[0][part].sum() > own[1][part].sum() else -1 for part in rows}
+    overlay, bands = 0.0, []
+    if len(sides) == 1:  # words were written on one of the two
+        for part in rows:
+            overlay += float(np.count_nonzero(blocks.whole[part]) / np.count_nonzero(blocks.whole))
+            bands.append(blocks.share_of_height(part))
+            differs[part] = 0
     return Residual(
         float(_without_flukes(differs).max()),
         float(np.median(both[structured])) if structured.any() else 0.0,
         blur,
         int(np.count_nonzero(structured)),
         overlay,
-        rows,
-        covered,
+        tuple(bands),
+        sides.pop() if bands else 0,
         paper,
     )
 
 
-def _overlay(
-    differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]
-) -> NDArray[np.bool_] | None:
-    """The blocks of a band of words or a logo at the upper or lower edge, if there is one.
+def _overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]) -> list[slice]:
+    """Rows of blocks of words or a logo at the upper edge, at the lower one, or at both.
 
     Elsewhere the picture has to go on as it was; a band is no overlay where it differs little.
     """
     strong = _without_flukes(differs) > _WEAK
     if not strong.any() or np.count_nonzero(structured) < _MIN_AROUND:
-        return None
+        return []
     covered = np.flatnonzero(whole.any(axis=1))
     top, height = int(covered[0]), int(covered[-1] - covered[0] + 1)
-    rows = np.flatnonzero(strong.any(axis=1)) - top
-    first, last = rows[0] / height, (rows[-1] + 1) / height
-    if (last > _EDGE and first < 1 - _EDGE) or differs.max() < _BOLD:
-        return None
-    band = np.zeros_like(whole)
-    band[rows[0] + top : rows[-1] + 1 + top] = True
-    return band
+    rows = np.flatnonzero(strong.any(axis=1))
+    upper = rows < top + height / 2
+    bands = [slice(r[0], r[-1] + 1) for r in (rows[upper], rows[~upper]) if len(r)]
+    near, far = top + _EDGE * height, top + (1 - _EDGE) * height
+    if all((b.stop <= near or b.start >= far) and differs[b].max() >= _BOLD for b in bands):
+        return bands
+    return []
 
 
 def _without_flukes(differs: Map) -> Map:
@@ -216,6 +205,11 @@ class _Blocks:
         self.half = side // 2
         self.shape = mask.shape[0] // self.half, mask.shape[1] // self.half  # in cells
         self.whole = self.mean(mask.astype(np.float32)) > 0.999
+
+    def share_of_height(self, rows: slice) -> Band:
+        """Where some rows of blocks begin and end, and a block more."""
+        height = self.shape[0]
+        return max(0, rows.start - 2) / height, min(height, rows.stop + 3) / height
 
     def mean(self, image: Map) -> Map:
         return np.asarray(self._means(self._inner(image)[None])[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
-from imgsim.verify.alignment import NO_BAND, Aligned, Band, Grey, Matrix, align, inverse
+from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 5
+VERSION = 6
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -94,7 +94,7 @@ def _look(
         return found
     # words lead points astray: the rest has to lie surely where they are not
     aligned, residual, _ = found
-    found = _measure(left, right, aligned.matrix, side, residual.band)
+    found = _measure(left, right, aligned.matrix, side, residual.bands)
     if found is None or found[1].overlay:
         return None
     aligned, rest, excess = found
@@ -103,7 +103,7 @@ def _look(
 
 
 def _measure(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int, without: Band = NO_BAND
+    left: Grey, right: Grey, hypothesis: Matrix, side: int, without: Sequence[Band] = ()
 ) -> tuple[Aligned, Residual, float] | None:
     aligned = align(left, right, hypothesis, side, without)
     if aligned is None or aligned.held < max(_MIN_HELD, _MIN_SHARE_HELD * aligned.tracked):
@@ -116,7 +116,7 @@ def _measure(
     by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
     by_file = 0.06 + 0.02 * residual.noise + by_blur
     surer = np.interp(residual.blocks, *_SURER)
-    by_file *= surer if without == NO_BAND else min(surer, _SURER_OVERLAID)
+    by_file *= min(surer, _SURER_OVERLAID) if without else surer
     excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
     return aligned, residual, excess
 
