@@ -19,6 +19,7 @@ from imgsim.comparators.local import (
     records,
     turned,
 )
+from imgsim.comparators.recipes import Auto
 from imgsim.decode import shrunk
 from imgsim.types import Verdict
 from imgsim.verify.alignment import align, by_keypoints, by_orientation
@@ -264,18 +265,30 @@ def test_a_page_too_small_to_be_read_is_not_matched() -> None:
     assert look(page(28, 1), small).residual == np.inf
 
 
+def frame(texture: Image.Image, angle: float) -> NDArray[np.uint8]:
+    """A cylinder with a texture of 900 x 240 pixels on it, turned by an angle."""
+    x = np.linspace(-1, 1, 240)[None, :]
+    column = ((np.arcsin(x) + angle) / np.pi + 1) / 2.5 * 899
+    return np.asarray(texture.convert("L"))[np.arange(240)[:, None], column.astype(int) % 900]
+
+
 def test_a_turning_thing_is_told_from_a_copy() -> None:
     """Neighbouring frames differ less than a compressed copy, but their points move together."""
     rng = np.random.default_rng(5)
-    texture = np.asarray(picture(11, (900, 240)).convert("L"))
+    texture = picture(11, (900, 240))
 
-    def frame(angle: float) -> Image.Image:
-        x = np.linspace(-1, 1, 240)[None, :]
-        column = ((np.arcsin(x) + angle) / np.pi + 1) / 2.5 * 899
-        pixels = texture[np.arange(240)[:, None], column.astype(int) % 900]
-        return Image.fromarray(
-            np.clip(pixels + rng.normal(0, 0.5, (240, 240)), 0, 255).astype("u1")
-        )
+    def grained(angle: float) -> Image.Image:
+        pixels = frame(texture, angle) + rng.normal(0, 0.5, (240, 240))
+        return Image.fromarray(np.clip(pixels, 0, 255).astype("u1"))
 
-    assert look(frame(0.0), frame(0.0)).residual <= 1
-    assert look(frame(0.0), frame(0.05)).residual > 1
+    assert look(grained(0.0), grained(0.0)).residual <= 1
+    assert look(grained(0.0), grained(0.05)).residual > 1
+
+
+def test_neighbouring_frames_of_a_small_thing_are_alike_at_loose() -> None:
+    texture = picture(11, (900, 240)).filter(ImageFilter.GaussianBlur(1.5))
+    small = [
+        Image.fromarray(frame(texture, a)).resize((100, 100), Image.Resampling.LANCZOS)
+        for a in (0.0, 0.05)
+    ]
+    assert 1 < look(*small).residual <= Auto().preset_distance("loose")

@@ -14,7 +14,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 6
+VERSION = 7
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -116,8 +116,10 @@ def _measure(
     by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
     by_file = 0.06 + 0.02 * residual.noise + by_blur
     surer = np.interp(residual.blocks, *_SURER)
-    by_file *= min(surer, _SURER_OVERLAID) if without else surer
-    excess = float(np.hypot(residual.difference / _DIFFERENCE, aligned.shift / by_file))
+    surer = min(surer, _SURER_OVERLAID) if without else surer
+    moved = aligned.shift / by_file
+    moved = moved / surer if moved < surer or surer > 1 else 1 + moved - surer
+    excess = float(np.hypot(residual.difference / _DIFFERENCE, moved))
     return aligned, residual, excess
 
 
