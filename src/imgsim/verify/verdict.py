@@ -115,9 +115,10 @@ def _measure(
     # and leaves little grain. The less there is to see, the surer it has to be.
     by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
     by_file = 0.06 + 0.02 * residual.noise + by_blur
-    surer = np.interp(residual.blocks, *_SURER)
+    surer = float(np.interp(residual.blocks, *_SURER))
     surer = min(surer, _SURER_OVERLAID) if without else surer
-    moved = aligned.shift / by_file
+    moved = aligned.shift / float(by_file)
+    # where it is no copy anyway, it has to be no surer than others
     moved = moved / surer if moved < surer or surer > 1 else 1 + moved - surer
     excess = float(np.hypot(residual.difference / _DIFFERENCE, moved))
     return aligned, residual, excess
