@@ -22,7 +22,7 @@ from imgsim.comparators.local import (
 from imgsim.comparators.recipes import Auto
 from imgsim.decode import shrunk
 from imgsim.types import Verdict
-from imgsim.verify.alignment import align, by_keypoints, by_orientation
+from imgsim.verify.alignment import align, by_keypoints, by_orientation, isotonic
 from imgsim.verify.residual import compare
 from imgsim.verify.verdict import judge
 
@@ -138,6 +138,16 @@ def test_a_picture_set_into_an_even_ground_is_no_part_of_it() -> None:
     matrix = by_keypoints(left, right, mirrored=False)
     assert matrix is not None
     assert look(whole, window, matrix).more == -1
+
+
+def test_isotonic_regression_is_that_of_scipy() -> None:
+    from scipy.optimize import isotonic_regression
+
+    rng = np.random.default_rng(2)
+    for n in (1, 2, 256):
+        values, weights = np.arange(n) / 9 + rng.normal(0, 5, n), rng.uniform(0.1, 9, n)
+        expected = isotonic_regression(values, weights=weights).x
+        np.testing.assert_allclose(isotonic(values, weights), expected)
 
 
 def test_compression_brightness_and_blur_are_explained() -> None:
