@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
-from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.discover import printable
 from imgsim.errors import UsageError
@@ -42,9 +41,8 @@ from imgsim.pipeline import (
     seconds_since,
 )
 from imgsim.profile import Profile
-from imgsim.search.proposals import propose
 from imgsim.types import Candidates, Member, Picture, Skipped, Transform
-from imgsim.verified import Looks, transform_between
+from imgsim.verified import of_one_kind, proposed
 
 _RULES = Rules(isolate=True)
 """The root of every picture is the name of its split here, so this isolates the splits."""
@@ -426,25 +424,14 @@ def _verified(
     """Propose pairs across splits, and look at each of them."""
     classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, _RULES), strict=True))
     firsts = [pictures[members[0]] for members in classes]
-    # which one of a pair is the left one must not depend on the order of the files
-    place = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
-    looked = [firsts[i] for i in place]
-    rows = collection.features(recipe.extractor, looked).rows
-    proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
-    proposed = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
-    across = [_may_leak(looked[a], looked[b]) for a, b in proposed]
-    proposals = proposals.only(np.array(across, bool))
+    looks, proposals, place = proposed(recipe, collection, firsts, _may_leak, options)
     pairs = list(zip(proposals.left.tolist(), proposals.right.tolist(), strict=True))
-    with closing(Looks(looked, rows, proposals, collection.slots, options)) as looks:
+    with closing(looks):
         looks.look(pairs)
     accepted = {(a, b) for a, b in pairs if recipe.accepts(looks[a, b], max_distance, preset)}
 
     def transform(picture: Picture, other: Picture) -> Transform | None:
-        verdict = looks.between(picture, other)
-        if verdict is None or picture.digest == other.digest:
-            return None
-        left = picture.digest < other.digest
-        return transform_between(picture, other, verdict, kept_left=left)
+        return None if picture.digest == other.digest else looks.transform(picture, other)
 
     found = Across(pictures, classes, number, transform)
     distance = {
@@ -465,8 +452,7 @@ def _verified(
 
 
 def _may_leak(one: Picture, other: Picture) -> bool:
-    alike = (one.facts.raw, one.facts.frames) == (other.facts.raw, other.facts.frames)
-    return alike and one.file.root != other.file.root
+    return of_one_kind(one, other) and one.file.root != other.file.root
 
 
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:

@@ -21,7 +21,6 @@ from imgsim.comparators.base import (
     Preset,
     VectorComparator,
 )
-from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode import DecodeMode
 from imgsim.errors import UsageError
@@ -40,9 +39,8 @@ from imgsim.profile import Profile
 from imgsim.search.build import collapse, vector_engine
 from imgsim.search.engine import Engine
 from imgsim.search.pairs import PairEngine, ProposedEngine
-from imgsim.search.proposals import propose
-from imgsim.types import Candidates, Group, Picture, Skipped, Transform
-from imgsim.verified import Looks, best_first, transform_between
+from imgsim.types import Candidates, Group, Picture, Skipped
+from imgsim.verified import best_first, of_one_kind, proposed
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -264,16 +262,9 @@ def _verified(
     """Propose pairs, look at them and group what was verified."""
     classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, rules), strict=True))
     firsts = [pictures[members[0]] for members in classes]
-    # which one of a pair is the left one must not depend on the order of the files
-    by_digest = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
-    looked = [firsts[i] for i in by_digest]
-    rows = collection.features(recipe.extractor, looked).rows
-    proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
-    alike = [(p.facts.raw, p.facts.frames) for p in looked]
-    pairs = zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
-    proposals = proposals.only(np.array([alike[a] == alike[b] for a, b in pairs], bool))
-    alone = np.array([not rules.isolate and not p.file.reference for p in looked], bool)
-    with closing(Looks(looked, rows, proposals, collection.slots, options)) as looks:
+    looks, proposals, by_digest = proposed(recipe, collection, firsts, of_one_kind, options)
+    alone = np.array([not rules.isolate and not p.file.reference for p in looks.pictures], bool)
+    with closing(looks):
         order, matched = best_first(
             looks,
             proposals,
@@ -285,19 +276,15 @@ def _verified(
     ordered = [classes[by_digest[i]] for i in order]
     place = {int(i): number for number, i in enumerate(order)}
 
-    def transform(kept: Picture, other: Picture) -> Transform | None:
-        verdict = looks.between(kept, other)
-        if verdict is None:
-            return None  # the same file twice
-        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
-
     moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
     moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)
     back = {int(i): number for number, i in enumerate(moved)}
     renumbered = [np.array(sorted(back[int(i)] for i in members), np.int64) for members in ordered]
     by_first = sorted(range(len(renumbered)), key=lambda i: int(renumbered[i][0]))
     number = {old: new for new, old in enumerate(by_first)}
-    stars = Stars([pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, transform)
+    stars = Stars(
+        [pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, looks.transform
+    )
     found = sorted(
         (min(a, b), max(a, b), looks[i, j].residual)
         for i, j in matched

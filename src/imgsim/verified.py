@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.cache import Cache
-from imgsim.collect import RunOptions
+from imgsim.collect import Collection, RunOptions
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode import Decoder, decoder_id
@@ -86,6 +86,13 @@ class Looks:
         digests = one.digest, other.digest
         return self._verdicts.get((min(digests), max(digests)))
 
+    def transform(self, kept: Picture, other: Picture) -> Transform | None:
+        """How a picture lies upon the kept one, if they were looked at."""
+        verdict = self.between(kept, other)
+        if verdict is None:
+            return None  # the same file twice
+        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
+
     def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
         return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
 
@@ -132,6 +139,48 @@ class Looks:
             Decoder(self.options.decode, self.options.max_pixels),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
         )
+
+
+def proposed(
+    recipe: Recipe,
+    collection: Collection,
+    pictures: Sequence[Picture],
+    may_match: Callable[[Picture, Picture], bool],
+    options: RunOptions,
+) -> tuple[Looks, Proposals, list[int]]:
+    """Propose the pairs of pictures with different contents that are worth a look.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    collection : Collection
+        Where the pictures were read.
+    pictures : sequence of Picture
+    may_match : callable
+        Whether two of them may be a pair at all.
+    options : RunOptions
+
+    Returns
+    -------
+    looks : Looks
+        To be closed. Of the pictures in another order, which does not depend on that of the files.
+    proposals : Proposals
+        In that order.
+    place : list of int
+        Where each picture of that order stands among `pictures`.
+    """
+    place = sorted(range(len(pictures)), key=lambda i: (pictures[i].digest, i))
+    looked = [pictures[i] for i in place]
+    rows = collection.features(recipe.extractor, looked).rows
+    found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
+    pairs = zip(found.left.tolist(), found.right.tolist(), strict=True)
+    found = found.only(np.array([may_match(looked[a], looked[b]) for a, b in pairs], bool))
+    return Looks(looked, rows, found, collection.slots, options), found, place
+
+
+def of_one_kind(one: Picture, other: Picture) -> bool:
+    """Whether both are raw files or neither is, with as many frames."""
+    return (one.facts.raw, one.facts.frames) == (other.facts.raw, other.facts.frames)
 
 
 def look_at(
