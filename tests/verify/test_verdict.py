@@ -176,6 +176,16 @@ def test_another_thing_in_the_same_place_is_another_picture() -> None:
     assert look(one, other).residual > 1
 
 
+def test_faint_print_is_another_label() -> None:
+    one, other = picture(4), picture(4)
+    for image, word in ((one, "Long"), (other, "Holiday")):
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((120, 90, 360, 270), (243, 223, 228))
+        draw.text((150, 110), "LETTER", (60, 50, 80), font(34))
+        draw.text((150, 190), word, (226, 206, 211), font(40))
+    assert look(one, other).residual > 1
+
+
 def test_words_at_the_edge_are_an_overlay() -> None:
     whole = picture()
     labelled = whole.copy()

@@ -14,13 +14,14 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 7
+VERSION = 8
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
 """Longer side, in pixels, at which pages of text are compared."""
 
 _DIFFERENCE = 6.0
+_BY_GRAIN = 2.5, 1.5  # grey levels, and by those of the noise
 _MIN_PAPER_SIDE = 400
 _MAX_BLUR = 4.0
 _MIN_HELD = 24
@@ -120,7 +121,9 @@ def _measure(
     moved = aligned.shift / float(by_file)
     # where it is no copy anyway, it has to be no surer than others
     moved = moved / surer if moved < surer or surer > 1 else 1 + moved - surer
-    excess = float(np.hypot(residual.difference / _DIFFERENCE, moved))
+    # faint print is as much of a difference as black where there is no grain to hide it
+    most = min(_DIFFERENCE, _BY_GRAIN[0] + _BY_GRAIN[1] * residual.noise)
+    excess = float(np.hypot(residual.difference / most, moved))
     return aligned, residual, excess
 
 
