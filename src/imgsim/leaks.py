@@ -425,7 +425,7 @@ def _verified(
     classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, _RULES), strict=True))
     firsts = [pictures[members[0]] for members in classes]
     looks, proposals, place = proposed(recipe, collection, firsts, _may_leak, options)
-    pairs = list(zip(proposals.left.tolist(), proposals.right.tolist(), strict=True))
+    pairs = proposals.pairs()
     with closing(looks):
         looks.look(pairs)
     accepted = {(a, b) for a, b in pairs if recipe.accepts(looks[a, b], max_distance, preset)}

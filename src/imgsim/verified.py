@@ -60,13 +60,7 @@ class Looks:
         self.rows = rows
         self.options = options
         self.looked_at = 0
-        self._why = dict(
-            zip(
-                zip(proposals.left.tolist(), proposals.right.tolist(), strict=True),
-                proposals.why.tolist(),
-                strict=True,
-            )
-        )
+        self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
         # what is wrong with it was said when the files were read
@@ -173,8 +167,8 @@ def proposed(
     looked = [pictures[i] for i in place]
     rows = collection.features(recipe.extractor, looked).rows
     found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
-    pairs = zip(found.left.tolist(), found.right.tolist(), strict=True)
-    found = found.only(np.array([may_match(looked[a], looked[b]) for a, b in pairs], bool))
+    wanted = [may_match(looked[a], looked[b]) for a, b in found.pairs()]
+    found = found.only(np.array(wanted, bool))
     return Looks(looked, rows, found, collection.slots, options), found, place
 
 

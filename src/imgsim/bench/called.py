@@ -21,13 +21,11 @@ from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
 from imgsim.bench.score import MISTAKES, detection_of
 from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.collect import Collection, RunOptions
-from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.group import equal_pixels
 from imgsim.report.rankings import label
-from imgsim.search.proposals import propose
 from imgsim.types import Picture
-from imgsim.verified import Looks, look_at
+from imgsim.verified import look_at, of_one_kind, proposed
 
 _PAIRS = 200
 _MIXED_PAIRS = 20
@@ -76,18 +74,13 @@ def call(
     by_digest = [pictures[places[digest][0]] for digest in sorted(places)]
     looked = [p for p in by_digest if not p.facts.flat]
     options = replace(options, cache=None, executor="threads")  # whose processors' time is known
+    afresh = replace(read, slots={})
     verdicts: dict[tuple[str, str], tuple[bool, float]] = {}
 
     def look() -> None:
-        rows = read.features(recipe.extractor, looked).rows
-        proposals = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
-        kinds = [(p.facts.raw, p.facts.frames) for p in looked]
-        pairs = [
-            (a, b)
-            for a, b in zip(proposals.left.tolist(), proposals.right.tolist(), strict=True)
-            if kinds[a] == kinds[b]
-        ]
-        with closing(Looks(looked, rows, proposals, {}, options)) as looks:
+        looks, proposals, _ = proposed(recipe, afresh, looked, of_one_kind, options)
+        pairs = proposals.pairs()
+        with closing(looks):
             looks.look(pairs)
             for a, b in pairs:
                 verdict = looks[a, b]

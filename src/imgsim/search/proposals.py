@@ -38,6 +38,10 @@ class Proposals:
     right: NDArray[np.int64]
     why: NDArray[np.int64]
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """Left and right row of each."""
+        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
+
     def only(self, chosen: NDArray[np.bool_]) -> Proposals:
         """Some of the pairs."""
         return Proposals(self.left[chosen], self.right[chosen], self.why[chosen])
