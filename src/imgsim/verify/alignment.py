@@ -9,6 +9,7 @@ and T. Kanade, 1981, in pyramids (J.-Y. Bouguet, 2000); both as OpenCV has them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ _NEIGHBOURS = 6
 _TOLERANCE = 1.5
 _MORE_ROUNDS = 2
 _STILL = 0.3
-_CORNERS_SIDE = 400
+_CORNERS_SIDE = 250
 _FRACTION = 4  # bits of a place within a pixel
 _INNER = 0.5
 
@@ -108,25 +109,35 @@ def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
         least = _MIN_MIRRORED
     if min(n, m) < least:
         return None
-    matcher = cv2.BFMatcher.create(cv2.NORM_HAMMING, crossCheck=True)
-    matches = [
-        pair for pair in matcher.match(known, left["descriptor"][:n]) if pair.distance <= _MAX_BITS
-    ]
-    if len(matches) < least:
+    here, there = _alike(left["descriptor"][:n], known)
+    if len(here) < least:
         return None
-    source = _units(right)[[pair.queryIdx for pair in matches]]
-    target = _units(left)[[pair.trainIdx for pair in matches]]
+    target, source = _units(left)[here], _units(right)[there]
     longer = float(max(left["size"]))
     size = left["size"].astype(np.float64)
     cv2.setRNGSeed(_SEED)
     found, inliers = cv2.estimateAffine2D(
         source * right["size"], target * size, ransacReprojThreshold=0.01 * longer, maxIters=500
     )
-    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(matches)):
+    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(here)):
         return None
     pixels = np.vstack([found, [0, 0, 1]])
     to_units = np.diag([1 / size[0], 1 / size[1], 1])
     return np.asarray(to_units @ pixels @ np.diag([*right["size"], 1.0]))
+
+
+def _alike(
+    left: NDArray[np.uint8], right: NDArray[np.uint8]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of descriptors, shapes (n, 32) and (m, 32), that are each other's most alike."""
+    words = [np.ascontiguousarray(x).view(np.uint64).T for x in (left, right)]
+    bits = np.zeros((len(left), len(right)), np.uint16)
+    for one, other in zip(*words, strict=True):
+        bits += np.bitwise_count(one[:, None] ^ other)
+    best = bits.argmin(axis=1)
+    own = np.arange(len(left))
+    each = (bits[own, best] <= _MAX_BITS) & (bits.argmin(axis=0)[best] == own)
+    return own[each], best[each]
 
 
 def _units(row: Any) -> NDArray[np.float64]:
@@ -211,19 +222,24 @@ def _centres(matrix: Matrix, left: Grey, right: Grey) -> Matrix:
 
 def _plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     """Whether it is a change that a picture goes through: convex, and not much distorted."""
+    corners = []
+    for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)):
+        u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix.tolist())
+        if not (w > 1e-6 and math.isfinite(u + v + w)):
+            return False
+        corners.append((u / w * left.shape[1], v / w * left.shape[0]))
+    edges = [
+        (b[0] - a[0], b[1] - a[1]) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)
+    ]
+    turns = [a[0] * b[1] - a[1] * b[0] for a, b in zip(edges, edges[1:] + edges[:1], strict=True)]
+    if not (min(turns) > 0 or max(turns) < 0):
+        return False
     height, width = right.shape
-    to_left = np.diag([left.shape[1], left.shape[0], 1.0])
-    corners = np.array([(0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)]) @ (to_left @ matrix).T
-    if not np.isfinite(corners).all() or (corners[:, 2] <= 1e-6).any():
-        return False
-    corners = corners[:, :2] / corners[:, 2:]
-    edges = np.roll(corners, -1, axis=0) - corners
-    after = np.roll(edges, -1, axis=0)
-    turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
-    if not ((turns > 0).all() or (turns < 0).all()):
-        return False
-    lengths = np.hypot(edges[:, 0], edges[:, 1]) / [width, height, width, height]
-    return bool(lengths.max() < 2 * lengths.min() and 0.03 < lengths.min() < 30)
+    lengths = [
+        math.hypot(*edge) / side
+        for edge, side in zip(edges, (width, height, width, height), strict=True)
+    ]
+    return bool(max(lengths) < 2 * min(lengths) and 0.03 < min(lengths) < 30)
 
 
 def _lay(

@@ -82,27 +82,29 @@ class Residual:
 def compare(aligned: Aligned) -> Residual | None:
     """Compare what lies upon each other, or None if it is too little."""
     mask = shrink_mask(aligned.covered, 5)
-    if np.count_nonzero(mask) < 400:
+    blocks = _Blocks(mask, 8 if max(mask.shape) < 240 else 12)
+    if np.count_nonzero(mask) < 400 or np.count_nonzero(blocks.whole) < 12:
         return None
-    found = _compare(aligned, mask, _SOFTEN)
-    if found is not None and found.noise > _NOISY:
+    found = _compare(aligned, mask, blocks, _SOFTEN)
+    if found.noise > _NOISY:
         # coarse compression, or grain: what is real is seen through a softer lens as well
         softest = _SOFTEST_PAPER if found.paper else _SOFTEST  # digits are soon blurred away
         soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, softest))
-        found = _compare(aligned, mask, soften, paper=found.paper) or found
+        found = _compare(aligned, mask, blocks, soften, paper=found.paper)
     return found
 
 
 def _compare(
-    aligned: Aligned, mask: NDArray[np.uint8], soften: float, *, paper: bool = False
-) -> Residual | None:
+    aligned: Aligned,
+    mask: NDArray[np.uint8],
+    blocks: _Blocks,
+    soften: float,
+    *,
+    paper: bool = False,
+) -> Residual:
     import cv2
 
     left, right, blur = _equally_sharp(aligned.left, aligned.right, mask, soften)
-    side = 8 if max(left.shape) < 240 else 12
-    blocks = _Blocks(mask, side)
-    if np.count_nonzero(blocks.whole) < 12:
-        return None
     rounded = [np.asarray(cv2.convertScaleAbs(x), np.uint8) for x in (left, right)]
     joint = joint_levels(rounded[0], rounded[1], mask)
     own, structure = [], []
@@ -116,11 +118,11 @@ def _compare(
     share = np.minimum(*(o / np.maximum(s, 1e-3) for o, s in zip(own, structure, strict=True)))
     differs = np.where(share > _UNEXPLAINED, both, 0)
     # what is drawn where the other one is even is no less a difference
-    even = np.minimum(*structure) < _EVEN
-    added = np.where(even, np.maximum(*own) - _DRAWN, 0)
+    least = np.minimum(*structure)
+    added = np.where(least < _EVEN, np.maximum(*own) - _DRAWN, 0)
     differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
-    structured = blocks.whole & (np.minimum(*structure) > _STRUCTURE)
-    drawn = blocks.whole & (np.minimum(*structure) > 1.5 * _DRAWN)
+    structured = blocks.whole & (least > _STRUCTURE)
+    drawn = blocks.whole & (least > 1.5 * _DRAWN)
     paper = paper or _are_paper(rounded, blocks, drawn)
     rows = [] if paper else _overlay(differs, structured, blocks.whole)
     sides = {1 if own[0][part].sum() > own[1][part].sum() else -1 for part in rows}
@@ -172,7 +174,7 @@ def _are_paper(images: list[Grey], blocks: _Blocks, drawn: NDArray[np.bool_]) ->
     """Whether both are of one level, one of them light, also where they are drawn upon."""
     import cv2
 
-    if not drawn.any() or max((x[::2, ::2] > _LIGHT).mean() for x in images) < _MIN_LIGHT:
+    if not drawn.any() or max((x[::4, ::4] > _LIGHT).mean() for x in images) < _MIN_LIGHT:
         return False
     grounds = [_ground(image) for image in images]
     if max(float(np.median(ground)) for ground in grounds) <= _LIGHT:
@@ -192,7 +194,7 @@ def _ground(image: Grey) -> Grey:
     """
     height, width = (n // _REGIONS for n in image.shape)
     regions = image[: height * _REGIONS, : width * _REGIONS]
-    regions = regions.reshape(_REGIONS, height, _REGIONS, width)[:, ::2, :, ::2]
+    regions = regions.reshape(_REGIONS, height, _REGIONS, width)[:, ::4, :, ::4]
     pixels = regions.transpose(0, 2, 1, 3).reshape(_REGIONS, _REGIONS, -1)
     place = pixels.shape[2] * 2 // 3
     return np.ascontiguousarray(np.partition(pixels, place, axis=2)[:, :, place])
@@ -212,36 +214,42 @@ class _Blocks:
         return max(0, rows.start - 2) / height, min(height, rows.stop + 3) / height
 
     def mean(self, image: Map) -> Map:
-        return np.asarray(self._means(self._inner(image)[None])[0])
+        cells = np.empty((1, *self.shape), np.float32)
+        self._cells(self._inner(image), cells[0])
+        return np.asarray(self._joined(cells)[0])
 
     def _inner(self, image: Map) -> Map:
         """Without what is no whole cell."""
         return image[: self.shape[0] * self.half, : self.shape[1] * self.half]
 
-    def _means(self, images: Map) -> Map:
-        """Of inner images, shape (n, h, w): cells of a half block's side, four of them together."""
+    def _cells(self, image: Map, means: Map) -> None:
+        """Write the means of the cells, of a half block's side, of an inner image."""
         import cv2
 
-        (n, _, width), (rows, columns) = images.shape, self.shape
-        tall = images.reshape(-1, width)  # one call for all of them
-        cells = cv2.resize(tall, (columns, n * rows), interpolation=cv2.INTER_AREA)
-        cells = np.asarray(cells).reshape(n, rows, columns)
+        cv2.resize(image, self.shape[::-1], means, interpolation=cv2.INTER_AREA)
+
+    def _joined(self, cells: Map) -> Map:
+        """Means of blocks, four cells each."""
         pairs = cells[:, :, 1:] + cells[:, :, :-1]
-        return np.asarray((pairs[:, 1:] + pairs[:, :-1]) * 0.25)
+        return np.asarray((pairs[:, 1:] + pairs[:, :-1]) * np.float32(0.25))
 
     def unexplained(self, image: Map, expected: Map) -> tuple[Map, Map, float]:
         """Variance that no line through the expected values explains, all variance of a block,
         and the standard deviation over all blocks."""
+        import cv2
+
         image, expected = self._inner(image), self._inner(expected)
-        both = np.empty((5, *image.shape), np.float32)
-        both[0], both[1] = image, expected
-        np.multiply(image, image, out=both[2])
-        np.multiply(expected, expected, out=both[3])
-        np.multiply(image, expected, out=both[4])
-        mean, other, power, other_power, product = self._means(both)
+        cells = np.empty((5, *self.shape), np.float32)
+        self._cells(image, cells[0])
+        self._cells(expected, cells[1])
+        product = np.empty(image.shape, np.float32)  # new memory costs more than the product
+        self._cells(cv2.multiply(image, image, product), cells[2])
+        self._cells(cv2.multiply(expected, expected, product), cells[3])
+        self._cells(cv2.multiply(image, expected, product), cells[4])
+        mean, other, power, other_power, both = self._joined(cells)
         variance = np.maximum(power - mean * mean, 0)
         spread = np.maximum(other_power - other * other, 0)
-        joint = product - mean * other
+        joint = both - mean * other
         explained = np.where(spread > 0.01, joint * joint / np.maximum(spread, 0.01), 0)
         overall = power[self.whole].mean() - float(mean[self.whole].mean()) ** 2
         return np.maximum(variance - explained, 0), variance, float(np.sqrt(max(0.0, overall)))
@@ -278,9 +286,16 @@ class _Sharpness:
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        rows, columns = (max(1, n // _PLACE) for n in (mask.shape[0] - 1, mask.shape[1] - 1))
+        rows, columns = (max(1, (n - 1) // _PLACE) for n in mask.shape)
         self.size = columns, rows
-        self.whole = self._mean(mask[:-1:_ROWS, :-1].astype(np.float32)) > 0.5
+        # whole places, if there are any: their means are taken much faster
+        bottom, end = (
+            min(count * _PLACE, n - 1) for count, n in zip((rows, columns), mask.shape, strict=True)
+        )
+        self.rows = slice(0, bottom, _ROWS), slice(0, end)
+        self.beside = slice(0, bottom, _ROWS), slice(1, end + 1)
+        self.below = slice(1, bottom + 1, _ROWS), slice(0, end)
+        self.whole = self._mean(mask[self.rows].astype(np.float32)) > 0.5
 
     def _mean(self, values: Map) -> Map:
         import cv2
@@ -289,11 +304,14 @@ class _Sharpness:
 
     def of(self, image: Map) -> tuple[Map, Map]:
         """Mean squared gradient, and variance, of every place."""
-        rows = image[:-1:_ROWS, :-1]
-        across, down = image[:-1:_ROWS, 1:] - rows, image[1::_ROWS, :-1] - rows
+        rows = np.ascontiguousarray(image[self.rows])
+        across, down = image[self.beside] - rows, image[self.below] - rows
+        across *= across
+        down *= down
+        across += down
         mean = self._mean(rows)
-        variance = self._mean(rows * rows) - mean * mean
-        return self._mean(across * across + down * down), variance
+        rows *= rows
+        return self._mean(across), self._mean(rows) - mean * mean
 
     def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
         """How much sharper the left image is than the right one."""

@@ -14,7 +14,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 8
+VERSION = 9
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -133,7 +133,8 @@ def _verdict(
     matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
     back = inverse(matrix)
     area = _within(back, _GRID), _within(matrix, _GRID)
-    seen = _seen(left, back), _seen(right, matrix)
+    whole = min(area) == 1.0
+    seen = (1.0, 1.0) if whole else (_seen(left, back), _seen(right, matrix))
     more = covered  # words over a picture hide a part of it
     if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
         # the right one lies inside the left one: a part of it, or set into it
