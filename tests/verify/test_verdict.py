@@ -229,6 +229,24 @@ def test_words_at_both_edges_are_an_overlay_of_one_picture() -> None:
     assert look(whole, other).residual > 1
 
 
+@pytest.mark.parametrize("bar", [False, True])
+def test_one_picture_under_other_words_is_another_one(bar: bool) -> None:
+    def under(words: str) -> Image.Image:
+        labelled = picture(7)
+        draw = ImageDraw.Draw(labelled)
+        if bar:
+            draw.rectangle((0, 306, 480, 360), fill="black")
+        draw.text((20, 310), words, "white", font(34), stroke_width=2, stroke_fill="black")
+        return labelled
+
+    one, other = under("Nobody knows why it is here"), under("when the coffee is cold again")
+    assert look(one, other).residual > 1
+    for labelled in (one, other):
+        verdict = look(picture(7), labelled)
+        assert verdict.residual <= 1
+        assert verdict.overlay > 0
+
+
 def test_words_do_not_move_a_soft_picture() -> None:
     whole = picture(5).filter(ImageFilter.GaussianBlur(3))
     labelled = whole.copy()

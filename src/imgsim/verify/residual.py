@@ -7,6 +7,7 @@ other does not explain: other print, another smile, another window of the same p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,10 @@ _WEAK = 4.0
 _BOLD = 8.0
 _EDGE = 0.3
 _MIN_AROUND = 60
+_BAR = 0.95
+_MOST, _NEARLY_ALL = 0.8, 0.9
+_AS_MUCH = 0.85
+_MORE_OR_LESS = 0.95
 _PLACE = 24
 _ROWS = 4
 _LIVELY = 16.0
@@ -127,7 +132,8 @@ def _compare(
     rows = [] if paper else _overlay(differs, structured, blocks.whole)
     sides = {1 if own[0][part].sum() > own[1][part].sum() else -1 for part in rows}
     overlay, bands = 0.0, []
-    if len(sides) == 1:  # words were written on one of the two
+    # words were written on one of the two
+    if len(sides) == 1 and not _on_both(structure, differs, rows, blocks.whole):
         for part in rows:
             overlay += float(np.count_nonzero(blocks.whole[part]) / np.count_nonzero(blocks.whole))
             bands.append(blocks.share_of_height(part))
@@ -161,6 +167,24 @@ def _overlay(differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool
     if all((b.stop <= near or b.start >= far) and differs[b].max() >= _BOLD for b in bands):
         return bands
     return []
+
+
+def _on_both(
+    structure: Sequence[Map], differs: Map, rows: Sequence[slice], whole: NDArray[np.bool_]
+) -> bool:
+    """Whether there are words on both images, and other ones: as much is drawn where they differ
+    on the one as on the other, and more than elsewhere. Not if a bar hides what was there."""
+    within = np.zeros_like(whole)
+    for part in rows:
+        within[part] = whole[part]
+    strong = within & (differs > _WEAK)
+    around = whole & ~within
+    if np.count_nonzero(strong) > _BAR * np.count_nonzero(within) or not around.any():
+        return False
+    drawn = [float(np.quantile(one[strong], _MOST)) for one in structure]
+    usual = [max(_EVEN, float(np.quantile(one[around], _NEARLY_ALL))) for one in structure]
+    alike = min(drawn) > _AS_MUCH * max(drawn)
+    return alike and all(d > _MORE_OR_LESS * u for d, u in zip(drawn, usual, strict=True))
 
 
 def _without_flukes(differs: Map) -> Map:
