@@ -137,6 +137,8 @@ class Collection:
         Keeps what `slots` name.
     slots : dict
         Images that were kept to be looked at again, by content.
+    executor : Executor or None
+        Where they were decoded, with workers that wait to look at them again.
     """
 
     pictures: tuple[Picture, ...]
@@ -148,6 +150,7 @@ class Collection:
     seconds_decoding: float
     spool: Spool | None
     slots: Mapping[str, Slot]
+    executor: Executor | None
 
     def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
         """Rows of some of the pictures."""
@@ -211,6 +214,7 @@ class _Collecting:
         self.seconds_decoding = 0.0
         self.spool: Spool | None = None
         self.slots: dict[str, Slot] = {}
+        self.executor: Executor | None = None
 
     def look_up(self) -> None:
         """Find out what is known already: by path, else by content."""
@@ -282,13 +286,14 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
+        again = any(e.seen_again for e in self.extractors) and not heavy
+        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
+        if again:
+            self.executor = executor  # its workers need not start once more
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            with (
-                closing(self.options.open_executor(1 if heavy else jobs)) as executor,
-                closing(executor.run(batches)) as results,
-            ):
+            with closing(executor.run(batches)) as results:
                 for number, extracted in results:
                     first = number * size
                     for file, one in zip(todo[first : first + size], extracted, strict=True):
@@ -298,8 +303,11 @@ class _Collecting:
                         self._flush()
         except BaseException:
             self._flush()  # the next run goes on from here
+            executor.close()
             raise
         finally:
+            if not again:
+                executor.close()
             progress.finish()
 
     def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
@@ -371,6 +379,7 @@ class _Collecting:
             self.seconds_decoding,
             self.spool,
             self.slots,
+            self.executor,
         )
 
 

@@ -20,6 +20,7 @@ from imgsim.collect import Collection, RunOptions
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode import Decoder, decoder_id
+from imgsim.executors.base import Executor
 from imgsim.search.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
@@ -44,6 +45,8 @@ class Looks:
         Pairs of them that may be asked for.
     slots : dict
         Images kept since they were decoded, by content.
+    executor : Executor or None
+        Where they were decoded; it is closed with this.
     options : RunOptions
     """
 
@@ -53,6 +56,7 @@ class Looks:
         rows: NDArray[np.generic],
         proposals: Proposals,
         slots: Mapping[str, Slot],
+        executor: Executor | None,
         options: RunOptions,
     ) -> None:
         self.pictures = pictures
@@ -65,7 +69,7 @@ class Looks:
         self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
         # what is wrong with it was said when the files were read
         self._cache = Cache(options.cache, lambda trouble: None)
-        self._executor = options.open_executor(options.jobs, keep=True)
+        self._executor = executor or options.open_executor(options.jobs, keep=True)
         self._recall()
 
     def close(self) -> None:
@@ -169,7 +173,8 @@ def proposed(
     found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
     wanted = [may_match(looked[a], looked[b]) for a, b in found.pairs()]
     found = found.only(np.array(wanted, bool))
-    return Looks(looked, rows, found, collection.slots, options), found, place
+    looks = Looks(looked, rows, found, collection.slots, collection.executor, options)
+    return looks, found, place
 
 
 def of_one_kind(one: Picture, other: Picture) -> bool:

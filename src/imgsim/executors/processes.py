@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 
@@ -124,6 +125,11 @@ class _Worker:
                 stream.close()
 
 
+def _end(workers: list[_Worker]) -> None:
+    while workers:
+        workers.pop().close()
+
+
 _THREADS_HINT = "try --executor threads, and report it"
 
 
@@ -138,7 +144,7 @@ class ProcessesExecutor(Executor):
         more by itself with the same limit and one on its memory, then given up. A network that
         runs over the images of many files has no limit.
     keep : bool
-        Keep the workers for the next run; `close` ends them.
+        Keep the workers for the next run; `close`, or the end of this object, ends them.
     """
 
     def __init__(self, jobs: int, timeout: float = 60.0, *, keep: bool = False) -> None:
@@ -147,6 +153,7 @@ class ProcessesExecutor(Executor):
         self.timeout = timeout
         self.workers: set[_Worker] = set()
         self.idle: list[_Worker] = []
+        weakref.finalize(self, _end, self.idle)
         self.lock = threading.Lock()
         self.stopped = threading.Event()
 
@@ -239,9 +246,7 @@ class ProcessesExecutor(Executor):
 
     def close(self) -> None:
         with self.lock:
-            idle, self.idle = self.idle, []
-        for one in idle:
-            one.close()
+            _end(self.idle)
 
     def _open(self, memory_bytes: int = 0) -> _Worker:
         with self.lock:
