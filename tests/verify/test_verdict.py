@@ -23,8 +23,9 @@ from imgsim.comparators.recipes import Auto
 from imgsim.decode import shrunk
 from imgsim.types import Verdict
 from imgsim.verify.alignment import align, by_keypoints, by_orientation, isotonic
+from imgsim.verify.colours import COLOURS_SIDE
 from imgsim.verify.residual import compare
-from imgsim.verify.verdict import judge
+from imgsim.verify.verdict import Views, judge
 
 UPRIGHT = by_orientation(ORIENTATIONS[0])
 
@@ -47,7 +48,12 @@ def grey(image: Image.Image, side: int) -> NDArray[np.uint8]:
 
 
 def look(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float64]) -> Verdict:
-    return judge(partial(grey, left), partial(grey, right), hypotheses or [UPRIGHT])
+    return judge(views(left), views(right), hypotheses or [UPRIGHT])
+
+
+def views(image: Image.Image) -> Views:
+    small = ImageOps.contain(image.convert("RGB"), (COLOURS_SIDE, COLOURS_SIDE))
+    return Views(partial(grey, image), lambda: np.asarray(small))
 
 
 def rows(*images: Image.Image) -> NDArray:
@@ -166,6 +172,32 @@ def test_compression_brightness_and_blur_are_explained() -> None:
         verdict = look(whole, changed)
         assert verdict.residual <= 1
         assert verdict.whole
+
+
+def test_a_thing_in_another_colour_is_another_picture() -> None:
+    whole = picture()
+    other = np.asarray(whole).copy()
+    part = np.s_[80:250, 120:330]
+    other[part] = other[part][..., [2, 0, 1]]
+    grey_as_before = np.asarray(whole.convert("L"), float) / np.maximum(
+        np.asarray(Image.fromarray(other).convert("L"), float), 1
+    )
+    other[part] = (other * grey_as_before[..., None]).clip(0, 255).astype(np.uint8)[part]
+    assert look(whole, Image.fromarray(other)).residual > 1
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        (1.12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0.85, 0),
+        (0.39, 0.77, 0.19, 0, 0.35, 0.69, 0.17, 0, 0.27, 0.53, 0.13, 0),
+        (0.65, 0.29, 0.06, 0, 0.15, 0.79, 0.06, 0, 0.15, 0.29, 0.56, 0),
+        (1.4, 0, 0, 0, 0, 1.4, 0, 0, 0, 0, 1.4, 0),
+    ],
+    ids=["warm", "sepia", "pale", "light"],
+)
+def test_a_filter_changes_the_colours_of_the_whole_picture(matrix: tuple[float, ...]) -> None:
+    assert look(picture(), picture().convert("RGB", matrix)).residual <= 1
 
 
 def test_another_thing_in_the_same_place_is_another_picture() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
+from imgsim.verify.colours import Rgb, recoloured
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 9
+VERSION = 10
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 FINE_SIDE = 1280
@@ -32,6 +33,7 @@ _SURER_BLUR = (350, 700), (0.4, 1.0)
 _SURER_OVERLAID = 0.7
 _ENOUGH = 400
 _HOPELESS = 2.5
+_RECOLOURED = 0.04
 _WHOLE = 0.97
 _INSIDE = 0.95
 
@@ -40,15 +42,28 @@ NOTHING = Verdict(np.inf)
 EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
 
 
-def judge(
-    left: Callable[[int], Grey], right: Callable[[int], Grey], hypotheses: Iterable[Matrix]
-) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Gives the pixels of an image, upright.
+
+    Attributes
+    ----------
+    grey : callable
+        Gives it as ndarray of uint8, shape (h, w), with a longer side of at most so many pixels.
+    colours : callable
+        Gives it as ndarray of uint8, shape (h, w, 3), of about `COLOURS_SIDE` pixels.
+    """
+
+    grey: Callable[[int], Grey]
+    colours: Callable[[], Rgb]
+
+
+def judge(left: Views, right: Views, hypotheses: Iterable[Matrix]) -> Verdict:
     """Look at two images.
 
     Parameters
     ----------
-    left, right : callable
-        Give the grey image (uint8, upright) with a longer side of at most so many pixels.
+    left, right : Views
     hypotheses : iterable of ndarray, shape (3, 3)
         How the right one may lie upon the left one, in unit coordinates.
     """
@@ -58,14 +73,18 @@ def judge(
             (left, right, hypothesis),
             (right, left, inverse(hypothesis)),
         ):
-            found = _look_twice(one, other, matrix)
+            found = _look_twice(one.grey, other.grey, matrix)
             if found is None:
                 break
             aligned, residual, excess = found
+            if excess <= 1:
+                colours = one.colours(), other.colours()
+                differ = recoloured(*colours, aligned.matrix, residual.bands)
+                excess = max(excess, differ / _RECOLOURED)
             if excess < best.residual:
                 lying = aligned.matrix if one is left else inverse(aligned.matrix)
                 covered = residual.covered if one is left else -residual.covered
-                images = left(LONG_SIDE), right(LONG_SIDE)
+                images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
                 best = _verdict(*images, lying, excess, residual.overlay, covered)
             if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
                 break  # only what is undecided is looked at from the other side too
@@ -99,7 +118,9 @@ def _look(
     if found is None or found[1].overlay:
         return None
     aligned, rest, excess = found
-    overlaid = replace(rest, overlay=residual.overlay, covered=residual.covered)
+    overlaid = replace(
+        rest, overlay=residual.overlay, bands=residual.bands, covered=residual.covered
+    )
     return aligned, overlaid, excess
 
 

@@ -1,0 +1,115 @@
+"""Whether two aligned images differ in the colours of a part of them.
+
+A filter, another white balance or a lost profile changes the colours of the whole picture in one
+way; a product in another colour is another picture, though its light and shade are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.verify.alignment import Band, Matrix
+
+Rgb = NDArray[np.uint8]
+
+COLOURS_SIDE = 64
+"""Longer side, in pixels, of the images that are compared."""
+
+_ROUNDS = 4
+_SCALE = 6.0
+_MAX_TINT = 0.2
+_APART = 10.0
+_SHARE = 0.6
+_MIN_PIXELS = 60
+_BRIGHT, _DARK = 245, 8
+_CLEAR = 10
+
+
+def recoloured(left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band] = ()) -> float:
+    """Share of the overlap whose colours are not explained by a change of the whole picture.
+
+    That is one of saturation and one of tint, found by a robust fit of the chroma (Cb, Cr) of the
+    paler image to that of the other one. Where light or dark ends in white, black or a pure
+    colour in one of them, nothing is known.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        Longer sides of about `COLOURS_SIDE` pixels.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    without : sequence of (float, float)
+        Rows of the left image not to look at, from and to, as shares of its height.
+    """
+    overlap = _overlap(left, right, matrix, without)
+    if overlap[0].shape[1] < _MIN_PIXELS:
+        return 0.0
+    unknown = _clipped(*overlap) | _clipped(*reversed(overlap))
+    richer, paler = (_luma_and_chroma(pixels) for pixels in overlap)
+    if np.square(paler[1]).sum() > np.square(richer[1]).sum():
+        richer, paler = paler, richer
+    luma, chroma = richer
+    expected = _fitted(luma, chroma, paler[1])
+    off = np.hypot(*(paler[1] - expected))
+    vivid = np.maximum(np.hypot(*paler[1]), np.hypot(*expected))
+    return float(((off > _APART) & (off > _SHARE * vivid) & ~unknown).mean())
+
+
+def _overlap(
+    left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Softened pixels that lie upon each other, shape (3, n) each."""
+    import cv2
+
+    height, width = left.shape[:2]
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    to_left = np.diag([width, height, 1.0])
+    from_right = np.diag([1 / right.shape[1], 1 / right.shape[0], 1.0])
+    pixels = np.linalg.inv(half) @ to_left @ matrix @ from_right @ half
+    laid, covered = (
+        cv2.warpPerspective(x, pixels, (width, height), flags=cv2.INTER_LINEAR)
+        for x in (right, np.full(right.shape[:2], 255, np.uint8))
+    )
+    inside = cv2.erode(covered, np.ones((3, 3), np.uint8), borderValue=0) > 250
+    for first, last in without:
+        inside[int(first * height) : int(np.ceil(last * height))] = False
+    one, other = (cv2.blur(np.asarray(x, np.float32), (3, 3))[inside].T for x in (left, laid))
+    return np.ascontiguousarray(one), np.ascontiguousarray(other)
+
+
+def _clipped(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a colour ends in light or dark in the one, and is less light or dark in the other."""
+    more = one - other
+    light = (one.max(axis=0) >= _BRIGHT) & (more.min(axis=0) >= -_CLEAR)
+    dark = (one.min(axis=0) <= _DARK) & (more.max(axis=0) <= _CLEAR)
+    return np.asarray(light | dark)
+
+
+def _luma_and_chroma(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Luma, shape (n,), and chroma, shape (2, n), of pixels, shape (3, n), after ITU-R BT.601."""
+    red, green, blue = pixels
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma, np.stack([0.564 * (blue - luma), 0.713 * (red - luma)])
+
+
+def _fitted(luma: NDArray[Any], chroma: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+    """The chroma, shape (2, n), nearest to what is wanted by one saturation and one tint."""
+    weights = np.ones(len(luma), np.float32)
+    expected = chroma
+    for _ in range(_ROUNDS):
+        cross = (weights * luma * chroma).sum(axis=1)
+        normal = np.diag([(weights * chroma * chroma).sum(), *2 * [(weights * luma**2).sum()]])
+        normal[0, 1:] = normal[1:, 0] = cross
+        normal.flat[::4] += 1e-3
+        target = [(weights * chroma * wanted).sum(), *(weights * luma * wanted).sum(axis=1)]
+        found = np.linalg.solve(normal, target)
+        tint = found[1:, None].astype(np.float32) * min(
+            1.0, _MAX_TINT / max(float(np.hypot(*found[1:])), 1e-9)
+        )
+        expected = max(0.0, float(found[0])) * chroma + tint * luma
+        weights = 1 / (1 + np.square(wanted - expected).sum(axis=0) / _SCALE**2)
+    return np.asarray(expected)
