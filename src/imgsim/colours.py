@@ -1,4 +1,4 @@
-"""Pixels of any kind to 8 bits of grey or RGB, as `imgsim.decode` states it."""
+"""Pixels of any kind to 8 bits of grey, RGB or YCbCr, as `imgsim.decode` states it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Colour = Literal["grey", "rgb"]
+Colour = Literal["grey", "rgb", "ycbcr"]
 
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def convert(image: Any, colour: Colour) -> Any:
-    """To mode L or RGB, transparency over white."""
+    """To mode L, RGB or YCbCr, transparency over white; Y is what mode L has."""
     from PIL import Image
 
+    if colour == "ycbcr":
+        _, *chroma = convert(image, "rgb").convert("YCbCr").split()
+        return Image.merge("YCbCr", (convert(image, "grey"), *chroma))
     target = "L" if colour == "grey" else "RGB"
     if image.mode == target:
         return image if "transparency" not in image.info else _flatten(image).convert(target)

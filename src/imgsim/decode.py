@@ -87,7 +87,7 @@ class InputSpec:
     ----------
     width, height : int
         Pixels it is resized to, with Lanczos resampling; 0 x 0 leaves the size as decoded.
-    colour : {"grey", "rgb"}
+    colour : {"grey", "rgb", "ycbcr"}
     at_least : int
         The shorter side of a reduced decode has at least so many pixels, where the file has.
     at_most : int
@@ -351,7 +351,7 @@ class _Source:
         draft, reduce = scale or (1, 1)
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
-            luma = "YCbCr" if "rgb" in colours else "L"
+            luma = "L" if colours == {"grey"} else "YCbCr"
             width, height = image.size
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
@@ -359,6 +359,8 @@ class _Source:
         for colour in colours:
             if image.mode == "YCbCr" and colour == "grey":
                 converted = image.getchannel("Y")
+            elif image.mode == "YCbCr" and colour == "ycbcr":
+                converted = image
             else:
                 converted = convert(image, colour)
             if reduce > 1:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from imgsim.bench.generate import landscape
 from imgsim.bench.lettering import font
 from imgsim.comparators.local import (
+    COLOURS_SIDE,
     ORIENTATIONS,
     LocalFeatures,
     Orientation,
@@ -23,7 +24,6 @@ from imgsim.comparators.recipes import Auto
 from imgsim.decode import shrunk
 from imgsim.types import Verdict
 from imgsim.verify.alignment import align, by_keypoints, by_orientation, isotonic
-from imgsim.verify.colours import COLOURS_SIDE
 from imgsim.verify.residual import compare
 from imgsim.verify.verdict import Views, judge
 
@@ -52,16 +52,13 @@ def look(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float64]
 
 
 def views(image: Image.Image) -> Views:
-    small = ImageOps.contain(image.convert("RGB"), (COLOURS_SIDE, COLOURS_SIDE))
-    return Views(partial(grey, image), lambda: np.asarray(small))
+    small = image.convert("YCbCr").resize((COLOURS_SIDE, COLOURS_SIDE))
+    return Views(partial(grey, image), np.asarray(small))
 
 
 def rows(*images: Image.Image) -> NDArray:
     return np.concatenate(
-        [
-            records(LocalFeatures().extract(np.asarray(i.convert("L"))[None, ..., None]))
-            for i in images
-        ]
+        [records(LocalFeatures().extract(np.asarray(i.convert("YCbCr"))[None])) for i in images]
     )
 
 

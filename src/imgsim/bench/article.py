@@ -25,6 +25,7 @@ from imgsim.bench.labelled import Labelled
 from imgsim.bench.measure import SAMPLE, Inputs, sample, seconds_of_features
 from imgsim.bench.results import Spread
 from imgsim.bench.timing import each
+from imgsim.colours import convert
 from imgsim.comparators.base import Comparator, Extractor, Prepared
 from imgsim.comparators.efficientnet import (
     EfficientNetCosine,
@@ -265,9 +266,7 @@ def _fitted(image: NDArray[np.uint8], want: InputSpec) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     if want.colour == "rgb" and (want.width, want.height) in ((width, height), (0, 0)):
         return image
-    picture = Image.fromarray(image)
-    if want.colour == "grey":
-        picture = picture.convert("L")
+    picture = convert(Image.fromarray(image), want.colour)
     if want.width:
         picture = picture.resize((want.width, want.height), Image.Resampling.LANCZOS)
     pixels = np.asarray(picture, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What `local` and `auto` know of an image: a hash that can be turned, and keypoints.
+"""What `local` and `auto` know of an image: a hash that can be turned, keypoints and colours.
 
 Sources: the DCT hash follows N. Krawetz, "Looks like it" (hackerfactor.com, 2011), with the signs
 of the coefficients instead of their median, so that a flip of the picture flips known bits and a
@@ -26,6 +26,9 @@ KEYPOINTS = 256
 MIRRORED = 96
 """Those of them that are also described as a mirror would show them."""
 
+COLOURS_SIDE = 32
+"""Side, in pixels, of the square that holds the colours of an image."""
+
 _HASH_SIDE = 16
 _POINTS = 64
 _CONTRASTS = (20, 10)  # of a corner, in grey levels; the lesser where there are too few
@@ -44,12 +47,13 @@ LAYOUT = np.dtype(
         ("angle", np.uint8, KEYPOINTS),
         ("descriptor", np.uint8, (KEYPOINTS, 32)),
         ("mirrored", np.uint8, (MIRRORED, 32)),
+        ("colours", np.uint8, (COLOURS_SIDE, COLOURS_SIDE, 3)),
     ]
 )
 """A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; what
 lies behind them is zero. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
 the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the first
-`MIRRORED` keypoints, in the mirrored image."""
+`MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
 
 PLACE_UNIT = 64.0
 SCALE_STEP = 1.2
@@ -57,15 +61,15 @@ SCALE_STEP = 1.2
 
 @dataclass(frozen=True)
 class LocalFeatures(Extractor):
-    """Hash and keypoints of the grey image, one `LAYOUT` record as bytes."""
+    """Hash and keypoints of the grey image, and its colours, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     seen_again: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:
-        return InputSpec(0, 0, "grey", at_least=128, at_most=LONG_SIDE)
+        return InputSpec(0, 0, "ycbcr", at_least=128, at_most=LONG_SIDE)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -76,9 +80,13 @@ class LocalFeatures(Extractor):
         return np.dtype(np.uint8)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        import cv2
+
         rows = np.zeros(len(images), LAYOUT)
         for row, image in zip(rows, images, strict=True):
-            _describe(image[..., 0], row)
+            _describe(np.ascontiguousarray(image[..., 0]), row)
+            size = COLOURS_SIDE, COLOURS_SIDE
+            row["colours"] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return rows.view(np.uint8).reshape(len(images), LAYOUT.itemsize)
 
 

@@ -9,19 +9,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode import DecodeError, Decoder, InputSpec
 from imgsim.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Grey, Matrix, by_keypoints, by_orientation
-from imgsim.verify.colours import COLOURS_SIDE, Rgb
 from imgsim.verify.verdict import FINE_SIDE, NOTHING, Views, judge
 
 _KEPT_BYTES = 24 << 20
+_SMALL = replace(LocalFeatures().wants, colour="grey")
 _FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
-_COLOURS = InputSpec(0, 0, "rgb", at_least=32, at_most=COLOURS_SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +97,16 @@ class VerifyBatch:
         source = PixelSource(self.decoder, {path: slot for path, slot in kept if slot})
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
+        views = [
+            Views(partial(source.grey, path), records(row)[0]["colours"])
+            for path, row in zip(self.paths, rows, strict=True)
+        ]
         seen = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
             found = self._hypotheses(rows[left], rows[right], pair.hypotheses)
             try:
-                verdict = judge(
-                    source.views(self.paths[left]),
-                    source.views(self.paths[right]),
-                    found,
-                )
+                verdict = judge(views[left], views[right], found)
                 seen.append(Seen(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 seen.append(Seen(NOTHING, lasting=False))
@@ -140,12 +138,8 @@ class PixelSource:
     def __init__(self, decoder: Decoder, slots: Mapping[str, Slot]) -> None:
         self.decoder = decoder
         self.slots = slots
-        self._kept: OrderedDict[tuple[str, int], NDArray[np.uint8]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
         self._bytes = 0
-
-    def views(self, path: str) -> Views:
-        """The pixels of a file, read when they are asked for."""
-        return Views(partial(self.grey, path), partial(self.colours, path))
 
     def grey(self, path: str, max_side: int) -> Grey:
         """The upright grey image, uint8[h, w], with a longer side of at most so many pixels.
@@ -155,26 +149,11 @@ class PixelSource:
         OSError, DecodeError
             The file cannot be read.
         """
-        return self._kept_or(path, max_side, lambda: self._read(path, max_side))
-
-    def colours(self, path: str) -> Rgb:
-        """The upright image, uint8[h, w, 3], with a longer side of `COLOURS_SIDE` pixels.
-
-        Raises
-        ------
-        OSError, DecodeError
-            The file cannot be read.
-        """
-        return self._kept_or(path, 0, lambda: self._decoded(path, _COLOURS))
-
-    def _kept_or(
-        self, path: str, kind: int, read: Callable[[], NDArray[np.uint8]]
-    ) -> NDArray[np.uint8]:
-        key = path, kind
+        key = path, max_side
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        image = self._kept[key] = read()
+        image = self._kept[key] = self._read(path, max_side)
         self._bytes += image.nbytes
         while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
@@ -184,9 +163,6 @@ class PixelSource:
         if max_side <= LONG_SIDE and path in self.slots:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
-        wants = LocalFeatures().wants if max_side <= LONG_SIDE else _FINE
-        return self._decoded(path, wants)[..., 0]
-
-    def _decoded(self, path: str, wants: InputSpec) -> NDArray[np.uint8]:
+        wants = _SMALL if max_side <= LONG_SIDE else _FINE
         with open(path, "rb") as stream:
-            return self.decoder(stream.read(), [wants]).images[wants]
+            return self.decoder(stream.read(), [wants]).images[wants][..., 0]

@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.alignment import Band, Matrix
 
-Rgb = NDArray[np.uint8]
-
-COLOURS_SIDE = 64
-"""Longer side, in pixels, of the images that are compared."""
+YCbCr = NDArray[np.uint8]
 
 _ROUNDS = 4
 _SCALE = 6.0
@@ -25,11 +22,11 @@ _MAX_TINT = 0.2
 _APART = 10.0
 _SHARE = 0.6
 _MIN_PIXELS = 60
-_BRIGHT, _DARK = 245, 8
+_BRIGHT, _DARK = 225, 28  # small images hold few pixels that are clipped all over
 _CLEAR = 10
 
 
-def recoloured(left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band] = ()) -> float:
+def recoloured(left: YCbCr, right: YCbCr, matrix: Matrix, without: Sequence[Band] = ()) -> float:
     """Share of the overlap whose colours are not explained by a change of the whole picture.
 
     That is one of saturation and one of tint, found by a robust fit of the chroma (Cb, Cr) of the
@@ -39,7 +36,7 @@ def recoloured(left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band] = 
     Parameters
     ----------
     left, right : ndarray of uint8, shape (h, w, 3)
-        Longer sides of about `COLOURS_SIDE` pixels.
+        The pictures in YCbCr, small and brought to any shape.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one.
     without : sequence of (float, float)
@@ -48,21 +45,19 @@ def recoloured(left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band] = 
     overlap = _overlap(left, right, matrix, without)
     if overlap[0].shape[1] < _MIN_PIXELS:
         return 0.0
-    unknown = _clipped(*overlap) | _clipped(*reversed(overlap))
-    richer, paler = (_luma_and_chroma(pixels) for pixels in overlap)
-    if np.square(paler[1]).sum() > np.square(richer[1]).sum():
-        richer, paler = paler, richer
-    luma, chroma = richer
-    expected = _fitted(luma, chroma, paler[1])
-    off = np.hypot(*(paler[1] - expected))
-    vivid = np.maximum(np.hypot(*paler[1]), np.hypot(*expected))
+    colours = [_rgb(pixels) for pixels in overlap]
+    unknown = _clipped(*colours) | _clipped(*reversed(colours))
+    richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
+    expected = _fitted(richer, paler[1:])
+    off = np.hypot(*(paler[1:] - expected))
+    vivid = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
     return float(((off > _APART) & (off > _SHARE * vivid) & ~unknown).mean())
 
 
 def _overlap(
-    left: Rgb, right: Rgb, matrix: Matrix, without: Sequence[Band]
+    left: YCbCr, right: YCbCr, matrix: Matrix, without: Sequence[Band]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Softened pixels that lie upon each other, shape (3, n) each."""
+    """Luma and chroma, shape (3, n) each, of softened pixels that lie upon each other."""
     import cv2
 
     height, width = left.shape[:2]
@@ -77,8 +72,12 @@ def _overlap(
     inside = cv2.erode(covered, np.ones((3, 3), np.uint8), borderValue=0) > 250
     for first, last in without:
         inside[int(first * height) : int(np.ceil(last * height))] = False
-    one, other = (cv2.blur(np.asarray(x, np.float32), (3, 3))[inside].T for x in (left, laid))
-    return np.ascontiguousarray(one), np.ascontiguousarray(other)
+    middle = np.array([0, 128, 128], np.float32)
+    one, other = (
+        np.ascontiguousarray((cv2.blur(np.asarray(x, np.float32), (3, 3))[inside] - middle).T)
+        for x in (left, laid)
+    )
+    return one, other
 
 
 def _clipped(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
@@ -89,15 +88,15 @@ def _clipped(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(light | dark)
 
 
-def _luma_and_chroma(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Luma, shape (n,), and chroma, shape (2, n), of pixels, shape (3, n), after ITU-R BT.601."""
-    red, green, blue = pixels
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    return luma, np.stack([0.564 * (blue - luma), 0.713 * (red - luma)])
+def _rgb(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Red, green and blue, shape (3, n), after ITU-R BT.601 as JPEG has it."""
+    y, cb, cr = pixels
+    return np.stack([y + 1.402 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.772 * cb])
 
 
-def _fitted(luma: NDArray[Any], chroma: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+def _fitted(pixels: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     """The chroma, shape (2, n), nearest to what is wanted by one saturation and one tint."""
+    luma, chroma = pixels[0], pixels[1:]
     weights = np.ones(len(luma), np.float32)
     expected = chroma
     for _ in range(_ROUNDS):

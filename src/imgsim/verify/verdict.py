@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, Band, Grey, Matrix, align, inverse
-from imgsim.verify.colours import Rgb, recoloured
+from imgsim.verify.colours import YCbCr, recoloured
 from imgsim.verify.residual import Residual, compare
 
 VERSION = 10
@@ -50,12 +50,12 @@ class Views:
     ----------
     grey : callable
         Gives it as ndarray of uint8, shape (h, w), with a longer side of at most so many pixels.
-    colours : callable
-        Gives it as ndarray of uint8, shape (h, w, 3), of about `COLOURS_SIDE` pixels.
+    colours : ndarray of uint8, shape (n, n, 3)
+        It in YCbCr, small and brought to a square.
     """
 
     grey: Callable[[int], Grey]
-    colours: Callable[[], Rgb]
+    colours: YCbCr
 
 
 def judge(left: Views, right: Views, hypotheses: Iterable[Matrix]) -> Verdict:
@@ -77,10 +77,9 @@ def judge(left: Views, right: Views, hypotheses: Iterable[Matrix]) -> Verdict:
             if found is None:
                 break
             aligned, residual, excess = found
-            if excess <= 1:
-                colours = one.colours(), other.colours()
-                differ = recoloured(*colours, aligned.matrix, residual.bands)
-                excess = max(excess, differ / _RECOLOURED)
+            if excess <= _HOPELESS:
+                part = recoloured(one.colours, other.colours, aligned.matrix, residual.bands)
+                excess = max(excess, part / _RECOLOURED)
             if excess < best.residual:
                 lying = aligned.matrix if one is left else inverse(aligned.matrix)
                 covered = residual.covered if one is left else -residual.covered
