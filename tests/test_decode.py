@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from imgsim.decode import DecodeError, DecodeMode, Decoder, InputSpec, claims_to_be_image
+from imgsim.decode import (
+    DecodeError,
+    DecodeMode,
+    Decoder,
+    InputSpec,
+    _Source,
+    claims_to_be_image,
+)
 from imgsim.types import ImageFile
 
 GREY = InputSpec(64, 64, "grey")
@@ -89,6 +96,17 @@ def test_what_else_is_asked_for_does_not_make_an_image_flat(large: Image.Image) 
     for form in ("BMP", "JPEG"):
         small = large.resize((500, 375))
         assert decode(encoded(small, form), big).images[big].shape == (300, 400, 1)
+
+
+def test_colours_cost_no_second_decode(large: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(large.convert("RGB"), "JPEG")
+    load, scales = _Source.load, []
+    monkeypatch.setattr(_Source, "load", lambda *given: scales.append(given[1]) or load(*given))
+    grey, ycbcr = (InputSpec(0, 0, c, at_least=128, at_most=400) for c in ("grey", "ycbcr"))
+    plain, coloured = (decode(data, want) for want in (grey, ycbcr))
+    assert len(scales) == 2
+    assert plain.facts == coloured.facts
+    np.testing.assert_array_equal(plain.images[grey][..., 0], coloured.images[ycbcr][..., 0])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -185,7 +185,9 @@ class Decoder:
         scales = {want: self._scale(source, want) for want in wants}
         colours: dict[_Scale, set[Colour]] = {}
         for want, scale in scales.items():
-            colours.setdefault(scale, set()).add(want.colour)
+            # Y is grey: what detail there is can be told without another decode
+            with_y: set[Colour] = {"grey"} if want.colour == "ycbcr" else set()
+            colours.setdefault(scale, set()).update({want.colour}, with_y)
         own = self._scale(source, _DETAIL)
         if own in colours or not any("grey" in needed for needed in colours.values()):
             colours.setdefault(own, set()).add("grey")
