@@ -74,7 +74,7 @@ def call(
     by_digest = [pictures[places[digest][0]] for digest in sorted(places)]
     looked = [p for p in by_digest if not p.facts.flat]
     options = replace(options, cache=None, executor="threads")  # whose processors' time is known
-    afresh = replace(read, slots={})
+    afresh = replace(read, slots={}, executor=None)  # not by the workers that read them
     verdicts: dict[tuple[str, str], tuple[bool, float]] = {}
 
     def look() -> None:
