@@ -29,16 +29,17 @@ import numpy as np
 from record import machine, write
 
 from imgsim import RunOptions
-from imgsim.bench.calibrate import Target, choose
-from imgsim.bench.copies import TRUTH, write_copies
-from imgsim.bench.halves import Outcome, Part, split
-from imgsim.bench.labelled import Labelled, load
-from imgsim.bench.standins import write_changed
-from imgsim.bench.transforms import CHANGES
+from imgsim.calibrate.calibrate import Target, choose
+from imgsim.calibrate.holdout import Outcome, Part, split
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
-from imgsim.discover import discover
+from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.layouts import load
+from imgsim.pictures.changes import CHANGES
+from imgsim.pictures.copies import TRUTH, write_copies
+from imgsim.pictures.standins import write_changed
 from imgsim.profile import identity
+from imgsim.read.discover import discover
 
 SPECS = (
     "phash",

@@ -11,9 +11,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from imgsim.bench.copies import write_copies
-from imgsim.bench.transforms import CHANGES, COMBINATIONS
-from imgsim.discover import discover
+from imgsim.pictures.changes import CHANGES, COMBINATIONS
+from imgsim.pictures.copies import write_copies
+from imgsim.read.discover import discover
 
 
 def main() -> None:

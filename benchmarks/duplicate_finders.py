@@ -34,13 +34,13 @@ from found import Found, pairs_between, score
 from PIL import Image
 from record import Run, machine, run_program, spread, write
 
-import imgsim.bench
-from imgsim.bench.copies import TRUTH, Copy, write_copies
-from imgsim.bench.documents import receipt
-from imgsim.bench.generate import landscape
-from imgsim.bench.standins import write_look_alikes
-from imgsim.bench.transforms import CHANGES, COMBINATIONS
-from imgsim.discover import discover
+import imgsim.pictures
+from imgsim.pictures.changes import CHANGES, COMBINATIONS
+from imgsim.pictures.copies import TRUTH, Copy, write_copies
+from imgsim.pictures.documents import receipt
+from imgsim.pictures.generate import landscape
+from imgsim.pictures.standins import write_look_alikes
+from imgsim.read.discover import discover
 
 _SHOP = 10  # receipts of one shop, among those made by code
 _WRONG_SHOWN = 40
@@ -87,7 +87,7 @@ def look_alikes(given: Sequence[str], made: Path, each: int, seed: int) -> list[
 
 def _code() -> bytes:
     """The code that makes the folders: if it changes, they are made anew."""
-    modules = sorted(Path(imgsim.bench.__path__[0]).glob("*.py"))
+    modules = sorted(Path(imgsim.pictures.__path__[0]).glob("*.py"))
     return b"".join(module.read_bytes() for module in modules) + version("pillow").encode()
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 from record import machine, run_weighed, spread, write
 
-from imgsim.bench.generate import landscape
+from imgsim.pictures.generate import landscape
 
 SCENES = 150
 REPEATS = 3

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from imgsim.bench.copies import Copy
+from imgsim.pictures.copies import Copy
 
 ORIGINAL = "original"
 

@@ -25,16 +25,17 @@ from PIL import Image
 from record import machine, write
 
 from imgsim import RunOptions, explain
-from imgsim.bench.generate import landscape
-from imgsim.explaining import activations
 from imgsim.models.loop import LoopOptions
+from imgsim.pictures.generate import landscape
 from imgsim.report.explanation import draw_activations, draw_explanation
+from imgsim.tasks.explain import activations
 from imgsim.training.autoencoder import (
     AutoencoderOptions,
     TrainedAutoencoder,
     train_autoencoder,
 )
-from imgsim.training.siamese import SiameseOptions, TrainedSiamese, train_siamese
+from imgsim.training.siamese import TrainedSiamese, train_siamese
+from imgsim.training.siamese_options import SiameseOptions
 
 SIDE, KINDS, IMAGES = 224, 6, 24
 COLOURS = np.array(

@@ -17,9 +17,9 @@ from record import machine, spread, write
 from skimage.metrics import structural_similarity
 
 from imgsim import RunOptions
-from imgsim.collect import collect
 from imgsim.comparators.ssim import Ssim
-from imgsim.search.pairs import PairEngine
+from imgsim.neighbours.pairs import PairEngine
+from imgsim.read.collect import collect
 
 REPEATS = 3
 PAIRS = 2000

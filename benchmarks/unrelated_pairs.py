@@ -2,7 +2,7 @@
 
     python benchmarks/unrelated_pairs.py ../shared/data/{photos,clothing,kodak,large}
 
-writes src/imgsim/comparators/unrelated.json, from which the expected number of false pairs is
+writes src/imgsim/comparators/false_pairs.json, from which the expected number of false pairs is
 computed. All pictures below the folders must be different. The fit is that of
 `imgsim.comparators.unrelated.fit`.
 """
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 import imgsim
-from imgsim.comparators import registry, unrelated
+from imgsim.comparators import false_pairs as unrelated
+from imgsim.comparators import registry
 from imgsim.comparators.base import Metric, VectorComparator
 
 SPECS = (
@@ -32,7 +33,7 @@ SPECS = (
     "ssim",
     "whash",
 )
-OUTPUT = Path(__file__).parents[1] / "src/imgsim/comparators/unrelated.json"
+OUTPUT = Path(__file__).parents[1] / "src/imgsim/comparators/false_pairs.json"
 
 
 def distances(folders: list[str], spec: str) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from imgsim import RunOptions
-from imgsim.bench.generate import Demo, landscape, write_demo
+from imgsim.pictures.generate import Demo, landscape, write_demo
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # as a shell leaves it to what runs in the background; the programs under test inherit it

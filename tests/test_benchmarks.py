@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgsim.bench.copies import Copy
+from imgsim.pictures.copies import Copy
 
 COPIES = [
     Copy("1.jpg", 0, "a/x.jpg", "original"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from imgsim.cli.main import COMMANDS
+from imgsim.cli.commands import COMMANDS
 from imgsim.comparators import registry
-from imgsim.group import KEEP_POLICIES
+from imgsim.group.keep import KEEP_POLICIES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

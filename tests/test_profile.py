@@ -8,7 +8,7 @@ import pytest
 
 import imgsim
 from imgsim.comparators import registry
-from imgsim.decode import DecodeMode
+from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.profile import identity, read_profile
 

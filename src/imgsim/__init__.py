@@ -14,16 +14,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imgsim.clusters import Clusters, cluster_images
-    from imgsim.collect import RunOptions
-    from imgsim.discover import DiscoverOptions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
-    from imgsim.explaining import Explanation, explain
-    from imgsim.leaks import Leak, Leaks, find_leaks
-    from imgsim.ordering import Chain, Ordering, sort_images
-    from imgsim.pipeline import Duplicates, find_duplicates
     from imgsim.profile import Profile, read_profile
-    from imgsim.ranking import Comparison, Matches, MethodMatches, compare, matches, search
+    from imgsim.read.discover import DiscoverOptions
+    from imgsim.read.options import RunOptions
+    from imgsim.tasks.cluster.cluster_images import cluster_images
+    from imgsim.tasks.cluster.found import Clusters
+    from imgsim.tasks.compare import Comparison, compare
+    from imgsim.tasks.explain import Explanation, explain
+    from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+    from imgsim.tasks.leaks.find_leaks import find_leaks
+    from imgsim.tasks.leaks.found import Leak, Leaks
+    from imgsim.tasks.matches import Matches, MethodMatches, matches, search
+    from imgsim.tasks.sort.sort_images import Ordering, sort_images
+    from imgsim.tasks.sort.tour import Chain
     from imgsim.training.autoencoder import train_autoencoder
     from imgsim.training.siamese import train_siamese
     from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
@@ -31,38 +35,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Chain": "ordering",
-    "Clusters": "clusters",
-    "Comparison": "ranking",
-    "DiscoverOptions": "discover",
-    "Duplicates": "pipeline",
-    "Explanation": "explaining",
+    "Chain": "tasks.sort.tour",
+    "Clusters": "tasks.cluster.found",
+    "Comparison": "tasks.compare",
+    "DiscoverOptions": "read.discover",
+    "Duplicates": "tasks.find_duplicates",
+    "Explanation": "tasks.explain",
     "Group": "types",
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
-    "Leak": "leaks",
-    "Leaks": "leaks",
+    "Leak": "tasks.leaks.found",
+    "Leaks": "tasks.leaks.found",
     "Match": "types",
-    "Matches": "ranking",
+    "Matches": "tasks.matches",
     "Member": "types",
-    "MethodMatches": "ranking",
-    "Ordering": "ordering",
+    "MethodMatches": "tasks.matches",
+    "Ordering": "tasks.sort.sort_images",
     "Picture": "types",
     "Profile": "profile",
-    "RunOptions": "collect",
+    "RunOptions": "read.options",
     "Skipped": "types",
     "UnreadableImage": "errors",
     "UsageError": "errors",
-    "cluster_images": "clusters",
-    "compare": "ranking",
-    "explain": "explaining",
-    "find_duplicates": "pipeline",
-    "find_leaks": "leaks",
-    "matches": "ranking",
+    "cluster_images": "tasks.cluster.cluster_images",
+    "compare": "tasks.compare",
+    "explain": "tasks.explain",
+    "find_duplicates": "tasks.find_duplicates",
+    "find_leaks": "tasks.leaks.find_leaks",
+    "matches": "tasks.matches",
     "read_profile": "profile",
-    "search": "ranking",
-    "sort_images": "ordering",
+    "search": "tasks.matches",
+    "sort_images": "tasks.sort.sort_images",
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
 }

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from imgsim import __version__
 from imgsim.errors import UnreadableImage
-from imgsim.ranking import Query, query_file
+from imgsim.tasks.query import Query, query_file
 
 MAX_BYTES = 100_000_000
 TIMEOUT_SECONDS = 20.0

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator
-from imgsim.decode import DecodeMode
+from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 
 SCHEMA = "imgsim.profile/1"

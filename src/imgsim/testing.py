@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, VectorComparator
-from imgsim.search.build import vector_engine
-from imgsim.search.pairs import PairEngine
+from imgsim.neighbours.build import vector_engine
+from imgsim.neighbours.pairs import PairEngine
 
 
 def check_comparator(

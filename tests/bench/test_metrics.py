@@ -8,18 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, ndcg_score, precision_recall_curve
 
-from imgsim.bench.metrics import (
-    RECALL_AT,
-    Curve,
-    CurveCounter,
-    CurveSampler,
-    Verdicts,
-    bootstrap,
-    curve,
-    pair_intervals,
-    score_query,
-    wilson,
-)
+from imgsim.bench.intervals import CurveSampler, bootstrap, pair_intervals, wilson
+from imgsim.bench.metrics import Curve, CurveCounter, Verdicts, curve
+from imgsim.bench.retrieval import RECALL_AT, score_query
 
 
 def case(seed: int, n: int = 40, values: int = 12) -> tuple[np.ndarray, np.ndarray]:

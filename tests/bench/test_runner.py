@@ -22,23 +22,17 @@ from sklearn.metrics import precision_recall_fscore_support
 import imgsim
 from imgsim import RunOptions
 from imgsim.bench import article, gate, norms, resilience, timing
-from imgsim.bench.generate import landscape
-from imgsim.bench.labelled import load
-from imgsim.bench.results import (
-    Bench,
-    Estimate,
-    MethodResult,
-    Spread,
-    Store,
-    from_document,
-    to_document,
-)
+from imgsim.bench.results import Bench, Estimate, MethodResult, Spread
 from imgsim.bench.runner import Plan, bench, data_name
-from imgsim.bench.transforms import CHANGES
+from imgsim.bench.store import Store, from_document, to_document
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
+from imgsim.dataset.layouts import load
 from imgsim.errors import UsageError
-from imgsim.report.bench import as_json, methods_csv, short_names
+from imgsim.pictures.changes import CHANGES
+from imgsim.pictures.generate import landscape
+from imgsim.report.bench import as_json, methods_csv
+from imgsim.report.bench_tables import short_names
 from imgsim.schemas import schema
 
 METHODS = [registry.parse(spec) for spec in ("phash", "euclidean", "ssim")]

@@ -112,8 +112,8 @@ def test_a_few_classes_without_a_mistake_prove_little() -> None:
 def test_the_matrix_is_symmetric_and_the_engines_agree(
     spec: str, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imgsim.collect import RunOptions
-    from imgsim.pipeline import make_engine
+    from imgsim.neighbours.build import make_engine
+    from imgsim.read.options import RunOptions
 
     monkeypatch.setattr(score, "_IN_MEMORY", in_memory)
     comparator = registry.parse(spec)

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from imgsim.bench.generate import landscape
+from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 
 FEW = ("-m", "phash", "-m", "cosine", "--executor", "threads")

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from imgsim.bench.process import cycle, frame
 from imgsim.cli.main import main
+from imgsim.pictures.fixed_camera import cycle, frame
 from imgsim.schemas import schema
 
 

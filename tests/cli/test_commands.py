@@ -11,7 +11,8 @@ import click
 import jsonschema
 import pytest
 
-from imgsim.cli.main import COMMANDS, cli, main
+from imgsim.cli.commands import COMMANDS
+from imgsim.cli.main import cli, main
 from imgsim.comparators import registry
 from imgsim.schemas import schema
 

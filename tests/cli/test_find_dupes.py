@@ -136,9 +136,9 @@ def test_mistakes_give_one_line_a_hint_and_exit_code_2(
 def test_an_unexpected_error_has_its_traceback_only_with_v(imgsim, demo, tmp_path: Path) -> None:
     bad = tmp_path / "cache"
     program = (
-        "import imgsim.pipeline, imgsim.cli.main as m, sys\n"
+        "import imgsim.tasks.find_duplicates, imgsim.cli.main as m, sys\n"
         "def broken(*a, **k): raise ZeroDivisionError('over there')\n"
-        "imgsim.pipeline.find_duplicates = broken\n"
+        "imgsim.tasks.find_duplicates.find_duplicates = broken\n"
         "sys.exit(m.main(['find-dupes', '.', *sys.argv[1:]]))\n"
     )
     for extra in ([], ["-v"]):

@@ -14,8 +14,8 @@ from urllib.parse import unquote, unquote_to_bytes
 import jsonschema
 import pytest
 
-from imgsim.bench.process import write_process
 from imgsim.cli.main import main
+from imgsim.pictures.fixed_camera import write_process
 from imgsim.schemas import schema
 
 TEXT = {"type": "string", "minLength": 1}

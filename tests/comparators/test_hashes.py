@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from imgsim.comparators import registry
-from imgsim.decode import DecodeMode, Decoder
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 
 ORACLES = {

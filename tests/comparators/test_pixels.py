@@ -10,8 +10,8 @@ from skimage.metrics import structural_similarity
 from imgsim.comparators.pixels import Cosine, Euclidean
 from imgsim.comparators.ssim import Ssim
 from imgsim.errors import UsageError
-from imgsim.search.build import vector_engine
-from imgsim.search.pairs import PairEngine
+from imgsim.neighbours.build import vector_engine
+from imgsim.neighbours.pairs import PairEngine
 from tests.conftest import random_images
 
 

@@ -13,6 +13,7 @@ from imgsim import RunOptions, find_duplicates, matches
 from imgsim.comparators import registry
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.models import backbone as networks
+from imgsim.models import devices, efficientnet
 from imgsim.models import weights as files
 from imgsim.testing import check_comparator, sample_images
 
@@ -82,8 +83,8 @@ def test_features_are_those_of_the_package(model, weights: Path, images: np.ndar
 
 
 @pytest.mark.parametrize("network", ["efficientnet_pytorch", "torchvision", "resnet34"])
-def test_cells_are_as_many_as_are_said(network: networks.Architecture) -> None:
-    parts = networks.split(network, networks.make_model(network).eval())
+def test_cells_are_as_many_as_are_said(network: efficientnet.Architecture) -> None:
+    parts = efficientnet.split(network, efficientnet.make_model(network).eval())
     module = torch.nn.Sequential(*parts)
     for side in (32, 63, 64, 65, 100, 127, 200, 225):
         with torch.inference_mode():
@@ -252,13 +253,13 @@ def test_the_weights_are_part_of_the_cache_key(model, weights: Path, tmp_path: P
 
 
 def test_devices() -> None:
-    assert networks.choose_device("cpu") == "cpu"
-    assert networks.choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert devices.choose_device("cpu") == "cpu"
+    assert devices.choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(UsageError, match="no such device"):
-        networks.choose_device("gpu")
+        devices.choose_device("gpu")
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no CUDA device"):
-            networks.choose_device("cuda:1")
+            devices.choose_device("cuda:1")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -276,7 +277,7 @@ def test_a_torchvision_that_does_not_fit_is_named(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     with pytest.raises(MethodUnavailable, match="torchvision does not fit torch") as caught:
-        networks.require_torchvision()
+        devices.require_torchvision()
     assert "made for each other" in caught.value.hint
 
 

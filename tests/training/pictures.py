@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imgsim.bench.generate import landscape
+from imgsim.pictures.generate import landscape
 
 COLOURS = ("blue", "green", "red")
 

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 
 from imgsim import RunOptions, matches
-from imgsim.bench.generate import landscape
 from imgsim.cli.main import main
 from imgsim.cli.train import command as train_command
 from imgsim.comparators import registry
 from imgsim.errors import UsageError
 from imgsim.models import weights as files
+from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 from imgsim.testing import check_comparator
 

@@ -17,10 +17,11 @@ from imgsim import RunOptions, matches
 from imgsim.cli.main import main
 from imgsim.comparators import registry
 from imgsim.errors import UsageError
-from imgsim.explaining import explain
 from imgsim.models import weights as files
-from imgsim.ranking import query_file, search
 from imgsim.schemas import schema
+from imgsim.tasks.explain import explain
+from imgsim.tasks.matches import search
+from imgsim.tasks.query import query_file
 from imgsim.testing import check_comparator, sample_images
 from tests.training.pictures import COLOURS, tinted, write_classes
 
@@ -28,9 +29,10 @@ torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
 
 from imgsim.models import siamese as networks  # noqa: E402
-from imgsim.models.backbone import load_model  # noqa: E402
+from imgsim.models.efficientnet import load_model  # noqa: E402
 from imgsim.models.loop import LoopOptions  # noqa: E402
-from imgsim.training.siamese import SiameseOptions, train_siamese  # noqa: E402
+from imgsim.training.siamese import train_siamese  # noqa: E402
+from imgsim.training.siamese_options import SiameseOptions  # noqa: E402
 
 OPTIONS = SiameseOptions(
     weights="random",

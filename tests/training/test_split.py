@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsim import RunOptions
-from imgsim.bench.generate import landscape
-from imgsim.collect import collect
 from imgsim.errors import UsageError
+from imgsim.pictures.generate import landscape
+from imgsim.read.collect import collect
 from imgsim.training.split import (
     FAMILY,
     class_of,

@@ -21,20 +21,22 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.bench.labelled import Labelled
 from imgsim.bench.measure import SAMPLE, Inputs, sample, seconds_of_features
 from imgsim.bench.results import Spread
 from imgsim.bench.timing import each
-from imgsim.colours import convert
-from imgsim.comparators.base import Comparator, Extractor, Prepared
+from imgsim.comparators.base import Comparator, Prepared
 from imgsim.comparators.efficientnet import (
     EfficientNetCosine,
     EfficientNetEuclidean,
     EfficientNetFeatures,
 )
+from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.pixels import Cosine, Euclidean
 from imgsim.comparators.ssim import Ssim
-from imgsim.decode import DecodeMode, Decoder, InputSpec
+from imgsim.dataset.labelled import Labelled
+from imgsim.decode.colours import convert
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeMode, InputSpec
 from imgsim.errors import UsageError
 
 PER_SCENE = 4

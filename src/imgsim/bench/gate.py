@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgsim.bench.results import Bench, MethodResult, Spread, from_document
+from imgsim.bench.results import Bench, MethodResult, Spread
+from imgsim.bench.store import from_document
 from imgsim.errors import UsageError
 
 _HINT = "make one: imgsim bench DATASET --format json > FILE"

@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench import distances
-from imgsim.bench.labelled import Labelled
 from imgsim.bench.results import MethodResult, Spread, Timing
 from imgsim.bench.score import Quality, matrix, score_classes, score_pairs
 from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
-from imgsim.collect import RunOptions
-from imgsim.comparators.base import Comparator, Extractor
-from imgsim.decode import Decoder
-from imgsim.pipeline import make_engine
-from imgsim.report.rankings import label
-from imgsim.search.pairs import PairEngine
+from imgsim.comparators.base import Comparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.label import label
+from imgsim.dataset.labelled import Labelled
+from imgsim.decode.decoder import Decoder
+from imgsim.neighbours.build import make_engine
+from imgsim.neighbours.pairs import PairEngine
+from imgsim.read.options import RunOptions
 
 SAMPLE = 32
 """Images that reading and extraction are timed on."""

@@ -18,15 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench import distances
-from imgsim.bench.labelled import Labelled
 from imgsim.bench.results import ChangeResult, MethodResilience
-from imgsim.bench.transforms import CHANGES
-from imgsim.collect import Collection, RunOptions, collect
 from imgsim.comparators.base import Comparator
+from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.decode import Decoder, InputSpec
-from imgsim.report.rankings import label
-from imgsim.verified import look_at
+from imgsim.dataset.labelled import Labelled
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import InputSpec
+from imgsim.pictures.changes import CHANGES
+from imgsim.read.collect import collect
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
+from imgsim.verify.verdicts import look_at
 
 MAX_SIDE = 1024
 

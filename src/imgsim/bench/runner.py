@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
-from imgsim.bench.called import measure_called
-from imgsim.bench.labelled import LISTS, SPLITS, Labelled
+from imgsim.bench.called_pairs import measure_called
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
@@ -26,21 +25,19 @@ from imgsim.bench.results import (
     MethodResilience,
     MethodResult,
     Resilience,
-    Store,
 )
+from imgsim.bench.store import Store
 from imgsim.bench.timing import machine
-from imgsim.collect import RunOptions, collect
-from imgsim.comparators.base import (
-    Comparator,
-    Extractor,
-    PairComparator,
-    VectorComparator,
-)
+from imgsim.comparators.base import Comparator, PairComparator, VectorComparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.discover import printable
+from imgsim.dataset.labelled import LISTS, SPLITS, Labelled
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
-from imgsim.report.rankings import label
+from imgsim.read.collect import collect
+from imgsim.read.discover import printable
+from imgsim.read.options import RunOptions
 
 Experiment = Literal["methods", "resilience", "norms"]
 EXPERIMENTS: tuple[Experiment, ...] = ("methods", "resilience", "norms")

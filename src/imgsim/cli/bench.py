@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
     MethodType,
     dataset_options,
     device_options,
-    make_methods,
-    make_run_options,
     number_option,
     profile_option,
     run_options,
@@ -27,7 +26,7 @@ from imgsim.cli.options import (
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.registry import ALL, RANKING_METHOD
-from imgsim.decode import DEFAULT_MAX_PIXELS
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from imgsim.bench.results import Bench
@@ -135,7 +134,7 @@ def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
 
 
 def _stand_in(folder: Path, given: dict[str, Any]) -> str:
-    from imgsim.bench import standins
+    from imgsim.pictures import standins
 
     kind = given["stand_in"]
     writers: dict[str, Callable[..., object]] = {
@@ -151,9 +150,9 @@ def _stand_in(folder: Path, given: dict[str, Any]) -> str:
 
 def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     from imgsim.bench import gate, plots
-    from imgsim.bench.labelled import load
-    from imgsim.bench.results import Store
     from imgsim.bench.runner import Plan, bench
+    from imgsim.bench.store import Store
+    from imgsim.dataset.layouts import load
     from imgsim.profile import read_profile
     from imgsim.report.bench import gate_text
 

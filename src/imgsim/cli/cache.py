@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from imgsim.cli.options import cache_option, cache_path, talk_options
+from imgsim.cli.make import cache_path
+from imgsim.cli.options import cache_option, talk_options
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
@@ -27,7 +28,7 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
     clear   delete it
     prune   drop files that are gone and what older decoders made
     """
-    from imgsim.cache import clear
+    from imgsim.cache.upkeep import clear
     from imgsim.report.text import size
 
     path = cache_path(cache)
@@ -47,14 +48,10 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
 def _info(path: Path, form: str, terminal: Terminal) -> None:
     from dataclasses import asdict
 
-    from imgsim.cache import Cache, CacheInfo
+    from imgsim.cache.upkeep import read_info
     from imgsim.report.text import count, size
 
-    info = CacheInfo(str(path), 0, 0, 0, {})
-    if path.exists():
-        cache = Cache(path, terminal.note)
-        info = cache.info()
-        cache.close()
+    info = read_info(path, terminal.note)
     if form == "json":
         write(
             [json.dumps({"schema": "imgsim.cache/1", **asdict(info)}, indent=2) + "\n"],
@@ -70,11 +67,10 @@ def _info(path: Path, form: str, terminal: Terminal) -> None:
 
 
 def _prune(path: Path, terminal: Terminal) -> None:
-    from imgsim.cache import Cache
-    from imgsim.decode import DecodeMode, decoder_id
+    from imgsim.cache.upkeep import prune
+    from imgsim.decode.decoder import decoder_id
+    from imgsim.decode.spec import DecodeMode
     from imgsim.report.text import count
 
-    cache = Cache(path, terminal.note)
-    gone = cache.prune([decoder_id(mode) for mode in DecodeMode])
-    cache.close()
+    gone = prune(path, [decoder_id(mode) for mode in DecodeMode], terminal.note)
     terminal.summary(f"dropped {count(gone, 'file')} that are gone")

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
     dataset_options,
     device_options,
-    make_methods,
-    make_run_options,
     methods_option,
     run_options,
     seed_option,
@@ -77,8 +76,8 @@ def command(
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
     imgsim find-dupes elsewhere -m phash --profile mine.json
     """
-    from imgsim.bench.calibrate import calibrate, only_target
-    from imgsim.bench.labelled import load
+    from imgsim.calibrate.calibrate import calibrate, only_target
+    from imgsim.dataset.layouts import load
     from imgsim.report.calibration import calibration_summary, calibration_text, profile_json
 
     target = only_target(target_precision, max_false_positives)

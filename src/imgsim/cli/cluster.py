@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
     MethodType,
     all_of,
-    check_paths,
     device_options,
     discover_options,
     in_a_folder,
-    make_method,
-    make_run_options,
     number_option,
     picture_option,
     run_options,
@@ -28,7 +26,7 @@ from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsim.clusters import Clusters
+    from imgsim.tasks.cluster.found import Clusters
 
 
 def _number(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -148,10 +146,10 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim cluster photos -m efficientnet-cosine -f html -o map.html
     imgsim cluster photos -n 8 --knn-label new.jpg --knn-picture similar.png
     """
-    from imgsim.clusters import cluster_images
     from imgsim.fetch import as_query
     from imgsim.folders import make_empty
     from imgsim.report.clusters import cluster_summary
+    from imgsim.tasks.cluster.cluster_images import cluster_images
 
     check_paths(paths, given["files_from"])
     method = make_method(terminal, given)
@@ -182,19 +180,19 @@ def _write(
     sheets: Path | None,
     knn_picture: Path | None,
 ) -> None:
-    from imgsim.report import clusters
+    from imgsim.report import cluster_drawings, cluster_page, clusters
 
     # pictures first: nobody may read the text to its end
     if map_file is not None:
-        clusters.draw_map(found, map_file)
+        cluster_drawings.draw_map(found, map_file)
     if sheets is not None:
-        clusters.draw_sheets(found, sheets)
+        cluster_drawings.draw_sheets(found, sheets)
     if knn_picture is not None:
-        clusters.draw_queries(found, knn_picture)
+        cluster_drawings.draw_queries(found, knn_picture)
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: clusters.cluster_text(found),
         "json": lambda: clusters.cluster_json(found, timing=not no_timing),
         "csv": lambda: clusters.cluster_csv(found),
-        "html": lambda: clusters.cluster_page(found),
+        "html": lambda: cluster_page.cluster_page(found),
     }
     write(writers[format](), output, for_programs=format != "text")

@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
+from imgsim.cli.make import make_methods
 from imgsim.cli.options import (
     MethodType,
     decode_option,
     device_options,
-    make_methods,
     profile_option,
     talk_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
-from imgsim.collect import RunOptions
 from imgsim.comparators.base import PRESETS
 from imgsim.comparators.registry import ALL
-from imgsim.decode import DecodeMode
+from imgsim.decode.spec import DecodeMode
+from imgsim.read.options import RunOptions
 
 
 @click.command("compare")
@@ -53,8 +53,8 @@ def command(
     imgsim compare a.jpg b.jpg -m ssim -m euclidean
     """
     from imgsim.profile import read_profile
-    from imgsim.ranking import compare
     from imgsim.report.rankings import compare_json, compare_text
+    from imgsim.tasks.compare import compare
 
     named = given.pop("profile")
     profile = read_profile(named) if named else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from imgsim.cli.main import COMMANDS, cli
+from imgsim.cli.commands import COMMANDS, load_command
 from imgsim.errors import UsageError
 
 
@@ -58,7 +58,7 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
 
 def subcommands(name: str) -> dict[str, click.Command]:
     """The commands of a command that is a group, such as train."""
-    command = cli.get_command(click.Context(cli), name)
+    command = load_command(name)
     return dict(command.commands) if isinstance(command, click.Group) else {}
 
 
@@ -117,8 +117,7 @@ def _normal(key: str) -> str:
 
 def _options(name: str) -> dict[str, click.Option]:
     """The options of a command by their names, those after ``--`` (and ``-k``)."""
-    command = cli.get_command(click.Context(cli), name)
-    assert command is not None
+    command = load_command(name)
     found: dict[str, click.Option] = {}
     below = [p for one in subcommands(name).values() for p in one.params]
     for parameter in (*command.params, *below):

@@ -43,7 +43,7 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     if kind == "process":
         _process(terminal, folder, seed)
         return 0
-    from imgsim.bench import standins
+    from imgsim.pictures import standins
 
     writers: dict[str, Callable[..., Sequence[object]]] = {
         "copies": standins.write_changed,
@@ -57,7 +57,7 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
 
 
 def _process(terminal: Terminal, folder: Path, seed: int) -> None:
-    from imgsim.bench.process import write_process
+    from imgsim.pictures.fixed_camera import write_process
 
     process = write_process(folder, seed)
     terminal.summary(
@@ -67,7 +67,7 @@ def _process(terminal: Terminal, folder: Path, seed: int) -> None:
 
 
 def _duplicates(terminal: Terminal, folder: Path, seed: int) -> None:
-    from imgsim.bench.generate import write_demo
+    from imgsim.pictures.generate import write_demo
 
     demo = write_demo(folder, seed)
     copies = sum(len(group) for group in demo.groups)

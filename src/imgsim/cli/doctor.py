@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from imgsim.cli.options import cache_option, cache_path, talk_options
+from imgsim.cli.make import cache_path
+from imgsim.cli.options import cache_option, talk_options
 from imgsim.cli.output import write
 
 

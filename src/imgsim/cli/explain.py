@@ -7,19 +7,13 @@ from typing import Any
 
 import click
 
-from imgsim.cli.options import (
-    MethodType,
-    decode_option,
-    device_options,
-    in_a_folder,
-    make_method,
-    talk_options,
-)
+from imgsim.cli.make import make_method
+from imgsim.cli.options import MethodType, decode_option, device_options, in_a_folder, talk_options
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
-from imgsim.collect import RunOptions
-from imgsim.decode import DecodeMode
+from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
+from imgsim.read.options import RunOptions
 
 
 @click.command("explain")
@@ -74,8 +68,8 @@ def command(
     imgsim explain a.jpg b.jpg -m efficientnet-cosine -o alike.png
     imgsim explain a.jpg -m autoencoder:weights=FILE --layer 3 -o layer.png
     """
-    from imgsim.explaining import activations, explain
     from imgsim.report import explanation as report
+    from imgsim.tasks.explain import activations, explain
 
     options = RunOptions(decode=DecodeMode(decode), progress=terminal)
     method = make_method(terminal, given)

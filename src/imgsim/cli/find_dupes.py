@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
-    check_paths,
     device_options,
     discover_options,
-    make_method,
-    make_run_options,
     run_options,
     talk_options,
     verdict_options,
@@ -21,10 +19,10 @@ from imgsim.cli.options import (
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
-from imgsim.group import KEEP_POLICIES
+from imgsim.group.keep import KEEP_POLICIES
 
 if TYPE_CHECKING:
-    from imgsim.pipeline import Duplicates
+    from imgsim.tasks.find_duplicates import Duplicates
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -75,10 +73,10 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
     """
-    from imgsim.baseline import known_groups
-    from imgsim.pipeline import find_duplicates
     from imgsim.profile import read_profile
+    from imgsim.report.baseline import known_groups
     from imgsim.report.text import summary
+    from imgsim.tasks.find_duplicates import find_duplicates
 
     check_paths(paths, given["files_from"])
     if given["baseline"] and not given["check"]:
@@ -105,7 +103,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
 def _checked(terminal: Terminal, found: Duplicates, known: Sequence[frozenset[str]] | None) -> int:
     """The exit code of ``--check``."""
-    from imgsim.baseline import unknown_groups
+    from imgsim.report.baseline import unknown_groups
     from imgsim.report.text import count
 
     if found.images == 0:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.options import (
     device_options,
-    make_method,
-    make_run_options,
     run_options,
     talk_options,
     verdict_options,
@@ -22,7 +21,7 @@ from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsim.leaks import Leaks
+    from imgsim.tasks.leaks.found import Leaks
 
 FORMATS = ("text", "json", "csv", "html", "sarif", "github")
 
@@ -85,9 +84,10 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks data --split-file splits.csv --group-by folder
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
-    from imgsim.leaks import find_leaks, read_split_file, split_folders
     from imgsim.profile import read_profile
     from imgsim.report.leaks import leaks_summary
+    from imgsim.tasks.leaks.find_leaks import find_leaks
+    from imgsim.tasks.leaks.splits import read_split_file, split_folders
 
     split_file = given.pop("split_file")
     if split_file and len(folders) != 1:

@@ -8,33 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
 import click
 
 from imgsim import __version__
+from imgsim.cli.commands import COMMANDS, load_command
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
-
-COMMANDS = {
-    "bench": "Measure how fast methods are and how right, on a labelled DATASET.",
-    "cache": "Show, clear or prune what is remembered between runs.",
-    "calibrate": "Choose thresholds of methods on pictures of which it is known what matches.",
-    "cluster": "Find clusters of images, and draw a map of them.",
-    "compare": "Show every method's score of two images, its threshold and its verdict.",
-    "completion": "Print the completion script of a SHELL.",
-    "demo": "Write a small folder of pictures with known duplicates.",
-    "doctor": "Show what this installation reads and computes.",
-    "explain": "Show where in two images the score of a method comes from.",
-    "find-dupes": "Find groups of exact and near duplicates.",
-    "leaks": "Find near duplicates across the splits of a data set.",
-    "matches": "Rank the nearest other images of every image, by each method.",
-    "methods": "List the comparators: score, presets, fields, availability.",
-    "search": "Rank the images of a folder that are nearest to each QUERY.",
-    "sort": "Put images in a chain, each beside what resembles it.",
-    "train": "Train a network on a folder of yours.",
-}
 
 
 class _ClosedPipe(Exception):
@@ -48,11 +29,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = import_module(f"imgsim.cli.{name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
+        return load_command(name) if name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

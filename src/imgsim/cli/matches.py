@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 
+from imgsim.cli.make import check_paths, make_methods, make_run_options
 from imgsim.cli.options import (
-    check_paths,
     device_options,
     discover_options,
-    make_methods,
-    make_run_options,
     methods_option,
     run_options,
     talk_options,
@@ -36,7 +34,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim matches photos --method phash --method ssim
     imgsim matches photos --method all --montage matches.png
     """
-    from imgsim.ranking import matches
+    from imgsim.tasks.matches import matches
 
     check_paths(paths, given["files_from"])
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from imgsim.cli.terminal import Terminal
-from imgsim.collect import RunOptions
-from imgsim.comparators.base import PRESETS, Comparator
-from imgsim.comparators.registry import (
-    ALL,
-    DEFAULT_METHOD,
-    RANKING_METHOD,
-    only_ready,
-    parse_all,
-    settings_of,
-)
-from imgsim.decode import DEFAULT_MAX_PIXELS, DecodeMode
-from imgsim.discover import DEFAULT_EXCLUDES, DiscoverOptions
+from imgsim.comparators.base import PRESETS
+from imgsim.comparators.registry import DEFAULT_METHOD, RANKING_METHOD
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
+from imgsim.read.discover import DEFAULT_EXCLUDES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -233,7 +223,6 @@ profile_option = click.option(
     help="Instead of a preset: the thresholds in this file, which imgsim calibrate wrote.",
 )
 
-
 verdict_options = all_of(
     [
         click.option(
@@ -268,7 +257,6 @@ verdict_options = all_of(
     ]
 )
 
-
 methods_option = click.option(
     "-m",
     "--method",
@@ -279,7 +267,6 @@ methods_option = click.option(
     metavar="NAME[:field=value,...]",
     help="Can be repeated; all: every method that is available.",
 )
-
 
 dataset_options = all_of(
     [
@@ -304,7 +291,6 @@ dataset_options = all_of(
         ),
     ]
 )
-
 
 weights_option = click.option(
     "--weights",
@@ -334,111 +320,3 @@ where_options = all_of(
 )
 
 device_options = all_of([weights_option, where_options])
-
-
-def chosen_weights(asked: str | None) -> str | None:
-    """What the environment or ``--weights`` names."""
-    return os.environ.get("IMGSIM_WEIGHTS") or asked
-
-
-def make_batch_size(text: str) -> int:
-    """A number, or 0 for ``auto``."""
-    if text != "auto" and not str(text).isdecimal():
-        raise UsageError(f"batch size {text} is no number", "a number, or auto")
-    return 0 if text == "auto" else int(text)
-
-
-def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
-    """Make the comparators that ``--method`` names, on the device asked for.
-
-    What is used is taken out of `given`. Those of ``all`` that cannot run are left out.
-    """
-    texts = given.pop("method")
-    weights = chosen_weights(given.pop("weights"))
-    where = {"device": given.pop("device"), "batch_size": make_batch_size(given.pop("batch_size"))}
-    made: list[Comparator] = []
-    for text in [texts] if isinstance(texts, str) else texts:
-        several = []
-        for comparator in parse_all(text):
-            own = {field.name for field in settings_of(type(comparator))}
-            changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
-            if weights and "weights" in own and "weights=" not in text:
-                changes["weights"] = weights
-            several.append(replace(cast(Any, comparator), **changes) if changes else comparator)
-        made.extend(only_ready(several, terminal.note) if text == ALL else several)
-    return list(dict.fromkeys(made))
-
-
-def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
-    """As `make_methods`, where a command takes one."""
-    if given["method"] == ALL:
-        raise UsageError("this command takes one method", "imgsim matches compares several")
-    (method,) = make_methods(terminal, given)
-    return method
-
-
-def check_paths(paths: Sequence[str], files_from: str | None) -> None:
-    """Complain if nothing to look at was named."""
-    if not paths and not files_from:
-        raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
-
-
-def make_run_options(
-    terminal: Terminal,
-    *,
-    recursive: bool,
-    exclude: Sequence[str],
-    default_excludes: bool,
-    follow_symlinks: bool,
-    min_pixels: int,
-    max_pixels: int,
-    decode: str,
-    jobs: int | None,
-    executor: Any,
-    file_timeout: float,
-    cache: str | None,
-    files_from: str | None = None,
-    null: bool = False,
-    reference: Sequence[str] = (),
-) -> RunOptions:
-    """Make the library's options of the command line's."""
-    from imgsim.executors.base import usable_cores
-
-    return RunOptions(
-        discover=DiscoverOptions(
-            recursive=recursive,
-            exclude=tuple(exclude),
-            default_excludes=default_excludes,
-            follow_symlinks=follow_symlinks,
-            reference=tuple(reference),
-            listed=read_list(files_from, null) if files_from else (),
-        ),
-        decode=DecodeMode(decode),
-        min_pixels=min_pixels,
-        max_pixels=max_pixels,
-        jobs=jobs or usable_cores(),
-        executor=executor,
-        file_timeout=file_timeout,
-        cache=cache_path(cache),
-        progress=terminal,
-    )
-
-
-def read_list(name: str, null: bool) -> tuple[str, ...]:
-    """Names from a file or from standard input."""
-    from imgsim.discover import read_file_list
-
-    try:
-        with click.open_file(name, "rb") as stream:
-            return tuple(read_file_list(stream.read(), null=null))
-    except OSError as error:
-        raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
-
-
-def cache_path(cache: str | None) -> Path | None:
-    """The cache file that an option's value names; None for none."""
-    if cache is not None and cache.lower() == "off":
-        return None
-    from imgsim.cache import default_path
-
-    return Path(cache) if cache else default_path()

@@ -16,7 +16,7 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from imgsim.ranking import Matches
+    from imgsim.tasks.matches import Matches
 
 
 ranking_options = all_of(

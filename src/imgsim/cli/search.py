@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
+from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
     device_options,
     discover_options,
-    make_methods,
-    make_run_options,
     methods_option,
     number_option,
     run_options,
@@ -63,7 +62,7 @@ def command(
     imgsim search pear.jpg --in shop -m siamese:weights=FILE --narrow-by-class
     """
     from imgsim.fetch import as_query
-    from imgsim.ranking import search
+    from imgsim.tasks.matches import search
 
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given)

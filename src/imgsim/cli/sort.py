@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
     MethodType,
-    check_paths,
     device_options,
     discover_options,
-    make_method,
-    make_run_options,
     picture_option,
     run_options,
     talk_options,
@@ -23,7 +21,8 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from imgsim.ordering import Chain, Ordering
+    from imgsim.tasks.sort.sort_images import Ordering
+    from imgsim.tasks.sort.tour import Chain
 
 
 @click.command("sort")
@@ -73,11 +72,11 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim sort photos --sheet sheet.png --heatmap matrix.png
     imgsim sort frames -m phash --start frames/0001.png --copy-to sorted
     """
-    from imgsim.discover import printable
     from imgsim.folders import copy_numbered, make_empty
-    from imgsim.ordering import sort_images
+    from imgsim.read.discover import printable
     from imgsim.report.ordering import sort_summary
     from imgsim.report.text import count
+    from imgsim.tasks.sort.sort_images import sort_images
 
     check_paths(paths, given["files_from"])
     method = make_method(terminal, given)

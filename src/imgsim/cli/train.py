@@ -8,13 +8,11 @@ from typing import Any
 
 import click
 
+from imgsim.cli.make import chosen_weights, make_batch_size, make_run_options
 from imgsim.cli.options import (
     F,
     all_of,
-    chosen_weights,
     discover_options,
-    make_batch_size,
-    make_run_options,
     number_option,
     run_options,
     seed_option,
@@ -202,7 +200,8 @@ def siamese(
     published ones) it begins with random ones.
     """
     from imgsim.report.trained import siamese_json, siamese_text
-    from imgsim.training.siamese import SiameseOptions, train_siamese
+    from imgsim.training.siamese import train_siamese
+    from imgsim.training.siamese_options import SiameseOptions
 
     own = ("classes", "encoder", "finetune", "loss", "pairs", "size")
     files = {name: given.pop(name) for name in ("resume", "overwrite")}

@@ -17,11 +17,11 @@ from imgsim.comparators.base import (
 )
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
-from imgsim.decode import InputSpec
+from imgsim.decode.spec import InputSpec
 from imgsim.models import autoencoder as networks
 from imgsim.models import cam
 from imgsim.models import weights as files
-from imgsim.models.backbone import choose_device
+from imgsim.models.devices import choose_device
 
 
 @dataclass(frozen=True)

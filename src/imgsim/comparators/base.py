@@ -7,7 +7,7 @@ everything is a distance: smaller is closer. `Scale` turns it into the score tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators import unrelated
-from imgsim.decode import InputSpec
+from imgsim.comparators import false_pairs
+from imgsim.comparators.extractor import Extractor, fields_text
 
 Preset = Literal["strict", "normal", "loose"]
 PRESETS: tuple[Preset, ...] = ("strict", "normal", "loose")
@@ -65,83 +65,6 @@ class Scale:
         return (1.0 - percent / 100.0) * self.worst
 
 
-class Extractor(ABC):
-    """Turns images into rows of a fixed shape. What it gives is cached under its `key`.
-
-    Subclasses are frozen dataclasses and picklable. A field with the metadata ``{"where": True}``
-    says where and how it runs; it is no part of what the rows are, so not of the key.
-
-    Attributes
-    ----------
-    name : str
-    version : int
-        Raised whenever the same image gives another row.
-    heavy : bool
-        A network: it runs in one process, which decodes in threads beside it.
-    seen_again : bool
-        Its images are looked at again in the same run, so they are kept in a spool.
-    """
-
-    name: ClassVar[str]
-    version: ClassVar[int]
-    heavy: ClassVar[bool] = False
-    seen_again: ClassVar[bool] = False
-
-    def get_ready(self, *, fetch: bool = True) -> None:  # noqa: B027
-        """Get what it needs, such as weights, before the first image is read.
-
-        Parameters
-        ----------
-        fetch : bool
-            Fetch what is not here; else that counts as missing.
-
-        Raises
-        ------
-        ImgsimError
-            It cannot run here.
-        """
-
-    @property
-    @abstractmethod
-    def wants(self) -> InputSpec:
-        """The image it is given."""
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one row."""
-
-    @property
-    @abstractmethod
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements of a row."""
-
-    @abstractmethod
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """Compute the rows of a batch.
-
-        Parameters
-        ----------
-        images : ndarray of uint8, shape (n, height, width, channels)
-            Not to be modified. A row must not depend on the others of its batch.
-
-        Returns
-        -------
-        ndarray of `dtype`, shape (n, \\*shape)
-        """
-
-    @property
-    def key(self) -> str:
-        """Name, version, fields and class: equal keys give equal rows."""
-        cls = type(self)
-        home = f"{cls.__module__}.{cls.__qualname__}"
-        return f"{self.name}/{self.version}:{_fields_text(self)} ({home})"
-
-    @property
-    def row_bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-
-
 class Comparator(ABC):
     """What ``--method`` names.
 
@@ -184,12 +107,12 @@ class Comparator(ABC):
 
     def false_pair_rate(self, distance: float) -> float | None:
         """The share of unrelated pairs that are this near, or None if it was not measured."""
-        return unrelated.rate(self.spec, distance)
+        return false_pairs.rate(self.spec, distance)
 
     @property
     def spec(self) -> str:
         """Name and the fields that differ from their defaults, as ``--method`` takes them."""
-        text = _fields_text(self, only_changed=True)
+        text = fields_text(self, only_changed=True)
         return f"{self.name}:{text}" if text else self.name
 
 
@@ -302,21 +225,3 @@ class NarrowsByClass(ABC):
         ndarray of int64
             Their places, ascending.
         """
-
-
-def _fields_text(instance: Any, *, only_changed: bool = False) -> str:
-    parts = []
-    for field in fields(instance):
-        if field.metadata.get("where"):
-            continue
-        value = getattr(instance, field.name)
-        if not (only_changed and value == field.default):
-            parts.append(f"{field.name}={_quoted(value)}")
-    return ",".join(parts)
-
-
-def _quoted(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if any(c in text for c in ',"'):
-        return '"' + text.replace('"', '""') + '"'
-    return text

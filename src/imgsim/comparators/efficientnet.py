@@ -8,23 +8,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import (
-    PRESETS,
-    Extractor,
-    Metric,
-    Preset,
-    Scale,
-    VectorComparator,
-    needs_deep,
-)
+from imgsim.comparators.base import PRESETS, Metric, Preset, Scale, VectorComparator, needs_deep
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.networks import NetworkExtractor
-from imgsim.decode import InputSpec
+from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
-from imgsim.models import cam, openvino
+from imgsim.models import cam, devices, openvino
 from imgsim.models import weights as files
-from imgsim.models.backbone import Package, Pool, Precision, Scaling
+from imgsim.models.backbone import Pool, Precision, Scaling
+from imgsim.models.efficientnet import Package
 
 Engine = Literal["torch", "openvino"]
 
@@ -57,14 +51,14 @@ class EfficientNetFeatures(NetworkExtractor):
         return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
 
     def get_ready(self, *, fetch: bool = True) -> None:
-        networks.require_torch()
+        devices.require_torch()
         if self.backbone == "torchvision":
-            networks.require_torchvision()
+            devices.require_torchvision()
         if self.engine == "openvino":
             openvino.require_openvino()
             openvino.check_device(self.device)
         else:
-            networks.choose_device(self.device)
+            devices.choose_device(self.device)
         files.locate(self.weights, download=fetch)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:

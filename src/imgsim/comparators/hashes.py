@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import Extractor, Metric, Preset, Scale, VectorComparator
-from imgsim.decode import InputSpec, dct_basis
+from imgsim.comparators.base import Metric, Preset, Scale, VectorComparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.detail import dct_basis
+from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 
 

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import Extractor
-from imgsim.decode import InputSpec, dct_basis
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.detail import dct_basis
+from imgsim.decode.spec import InputSpec
 
 LONG_SIDE = 400
 """Keypoints are looked for in a grey image of this longer side, in pixels."""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from imgsim.comparators.base import Comparator, Extractor, needs_deep
+from imgsim.comparators.base import Comparator, needs_deep
+from imgsim.comparators.extractor import Extractor
 from imgsim.errors import UsageError
 from imgsim.models import weights as files
 

@@ -8,16 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.colours import Colour
-from imgsim.comparators.base import (
-    PRESETS,
-    Extractor,
-    Metric,
-    Preset,
-    Scale,
-    VectorComparator,
-)
-from imgsim.decode import InputSpec
+from imgsim.comparators.base import PRESETS, Metric, Preset, Scale, VectorComparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.colours import Colour
+from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from imgsim.comparators.base import Comparator, Extractor, Preset, Scale
+from imgsim.comparators.base import Comparator, Preset, Scale
+from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.local import LocalFeatures
 from imgsim.types import Verdict
 

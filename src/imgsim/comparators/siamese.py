@@ -18,11 +18,13 @@ from imgsim.comparators.base import (
 )
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
-from imgsim.decode import InputSpec
+from imgsim.decode.spec import InputSpec
 from imgsim.models import cam
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
-from imgsim.models.backbone import SHIFT, Architecture, Backbone, backbone, choose_device
+from imgsim.models.backbone import SHIFT, Backbone, backbone
+from imgsim.models.devices import choose_device
+from imgsim.models.efficientnet import Architecture
 
 _LINKS = 12
 

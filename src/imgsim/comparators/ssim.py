@@ -15,16 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import (
-    PRESETS,
-    Extractor,
-    PairComparator,
-    Prepared,
-    Preset,
-    RoughDistances,
-    Scale,
-)
+from imgsim.comparators.base import PRESETS, PairComparator, Prepared, Preset, RoughDistances, Scale
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.pixels import Pixels
 from imgsim.comparators.ssim_rough import RoughSsim
 from imgsim.errors import UsageError

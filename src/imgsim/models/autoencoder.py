@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
-from imgsim.models import backbone as networks
+from imgsim.models import devices
 from imgsim.models import weights as files
 from imgsim.models.cam import Shift
 
@@ -86,7 +86,7 @@ def make(shape: Shape) -> Any:
 
     It takes float32 images (n, 3, size, size) in 0..1, and gives them again.
     """
-    torch = networks.require_torch()
+    torch = devices.require_torch()
     nn = torch.nn
     widths = [shape.width * factor for factor in (1, 2, 4, 6, 8)]
 
@@ -128,8 +128,8 @@ class Autoencoder:
     """
 
     def __init__(self, weights: str, device: str) -> None:
-        torch = networks.require_torch()
-        self.device = networks.choose_device(device)
+        torch = devices.require_torch()
+        self.device = devices.choose_device(device)
         path = files.locate(weights)
         self.shape = shape_of(files.metadata(path, KIND))
         self.network = make(self.shape)
@@ -179,14 +179,14 @@ class Autoencoder:
         return np.asarray(self._run(image[None], 1, part)[0])
 
     def _run(self, images: NDArray[np.uint8], batch_size: int, part: Any) -> NDArray[np.float32]:
-        torch = networks.require_torch()
+        torch = devices.require_torch()
 
         def run(some: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
             with torch.inference_mode():
-                found = part(networks.filled(some, size, self.device) / 255.0)
+                found = part(devices.filled(some, size, self.device) / 255.0)
                 return np.asarray(found[: len(some)].float().cpu().numpy())
 
-        return networks.in_batches(images, self.device, batch_size, run)
+        return devices.in_batches(images, self.device, batch_size, run)
 
 
 def shape_of(metadata: dict[str, Any]) -> Shape:

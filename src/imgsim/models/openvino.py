@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import MethodUnavailable, UsageError
-from imgsim.models.backbone import Backbone, Package, Pool, Precision, Scaling, require_torch
+from imgsim.models.backbone import Backbone, Pool, Precision, Scaling
+from imgsim.models.devices import require_torch
+from imgsim.models.efficientnet import Package
 
 BATCH = 1
 """Each core has an image of its own."""

@@ -27,7 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.models import backbone as networks
+from imgsim.models import devices
 from imgsim.models import weights as files
 
 KIND = "siamese"
@@ -52,12 +52,12 @@ def make_head(channels: int, classes: int, dim: int, hidden: int) -> Any:
     hidden : int
         Width of the layer that sees both images.
     """
-    nn = networks.require_torch().nn
+    nn = devices.require_torch().nn
     head = nn.Module()
-    head.register_buffer("mean", networks.require_torch().zeros(channels))
-    head.register_buffer("spread", networks.require_torch().ones(channels))
+    head.register_buffer("mean", devices.require_torch().zeros(channels))
+    head.register_buffer("spread", devices.require_torch().ones(channels))
     head.project = nn.Linear(channels, dim, bias=False)
-    head.weight = nn.Parameter(networks.require_torch().zeros(dim))
+    head.weight = nn.Parameter(devices.require_torch().zeros(dim))
     head.both = nn.Linear(2 * dim, hidden)
     head.strength = nn.Linear(hidden, 1)
     head.classes = nn.Linear(channels, classes)
@@ -66,18 +66,18 @@ def make_head(channels: int, classes: int, dim: int, hidden: int) -> Any:
 
 def scaled(head: Any, features: Any) -> Any:
     """Pooled features as the head takes them, some left out while training."""
-    functional = networks.require_torch().nn.functional
+    functional = devices.require_torch().nn.functional
     return functional.dropout((features - head.mean) / head.spread, _DROPOUT, head.training)
 
 
 def embed(head: Any, standard: Any) -> Any:
     """Unit vectors of `scaled` features."""
-    return networks.require_torch().nn.functional.normalize(head.project(standard), dim=1)
+    return devices.require_torch().nn.functional.normalize(head.project(standard), dim=1)
 
 
 def hazard(head: Any, left: Any, right: Any) -> Any:
     """Minus the logarithm of the probability that pairs of unit vectors are of one class."""
-    torch = networks.require_torch()
+    torch = devices.require_torch()
     functional = torch.nn.functional
     apart = left - right
     both = torch.cat([left * right, apart.abs()], dim=1)
@@ -87,14 +87,14 @@ def hazard(head: Any, left: Any, right: Any) -> Any:
 
 def pair_loss(hazards: Any, same: Any) -> Any:
     """Cross-entropy of the probabilities exp(-hazard); `same` is a tensor of bool."""
-    torch = networks.require_torch()
+    torch = devices.require_torch()
     bounded = hazards.clamp(min=_LEAST_HAZARD)
     return torch.where(same, hazards, -torch.log(-torch.expm1(-bounded))).mean()
 
 
 def contrastive_loss(left: Any, right: Any, same: Any) -> Any:
     """Draws the vectors of one class together, and others apart up to a distance of 1."""
-    torch = networks.require_torch()
+    torch = devices.require_torch()
     squares = ((left - right) ** 2).sum(dim=1)
     distance = (squares + 1e-9).sqrt()
     return torch.where(same, squares, (_MARGIN - distance).clamp(min=0) ** 2).mean()

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from imgsim import __version__
-from imgsim.discover import printable
-from imgsim.leaks import GroupLeak, Leak, Leaks
+from imgsim.read.discover import printable
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
+from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
 
 _RULES = {
     "leak-exact": "The same file stands in two splits of a data set.",

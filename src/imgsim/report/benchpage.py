@@ -9,8 +9,9 @@ from html import escape
 
 from imgsim.bench.plots import all_plots
 from imgsim.bench.results import Bench, MethodResult, Mistake
-from imgsim.discover import printable
+from imgsim.read.discover import printable
 from imgsim.report import bench as report
+from imgsim.report import bench_tables
 from imgsim.report.pictures import jpeg, thumbnail
 from imgsim.report.text import percent
 
@@ -73,9 +74,9 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     root : str
         Folder that the paths of mistakes count from; pictures that are gone are grey squares.
     """
-    names = report.short_names(bench)
-    methods = report.in_order(bench)
-    best = [m.method for m in report.frontier(bench)]
+    names = bench_tables.short_names(bench)
+    methods = bench_tables.in_order(bench)
+    best = [m.method for m in bench_tables.frontier(bench)]
     plots = all_plots(bench, _points(bench, names), [names[m] for m in best], names, methods)
     title = f"imgsim bench: {printable(bench.data.name)}"
     yield (
@@ -98,7 +99,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         yield f"<p>{bench.norms[0].seconds_numpy.n:,} repetitions, medians and quartiles, of"
         yield " vectors in double precision: "
         yield escape("; ".join(f"{n.length:,}: {n.what}" for n in bench.norms)) + ".</p>\n"
-        yield from _table(report.norms_table(bench.norms))
+        yield from _table(bench_tables.norms_table(bench.norms))
     if methods:
         yield from _mistakes(methods, names, places)
     yield "<h2>Measured with</h2>\n<ul>\n"
@@ -123,14 +124,14 @@ def _quality(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[st
         )
         yield _plot(plots["speed"], "time per image against accuracy, a point per method")
     yield "<h2>How right</h2>\n"
-    yield from _table(report.quality_table(bench), best)
-    if report.on_unranked(bench):
-        yield f"<p>{escape(report.on_unranked(bench))}.</p>\n"
-    yield from _table(report.more_quality_table(bench), best)
+    yield from _table(bench_tables.quality_table(bench), best)
+    if bench_tables.on_unranked(bench):
+        yield f"<p>{escape(bench_tables.on_unranked(bench))}.</p>\n"
+    yield from _table(bench_tables.more_quality_table(bench), best)
     yield "<h3>Intervals (95 %)</h3>\n"
-    yield from _table(report.intervals_table(bench), best)
+    yield from _table(bench_tables.intervals_table(bench), best)
     yield "<h2>How fast</h2>\n"
-    yield from _table(report.speed_table(bench), best)
+    yield from _table(bench_tables.speed_table(bench), best)
     if "curves" not in plots:
         return
     yield "<h2>Precision and recall of all pairs</h2>\n"
@@ -203,19 +204,19 @@ def _points(
     bench: Bench, names: dict[str, str]
 ) -> list[tuple[str, float, float, tuple[float, float] | None]]:
     points = []
-    for m in report.in_order(bench):
-        found = report.headline(m)
+    for m in bench_tables.in_order(bench):
+        found = bench_tables.headline(m)
         if found is None:
             continue
         bounds = None
         if found.low is not None and found.high is not None:
             bounds = (found.low, found.high)
-        seconds = report.seconds_per_image(m, bench.data.images, cpu=report.busy(bench))
+        seconds = bench_tables.seconds_per_image(m, bench.data.images, cpu=bench_tables.busy(bench))
         points.append((names[m.method], seconds, found.value, bounds))
     return points
 
 
-def _table(table: report.Table, best: set[str] | None = None) -> Iterator[str]:
+def _table(table: bench_tables.Table, best: set[str] | None = None) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr>'
     yield "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
     yield "</tr></thead><tbody>\n"

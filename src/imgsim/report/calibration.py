@@ -1,4 +1,4 @@
-"""What `bench.calibrate` found: as text, and as the profile that ``--profile`` reads."""
+"""What `calibrate.calibrate` found: as text, and as the profile that ``--profile`` reads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from importlib.metadata import version
 from typing import Any
 
 from imgsim import __version__
-from imgsim.bench.calibrate import Calibrated, Calibration
-from imgsim.bench.halves import Outcome
-from imgsim.bench.metrics import Interval
+from imgsim.bench.intervals import Interval
+from imgsim.calibrate.calibrate import Calibrated, Calibration
+from imgsim.calibrate.holdout import Outcome
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
 from imgsim.report.text import count, skipped_lines

@@ -11,8 +11,10 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.comparators.base import Scale
-from imgsim.pipeline import Duplicates, Seconds
-from imgsim.ranking import Comparison, Matches, MethodMatches, QueryMatches
+from imgsim.tasks.compare import Comparison
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
+from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Skipped
 
 

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.discover import printable
+from imgsim.comparators.label import label
 from imgsim.errors import UsageError
-from imgsim.explaining import Activations, Explanation, over_grid
-from imgsim.ranking import Query
+from imgsim.pictures.heat import bar, overlay
+from imgsim.read.discover import printable
 from imgsim.report.document import heading, path_document
-from imgsim.report.heat import bar, overlay
 from imgsim.report.pictures import shortened, thumbnail
-from imgsim.report.rankings import label, score_text
+from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
-from imgsim.report.training import activation_maps
+from imgsim.tasks.explain import Activations, Explanation, over_grid
+from imgsim.tasks.query import Query
+from imgsim.training.pictures import activation_maps
 from imgsim.types import ImageFacts
 
 _SIDE = 420

@@ -7,8 +7,8 @@ import io
 import json
 from collections.abc import Iterator
 
-from imgsim.pipeline import Duplicates
 from imgsim.report.document import find_dupes_document, group_document
+from imgsim.tasks.find_duplicates import Duplicates
 
 _COLUMNS = (
     "path kind width height format frames bytes mtime_ns digest reference score similarity"

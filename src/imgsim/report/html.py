@@ -6,11 +6,12 @@ import base64
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from imgsim.discover import printable
-from imgsim.ranking import Matches
+from imgsim.comparators.label import label
+from imgsim.read.discover import printable
 from imgsim.report.pictures import jpeg, thumbnails
-from imgsim.report.rankings import label, score_text
+from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
+from imgsim.tasks.matches import Matches
 
 _SIDE = 160
 

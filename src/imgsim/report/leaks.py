@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from imgsim.discover import printable
-from imgsim.leaks import GroupLeak, Leak, Leaks
+from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
     member_document,
@@ -22,6 +21,7 @@ from imgsim.report.formats import csv_row
 from imgsim.report.html import figure, page_head
 from imgsim.report.rankings import score_text
 from imgsim.report.text import Paint, count, percent, skipped_lines, verdict_lines
+from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
 MAX_SHOWN = 1000

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.discover import printable
-from imgsim.ordering import Chain, Ordering
+from imgsim.comparators.label import label
+from imgsim.read.discover import printable
 from imgsim.report.document import heading, path_document, seconds_document, skipped_document
 from imgsim.report.formats import csv_row
 from imgsim.report.pictures import save_png, shortened, thumbnails
-from imgsim.report.rankings import label, score_text
+from imgsim.report.rankings import score_text
 from imgsim.report.text import count, skipped_lines
+from imgsim.tasks.sort.sort_images import Ordering
+from imgsim.tasks.sort.tour import Chain
 
 _PANEL = 640
 _MARGIN = 16

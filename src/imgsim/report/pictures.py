@@ -12,13 +12,14 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Any
 
-from imgsim.decode import DecodeError, Decoder, InputSpec
-from imgsim.discover import printable
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.errors import UsageError
 from imgsim.executors.base import usable_cores
-from imgsim.ranking import Matches
+from imgsim.read.discover import printable
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
+from imgsim.tasks.matches import Matches
 
 MONTAGE_QUERIES = 20
 MONTAGE_COLUMNS = 20

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 
 from imgsim.comparators.base import Comparator
-from imgsim.discover import printable
-from imgsim.ranking import Comparison, Matches
+from imgsim.comparators.label import label
+from imgsim.read.discover import printable
 from imgsim.report.document import compare_document, matches_document
 from imgsim.report.formats import csv_row
 from imgsim.report.text import count, percent, skipped_lines
+from imgsim.tasks.compare import Comparison
+from imgsim.tasks.matches import Matches
 
 _NAME = 21
-
-
-def label(comparator: Comparator) -> str:
-    """The spec of a comparator, with only the name of a weights file."""
-    weights = str(getattr(comparator, "weights", ""))
-    return (
-        comparator.spec.replace(weights, os.path.basename(weights)) if weights else comparator.spec
-    )
 
 
 def score_text(comparator: Comparator, distance: float) -> str:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from imgsim.comparators.base import Scale
-from imgsim.discover import printable
-from imgsim.leaks import Leaks
-from imgsim.pipeline import Duplicates
+from imgsim.read.discover import printable
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.leaks.found import Leaks
 from imgsim.types import Group, Member, Skipped
 
 Paint = Callable[[str, str], str]

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim import __version__
-from imgsim.collect import RunOptions, collect
 from imgsim.comparators.pixels import Pixels
 from imgsim.models import autoencoder as networks
 from imgsim.models import loop
 from imgsim.models.autoencoder import Shape
-from imgsim.models.backbone import choose_device, require_torch
-from imgsim.pipeline import Paths, as_list
-from imgsim.report import training as pictures
+from imgsim.models.devices import choose_device, require_torch
+from imgsim.read.collect import collect
+from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.training import folder as folders
+from imgsim.training import pictures
 from imgsim.training.split import FAMILY, Split, divide, write_split
 
 RECONSTRUCTIONS = "reconstructions.png"

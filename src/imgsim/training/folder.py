@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from imgsim import __version__
-from imgsim.collect import RunOptions
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.models.loop import CHECKPOINT, HISTORY, MODEL, write_whole
 from imgsim.progress import Progress
+from imgsim.read.options import RunOptions
 from imgsim.training.split import Split, leaks
 
 SETTINGS = "settings.json"

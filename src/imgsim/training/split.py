@@ -19,11 +19,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.collect import Collection, RunOptions
 from imgsim.comparators.hashes import DctHash
 from imgsim.errors import UsageError
 from imgsim.models.loop import write_whole
-from imgsim.pipeline import make_engine
+from imgsim.neighbours.build import make_engine
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
 from imgsim.types import Picture
 
 FAMILY = DctHash(size=16)

@@ -11,11 +11,13 @@ from functools import partial
 import numpy as np
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
-from imgsim.decode import DecodeError, Decoder, InputSpec
-from imgsim.spool import Slot
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.read.spool import Slot
 from imgsim.types import Verdict
-from imgsim.verify.alignment import Grey, Matrix, by_keypoints, by_orientation
-from imgsim.verify.verdict import FINE_SIDE, NOTHING, Views, judge
+from imgsim.verify.judge import FINE_SIDE, NOTHING, Views, judge
+from imgsim.verify.keypoints import by_keypoints
+from imgsim.verify.matrix import Grey, Matrix, by_orientation
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.alignment import Band, Matrix
+from imgsim.verify.matrix import Band, Matrix
 
 YCbCr = NDArray[np.uint8]
 

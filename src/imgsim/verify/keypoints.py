@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import MIRRORED, PLACE_UNIT
-from imgsim.verify.alignment import Matrix
+from imgsim.verify.matrix import Matrix
+from imgsim.verify.tracking import SEED
 
 _MAX_BITS = 64
 _NEAR = 0.02
@@ -58,3 +59,60 @@ def agreeing(
 def _units(row: Any) -> NDArray[np.float64]:
     """Places of all keypoints, as shares of width and height."""
     return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
+
+
+_MIN_MATCHES = 10
+_MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
+_MIN_SHARE = 0.25
+
+
+def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
+    """Estimate the matrix from the keypoints of two rows, or None if too few agree.
+
+    Parameters
+    ----------
+    left, right : record of `LAYOUT`
+    mirrored : bool
+        The pictures are mirror images of each other.
+    """
+    import cv2
+
+    n = int(left["count"])
+    m = int(right["count"])
+    known = right["descriptor"][:m]
+    least = _MIN_MATCHES
+    if mirrored:
+        m = min(m, MIRRORED)
+        known = right["mirrored"][:m]
+        least = _MIN_MIRRORED
+    if min(n, m) < least:
+        return None
+    here, there = _alike(left["descriptor"][:n], known)
+    if len(here) < least:
+        return None
+    target, source = _units(left)[here], _units(right)[there]
+    longer = float(max(left["size"]))
+    size = left["size"].astype(np.float64)
+    cv2.setRNGSeed(SEED)
+    found, inliers = cv2.estimateAffine2D(
+        source * right["size"], target * size, ransacReprojThreshold=0.01 * longer, maxIters=500
+    )
+    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(here)):
+        return None
+    pixels = np.vstack([found, [0, 0, 1]])
+    to_units = np.diag([1 / size[0], 1 / size[1], 1])
+    return np.asarray(to_units @ pixels @ np.diag([*right["size"], 1.0]))
+
+
+def _alike(
+    left: NDArray[np.uint8], right: NDArray[np.uint8]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of descriptors, shapes (n, 32) and (m, 32), that are each other's most alike."""
+    words = [np.ascontiguousarray(x).view(np.uint64).T for x in (left, right)]
+    bits = np.zeros((len(left), len(right)), np.uint16)
+    for one, other in zip(*words, strict=True):
+        bits += np.bitwise_count(one[:, None] ^ other)
+    best = bits.argmin(axis=1)
+    own = np.arange(len(left))
+    each = (bits[own, best] <= _MAX_BITS) & (bits.argmin(axis=0)[best] == own)
+    return own[each], best[each]

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import Extractor, Metric, Preset, Scale, VectorComparator
-from imgsim.decode import InputSpec
+from imgsim.comparators.base import Metric, Preset, Scale, VectorComparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.spec import InputSpec
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Remembers what was learned of files and pairs, by content."""

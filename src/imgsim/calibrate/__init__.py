@@ -1,0 +1,1 @@
+"""Thresholds of methods, chosen from labelled pictures."""

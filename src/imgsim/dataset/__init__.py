@@ -1,0 +1,1 @@
+"""Labelled data sets: their layouts, manifests and archives."""

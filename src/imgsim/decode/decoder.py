@@ -1,0 +1,139 @@
+"""The bytes of a file to pixels and facts.
+
+Treatment of what is no plain 8-bit colour image, the same everywhere:
+
+* EXIF orientation (any format that has it) is applied.
+* Transparency is laid over white. 16-bit samples are scaled to 8 (/ 257); 32-bit integer and
+  floating-point images by the range they are commonly stored in, see `_to_8_bit`.
+* CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded
+  colour profiles are not applied.
+* Of an animation or a multi-page file only the first frame is looked at.
+* Of a camera raw file the embedded preview is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode.colours import Colour
+from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrunk
+from imgsim.decode.source import Scale, Source, open_source, pixel_limit
+from imgsim.decode.spec import (
+    DEFAULT_MAX_PIXELS,
+    Decoded,
+    DecodeError,
+    DecodeMode,
+    InputSpec,
+    over_cap,
+)
+
+_DETAIL = InputSpec(32, 32, "grey")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes files for a set of inputs; small and picklable.
+
+    Attributes
+    ----------
+    mode : DecodeMode
+    max_pixels : int
+    """
+
+    mode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Decoded:
+        """Decode the bytes of one file.
+
+        Parameters
+        ----------
+        data : bytes
+        wants : sequence of InputSpec
+
+        Raises
+        ------
+        DecodeError
+            It is truncated, corrupt, too large, of an unsupported kind or no image.
+        """
+        if not data:
+            raise DecodeError("empty file", identified=False)
+        try:
+            with pixel_limit(self.max_pixels):
+                source = open_source(data)
+                reason = over_cap(source.width * source.height, self.max_pixels)
+                if reason:
+                    raise DecodeError(reason, lasting=False)
+                return self._decode(source, wants)
+        except DecodeError:
+            raise
+        except Exception as error:
+            raise _decode_error(error, self.max_pixels) from error
+
+    def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
+        from PIL import Image
+
+        # One decode per scale serves all inputs of that scale.
+        scales = {want: self._scale(source, want) for want in wants}
+        colours: dict[Scale, set[Colour]] = {}
+        for want, scale in scales.items():
+            # Y is grey: what detail there is can be told without another decode
+            with_y: set[Colour] = {"grey"} if want.colour == "ycbcr" else set()
+            colours.setdefault(scale, set()).update({want.colour}, with_y)
+        own = self._scale(source, _DETAIL)
+        if own in colours or not any("grey" in needed for needed in colours.values()):
+            colours.setdefault(own, set()).add("grey")
+        decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
+        images: dict[InputSpec, NDArray[np.uint8]] = {}
+        for want in wants:
+            image = decoded[scales[want]][want.colour]
+            if want.width:
+                image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
+            pixels = np.asarray(image, dtype=np.uint8)
+            if want.at_most:
+                pixels = shrunk(pixels, want.at_most)
+            images[want] = pixels.reshape(*pixels.shape[:2], -1)
+        if own in decoded:
+            detail = detail_of(decoded[own]["grey"])
+        else:
+            detail = detail_of(next(made["grey"] for made in decoded.values() if "grey" in made))
+            if detail < PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
+                detail = detail_of(source.load(own, {"grey"})["grey"])
+        return Decoded(source.facts(detail), images)
+
+    def _scale(self, source: Source, want: InputSpec) -> Scale:
+        return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
+
+
+def decoder_id(mode: DecodeMode) -> str:
+    """Names what decodes: a change of it makes cached facts and features void.
+
+    The pixel cap is no part of it: files over the cap are not cached.
+    """
+    parts = [f"imgsim-decode 2 {mode.value}"]
+    for package in ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"no {package}")
+    return ", ".join(parts)
+
+
+def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
+    """One line for what a decoder raised."""
+    if type(error).__name__ == "DecompressionBombError":
+        number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
+        reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
+        return DecodeError(str(reason), lasting=False)
+    if isinstance(error, MemoryError):
+        return DecodeError("not enough memory to decode it", lasting=False)
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and "truncated" in text:
+        return DecodeError(f"truncated: {text}")
+    return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])

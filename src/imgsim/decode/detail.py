@@ -1,0 +1,65 @@
+"""Counts how much an image shows, and shrinks it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.types import MIN_DETAIL
+
+_DETAIL_LEVEL = 8.0
+PLAINLY_DETAILED = MIN_DETAIL + 10
+
+
+def detail_of(image: Any) -> int:
+    """`count_detail` of a Pillow image in grey."""
+    from PIL import Image
+
+    small = image.resize((32, 32), Image.Resampling.BOX)
+    return int(count_detail(np.asarray(small)[None])[0])
+
+
+def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """An image whose longer side is at most `side` pixels, by area resampling.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w) or (h, w, c)
+    side : int
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count the low DCT coefficients that stand above quantisation noise.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8, shape (n, 32, 32)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        0 (flat) to 63.
+    """
+    basis = dct_basis(8, 32) / 8  # orthonormal
+    basis[0] /= np.sqrt(2)
+    low = basis @ grey.astype(np.float64) @ basis.T
+    return np.asarray((np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1))
+
+
+@cache
+def dct_basis(rows: int, points: int) -> NDArray[np.float64]:
+    """The first rows of the DCT-II of some points, scaled as scipy's; not to be modified."""
+    k, n = np.arange(rows)[:, None], np.arange(points)[None, :]
+    return np.asarray(2 * np.cos(np.pi * k * (2 * n + 1) / (2 * points)))

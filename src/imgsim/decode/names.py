@@ -1,0 +1,49 @@
+"""What the name of a file says: which files are worth reading, which claim to be images."""
+
+from __future__ import annotations
+
+import os
+
+from imgsim.types import ImageFacts, ImageFile
+
+IMAGE_SUFFIXES = frozenset(
+    ".apng .avif .bmp .dib .gif .heic .heics .heif .hif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl"
+    " .mpo .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .sgi .tga .tif .tiff .webp".split()
+)
+
+RAW_SUFFIXES = frozenset(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf"
+    " .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+
+_OTHER_SUFFIXES = frozenset(
+    ".mp4 .mov .avi .mkv .m4v .mts .m2ts .webm .mpg .mpeg .wmv .3gp .mp3 .m4a .wav .flac .ogg"
+    " .aac .zip .gz .xz .zst .7z .rar .tar .iso .txt .md .json .jsonl .csv .tsv .xml .xmp .html"
+    " .htm .pdf .doc .docx .xls .xlsx .ppt .pptx .py .pyc .js .css .c .h .cpp .rs .go .java"
+    " .db .sqlite .npy .npz .pth .pt .safetensors .parquet .exe .dll .so .dylib .lnk .ini .log"
+    " .aae .thm .lrcat .lrprev .toml .yaml .yml".split()
+)
+"""Nothing with these endings is read, unless it was named itself."""
+
+
+_WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", "MSP", "IPTC"})
+"""Found in other kinds of file by accident; believed only of a file with an image's ending."""
+
+
+def worth_reading(file: ImageFile) -> bool:
+    """Whether a file may hold an image: its name does not say that it holds something else."""
+    return file.named or _suffix(file) not in _OTHER_SUFFIXES
+
+
+def claims_to_be_image(file: ImageFile) -> bool:
+    """Whether it is worth a word that a file turns out not to be an image."""
+    return file.named or _suffix(file) in IMAGE_SUFFIXES | RAW_SUFFIXES
+
+
+def taken_by_accident(file: ImageFile, facts: ImageFacts) -> bool:
+    """Whether the content was taken for an image that its name does not speak of."""
+    return facts.format in _WITHOUT_MAGIC and not claims_to_be_image(file)
+
+
+def _suffix(file: ImageFile) -> str:
+    return os.path.splitext(file.path)[1].lower()

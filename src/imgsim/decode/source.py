@@ -1,0 +1,286 @@
+"""Opens image data: format, orientation, frames, size limits, and optional plug-ins of Pillow."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib import import_module
+from typing import Any
+
+from imgsim.decode.colours import Colour, convert, pixel_digest
+from imgsim.decode.rawfiles import is_raw, preview
+from imgsim.decode.spec import DecodeError
+from imgsim.types import ImageFacts
+
+_NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
+"""Pillow would run another program for these, or has no decoder of its own."""
+
+
+_COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
+_LOSSLESS = frozenset("PNG BMP DIB PPM TGA PCX SGI SUN XBM XPM ICO ICNS QOI PSD FITS".split())
+
+Scale = tuple[int, int] | None
+"""Divisors of the width: by the JPEG decoder, then by a box filter; None to decode in full."""
+
+
+# What is in the file ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Source:
+    """An opened, not yet decoded image.
+
+    `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
+    scale cannot be decoded again at another; the first decode uses the one that is open already.
+    """
+
+    reopen: Callable[[], Any]
+    opened: Any
+    mode: str
+    format: str
+    lossless: bool
+    raw: bool
+    frames: int
+    orientation: int
+    width: int
+    height: int
+
+    def take(self) -> Any:
+        """An image that was not decoded yet."""
+        image, self.opened = self.opened, None
+        return self.reopen() if image is None else image
+
+    @property
+    def jpeg(self) -> bool:
+        return self.format in ("JPEG", "MPO") and self.mode in ("RGB", "L", "CMYK")
+
+    def scale(self, side: int) -> Scale:
+        """The divisors that leave a shorter side of at least `side`."""
+        shorter = min(self.width, self.height)
+        divisor = max(1, shorter // side)
+        if not self.jpeg:
+            return (1, divisor)
+        draft = max(s for s in (1, 2, 4, 8) if s <= divisor)
+        return (draft, max(1, shorter // draft // side))
+
+    def load(self, scale: Scale, colours: Set[Colour]) -> dict[Colour, Any]:
+        """Decode at a scale (None: in full) and convert to the colours asked for."""
+        image = self.take()
+        draft, reduce = scale or (1, 1)
+        if scale and self.jpeg:
+            # Luma is what a grey image is made from, so it is the same with or without chroma.
+            luma = "L" if colours == {"grey"} else "YCbCr"
+            width, height = image.size
+            image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
+        image.load()
+        made: dict[Colour, Any] = {}
+        for colour in colours:
+            if image.mode == "YCbCr" and colour == "grey":
+                converted = image.getchannel("Y")
+            elif image.mode == "YCbCr" and colour == "ycbcr":
+                converted = image
+            else:
+                converted = convert(image, colour)
+            if reduce > 1:
+                converted = converted.reduce(reduce)
+            made[colour] = _turn(converted, self.orientation)
+        return made
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, turned upright."""
+        turned = self.orientation in (5, 6, 7, 8)
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+    def facts(self, detail: int) -> ImageFacts:
+        facts = ImageFacts(
+            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None
+        )
+        if not facts.flat:
+            return facts
+        image = self.take()
+        image.load()
+        return replace(facts, pixel_digest=pixel_digest(_turn(image, self.orientation)))
+
+
+def _has_luma(image: Any) -> bool:
+    """Whether a JPEG stores YCbCr, and not RGB as its Adobe marker or component names say."""
+    names = [component[0] for component in getattr(image, "layer", ())]
+    return image.info.get("adobe_transform") != 0 and names != [82, 71, 66]
+
+
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF orientation to `PIL.Image.Transpose`."""
+
+
+def _turn(image: Any, orientation: int) -> Any:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+_limit_lock = threading.Lock()
+_limited: list[int | None] = []
+
+
+@contextmanager
+def pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Put the pixel cap in the place of Pillow's own: some formats are decoded when opened."""
+    from PIL import Image
+
+    with _limit_lock:
+        _limited.append(Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2  # Pillow refuses twice as much
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            if len(_limited) == 1:  # the last of several threads
+                Image.MAX_IMAGE_PIXELS = _limited[0]
+                _limited.clear()
+            else:
+                _limited.pop()
+
+
+def open_source(data: bytes) -> Source:
+    """Open image data without decoding its pixels."""
+    from PIL import Image, UnidentifiedImageError
+
+    head = data[:64]
+    if is_raw(data):
+        return _open_raw(data)
+    plugin = _plugin_for(head)
+    if plugin:
+        _enable(plugin)
+
+    def reopen(formats: tuple[str, ...]) -> Any:
+        return Image.open(io.BytesIO(data), formats=formats)
+
+    image = None
+    if plugin is None:
+        Image.preinit()  # not the forty other formats, before somebody needs them
+        with suppress(UnidentifiedImageError):
+            image = reopen(_COMMON)
+    if image is None:
+        try:
+            image = reopen(_formats())
+        except UnidentifiedImageError:
+            raise DecodeError(_unidentified(head), identified=plugin is not None) from None
+    if not (image.width and image.height):
+        raise DecodeError("no pixels")
+    kind = image.format
+    frames = 1 if kind == "MPO" else _count_frames(image)
+    size = image.width, image.height
+    opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
+    if kind in ("JPEG", "MPO") and not _has_end(data):
+        raise DecodeError("truncated: the JPEG has no end")
+    lossless = (
+        kind in _LOSSLESS
+        or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
+        or (kind == "WEBP" and data[12:16] == b"VP8L")
+    )
+    turned = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF itself
+    return Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether an end marker follows the first scan of a JPEG.
+
+    A file whose tail was lost and filled with zeros decodes without a complaint. (One that ends
+    too early, but with the marker, cannot be told from a plain picture.)
+    """
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", place) >= 0
+        if marker == 0xFF:  # filling
+            place += 1
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return data.find(b"\xff\xd9", max(2, place)) >= 0
+
+
+def _count_frames(image: Any) -> int:
+    frames = int(getattr(image, "n_frames", 1))
+    image.seek(0)
+    return frames
+
+
+def _orientation(image: Any) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged EXIF is no reason to lose the picture
+        return 1
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_OPENED)
+
+
+def _plugin_for(head: bytes) -> str | None:
+    """The module that teaches Pillow to open what begins with these bytes."""
+    if head[4:8] == b"ftyp":
+        brands = {head[i : i + 4] for i in (8, *range(16, len(head) - 3, 4))}
+        if not brands & {b"avif", b"avis"} and brands & {
+            *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+            *(b"mif1", b"msf1"),
+        }:
+            return "pillow_heif"
+    if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")):
+        return "pillow_jxl"
+    return None
+
+
+_EXTRA_PACKAGES = {"pillow_jxl": "pillow-jxl-plugin", "pillow_heif": "pillow-heif"}
+
+
+@cache
+def _enable(module: str) -> None:
+    try:
+        plugin = import_module(module)
+    except ImportError:
+        kind = "JPEG XL" if module == "pillow_jxl" else "HEIC"
+        package = _EXTRA_PACKAGES[module]
+        raise DecodeError(f"{kind} needs the package {package} (imgsim[formats])") from None
+    if module == "pillow_heif":
+        plugin.register_heif_opener()
+    _formats.cache_clear()
+
+
+def _unidentified(head: bytes) -> str:
+    if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "PostScript is a program, not an image: convert it first"
+    if head.startswith(b"%PDF"):
+        return "PDF is a document, not an image: extract its pages first"
+    if b"<svg" in head or head.lstrip().startswith(b"<?xml"):
+        return "SVG is a drawing, not an image: render it first"
+    if head[4:8] == b"ftyp":
+        return "a film, or an image of a kind that is not read"
+    return "content is no image format that is read here, or its header is damaged"
+
+
+def _open_raw(data: bytes) -> Source:
+    from PIL import Image
+
+    try:
+        found = preview(data)
+    except ImportError:
+        raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
+
+    def reopen() -> Any:
+        if found.jpeg is None:
+            return Image.fromarray(found.pixels)
+        return Image.open(io.BytesIO(found.jpeg), formats=["JPEG"])
+
+    orientation = _orientation(reopen()) if found.jpeg else 1
+    turned = found.orientation if orientation == 1 else orientation
+    size = found.width, found.height
+    return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)

@@ -1,0 +1,229 @@
+"""Groups of a recipe: pairs are proposed, looked at as far as it matters, and joined to stars.
+
+Looking is dear, so a picture is compared with the best one around it first, and no more once it
+belongs to a group: the pictures of a group of k cost about k looks and not k * k / 2.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.propose.proposals import KEYPOINTS, Proposals
+from imgsim.types import Verdict
+from imgsim.verify.verdicts import Looks
+
+_RIVALS = 3
+_SMALLER = 2
+
+
+def best_first(
+    looks: Looks,
+    proposals: Proposals,
+    rank: NDArray[np.int64],
+    accepts: Callable[[Verdict], bool],
+    *,
+    by_content: bool,
+    closing_allowed: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """Look at the pairs that decide the groups.
+
+    Parameters
+    ----------
+    looks : Looks
+    proposals : Proposals
+    rank : ndarray of int64, shape (n,)
+        Place of each picture in the order of the keep policy.
+    accepts : callable
+    by_content : bool
+        A picture that shows more than another, or that more of the others match, comes before
+        it, whatever their rank.
+    closing_allowed : ndarray of bool, shape (n,)
+        Pictures that belong to one group at most.
+
+    Returns
+    -------
+    order : ndarray of int64, shape (n,)
+        The pictures, those to keep first.
+    pairs : list of (int, int)
+        Accepted pairs.
+    """
+    stars = _Stars(looks, proposals, rank, _stand_back(proposals, len(rank)) * by_content, accepts)
+    while True:
+        first, second = stars.around_the_best()
+        if len(first) == 0:
+            return np.argsort(stars.place, kind="stable"), list(stars.accepted)
+        taken = stars.look(list(zip(first.tolist(), second.tolist(), strict=True)))
+        own: dict[int, list[int]] = {}
+        missed: dict[int, list[int]] = {}
+        for centre, around in _by_first(first, second).items():
+            own[centre] = [other for other in around if (centre, other) in taken]
+            if by_content and stars.give_way_to_more(centre, own[centre]):
+                del own[centre]
+            elif by_content and len(own[centre]) < len(around):
+                missed[centre] = own[centre]
+        for centre in own.keys() - stars.give_way_to_wider(missed):
+            stars.settled[centre] = True
+            stars.settled[[other for other in own[centre] if closing_allowed[other]]] = True
+
+
+def _stand_back(proposals: Proposals, n: int) -> NDArray[np.int64]:
+    """What to add to the places of pictures that are hardly the whole one.
+
+    Bordered, cut and turned ones have fewer pictures of like hash around them than others there.
+    """
+    by_hash = (proposals.why & (KEYPOINTS - 1)) > 0
+    left, right = proposals.left, proposals.right
+    alike = np.bincount(np.concatenate([left[by_hash], right[by_hash]]), minlength=n)
+    most = alike.copy()
+    np.maximum.at(most, left, alike[right])
+    np.maximum.at(most, right, alike[left])
+    return np.asarray(n * (2 * alike < most), np.int64)
+
+
+class _Stars:
+    """Stars in the making: which pictures are still to be placed, and in which order."""
+
+    def __init__(
+        self,
+        looks: Looks,
+        proposals: Proposals,
+        rank: NDArray[np.int64],
+        back: NDArray[np.int64],
+        accepts: Callable[[Verdict], bool],
+    ) -> None:
+        self.looks = looks
+        self.proposals = proposals
+        self.accepts = accepts
+        self.rank = rank
+        self.place = (rank + back).astype(np.float64)
+        self.settled = np.zeros(len(rank), bool)
+        self.accepted: dict[tuple[int, int], None] = {}
+        self._gave_way: dict[str, set[int]] = {"more": set(), "wider": set()}
+        self._step = 0.5 / (len(rank) + 2)
+        left, right = proposals.left, proposals.right
+        self._around = _by_first(np.concatenate([left, right]), np.concatenate([right, left]))
+
+    def around_the_best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs to be looked at of those pictures that have nothing better around them."""
+        left, right = self.proposals.left, self.proposals.right
+        alive = ~self.settled[left] & ~self.settled[right]
+        left, right = left[alive], right[alive]
+        left_first = self.place[left] < self.place[right]
+        first, second = np.where(left_first, left, right), np.where(left_first, right, left)
+        waiting = np.zeros(len(self.place), bool)
+        waiting[second] = True
+        now = ~waiting[first]
+        return first[now], second[now]
+
+    def look(self, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Look at pairs; those that are accepted."""
+        self.looks.look(pairs)
+        taken = [pair for pair in pairs if self.accepts(self.looks[pair])]
+        self.accepted.update(dict.fromkeys(taken))
+        return set(taken)
+
+    def give_way_to_more(self, centre: int, others: Sequence[int]) -> bool:
+        """Put the first one that shows more than a picture before it, or one that shows as much
+        and only stood back.
+
+        A small one shows more only of the frame: what was fine in the larger one would be lost.
+        """
+        if centre in self._gave_way["more"]:
+            return False
+        better = [
+            other
+            for other in others
+            if self._large(other, [centre])
+            and (
+                _shows_more(self.looks, other, centre)
+                or (
+                    self.rank[other] < self.rank[centre]
+                    and not _shows_more(self.looks, centre, other)
+                )
+            )
+        ]
+        if better:
+            self._gave_way["more"].add(centre)
+            first = min(better, key=lambda other: float(self.place[other]))
+            self.place[first] = self.place[centre] - self._step
+        return bool(better)
+
+    def give_way_to_wider(self, centres: Mapping[int, Sequence[int]]) -> set[int]:
+        """Put a picture first that is matched with more of those around than a centre is.
+
+        Never a small one: somebody may delete the others.
+
+        Parameters
+        ----------
+        centres : dict of int to sequence of int
+            What each centre is matched with.
+
+        Returns
+        -------
+        set of int
+            Centres that gave way.
+        """
+        tried = {c: self._rivals(c, own) for c, own in centres.items()}
+        # who matches nothing of what the centre misses is matched with no more than the centre is
+        missed = [
+            (rival, other)
+            for centre, rivals in tried.items()
+            for rival, around in rivals.items()
+            for other in set(around) - {centre, *centres[centre]}
+        ]
+        gains = Counter(rival for rival, _ in self.look(missed))
+        best = {
+            centre: max(rivals, key=gains.__getitem__)
+            for centre, rivals in tried.items()
+            if any(gains[rival] for rival in rivals)
+        }
+        taken: dict[int, list[int]] = {rival: [] for rival in best.values()}
+        around_best = [(rival, other) for c, rival in best.items() for other in tried[c][rival]]
+        for rival, other in self.look(around_best):
+            taken[rival].append(other)
+        gave_way = set()
+        for centre, rival in best.items():
+            others = taken[rival]
+            if len(others) > len(centres[centre]) and self._large(rival, others):
+                self._gave_way["wider"].add(rival)
+                self._gave_way["more"].add(rival)
+                self.place[rival] = self.place[centre] - self._step
+                gave_way.add(centre)
+        return gave_way
+
+    def _large(self, one: int, others: Iterable[int]) -> bool:
+        """Whether a picture is not much smaller than the largest of others."""
+        pixels = self.looks.pictures
+        return _SMALLER * pixels[one].pixels >= max((pixels[i].pixels for i in others), default=0)
+
+    def _rivals(self, centre: int, others: Sequence[int]) -> dict[int, list[int]]:
+        """Pictures that may be matched with more than a centre, and what is around them."""
+        if centre in self._gave_way["wider"] or not others:
+            return {}
+        self._gave_way["wider"].add(centre)
+        large = [other for other in others if self._large(other, others)]
+        around = {other: self._open_around(other) for other in large}
+        wide = [i for i in large if len(around[i]) > len(others)]
+        wide.sort(key=lambda i: (-len(around[i]), float(self.place[i])))
+        return {rival: around[rival] for rival in wide[:_RIVALS]}
+
+    def _open_around(self, centre: int) -> list[int]:
+        return [other for other in self._around.get(centre, ()) if not self.settled[other]]
+
+
+def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, list[int]]:
+    """What stands beside each number; numbers ascend."""
+    order = np.lexsort((second, first))
+    numbers, starts = np.unique(first[order], return_index=True)
+    parts = np.split(second[order], starts[1:])
+    return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
+
+
+def _shows_more(looks: Looks, one: int, other: int) -> bool:
+    """Whether a picture shows more than another."""
+    more = looks[one, other].more
+    return more < 0 if one < other else more > 0

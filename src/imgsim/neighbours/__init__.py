@@ -1,0 +1,1 @@
+"""Exact search for near rows, in blocks of bounded memory."""

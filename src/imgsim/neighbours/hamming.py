@@ -1,0 +1,157 @@
+"""Hamming distance of packed bits, by FAISS's flat binary index; by numpy where rows are few."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.neighbours.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.types import Candidates
+
+_INDEX_BLOCK = 16_384
+_QUERIES_WITH_TIES = 64
+
+FEW_ROWS = 2048
+"""Up to so many rows, FAISS takes longer to import than to be done without."""
+
+
+class _Index(Protocol):
+    """The part of FAISS's binary index that is used here."""
+
+    ntotal: int
+
+    def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]: ...
+
+    def search(self, vectors: NDArray[np.uint8], k: int) -> tuple[Any, Any]: ...
+
+
+class _FewRows:
+    """The same, by numpy."""
+
+    def __init__(self, rows: NDArray[np.uint8]) -> None:
+        self.ntotal = len(rows)
+        self.words = words(rows)
+
+    def _distances(self, vectors: NDArray[np.uint8]) -> NDArray[np.int64]:
+        return bit_distances(words(vectors), self.words)
+
+    def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]:
+        """Limits of each query's results, distances, rows."""
+        distances = self._distances(vectors)
+        near = distances < below
+        limits = np.concatenate([[0], np.cumsum(near.sum(axis=1))])
+        return limits, distances[near], np.nonzero(near)[1]
+
+    def search(self, vectors: NDArray[np.uint8], k: int) -> tuple[Any, Any]:
+        """Distances of the k nearest, and their rows."""
+        distances = self._distances(vectors)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(distances, order, axis=1), order
+
+
+def bit_distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Different bits of every pair of a left and a right row; both from `words`."""
+    total = np.zeros((len(left), len(right)), np.int64)
+    for i in range(left.shape[1]):
+        total += np.bitwise_count(left[:, i, None] ^ right[:, i])
+    return total
+
+
+def words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Bytes as whole 64-bit words, filled up with zeros."""
+    padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded.view(np.uint64)
+
+
+class HammingEngine(Engine):
+    """Exact search over packed bits.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (n, bytes)
+    jobs : int
+        Threads.
+    """
+
+    def __init__(self, rows: NDArray[np.uint8], jobs: int) -> None:
+        self.n = len(rows)
+        self.rows = np.ascontiguousarray(rows)
+        # In blocks, so that a query is not compared with the rows far before it.
+        self.indexes: list[tuple[int, _Index]] = []
+        if self.n <= FEW_ROWS:
+            self.indexes = [(0, _FewRows(self.rows))]
+            return
+        import faiss
+
+        faiss.omp_set_num_threads(jobs)
+        for start in range(0, self.n, _INDEX_BLOCK):
+            index = faiss.IndexBinaryFlat(8 * rows.shape[1])
+            index.add(self.rows[start : start + _INDEX_BLOCK])
+            self.indexes.append((start, index))
+
+    def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
+        parts, total = [], 0
+        for start, index in self.indexes:
+            if start + index.ntotal <= queries[0] + 1:
+                continue
+            limits, distance, right = index.range_search(self.rows[queries], _below(radius))
+            left = np.repeat(queries, _counts(limits))
+            right = right + start
+            later = right > left
+            part = Candidates(left[later], right[later], distance[later].astype(np.float64))
+            total += len(part.left)
+            if total > MAX_PAIRS and len(queries) > 1:
+                raise TooManyPairs
+            parts.append(part)
+        return gather(parts)
+
+    def around(
+        self, vectors: NDArray[np.uint8], radius: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the rows within a radius of any vectors, as (number of the vector, row)."""
+        numbers, rows = [], []
+        for start, index in self.indexes:
+            limits, _, row = index.range_search(np.ascontiguousarray(vectors), _below(radius))
+            numbers.append(np.repeat(np.arange(len(vectors)), _counts(limits)))
+            rows.append(row.astype(np.int64) + start)
+        return np.concatenate(numbers), np.concatenate(rows)
+
+    def nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        rows, distances = [], []
+        for start in range(0, len(queries), _QUERIES_WITH_TIES):
+            block = self._nearest(queries[start : start + _QUERIES_WITH_TIES], k)
+            rows.append(block.rows)
+            distances.append(block.distance)
+        return Neighbours(np.concatenate(rows), np.concatenate(distances))
+
+    def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
+        vectors = self.rows[queries]
+        # The distance of the k-th other row; then everything up to it, so that ties go by row.
+        found = [index.search(vectors, min(k + 1, index.ntotal))[0] for _, index in self.indexes]
+        nearest = np.sort(np.concatenate(found, axis=1), axis=1)
+        limit = nearest[:, min(k, nearest.shape[1] - 1)]
+        which, rows, distances = [], [], []
+        for radius in np.unique(limit):
+            of_radius = np.flatnonzero(limit == radius)
+            for start, index in self.indexes:
+                limits, distance, row = index.range_search(vectors[of_radius], int(radius) + 1)
+                which.append(np.repeat(of_radius, _counts(limits)))
+                rows.append(row + start)
+                distances.append(distance.astype(np.float64))
+        query, row = np.concatenate(which), np.concatenate(rows)
+        other = row != queries[query]
+        return best(len(queries), k, query[other], row[other], np.concatenate(distances)[other])
+
+
+def _below(radius: float) -> int:
+    """What FAISS wants, distances below it; percent may have rounded the radius down."""
+    return int(radius + 1e-9) + 1
+
+
+def _counts(limits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Numbers of results, from where each query's begin."""
+    starts = limits.astype(np.int64)
+    return starts[1:] - starts[:-1]

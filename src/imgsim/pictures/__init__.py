@@ -1,0 +1,1 @@
+"""Pictures made by code, and copies made of pictures."""

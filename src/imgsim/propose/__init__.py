@@ -1,0 +1,1 @@
+"""Pairs of pictures that are worth verifying."""

@@ -1,0 +1,242 @@
+"""Which images share keypoints: descriptors with an equal word vote for a pair of images.
+
+Multi-index hashing (M. Norouzi, A. Punjani, D. Fleet, CVPR 2012, doi:10.1109/CVPR.2012.6248043)
+finds descriptors that agree in one of their eight 32-bit words. Votes of a pair count together
+when they tell of the same turn, scale and shift (weak geometric consistency: H. Jegou, M. Douze,
+C. Schmid, ECCV 2008, doi:10.1007/978-3-540-88682-2_24).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import KEYPOINTS, MIRRORED, PLACE_UNIT, SCALE_STEP
+from imgsim.read.spool import scratch
+
+MIN_VOTES = 4
+"""Consistent votes that propose a pair of images."""
+
+
+_COMMON = 48
+"""A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
+
+
+_ROWS = 4096
+_IMAGES = 1000
+_AT_ONCE = 1 << 20
+_MAX_BITS = 64
+_ANGLE = 30.0
+_SCALE = 0.8
+_SHIFT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Pairs of rows that may show the same picture.
+
+    Attributes
+    ----------
+    left, right : ndarray of int64, shape (n,)
+        left < right, no pair twice for one value of `mirrored`.
+    mirrored : ndarray of bool, shape (n,)
+        One of them as in a mirror.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
+
+
+def votes_of(rows: NDArray[Any], min_votes: int = MIN_VOTES) -> Votes:
+    """Find pairs of images with consistent votes.
+
+    Parameters
+    ----------
+    rows : ndarray of `LAYOUT`, shape (n,)
+    min_votes : int
+
+    Notes
+    -----
+    Memory grows with the images, and time, by `_COMMON`, at last no faster: what keypoints have
+    in common waits in temporary files, a block of images at a time.
+    """
+    keypoints = _Keypoints.of(rows)
+    chosen = np.zeros(0, np.int64)
+    for query, other in keypoints.collisions():
+        pair = _pair_codes(keypoints, query, other, len(rows))
+        for cell in keypoints.cells(query, other):
+            code, count = _in_cells(pair, cell)
+            chosen = np.union1d(chosen, code[count >= min_votes])
+    mirrored, rest = np.divmod(chosen, len(rows) ** 2)
+    query_image, other_image = np.divmod(rest, len(rows))
+    left, right = np.minimum(query_image, other_image), np.maximum(query_image, other_image)
+    # each of the two may have been seen in the other one's mirror
+    once = np.unique((mirrored * len(rows) + left) * len(rows) + right, return_index=True)[1]
+    return Votes(left[once], right[once], mirrored[once].astype(bool))
+
+
+def _pair_codes(
+    keypoints: _Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], n: int
+) -> NDArray[np.int64]:
+    """One number for two images and whether the second is mirrored."""
+    a, b = keypoints.image[query].astype(np.int64), keypoints.image[other].astype(np.int64)
+    return (keypoints.mirrored[other] * n + a) * n + b
+
+
+def _in_cells(
+    pair: NDArray[np.int64], cell: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each pair and cell, how many votes fall into it."""
+    order = np.lexsort((cell, pair))
+    pair, cell = pair[order], cell[order]
+    first = np.flatnonzero(
+        np.r_[True, (pair[1:] != pair[:-1]) | (cell[1:] != cell[:-1])][: len(pair)]
+    )
+    return pair[first], np.diff(np.r_[first, len(pair)])
+
+
+def _parts(n: int, size: int) -> Iterator[slice]:
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+@dataclass(slots=True)
+class _Keypoints:
+    """Keypoints of all images in a row, the mirrored ones behind the plain ones."""
+
+    image: NDArray[np.uint32]
+    mirrored: NDArray[np.bool_]
+    descriptor: NDArray[np.uint8]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    angle: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: NDArray[Any]) -> _Keypoints:
+        plain = int(rows["count"].sum(dtype=np.int64))
+        seen = sum(
+            int(rows["mirrored"][part].any(axis=2).sum()) for part in _parts(len(rows), _ROWS)
+        )
+        n = plain + seen
+        own = cls(
+            scratch((n,), np.dtype(np.uint32)),
+            scratch((n,), np.dtype(np.bool_)),
+            scratch((n, 32), np.dtype(np.uint8)),
+            *(scratch((n,), np.dtype(np.float32)) for _ in ("x", "y", "scale", "angle")),
+        )
+        start, start_mirrored = 0, plain
+        for part in _parts(len(rows), _ROWS):
+            start = own._fill(start, rows[part], part.start, mirrored=False)
+            start_mirrored = own._fill(start_mirrored, rows[part], part.start, mirrored=True)
+        return own
+
+    def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
+        """Put the keypoints of some images in place, and say where they end."""
+        there = np.arange(KEYPOINTS) < rows["count"][:, None]
+        descriptors = rows["descriptor"]
+        if mirrored:
+            descriptors = rows["mirrored"]
+            there = there[:, :MIRRORED] & descriptors.any(axis=2)
+        image, number = np.nonzero(there)
+        here = slice(start, start + len(image))
+        place = rows["place"][image, number] / np.float32(PLACE_UNIT)
+        angle = rows["angle"][image, number] * np.float32(360 / 256)
+        self.image[here] = image + first
+        self.mirrored[here] = mirrored
+        self.descriptor[here] = descriptors[there]
+        self.x[here] = rows["size"][image, 0] - 1 - place[:, 0] if mirrored else place[:, 0]
+        self.y[here] = place[:, 1]
+        self.scale[here] = rows["octave"][image, number] * np.float32(np.log2(SCALE_STEP))
+        self.angle[here] = (180 - angle) % 360 if mirrored else angle
+        return here.stop
+
+    def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Pairs of keypoints of different images with a word in common; query before other.
+
+        In parts; all pairs of one query image are in the same part.
+        """
+        words = self.descriptor.view("<u4")
+        images = int(self.image.max(initial=0)) + 1
+        with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+            waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
+            for i in range(words.shape[1]):
+                for found in self._equal(words[:, i]):
+                    block = self.image[found >> np.uint64(32)] // _IMAGES
+                    order = np.argsort(block, kind="stable")
+                    numbers, starts = np.unique(block[order], return_index=True)
+                    parts = np.split(found[order], starts[1:])
+                    for number, part in zip(numbers, parts, strict=False):
+                        with open(waiting[number], "ab") as stream:
+                            part.tofile(stream)
+            for name in waiting:
+                if os.path.exists(name):
+                    both = np.fromfile(name, np.uint64)
+                    os.remove(name)
+                    both.sort()  # several times as fast as np.unique
+                    yield from self._by_image(both[np.r_[True, both[1:] != both[:-1]]])
+
+    def _by_image(
+        self, both: NDArray[np.uint64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Parts of some pairs in their order, cut between two query images."""
+        query = (both >> np.uint64(32)).astype(np.int64)
+        ends = np.flatnonzero(np.diff(self.image[query])) + 1
+        wanted = np.arange(_AT_ONCE, len(both), _AT_ONCE)
+        last = ends[-1] if len(ends) else 0
+        cuts = np.unique(ends[np.searchsorted(ends, wanted[wanted <= last])])
+        for part in np.split(both, cuts):
+            other = (part & np.uint64(2**32 - 1)).astype(np.int64)
+            yield (part >> np.uint64(32)).astype(np.int64), other
+
+    def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
+        order = np.argsort(word).astype(np.uint32)
+        ordered = word[order]
+        first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        length = np.diff(np.r_[first, len(ordered)])
+        end = np.repeat(first + length, length)
+        place = np.flatnonzero(np.repeat((length > 1) & (length <= _COMMON), length))
+        for step in range(1, _COMMON):
+            place = place[place + step < end[place]]
+            if len(place) == 0:
+                return
+            for part in _parts(len(place), _AT_ONCE):
+                yield self._near(order[place[part]], order[place[part] + step])
+
+    def _near(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint64]:
+        """Those pairs, as one number each, that are alike in all words; the lesser first."""
+        a, b = np.minimum(a, b), np.maximum(a, b)
+        use = (self.image[a] != self.image[b]) & ~(self.mirrored[a] & self.mirrored[b])
+        a, b = a[use], b[use]
+        bits = np.bitwise_count(
+            self.descriptor[a].view("<u8") ^ self.descriptor[b].view("<u8")
+        ).sum(axis=1)
+        near = bits <= _MAX_BITS
+        return np.asarray(a[near].astype(np.uint64) << np.uint64(32) | b[near])
+
+    def cells(
+        self, query: NDArray[np.int64], other: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.int64]]:
+        """Cells of turn, scale and shift that each vote speaks for, in two overlapping grids."""
+        # a mirrored keypoint is always `other`: it comes later in the row
+        log_scale = self.scale[other] - self.scale[query]
+        turn = (self.angle[other] - self.angle[query]) % 360
+        scale = 2.0**log_scale
+        radians = np.deg2rad(turn)
+        cosine, sine = np.cos(radians) * scale, np.sin(radians) * scale
+        # where the middle of the query image lies in the other
+        dx, dy = 200 - self.x[query], 150 - self.y[query]
+        x = self.x[other] + cosine * dx - sine * dy
+        y = self.y[other] + sine * dx + cosine * dy
+        for offset in (0.0, 0.5):
+            t = np.floor(turn / _ANGLE + offset).astype(np.int64) % round(360 / _ANGLE)
+            s = np.floor(log_scale / _SCALE + offset).astype(np.int64) + 16
+            u = np.clip(np.floor(x / _SHIFT + offset).astype(np.int64) + 128, 0, 255)
+            v = np.clip(np.floor(y / _SHIFT + offset).astype(np.int64) + 128, 0, 255)
+            yield ((t * 32 + s) * 256 + u) * 256 + v

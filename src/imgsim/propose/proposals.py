@@ -1,0 +1,86 @@
+"""Which pairs of images are worth a look: by hashes in all eight orientations, by keypoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import ORIENTATIONS, turned
+from imgsim.neighbours.hamming import HammingEngine
+from imgsim.propose.keypoint_votes import votes_of
+
+HASH_RADIUS = 48
+"""Bits of 256. Of 250 unrelated photos no two come nearer than 90, receipts of one shop do."""
+
+
+KEYPOINTS = 1 << len(ORIENTATIONS)
+MIRRORED = KEYPOINTS << 1
+_QUERIES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Pairs of rows that may show the same picture, no pair twice.
+
+    Attributes
+    ----------
+    left, right : ndarray of int64, shape (n,)
+        left < right; ordered by (left, right).
+    why : ndarray of int64, shape (n,)
+        Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
+        one's, `KEYPOINTS`, `MIRRORED`.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    why: NDArray[np.int64]
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Left and right row of each."""
+        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
+
+    def only(self, chosen: NDArray[np.bool_]) -> Proposals:
+        """Some of the pairs."""
+        return Proposals(self.left[chosen], self.right[chosen], self.why[chosen])
+
+
+def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
+    """Find pairs of images worth a look.
+
+    Parameters
+    ----------
+    rows : ndarray of `LAYOUT`, shape (n,)
+    hashes : bool
+        By their hashes too, and not by keypoints alone.
+    jobs : int
+        Threads.
+    """
+    n = len(rows)
+    votes = votes_of(rows)
+    codes = [votes.left * n + votes.right]
+    why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
+    if hashes and n > 1:
+        for code, bit in _near_hashes(np.ascontiguousarray(rows["hash"]), jobs):
+            codes.append(code)
+            why.append(np.full(len(code), bit, np.int64))
+    pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
+    bits = np.zeros(len(pairs), np.int64)
+    np.bitwise_or.at(bits, place, np.concatenate(why))
+    left, right = np.divmod(pairs, max(1, n))
+    return Proposals(left, right, bits)
+
+
+def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
+    engine = HammingEngine(hashes, jobs)
+    found = []
+    for i, how in enumerate(ORIENTATIONS):
+        asked = turned(hashes, how)
+        for start in range(0, len(hashes), _QUERIES):
+            query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
+            right = query + start
+            earlier = row < right
+            found.append((row[earlier] * len(hashes) + right[earlier], 1 << i))
+    return found

@@ -1,0 +1,265 @@
+"""The first half of the pipeline: files to pictures and feature rows, through the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+from numpy.typing import NDArray
+
+from imgsim.cache.store import Cache, Known
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
+from imgsim.decode.spec import over_cap
+from imgsim.executors.base import Executor
+from imgsim.read.discover import discover
+from imgsim.read.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
+from imgsim.read.options import RunOptions
+from imgsim.read.spool import Slot, Spool
+from imgsim.read.table import Collection, FeatureTable
+from imgsim.types import ImageFile, Picture, Skipped
+
+_KEEP_SECONDS = 2.0
+_BATCH_FILES = 32
+_HEAVY_FILES = 256
+
+
+def collect(
+    paths: Sequence[str], extractors: Sequence[Extractor], options: RunOptions
+) -> Collection:
+    """Read what is not known yet of the images below some paths.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    extractors : sequence of Extractor
+    options : RunOptions
+
+    Raises
+    ------
+    UsageError
+        A path does not exist.
+    """
+    for extractor in extractors:
+        extractor.get_ready()
+    started_ns = time.time_ns()
+    found = discover(paths, options.discover)
+    files = [file for file in found.files if worth_reading(file)]
+    cache = Cache(options.cache, options.progress.note, started_ns)
+    with closing(cache):
+        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
+        run.look_up()
+        run.extract()
+    return run.finish(found.skipped, len(found.files) - len(files))
+
+
+class _Collecting:
+    """The state of one `collect`."""
+
+    def __init__(
+        self,
+        files: Sequence[ImageFile],
+        extractors: tuple[Extractor, ...],
+        options: RunOptions,
+        cache: Cache,
+    ) -> None:
+        self.files = files
+        self.extractors = extractors
+        self.options = options
+        self.cache = cache
+        self.decoder = Decoder(options.decode, options.max_pixels)
+        self.label = decoder_id(options.decode)
+        self.digests: dict[str, str] = {}  # by path
+        self.unlisted: dict[str, ImageFile] = {}  # not in the cache, by path
+        self.copies: dict[str, list[str]] = {}  # paths of the contents that are hashed
+        self.known: dict[str, Known] = {}  # by digest
+        self.failed: dict[str, str] = {}  # reasons of this run, by path
+        self.tables = {e: FeatureTable(e, len(files)) for e in extractors}
+        self.new: list[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]] = []
+        self.kept_at = time.monotonic()
+        self.decoded = 0
+        self.seconds_decoding = 0.0
+        self.spool: Spool | None = None
+        self.slots: dict[str, Slot] = {}
+        self.executor: Executor | None = None
+
+    def look_up(self) -> None:
+        """Find out what is known already: by path, else by content."""
+        self.digests = self.cache.digests(self.files)
+        for path in self.digests:
+            if not os.access(path, os.R_OK):  # known or not, the result is the same
+                self.failed[path] = "cannot be read: Permission denied"
+        self.unlisted = {f.path: f for f in self.files if f.path not in self.digests}
+        unknown = list(self.unlisted.values())
+        # The content of others is hashed when it is read to be decoded, with one read.
+        sizes = Counter(f.size_bytes for f in self.files)
+        sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
+        self._hash([f for f in unknown if sizes[f.size_bytes] > 1])
+        for path, digest in self.digests.items():
+            self.copies.setdefault(digest, []).append(path)
+        digests = set(self.digests.values())
+        self.known = self.cache.facts(digests, self.label)
+        images = [d for d, known in self.known.items() if known.facts is not None]
+        for extractor, table in self.tables.items():
+            for digest, row in self.cache.rows(extractor, self.label, images):
+                table.add(digest, row)
+        for digest in images:
+            if any(digest not in table.places for table in self.tables.values()):
+                del self.known[digest]
+
+    def _hash(self, files: Sequence[ImageFile]) -> None:
+        if not files:
+            return
+        self.options.progress.start("reading", len(files), "file")
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            try:
+                for file, digest in zip(files, pool.map(_file_digest, files), strict=True):
+                    if digest is not None:
+                        self.digests[file.path] = digest
+                    self.options.progress.advance(1)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+            finally:
+                self.options.progress.finish()
+
+    def extract(self) -> None:
+        """Decode one file of each content that is not known."""
+        while todo := self._missing():
+            self._extract(todo)
+        for file in self.unlisted.values():
+            digest = self.digests.get(file.path)
+            if digest in self.known and file.path not in self.failed:
+                self.new.append((file, digest, None, ()))
+        self._flush()
+
+    def _missing(self) -> list[ImageFile]:
+        """The first file of each content that is not known, of those that could be read so far."""
+        work: dict[str, ImageFile] = {}
+        for file in self.files:
+            digest = self.digests.get(file.path)
+            if file.path not in self.failed and (digest is None or digest not in self.known):
+                work.setdefault(digest or file.path, file)
+        return list(work.values())
+
+    def _extract(self, todo: Sequence[ImageFile]) -> None:
+        jobs = self.options.jobs
+        heavy = any(e.heavy for e in self.extractors)
+        # A network runs once, and is fed by threads; hashes run in all workers.
+        size = _HEAVY_FILES if heavy else max(1, min(_BATCH_FILES, len(todo) // (4 * jobs)))
+        threads = jobs if heavy else 1
+        parts = [tuple(f.path for f in todo[i : i + size]) for i in range(0, len(todo), size)]
+        batches = [
+            ExtractBatch(part, self.extractors, self.decoder, threads, spool)
+            for part, spool in zip(parts, self._spool_files(parts), strict=True)
+        ]
+        again = any(e.seen_again for e in self.extractors) and not heavy
+        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
+        if again:
+            self.executor = executor  # its workers need not start once more
+        progress = self.options.progress
+        progress.start("decoding", len(todo), "image")
+        try:
+            with closing(executor.run(batches)) as results:
+                for number, extracted in results:
+                    first = number * size
+                    for file, one in zip(todo[first : first + size], extracted, strict=True):
+                        self._take(file, one)
+                    progress.advance(len(extracted))
+                    if time.monotonic() - self.kept_at > _KEEP_SECONDS:
+                        self._flush()
+        except BaseException:
+            self._flush()  # the next run goes on from here
+            executor.close()
+            raise
+        finally:
+            if not again:
+                executor.close()
+            progress.finish()
+
+    def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
+        kept = [e.wants.at_most for e in self.extractors if e.seen_again]
+        if not kept or self.spool is not None:
+            return [""] * len(parts)  # what is decoded later is too little to matter
+        self.spool = Spool()
+        return self.spool.files([len(part) for part in parts], max(kept) ** 2)
+
+    def _take(self, file: ImageFile, one: Extracted) -> None:
+        self.decoded += 1
+        self.seconds_decoding += one.seconds
+        if one.digest is None or not one.lasting:
+            copies = self.copies.get(self.digests.get(file.path, ""), []) if one.opened else []
+            for path in (file.path, *copies):
+                self.failed[path] = one.reason
+            return
+        self.digests[file.path] = one.digest
+        self.known[one.digest] = Known(one.facts, one.reason, one.identified)
+        for table, row in zip(self.tables.values(), one.rows, strict=False):
+            table.add(one.digest, row)
+        if one.slot is not None:
+            self.slots[one.digest] = one.slot
+        self.new.append((file, one.digest, self.known[one.digest], one.rows))
+        self.unlisted.pop(file.path, None)
+
+    def _flush(self) -> None:
+        self.cache.keep(self.label, self.extractors, self.new)
+        self.new = []
+        self.kept_at = time.monotonic()
+
+    def finish(self, unseen: Sequence[Skipped], others: int) -> Collection:
+        """Sort files into pictures, skipped and left out."""
+        options = self.options
+        pictures: list[Picture] = []
+        skipped = list(unseen)
+        too_small = 0
+        for file in self.files:
+            digest = self.digests.get(file.path)
+            known = self.known.get(digest) if digest and file.path not in self.failed else None
+            if known is None or digest is None:
+                if file.size_bytes > MAX_FILE_BYTES and not claims_to_be_image(file):
+                    others += 1
+                else:
+                    skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
+            elif known.facts is None:
+                if known.identified or claims_to_be_image(file):
+                    skipped.append(Skipped(file.path, known.reason))
+                else:
+                    others += 1
+            elif taken_by_accident(file, known.facts):
+                others += 1
+            else:
+                picture = Picture(file, digest, known.facts)
+                reason = over_cap(picture.pixels, options.max_pixels)
+                if reason:
+                    skipped.append(Skipped(file.path, reason))
+                elif picture.pixels < options.min_pixels:
+                    too_small += 1
+                else:
+                    pictures.append(picture)
+        return Collection(
+            tuple(pictures),
+            tuple(sorted(skipped, key=lambda s: os.fsencode(s.path))),
+            others,
+            too_small,
+            self.decoded,
+            self.tables,
+            self.seconds_decoding,
+            self.spool,
+            self.slots,
+            self.executor,
+        )
+
+
+def _file_digest(file: ImageFile) -> str | None:
+    try:
+        with open(file.path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None  # said when it is read to be decoded

@@ -1,0 +1,164 @@
+"""Files to facts and feature rows: what workers do, one batch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.executors.base import Beat
+from imgsim.read.spool import Slot, write
+from imgsim.types import ImageFacts
+
+MAX_FILE_BYTES = 1_000_000_000
+"""Larger files are skipped: they are read as a whole, by every worker."""
+
+
+_AT_ONCE = 64
+"""Images that go through the extractors together, while others are decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What became of one file.
+
+    Attributes
+    ----------
+    digest : str or None
+        sha256 of the bytes; None if they could not be read.
+    facts : ImageFacts or None
+        None if it is no image that can be read.
+    reason : str
+        Why not.
+    lasting : bool
+        The reason lies in the content, not in this run's limits.
+    identified : bool
+        It is an image of some kind, even if not a readable one.
+    opened : bool
+        The file itself could be read; if not, a copy of it elsewhere may be.
+    rows : tuple of ndarray
+        One per extractor.
+    seconds : float
+        Spent in decoding.
+    slot : Slot or None
+        Where the image is that is looked at again.
+    """
+
+    digest: str | None
+    facts: ImageFacts | None
+    reason: str = ""
+    lasting: bool = True
+    identified: bool = True
+    opened: bool = True
+    rows: tuple[NDArray[Any], ...] = ()
+    seconds: float = 0.0
+    slot: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractBatch:
+    """Paths of some files, and what is wanted of them; picklable.
+
+    Attributes
+    ----------
+    threads : int
+        Files decoded at a time, ahead of the extractors.
+    spool : str
+        The file for images that are looked at again, or "" to keep none.
+    """
+
+    paths: tuple[str, ...]
+    extractors: tuple[Extractor, ...]
+    decoder: Decoder
+    threads: int = 1
+    spool: str = ""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def part(self, start: int, stop: int) -> ExtractBatch:
+        """A batch of some of the files."""
+        return replace(self, paths=self.paths[start:stop])
+
+    def failure(self, reason: str) -> Extracted:
+        """What stands for a file whose worker died."""
+        return Extracted(None, None, reason, lasting=False)
+
+    def run(self, beat: Beat) -> list[Extracted]:
+        """Read, decode and extract; `beat` is called after each file."""
+        wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
+        results: list[Extracted] = []
+        waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
+
+        again = next((e.wants for e in self.extractors if e.seen_again), None)
+
+        def extract() -> None:
+            beat.no_item()
+            if again is not None and self.spool:
+                slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
+                for (i, _), slot in zip(waiting, slots, strict=True):
+                    results[i] = replace(results[i], slot=slot)
+            columns = [
+                _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
+            ]
+            for place, (i, _) in enumerate(waiting):
+                results[i] = replace(results[i], rows=tuple(column[place] for column in columns))
+            waiting.clear()
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            # with one thread, nothing is gained by handing over to it
+            over = pool.map if self.threads > 1 else map
+            for result, images in over(lambda path: self._read(path, wants), self.paths):
+                results.append(result)
+                if images is not None:
+                    waiting.append((len(results) - 1, images))
+                if len(waiting) >= _AT_ONCE:
+                    extract()
+                beat()
+        extract()
+        return results
+
+    def _read(
+        self, path: str, wants: Sequence[InputSpec]
+    ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
+        try:
+            with open(path, "rb") as stream:
+                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                    reason = f"more than {MAX_FILE_BYTES:,} bytes"
+                    return Extracted(None, None, reason, lasting=False), None
+                data = stream.read()
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            return Extracted(None, None, reason, lasting=False, opened=False), None
+        digest = hashlib.sha256(data).hexdigest()
+        started = time.perf_counter()
+        try:
+            decoded = self.decoder(data, wants)
+        except DecodeError as error:
+            return Extracted(digest, None, str(error), error.lasting, error.identified), None
+        seconds = time.perf_counter() - started
+        return Extracted(digest, decoded.facts, seconds=seconds), decoded.images
+
+
+def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:
+    """Rows of some images; those of one size go through the extractor together."""
+    rows: list[Any] = [None] * len(images)
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, image in enumerate(images):
+        sizes.setdefault(image.shape, []).append(i)
+    for members in sizes.values():
+        for i, row in zip(
+            members, extractor.extract(np.stack([images[i] for i in members])), strict=True
+        ):
+            rows[i] = row
+    return rows

@@ -1,0 +1,69 @@
+"""How files are found, read and worked on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.errors import UsageError
+from imgsim.executors.base import Executor, usable_cores
+from imgsim.progress import Progress, Silent
+from imgsim.read.discover import DiscoverOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How files are found, read and worked on. None of it changes a verdict but `decode`.
+
+    Attributes
+    ----------
+    discover : DiscoverOptions
+    decode : DecodeMode
+    max_pixels, min_pixels : int
+        Larger images are skipped, smaller ones left out.
+    jobs : int
+        Worker processes, and threads of the search.
+    executor : {"processes", "threads"}
+    file_timeout : float
+        Seconds that decoding one file may take (worker processes only).
+    cache : Path or None
+    progress : Progress
+    """
+
+    discover: DiscoverOptions = field(default_factory=DiscoverOptions)
+    decode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    min_pixels: int = 0
+    jobs: int = field(default_factory=usable_cores)
+    executor: Literal["processes", "threads"] = "processes"
+    file_timeout: float = 60.0
+    cache: Path | None = None
+    progress: Progress = field(default_factory=Silent)
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1 or self.file_timeout <= 0:
+            raise UsageError("jobs and file_timeout must be positive", "leave them out")
+
+    def open_executor(self, jobs: int, *, keep: bool = False) -> Executor:
+        """The place where so many batches run at a time, several times if it is to be kept."""
+        if self.executor == "threads":
+            from imgsim.executors.threads import ThreadsExecutor
+
+            return ThreadsExecutor(jobs)
+        from imgsim.executors.processes import ProcessesExecutor
+
+        return ProcessesExecutor(jobs, self.file_timeout, keep=keep)
+
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def as_list(paths: Paths) -> list[str]:
+    """Paths as a list of text, also if there is only one."""
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    return [os.fspath(path) for path in paths]

@@ -1,0 +1,87 @@
+"""What was read below some paths: pictures, skipped files and feature rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.extractor import Extractor
+from imgsim.executors.base import Executor
+from imgsim.read.spool import Slot, Spool, scratch
+from imgsim.types import Features, Picture, Skipped
+
+
+class FeatureTable:
+    """Rows of one extractor by content, in memory or, when there are many, in a temporary file.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    capacity : int
+        Number of rows at most.
+    """
+
+    def __init__(self, extractor: Extractor, capacity: int) -> None:
+        self.extractor = extractor
+        self.places: dict[str, int] = {}
+        self._rows = scratch((capacity, *extractor.shape), extractor.dtype)
+
+    def add(self, digest: str, row: NDArray[Any]) -> None:
+        place = self.places.setdefault(digest, len(self.places))
+        self._rows[place] = row
+
+    def select(self, digests: Sequence[str]) -> Features:
+        """Rows of some contents, in the order asked for."""
+        rows = scratch((len(digests), *self.extractor.shape), self.extractor.dtype)
+        places = np.array([self.places[digest] for digest in digests], np.int64)
+        for i in range(0, len(digests), 4096):
+            rows[i : i + 4096] = self._rows[places[i : i + 4096]]
+        return Features(self.extractor.key, digests, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What was read below some paths.
+
+    Attributes
+    ----------
+    pictures : tuple of Picture
+        In order of their paths.
+    skipped : tuple of Skipped
+        In order of their paths.
+    other_files : int
+        Files that are no images and do not claim to be.
+    too_small : int
+        Images below `min_pixels`.
+    decoded : int
+        Files that were decoded in this run; the others were known.
+    tables : dict
+        Feature rows by extractor.
+    seconds_decoding : float
+        Summed over all workers.
+    spool : Spool or None
+        Keeps what `slots` name.
+    slots : dict
+        Images that were kept to be looked at again, by content.
+    executor : Executor or None
+        Where they were decoded, with workers that wait to look at them again.
+    """
+
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Skipped, ...]
+    other_files: int
+    too_small: int
+    decoded: int
+    tables: dict[Extractor, FeatureTable]
+    seconds_decoding: float
+    spool: Spool | None
+    slots: Mapping[str, Slot]
+    executor: Executor | None
+
+    def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
+        """Rows of some of the pictures."""
+        return self.tables[extractor].select([p.digest for p in pictures])

@@ -1,0 +1,126 @@
+"""The HTML page of clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from imgsim.read.discover import printable
+from imgsim.report.cluster_drawings import cluster_name, colour_of, on_map
+from imgsim.report.clusters import cluster_summary
+from imgsim.report.html import page_head
+from imgsim.report.text import count
+from imgsim.tasks.cluster.found import Cluster, Clusters
+
+MAX_PICTURES = 3000
+"""On a page; the others are dots: more would not fit a browser."""
+
+_PAGE_SIDE = 96
+_STYLE = """
+body { max-width: none }
+#map { position: relative; height: 78vh; overflow: hidden; border: 1px solid #8886;
+  --s: 1; --x: 0; --y: 0; cursor: grab; touch-action: none }
+#map b { position: absolute; width: 36px; height: 36px; margin: -18px; box-sizing: border-box;
+  border-width: 3px; border-style: solid }
+#map b, .sheet div, #tip div { background-position: center; background-size: contain;
+  background-repeat: no-repeat }
+#map b { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px);
+  top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px) }
+#map b.dot { width: 9px; height: 9px; margin: -5px; border-radius: 9px }
+#map b:hover { z-index: 2 }
+.dim b:not(.lit) { opacity: .08 }
+#tip { position: fixed; pointer-events: none; z-index: 3; padding: 6px; max-width: 210px;
+  background: Canvas; border: 1px solid #888; display: none; overflow-wrap: anywhere }
+#tip div { width: 192px; height: 192px }
+#legend span { display: inline-block; margin: .3rem .8rem .3rem 0; cursor: pointer }
+#legend i { display: inline-block; width: .9em; height: .9em; margin-right: .3em }
+.sheet div { display: inline-block; width: 72px; height: 72px; margin: 1px }
+"""
+
+
+_SCRIPT = """
+const map = document.getElementById('map'), tip = document.getElementById('tip')
+let s = 1, x = 0, y = 0, held = null
+const show = () => { for (const [k, v] of [['--s', s], ['--x', x], ['--y', y]])
+  map.style.setProperty(k, v) }
+map.addEventListener('wheel', e => { e.preventDefault()
+  const box = map.getBoundingClientRect(), f = Math.exp(-e.deltaY / 400)
+  const px = e.clientX - box.left, py = e.clientY - box.top
+  const to = Math.min(60, Math.max(.5, s * f)), g = to / s
+  x = px - (px - x) * g; y = py - (py - y) * g; s = to; show() }, { passive: false })
+map.addEventListener('pointerdown', e => { held = [e.clientX - x, e.clientY - y] })
+addEventListener('pointerup', () => { held = null })
+addEventListener('pointermove', e => {
+  if (held) { x = e.clientX - held[0]; y = e.clientY - held[1]; show() }
+  const at = e.target.closest && e.target.closest('b, .sheet div')
+  tip.style.display = at ? 'block' : 'none'
+  if (!at) return
+  tip.firstChild.className = at.dataset.p || ''
+  tip.lastChild.textContent = at.dataset.n
+  tip.style.left = Math.min(e.clientX + 14, innerWidth - 230) + 'px'
+  tip.style.top = Math.min(e.clientY + 14, innerHeight - 270) + 'px' })
+document.getElementById('legend').addEventListener('click', e => {
+  const one = e.target.closest('span'); if (!one) return
+  const lit = one.classList.toggle('on')
+  for (const o of one.parentNode.children) if (o !== one) o.classList.remove('on')
+  map.classList.toggle('dim', lit)
+  for (const b of map.children) b.classList.toggle('lit', lit && b.dataset.c === one.dataset.c) })
+"""
+
+
+def cluster_page(found: Clusters) -> Iterator[str]:
+    """A page with the map, to zoom, drag and point at, and every cluster below it."""
+    paths = [p.file.path for p in found.pictures]
+    images = {query.query.name: query.query.data for query in found.queries}
+    places = {path: place for place, path in enumerate(paths[:MAX_PICTURES])}
+    for name in [*images, *(m.path for q in found.queries for m, _ in q.matches)]:
+        places.setdefault(name, len(places))
+    title = f"imgsim cluster: {count(len(found.clusters), 'cluster')}"
+    colours = "".join(
+        f".c{number}{{border-color:rgb{colour};background-color:rgb{colour}}}\n".replace(" ", "")
+        for number, colour in ((n, colour_of(n)) for n in range(len(found.clusters) + 1))
+    )
+    yield from page_head(title, places, images, _STYLE + colours, _PAGE_SIDE)
+    yield "<p>" + "<br>\n".join(escape(line) for line in cluster_summary(found)) + "</p>\n"
+    yield '<div id="legend">'
+    for number, images_of in [(c.number, len(c.members)) for c in found.clusters]:
+        yield f'<span data-c="{number}"><i class="c{number}"></i>{number}: {images_of}</span>'
+    yield '</div>\n<div id="map">\n'
+    for path, number, (x, y) in zip(paths, found.labels, on_map(found.positions), strict=True):
+        where = f"--l:{3 + 94 * x:.2f};--t:{4 + 92 * y:.2f}"
+        yield f'<b style="{where}" {_picture(path, int(number), places)}></b>\n'
+    yield '</div>\n<div id="tip"><div></div><span></span></div>\n'
+    for query in found.queries:
+        yield f"<h2>{escape(printable(query.query.name))}: {cluster_name(query.cluster)}</h2>\n"
+        yield f'<div class="sheet"><div {_tile(query.query.name, query.cluster, places)}></div> '
+        for match, number in query.matches:
+            yield f"<div {_tile(match.path, number, places)}></div>"
+        yield "</div>\n"
+    for cluster in found.clusters:
+        yield f"<h2>Cluster {cluster.number}: {count(len(cluster.members), 'image')}</h2>\n"
+        yield from _tiles(found, cluster, places)
+    yield f"<script>{_SCRIPT}</script>\n</html>\n"
+
+
+def _tiles(found: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
+    yield '<div class="sheet">'
+    for image in cluster.members:
+        path = found.pictures[image].file.path
+        if path in places:
+            yield f"<div {_tile(path, cluster.number, places)}></div>"
+    yield "</div>\n"
+
+
+def _picture(path: str, number: int, places: dict[str, int]) -> str:
+    shown = f"p{places[path]}" if path in places else "dot"
+    return f'{_data(path, number, shown)} class="c{number} {shown}"'
+
+
+def _tile(path: str, number: int, places: dict[str, int]) -> str:
+    shown = f"p{places[path]}"
+    return f'{_data(path, number, shown)} class="{shown}"'
+
+
+def _data(path: str, number: int, shown: str) -> str:
+    name = escape(f"{printable(path)} · {cluster_name(number)}")
+    return f'data-p="{shown}" data-c="{number}" data-n="{name}" role="img" aria-label="{name}"'

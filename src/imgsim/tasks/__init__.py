@@ -1,0 +1,1 @@
+"""What a user asks for, a file or folder each; tasks join the stages."""

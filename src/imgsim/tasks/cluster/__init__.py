@@ -1,0 +1,1 @@
+"""Clusters of a folder, with a map."""

@@ -1,0 +1,126 @@
+"""The clusters of a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import VectorComparator
+from imgsim.tasks.matching import Seconds
+from imgsim.tasks.query import Query
+from imgsim.types import Match, Picture, Skipped
+
+Algorithm = Literal["kmeans", "hdbscan"]
+Choice = Literal["silhouette", "elbow"]
+Projection = Literal["tsne", "pca"]
+
+NO_CLUSTER = 0
+"""The label of images that HDBSCAN takes for noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Images that belong together.
+
+    Attributes
+    ----------
+    number : int
+        From 1 on, the largest cluster first.
+    members : ndarray of int64
+        Places in `Clusters.pictures`, ascending.
+    typical : int
+        The member nearest to the middle.
+    """
+
+    number: int
+    members: NDArray[np.int64]
+    typical: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well k-means fits with so many clusters.
+
+    Attributes
+    ----------
+    k : int
+    silhouette : float or None
+        Mean silhouette coefficient, -1 to 1, more is better (P. J. Rousseeuw, 1987,
+        doi:10.1016/0377-0427(87)90125-7); of at most 2,000 images.
+    inertia : float
+        Sum of squared distances to the middle of the cluster.
+    """
+
+    k: int
+    silhouette: float | None
+    inertia: float
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The cluster of a query.
+
+    Attributes
+    ----------
+    query : Query
+    cluster : int
+        That most of its nearest images are in; of several, that of the nearest.
+    votes : tuple of (int, int)
+        Clusters, and how many of the nearest are in each; most first.
+    matches : tuple of (Match, int)
+        The most similar images and their clusters, nearest first.
+    """
+
+    query: Query
+    cluster: int
+    votes: tuple[tuple[int, int], ...]
+    matches: tuple[tuple[Match, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """What `cluster_images` found.
+
+    Attributes
+    ----------
+    comparator : VectorComparator
+    algorithm : {"kmeans", "hdbscan"}
+    pictures : tuple of Picture
+        In order of their paths.
+    labels : ndarray of int64, shape (n,)
+        Numbers of clusters; `NO_CLUSTER` for noise.
+    clusters : tuple of Cluster
+    chosen_by : {"silhouette", "elbow"} or None
+        None where the number was given or HDBSCAN found it.
+    qualities : tuple of Quality
+        Of the numbers of clusters that were tried.
+    silhouette : float or None
+        Of the result, without noise; None for fewer than two clusters.
+    projection : {"tsne", "pca"}
+    positions : ndarray of float64, shape (n, 2)
+        A map of the images.
+    queries : tuple of Labelled
+    seed : int
+    skipped : tuple of Skipped
+    decoded : int
+    seconds : Seconds
+    """
+
+    comparator: VectorComparator
+    algorithm: Algorithm
+    pictures: tuple[Picture, ...]
+    labels: NDArray[np.int64]
+    clusters: tuple[Cluster, ...]
+    chosen_by: Choice | None
+    qualities: tuple[Quality, ...]
+    silhouette: float | None
+    projection: Projection
+    positions: NDArray[np.float64]
+    queries: tuple[Labelled, ...]
+    seed: int
+    skipped: tuple[Skipped, ...]
+    decoded: int
+    seconds: Seconds

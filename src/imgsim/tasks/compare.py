@@ -1,0 +1,119 @@
+"""Scores two images by each of some comparators."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import PRESETS, Comparator, Preset
+from imgsim.comparators.recipes import Recipe
+from imgsim.errors import UsageError
+from imgsim.group.rules import flat_identity
+from imgsim.neighbours.build import make_engine
+from imgsim.profile import Profile
+from imgsim.read.options import RunOptions
+from imgsim.tasks.arguments import Methods, make_comparators
+from imgsim.tasks.query import query_file, read_query
+from imgsim.types import ImageFacts
+from imgsim.verify.judge import EQUAL
+from imgsim.verify.verdicts import look_at
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparator's opinion of two images.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    distance, score, similarity : float
+        The score is in the method's own terms, the similarity in percent.
+    threshold : float
+        Score up to (or from) which a pair is a duplicate under the preset.
+    duplicate : bool
+        The verdict. A flat image is a duplicate only of what its pixels equal.
+    """
+
+    comparator: Comparator
+    distance: float
+    score: float
+    similarity: float
+    threshold: float
+    duplicate: bool
+
+
+def compare(
+    left: str | os.PathLike[str],
+    right: str | os.PathLike[str],
+    methods: Methods | None = None,
+    *,
+    preset: Preset = "normal",
+    profile: Profile | None = None,
+    options: RunOptions | None = None,
+) -> list[Comparison]:
+    """Score two images by each of some comparators.
+
+    Parameters
+    ----------
+    left, right : path
+    methods : str, Comparator or sequence of these, optional
+        By default every method that is available.
+    preset : {"strict", "normal", "loose"}
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
+    options : RunOptions, optional
+
+    Raises
+    ------
+    UsageError
+        The profile has no threshold for a method.
+    UnreadableImage
+        One of the files is no image that can be read.
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
+    options = options or RunOptions()
+    comparators = make_comparators(methods if methods is not None else registry.ALL, options)
+    limits = [
+        profile.distance(c, options.decode) if profile else c.preset_distance(preset)
+        for c in comparators
+    ]
+    extractors = list(dict.fromkeys(c.extractor for c in comparators))
+    left_query, right_query = query_file(left), query_file(right)
+    same = left_query.data == right_query.data
+    left_facts, left_rows = read_query(left_query, extractors, options)
+    right_facts, right_rows = read_query(right_query, extractors, options)
+    result = []
+    for comparator, limit in zip(comparators, limits, strict=True):
+        pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
+        scale = comparator.scale
+        if isinstance(comparator, Recipe):
+            verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)
+            distance = verdict.residual
+            near = comparator.accepts(verdict, limit, preset)
+        else:
+            found = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
+            distance = float(found.distance[0, 0])
+            near = distance <= limit
+        result.append(
+            Comparison(
+                comparator,
+                distance,
+                scale.score(distance),
+                scale.similarity(distance),
+                scale.score(limit),
+                same or _verdict(left_facts, right_facts, near),
+            )
+        )
+    return result
+
+
+def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
+    """Of two files with different bytes."""
+    if left.flat or right.flat:
+        one, other = flat_identity(left), flat_identity(right)
+        return one is not None and one == other
+    return near and (left.raw, left.frames) == (right.raw, right.frames)

@@ -1,0 +1,210 @@
+"""Joins the stages, to find groups of duplicates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.comparators.recipes import Recipe
+from imgsim.errors import UsageError
+from imgsim.group.best_first import best_first
+from imgsim.group.keep import KEEP_POLICIES, rank
+from imgsim.group.rules import Rules, classes_of, comparable_pairs, equal_pixels, kinds, of_one_kind
+from imgsim.group.stars import Stars, join
+from imgsim.profile import Profile
+from imgsim.read.collect import collect
+from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.table import Collection
+from imgsim.tasks.arguments import as_comparator, largest_distance, proposer_for
+from imgsim.tasks.matching import Seconds, alike, match_into, seconds_since
+from imgsim.types import Candidates, Group, Picture, Skipped
+from imgsim.verify.verdicts import proposed
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What `find_duplicates` found.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    preset : str or None
+        None when a threshold was given.
+    max_distance : float
+        Pairs up to this distance are duplicates.
+    groups : tuple of Group
+        In order of the kept file's path.
+    images : int
+        Readable images looked at.
+    skipped : tuple of Skipped
+    other_files, too_small, decoded : int
+        See `collect.Collection`.
+    pairs_compared : int
+        Pairs of different contents that were looked at.
+    expected_false_pairs : float or None
+        How many unrelated pairs to expect among them; None where nothing is known.
+    seconds : Seconds
+    """
+
+    comparator: Comparator
+    preset: Preset | None
+    max_distance: float
+    groups: tuple[Group, ...]
+    images: int
+    skipped: tuple[Skipped, ...]
+    other_files: int
+    too_small: int
+    decoded: int
+    pairs_compared: int
+    expected_false_pairs: float | None
+    seconds: Seconds
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        return sum(group.reclaimable_bytes for group in self.groups)
+
+
+def find_duplicates(
+    paths: Paths,
+    method: str | Comparator = registry.DEFAULT_METHOD,
+    *,
+    preset: Preset = "normal",
+    threshold: float | None = None,
+    min_similarity: float | None = None,
+    profile: Profile | None = None,
+    proposer: str | Comparator | None = None,
+    keep: str = "best",
+    isolate: bool = False,
+    options: RunOptions | None = None,
+) -> Duplicates:
+    """Find groups of exact and near duplicates.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Files and folders.
+    method : str or Comparator
+        ``NAME[:field=value,...]``.
+    preset : {"strict", "normal", "loose"}
+        The method's own thresholds.
+    threshold : float, optional
+        Instead: the worst score of a duplicate, in the method's own terms.
+    min_similarity : float, optional
+        Instead: the least similarity of a duplicate, in percent.
+    profile : Profile, optional
+        Instead: the thresholds that ``imgsim calibrate`` chose.
+    proposer : str or Comparator, optional
+        For methods that score pairs: compare only the pairs within this method's loose threshold.
+    keep : str
+        One of `keep.KEEP_POLICIES`.
+    isolate : bool
+        Match only files below different `paths`.
+    options : RunOptions, optional
+        By default no cache is used; the command line uses one.
+
+    Returns
+    -------
+    Duplicates
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, or an argument makes no sense.
+    """
+    started = time.perf_counter()
+    options = options or RunOptions()
+    if keep not in KEEP_POLICIES:
+        raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
+    comparator = as_comparator(method)
+    proposing = proposer_for(proposer, comparator)
+    max_distance = largest_distance(
+        comparator, preset, threshold, min_similarity, profile, options.decode
+    )
+    extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
+    collection = collect(as_list(paths), extractors, options)
+    read = time.perf_counter()
+    rules = Rules(isolate)
+    ranked = rank(collection.pictures, keep)
+    detailed = [p for p in ranked if not p.facts.flat]
+    contents = classes_of(p.digest for p in detailed)
+    own = threshold is None and min_similarity is None and profile is None
+    chosen = preset if own else None
+    if isinstance(comparator, Recipe):
+        stars = _verified(
+            collection, comparator, detailed, max_distance, chosen, rules, keep, options
+        )
+    else:
+        stars = Stars(detailed, alike(collection, comparator, detailed, rules), rules)
+        match_into(stars, collection, comparator, proposing, max_distance, options)
+    groups = stars.groups(keep)
+    flat = [p for p in ranked if p.facts.flat]
+    equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
+    pairs = comparable_pairs([detailed[members[0]] for members in contents], rules)
+    rate = comparator.false_pair_rate(max_distance)
+    return Duplicates(
+        comparator,
+        chosen,
+        max_distance,
+        tuple(join(groups, equal)),
+        len(collection.pictures),
+        collection.skipped,
+        collection.other_files,
+        collection.too_small,
+        collection.decoded,
+        pairs,
+        None if rate is None else rate * pairs,
+        seconds_since(started, read, collection),
+    )
+
+
+def _verified(
+    collection: Collection,
+    recipe: Recipe,
+    pictures: Sequence[Picture],
+    max_distance: float,
+    preset: Preset | None,
+    rules: Rules,
+    keep: str,
+    options: RunOptions,
+) -> Stars:
+    """Propose pairs, look at them and group what was verified."""
+    classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, rules), strict=True))
+    firsts = [pictures[members[0]] for members in classes]
+    looks, proposals, by_digest = proposed(recipe, collection, firsts, of_one_kind, options)
+    alone = np.array([not rules.isolate and not p.file.reference for p in looks.pictures], bool)
+    with closing(looks):
+        order, matched = best_first(
+            looks,
+            proposals,
+            np.array(by_digest, np.int64),
+            lambda verdict: recipe.accepts(verdict, max_distance, preset),
+            by_content=keep == "best",
+            closing_allowed=alone,
+        )
+    ordered = [classes[by_digest[i]] for i in order]
+    place = {int(i): number for number, i in enumerate(order)}
+
+    moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
+    moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)
+    back = {int(i): number for number, i in enumerate(moved)}
+    renumbered = [np.array(sorted(back[int(i)] for i in members), np.int64) for members in ordered]
+    by_first = sorted(range(len(renumbered)), key=lambda i: int(renumbered[i][0]))
+    number = {old: new for new, old in enumerate(by_first)}
+    stars = Stars(
+        [pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, looks.transform
+    )
+    found = sorted(
+        (min(a, b), max(a, b), looks[i, j].residual)
+        for i, j in matched
+        for a, b in [(number[place[i]], number[place[j]])]
+    )
+    if found:
+        left, right, distance = zip(*found, strict=True)
+        stars.add(Candidates(np.array(left), np.array(right), np.array(distance)))
+    return stars

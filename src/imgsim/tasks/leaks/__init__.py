@@ -1,0 +1,1 @@
+"""Near duplicates across the splits of a data set."""

@@ -1,0 +1,142 @@
+"""Matched pictures of different splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.group.rules import Rules, classes_of, flat_identity, kinds
+from imgsim.tasks.leaks.found import Leak, path_order
+from imgsim.types import Candidates, Member, Picture, Transform
+
+ACROSS_SPLITS = Rules(isolate=True)
+"""The root of every picture is the name of its split here, so this isolates the splits."""
+
+
+class Across:
+    """Matched classes of pictures, as far as they stand in different splits.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        The smallest split first; `file.root` is the split.
+    classes : sequence of ndarray of int64
+        Pictures of one split that no match tells apart, see `rules.kinds`; in order of their
+        first picture, so that the left one of a pair is in the smaller split.
+    number : mapping of str to int
+        Splits by size.
+    transform : callable, optional
+        How a picture of a larger split lies upon one of a smaller one, where that is known.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        classes: Sequence[NDArray[np.int64]],
+        number: Mapping[str, int],
+        transform: Callable[[Picture, Picture], Transform | None] = lambda picture, other: None,
+    ) -> None:
+        self._transform = transform
+        self.pictures = pictures
+        self.classes = classes
+        firsts = [pictures[members[0]] for members in classes]
+        self._names = list(number)
+        self._split = np.array([number[p.file.root] for p in firsts], np.int64)
+        kind = {(p.facts.raw, p.facts.frames): i for i, p in enumerate(firsts)}
+        self._kind = np.array([kind[p.facts.raw, p.facts.frames] for p in firsts], np.int64)
+        self._size = np.array([len(members) for members in classes], np.int64)
+        # what comes after a picture of the largest split is in the same split
+        self.closed = self._split == len(number) - 1
+        self._blocks: list[Candidates] = []
+        self._copies: dict[int, dict[str, list[int]]] = {}  # of a class, by content
+
+    def add(self, candidates: Candidates) -> None:
+        """Take a block of matched classes, and keep what lies across splits."""
+        left, right = candidates.left, candidates.right
+        across = (self._split[left] != self._split[right]) & (self._kind[left] == self._kind[right])
+        if across.any():
+            block = (left[across], right[across], candidates.distance[across])
+            self._blocks.append(Candidates(*block))
+
+    def leaks(self, k: int) -> list[Leak]:
+        """Every picture that matches one of a larger split, with its k nearest matches."""
+        found = []
+        for block in self._blocks:
+            order = np.lexsort((block.right, block.distance, block.left))
+            left, right, distance = (a[order] for a in (block.left, block.right, block.distance))
+            starts = np.flatnonzero(np.diff(left, prepend=-1))
+            for start, stop in zip(starts, [*starts[1:], len(left)], strict=True):
+                matched = int(self._size[right[start:stop]].sum())
+                # all at the distance of the k-th, so that ties go by path
+                enough = start + np.searchsorted(np.cumsum(self._size[right[start:stop]]), k)
+                limit = distance[min(enough, stop - 1)]
+                near = range(start, start + np.searchsorted(distance[start:stop], limit, "right"))
+                for one in self.classes[left[start]]:
+                    picture = self.pictures[one]
+                    matches = [
+                        self._member(picture, self.pictures[other], float(distance[place]))
+                        for place in near
+                        for other in self._firsts(right[place], picture.digest, k)
+                    ]
+                    matches.sort(key=lambda m: (m.distance, m.kind, path_order(m.picture)))
+                    found.append(Leak(picture, matched, tuple(matches[:k])))
+        return found
+
+    def _firsts(self, number: int, digest: str, k: int) -> list[int]:
+        """The k of a class that come first, copies of a content before all.
+
+        Not all of it: a class may be 10,000 identical frames, and as many may ask for them.
+        """
+        members = self.classes[number]
+        if number not in self._copies:
+            self._copies[number] = {}
+            for i in members:
+                self._copies[number].setdefault(self.pictures[i].digest, []).append(int(i))
+        same = self._copies[number].get(digest, [])[:k]
+        return same + [int(i) for i in members[:k] if self.pictures[i].digest != digest]
+
+    def _member(self, picture: Picture, other: Picture, distance: float) -> Member:
+        kind: Literal["exact", "near"] = "exact" if other.digest == picture.digest else "near"
+        return Member(other, kind, distance, self._transform(picture, other))
+
+    def dropped(self) -> list[Picture]:
+        """Pictures that match one of a smaller split."""
+        right = np.unique(np.concatenate([np.empty(0, np.int64), *(b.right for b in self._blocks)]))
+        return [self.pictures[i] for number in right for i in self.classes[number]]
+
+    def leaked(self) -> Counter[str]:
+        """Pictures of each split that match one of another."""
+        sides = [side for b in self._blocks for side in (b.left, b.right)]
+        return self._count(np.unique(np.concatenate([np.empty(0, np.int64), *sides])))
+
+    def _count(self, classes: NDArray[np.int64]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for number in classes:
+            counts[self._names[self._split[number]]] += int(self._size[number])
+        return counts
+
+    def shared(self, smaller: str, larger: str) -> tuple[int, int]:
+        """Pictures of the smaller split that match one of the larger, and pairs."""
+        left_is, right_is = self._names.index(smaller), self._names.index(larger)
+        leaked = pairs = 0
+        for block in self._blocks:
+            both = (self._split[block.left] == left_is) & (self._split[block.right] == right_is)
+            left, right = block.left[both], block.right[both]
+            leaked += int(self._size[np.unique(left)].sum())  # no class is left in two blocks
+            pairs += int((self._size[left] * self._size[right]).sum())
+        return leaked, pairs
+
+
+def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:
+    """Flat pictures, which match what their pixels equal, or their bytes if of several frames."""
+    identities = [flat_identity(p.facts) or p.digest for p in pictures]
+    classes = classes_of(zip(identities, kinds(pictures, ACROSS_SPLITS), strict=True))
+    across = Across(pictures, classes, number)
+    for equal in classes_of(identities[members[0]] for members in classes):
+        left, right = np.triu_indices(len(equal), 1)
+        across.add(Candidates(equal[left], equal[right], np.zeros(len(left))))
+    return across

@@ -1,0 +1,141 @@
+"""The leaks of a data set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.tasks.matching import Seconds
+from imgsim.types import Member, Picture, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a data set.
+
+    Attributes
+    ----------
+    name : str
+    images : int
+        Readable ones.
+    leaked : int
+        Those that match one of another split.
+    """
+
+    name: str
+    images: int
+    leaked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What two splits share.
+
+    Attributes
+    ----------
+    smaller, larger : str
+        Names of the splits.
+    leaked : int
+        Images of the smaller one that match one of the larger.
+    pairs : int
+    """
+
+    smaller: str
+    larger: str
+    leaked: int
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A picture that stands in a larger split too.
+
+    Attributes
+    ----------
+    picture : Picture
+        In the smaller split; `picture.file.root` is the name of the split, as in all matches.
+    matched : int
+        Files of larger splits that it matches.
+    matches : tuple of Member
+        The nearest of them, nearest first.
+    """
+
+    picture: Picture
+    matched: int
+    matches: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLeak:
+    """Files that belong together, such as the frames of one video, in several splits.
+
+    Attributes
+    ----------
+    name : str
+    splits : tuple of (str, int)
+        Names of the splits and how many of its images each holds, the smallest split first.
+    example : str
+        Its first path in the smallest split.
+    """
+
+    name: str
+    splits: tuple[tuple[str, int], ...]
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What `find_leaks` found.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    preset : str or None
+        None when a threshold was given.
+    max_distance : float
+        Pairs up to this distance are leaks.
+    splits : tuple of Split
+        The smallest first.
+    crossings : tuple of Crossing
+        Of all pairs of splits.
+    leaks : tuple of Leak
+        In order of the split, then of the path.
+    groups : tuple of GroupLeak
+        In order of their names.
+    drop : tuple of str
+        Paths to drop from larger splits so that neither a leak nor a divided group remains.
+    images : int
+    skipped : tuple of Skipped
+    decoded : int
+    pairs_compared : int
+        Pairs of different contents across splits.
+    expected_false_pairs : float or None
+        How many unrelated pairs to expect among them; None where nothing is known.
+    seconds : Seconds
+    """
+
+    comparator: Comparator
+    preset: Preset | None
+    max_distance: float
+    splits: tuple[Split, ...]
+    crossings: tuple[Crossing, ...]
+    leaks: tuple[Leak, ...]
+    groups: tuple[GroupLeak, ...]
+    drop: tuple[str, ...]
+    images: int
+    skipped: tuple[Skipped, ...]
+    decoded: int
+    pairs_compared: int
+    expected_false_pairs: float | None
+    seconds: Seconds
+
+    @property
+    def clean(self) -> bool:
+        """Nothing stands in two splits."""
+        return not self.leaks and not self.groups
+
+
+def path_order(picture: Picture) -> bytes:
+    """A key that sorts pictures by path."""
+    return os.fsencode(picture.file.path)

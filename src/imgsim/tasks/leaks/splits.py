@@ -1,0 +1,157 @@
+"""Which split a file belongs to, and which files belong together."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from imgsim.errors import UsageError
+from imgsim.read.discover import printable
+from imgsim.read.options import Paths, as_list
+from imgsim.types import Picture
+
+
+class SplitPaths:
+    """Which split a path belongs to."""
+
+    def __init__(self, splits: Mapping[str, Paths]) -> None:
+        self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
+        self.paths: list[str] = []
+        for name, paths in splits.items():
+            for path in as_list(paths):
+                earlier = self.roots.setdefault(_absolute(path), (name, path))
+                if earlier[0] != name:
+                    raise UsageError(
+                        f"{printable(path)} is in {earlier[0]} and in {name}",
+                        "a path belongs to one split",
+                    )
+                self.paths.append(path)
+
+    def root_of(self, path: str) -> tuple[str, str] | None:
+        """The split of a path, and what was named: it, or the nearest folder around it."""
+        place = _absolute(path)
+        while place not in self.roots:
+            parent = os.path.dirname(place)
+            if parent == place:
+                return None
+            place = parent
+        return self.roots[place]
+
+    def spread(self, picture: Picture) -> list[Picture]:
+        """One picture for each split that has a name of the file, its root that split."""
+        names: dict[str, list[str]] = {}
+        for path in (picture.file.path, *picture.file.links):
+            found = self.root_of(path)
+            if found is not None:
+                names.setdefault(found[0], []).append(path)
+        return [
+            replace(
+                picture,
+                file=replace(picture.file, path=paths[0], root=name, links=tuple(paths[1:])),
+            )
+            for name, paths in names.items()
+        ]
+
+    def below(self, picture: Picture, base: str | None) -> str:
+        """A path below its split's folder, with ``/``."""
+        found = self.root_of(picture.file.path)
+        root = base if base is not None else found[1] if found else ""
+        path = os.path.relpath(_absolute(picture.file.path), _absolute(root or os.curdir))
+        return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
+
+
+def _absolute(path: str) -> str:
+    return os.path.normcase(os.path.abspath(path))
+
+
+_LAST_NUMBER = re.compile(r"[\s_.()-]*\d+\D*$")
+
+
+def grouping_by(group_by: str) -> Callable[[str], str]:
+    """A function from a path below the split's folder to the name of its group, or to nothing."""
+    if group_by == "folder":
+        return os.path.dirname
+    if group_by == "prefix":
+
+        def prefix(path: str) -> str:
+            folder, name = os.path.split(path)
+            stem = _LAST_NUMBER.sub("", os.path.splitext(name)[0])
+            return f"{folder}/{stem}" if folder and stem else folder or stem
+
+        return prefix
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise UsageError(
+            f"{group_by!r} is no regular expression: {error}", "or one of prefix, folder"
+        ) from None
+
+    def matched(path: str) -> str:
+        found = pattern.search(path)
+        return "/".join(g for g in found.groups() or (found.group(),) if g) if found else ""
+
+    return matched
+
+
+def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
+    """Splits that are a folder each, named after it; by their whole paths where names clash.
+
+    Raises
+    ------
+    UsageError
+        One lies inside another.
+    """
+    names = [os.path.basename(os.path.abspath(folder)) for folder in folders]
+    if len(set(names)) < len(names):
+        names = [folder.rstrip(os.sep) for folder in folders]
+    for one, other in combinations(folders, 2):
+        inner, outer = sorted((_absolute(one), _absolute(other)), key=len, reverse=True)
+        if (inner + os.sep).startswith(outer.rstrip(os.sep) + os.sep):
+            raise UsageError(
+                f"{printable(one)} and {printable(other)} overlap", "name folders side by side"
+            )
+    return {name: [folder] for name, folder in zip(names, folders, strict=True)}
+
+
+def read_split_file(path: str, folder: str) -> dict[str, list[str]]:
+    """Splits from a CSV file with the columns ``path`` and ``split``.
+
+    Parameters
+    ----------
+    path : path
+        Of the CSV file, in UTF-8. A path in it may name a folder.
+    folder : path
+        What paths in it are relative to.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or a line makes no sense.
+    """
+    splits: dict[str, list[str]] = {}
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if not {"path", "split"} <= set(rows.fieldnames or ()):
+                found = ", ".join(rows.fieldnames or ()) or "nothing"
+                raise UsageError(
+                    f"{printable(path)} has no columns path and split: {found[:60]}",
+                    "begin it with the line path,split",
+                )
+            for row in rows:
+                if not row["path"] or not row["split"]:
+                    raise UsageError(
+                        f"{printable(path)}, line {rows.line_num}: no path or no split",
+                        "write path,split",
+                    )
+                splits.setdefault(row["split"].strip(), []).append(
+                    os.path.join(folder, row["path"])
+                )
+    except (OSError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {printable(path)}: {reason}", "check it") from None
+    return splits

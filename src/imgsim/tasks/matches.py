@@ -1,0 +1,299 @@
+"""Joins the stages for rankings: the nearest images of each image, of a query, of a pair."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import Comparator, NarrowsByClass, PairComparator
+from imgsim.errors import UsageError
+from imgsim.neighbours.build import make_engine
+from imgsim.neighbours.pairs import PairEngine
+from imgsim.read.collect import collect
+from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.tasks.arguments import Methods, as_comparator, make_comparators
+from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
+from imgsim.tasks.query import Query, read_query
+from imgsim.types import Match, Picture, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMatches:
+    """The nearest other images of one image, nearest first.
+
+    Attributes
+    ----------
+    path : str
+    matches : tuple of Match
+    predicted : str or None
+        The class to which the gallery was narrowed; None if it was not.
+    compared : int or None
+        How many images of that class were compared.
+    """
+
+    path: str
+    matches: tuple[Match, ...]
+    predicted: str | None = None
+    compared: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodMatches:
+    """What one comparator thinks.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    queries : tuple of QueryMatches
+    pairs : int
+        Number of pairs of a query and another image.
+    seconds : float
+        Of the search alone, without reading.
+    """
+
+    comparator: Comparator
+    queries: tuple[QueryMatches, ...]
+    pairs: int
+    seconds: float
+
+    @property
+    def seconds_per_pair(self) -> float:
+        """Mean time for one pair."""
+        return self.seconds / max(1, self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What `matches` and `search` found.
+
+    Attributes
+    ----------
+    k : int
+    methods : tuple of MethodMatches
+        In the order asked for.
+    images : int
+        Readable images that were ranked.
+    skipped : tuple of Skipped
+    decoded : int
+        Images decoded in this run.
+    seconds : Seconds
+    """
+
+    k: int
+    methods: tuple[MethodMatches, ...]
+    images: int
+    skipped: tuple[Skipped, ...]
+    decoded: int
+    seconds: Seconds
+
+
+def matches(
+    paths: Paths,
+    methods: Methods = registry.RANKING_METHOD,
+    *,
+    k: int = 3,
+    options: RunOptions | None = None,
+) -> Matches:
+    """Rank the k nearest others of every image, by each of some comparators.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+    methods : str, Comparator or sequence of these
+    k : int
+        At least 1.
+    options : RunOptions, optional
+
+    Returns
+    -------
+    Matches
+        The queries in order of their paths. Ties go by path.
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, or an argument makes no sense.
+    """
+    started = time.perf_counter()
+    options = options or RunOptions()
+    comparators = _ranking(methods, options)
+    _check_k(k)
+    collection = collect(as_list(paths), [c.extractor for c in comparators], options)
+    read = time.perf_counter()
+    gallery = collection.pictures
+    found = []
+    for comparator in comparators:
+        rows = collection.features(comparator.extractor, gallery).rows
+        queries = range(len(gallery))
+        found.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
+    seconds = seconds_since(started, read, collection)
+    return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
+
+
+def search(
+    queries: Sequence[Query],
+    paths: Paths,
+    methods: Methods = registry.RANKING_METHOD,
+    *,
+    k: int = 3,
+    narrow: int | None = None,
+    options: RunOptions | None = None,
+) -> Matches:
+    """Rank the k images of a folder that are nearest to images from elsewhere.
+
+    Parameters
+    ----------
+    queries : sequence of Query
+        Images by their bytes, see `query_file` and `fetch.query_url`.
+    paths : path or sequence of paths
+        The gallery. A query that is one of its files is not among its own matches.
+    methods, k, options
+        As for `matches`.
+    narrow : int, optional
+        Only for comparators that tell classes: look only at the images that are of the query's
+        class, by the comparator's own opinion, and compare at most so many of them.
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, or an argument makes no sense.
+    UnreadableImage
+        A query is no image that can be read.
+    """
+    started = time.perf_counter()
+    options = options or RunOptions()
+    comparators = _ranking(methods, options)
+    _check_k(k)
+    if not queries:
+        raise UsageError("no query", "name at least one image")
+    if narrow is not None:
+        _check_narrow(comparators, narrow)
+    extractors = list(dict.fromkeys(c.extractor for c in comparators))
+    asked = [read_query(query, extractors, options)[1] for query in queries]
+    collection = collect(as_list(paths), extractors, options)
+    read = time.perf_counter()
+    gallery = collection.pictures
+    found = []
+    for comparator in comparators:
+        features = collection.features(comparator.extractor, gallery).rows
+        own = np.stack([rows[comparator.extractor] for rows in asked])
+        rows = np.concatenate([features, own.astype(features.dtype)])
+        if narrow is not None:
+            found.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
+            continue
+        places = range(len(gallery), len(rows))
+        found.append(ranked(comparator, rows, gallery, places, queries, k, options))
+    seconds = seconds_since(started, read, collection)
+    return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+
+
+def _check_narrow(comparators: Sequence[Comparator], narrow: int) -> None:
+    for comparator in comparators:
+        if not isinstance(comparator, NarrowsByClass):
+            raise UsageError(
+                f"{comparator.name} tells no classes", "narrow with --method siamese:weights=FILE"
+            )
+    if narrow < 1:
+        raise UsageError(f"{narrow} images cannot be compared", "compare at least one")
+
+
+def _narrowed(
+    comparator: Comparator,
+    rows: NDArray[np.generic],
+    gallery: Sequence[Picture],
+    queries: Sequence[Query],
+    k: int,
+    most: int,
+    options: RunOptions,
+) -> MethodMatches:
+    """Rank those of the gallery, the first of the rows, that are of the class of each query."""
+    assert isinstance(comparator, NarrowsByClass)
+    started = time.perf_counter()
+    engine = PairEngine(cast(PairComparator, comparator), rows, options.jobs)
+    classes = np.array(comparator.class_of(rows), dtype=object)
+    ranked, pairs = [], 0
+    for place, query in enumerate(queries, len(gallery)):
+        alike = np.flatnonzero(classes[: len(gallery)] == classes[place])
+        others = np.array([i for i in alike if not _same_file(query, gallery[int(i)])], np.int64)
+        if len(others):
+            others = others[comparator.shortlist(rows[place], rows[others], most)]
+        distances = engine.distances(np.full(len(others), place), others)
+        order = np.lexsort((others, distances))[:k]
+        found = tuple(Match(gallery[int(others[i])].file.path, float(distances[i])) for i in order)
+        ranked.append(QueryMatches(query.name, found, str(classes[place]), len(others)))
+        pairs += len(others)
+    return MethodMatches(comparator, tuple(ranked), pairs, time.perf_counter() - started)
+
+
+def ranked(
+    comparator: Comparator,
+    rows: NDArray[np.generic],
+    gallery: Sequence[Picture],
+    queries: range,
+    names: Sequence[Picture | Query],
+    k: int,
+    options: RunOptions,
+) -> MethodMatches:
+    """Rank the gallery, the first of the rows, for itself or for queries, which come after it."""
+    started = time.perf_counter()
+    outside = len(rows) - len(gallery)
+    ranked: list[QueryMatches] = []
+    engine = make_engine(comparator, rows, options)
+    pairs = len(queries) * (len(gallery) - (not outside))
+    # one more than asked for, since a query's own file is left out, and all other queries
+    limit = min(k + 1 + outside, len(rows) - 1)
+    if limit > 0:
+        # where all ask for all, each pair is compared once
+        with exhaustive(engine, pairs if outside else pairs // 2, options):
+            near = engine.nearest(np.array(queries), limit)
+        for name, found, distances in zip(names, near.rows, near.distance, strict=True):
+            others = (
+                Match(gallery[row].file.path, float(distance))
+                for row, distance in zip(found, distances, strict=True)
+                if 0 <= row < len(gallery) and not _same_file(name, gallery[row])
+            )
+            ranked.append(QueryMatches(_name(name), tuple(islice(others, k))))
+    else:
+        ranked = [QueryMatches(_name(name), ()) for name in names]
+    seconds = time.perf_counter() - started
+    return MethodMatches(comparator, tuple(ranked), pairs, seconds)
+
+
+def _name(query: Picture | Query) -> str:
+    return query.name if isinstance(query, Query) else query.file.path
+
+
+def _same_file(query: Picture | Query, picture: Picture) -> bool:
+    if not isinstance(query, Query) or query.path is None:
+        return False
+    try:
+        return os.path.samefile(query.path, picture.file.path)
+    except OSError:  # one of them is gone meanwhile
+        return os.path.abspath(query.path) == os.path.abspath(picture.file.path)
+
+
+def _ranking(methods: Methods, options: RunOptions) -> list[Comparator]:
+    """Make comparators that score any two images; ``all`` leaves the others out."""
+    made = make_comparators(methods, options)
+    given = [methods] if isinstance(methods, str | Comparator) else methods
+    asked = [as_comparator(method) for method in given if method != registry.ALL]
+    for comparator in asked:
+        if not comparator.ranks:
+            raise UsageError(
+                f"{comparator.name} tells duplicates from others and ranks nothing",
+                "use it with find-dupes or compare",
+            )
+    return [comparator for comparator in made if comparator.ranks]

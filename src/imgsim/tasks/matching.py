@@ -1,0 +1,109 @@
+"""Searches the pairs within a threshold, and times what a task does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import Comparator, VectorComparator
+from imgsim.group.rules import Rules, classes_of, kinds
+from imgsim.neighbours.build import collapse, make_engine, vector_engine
+from imgsim.neighbours.engine import Engine
+from imgsim.neighbours.pairs import PairEngine, ProposedEngine
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
+from imgsim.types import Candidates, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Wall-clock time of the stages, and the time in decoders summed over all workers."""
+
+    total: float
+    read: float
+    search: float
+    decode: float
+
+
+class Taker(Protocol):
+    """Takes matched classes of pictures as they come, such as `stars.Stars`.
+
+    Attributes
+    ----------
+    pictures : sequence of Picture
+    classes : sequence of ndarray of int64
+        See `stars.Stars`.
+    closed : ndarray of bool
+        Classes whose later matches are not needed.
+    """
+
+    pictures: Sequence[Picture]
+    classes: Sequence[NDArray[np.int64]]
+    closed: NDArray[np.bool_]
+
+    def add(self, candidates: Candidates) -> None:
+        """Take a block of matched classes; blocks come in order of the left class."""
+
+
+def alike(
+    collection: Collection, comparator: Comparator, pictures: Sequence[Picture], rules: Rules
+) -> list[NDArray[np.int64]]:
+    """Classes of pictures that the comparator cannot tell apart and the rules treat alike."""
+    contents = classes_of(p.digest for p in pictures)
+    row = np.empty(len(pictures), np.int64)
+    features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
+    for members, number in zip(contents, collapse(features), strict=True):
+        row[members] = number
+    return classes_of(zip(row.tolist(), kinds(pictures, rules), strict=True))
+
+
+def match_into(
+    taker: Taker,
+    collection: Collection,
+    comparator: Comparator,
+    proposing: VectorComparator | None,
+    max_distance: float,
+    options: RunOptions,
+) -> None:
+    """Search for the pairs of classes that match."""
+    firsts = [taker.pictures[members[0]] for members in taker.classes]
+    engine = make_engine(
+        comparator, collection.features(comparator.extractor, firsts).rows, options
+    )
+    if proposing is not None and isinstance(engine, PairEngine):
+        proposals = collection.features(proposing.extractor, firsts).rows
+        engine = ProposedEngine(
+            vector_engine(proposing, proposals, options.jobs),
+            proposing.preset_distance("loose"),
+            engine,
+        )
+    later = np.arange(engine.n)[::-1]  # rows after each
+    with exhaustive(engine, int(later[~taker.closed].sum()), options):
+        for candidates in engine.within(max_distance, taker.closed):
+            taker.add(candidates)
+
+
+@contextmanager
+def exhaustive(engine: Engine, pairs: int, options: RunOptions) -> Iterator[None]:
+    """Show how long a search by pairs will take and how far it is; other engines need neither."""
+    if isinstance(engine, PairEngine) and pairs > 0:
+        seconds = engine.seconds_for(pairs)
+        if seconds >= 1:
+            options.progress.note(f"comparing {pairs:,} pairs one by one: about {seconds:.0f} s")
+        options.progress.start("comparing", pairs, "pair")
+    try:
+        yield
+    finally:
+        options.progress.finish()
+
+
+def seconds_since(started: float, read: float, collection: Collection) -> Seconds:
+    """The times of a run that ends now; `read` is when all was read."""
+    done = time.perf_counter()
+    return Seconds(done - started, read - started, done - read, collection.seconds_decoding)

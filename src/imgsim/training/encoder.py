@@ -1,0 +1,142 @@
+"""The encoder under a Siamese network, and its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.networks import NetworkExtractor
+from imgsim.comparators.pixels import Pixels
+from imgsim.decode.spec import InputSpec
+from imgsim.models import backbone as backbones
+from imgsim.models import efficientnet as architectures
+from imgsim.models import loop
+from imgsim.models import weights as files
+from imgsim.models.backbone import Scaling
+from imgsim.models.devices import require_torch
+from imgsim.models.efficientnet import Architecture
+from imgsim.read.collect import collect
+from imgsim.read.options import RunOptions
+from imgsim.training import folder as folders
+from imgsim.training.siamese_options import Encoder, SiameseOptions
+from imgsim.training.split import Split
+
+ENCODER = "encoder.safetensors"
+
+RANDOM = "random"
+"""As weights: a network that has seen nothing."""
+
+
+ARCHITECTURES: dict[Encoder, Architecture] = {
+    "efficientnet": "efficientnet_pytorch",
+    "resnet34": "resnet34",
+}
+
+
+_PUBLISHED: dict[Encoder, str] = {"efficientnet": "imagenet", "resnet34": "resnet34"}
+_CALIBRATED = 32
+ROWS_AT_ONCE = 64
+
+
+# The encoder ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EncoderRows(NetworkExtractor):
+    """What the part of an encoder that is not trained makes of an image.
+
+    Attributes
+    ----------
+    package : {"efficientnet_pytorch", "resnet34"}
+    weights : str
+    size : int
+    left_out : int
+        Blocks that are trained: 0 gives the pooled features, else the feature map before them.
+    """
+
+    package: Architecture
+    weights: str
+    size: int
+    left_out: int
+    device: str = field(metadata={"where": True})
+    batch_size: int = field(metadata={"where": True})
+    name: ClassVar[str] = "encoder"
+    version: ClassVar[int] = 1
+
+    @property
+    def wants(self) -> InputSpec:
+        return InputSpec(self.size, self.size, "rgb")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.left_out == 0:
+            return (backbones.CHANNELS[self.package],)
+        return (int(np.prod(self.map_shape)),)
+
+    @property
+    def map_shape(self) -> tuple[int, ...]:
+        """Channels, height and width of the feature map."""
+        return self._network().map_shape(self.size)
+
+    def get_ready(self, *, fetch: bool = True) -> None:
+        files.locate(self.weights, download=fetch)
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        pool: backbones.Pool = "none" if self.left_out else "avg"
+        return self._network()(images, pool, scaling_of(self.weights), self.batch_size)
+
+    def _network(self) -> backbones.Backbone:
+        return backbones.backbone(self.package, self.weights, self.device, "fp32", self.left_out)
+
+
+def scaling_of(weights: str) -> Scaling:
+    """How images are scaled for the weights of an encoder."""
+    return "advprop" if weights == "advprop" else "imagenet"
+
+
+def weights_for_encoder(
+    options: SiameseOptions, split: Split, folder: Path, run: RunOptions
+) -> str:
+    """The encoder's weights as a file or a published name that is here."""
+    weights = options.weights or _PUBLISHED[options.encoder]
+    if weights != RANDOM:
+        try:
+            files.locate(weights, download=True)
+            return weights
+        except files.WeightsUnusable as error:
+            if options.weights:
+                raise
+            run.progress.note(f"{error.message}; {error.hint}")
+            run.progress.note(
+                "goes on with a random encoder, which knows nothing of pictures: expect less"
+            )
+    target = folder / ENCODER
+    if not target.exists():
+        _random_encoder(options, split, target, run)
+    return str(target)
+
+
+def _random_encoder(options: SiameseOptions, split: Split, target: Path, run: RunOptions) -> None:
+    """Write random weights, with the statistics of some images in the batch normalisations."""
+    torch = require_torch()
+    package = ARCHITECTURES[options.encoder]
+    pixels = Pixels(options.size, "rgb")
+    some = [split.pictures[i].file.path for i in split.train_rows[:_CALIBRATED]]
+    seen = collect(some, [pixels], folders.without_cache(run))
+    rows = np.asarray(seen.features(pixels, seen.pictures).rows)
+    images = rows.reshape(-1, options.size, options.size, 3)
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(options.loop.seed)
+        model = architectures.make_model(package).train()
+        features = torch.nn.Sequential(*architectures.split(package, model))
+        scaled = backbones.network_input(images, len(images), "cpu", "imagenet")
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # the mean over all that it sees
+                module.reset_running_stats()
+        features(scaled)
+    loop.save_tensors(model.state_dict(), target, {})

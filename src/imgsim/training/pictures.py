@@ -1,0 +1,195 @@
+"""Pictures of a training run: loss curves, reconstructions, what a layer sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.errors import UsageError
+from imgsim.models.loop import Epoch
+from imgsim.pictures.heat import heat
+from imgsim.training.pairs import PairFigures
+
+_TRAIN, _HELD_OUT = (42, 125, 225), (214, 93, 14)
+
+
+_SAME, _DIFFERENT = (0, 130, 90), (200, 60, 60)
+
+
+_MAPS = 16
+_SIDE = 128
+_GAP = 6
+
+
+def loss_curve(history: Sequence[Epoch], title: str, target: Path) -> None:
+    """Draw the losses of the epochs as a PNG, the best epoch marked.
+
+    The axis of the losses is logarithmic where they differ tenfold.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    left, right, top, bottom = 70, 610, 40, 320
+    picture = Image.new("RGB", (640, 370), "white")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(13)
+    losses = [value for epoch in history for value in (epoch.train, epoch.held_out)]
+    low, high = min(losses), max(losses)
+    logarithmic = low > 0 and high / low > 10
+    if high == low:
+        low, high = low - 0.5, high + 0.5
+    margin = 0.06 * (high - low)
+    low, high = (low / 1.1, high * 1.1) if logarithmic else (low - margin, high + margin)
+
+    def y(value: float) -> float:
+        if logarithmic:
+            share = math.log(value / low) / math.log(high / low)
+        else:
+            share = (value - low) / (high - low)
+        return bottom - share * (bottom - top)
+
+    def x(number: int) -> float:
+        return left + (number - 1) / max(1, len(history) - 1) * (right - left)
+
+    for share in np.linspace(0, 1, 5):
+        value = low * (high / low) ** share if logarithmic else low + share * (high - low)
+        draw.line((left, y(value), right, y(value)), (230, 230, 230))
+        draw.text((left - 8, y(value)), f"{value:.3g}", "black", font, anchor="rm")
+    step = max(1, math.ceil(len(history) / 10))
+    for number in range(1, len(history) + 1, step):
+        draw.text((x(number), bottom + 8), str(number), "black", font, anchor="mt")
+    draw.rectangle((left, top, right, bottom), outline=(160, 160, 160))
+    draw.text(((left + right) / 2, bottom + 28), "epoch", "black", font, anchor="mt")
+    draw.text((left, 12), title, "black", font)
+    place = right
+    for name, colour, values in (
+        ("held out", _HELD_OUT, [e.held_out for e in history]),
+        ("training", _TRAIN, [e.train for e in history]),
+    ):
+        draw.text((place, 12), name, colour, font, anchor="ra")
+        place -= 80
+        points = [(x(e.number), y(value)) for e, value in zip(history, values, strict=True)]
+        if len(points) > 1:
+            draw.line(points, colour, 2, joint="curve")
+        for a, b in points:
+            draw.ellipse((a - 2.5, b - 2.5, a + 2.5, b + 2.5), colour)
+    best = [epoch for epoch in history if epoch.best]
+    if best:
+        a, b = x(best[-1].number), y(best[-1].held_out)
+        draw.ellipse((a - 6, b - 6, a + 6, b + 6), outline=_HELD_OUT, width=2)
+    _save(picture, target)
+
+
+def pair_scores(
+    panels: Sequence[tuple[str, NDArray[np.float64], PairFigures]],
+    same: NDArray[np.bool_],
+    target: Path,
+) -> None:
+    """Draw how scores of pairs are spread, a panel per kind of score, as a PNG.
+
+    Parameters
+    ----------
+    panels : sequence of (title, scores, figures)
+    same : ndarray of bool, shape (n,)
+        Which pairs are of one class.
+    target : Path
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, left, top, bottom = 400, 20, 64, 250
+    picture = Image.new("RGB", (len(panels) * width, 290), "white")
+    draw = ImageDraw.Draw(picture, "RGBA")
+    font = ImageFont.load_default(13)
+    for place, (title, scores, figures) in enumerate(panels):
+        start, stop = place * width + left, (place + 1) * width - left
+        low, high = min(0.0, float(scores.min())), max(1.0, float(scores.max()))
+        draw.text((start, 8), title, "black", font)
+        told = f"accuracy {figures.accuracy:.3f}, AUC {figures.auc:.3f}"
+        draw.text((start, 26), told, "dimgray", font)
+        edges = np.linspace(low, high, 41)
+        for colour, chosen in ((_DIFFERENT, ~same), (_SAME, same)):
+            counts = np.histogram(scores[chosen], edges)[0]
+            heights = counts / max(1, counts.max()) * (bottom - top)
+            step = (stop - start) / len(heights)
+            for i, height in enumerate(heights.tolist()):
+                if height > 0:
+                    box = (start + i * step, bottom - height, start + (i + 1) * step - 1, bottom)
+                    draw.rectangle(box, (*colour, 140))
+        at = start + (stop - start) * (figures.threshold - low) / (high - low)
+        draw.line((at, top - 6, at, bottom), "black")
+        draw.line((start, bottom, stop, bottom), (160, 160, 160))
+        for value, anchor in ((low, "la"), (high, "ra")):
+            x = start if anchor == "la" else stop
+            draw.text((x, bottom + 6), f"{value:.2g}", "black", font, anchor=anchor)
+        draw.text((at, bottom + 6), f"{figures.threshold:.2f}", "black", font, anchor="ma")
+    draw.text((left, 44), "one class", _SAME, font)
+    draw.text((left + 80, 44), "two classes", _DIFFERENT, font)
+    _save(picture, target)
+
+
+def reconstructions(originals: NDArray[np.uint8], painted: NDArray[np.uint8], target: Path) -> None:
+    """Draw images above what the network makes of them, as a PNG.
+
+    Parameters
+    ----------
+    originals, painted : ndarray of uint8, shape (n, side, side, 3)
+    target : Path
+    """
+    from PIL import Image
+
+    width = len(originals) * (_SIDE + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, 2 * (_SIDE + _GAP) + _GAP), "white")
+    for row, images in enumerate((originals, painted)):
+        for column, image in enumerate(images):
+            picture = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            sheet.paste(picture, (_GAP + column * (_SIDE + _GAP), _GAP + row * (_SIDE + _GAP)))
+    _save(sheet, target)
+
+
+def activation_maps(
+    image: NDArray[np.uint8], activations: NDArray[np.float32], title: str, target: Path
+) -> None:
+    """Draw an image and the channels of a layer that vary most over it, as a PNG.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (side, side, 3)
+    activations : ndarray of float32, shape (channels, height, width)
+    title : str
+    target : Path
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    order = np.argsort(-activations.std(axis=(1, 2)), kind="stable")[:_MAPS]
+    shown: list[tuple[int | None, Any]] = [(None, Image.fromarray(image))]
+    for channel in order:
+        values = activations[channel].astype(np.float64)
+        spread = float(np.ptp(values))
+        share = (values - values.min()) / spread if spread > 0 else np.zeros_like(values)
+        shown.append((int(channel), Image.fromarray(heat(share))))
+    columns = min(6, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    cell = _SIDE + 18
+    sheet = Image.new("RGB", (columns * (_SIDE + _GAP) + _GAP, 28 + rows * (cell + _GAP)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    draw.text((_GAP, 6), title, "black", font)
+    for place, (number, picture) in enumerate(shown):
+        x = _GAP + place % columns * (_SIDE + _GAP)
+        y = 28 + place // columns * (cell + _GAP)
+        kind = Image.Resampling.LANCZOS if number is None else Image.Resampling.NEAREST
+        sheet.paste(picture.resize((_SIDE, _SIDE), kind), (x, y))
+        text = "image" if number is None else f"channel {number}"
+        draw.text((x, y + _SIDE + 2), text, "dimgray", font)
+    _save(sheet, target)
+
+
+def _save(picture: Any, target: Path) -> None:
+    try:
+        picture.save(target, "PNG", optimize=True)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None

@@ -1,0 +1,189 @@
+"""What the Siamese network learns from a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim import __version__
+from imgsim.models import backbone as backbones
+from imgsim.models import efficientnet as architectures
+from imgsim.models import loop
+from imgsim.models import siamese as networks
+from imgsim.models import weights as files
+from imgsim.models.devices import require_torch
+from imgsim.training.encoder import ARCHITECTURES, ROWS_AT_ONCE, EncoderRows, scaling_of
+from imgsim.training.pairs import Pairs
+from imgsim.training.siamese_options import SiameseOptions
+from imgsim.training.split import Split
+
+_FINE_RATE = 0.1
+"""Of the learning rate, for blocks that have been trained before."""
+
+
+# Training ---------------------------------------------------------------------------------------
+
+
+class SiameseTask:
+    """A Siamese network as `loop.Task`.
+
+    `module` has the head and, where they are trained, the last blocks of the encoder.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.float32],
+        split: Split,
+        options: SiameseOptions,
+        extractor: EncoderRows,
+        device: str,
+        held_out: Pairs,
+    ) -> None:
+        torch = require_torch()
+        self.rows = rows
+        self.options = options
+        self.extractor = extractor
+        self.device = device
+        self.held_out_pairs = held_out
+        self.classes, labels = np.unique(split.classes, return_inverse=True)
+        self.labels = np.asarray(labels, np.int64)
+        self.members = _by_class(split.train_rows, self.labels)
+        self.size = min(64 if options.finetune else 256, options.pairs_drawn)
+        self.batches = -(-options.pairs_drawn // self.size)
+        package = ARCHITECTURES[options.encoder]
+        self.encoder = architectures.load_model(package, files.locate(extractor.weights))
+        self.encoder.eval().requires_grad_(False).to(device)
+        self.module = torch.nn.Module()
+        parts = architectures.split(package, self.encoder)
+        last = parts[-1 - options.finetune :] if options.finetune else []
+        self.module.last = torch.nn.Sequential(*last).requires_grad_(True)
+        channels = backbones.CHANNELS[package]
+        self.module.head = networks.make_head(
+            channels, len(self.classes), options.dim, options.hidden
+        )
+        self.module.to(device)
+        trained = self.features()[split.train_rows]
+        self.module.head.mean.copy_(torch.from_numpy(trained.mean(axis=0)))
+        self.module.head.spread.copy_(torch.from_numpy(np.maximum(trained.std(axis=0), 1e-3)))
+
+    def groups(self) -> list[tuple[list[Any], float]]:
+        head = list(self.module.head.parameters())
+        return [(head, 1.0), (list(self.module.last.parameters()), _FINE_RATE)]
+
+    def mode(self, training: bool) -> None:
+        # the statistics in the encoder's batch normalisations stay as they are
+        self.module.head.train(training)
+        self.module.last.eval()
+
+    def epoch(self, number: int) -> Iterator[Pairs]:
+        rng = np.random.default_rng([self.options.loop.seed, number])
+        left = self.options.pairs_drawn
+        while left > 0:
+            yield self._draw(rng, min(self.size, left))
+            left -= self.size
+
+    def _draw(self, rng: np.random.Generator, n: int) -> Pairs:
+        """Half the pairs of one class, half of two; every class is as likely as the others."""
+        several = [members for members in self.members if len(members) > 1]
+        pairs = []
+        for i in range(n):
+            if i % 2 == 0 and several:
+                one, other = rng.choice(several[rng.integers(len(several))], 2, replace=False)
+            else:
+                a, b = rng.choice(len(self.members), 2, replace=False)
+                one, other = rng.choice(self.members[a]), rng.choice(self.members[b])
+            pairs.append((one, other, self.labels[one] == self.labels[other]))
+        left, right, same = (np.array(column) for column in zip(*pairs, strict=True))
+        return Pairs(left, right, same)
+
+    def loss(self, batch: Pairs) -> Any:
+        torch = require_torch()
+        head = self.module.head
+        rows, places = np.unique(np.concatenate([batch.left, batch.right]), return_inverse=True)
+        pooled = self._pooled(rows)[torch.from_numpy(places).to(self.device)]
+        standard = networks.scaled(head, pooled)
+        left, right = networks.embed(head, standard).split(len(batch.left))
+        same = torch.from_numpy(batch.same).to(self.device)
+        labels = self.labels[np.concatenate([batch.left, batch.right])]
+        loss = torch.nn.functional.cross_entropy(
+            head.classes(standard), torch.from_numpy(labels).to(self.device)
+        )
+        if self.options.loss == "contrastive":
+            loss = loss + networks.contrastive_loss(left, right, same)
+            # the head learns to read the vectors, and leaves them as the loss above wants them
+            left, right = left.detach(), right.detach()
+        return loss + networks.pair_loss(networks.hazard(head, left, right), same)
+
+    def held_out(self) -> float:
+        """Cross-entropy of the held-out pairs; those of one class count as much as the others."""
+        torch = require_torch()
+        pairs = self.held_out_pairs
+        with torch.inference_mode():
+            features = torch.from_numpy(self.features()).to(self.device)
+            vectors = networks.embed(self.module.head, networks.scaled(self.module.head, features))
+            losses = []
+            for same in (True, False):
+                chosen = np.flatnonzero(pairs.same == same)
+                hazards = networks.hazard(
+                    self.module.head,
+                    vectors[torch.from_numpy(pairs.left[chosen])],
+                    vectors[torch.from_numpy(pairs.right[chosen])],
+                )
+                of_one = torch.full((len(chosen),), same, device=self.device)
+                losses.append(float(networks.pair_loss(hazards, of_one)))
+        return sum(losses) / 2
+
+    def features(self) -> NDArray[np.float32]:
+        """Pooled features of all images, shape (n, channels)."""
+        if self.options.finetune == 0:
+            return self.rows
+        torch = require_torch()
+        with torch.inference_mode():
+            found = [
+                self._pooled(np.arange(i, min(i + ROWS_AT_ONCE, len(self.rows)))).cpu().numpy()
+                for i in range(0, len(self.rows), ROWS_AT_ONCE)
+            ]
+        return np.concatenate(found)
+
+    def _pooled(self, rows: NDArray[np.int64]) -> Any:
+        found = require_torch().from_numpy(np.asarray(self.rows[rows])).to(self.device)
+        if self.options.finetune == 0:
+            return found
+        maps = found.reshape(len(rows), *self.extractor.map_shape)
+        return self.module.last(maps).mean(dim=(2, 3))
+
+    def save(self, path: Path) -> None:
+        unused = ("_fc.", "classifier.", "fc.")
+        state = {
+            f"encoder.{name}": value
+            for name, value in self.encoder.state_dict().items()
+            if not name.startswith(unused)
+        }
+        state |= {f"head.{name}": v for name, v in self.module.head.state_dict().items()}
+        metadata = {
+            "kind": networks.KIND,
+            "version": __version__,
+            "package": ARCHITECTURES[self.options.encoder],
+            "scaling": scaling_of(self.extractor.weights),
+            "size": self.options.size,
+            "dim": self.options.dim,
+            "loss": self.options.loss,
+            "classes": self.classes.tolist(),
+        }
+        loop.save_tensors(state, path, {"imgsim": json.dumps(metadata)})
+
+    def load(self, path: Path) -> None:
+        """Take the weights of a file that `save` wrote."""
+        state = files.load(path)
+        for prefix, module in (("encoder.", self.encoder), ("head.", self.module.head)):
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            module.load_state_dict(own, strict=False)
+
+
+def _by_class(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[labels[rows] == label] for label in np.unique(labels[rows])]

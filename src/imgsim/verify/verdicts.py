@@ -1,0 +1,207 @@
+"""Verdicts on pairs: proposed, verified once, and kept in the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.cache.store import Cache
+from imgsim.comparators.local import ORIENTATIONS, records
+from imgsim.comparators.recipes import Recipe
+from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.executors.base import Executor
+from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.read.options import RunOptions
+from imgsim.read.spool import Slot
+from imgsim.read.table import Collection
+from imgsim.types import Picture, Transform, Verdict
+from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
+from imgsim.verify.judge import EQUAL, NOTHING, VERSION
+from imgsim.verify.transform import transform_between
+
+_BATCH = 24
+
+
+class Looks:
+    """Verdicts on pairs of pictures with different contents, each looked at once.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        In order of their digests, which says which one of a pair is the left one.
+    rows : ndarray of uint8, shape (n, ...)
+        Their `LocalFeatures`.
+    proposals : Proposals
+        Pairs of them that may be asked for.
+    slots : dict
+        Images kept since they were decoded, by content.
+    executor : Executor or None
+        Where they were decoded; it is closed with this.
+    options : RunOptions
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        rows: NDArray[np.generic],
+        proposals: Proposals,
+        slots: Mapping[str, Slot],
+        executor: Executor | None,
+        options: RunOptions,
+    ) -> None:
+        self.pictures = pictures
+        self.slots = slots
+        self.rows = rows
+        self.options = options
+        self.looked_at = 0
+        self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
+        # what is wrong with it was said when the files were read
+        self._cache = Cache(options.cache, lambda trouble: None)
+        self._executor = executor or options.open_executor(options.jobs, keep=True)
+        self._recall()
+
+    def close(self) -> None:
+        self._executor.close()
+        self._cache.close()
+
+    def __getitem__(self, pair: tuple[int, int]) -> Verdict:
+        return self._verdicts[self._contents(pair)]
+
+    def between(self, one: Picture, other: Picture) -> Verdict | None:
+        """The verdict on two pictures, the left one being that with the lesser digest, if any."""
+        digests = one.digest, other.digest
+        return self._verdicts.get((min(digests), max(digests)))
+
+    def transform(self, kept: Picture, other: Picture) -> Transform | None:
+        """How a picture lies upon the kept one, if they were looked at."""
+        verdict = self.between(kept, other)
+        if verdict is None:
+            return None  # the same file twice
+        return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
+
+    def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
+        return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
+
+    def _recall(self) -> None:
+        wanted = {self._contents(pair) for pair in self._why}
+        self._verdicts = {pair: EQUAL for pair in wanted if pair[0] == pair[1]}
+        lefts = {left for left, right in wanted if left != right}
+        for contents, verdict in self._cache.verdicts(self._label, lefts).items():
+            if contents in wanted:
+                self._verdicts[contents] = verdict
+
+    def look(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Look at those pairs that were not looked at before."""
+        wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
+        todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
+        if not todo:
+            return
+        self.looked_at += len(todo)
+        size = max(1, min(_BATCH, len(todo) // (2 * self.options.jobs)))
+        parts = [todo[i : i + size] for i in range(0, len(todo), size)]
+        progress = self.options.progress
+        progress.start("verifying", len(todo), "pair")
+        try:
+            with closing(self._executor.run([self._batch(part) for part in parts])) as results:
+                for number, seen in results:
+                    lasting = {}
+                    for pair, one in zip(parts[number], seen, strict=True):
+                        contents = self._contents(pair)
+                        self._verdicts[contents] = one.verdict
+                        if one.lasting:
+                            lasting[contents] = one.verdict
+                    self._cache.keep_verdicts(self._label, lasting)
+                    progress.advance(len(seen))
+        finally:
+            progress.finish()
+
+    def _batch(self, pairs: Sequence[tuple[int, int]]) -> VerifyBatch:
+        files = sorted({i for pair in pairs for i in pair})
+        place = {file: i for i, file in enumerate(files)}
+        return VerifyBatch(
+            tuple(self.pictures[i].file.path for i in files),
+            tuple(self.rows[i].tobytes() for i in files),
+            tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
+            Decoder(self.options.decode, self.options.max_pixels),
+            tuple(self.slots.get(self.pictures[i].digest) for i in files),
+        )
+
+
+def proposed(
+    recipe: Recipe,
+    collection: Collection,
+    pictures: Sequence[Picture],
+    may_match: Callable[[Picture, Picture], bool],
+    options: RunOptions,
+) -> tuple[Looks, Proposals, list[int]]:
+    """Propose the pairs of pictures with different contents that are worth a look.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    collection : Collection
+        Where the pictures were read.
+    pictures : sequence of Picture
+    may_match : callable
+        Whether two of them may be a pair at all.
+    options : RunOptions
+
+    Returns
+    -------
+    looks : Looks
+        To be closed. Of the pictures in another order, which does not depend on that of the files.
+    proposals : Proposals
+        In that order.
+    place : list of int
+        Where each picture of that order stands among `pictures`.
+    """
+    place = sorted(range(len(pictures)), key=lambda i: (pictures[i].digest, i))
+    looked = [pictures[i] for i in place]
+    rows = collection.features(recipe.extractor, looked).rows
+    found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
+    wanted = [may_match(looked[a], looked[b]) for a, b in found.pairs()]
+    found = found.only(np.array(wanted, bool))
+    looks = Looks(looked, rows, found, collection.slots, collection.executor, options)
+    return looks, found, place
+
+
+def look_at(
+    recipe: Recipe,
+    paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
+    rows: NDArray[np.generic],
+    options: RunOptions,
+) -> Verdict:
+    """Look at two files, as far as the recipe proposes them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    paths : tuple of path
+    rows : ndarray of uint8, shape (2, ...)
+        Their `LocalFeatures`.
+    options : RunOptions
+    """
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
+    if len(proposals.why) == 0:
+        return NOTHING
+    batch = VerifyBatch(
+        (os.fspath(paths[0]), os.fspath(paths[1])),
+        (rows[0].tobytes(), rows[1].tobytes()),
+        (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
+        Decoder(options.decode, options.max_pixels),
+    )
+    return batch.run(lambda: None)[0].verdict
+
+
+def _hypotheses(why: int) -> Hypotheses:
+    return Hypotheses(
+        tuple(i for i in range(len(ORIENTATIONS)) if why >> i & 1),
+        bool(why & KEYPOINTS),
+        bool(why & MIRRORED),
+    )

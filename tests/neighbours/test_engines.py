@@ -1,0 +1,162 @@
+"""Blocked search equals brute force, at odd block sizes and in every metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from imgsim.comparators.ssim import Ssim
+from imgsim.neighbours import contenders, dense, engine, hamming, pairs
+from imgsim.neighbours.build import collapse
+from imgsim.neighbours.dense import CosineEngine, EuclideanEngine
+from imgsim.neighbours.hamming import HammingEngine
+from imgsim.neighbours.pairs import PairEngine, ProposedEngine
+
+METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim", "ssim, rough first")
+
+
+@pytest.fixture(autouse=True)
+def _odd_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "QUERY_BLOCK", 7)
+    for module in (hamming, dense, pairs):
+        monkeypatch.setattr(module, "MAX_PAIRS", 11)
+    monkeypatch.setattr(hamming, "_INDEX_BLOCK", 5)
+    monkeypatch.setattr(hamming, "_QUERIES_WITH_TIES", 3)
+    monkeypatch.setattr(dense, "_GALLERY_BLOCK", 6)
+    monkeypatch.setattr(dense, "_EXACT_VALUES", 100)
+    monkeypatch.setattr(pairs, "_PREPARED", 9)
+    monkeypatch.setattr(pairs, "_AT_ONCE", 4)
+    monkeypatch.setattr(pairs, "QUERY_BLOCK", 11)
+    monkeypatch.setattr(pairs, "_ROUGH_QUERIES", 2)
+    monkeypatch.setattr(pairs, "_ROUGH_ROWS", 3)
+    monkeypatch.setattr(contenders, "_PENDING", 30)
+
+
+@dataclass(frozen=True)
+class _OnlyTrue(Ssim):
+    def rough(self, rows):
+        return None
+
+
+def _case(metric: str, seed: int, n: int):
+    """Rows with many ties and near ties, their engine, and all distances by another way."""
+    rng = np.random.default_rng(seed)
+    if metric.startswith("hamming"):
+        rows = rng.integers(0, 4, (n, 2), np.uint8)
+        bits = np.unpackbits(rows, axis=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hamming, "FEW_ROWS", 0 if metric == "hamming" else 10**6)
+            return HammingEngine(rows, 1), cdist(bits, bits, "cityblock")
+    if metric.startswith("ssim"):
+        rows = rng.integers(0, 256, (n, 64), np.uint8)
+        rows[n // 2 :] = rows[: n - n // 2] // 2
+        ssim = Ssim(side=8, win_size=3) if "rough" in metric else _OnlyTrue(side=8, win_size=3)
+        prepared = ssim.prepare(rows)
+        exact = np.stack(
+            [ssim.distance(tuple(a[i : i + 1] for a in prepared), prepared) for i in range(n)]
+        )
+        return PairEngine(ssim, rows, 2), exact
+    rows = rng.integers(0, 3, (n, 5), np.uint8)
+    if metric == "euclidean":
+        return EuclideanEngine(rows), cdist(rows.astype(float), rows.astype(float))
+    rows[:, 0] += 1  # no zero vector: scipy has no distance for it
+    exact = cdist(rows.astype(float), rows.astype(float), "cosine")
+    return CosineEngine(rows), np.where(exact < 1e-9, 0.0, exact)
+
+
+@given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.floats(0, 1))
+@settings(max_examples=80, deadline=None)
+def test_within_equals_brute_force(metric: str, seed: int, n: int, quantile: float) -> None:
+    searched, exact = _case(metric, seed, n)
+    # between two distances, so that no rounding decides
+    upper = np.unique(exact[np.triu_indices(n, 1)].round(9))
+    place = int(quantile * (len(upper) - 1))
+    radius = float(upper[place] + (upper[min(place + 1, len(upper) - 1)] - upper[place]) / 2) + 1e-7
+    blocks = list(searched.within(radius))
+    left = np.concatenate([b.left for b in blocks]) if blocks else np.empty(0, int)
+    right = np.concatenate([b.right for b in blocks]) if blocks else np.empty(0, int)
+    expected = np.argwhere(np.triu(exact <= radius, 1))
+    np.testing.assert_array_equal(np.stack([left, right], axis=1), expected)
+    distance = np.concatenate([b.distance for b in blocks]) if blocks else np.empty(0)
+    np.testing.assert_allclose(distance, exact[left, right], atol=1e-12)
+
+
+@given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 6))
+@settings(max_examples=80, deadline=None)
+def test_nearest_equals_brute_force_with_ties_by_row(
+    metric: str, seed: int, n: int, k: int
+) -> None:
+    searched, exact = _case(metric, seed, n)
+    k = min(k, n - 1)
+    queries = np.random.default_rng(seed).permutation(n)[: max(1, n // 2)]
+    found = searched.nearest(queries, k)
+    for query, rows, distances in zip(queries, found.rows, found.distance, strict=True):
+        others = np.delete(np.arange(n), query)
+        order = np.lexsort((others, exact[query, others].round(9)))[:k]
+        if metric != "cosine":  # whose equal distances differ in the last bit
+            np.testing.assert_array_equal(rows, others[order])
+        assert len(set(rows)) == k
+        np.testing.assert_allclose(distances, exact[query, others[order]], atol=1e-12)
+
+
+def test_many_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pairs of equal images are as near as any; the k first by row are the answer."""
+    rows = np.repeat(np.random.default_rng(0).integers(0, 256, (2, 64), np.uint8), 30, axis=0)
+    searched = PairEngine(Ssim(side=8, win_size=3), rows, 2)
+    piles = []
+    add = contenders.Contenders.add
+
+    def watched(self, *arguments):
+        add(self, *arguments)
+        piles.append(self.pending_pairs)
+
+    monkeypatch.setattr(contenders.Contenders, "add", watched)
+    found = searched.nearest(np.arange(60), 3)
+    assert max(piles) <= 30
+    assert (found.distance == 0).all()
+    assert found.rows[0].tolist() == [1, 2, 3]
+    assert found.rows[31].tolist() == [30, 32, 33]
+
+
+def test_closed_rows_ask_no_more() -> None:
+    searched, _ = _case("hamming", 0, 40)
+    closed = np.zeros(40, bool)
+    seen = []
+    for block in searched.within(16.0, closed):
+        seen.extend(block.left)
+        closed[7:14] = True  # while the first block of queries is handled
+    assert set(range(7)) <= set(seen)
+    assert not set(range(7, 14)) & set(seen)
+
+
+def test_fewer_rows_than_neighbours() -> None:
+    searched, _ = _case("euclidean", 0, 3)
+    found = searched.nearest(np.arange(3), 5)
+    assert (found.rows[:, 2:] == -1).all()
+    assert np.isinf(found.distance[:, 2:]).all()
+
+
+def test_a_proposer_narrows_the_pairs() -> None:
+    searched, exact = _case("ssim", 3, 30)
+    hashes = np.random.default_rng(1).integers(0, 256, (30, 1), np.uint8)
+    bits = np.unpackbits(hashes, axis=1)
+    proposed = cdist(bits, bits, "cityblock") <= 2
+    compared = []
+    searched.advance = compared.append
+    found = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
+    pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in found])
+    np.testing.assert_array_equal(pairs_found, np.argwhere(np.triu((exact <= 0.9) & proposed, 1)))
+    assert sum(compared) == np.triu(proposed, 1).sum()
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.sampled_from([1, 100]))
+def test_collapse_numbers_the_distinct_rows(values: list[int], width: int) -> None:
+    rows = np.repeat(np.array(values, np.uint8).reshape(-1, 1), width, axis=1)
+    found = collapse(rows)
+    order = list(dict.fromkeys(values))
+    assert [order[number] for number in found] == values

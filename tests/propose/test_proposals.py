@@ -1,0 +1,48 @@
+"""Which pairs are proposed."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from imgsim.comparators.local import LAYOUT, PLACE_UNIT
+from imgsim.propose.proposals import KEYPOINTS, MIRRORED, propose
+from tests.verify.test_judge import picture, rows
+
+
+def test_hashes_and_keypoints_propose_what_they_should() -> None:
+    one, other = picture(1), picture(2)
+    made = rows(one, one.rotate(90, expand=True), one.crop((80, 40, 440, 330)), other)
+    found = propose(made, hashes=True, jobs=1)
+    listed = zip(found.left.tolist(), found.right.tolist(), found.why.tolist(), strict=True)
+    why = {(left, right): bits for left, right, bits in listed}
+    assert set(why) >= {(0, 1), (0, 2), (1, 2)}
+    assert why[0, 1] & (KEYPOINTS - 1)  # an orientation
+    assert why[0, 2] & KEYPOINTS
+    by_keypoints = propose(made, hashes=False, jobs=1)
+    assert not (by_keypoints.why & (KEYPOINTS - 1)).any()
+
+
+def test_a_mirrored_crop_is_proposed_as_mirrored_from_either_side() -> None:
+    one = picture(1)
+    part = ImageOps.mirror(one).crop((60, 30, 430, 320))
+    for pair in ((one, part), (part, one)):
+        found = propose(rows(*pair), hashes=True, jobs=1)
+        assert found.why[0] & MIRRORED
+
+
+def test_a_dull_half_has_keypoints_beside_a_lively_one() -> None:
+    grain = np.random.default_rng(0).integers(0, 2, (60, 90), np.uint8) * 255
+    whole = picture(1).resize((360, 480))
+    whole.paste(Image.fromarray(grain).resize((360, 240), Image.Resampling.NEAREST), (0, 0))
+    row = rows(whole)[0]
+    below = row["place"][: row["count"], 1] > PLACE_UNIT * row["size"][1] / 2
+    assert below.mean() > 0.25
+
+
+def test_images_without_texture_propose_nothing() -> None:
+    made = np.zeros(3, LAYOUT)
+    made["hash"] = np.random.default_rng(0).integers(0, 256, (3, 32))
+    assert len(propose(made, hashes=True, jobs=1).left) == 0
+    assert len(propose(made[:1], hashes=True, jobs=1).left) == 0
+    assert len(propose(made[:0], hashes=True, jobs=1).left) == 0
