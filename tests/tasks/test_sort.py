@@ -23,8 +23,7 @@ from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.matrix import distance_matrix
 from imgsim.pictures.fixed_camera import cycle, frame
 from imgsim.tasks.sort.tour import better_chain, greedy_chain, shortened, spanning_tree
-
-from ..conftest import random_images
+from tests.conftest import random_images
 
 
 def points(seed: int, n: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 Facts and features belong to a content (sha256), so a moved or copied file is known at once; a
 look-up by path, size and modification time spares reading unchanged files. Long feature rows lie
-in files beside the database, see `rowfile.RowFile`. Whatever is wrong with the cache, the run goes on
-without it and says so.
+in files beside the database, see `rowfile.RowFile`. Whatever is wrong with the cache, the run goes
+on without it and says so.
 """
 
 from __future__ import annotations
