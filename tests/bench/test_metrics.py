@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, ndcg_score, precision_recall_curve
 
 from imgsim.bench.intervals import CurveSampler, bootstrap, pair_intervals, wilson
-from imgsim.bench.metrics import Curve, CurveCounter, Verdicts, curve
+from imgsim.bench.metrics import Curve, CurveCounter, PairCounts, curve
 from imgsim.bench.retrieval import RECALL_AT, score_query
 
 
@@ -91,11 +91,11 @@ def test_the_threshold_of_a_precision() -> None:
 
 
 def test_verdicts_at_a_threshold() -> None:
-    some = Verdicts(true=6, false=2, missed=3)
+    some = PairCounts(true=6, false=2, missed=3)
     assert (some.precision, some.recall) == (6 / 8, 6 / 9)
     truth, said = [1] * 9 + [0] * 5, [1] * 6 + [0] * 3 + [1] * 2 + [0] * 3
     assert some.f1 == pytest.approx(f1_score(truth, said))
-    assert Verdicts(0, 0, 3).precision is None
+    assert PairCounts(0, 0, 3).precision is None
 
 
 def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:

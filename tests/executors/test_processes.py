@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imgsim.errors import ImgsimError
-from imgsim.executors.base import Beat
+from imgsim.executors.base import Heartbeat
 from imgsim.executors.processes import ProcessesExecutor
 from imgsim.executors.threads import ThreadsExecutor
 
@@ -38,7 +38,7 @@ class Errands:
     def failure(self, reason: str) -> str:
         return f"failed: {reason}"
 
-    def run(self, beat: Beat) -> list[object]:
+    def run(self, heartbeat: Heartbeat) -> list[object]:
         results: list[object] = []
         for item in self.items:
             if item == "crash":
@@ -46,14 +46,14 @@ class Errands:
             if item == "hang":
                 time.sleep(600)
             if item == "network":
-                beat.no_item()
+                heartbeat.pause_time_limit()
                 time.sleep(3)
             if item == "alone":
                 if self.items != ("alone",):
                     os.abort()
                 with pytest.raises(OSError, match="memory"):
                     reserve()
-                beat.no_item()
+                heartbeat.pause_time_limit()
                 reserve()
             if item == "raise":
                 raise RuntimeError("a bug")
@@ -62,7 +62,7 @@ class Errands:
             if item == "print":
                 os.write(1, b"a decoder's own words")
             results.append(item * item if isinstance(item, int) else item)
-            beat()
+            heartbeat()
         return results
 
 

@@ -16,7 +16,7 @@ from imgsim.propose.proposals import KEYPOINTS, Proposals
 from imgsim.read.options import RunOptions
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
-from imgsim.verify.verdicts import Looks
+from imgsim.verify.verdicts import Verdicts
 from tests.verify.test_judge import picture
 
 
@@ -97,8 +97,10 @@ def test_an_unchanged_folder_is_not_looked_at_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = []
-    close = Looks.close
-    monkeypatch.setattr(Looks, "close", lambda self: (counted.append(self.looked_at), close(self)))
+    close = Verdicts.close
+    monkeypatch.setattr(
+        Verdicts, "close", lambda self: (counted.append(self.looked_at), close(self))
+    )
     cache = tmp_path / "cache.sqlite"
     for _ in range(2):
         find_duplicates(folder, options=options(cache))
@@ -126,16 +128,16 @@ def test_what_is_not_kept_any_more_is_decoded_again(
     folder: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = shown(find_duplicates(folder, options=options()))
-    look = Looks.look
+    look = Verdicts.look
     emptied = []
 
-    def lose(self: Looks, pairs) -> None:
+    def lose(self: Verdicts, pairs) -> None:
         emptied.extend(temporary.glob("*/*"))
         for kept in temporary.iterdir():
             shutil.rmtree(kept)
         look(self, pairs)
 
-    monkeypatch.setattr(Looks, "look", lose)
+    monkeypatch.setattr(Verdicts, "look", lose)
     assert shown(find_duplicates(folder, options=options())) == expected
     assert emptied
 
@@ -145,21 +147,21 @@ def test_a_file_that_goes_away_meanwhile_matches_nothing(
 ) -> None:
     copied = tmp_path / "copied"
     shutil.copytree(folder, copied)
-    look = Looks.look
+    look = Verdicts.look
 
-    def lose(self: Looks, pairs) -> None:
+    def lose(self: Verdicts, pairs) -> None:
         (copied / "d_mirrored.jpg").unlink(missing_ok=True)
         for kept in temporary.iterdir():
             shutil.rmtree(kept)
         look(self, pairs)
 
-    monkeypatch.setattr(Looks, "look", lose)
+    monkeypatch.setattr(Verdicts, "look", lose)
     (group,) = find_duplicates(copied, options=options(tmp_path / "cache.sqlite")).groups
     assert not any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
 
 
 class Told:
-    """Looks whose answers are known beforehand."""
+    """Verdicts whose answers are known beforehand."""
 
     def __init__(self, sides: list[int], alike: set[tuple[int, int]]) -> None:
         facts = [ImageFacts(n, n, "PNG", True, False, 1, 60, None) for n in sides]

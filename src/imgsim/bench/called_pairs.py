@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imgsim.bench.detection import MISTAKES, detection_of
 from imgsim.bench.measure import SAMPLE, Inputs, sample, shown
-from imgsim.bench.metrics import Verdicts
+from imgsim.bench.metrics import PairCounts
 from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
 from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.comparators.label import label
@@ -26,7 +26,7 @@ from imgsim.group.rules import equal_pixels, of_one_kind
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
-from imgsim.verify.verdicts import look_at, proposed
+from imgsim.verify.verdicts import proposed, verify_pair
 
 _PAIRS = 200
 _MIXED_PAIRS = 20
@@ -125,7 +125,7 @@ def measure_called(
     n = len(pictures)
     left, right, same = _truth(data)
     said = called.same[left, right]
-    verdicts = Verdicts(
+    verdicts = PairCounts(
         int(np.sum(said & same)), int(np.sum(said & ~same)), int(np.sum(~said & same))
     )
     if data.pairs:
@@ -209,7 +209,7 @@ def _timing(
     paths = [p.file.path for p in pictures]
 
     def look(i: int, j: int) -> Callable[[], object]:
-        return lambda: look_at(recipe, (paths[i], paths[j]), rows[[i, j]], options)
+        return lambda: verify_pair(recipe, (paths[i], paths[j]), rows[[i, j]], options)
 
     places = sample(n, SAMPLE, seed)  # those that the inputs are of
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench.intervals import Interval, bootstrap, wilson
-from imgsim.bench.metrics import Curve, Verdicts
+from imgsim.bench.metrics import Curve, PairCounts
 from imgsim.bench.results import CURVE_POINTS, Detection, Estimate, Histogram, Mistake
 from imgsim.comparators.base import Scale
 
@@ -21,7 +21,7 @@ HIGH_PRECISION = 0.999
 
 def make_detection(
     found: Curve,
-    verdicts: Verdicts,
+    verdicts: PairCounts,
     sampled: tuple[Interval, Interval] | None,
     scale: Scale,
     threshold: float,
@@ -45,7 +45,7 @@ def make_detection(
 
 
 def detection_of(
-    verdicts: Verdicts,
+    verdicts: PairCounts,
     pairs: int,
     scale: Scale,
     threshold: float,
@@ -57,7 +57,7 @@ def detection_of(
 
     Parameters
     ----------
-    verdicts : Verdicts
+    verdicts : PairCounts
     pairs : int
         All there are.
     scale : Scale

@@ -112,7 +112,7 @@ def curve(matching: NDArray[np.float64], other: NDArray[np.float64]) -> Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class PairCounts:
     """Pairs up to one threshold: matching and not (true, false), and matching ones beyond it."""
 
     true: int

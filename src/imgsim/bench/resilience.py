@@ -29,7 +29,7 @@ from imgsim.pictures.changes import CHANGES
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
-from imgsim.verify.verdicts import look_at
+from imgsim.verify.verdicts import verify_pair
 
 MAX_SIDE = 1024
 
@@ -178,7 +178,7 @@ def verified(
         left, right = places[one], places[other]
         if pictures[left].digest == pictures[right].digest:
             return True
-        verdict = look_at(recipe, (one, other), np.stack([rows[left], rows[right]]), options)
+        verdict = verify_pair(recipe, (one, other), np.stack([rows[left], rows[right]]), options)
         return recipe.accepts(verdict, threshold, "normal")
 
     progress = options.progress

@@ -22,7 +22,7 @@ from imgsim.bench.detection import (
     points,
 )
 from imgsim.bench.intervals import CurveSampler, pair_intervals
-from imgsim.bench.metrics import CurveCounter, Verdicts, curve
+from imgsim.bench.metrics import CurveCounter, PairCounts, curve
 from imgsim.bench.results import Detection, Estimate, Histogram, Mistake, Retrieval
 from imgsim.bench.retrieval import QueryScore, score_query
 from imgsim.comparators.base import Comparator, PairComparator, Scale
@@ -160,7 +160,7 @@ def score_classes(
     retrieval = _retrieval(scores, groups, sizes, n, seed, article=queries is not None)
     found = counter.curve()
     total = counts.sum(axis=0)
-    verdicts = Verdicts(
+    verdicts = PairCounts(
         *(round(x / 2) for x in (total[0], total[1], total[2] - total[0]))
     )  # each pair was met from both sides
     sampled = sampler.intervals(HIGH_PRECISION, seed=seed)
@@ -205,7 +205,7 @@ def score_pairs(
             for i in places
         )
 
-    verdicts = Verdicts(hits, false, total - hits)
+    verdicts = PairCounts(hits, false, total - hits)
     groups = np.arange(len(same))
     sampled = pair_intervals(pair_distances, same, HIGH_PRECISION, seed=seed)
     return Quality(

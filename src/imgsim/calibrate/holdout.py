@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.bench import distances
 from imgsim.bench.intervals import Interval, wilson
-from imgsim.bench.metrics import Verdicts
+from imgsim.bench.metrics import PairCounts
 from imgsim.comparators.base import Comparator
 from imgsim.dataset.labelled import Labelled
 from imgsim.errors import UsageError
@@ -31,7 +31,7 @@ class Outcome:
 
     Attributes
     ----------
-    verdicts : Verdicts
+    verdicts : PairCounts
         Matching pairs found, others found, matching pairs missed.
     others : int
         Pairs that do not match.
@@ -39,7 +39,7 @@ class Outcome:
         Labels with matching pairs.
     """
 
-    verdicts: Verdicts
+    verdicts: PairCounts
     others: int
     labels: int
 
@@ -90,7 +90,7 @@ class Part:
         """What a threshold gives."""
         true = int(np.count_nonzero(self.matching <= max_distance))
         false = sum(int(np.count_nonzero(block <= max_distance)) for block in self.others)
-        verdicts = Verdicts(true, false, len(self.matching) - true)
+        verdicts = PairCounts(true, false, len(self.matching) - true)
         return Outcome(verdicts, sum(map(len, self.others)), self.labels)
 
 

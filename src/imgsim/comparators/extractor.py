@@ -25,14 +25,14 @@ class Extractor(ABC):
         Raised whenever the same image gives another row.
     heavy : bool
         A network: it runs in one process, which decodes in threads beside it.
-    seen_again : bool
+    needs_pixels_again : bool
         Its images are looked at again in the same run, so they are kept in a spool.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     heavy: ClassVar[bool] = False
-    seen_again: ClassVar[bool] = False
+    needs_pixels_again: ClassVar[bool] = False
 
     def get_ready(self, *, fetch: bool = True) -> None:  # noqa: B027
         """Get what it needs, such as weights, before the first image is read.

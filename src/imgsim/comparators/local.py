@@ -66,7 +66,7 @@ class LocalFeatures(Extractor):
 
     name: ClassVar[str] = "local-features"
     version: ClassVar[int] = 4
-    seen_again: ClassVar[bool] = True
+    needs_pixels_again: ClassVar[bool] = True
 
     @property
     def wants(self) -> InputSpec:

@@ -11,16 +11,16 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Beat:
-    """What a batch tells as it goes on; this one goes unheard."""
+class Heartbeat:
+    """Tells the executor how far a batch is; this one tells nobody."""
 
     def __call__(self) -> None:
-        """An item is done, and the next one in hand."""
+        """An item is done, and the next one has begun."""
 
-    def no_item(self) -> None:
-        """What comes until the next item is done is the work of none, as when a network runs.
+    def pause_time_limit(self) -> None:
+        """Let no time or memory limit of one item apply until the next item is done.
 
-        So no limit that one item has applies to it.
+        For work on all items at once, as when a network runs over them.
         """
 
 
@@ -35,8 +35,8 @@ class Batch(Protocol[R_co]):
     def failure(self, reason: str) -> R_co:
         """The result for an item that could not be worked on."""
 
-    def run(self, beat: Beat) -> Sequence[R_co]:
-        """Do the work, a result per item; `beat` is called after each."""
+    def run(self, heartbeat: Heartbeat) -> Sequence[R_co]:
+        """Do the work, a result per item; `heartbeat` is called after each."""
 
 
 class Executor(ABC):

@@ -81,7 +81,7 @@ class _Worker:
                     raise ImgsimError(
                         "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                     )
-                if kind == worker.NO_ITEM:
+                if kind == worker.PAUSE_TIME_LIMIT:
                     self.deadline = None
                     continue
                 done += 1
@@ -169,14 +169,14 @@ class ProcessesExecutor(Executor):
             try:
                 while not self.stopped.is_set():
                     i = waiting.get_nowait()
-                    self._put(results, (i, self._do(batches[i], current)))
+                    self._put(results, (i, self._run_batch(batches[i], current)))
             except queue.Empty:
                 pass
             except BaseException as error:
                 self._put(results, error)
             finally:
                 for one in current:
-                    self._rest(one)
+                    self._release(one)
 
         serving = [
             threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(batches)))
@@ -207,7 +207,7 @@ class ProcessesExecutor(Executor):
             except queue.Full:
                 continue
 
-    def _do(self, batch: Batch[R], current: list[_Worker]) -> list[R]:
+    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R]:
         """Run a batch; of one that kills its worker, the file in hand is tried alone."""
         if len(batch) == 0:
             return []
@@ -221,12 +221,12 @@ class ProcessesExecutor(Executor):
                 raise
             i = min(died.done, len(batch) - 1)
         return [
-            *self._do(batch.part(0, i), current),
-            self._alone(batch.part(i, i + 1)),
-            *self._do(batch.part(i + 1, len(batch)), current),
+            *self._run_batch(batch.part(0, i), current),
+            self._run_alone(batch.part(i, i + 1)),
+            *self._run_batch(batch.part(i + 1, len(batch)), current),
         ]
 
-    def _alone(self, batch: Batch[R]) -> R:
+    def _run_alone(self, batch: Batch[R]) -> R:
         one = self._open(_MEMORY_ALONE)
         try:
             return one.run(batch)[0]
@@ -235,8 +235,8 @@ class ProcessesExecutor(Executor):
         finally:
             self._close(one)
 
-    def _rest(self, one: _Worker) -> None:
-        """Keep a worker that is done for the next run; one that is not is ended."""
+    def _release(self, one: _Worker) -> None:
+        """Keep an idle worker for the next run, or end it."""
         with self.lock:
             self.workers.discard(one)
             if self.keep and one.ready and not self.stopped.is_set():
@@ -250,8 +250,8 @@ class ProcessesExecutor(Executor):
 
     def _open(self, memory_bytes: int = 0) -> _Worker:
         with self.lock:
-            rested = self.idle.pop() if self.idle and not memory_bytes else None
-        one = rested or _Worker(self.timeout, memory_bytes)
+            idle = self.idle.pop() if self.idle and not memory_bytes else None
+        one = idle or _Worker(self.timeout, memory_bytes)
         with self.lock:
             self.workers.add(one)
         return one

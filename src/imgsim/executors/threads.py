@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from imgsim.executors.base import Batch, Beat, Executor, R
+from imgsim.executors.base import Batch, Executor, Heartbeat, R
 
 
 class ThreadsExecutor(Executor):
@@ -21,7 +21,7 @@ class ThreadsExecutor(Executor):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                futures = {pool.submit(b.run, Beat()): i for i, b in enumerate(batches)}
+                futures = {pool.submit(b.run, Heartbeat()): i for i, b in enumerate(batches)}
                 for future in as_completed(futures):
                     yield futures[future], future.result()
             finally:

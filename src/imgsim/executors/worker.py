@@ -13,9 +13,9 @@ import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from imgsim.executors.base import Beat
+from imgsim.executors.base import Heartbeat
 
-READY, BEAT, NO_ITEM, RESULT, ERROR = range(5)
+READY, ITEM_DONE, PAUSE_TIME_LIMIT, RESULT, ERROR = range(5)
 _HEADER = struct.Struct("<BQ")
 
 
@@ -66,7 +66,7 @@ def main(memory_bytes: int) -> None:
     while True:
         try:
             batch = pickle.loads(batches.get())
-            done = batch.run(_Told(results))
+            done = batch.run(_SendHeartbeat(results))
         except MemoryError:
             os._exit(3)  # counts as a crash at the file in hand
         except Exception:
@@ -77,18 +77,18 @@ def main(memory_bytes: int) -> None:
             send(results, RESULT, pickle.dumps(done, pickle.HIGHEST_PROTOCOL))
 
 
-class _Told(Beat):
-    """Tells the parent."""
+class _SendHeartbeat(Heartbeat):
+    """Sends each heartbeat to the parent process."""
 
     def __init__(self, results: BinaryIO) -> None:
         self.results = results
 
     def __call__(self) -> None:
-        send(self.results, BEAT)
+        send(self.results, ITEM_DONE)
 
-    def no_item(self) -> None:
+    def pause_time_limit(self) -> None:
         _limit_memory(-1)  # libraries for a GPU reserve more addresses than any file may take
-        send(self.results, NO_ITEM)
+        send(self.results, PAUSE_TIME_LIMIT)
 
 
 def _listen(batches: queue.SimpleQueue[Any]) -> None:

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from imgsim.propose.proposals import KEYPOINTS, Proposals
 from imgsim.types import Verdict
-from imgsim.verify.verdicts import Looks
+from imgsim.verify.verdicts import Verdicts
 
 _RIVALS = 3
 _SMALLER = 2
 
 
 def best_first(
-    looks: Looks,
+    looks: Verdicts,
     proposals: Proposals,
     rank: NDArray[np.int64],
     accepts: Callable[[Verdict], bool],
@@ -33,7 +33,7 @@ def best_first(
 
     Parameters
     ----------
-    looks : Looks
+    looks : Verdicts
     proposals : Proposals
     rank : ndarray of int64, shape (n,)
         Place of each picture in the order of the keep policy.
@@ -89,7 +89,7 @@ class _Stars:
 
     def __init__(
         self,
-        looks: Looks,
+        looks: Verdicts,
         proposals: Proposals,
         rank: NDArray[np.int64],
         back: NDArray[np.int64],
@@ -223,7 +223,7 @@ def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, 
     return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
-def _shows_more(looks: Looks, one: int, other: int) -> bool:
+def _shows_more(looks: Verdicts, one: int, other: int) -> bool:
     """Whether a picture shows more than another."""
     more = looks[one, other].more
     return more < 0 if one < other else more > 0

@@ -160,7 +160,7 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
-        again = any(e.seen_again for e in self.extractors) and not heavy
+        again = any(e.needs_pixels_again for e in self.extractors) and not heavy
         executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
         if again:
             self.executor = executor  # its workers need not start once more
@@ -185,7 +185,7 @@ class _Collecting:
             progress.finish()
 
     def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
-        kept = [e.wants.at_most for e in self.extractors if e.seen_again]
+        kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
         if not kept or self.spool is not None:
             return [""] * len(parts)  # what is decoded later is too little to matter
         self.spool = Spool()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
-from imgsim.executors.base import Beat
+from imgsim.executors.base import Heartbeat
 from imgsim.read.spool import Slot, write
 from imgsim.types import ImageFacts
 
@@ -94,16 +94,16 @@ class ExtractBatch:
         """What stands for a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
-    def run(self, beat: Beat) -> list[Extracted]:
-        """Read, decode and extract; `beat` is called after each file."""
+    def run(self, heartbeat: Heartbeat) -> list[Extracted]:
+        """Read, decode and extract; `heartbeat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
         results: list[Extracted] = []
         waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
 
-        again = next((e.wants for e in self.extractors if e.seen_again), None)
+        again = next((e.wants for e in self.extractors if e.needs_pixels_again), None)
 
         def extract() -> None:
-            beat.no_item()
+            heartbeat.pause_time_limit()
             if again is not None and self.spool:
                 slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
                 for (i, _), slot in zip(waiting, slots, strict=True):
@@ -124,7 +124,7 @@ class ExtractBatch:
                     waiting.append((len(results) - 1, images))
                 if len(waiting) >= _AT_ONCE:
                     extract()
-                beat()
+                heartbeat()
         extract()
         return results
 

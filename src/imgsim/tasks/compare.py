@@ -19,7 +19,7 @@ from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
 from imgsim.types import ImageFacts
 from imgsim.verify.judge import EQUAL
-from imgsim.verify.verdicts import look_at
+from imgsim.verify.verdicts import verify_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def compare(
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         scale = comparator.scale
         if isinstance(comparator, Recipe):
-            verdict = EQUAL if same else look_at(comparator, (left, right), pair, options)
+            verdict = EQUAL if same else verify_pair(comparator, (left, right), pair, options)
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:

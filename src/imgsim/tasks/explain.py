@@ -23,7 +23,7 @@ from imgsim.tasks.query import Query, decode_query, query_file
 from imgsim.types import ImageFacts, Verdict
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.keypoints import agreeing
-from imgsim.verify.verdicts import look_at
+from imgsim.verify.verdicts import verify_pair
 
 DEFAULT_METHOD = "ssim"
 _CELLS = 16
@@ -110,7 +110,7 @@ def explain(
     rows = np.concatenate([comparator.extractor.extract(image[None]) for image in images])
     if isinstance(comparator, Recipe):
         same = queries[0].data == queries[1].data
-        verdict = EQUAL if same else look_at(comparator, (left, right), rows, options)
+        verdict = EQUAL if same else verify_pair(comparator, (left, right), rows, options)
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)

@@ -31,7 +31,7 @@ class Seconds:
     decode: float
 
 
-class Taker(Protocol):
+class MatchSink(Protocol):
     """Takes matched classes of pictures as they come, such as `stars.Stars`.
 
     Attributes
@@ -64,7 +64,7 @@ def alike(
 
 
 def match_into(
-    taker: Taker,
+    sink: MatchSink,
     collection: Collection,
     comparator: Comparator,
     proposing: VectorComparator | None,
@@ -72,7 +72,7 @@ def match_into(
     options: RunOptions,
 ) -> None:
     """Search for the pairs of classes that match."""
-    firsts = [taker.pictures[members[0]] for members in taker.classes]
+    firsts = [sink.pictures[members[0]] for members in sink.classes]
     engine = make_engine(
         comparator, collection.features(comparator.extractor, firsts).rows, options
     )
@@ -84,9 +84,9 @@ def match_into(
             engine,
         )
     later = np.arange(engine.n)[::-1]  # rows after each
-    with exhaustive(engine, int(later[~taker.closed].sum()), options):
-        for candidates in engine.within(max_distance, taker.closed):
-            taker.add(candidates)
+    with exhaustive(engine, int(later[~sink.closed].sum()), options):
+        for candidates in engine.within(max_distance, sink.closed):
+            sink.add(candidates)
 
 
 @contextmanager

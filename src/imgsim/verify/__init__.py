@@ -1,1 +1,1 @@
-"""Looks at a proposed pair again: aligns the two images and compares what lies upon each other."""
+"""Verdicts at a proposed pair again: aligns the two images and compares what lies upon each other."""

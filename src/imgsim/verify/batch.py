@@ -90,8 +90,8 @@ class VerifyBatch:
         """What stands for a pair whose worker died."""
         return Seen(NOTHING, lasting=False)
 
-    def run(self, beat: Callable[[], object]) -> list[Seen]:
-        """Look at every pair; `beat` is called after each."""
+    def run(self, heartbeat: Callable[[], object]) -> list[Seen]:
+        """Look at every pair; `heartbeat` is called after each."""
         import cv2
 
         cv2.setNumThreads(1)  # there is a worker for every core
@@ -112,7 +112,7 @@ class VerifyBatch:
                 seen.append(Seen(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 seen.append(Seen(NOTHING, lasting=False))
-            beat()
+            heartbeat()
         return seen
 
     def _hypotheses(

@@ -26,7 +26,7 @@ from imgsim.verify.transform import transform_between
 _BATCH = 24
 
 
-class Looks:
+class Verdicts:
     """Verdicts on pairs of pictures with different contents, each looked at once.
 
     Parameters
@@ -139,7 +139,7 @@ def proposed(
     pictures: Sequence[Picture],
     may_match: Callable[[Picture, Picture], bool],
     options: RunOptions,
-) -> tuple[Looks, Proposals, list[int]]:
+) -> tuple[Verdicts, Proposals, list[int]]:
     """Propose the pairs of pictures with different contents that are worth a look.
 
     Parameters
@@ -154,7 +154,7 @@ def proposed(
 
     Returns
     -------
-    looks : Looks
+    looks : Verdicts
         To be closed. Of the pictures in another order, which does not depend on that of the files.
     proposals : Proposals
         In that order.
@@ -167,11 +167,11 @@ def proposed(
     found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
     wanted = [may_match(looked[a], looked[b]) for a, b in found.pairs()]
     found = found.only(np.array(wanted, bool))
-    looks = Looks(looked, rows, found, collection.slots, collection.executor, options)
+    looks = Verdicts(looked, rows, found, collection.slots, collection.executor, options)
     return looks, found, place
 
 
-def look_at(
+def verify_pair(
     recipe: Recipe,
     paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
     rows: NDArray[np.generic],
