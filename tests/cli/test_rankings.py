@@ -14,9 +14,11 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from imgsim.ranking import matches
 from PIL import Image
 
-from imgsim.errors import UnreadableImage
+from imgsim.comparators import registry
+from imgsim.errors import UnreadableImage, UsageError
 from imgsim.fetch import query_url
 from imgsim.schemas import schema
 
@@ -60,6 +62,60 @@ def test_matches_in_every_format(imgsim, demo, tmp_path: Path) -> None:
     )
     with Image.open(sheet) as drawn:
         assert len(drawn.getcolors(1 << 24)) > 1000
+
+
+def _every_ranking_method() -> set[str]:
+    """Names of what ``all`` stands for here, where images are ranked."""
+    found = registry.parse_all("all", ranking=True)
+    return {c.name for c in registry.only_ready(found, lambda text: None)}
+
+
+def test_all_stands_for_every_method_that_ranks(imgsim, demo) -> None:
+    folder, made = demo
+    query = folder / made.groups[1][0]
+    expected = _every_ranking_method()
+    assert {"phash", "ssim", "cosine"} <= expected
+    assert not {"auto", "local"} & expected
+    for arguments in (("matches", folder), ("search", query, "--in", folder)):
+        done = imgsim(*arguments, "-m", "all", "-f", "json")
+        assert done.returncode == 0, done.stderr
+        assert {m["name"] for m in valid(done.stdout)["methods"]} == expected
+        assert "without auto" not in done.stderr
+        left_out = {n for n in registry.names() if f"without {n}: " in done.stderr}
+        assert not left_out & expected
+    with_one_more = imgsim("matches", folder, "-m", "all", "-m", "phash:size=16", "-f", "json")
+    names = [m["name"] for m in valid(with_one_more.stdout)["methods"]]
+    assert set(names) == {*expected, "phash:size=16"}
+    assert names[-1] == "phash:size=16"
+
+
+def test_all_on_a_page_and_in_a_montage(imgsim, demo, tmp_path: Path) -> None:
+    folder, made = demo
+    query = folder / made.groups[1][0]
+    for arguments in (("matches", folder), ("search", query, "--in", folder)):
+        page, sheet = (tmp_path / f"{arguments[0]}.{ending}" for ending in ("html", "png"))
+        done = imgsim(*arguments, "-m", "all", "-f", "html", "-o", page, "--montage", sheet)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        text = page.read_text(encoding="utf-8")
+        assert all(name in text for name in _every_ranking_method())
+        with Image.open(sheet) as drawn:
+            assert len(drawn.getcolors(1 << 24)) > 1000
+
+
+@pytest.mark.parametrize("method", ["auto", "local"])
+def test_a_method_that_ranks_nothing_is_refused_by_name(method: str, imgsim, demo) -> None:
+    folder, made = demo
+    for arguments in (("matches", folder), ("search", folder / made.groups[1][0], "--in", folder)):
+        done = imgsim(*arguments, "-m", method)
+        assert done.returncode == 2
+        assert f"{method} tells duplicates from others and ranks nothing" in done.stderr
+
+
+def test_all_of_the_library_ranks_too(demo, threads) -> None:
+    found = matches(demo[0] / "scans", "all", options=threads)
+    assert {m.comparator.name for m in found.methods} == _every_ranking_method()
+    with pytest.raises(UsageError, match="ranks nothing"):
+        matches(demo[0] / "scans", ["all", "auto"], options=threads)
 
 
 def test_search_uses_what_is_known_of_the_folder(imgsim, demo, tmp_path: Path) -> None:

@@ -31,10 +31,13 @@ def make_batch_size(text: str) -> int:
     return 0 if text == "auto" else int(text)
 
 
-def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
+def make_methods(
+    terminal: Terminal, given: dict[str, Any], *, ranking: bool = False
+) -> list[Comparator]:
     """Make the comparators that ``--method`` names, on the device asked for.
 
-    What is used is taken out of `given`. Those of ``all`` that cannot run are left out.
+    What is used is taken out of `given`. Those of ``all`` that cannot run are left out, and for a
+    `ranking` those that rank nothing.
     """
     texts = given.pop("method")
     weights = chosen_weights(given.pop("weights"))
@@ -42,7 +45,7 @@ def make_methods(terminal: Terminal, given: dict[str, Any]) -> list[Comparator]:
     made: list[Comparator] = []
     for text in [texts] if isinstance(texts, str) else texts:
         several = []
-        for comparator in parse_all(text):
+        for comparator in parse_all(text, ranking=ranking):
             own = {field.name for field in settings_of(type(comparator))}
             changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
             if weights and "weights" in own and "weights=" not in text:

@@ -38,7 +38,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     check_paths(paths, given["files_from"])
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
-    methods = make_methods(terminal, given)
+    methods = make_methods(terminal, given, ranking=True)
     options = make_run_options(terminal, **given)
     found = matches(paths, methods, k=output["k"], options=options)
     show(terminal, found, **output)

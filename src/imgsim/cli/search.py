@@ -65,7 +65,7 @@ def command(
     from imgsim.tasks.matches import search
 
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
-    methods = make_methods(terminal, given)
+    methods = make_methods(terminal, given, ranking=True)
     options = make_run_options(terminal, **given)
     narrow = compare_n if narrow_by_class else None
     asked = [as_query(query) for query in queries]

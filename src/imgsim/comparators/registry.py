@@ -137,14 +137,15 @@ def parse(text: str) -> Comparator:
     return cls(**values)
 
 
-def parse_all(text: str) -> list[Comparator]:
+def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
     """As `parse`; ``all`` stands for every comparator that is available, with its defaults.
 
-    Those that need a value, such as the file of a network that the user trained, are left out.
+    Those that need a value, such as the file of a network that the user trained, are left out,
+    and where images are to be ranked also those that rank nothing.
     """
     if text == ALL:
         found = [one.comparator for one in registered() if one.comparator]
-        return [cls() for cls in found if not _required(cls)]
+        return [cls() for cls in found if not _required(cls) and (cls.ranks or not ranking)]
     return [parse(text)]
 
 

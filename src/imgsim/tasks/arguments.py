@@ -80,13 +80,16 @@ def largest_distance(
 Methods = str | Comparator | Sequence[str | Comparator]
 
 
-def make_comparators(methods: Methods, options: RunOptions) -> list[Comparator]:
+def make_comparators(
+    methods: Methods, options: RunOptions, *, ranking: bool = False
+) -> list[Comparator]:
     """Make comparators; ``all`` stands for every one that can run, with its defaults."""
     given = [methods] if isinstance(methods, str | Comparator) else methods
     made: list[Comparator] = []
     for method in given:
         if method == registry.ALL:
-            made.extend(registry.only_ready(registry.parse_all(method), options.progress.note))
+            every = registry.parse_all(method, ranking=ranking)
+            made.extend(registry.only_ready(every, options.progress.note))
         else:
             made.append(as_comparator(method))
     if not made:

@@ -19,7 +19,7 @@ from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
-from imgsim.tasks.arguments import Methods, as_comparator, make_comparators
+from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
 from imgsim.tasks.query import Query, read_query
 from imgsim.types import Match, Picture, Skipped
@@ -287,13 +287,11 @@ def _same_file(query: Picture | Query, picture: Picture) -> bool:
 
 def _ranking(methods: Methods, options: RunOptions) -> list[Comparator]:
     """Make comparators that score any two images; ``all`` leaves the others out."""
-    made = make_comparators(methods, options)
-    given = [methods] if isinstance(methods, str | Comparator) else methods
-    asked = [as_comparator(method) for method in given if method != registry.ALL]
-    for comparator in asked:
+    made = make_comparators(methods, options, ranking=True)
+    for comparator in made:
         if not comparator.ranks:
             raise UsageError(
                 f"{comparator.name} tells duplicates from others and ranks nothing",
                 "use it with find-dupes or compare",
             )
-    return [comparator for comparator in made if comparator.ranks]
+    return made

@@ -1,1 +1,1 @@
-"""Verdicts at a proposed pair again: aligns the two images and compares what lies upon each other."""
+"""Verifies a proposed pair: aligns both images and compares what lies upon each other."""
