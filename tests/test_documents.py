@@ -1,4 +1,4 @@
-"""README, CI and the program say the same."""
+"""README, the pages under docs, CI and the program say the same."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from imgsim.group.keep import KEEP_POLICIES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 
 
 def test_ci_runs_the_second_command_of_the_readme() -> None:
@@ -22,12 +26,39 @@ def test_ci_runs_the_second_command_of_the_readme() -> None:
     assert command.replace("python3 -m venv", '"$python" -m venv') in script
 
 
-@pytest.mark.parametrize("word", [*COMMANDS, *registry.names(), *KEEP_POLICIES])
-def test_the_readme_names(word: str) -> None:
-    assert word in README
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("README.md", tuple(COMMANDS)),
+        ("docs/methods.md", tuple(registry.names())),
+        ("docs/find-dupes.md", tuple(KEEP_POLICIES)),
+    ],
+)
+def test_a_page_names(page: str, words: tuple[str, ...]) -> None:
+    assert [word for word in words if word not in PAGES[page]] == []
 
 
-def test_every_option_in_the_readme_exists() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+        if "://" in target:
+            continue
+        path, _, section = target.partition("#")
+        linked = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        assert linked.is_file(), target
+        if section:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert section in {
+                re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings
+            }
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    assert [page for page in PAGES if page != "README.md" and f"]({page})" not in README] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_in_a_page_exists(page: str) -> None:
     import click
 
     from imgsim.cli.main import cli
@@ -39,5 +70,6 @@ def test_every_option_in_the_readme_exists() -> None:
         below = command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in (p for one in (command, *below) for p in one.params):
             known.update(parameter.opts, parameter.secondary_opts)
-    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
-    assert used - known <= {"--quiet", "--editable", "--list"}
+    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGES[page]))
+    of_others = {"--quiet", "--editable", "--list", "--pictures"}  # pip, just, a benchmark
+    assert used - known <= of_others

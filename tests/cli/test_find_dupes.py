@@ -234,10 +234,10 @@ def test_a_configuration_file_sets_defaults(imgsim, demo, tmp_path: Path) -> Non
     assert "did you mean method?" in wrong.stderr
 
 
-def test_the_settings_of_the_readme_suit_every_command(imgsim, demo, tmp_path: Path) -> None:
+def test_the_settings_of_the_documents_suit_every_command(imgsim, demo, tmp_path: Path) -> None:
     folder, made = demo
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    toml = readme.split("```toml\n")[1].split("```")[0]
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    toml = page.split("```toml\n")[1].split("```")[0]
     (tmp_path / "imgsim.toml").write_text(toml + '[compare]\nformat = "json"\n')
     pair = [folder / name for name in made.groups[1]]
     for arguments in (

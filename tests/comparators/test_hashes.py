@@ -79,7 +79,7 @@ def test_full_decode_is_bit_equal_on_real_photos(shared) -> None:
 
 
 def test_reduced_decode_drifts_by_few_bits(shared) -> None:
-    """The README states these figures."""
+    """docs/methods.md states these figures."""
     drift: dict[str, list[int]] = {"phash": [], "dhash": [], "ahash": [], "phash:size=16": []}
     for path in sorted(shared("photos").iterdir()):
         data = path.read_bytes()
