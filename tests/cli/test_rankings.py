@@ -17,6 +17,7 @@ import pytest
 from imgsim.ranking import matches
 from PIL import Image
 
+from imgsim import matches
 from imgsim.comparators import registry
 from imgsim.errors import UnreadableImage, UsageError
 from imgsim.fetch import query_url
