@@ -14,7 +14,6 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from imgsim.ranking import matches
 from PIL import Image
 
 from imgsim import matches
