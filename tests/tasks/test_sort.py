@@ -22,6 +22,7 @@ from imgsim.neighbours import matrix as matrices
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.matrix import distance_matrix
 from imgsim.pictures.fixed_camera import cycle, frame
+from imgsim.read import scratch as scratches
 from imgsim.tasks.sort.tour import better_chain, greedy_chain, shortened, spanning_tree
 from tests.conftest import random_images
 
@@ -98,7 +99,7 @@ def test_larger_chains_against_scipy_and_the_bound(n: int) -> None:
 @pytest.mark.parametrize("spec", ["ssim", "euclidean", "cosine", "phash", "dhash"])
 def test_the_matrix(spec: str, monkeypatch: pytest.MonkeyPatch, threads) -> None:
     monkeypatch.setattr(matrices, "_BLOCK", 7)  # several blocks, the last one short
-    monkeypatch.setattr(matrices, "_IN_MEMORY", 100)  # in a file
+    monkeypatch.setattr(scratches, "_IN_MEMORY", 100)  # in a file
     comparator = registry.parse(spec)
     wants = comparator.extractor.wants
     channels = 1 if wants.colour == "grey" else 3

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +10,12 @@ from imgsim.errors import UsageError
 from imgsim.neighbours.engine import rows_in_block
 from imgsim.neighbours.hamming import bit_distances, words
 from imgsim.neighbours.pairs import PairEngine
+from imgsim.read.scratch import scratch
 
 MAX_ROWS = 20_000
 """Of a matrix: 1.6 GB, in a temporary file."""
 
 
-_IN_MEMORY = 256 << 20
 _BLOCK = 1024
 
 
@@ -50,7 +47,7 @@ def distance_matrix(
     n = len(rows)
     if n > MAX_ROWS:
         raise UsageError(f"{n:,} images are too many for a matrix", f"up to {MAX_ROWS:,}")
-    matrix = _room(n)
+    matrix = scratch((n, n), np.dtype(np.float32))
     if isinstance(comparator, PairComparator) and isinstance(engine, PairEngine):
         _fill_by_pairs(matrix, engine)
     elif isinstance(comparator, VectorComparator):
@@ -61,23 +58,6 @@ def distance_matrix(
         )
     np.fill_diagonal(matrix, 0)
     return matrix
-
-
-def _room(n: int) -> NDArray[np.float32]:
-    size = 4 * n * n
-    if size <= _IN_MEMORY:
-        return np.zeros((n, n), np.float32)
-    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-        try:
-            if hasattr(os, "posix_fallocate"):  # else a full disk would kill the program later
-                os.posix_fallocate(stream.fileno(), 0, size)
-            mapped = np.memmap(stream, np.float32, "w+", shape=(n, n))
-        except OSError as error:
-            raise UsageError(
-                f"no room for {size / 1e9:.1f} GB in {tempfile.gettempdir()}: {error.strerror}",
-                "set TMPDIR to a folder on a larger disk",
-            ) from None
-    return mapped.view(np.ndarray)
 
 
 def _fill_by_pairs(matrix: NDArray[np.float32], engine: PairEngine) -> None:

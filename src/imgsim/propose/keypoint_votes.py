@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import KEYPOINTS, MIRRORED, PLACE_UNIT, SCALE_STEP
-from imgsim.read.spool import scratch
+from imgsim.read.scratch import needs_space, scratch
 
 MIN_VOTES = 4
 """Consistent votes that propose a pair of images."""
@@ -173,8 +173,8 @@ class _Keypoints:
                     numbers, starts = np.unique(block[order], return_index=True)
                     parts = np.split(found[order], starts[1:])
                     for number, part in zip(numbers, parts, strict=False):
-                        with open(waiting[number], "ab") as stream:
-                            part.tofile(stream)
+                        with needs_space(part.nbytes), open(waiting[number], "ab") as stream:
+                            stream.write(part.data)
             for name in waiting:
                 if os.path.exists(name):
                     both = np.fromfile(name, np.uint64)

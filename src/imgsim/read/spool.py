@@ -1,4 +1,4 @@
-"""What does not have to lie in memory: images between two looks at them, large arrays."""
+"""Keeps images from one decode until they are verified, in temporary files."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_BYTES = 2 << 30
-"""What does not fit in so many is decoded again."""
+"""Images that do not fit are decoded again."""
 
 
 _SHARE_OF_FREE = 0.25
-_IN_MEMORY = 256 << 20
-
-
-def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An array to be filled, in memory or, when it is large, in a temporary file."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if size <= _IN_MEMORY:
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-        return np.memmap(stream, dtype, "w+", shape=shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.executors.base import Executor
-from imgsim.read.spool import Slot, Spool, scratch
+from imgsim.read.scratch import scratch
+from imgsim.read.spool import Slot, Spool
 from imgsim.types import Features, Picture, Skipped
 
 

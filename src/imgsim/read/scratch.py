@@ -1,0 +1,79 @@
+"""Large arrays for the time of a run, in memory or in a temporary file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.errors import UsageError
+
+_IN_MEMORY = 256 << 20  # bytes
+_ZEROS = bytes(1 << 20)
+
+
+def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Make an array of zeros, in memory or, above 256 MiB, in a temporary file.
+
+    The space of the file is reserved at once: a disk that filled up later would end the program
+    by a bus error, without a word.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    ndarray of dtype, of that shape
+
+    Raises
+    ------
+    UsageError
+        The disk has no room for the file.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if size <= _IN_MEMORY:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
+        with needs_space(size):
+            _reserve(stream.fileno(), size)
+            mapped = np.memmap(stream, dtype, "r+", shape=shape)
+    return mapped.view(np.ndarray)
+
+
+def _reserve(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+        return
+    for start in range(0, size, len(_ZEROS)):  # macOS and Windows
+        os.write(file, _ZEROS[: size - start])
+
+
+@contextmanager
+def needs_space(size: int) -> Iterator[None]:
+    """Say how many bytes were to be written, and where, if the temporary folder cannot take them.
+
+    Parameters
+    ----------
+    size : int
+        Bytes.
+
+    Raises
+    ------
+    UsageError
+        The body of the ``with`` statement raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise UsageError(
+            f"no room for {size:,} bytes in {folder}: {error.strerror or error}",
+            "set TMPDIR to a folder on a larger disk",
+        ) from None
