@@ -40,10 +40,9 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if size <= _IN_MEMORY:
         return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-        with needs_space(size):
-            _reserve(stream.fileno(), size)
-            mapped = np.memmap(stream, dtype, "r+", shape=shape)
+    with needs_space(size), tempfile.TemporaryFile(prefix="imgsim-") as stream:
+        _reserve(stream.fileno(), size)
+        mapped = np.memmap(stream, dtype, "r+", shape=shape)  # keeps the file alive
     return mapped.view(np.ndarray)
 
 
