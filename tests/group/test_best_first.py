@@ -1,4 +1,4 @@
-"""Groups of `auto`: what is kept, how the others lie upon it, and what a second run looks at."""
+"""Groups of `auto`: what is kept, how the others lie upon it, and what a second run verifies."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def test_names_workers_and_cache_change_nothing(folder: Path, tmp_path: Path) ->
     assert content(find_duplicates(renamed, options=options(None, 2))) == first == again
 
 
-def test_an_unchanged_folder_is_not_looked_at_again(
+def test_an_unchanged_folder_is_not_verified_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = []
     close = Verdicts.close
     monkeypatch.setattr(
-        Verdicts, "close", lambda self: (counted.append(self.looked_at), close(self))
+        Verdicts, "close", lambda self: (counted.append(self.verified), close(self))
     )
     cache = tmp_path / "cache.sqlite"
     for _ in range(2):
@@ -128,16 +128,16 @@ def test_what_is_not_kept_any_more_is_decoded_again(
     folder: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = shown(find_duplicates(folder, options=options()))
-    look = Verdicts.look
+    verify = Verdicts.verify
     emptied = []
 
     def lose(self: Verdicts, pairs) -> None:
         emptied.extend(temporary.glob("*/*"))
         for kept in temporary.iterdir():
             shutil.rmtree(kept)
-        look(self, pairs)
+        verify(self, pairs)
 
-    monkeypatch.setattr(Verdicts, "look", lose)
+    monkeypatch.setattr(Verdicts, "verify", lose)
     assert shown(find_duplicates(folder, options=options())) == expected
     assert emptied
 
@@ -147,15 +147,15 @@ def test_a_file_that_goes_away_meanwhile_matches_nothing(
 ) -> None:
     copied = tmp_path / "copied"
     shutil.copytree(folder, copied)
-    look = Verdicts.look
+    verify = Verdicts.verify
 
     def lose(self: Verdicts, pairs) -> None:
         (copied / "d_mirrored.jpg").unlink(missing_ok=True)
         for kept in temporary.iterdir():
             shutil.rmtree(kept)
-        look(self, pairs)
+        verify(self, pairs)
 
-    monkeypatch.setattr(Verdicts, "look", lose)
+    monkeypatch.setattr(Verdicts, "verify", lose)
     (group,) = find_duplicates(copied, options=options(tmp_path / "cache.sqlite")).groups
     assert not any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
 
@@ -169,7 +169,7 @@ class Told:
         self.pictures = [Picture(file, f"{i}", own) for i, own in enumerate(facts)]
         self.alike = alike
 
-    def look(self, pairs) -> None:
+    def verify(self, pairs) -> None:
         pass
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
@@ -196,7 +196,7 @@ def test_the_one_that_most_others_match_comes_first_if_it_is_not_small(
 
 
 def test_a_small_one_that_others_stood_back_for_is_not_kept() -> None:
-    """The last one alone has many of like hash around it, so it is looked at first."""
+    """The last one alone has many of like hash around it, so it is verified first."""
     n = 7
     alike = {(i, n - 1) for i in range(n - 1)} | {(0, i) for i in range(1, n - 1)}
     pairs = np.array(sorted(alike)).T
@@ -213,7 +213,7 @@ def test_a_small_one_that_others_stood_back_for_is_not_kept() -> None:
     assert {(0, i) for i in range(1, n)} <= set(matched)
 
 
-def test_copies_and_references_are_grouped_without_a_look(tmp_path: Path) -> None:
+def test_copies_and_references_are_grouped_without_verification(tmp_path: Path) -> None:
     for name in ("archive", "new"):
         (tmp_path / name).mkdir()
         picture(4).save(tmp_path / name / "one.jpg", quality=90)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
-from imgsim.bench.called_pairs import measure_called
+from imgsim.bench.duplicate_pairs import measure_pairs
 from imgsim.bench.measure import Inputs, measure, read_sample, shown
 from imgsim.bench.results import (
     HARNESS,
@@ -269,7 +269,7 @@ class _Run:
             self.inputs[extractor] = read_sample(paths, extractor, self.options, self.plan.seed)
         if isinstance(comparator, Recipe):
             by_digest = {p.digest: p for p in self.read.pictures}
-            return measure_called(
+            return measure_pairs(
                 comparator,
                 self.data,
                 [by_digest[self.digests[p]] for p in paths],

@@ -1,7 +1,7 @@
-"""Groups of a recipe: pairs are proposed, looked at as far as it matters, and joined to stars.
+"""Best-first grouping: of the proposed pairs, those are verified that decide the groups.
 
-Looking is dear, so a picture is compared with the best one around it first, and no more once it
-belongs to a group: the pictures of a group of k cost about k looks and not k * k / 2.
+Verifying is expensive, so a picture is compared with the best one around it first, and no more
+once it belongs to a group: the pictures of a group of k cost about k verifications, not k * k / 2.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SMALLER = 2
 
 
 def best_first(
-    looks: Verdicts,
+    verdicts: Verdicts,
     proposals: Proposals,
     rank: NDArray[np.int64],
     accepts: Callable[[Verdict], bool],
@@ -29,11 +29,11 @@ def best_first(
     by_content: bool,
     closing_allowed: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
-    """Look at the pairs that decide the groups.
+    """Verify the pairs that decide the groups.
 
     Parameters
     ----------
-    looks : Verdicts
+    verdicts : Verdicts
     proposals : Proposals
     rank : ndarray of int64, shape (n,)
         Place of each picture in the order of the keep policy.
@@ -51,27 +51,29 @@ def best_first(
     pairs : list of (int, int)
         Accepted pairs.
     """
-    stars = _Stars(looks, proposals, rank, _stand_back(proposals, len(rank)) * by_content, accepts)
+    grouping = _Grouping(
+        verdicts, proposals, rank, _positions_back(proposals, len(rank)) * by_content, accepts
+    )
     while True:
-        first, second = stars.around_the_best()
+        first, second = grouping.pairs_of_the_best()
         if len(first) == 0:
-            return np.argsort(stars.place, kind="stable"), list(stars.accepted)
-        taken = stars.look(list(zip(first.tolist(), second.tolist(), strict=True)))
+            return np.argsort(grouping.position, kind="stable"), list(grouping.accepted)
+        matched = grouping.verify(list(zip(first.tolist(), second.tolist(), strict=True)))
         own: dict[int, list[int]] = {}
         missed: dict[int, list[int]] = {}
         for centre, around in _by_first(first, second).items():
-            own[centre] = [other for other in around if (centre, other) in taken]
-            if by_content and stars.give_way_to_more(centre, own[centre]):
+            own[centre] = [other for other in around if (centre, other) in matched]
+            if by_content and grouping.demote_if_one_shows_more(centre, own[centre]):
                 del own[centre]
             elif by_content and len(own[centre]) < len(around):
                 missed[centre] = own[centre]
-        for centre in own.keys() - stars.give_way_to_wider(missed):
-            stars.settled[centre] = True
-            stars.settled[[other for other in own[centre] if closing_allowed[other]]] = True
+        for centre in own.keys() - grouping.demote_if_one_matches_more(missed):
+            grouping.placed[centre] = True
+            grouping.placed[[other for other in own[centre] if closing_allowed[other]]] = True
 
 
-def _stand_back(proposals: Proposals, n: int) -> NDArray[np.int64]:
-    """What to add to the places of pictures that are hardly the whole one.
+def _positions_back(proposals: Proposals, n: int) -> NDArray[np.int64]:
+    """Compute what to add to the positions of pictures that are hardly the whole one.
 
     Bordered, cut and turned ones have fewer pictures of like hash around them than others there.
     """
@@ -84,75 +86,75 @@ def _stand_back(proposals: Proposals, n: int) -> NDArray[np.int64]:
     return np.asarray(n * (2 * alike < most), np.int64)
 
 
-class _Stars:
-    """Stars in the making: which pictures are still to be placed, and in which order."""
+class _Grouping:
+    """The state of one grouping: which pictures are still to be placed, and in which order."""
 
     def __init__(
         self,
-        looks: Verdicts,
+        verdicts: Verdicts,
         proposals: Proposals,
         rank: NDArray[np.int64],
         back: NDArray[np.int64],
         accepts: Callable[[Verdict], bool],
     ) -> None:
-        self.looks = looks
+        self.verdicts = verdicts
         self.proposals = proposals
         self.accepts = accepts
         self.rank = rank
-        self.place = (rank + back).astype(np.float64)
-        self.settled = np.zeros(len(rank), bool)
+        self.position = (rank + back).astype(np.float64)
+        self.placed = np.zeros(len(rank), bool)
         self.accepted: dict[tuple[int, int], None] = {}
-        self._gave_way: dict[str, set[int]] = {"more": set(), "wider": set()}
+        self._demoted: dict[str, set[int]] = {"more": set(), "wider": set()}
         self._step = 0.5 / (len(rank) + 2)
         left, right = proposals.left, proposals.right
         self._around = _by_first(np.concatenate([left, right]), np.concatenate([right, left]))
 
-    def around_the_best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs to be looked at of those pictures that have nothing better around them."""
+    def pairs_of_the_best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs to be verified: of those pictures that have nothing better around them."""
         left, right = self.proposals.left, self.proposals.right
-        alive = ~self.settled[left] & ~self.settled[right]
+        alive = ~self.placed[left] & ~self.placed[right]
         left, right = left[alive], right[alive]
-        left_first = self.place[left] < self.place[right]
+        left_first = self.position[left] < self.position[right]
         first, second = np.where(left_first, left, right), np.where(left_first, right, left)
-        waiting = np.zeros(len(self.place), bool)
+        waiting = np.zeros(len(self.position), bool)
         waiting[second] = True
         now = ~waiting[first]
         return first[now], second[now]
 
-    def look(self, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-        """Look at pairs; those that are accepted."""
-        self.looks.look(pairs)
-        taken = [pair for pair in pairs if self.accepts(self.looks[pair])]
+    def verify(self, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Verify pairs, and return those that are accepted."""
+        self.verdicts.verify(pairs)
+        taken = [pair for pair in pairs if self.accepts(self.verdicts[pair])]
         self.accepted.update(dict.fromkeys(taken))
         return set(taken)
 
-    def give_way_to_more(self, centre: int, others: Sequence[int]) -> bool:
+    def demote_if_one_shows_more(self, centre: int, others: Sequence[int]) -> bool:
         """Put the first one that shows more than a picture before it, or one that shows as much
         and only stood back.
 
         A small one shows more only of the frame: what was fine in the larger one would be lost.
         """
-        if centre in self._gave_way["more"]:
+        if centre in self._demoted["more"]:
             return False
         better = [
             other
             for other in others
             if self._large(other, [centre])
             and (
-                _shows_more(self.looks, other, centre)
+                _shows_more(self.verdicts, other, centre)
                 or (
                     self.rank[other] < self.rank[centre]
-                    and not _shows_more(self.looks, centre, other)
+                    and not _shows_more(self.verdicts, centre, other)
                 )
             )
         ]
         if better:
-            self._gave_way["more"].add(centre)
-            first = min(better, key=lambda other: float(self.place[other]))
-            self.place[first] = self.place[centre] - self._step
+            self._demoted["more"].add(centre)
+            first = min(better, key=lambda other: float(self.position[other]))
+            self.position[first] = self.position[centre] - self._step
         return bool(better)
 
-    def give_way_to_wider(self, centres: Mapping[int, Sequence[int]]) -> set[int]:
+    def demote_if_one_matches_more(self, centres: Mapping[int, Sequence[int]]) -> set[int]:
         """Put a picture first that is matched with more of those around than a centre is.
 
         Never a small one: somebody may delete the others.
@@ -175,7 +177,7 @@ class _Stars:
             for rival, around in rivals.items()
             for other in set(around) - {centre, *centres[centre]}
         ]
-        gains = Counter(rival for rival, _ in self.look(missed))
+        gains = Counter(rival for rival, _ in self.verify(missed))
         best = {
             centre: max(rivals, key=gains.__getitem__)
             for centre, rivals in tried.items()
@@ -183,47 +185,47 @@ class _Stars:
         }
         taken: dict[int, list[int]] = {rival: [] for rival in best.values()}
         around_best = [(rival, other) for c, rival in best.items() for other in tried[c][rival]]
-        for rival, other in self.look(around_best):
+        for rival, other in self.verify(around_best):
             taken[rival].append(other)
-        gave_way = set()
+        demoted = set()
         for centre, rival in best.items():
             others = taken[rival]
             if len(others) > len(centres[centre]) and self._large(rival, others):
-                self._gave_way["wider"].add(rival)
-                self._gave_way["more"].add(rival)
-                self.place[rival] = self.place[centre] - self._step
-                gave_way.add(centre)
-        return gave_way
+                self._demoted["wider"].add(rival)
+                self._demoted["more"].add(rival)
+                self.position[rival] = self.position[centre] - self._step
+                demoted.add(centre)
+        return demoted
 
     def _large(self, one: int, others: Iterable[int]) -> bool:
         """Whether a picture is not much smaller than the largest of others."""
-        pixels = self.looks.pictures
+        pixels = self.verdicts.pictures
         return _SMALLER * pixels[one].pixels >= max((pixels[i].pixels for i in others), default=0)
 
     def _rivals(self, centre: int, others: Sequence[int]) -> dict[int, list[int]]:
         """Pictures that may be matched with more than a centre, and what is around them."""
-        if centre in self._gave_way["wider"] or not others:
+        if centre in self._demoted["wider"] or not others:
             return {}
-        self._gave_way["wider"].add(centre)
+        self._demoted["wider"].add(centre)
         large = [other for other in others if self._large(other, others)]
         around = {other: self._open_around(other) for other in large}
         wide = [i for i in large if len(around[i]) > len(others)]
-        wide.sort(key=lambda i: (-len(around[i]), float(self.place[i])))
+        wide.sort(key=lambda i: (-len(around[i]), float(self.position[i])))
         return {rival: around[rival] for rival in wide[:_RIVALS]}
 
     def _open_around(self, centre: int) -> list[int]:
-        return [other for other in self._around.get(centre, ()) if not self.settled[other]]
+        return [other for other in self._around.get(centre, ()) if not self.placed[other]]
 
 
 def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, list[int]]:
-    """What stands beside each number; numbers ascend."""
+    """The second numbers beside each first one; the first ones ascend."""
     order = np.lexsort((second, first))
     numbers, starts = np.unique(first[order], return_index=True)
     parts = np.split(second[order], starts[1:])
     return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
-def _shows_more(looks: Verdicts, one: int, other: int) -> bool:
+def _shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
     """Whether a picture shows more than another."""
-    more = looks[one, other].more
+    more = verdicts[one, other].more
     return more < 0 if one < other else more > 0

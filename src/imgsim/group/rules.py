@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,17 @@ from numpy.typing import NDArray
 from imgsim.types import ImageFacts, Picture
 
 
+def comparison_kind(facts: ImageFacts) -> Hashable:
+    """Files match only within their kind: camera raw or not, and as many frames or pages.
+
+    Just the first frame is compared, and the preview inside a raw file.
+    """
+    return facts.raw, facts.frames
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which pictures may be matched at all.
-
-    Two reference files never are; a camera raw file is only with another, and a file of several
-    frames only with one of as many, since just the first frame was looked at.
+    """Which pictures may match at all: those of one `comparison_kind`, but not two references.
 
     Attributes
     ----------
@@ -26,17 +32,62 @@ class Rules:
 
     isolate: bool = False
 
+    def key(self, picture: Picture) -> tuple[Hashable, bool, str]:
+        """Pictures with equal keys may match the same others: their kind, reference, root."""
+        root = picture.file.root if self.isolate else ""
+        return comparison_kind(picture.facts), picture.file.reference, root
 
-def kinds(pictures: Sequence[Picture], rules: Rules) -> list[Hashable]:
-    """What the rules ask of each picture: those of one kind are matched with the same others."""
-    return [
-        (p.facts.raw, p.facts.frames, p.file.reference, p.file.root if rules.isolate else "")
-        for p in pictures
-    ]
+
+class MayMatch:
+    """The rules for some pictures, by their places.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    rules : Rules
+    """
+
+    def __init__(self, pictures: Sequence[Picture], rules: Rules) -> None:
+        keys = [rules.key(picture) for picture in pictures]
+        self._kind = _numbers(kind for kind, _, _ in keys)
+        self._reference = np.array([reference for _, reference, _ in keys], bool)
+        self._root = _numbers(root for _, _, root in keys) if rules.isolate else None
+
+    def __call__(
+        self, left: NDArray[np.int64] | int, right: NDArray[np.int64] | int
+    ) -> NDArray[np.bool_]:
+        """Tell which pairs of pictures may match.
+
+        Parameters
+        ----------
+        left, right : int or ndarray of int64, shape (n,)
+            Places of the pictures.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        allowed = self._kind[left] == self._kind[right]
+        allowed = allowed & ~(self._reference[left] & self._reference[right])
+        if self._root is not None:
+            allowed = allowed & (self._root[left] != self._root[right])
+        return np.asarray(allowed, bool)
+
+
+def _numbers(values: Iterable[Hashable]) -> NDArray[np.int64]:
+    """Equal numbers for equal values."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(v, len(numbers)) for v in values], np.int64)
 
 
 def classes_of(keys: Iterable[Hashable]) -> list[NDArray[np.int64]]:
-    """Places of equal keys; the classes in order of their first."""
+    """Group places by equal keys.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (members,)
+        Ascending places; the classes in order of their first.
+    """
     classes: dict[Hashable, list[int]] = {}
     for i, key in enumerate(keys):
         classes.setdefault(key, []).append(i)
@@ -44,33 +95,56 @@ def classes_of(keys: Iterable[Hashable]) -> list[NDArray[np.int64]]:
 
 
 def equal_pixels(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
-    """Classes of flat pictures with the same pixels, or, of several frames, the same bytes."""
+    """Group flat pictures with the same pixels, or, of several frames, the same bytes.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (members,)
+        See `classes_of`.
+    """
     return classes_of(flat_identity(p.facts) or p.digest for p in pictures)
 
 
 def flat_identity(facts: ImageFacts) -> str | None:
-    """What two flat images must share to be equal; None if only their bytes can tell."""
+    """The digest that two flat images must share to be equal; None if only their bytes can tell."""
     return facts.pixel_digest if facts.frames == 1 else None
 
 
+def are_duplicates(left: ImageFacts, right: ImageFacts, *, near: bool) -> bool:
+    """Whether two files with different bytes are duplicates.
+
+    Parameters
+    ----------
+    left, right : ImageFacts
+    near : bool
+        A method says so. It does not count where one of them is flat: those are duplicates only
+        of what their pixels equal.
+    """
+    if left.flat or right.flat:
+        identity = flat_identity(left)
+        return identity is not None and identity == flat_identity(right)
+    return near and comparison_kind(left) == comparison_kind(right)
+
+
 def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:
-    """Number of pairs of contents that may be matched (one picture stands for each content)."""
+    """Count the pairs of different contents that may match.
 
-    def pairs(n: int) -> int:
-        return n * (n - 1) // 2
+    A content that stands in several roots, or as a reference and not, counts once for each.
+    """
+    contents = {(p.digest, *rules.key(p)) for p in pictures}
 
-    if rules.isolate:
-        roots = np.unique(codes([p.file.root for p in pictures]), return_counts=True)[1]
-        return pairs(len(pictures)) - sum(pairs(int(n)) for n in roots)
-    return pairs(len(pictures)) - pairs(sum(p.file.reference for p in pictures))
+    def allowed(part: Callable[[tuple[str, Hashable, bool, str]], Hashable]) -> int:
+        """Pairs within one part that may match."""
+        references = [c for c in contents if c[2]]
+        pairs = _pairs(part(c) for c in contents) - _pairs(part(c) for c in references)
+        if rules.isolate:
+            pairs -= _pairs((part(c), c[3]) for c in contents)
+            pairs += _pairs((part(c), c[3]) for c in references)
+        return pairs
+
+    return allowed(lambda c: c[1]) - allowed(lambda c: (c[0], c[1]))
 
 
-def codes(values: Sequence[object]) -> NDArray[np.int64]:
-    """Equal numbers for equal values."""
-    numbers: dict[object, int] = {}
-    return np.array([numbers.setdefault(v, len(numbers)) for v in values], np.int64)
-
-
-def of_one_kind(one: Picture, other: Picture) -> bool:
-    """Whether both are raw files or neither is, with as many frames."""
-    return (one.facts.raw, one.facts.frames) == (other.facts.raw, other.facts.frames)
+def _pairs(keys: Iterable[Hashable]) -> int:
+    """Pairs of equal keys."""
+    return sum(n * (n - 1) // 2 for n in Counter(keys).values())

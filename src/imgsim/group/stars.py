@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.group.keep import keep_reason
-from imgsim.group.rules import Rules, codes
+from imgsim.group.rules import MayMatch, Rules
 from imgsim.types import Candidates, Group, Member, Picture, Transform
 
 
@@ -29,7 +29,7 @@ class Stars:
         In order of `rank`.
     classes : sequence of ndarray of int64
         Pictures that are at distance 0 of each other and alike in everything the rules ask
-        (see `kinds`), ascending; the classes in order of their first picture. Candidates speak of
+        (see `Rules.key`), ascending; the classes in order of their first picture. Candidates name
         classes, and the pictures of a class stay together.
     rules : Rules
     transform : callable, optional
@@ -55,12 +55,12 @@ class Stars:
         for number, members in enumerate(classes):
             self._class[members] = number
         self._next = 0
-        self._reference = np.array([p.file.reference for p in pictures], bool)
-        self._root = codes([p.file.root for p in pictures]) if rules.isolate else None
-        self._kind = codes([(p.facts.raw, p.facts.frames) for p in pictures])
+        self._may_match = MayMatch(pictures, rules)
 
     def add(self, candidates: Candidates) -> None:
         """Take a block of matched classes; blocks come in order of the left class."""
+        if len(candidates.left) == 0:
+            return
         starts = np.flatnonzero(np.diff(candidates.left, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(candidates.left)], strict=True):
             number = int(candidates.left[start])
@@ -89,12 +89,8 @@ class Stars:
                 (right > left)
                 & ~self._is_centre[right]
                 & (distance < self._distance[right])
-                & (self._kind[right] == self._kind[left])
+                & self._may_match(left, right)
             )
-            if self._reference[left]:
-                taken &= ~self._reference[right]
-            if self._root is not None:
-                taken &= self._root[right] != self._root[left]
             self._centre[right[taken]] = left
             self._distance[right[taken]] = distance[taken]
         for touched in np.unique(self._class[right]):

@@ -43,8 +43,28 @@ class Proposals:
         return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
 
     def only(self, chosen: NDArray[np.bool_]) -> Proposals:
-        """Some of the pairs."""
+        """Keep some of the pairs.
+
+        Parameters
+        ----------
+        chosen : ndarray of bool, shape (n,)
+        """
         return Proposals(self.left[chosen], self.right[chosen], self.why[chosen])
+
+    def with_pairs(self, pairs: NDArray[np.int64]) -> Proposals:
+        """Add pairs that need no reason; those that are there already keep theirs.
+
+        Parameters
+        ----------
+        pairs : ndarray of int64, shape (m, 2)
+            The lesser row of each first, no pair twice.
+        """
+        known = set(self.pairs())
+        new = np.array([p for p in pairs.tolist() if tuple(p) not in known], np.int64)
+        left, right = np.concatenate([np.stack([self.left, self.right]), new.reshape(-1, 2).T], 1)
+        why = np.concatenate([self.why, np.zeros(len(new), np.int64)])
+        order = np.lexsort((right, left))
+        return Proposals(left[order], right[order], why[order])
 
 
 def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:

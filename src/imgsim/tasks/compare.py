@@ -11,13 +11,12 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
-from imgsim.group.rules import flat_identity
+from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
 from imgsim.read.options import RunOptions
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
-from imgsim.types import ImageFacts
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.verdicts import verify_pair
 
@@ -105,15 +104,7 @@ def compare(
                 scale.score(distance),
                 scale.similarity(distance),
                 scale.score(limit),
-                same or _verdict(left_facts, right_facts, near),
+                same or are_duplicates(left_facts, right_facts, near=near),
             )
         )
     return result
-
-
-def _verdict(left: ImageFacts, right: ImageFacts, near: bool) -> bool:
-    """Of two files with different bytes."""
-    if left.flat or right.flat:
-        one, other = flat_identity(left), flat_identity(right)
-        return one is not None and one == other
-    return near and (left.raw, left.frames) == (right.raw, right.frames)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,9 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
-from imgsim.group.best_first import best_first
 from imgsim.group.keep import KEEP_POLICIES, rank
-from imgsim.group.rules import Rules, classes_of, comparable_pairs, equal_pixels, kinds, of_one_kind
+from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.rules import Rules, comparable_pairs, equal_pixels
 from imgsim.group.stars import Stars, join
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
@@ -23,8 +22,7 @@ from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import as_comparator, largest_distance, proposer_for
 from imgsim.tasks.matching import Seconds, alike, match_into, seconds_since
-from imgsim.types import Candidates, Group, Picture, Skipped
-from imgsim.verify.verdicts import proposed
+from imgsim.types import Group, Picture, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,6 @@ def find_duplicates(
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
-    contents = classes_of(p.digest for p in detailed)
     own = threshold is None and min_similarity is None and profile is None
     chosen = preset if own else None
     if isinstance(comparator, Recipe):
@@ -145,7 +142,7 @@ def find_duplicates(
     groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
     equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
-    pairs = comparable_pairs([detailed[members[0]] for members in contents], rules)
+    pairs = comparable_pairs(detailed, rules)
     rate = comparator.false_pair_rate(max_distance)
     return Duplicates(
         comparator,
@@ -173,38 +170,16 @@ def _verified(
     keep: str,
     options: RunOptions,
 ) -> Stars:
-    """Propose pairs, look at them and group what was verified."""
-    classes = classes_of(zip((p.digest for p in pictures), kinds(pictures, rules), strict=True))
-    firsts = [pictures[members[0]] for members in classes]
-    looks, proposals, by_digest = proposed(recipe, collection, firsts, of_one_kind, options)
-    alone = np.array([not rules.isolate and not p.file.reference for p in looks.pictures], bool)
-    with closing(looks):
-        order, matched = best_first(
-            looks,
-            proposals,
-            np.array(by_digest, np.int64),
-            lambda verdict: recipe.accepts(verdict, max_distance, preset),
-            by_content=keep == "best",
-            closing_allowed=alone,
-        )
-    ordered = [classes[by_digest[i]] for i in order]
-    place = {int(i): number for number, i in enumerate(order)}
-
-    moved = np.concatenate(ordered) if ordered else np.empty(0, np.int64)
-    moved = np.array(sorted(moved, key=lambda i: not pictures[i].file.reference), np.int64)
-    back = {int(i): number for number, i in enumerate(moved)}
-    renumbered = [np.array(sorted(back[int(i)] for i in members), np.int64) for members in ordered]
-    by_first = sorted(range(len(renumbered)), key=lambda i: int(renumbered[i][0]))
-    number = {old: new for new, old in enumerate(by_first)}
+    """Group what a recipe verified."""
+    with RecipeRun(recipe, collection, pictures, rules, max_distance, preset, options) as run:
+        order, matches = run.deciding_matches(by_content=keep == "best")
+    classes = [run.classes[number] for number in order]
+    ends = np.cumsum([len(members) for members in classes])
     stars = Stars(
-        [pictures[i] for i in moved], [renumbered[i] for i in by_first], rules, looks.transform
+        [pictures[i] for members in classes for i in members],
+        [np.arange(end - len(members), end) for end, members in zip(ends, classes, strict=True)],
+        rules,
+        run.transform,
     )
-    found = sorted(
-        (min(a, b), max(a, b), looks[i, j].residual)
-        for i, j in matched
-        for a, b in [(number[place[i]], number[place[j]])]
-    )
-    if found:
-        left, right, distance = zip(*found, strict=True)
-        stars.add(Candidates(np.array(left), np.array(right), np.array(distance)))
+    stars.add(matches)
     return stars

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import Comparator, VectorComparator
-from imgsim.group.rules import Rules, classes_of, kinds
+from imgsim.group.rules import Rules, classes_of
 from imgsim.neighbours.build import collapse, make_engine, vector_engine
 from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
@@ -60,7 +60,7 @@ def alike(
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):
         row[members] = number
-    return classes_of(zip(row.tolist(), kinds(pictures, rules), strict=True))
+    return classes_of((i, rules.key(p)) for i, p in zip(row.tolist(), pictures, strict=True))
 
 
 def match_into(

@@ -26,7 +26,7 @@ _FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
-    """How two images may lie upon each other, as the search saw it.
+    """How one image may lie upon another, as the proposal says.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Hypotheses:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two images to look at; numbers are places in the batch's files."""
+    """Two images to verify; the numbers are places among the batch's files."""
 
     left: int
     right: int
@@ -51,8 +51,15 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A verdict, and whether it lies in the contents and not in this run."""
+class Outcome:
+    """The verdict on a pair.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    lasting : bool
+        It follows from the contents, and may be cached; not so if a file was gone, say.
+    """
 
     verdict: Verdict
     lasting: bool
@@ -86,12 +93,12 @@ class VerifyBatch:
         """A batch of some of the pairs."""
         return replace(self, pairs=self.pairs[start:stop])
 
-    def failure(self, reason: str) -> Seen:
-        """What stands for a pair whose worker died."""
-        return Seen(NOTHING, lasting=False)
+    def failure(self, reason: str) -> Outcome:
+        """The outcome of a pair whose worker died."""
+        return Outcome(NOTHING, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[Seen]:
-        """Look at every pair; `heartbeat` is called after each."""
+    def run(self, heartbeat: Callable[[], object]) -> list[Outcome]:
+        """Verify every pair; `heartbeat` is called after each."""
         import cv2
 
         cv2.setNumThreads(1)  # there is a worker for every core
@@ -103,17 +110,17 @@ class VerifyBatch:
             Views(partial(source.grey, path), records(row)[0]["colours"])
             for path, row in zip(self.paths, rows, strict=True)
         ]
-        seen = []
+        outcomes = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
             found = self._hypotheses(rows[left], rows[right], pair.hypotheses)
             try:
                 verdict = judge(views[left], views[right], found)
-                seen.append(Seen(verdict, lasting=True))
+                outcomes.append(Outcome(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
-                seen.append(Seen(NOTHING, lasting=False))
+                outcomes.append(Outcome(NOTHING, lasting=False))
             heartbeat()
-        return seen
+        return outcomes
 
     def _hypotheses(
         self, left: np.ndarray, right: np.ndarray, hypotheses: Hypotheses

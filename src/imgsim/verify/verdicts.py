@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -17,7 +17,6 @@ from imgsim.executors.base import Executor
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
-from imgsim.read.table import Collection
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
 from imgsim.verify.judge import EQUAL, NOTHING, VERSION
@@ -27,7 +26,7 @@ _BATCH = 24
 
 
 class Verdicts:
-    """Verdicts on pairs of pictures with different contents, each looked at once.
+    """Verdicts on pairs of pictures, each verified once; equal bytes need no verification.
 
     Parameters
     ----------
@@ -36,9 +35,9 @@ class Verdicts:
     rows : ndarray of uint8, shape (n, ...)
         Their `LocalFeatures`.
     proposals : Proposals
-        Pairs of them that may be asked for.
+        The pairs that may be asked for, and why.
     slots : dict
-        Images kept since they were decoded, by content.
+        Images kept since they were decoded, by digest.
     executor : Executor or None
         Where they were decoded; it is closed with this.
     options : RunOptions
@@ -57,7 +56,7 @@ class Verdicts:
         self.slots = slots
         self.rows = rows
         self.options = options
-        self.looked_at = 0
+        self.verified = 0
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
@@ -79,10 +78,10 @@ class Verdicts:
         return self._verdicts.get((min(digests), max(digests)))
 
     def transform(self, kept: Picture, other: Picture) -> Transform | None:
-        """How a picture lies upon the kept one, if they were looked at."""
-        verdict = self.between(kept, other)
+        """How a picture lies upon the kept one, if the two were verified."""
+        verdict = None if kept.digest == other.digest else self.between(kept, other)
         if verdict is None:
-            return None  # the same file twice
+            return None
         return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
 
     def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
@@ -96,28 +95,28 @@ class Verdicts:
             if contents in wanted:
                 self._verdicts[contents] = verdict
 
-    def look(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Look at those pairs that were not looked at before."""
+    def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Verify those pairs that were not verified before."""
         wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         if not todo:
             return
-        self.looked_at += len(todo)
+        self.verified += len(todo)
         size = max(1, min(_BATCH, len(todo) // (2 * self.options.jobs)))
         parts = [todo[i : i + size] for i in range(0, len(todo), size)]
         progress = self.options.progress
         progress.start("verifying", len(todo), "pair")
         try:
             with closing(self._executor.run([self._batch(part) for part in parts])) as results:
-                for number, seen in results:
+                for number, outcomes in results:
                     lasting = {}
-                    for pair, one in zip(parts[number], seen, strict=True):
+                    for pair, one in zip(parts[number], outcomes, strict=True):
                         contents = self._contents(pair)
                         self._verdicts[contents] = one.verdict
                         if one.lasting:
                             lasting[contents] = one.verdict
                     self._cache.keep_verdicts(self._label, lasting)
-                    progress.advance(len(seen))
+                    progress.advance(len(outcomes))
         finally:
             progress.finish()
 
@@ -133,51 +132,13 @@ class Verdicts:
         )
 
 
-def proposed(
-    recipe: Recipe,
-    collection: Collection,
-    pictures: Sequence[Picture],
-    may_match: Callable[[Picture, Picture], bool],
-    options: RunOptions,
-) -> tuple[Verdicts, Proposals, list[int]]:
-    """Propose the pairs of pictures with different contents that are worth a look.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    collection : Collection
-        Where the pictures were read.
-    pictures : sequence of Picture
-    may_match : callable
-        Whether two of them may be a pair at all.
-    options : RunOptions
-
-    Returns
-    -------
-    looks : Verdicts
-        To be closed. Of the pictures in another order, which does not depend on that of the files.
-    proposals : Proposals
-        In that order.
-    place : list of int
-        Where each picture of that order stands among `pictures`.
-    """
-    place = sorted(range(len(pictures)), key=lambda i: (pictures[i].digest, i))
-    looked = [pictures[i] for i in place]
-    rows = collection.features(recipe.extractor, looked).rows
-    found = propose(records(rows), hashes=recipe.hashes, jobs=options.jobs)
-    wanted = [may_match(looked[a], looked[b]) for a, b in found.pairs()]
-    found = found.only(np.array(wanted, bool))
-    looks = Verdicts(looked, rows, found, collection.slots, collection.executor, options)
-    return looks, found, place
-
-
 def verify_pair(
     recipe: Recipe,
     paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
     rows: NDArray[np.generic],
     options: RunOptions,
 ) -> Verdict:
-    """Look at two files, as far as the recipe proposes them.
+    """Verify two files, if the recipe proposes them.
 
     Parameters
     ----------

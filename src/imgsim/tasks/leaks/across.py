@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.group.rules import Rules, classes_of, flat_identity, kinds
+from imgsim.group.rules import MayMatch, Rules, classes_of, flat_identity
 from imgsim.tasks.leaks.found import Leak, path_order
 from imgsim.types import Candidates, Member, Picture, Transform
 
@@ -25,7 +25,7 @@ class Across:
     pictures : sequence of Picture
         The smallest split first; `file.root` is the split.
     classes : sequence of ndarray of int64
-        Pictures of one split that no match tells apart, see `rules.kinds`; in order of their
+        Pictures of one split that no match tells apart, see `Rules.key`; in order of their
         first picture, so that the left one of a pair is in the smaller split.
     number : mapping of str to int
         Splits by size.
@@ -46,8 +46,7 @@ class Across:
         firsts = [pictures[members[0]] for members in classes]
         self._names = list(number)
         self._split = np.array([number[p.file.root] for p in firsts], np.int64)
-        kind = {(p.facts.raw, p.facts.frames): i for i, p in enumerate(firsts)}
-        self._kind = np.array([kind[p.facts.raw, p.facts.frames] for p in firsts], np.int64)
+        self._may_match = MayMatch(firsts, ACROSS_SPLITS)
         self._size = np.array([len(members) for members in classes], np.int64)
         # what comes after a picture of the largest split is in the same split
         self.closed = self._split == len(number) - 1
@@ -57,7 +56,7 @@ class Across:
     def add(self, candidates: Candidates) -> None:
         """Take a block of matched classes, and keep what lies across splits."""
         left, right = candidates.left, candidates.right
-        across = (self._split[left] != self._split[right]) & (self._kind[left] == self._kind[right])
+        across = self._may_match(left, right)
         if across.any():
             block = (left[across], right[across], candidates.distance[across])
             self._blocks.append(Candidates(*block))
@@ -134,7 +133,9 @@ class Across:
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:
     """Flat pictures, which match what their pixels equal, or their bytes if of several frames."""
     identities = [flat_identity(p.facts) or p.digest for p in pictures]
-    classes = classes_of(zip(identities, kinds(pictures, ACROSS_SPLITS), strict=True))
+    classes = classes_of(
+        (identity, ACROSS_SPLITS.key(p)) for identity, p in zip(identities, pictures, strict=True)
+    )
     across = Across(pictures, classes, number)
     for equal in classes_of(identities[members[0]] for members in classes):
         left, right = np.triu_indices(len(equal), 1)

@@ -12,17 +12,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from itertools import combinations
-
-import numpy as np
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
-from imgsim.group.rules import classes_of, kinds, of_one_kind
+from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.rules import comparable_pairs
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions
@@ -32,8 +30,7 @@ from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.found import Crossing, GroupLeak, Leaks, Split, path_order
 from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
 from imgsim.tasks.matching import alike, match_into, seconds_since
-from imgsim.types import Candidates, Picture, Transform
-from imgsim.verify.verdicts import proposed
+from imgsim.types import Picture
 
 
 def find_leaks(
@@ -122,7 +119,7 @@ def find_leaks(
     leaks = [*near.leaks(k), *flat.leaks(k)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
-    pairs = _comparable(detailed, names)
+    pairs = comparable_pairs(detailed, ACROSS_SPLITS)
     rate = comparator.false_pair_rate(max_distance)
     return Leaks(
         comparator,
@@ -147,15 +144,6 @@ def _crossing(smaller: str, larger: str, found: Sequence[Across]) -> Crossing:
     return Crossing(smaller, larger, sum(s[0] for s in shared), sum(s[1] for s in shared))
 
 
-def _comparable(pictures: Sequence[Picture], names: Sequence[str]) -> int:
-    """Pairs of different contents across splits."""
-    contents = {name: {p.digest for p in pictures if p.file.root == name} for name in names}
-    return sum(
-        len(contents[a]) * len(contents[b]) - len(contents[a] & contents[b])
-        for a, b in combinations(names, 2)
-    )
-
-
 def _verified(
     collection: Collection,
     recipe: Recipe,
@@ -165,40 +153,14 @@ def _verified(
     number: Mapping[str, int],
     options: RunOptions,
 ) -> Across:
-    """Propose pairs across splits, and look at each of them."""
-    classes = classes_of(
-        zip((p.digest for p in pictures), kinds(pictures, ACROSS_SPLITS), strict=True)
-    )
-    firsts = [pictures[members[0]] for members in classes]
-    looks, proposals, place = proposed(recipe, collection, firsts, _may_leak, options)
-    pairs = proposals.pairs()
-    with closing(looks):
-        looks.look(pairs)
-    accepted = {(a, b) for a, b in pairs if recipe.accepts(looks[a, b], max_distance, preset)}
-
-    def transform(picture: Picture, other: Picture) -> Transform | None:
-        return None if picture.digest == other.digest else looks.transform(picture, other)
-
-    found = Across(pictures, classes, number, transform)
-    distance = {
-        (min(place[a], place[b]), max(place[a], place[b])): looks[a, b].residual
-        for a, b in accepted
-    }
-    for copies in classes_of(p.digest for p in firsts):  # proposed or not
-        distance |= {
-            (int(a), int(b)): 0.0
-            for a, b in combinations(copies, 2)
-            if _may_leak(firsts[a], firsts[b])
-        }
-    if distance:
-        left, right = np.array(sorted(distance), np.int64).T
-        values = np.array([distance[pair] for pair in sorted(distance)])
-        found.add(Candidates(left, right, values))
-    return found
-
-
-def _may_leak(one: Picture, other: Picture) -> bool:
-    return of_one_kind(one, other) and one.file.root != other.file.root
+    """All pairs across splits that a recipe verified."""
+    with RecipeRun(
+        recipe, collection, pictures, ACROSS_SPLITS, max_distance, preset, options
+    ) as run:
+        matches = run.all_matches()
+    across = Across(pictures, run.classes, number, run.transform)
+    across.add(matches)
+    return across
 
 
 def _groups(

@@ -1,15 +1,14 @@
 """Methods that rank nothing: which pairs of a data set they call duplicates, and how rightly.
 
-The pairs are those that find-dupes may join: all that are proposed are looked at, files of equal
-bytes are duplicates, and flat images match equal pixels only. What is right is counted here, from
-the labels.
+The pairs are those of find-dupes, by the same run of the recipe, with all that it proposes
+verified. What is right is counted here, from the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +21,27 @@ from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import Labelled
-from imgsim.group.rules import equal_pixels, of_one_kind
+from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.rules import Rules, equal_pixels
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
-from imgsim.verify.verdicts import proposed, verify_pair
+from imgsim.verify.verdicts import verify_pair
 
 _PAIRS = 200
 _MIXED_PAIRS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """What a method said of the images.
+class DuplicatePairs:
+    """The pairs that a method calls duplicates.
 
     Attributes
     ----------
     same : ndarray of bool, shape (n, n)
-        Symmetric; which pairs it calls duplicates.
+        Symmetric; true for the pairs.
     residual : dict of (int, int) to float
-        Of the pairs that it looked at, the lesser place first.
+        Of the pairs that it verified, the lesser place first.
     seconds : Spread
         For all of it.
     """
@@ -51,10 +51,10 @@ class Called:
     seconds: Spread
 
 
-def call(
+def find_pairs(
     recipe: Recipe, pictures: Sequence[Picture], read: Collection, limit: float, options: RunOptions
-) -> Called:
-    """Propose pairs, look at all of them, and tell which are duplicates.
+) -> DuplicatePairs:
+    """Find the pairs that a recipe calls duplicates, by verifying all that it proposes.
 
     Parameters
     ----------
@@ -69,45 +69,35 @@ def call(
         Neither verdicts of earlier runs nor images that were kept since they were read are used,
         so that the time does not depend on what was done before.
     """
-    places: dict[str, list[int]] = {}
-    for place, picture in enumerate(pictures):
-        places.setdefault(picture.digest, []).append(place)
-    by_digest = [pictures[places[digest][0]] for digest in sorted(places)]
-    looked = [p for p in by_digest if not p.facts.flat]
+    detailed = [place for place, p in enumerate(pictures) if not p.facts.flat]
+    flat = [place for place, p in enumerate(pictures) if p.facts.flat]
     options = replace(options, cache=None, executor="threads")  # whose processors' time is known
     afresh = replace(read, slots={}, executor=None)  # not by the workers that read them
-    verdicts: dict[tuple[str, str], tuple[bool, float]] = {}
-
-    def look() -> None:
-        looks, proposals, _ = proposed(recipe, afresh, looked, of_one_kind, options)
-        pairs = proposals.pairs()
-        with closing(looks):
-            looks.look(pairs)
-            for a, b in pairs:
-                verdict = looks[a, b]
-                verdicts[looked[a].digest, looked[b].digest] = (
-                    recipe.accepts(verdict, limit, "normal"),
-                    verdict.residual,
-                )
-
-    seconds = repeated(look)
     same = np.zeros((len(pictures), len(pictures)), bool)
     residual: dict[tuple[int, int], float] = {}
-    for (one, other), (accepted, value) in verdicts.items():
-        same[np.ix_(places[one], places[other])] = accepted
-        same[np.ix_(places[other], places[one])] = accepted
-        for i in places[one]:
-            residual |= {(min(i, j), max(i, j)): value for j in places[other]}
-    flat = [p for p in by_digest if p.facts.flat]
-    equal = [[flat[i].digest for i in members] for members in equal_pixels(flat)]
-    for digests in (*equal, *([p.digest] for p in looked)):
-        together = [place for digest in digests for place in places[digest]]
-        same[np.ix_(together, together)] = True
+
+    def verify() -> None:
+        chosen = [pictures[place] for place in detailed]
+        with RecipeRun(recipe, afresh, chosen, Rules(), limit, "normal", options) as run:
+            verdicts = run.verify_all()
+        classes = [[detailed[i] for i in members] for members in run.classes]
+        for members in classes:
+            same[np.ix_(members, members)] = True
+        for (left, right), verdict in verdicts.items():
+            ends = list(product(classes[left], classes[right]))
+            residual.update({(min(pair), max(pair)): verdict.residual for pair in ends})
+            same[np.ix_(classes[left], classes[right])] = run.accepts(verdict)
+
+    seconds = repeated(verify)
+    for members in equal_pixels([pictures[place] for place in flat]):
+        equal = [flat[i] for i in members]
+        same[np.ix_(equal, equal)] = True
+    same |= same.T
     np.fill_diagonal(same, False)
-    return Called(same, residual, seconds)
+    return DuplicatePairs(same, residual, seconds)
 
 
-def measure_called(
+def measure_pairs(
     recipe: Recipe,
     data: Labelled,
     pictures: Sequence[Picture],
@@ -119,12 +109,12 @@ def measure_called(
     seed: int = 0,
     root: str = "",
 ) -> MethodResult:
-    """Time and score a method that ranks nothing; see `measure.measure` and `call`."""
+    """Time and score a method that ranks nothing; see `measure.measure` and `find_pairs`."""
     busy = load()
-    called = call(recipe, pictures, read, limit, options)
+    duplicates = find_pairs(recipe, pictures, read, limit, options)
     n = len(pictures)
     left, right, same = _truth(data)
-    said = called.same[left, right]
+    said = duplicates.same[left, right]
     verdicts = PairCounts(
         int(np.sum(said & same)), int(np.sum(said & ~same)), int(np.sum(~said & same))
     )
@@ -140,14 +130,14 @@ def measure_called(
     names = [shown(path, root) for path in data.paths]
 
     def mistakes(wanted: NDArray[np.bool_]) -> tuple[Mistake, ...]:
-        return _mistakes(recipe, called, left[wanted], right[wanted], names)
+        return _mistakes(recipe, duplicates, left[wanted], right[wanted], names)
 
     return MethodResult(
         label(recipe),
         recipe.scale.unit,
         recipe.scale.better,
         int(np.prod(recipe.extractor.shape)) * recipe.extractor.dtype.itemsize,
-        _timing(recipe, pictures, read, inputs, options, called.seconds, busy, seed),
+        _timing(recipe, pictures, read, inputs, options, duplicates.seconds, busy, seed),
         None,
         None,
         detection_of(verdicts, len(same), recipe.scale, limit, counts, groups, seed),
@@ -169,14 +159,14 @@ def _truth(data: Labelled) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArra
 
 def _mistakes(
     recipe: Recipe,
-    called: Called,
+    duplicates: DuplicatePairs,
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     names: Sequence[str],
 ) -> tuple[Mistake, ...]:
     """Those that were looked at first, the nearest of them first; no image twice."""
     pairs = list(zip(left.tolist(), right.tolist(), strict=True))
-    pairs.sort(key=lambda pair: (called.residual.get(pair, np.inf), pair))
+    pairs.sort(key=lambda pair: (duplicates.residual.get(pair, np.inf), pair))
     chosen: list[Mistake] = []
     seen: set[int] = set()
     for pair in pairs:
@@ -185,7 +175,7 @@ def _mistakes(
         if seen & set(pair):
             continue
         seen |= set(pair)
-        residual = called.residual.get(pair)
+        residual = duplicates.residual.get(pair)
         score = similarity = None
         if residual is not None and np.isfinite(residual):
             score, similarity = recipe.scale.score(residual), recipe.scale.similarity(residual)

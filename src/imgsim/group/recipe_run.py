@@ -1,0 +1,163 @@
+"""Runs a recipe over pictures: proposes pairs, verifies them, and tells which match.
+
+find-dupes, leaks and bench all come through here, so that a pair gets the same answer in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.base import Preset
+from imgsim.comparators.local import records
+from imgsim.comparators.recipes import Recipe
+from imgsim.group.best_first import best_first
+from imgsim.group.rules import MayMatch, Rules, classes_of
+from imgsim.propose.proposals import Proposals, propose
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
+from imgsim.types import Candidates, Picture, Transform, Verdict
+from imgsim.verify.verdicts import Verdicts
+
+
+class RecipeRun:
+    """One run of a recipe over pictures; to be closed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    collection : Collection
+        Where the pictures were read.
+    pictures : sequence of Picture
+        None of them flat.
+    rules : Rules
+        Pairs that may not match are not looked for.
+    max_distance : float
+        The largest residual of a duplicate.
+    preset : str or None
+        See `Recipe.accepts`.
+    options : RunOptions
+
+    Attributes
+    ----------
+    classes : list of ndarray of int64
+        Places of the pictures with equal bytes that the rules treat alike; the classes in order
+        of their first picture. Pairs are pairs of classes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        collection: Collection,
+        pictures: Sequence[Picture],
+        rules: Rules,
+        max_distance: float,
+        preset: Preset | None,
+        options: RunOptions,
+    ) -> None:
+        self.recipe = recipe
+        self.max_distance = max_distance
+        self.preset = preset
+        self.rules = rules
+        self.classes = classes_of((p.digest, rules.key(p)) for p in pictures)
+        firsts = [pictures[members[0]] for members in self.classes]
+        # an order that does not depend on that of the files
+        self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
+        self._pictures = [firsts[i] for i in self._class]
+        rows = collection.features(recipe.extractor, self._pictures).rows
+        self._proposals = self._propose(rows, options.jobs)
+        self._verdicts = Verdicts(
+            self._pictures, rows, self._proposals, collection.slots, collection.executor, options
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._verdicts.close()
+
+    def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
+        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
+        proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs)
+        copies = [
+            pair
+            for places in classes_of(p.digest for p in self._pictures)
+            for pair in combinations(places.tolist(), 2)
+        ]
+        proposals = proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
+        may_match = MayMatch(self._pictures, self.rules)
+        return proposals.only(may_match(proposals.left, proposals.right))
+
+    def accepts(self, verdict: Verdict) -> bool:
+        """Whether two pictures are duplicates."""
+        return self.recipe.accepts(verdict, self.max_distance, self.preset)
+
+    def transform(self, kept: Picture, other: Picture) -> Transform | None:
+        """How a picture lies upon the kept one, if the two were verified."""
+        return self._verdicts.transform(kept, other)
+
+    def verify_all(self) -> dict[tuple[int, int], Verdict]:
+        """Verify every proposed pair.
+
+        Returns
+        -------
+        dict of (int, int) to Verdict
+            By two classes, the lesser first, in ascending order. Which picture is the left one of
+            the verdict is another matter, see `transform`.
+        """
+        pairs = self._proposals.pairs()
+        self._verdicts.verify(pairs)
+        by_class = {
+            (min(classes), max(classes)): self._verdicts[pair]
+            for pair in pairs
+            for classes in [(self._class[pair[0]], self._class[pair[1]])]
+        }
+        return dict(sorted(by_class.items()))
+
+    def all_matches(self) -> Candidates:
+        """Verify every proposed pair, and return the classes that match."""
+        matches = {p: v.residual for p, v in self.verify_all().items() if self.accepts(v)}
+        return _in_order(list(matches), list(matches.values()))
+
+    def deciding_matches(self, *, by_content: bool) -> tuple[list[int], Candidates]:
+        """Verify the pairs that decide the groups, see `best_first`.
+
+        Parameters
+        ----------
+        by_content : bool
+            What a picture shows comes before the order of the pictures.
+
+        Returns
+        -------
+        order : list of int
+            The classes, those to keep first, references before all.
+        matches : Candidates
+            The numbers are places in `order`.
+        """
+        free = [not self.rules.isolate and not p.file.reference for p in self._pictures]
+        places, pairs = best_first(
+            self._verdicts,
+            self._proposals,
+            np.array(self._class, np.int64),
+            self.accepts,
+            by_content=by_content,
+            closing_allowed=np.array(free, bool),
+        )
+        order = sorted(places.tolist(), key=lambda i: not self._pictures[i].file.reference)
+        number = {place: i for i, place in enumerate(order)}
+        ends = [(number[a], number[b]) for a, b in pairs]
+        residual = [self._verdicts[pair].residual for pair in pairs]
+        return [self._class[place] for place in order], _in_order(ends, residual)
+
+
+def _in_order(pairs: Sequence[tuple[int, int]], distance: Sequence[float]) -> Candidates:
+    """Pairs in ascending order, the lesser of each on the left."""
+    ends = np.sort(np.array(pairs, np.int64).reshape(-1, 2), axis=1)
+    order = np.lexsort((ends[:, 1], ends[:, 0]))
+    return Candidates(
+        ends[order, 0], ends[order, 1], np.array(distance, np.float64).reshape(-1)[order]
+    )
