@@ -1,15 +1,77 @@
-"""Checks the arguments that several tasks take: methods, proposers, thresholds."""
+"""The arguments that several tasks take: methods, proposers, thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
+from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
 from imgsim.read.options import RunOptions
+
+Methods = str | Comparator | Sequence[str | Comparator]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A method and its threshold: which pairs count as duplicates.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    proposer : VectorComparator or None
+        Only the pairs within its loose threshold are compared.
+    preset : str or None
+        None when a threshold was given.
+    max_distance : float
+        Pairs up to this distance are duplicates.
+    """
+
+    comparator: Comparator
+    proposer: VectorComparator | None
+    preset: Preset | None
+    max_distance: float
+
+    @property
+    def extractors(self) -> list[Extractor]:
+        """What has to be computed of each image."""
+        proposers = [self.proposer.extractor] if self.proposer else []
+        return [self.comparator.extractor, *proposers]
+
+    def expected_false_pairs(self, pairs: int) -> float | None:
+        """How many of so many pairs of unrelated images to expect within the threshold.
+
+        None where it was not measured.
+        """
+        rate = self.comparator.false_pair_rate(self.max_distance)
+        return None if rate is None else rate * pairs
+
+
+def make_criterion(
+    method: str | Comparator,
+    preset: Preset,
+    threshold: float | None,
+    min_similarity: float | None,
+    profile: Profile | None,
+    proposer: str | Comparator | None,
+    decode: DecodeMode,
+) -> Criterion:
+    """Check the arguments that say which pairs are duplicates; see `find_duplicates`.
+
+    Raises
+    ------
+    UsageError
+        One of them makes no sense, or two do not go together.
+    """
+    comparator = as_comparator(method)
+    proposing = _proposer_for(proposer, comparator)
+    distance = _largest_distance(comparator, preset, threshold, min_similarity, profile, decode)
+    by_preset = threshold is None and min_similarity is None and profile is None
+    return Criterion(comparator, proposing, preset if by_preset else None, distance)
 
 
 def as_comparator(method: str | Comparator) -> Comparator:
@@ -17,14 +79,8 @@ def as_comparator(method: str | Comparator) -> Comparator:
     return registry.parse(method) if isinstance(method, str) else method
 
 
-def proposer_for(proposer: str | Comparator | None, method: Comparator) -> VectorComparator | None:
-    """The comparator that proposes pairs to a method that scores them.
-
-    Raises
-    ------
-    UsageError
-        One of the two does not do that.
-    """
+def _proposer_for(proposer: str | Comparator | None, method: Comparator) -> VectorComparator | None:
+    """The comparator that proposes pairs to a method that scores them."""
     if proposer is None:
         return None
     if not isinstance(method, PairComparator):
@@ -37,7 +93,7 @@ def proposer_for(proposer: str | Comparator | None, method: Comparator) -> Vecto
     return proposing
 
 
-def largest_distance(
+def _largest_distance(
     comparator: Comparator,
     preset: Preset,
     threshold: float | None,
@@ -45,13 +101,7 @@ def largest_distance(
     profile: Profile | None,
     decode: DecodeMode,
 ) -> float:
-    """Up to which distance a pair counts as duplicates.
-
-    Raises
-    ------
-    UsageError
-        A value makes no sense.
-    """
+    """Up to which distance a pair counts as duplicates."""
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
     scale = comparator.scale
@@ -75,9 +125,6 @@ def largest_distance(
             raise UsageError(f"similarity {min_similarity:g} is out of range", "0 to 100 percent")
         return scale.distance_of_similarity(min_similarity)
     return comparator.preset_distance(preset)
-
-
-Methods = str | Comparator | Sequence[str | Comparator]
 
 
 def make_comparators(

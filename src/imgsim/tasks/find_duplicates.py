@@ -20,7 +20,7 @@ from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
-from imgsim.tasks.arguments import as_comparator, largest_distance, proposer_for
+from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.matching import Seconds, alike, match_into, seconds_since
 from imgsim.types import Group, Picture, Skipped
 
@@ -119,59 +119,50 @@ def find_duplicates(
     options = options or RunOptions()
     if keep not in KEEP_POLICIES:
         raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
-    comparator = as_comparator(method)
-    proposing = proposer_for(proposer, comparator)
-    max_distance = largest_distance(
-        comparator, preset, threshold, min_similarity, profile, options.decode
+    criterion = make_criterion(
+        method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
-    extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
-    collection = collect(as_list(paths), extractors, options)
+    collection = collect(as_list(paths), criterion.extractors, options)
     read = time.perf_counter()
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
     detailed = [p for p in ranked if not p.facts.flat]
-    own = threshold is None and min_similarity is None and profile is None
-    chosen = preset if own else None
-    if isinstance(comparator, Recipe):
-        stars = _verified(
-            collection, comparator, detailed, max_distance, chosen, rules, keep, options
-        )
-    else:
-        stars = Stars(detailed, alike(collection, comparator, detailed, rules), rules)
-        match_into(stars, collection, comparator, proposing, max_distance, options)
-    groups = stars.groups(keep)
     flat = [p for p in ranked if p.facts.flat]
-    equal = Stars(flat, equal_pixels(flat), rules).groups(keep)
+    near = _near_duplicates(criterion, collection, detailed, rules, keep, options)
+    groups = join(near.groups(keep), Stars(flat, equal_pixels(flat), rules).groups(keep))
     pairs = comparable_pairs(detailed, rules)
-    rate = comparator.false_pair_rate(max_distance)
     return Duplicates(
-        comparator,
-        chosen,
-        max_distance,
-        tuple(join(groups, equal)),
+        criterion.comparator,
+        criterion.preset,
+        criterion.max_distance,
+        tuple(groups),
         len(collection.pictures),
         collection.skipped,
         collection.other_files,
         collection.too_small,
         collection.decoded,
         pairs,
-        None if rate is None else rate * pairs,
+        criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
     )
 
 
-def _verified(
+def _near_duplicates(
+    criterion: Criterion,
     collection: Collection,
-    recipe: Recipe,
     pictures: Sequence[Picture],
-    max_distance: float,
-    preset: Preset | None,
     rules: Rules,
     keep: str,
     options: RunOptions,
 ) -> Stars:
-    """Group what a recipe verified."""
-    with RecipeRun(recipe, collection, pictures, rules, max_distance, preset, options) as run:
+    """Match pictures, which are in order of the keep policy."""
+    recipe = criterion.comparator
+    if not isinstance(recipe, Recipe):
+        stars = Stars(pictures, alike(collection, recipe, pictures, rules), rules)
+        match_into(stars, collection, criterion, options)
+        return stars
+    limit = criterion.max_distance, criterion.preset
+    with RecipeRun(recipe, collection, pictures, rules, *limit, options) as run:
         order, matches = run.deciding_matches(by_content=keep == "best")
     classes = [run.classes[number] for number in order]
     ends = np.cumsum([len(members) for members in classes])

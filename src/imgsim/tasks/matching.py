@@ -1,4 +1,4 @@
-"""Searches the pairs within a threshold, and times what a task does."""
+"""Searches the pairs within the threshold of a method that compares rows; times tasks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import Comparator, VectorComparator
+from imgsim.comparators.base import Comparator
 from imgsim.group.rules import Rules, classes_of
 from imgsim.neighbours.build import collapse, make_engine, vector_engine
 from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.tasks.arguments import Criterion
 from imgsim.types import Candidates, Picture
 
 
@@ -64,14 +65,10 @@ def alike(
 
 
 def match_into(
-    sink: MatchSink,
-    collection: Collection,
-    comparator: Comparator,
-    proposing: VectorComparator | None,
-    max_distance: float,
-    options: RunOptions,
+    sink: MatchSink, collection: Collection, criterion: Criterion, options: RunOptions
 ) -> None:
     """Search for the pairs of classes that match."""
+    comparator, proposing = criterion.comparator, criterion.proposer
     firsts = [sink.pictures[members[0]] for members in sink.classes]
     engine = make_engine(
         comparator, collection.features(comparator.extractor, firsts).rows, options
@@ -85,7 +82,7 @@ def match_into(
         )
     later = np.arange(engine.n)[::-1]  # rows after each
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
-        for candidates in engine.within(max_distance, sink.closed):
+        for candidates in engine.within(criterion.max_distance, sink.closed):
             sink.add(candidates)
 
 

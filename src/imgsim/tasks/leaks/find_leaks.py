@@ -25,9 +25,9 @@ from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
-from imgsim.tasks.arguments import as_comparator, largest_distance, proposer_for
+from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
-from imgsim.tasks.leaks.found import Crossing, GroupLeak, Leaks, Split, path_order
+from imgsim.tasks.leaks.found import Crossing, GroupLeak, Leaks, SplitSummary, path_order
 from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
 from imgsim.tasks.matching import alike, match_into, seconds_since
 from imgsim.types import Picture
@@ -85,82 +85,92 @@ def find_leaks(
         raise UsageError("leaks are found between two splits", "name a second one")
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
-    comparator = as_comparator(method)
-    proposing = proposer_for(proposer, comparator)
-    max_distance = largest_distance(
-        comparator, preset, threshold, min_similarity, profile, options.decode
+    criterion = make_criterion(
+        method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
     grouping = None if group_by is None else grouping_by(group_by)
     places = SplitPaths(splits)
-    extractors = [comparator.extractor, *([proposing.extractor] if proposing else [])]
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
-    collection = collect([] if base is not None else places.paths, extractors, options)
+    collection = collect([] if base is not None else places.paths, criterion.extractors, options)
     read = time.perf_counter()
-    pictures = [one for picture in collection.pictures for one in places.spread(picture)]
-    sizes = Counter(p.file.root for p in pictures)
-    # equally large: the first named is taken for training
-    names = sorted(splits, key=lambda name: (sizes[name], -list(splits).index(name)))
-    number = {name: i for i, name in enumerate(names)}
-    pictures.sort(key=lambda p: (number[p.file.root], os.fsencode(p.file.path)))
+    pictures, sizes = _by_split(collection.pictures, places, list(splits))
+    number = {name: i for i, name in enumerate(sizes)}
     detailed = [p for p in pictures if not p.facts.flat]
-    own = threshold is None and min_similarity is None and profile is None
-    chosen = preset if own else None
-    if isinstance(comparator, Recipe):
-        near = _verified(collection, comparator, detailed, max_distance, chosen, number, options)
-    else:
-        near = Across(detailed, alike(collection, comparator, detailed, ACROSS_SPLITS), number)
-        match_into(near, collection, comparator, proposing, max_distance, options)
+    near = _near_duplicates(criterion, collection, detailed, number, options)
     flat = equal_across([p for p in pictures if p.facts.flat], number)
-    groups = _groups(pictures, grouping, places, base, number) if grouping else {}
+    groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
-    drop = near.dropped() + flat.dropped()
-    drop += [p for parts in divided.values() for part in list(parts.values())[1:] for p in part]
     leaks = [*near.leaks(k), *flat.leaks(k)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
     pairs = comparable_pairs(detailed, ACROSS_SPLITS)
-    rate = comparator.false_pair_rate(max_distance)
     return Leaks(
-        comparator,
-        chosen,
-        max_distance,
-        tuple(Split(name, sizes[name], leaked[name]) for name in names),
-        tuple(_crossing(a, b, (near, flat)) for a, b in combinations(names, 2)),
+        criterion.comparator,
+        criterion.preset,
+        criterion.max_distance,
+        tuple(SplitSummary(name, size, leaked[name]) for name, size in sizes.items()),
+        tuple(_crossing(a, b, (near, flat)) for a, b in combinations(sizes, 2)),
         tuple(leaks),
         tuple(_group_leak(name, divided[name]) for name in sorted(divided)),
-        tuple(sorted({p.file.path for p in drop}, key=os.fsencode)),
+        _to_drop((near, flat), divided.values()),
         len(pictures),
         collection.skipped,
         collection.decoded,
         pairs,
-        None if rate is None else rate * pairs,
+        criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
     )
 
 
-def _crossing(smaller: str, larger: str, found: Sequence[Across]) -> Crossing:
-    shared = [one.shared(smaller, larger) for one in found]
-    return Crossing(smaller, larger, sum(s[0] for s in shared), sum(s[1] for s in shared))
+def _by_split(
+    pictures: Sequence[Picture], places: SplitPaths, names: Sequence[str]
+) -> tuple[list[Picture], dict[str, int]]:
+    """Pictures by split and path, and the number of each split's; the smallest split first.
+
+    Of equally large ones the last named is taken for the smaller, and the first for training.
+    """
+    spread = [one for picture in pictures for one in places.spread(picture)]
+    counts = Counter(p.file.root for p in spread)
+    sizes = {name: counts[name] for name in reversed(names)}
+    sizes = dict(sorted(sizes.items(), key=lambda item: item[1]))
+    number = {name: i for i, name in enumerate(sizes)}
+    return sorted(spread, key=lambda p: (number[p.file.root], path_order(p))), sizes
 
 
-def _verified(
+def _near_duplicates(
+    criterion: Criterion,
     collection: Collection,
-    recipe: Recipe,
     pictures: Sequence[Picture],
-    max_distance: float,
-    preset: Preset | None,
     number: Mapping[str, int],
     options: RunOptions,
 ) -> Across:
-    """All pairs across splits that a recipe verified."""
-    with RecipeRun(
-        recipe, collection, pictures, ACROSS_SPLITS, max_distance, preset, options
-    ) as run:
+    """Match pictures, which are in order of their splits, across these."""
+    recipe = criterion.comparator
+    if not isinstance(recipe, Recipe):
+        across = Across(pictures, alike(collection, recipe, pictures, ACROSS_SPLITS), number)
+        match_into(across, collection, criterion, options)
+        return across
+    limit = criterion.max_distance, criterion.preset
+    with RecipeRun(recipe, collection, pictures, ACROSS_SPLITS, *limit, options) as run:
         matches = run.all_matches()
     across = Across(pictures, run.classes, number, run.transform)
     across.add(matches)
     return across
+
+
+def _crossing(smaller: str, larger: str, matches: Sequence[Across]) -> Crossing:
+    shared = [across.shared(smaller, larger) for across in matches]
+    return Crossing(smaller, larger, sum(s[0] for s in shared), sum(s[1] for s in shared))
+
+
+def _to_drop(
+    matches: Sequence[Across], divided: Iterable[Mapping[str, Sequence[Picture]]]
+) -> tuple[str, ...]:
+    """Paths without which neither a leak nor a divided group remains."""
+    drop = [p for across in matches for p in across.dropped()]
+    drop += [p for parts in divided for part in list(parts.values())[1:] for p in part]
+    return tuple(sorted({p.file.path for p in drop}, key=os.fsencode))
 
 
 def _groups(
@@ -168,7 +178,6 @@ def _groups(
     grouping: Callable[[str], str],
     places: SplitPaths,
     base: str | None,
-    number: Mapping[str, int],
 ) -> dict[str, dict[str, list[Picture]]]:
     """Pictures by group and split; the pictures, and so the splits, are in order of size."""
     groups: dict[str, dict[str, list[Picture]]] = {}

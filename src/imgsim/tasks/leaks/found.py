@@ -11,7 +11,7 @@ from imgsim.types import Member, Picture, Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SplitSummary:
     """A part of a data set.
 
     Attributes
@@ -95,7 +95,7 @@ class Leaks:
         None when a threshold was given.
     max_distance : float
         Pairs up to this distance are leaks.
-    splits : tuple of Split
+    splits : tuple of SplitSummary
         The smallest first.
     crossings : tuple of Crossing
         Of all pairs of splits.
@@ -118,7 +118,7 @@ class Leaks:
     comparator: Comparator
     preset: Preset | None
     max_distance: float
-    splits: tuple[Split, ...]
+    splits: tuple[SplitSummary, ...]
     crossings: tuple[Crossing, ...]
     leaks: tuple[Leak, ...]
     groups: tuple[GroupLeak, ...]
