@@ -1,4 +1,4 @@
-"""What crosses a stage boundary: small frozen values and arrays of them."""
+"""The values that cross a stage boundary: small and frozen, or arrays of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What one decode tells about an image besides its pixels. Depends on the content alone.
+    """The facts of an image besides its pixels, from one decode. They depend on the content alone.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ CONTAINED = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a look at two images says.
+    """How two images are related, as verification saw them.
 
     Attributes
     ----------

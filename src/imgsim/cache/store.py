@@ -1,4 +1,4 @@
-"""What was learned about files, kept in SQLite between runs.
+"""Keeps in SQLite, between runs, what was learned about files.
 
 Facts and features belong to a content (sha256), so a moved or copied file is known at once; a
 look-up by path, size and modification time spares reading unchanged files. Long feature rows lie
@@ -13,7 +13,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ _UNSETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a content: facts, or the reason why there are none.
+    """The facts of a content, or the reason why there are none.
 
     Attributes
     ----------
@@ -55,8 +55,12 @@ class Known:
     identified: bool = True
 
 
+Entry = tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]
+"""A file, its digest, what is known of the content, and its rows; see `Cache.keep`."""
+
+
 class Cache:
-    """The open cache. Its methods never raise because of the file; see `trouble`.
+    """The open cache. Its methods never raise because of the file; see `_trouble`.
 
     Several processes may use one file at a time. One instance belongs to one thread.
 
@@ -67,7 +71,7 @@ class Cache:
     warn : callable
         Told once, in one line, why the cache is not used.
     started_ns : int, optional
-        When the run began to look at files; their times are not trusted from 2 s before it on.
+        When the run began to read files; their times are not trusted from 2 s before it on.
     """
 
     def __init__(
@@ -103,7 +107,7 @@ class Cache:
 
     def digests(self, files: Sequence[ImageFile]) -> dict[str, str]:
         """Digests of the files whose path, size and modification time are known, by path."""
-        found: dict[str, str] = {}
+        digests: dict[str, str] = {}
         by_key = {_path_key(f.path): f for f in files}
         query = (
             "SELECT f.path, f.size, f.mtime_ns, c.digest FROM file f JOIN content c"
@@ -112,8 +116,8 @@ class Cache:
         for path, size, mtime_ns, digest in self._select(query, by_key):
             file = by_key[path]
             if (file.size_bytes, file.mtime_ns) == (size, mtime_ns):
-                found[file.path] = digest.hex()
-        return found
+                digests[file.path] = digest.hex()
+        return digests
 
     def known_sizes(self, sizes: Iterable[int]) -> set[int]:
         """Those sizes, in bytes, that a known content has."""
@@ -121,7 +125,7 @@ class Cache:
         return {size for (size,) in self._select(query, set(sizes))}
 
     def facts(self, digests: Iterable[str], decoder: str) -> dict[str, Known]:
-        """What is known of some contents under a decoder, by digest."""
+        """Facts of those contents that are known under a decoder, by digest."""
         label = self._label(decoder, create=False)
         if label is None:
             return {}
@@ -129,7 +133,7 @@ class Cache:
             "SELECT c.digest, f.facts, f.reason, f.identified FROM content c JOIN fact f"
             f" ON f.content = c.id AND f.decoder = {label} WHERE c.digest IN ({{}})"
         )
-        found = {}
+        known_facts = {}
         for digest, *columns in self._select(query, map(bytes.fromhex, digests)):
             facts, reason, identified = columns
             try:
@@ -137,13 +141,16 @@ class Cache:
                 known = Known(facts, reason, bool(identified))
             except (TypeError, ValueError):
                 continue  # damaged: as if not known
-            found[digest.hex()] = known
-        return found
+            known_facts[digest.hex()] = known
+        return known_facts
 
     def rows(
         self, extractor: Extractor, decoder: str, digests: Sequence[str]
     ) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Yield the rows of an extractor that are known, as (digest, row)."""
+        """Yield the rows of an extractor that are known, as (digest, row).
+
+        A row has the extractor's shape and dtype.
+        """
         label = self._label(f"{extractor.key} {decoder}", create=False)
         if label is None:
             return
@@ -161,12 +168,12 @@ class Cache:
             yield digest.hex(), np.frombuffer(data, extractor.dtype).reshape(extractor.shape)
 
     def verdicts(self, label: str, lefts: Iterable[str]) -> dict[tuple[str, str], Verdict]:
-        """What is known of pairs of contents, by their digests.
+        """Verdicts on those pairs of contents that are known, by their digests.
 
         Parameters
         ----------
         label : str
-            What looked at them, see `keep_verdicts`.
+            Of the method that verified them, see `keep_verdicts`.
         lefts : iterable of str
             Digests of the first of each pair.
         """
@@ -177,32 +184,39 @@ class Cache:
             "SELECT l.digest, r.digest, v.verdict FROM content l JOIN verdict v ON v.left = l.id"
             f" AND v.label = {number} JOIN content r ON r.id = v.right WHERE l.digest IN ({{}})"
         )
-        found = {}
+        verdicts = {}
         for left, right, text in self._select(query, map(bytes.fromhex, sorted(set(lefts)))):
             try:
                 fields = json.loads(text)
                 verdict = Verdict(**{**fields, "matrix": tuple(fields["matrix"])})
             except (TypeError, ValueError, KeyError):
                 continue  # damaged: as if not known
-            found[left.hex(), right.hex()] = verdict
-        return found
+            verdicts[left.hex(), right.hex()] = verdict
+        return verdicts
 
     def keep_verdicts(self, label: str, verdicts: dict[tuple[str, str], Verdict]) -> None:
-        """Store what was seen of pairs of contents that are known here, by their digests."""
+        """Store verdicts on pairs of contents, by their digests; both contents must be stored."""
         if self._db is None or not verdicts:
             return
+        with self._transaction() as db:
+            number = self._label(label, create=True)
+            db.executemany(
+                "INSERT OR REPLACE INTO verdict SELECT ?, l.id, r.id, ? FROM content l,"
+                " content r WHERE l.digest = ? AND r.digest = ?",
+                [
+                    (number, json.dumps(asdict(v)), bytes.fromhex(one), bytes.fromhex(other))
+                    for (one, other), v in verdicts.items()
+                ],
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is written; trouble with the file becomes a warning."""
         with self._trouble():
+            assert self._db is not None
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                number = self._label(label, create=True)
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO verdict SELECT ?, l.id, r.id, ? FROM content l,"
-                    " content r WHERE l.digest = ? AND r.digest = ?",
-                    [
-                        (number, json.dumps(asdict(v)), bytes.fromhex(one), bytes.fromhex(other))
-                        for (one, other), v in verdicts.items()
-                    ],
-                )
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -216,10 +230,10 @@ class Cache:
         wanted = list(keys)
         for i in range(0, len(wanted), _BATCH):
             part = wanted[i : i + _BATCH]
-            found: list[tuple[Any, ...]] = []
+            records: list[tuple[Any, ...]] = []
             with self._trouble():
-                found = self._db.execute(query.format(",".join("?" * len(part))), part).fetchall()
-            yield from found
+                records = self._db.execute(query.format(",".join("?" * len(part))), part).fetchall()
+            yield from records
             if self._db is None:
                 return
 
@@ -229,7 +243,7 @@ class Cache:
         self,
         decoder: str,
         extractors: Sequence[Extractor],
-        entries: Sequence[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]],
+        entries: Sequence[Entry],
     ) -> None:
         """Store what was learned of some files, in one transaction.
 
@@ -239,29 +253,21 @@ class Cache:
         extractors : sequence of Extractor
         entries : sequence of (file, digest, known, rows)
             `known` is None for a file whose content is stored already (only its path is new);
-            rows are in order of `extractors`.
+            rows are in order of `extractors`, each of that one's shape and dtype.
         """
         if self._db is None or not entries:
             return
-        with self._trouble():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._write(decoder, extractors, entries)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._labels.clear()
-                raise
+        with self._transaction() as db:
+            ids = self._write_contents(db, entries)
+            self._write_facts(db, decoder, entries, ids)
+            for column, extractor in enumerate(extractors):
+                rows = [
+                    (ids[digest], row[column].tobytes()) for _, digest, _, row in entries if row
+                ]
+                self._write_rows(db, extractor, decoder, rows)
 
-    def _write(
-        self,
-        decoder: str,
-        extractors: Sequence[Extractor],
-        entries: Sequence[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]],
-    ) -> None:
-        db = self._db
-        assert db is not None
+    def _write_contents(self, db: sqlite3.Connection, entries: Sequence[Entry]) -> dict[str, int]:
+        """Write contents and the files that hold them; the numbers of the contents."""
         db.executemany(
             "INSERT OR IGNORE INTO content (digest, size) VALUES (?, ?)",
             [(bytes.fromhex(digest), file.size_bytes) for file, digest, _, _ in entries],
@@ -279,6 +285,15 @@ class Cache:
                 if self._started_ns - f.mtime_ns > _UNSETTLED_NS
             ],
         )
+        return ids
+
+    def _write_facts(
+        self,
+        db: sqlite3.Connection,
+        decoder: str,
+        entries: Sequence[Entry],
+        ids: Mapping[str, int],
+    ) -> None:
         label = self._label(decoder, create=True)
         db.executemany(
             "INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?)",
@@ -294,24 +309,31 @@ class Cache:
                 if known is not None
             ],
         )
-        for column, extractor in enumerate(extractors):
-            made = [(ids[digest], rows[column].tobytes()) for _, digest, _, rows in entries if rows]
-            label = self._label(f"{extractor.key} {decoder}", create=True)
-            places: Sequence[int | None] = [None] * len(made)
-            if extractor.row_bytes > ROW_BYTES_IN_DATABASE:
-                (last,) = db.execute(
-                    "SELECT MAX(place) FROM feature WHERE extractor = ?", (label,)
-                ).fetchone()
-                first = 0 if last is None else last + 1
-                self._row_file(extractor, decoder).write(first, [row for _, row in made])
-                places = range(first, first + len(made))
-            db.executemany(
-                "INSERT OR REPLACE INTO feature VALUES (?, ?, ?, ?, ?)",
-                [
-                    (label, content, row if place is None else None, place, zlib.crc32(row))
-                    for (content, row), place in zip(made, places, strict=True)
-                ],
-            )
+
+    def _write_rows(
+        self,
+        db: sqlite3.Connection,
+        extractor: Extractor,
+        decoder: str,
+        rows: Sequence[tuple[int, bytes]],
+    ) -> None:
+        """Write rows by the numbers of their contents; long ones go to the file of rows."""
+        label = self._label(f"{extractor.key} {decoder}", create=True)
+        places: Sequence[int | None] = [None] * len(rows)
+        if extractor.row_bytes > ROW_BYTES_IN_DATABASE:
+            (last,) = db.execute(
+                "SELECT MAX(place) FROM feature WHERE extractor = ?", (label,)
+            ).fetchone()
+            first = 0 if last is None else last + 1
+            self._row_file(extractor, decoder).write(first, [row for _, row in rows])
+            places = range(first, first + len(rows))
+        db.executemany(
+            "INSERT OR REPLACE INTO feature VALUES (?, ?, ?, ?, ?)",
+            [
+                (label, content, row if place is None else None, place, zlib.crc32(row))
+                for (content, row), place in zip(rows, places, strict=True)
+            ],
+        )
 
     def _label(self, text: str, *, create: bool) -> int | None:
         if text in self._labels:
@@ -320,13 +342,13 @@ class Cache:
             return None
         if create:
             self._db.execute("INSERT OR IGNORE INTO label (text) VALUES (?)", (text,))
-        found: list[tuple[int]] = []
+        ids: list[tuple[int]] = []
         with self._trouble():
-            found = self._db.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchall()
-        if not found:
+            ids = self._db.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchall()
+        if not ids:
             return None
-        self._labels[text] = found[0][0]
-        return found[0][0]
+        self._labels[text] = ids[0][0]
+        return ids[0][0]
 
     def _row_file(self, extractor: Extractor, decoder: str) -> RowFile:
         assert self.path is not None

@@ -22,8 +22,9 @@ KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
     "newest": (("newest", lambda p: -p.file.mtime_ns), *_BEST),
     "first": (),
 }
-"""What is compared, in this order, to choose the kept file. Reference files come before all,
-and the path decides in the end."""
+"""The criteria of each policy, in the order in which they choose the kept file.
+
+Reference files come before all, and the path decides in the end."""
 
 
 _FIRST: _Criterion = ("a reference file", lambda p: not p.file.reference)

@@ -59,7 +59,7 @@ def votes_of(rows: NDArray[Any], min_votes: int = MIN_VOTES) -> Votes:
 
     Parameters
     ----------
-    rows : ndarray of `LAYOUT`, shape (n,)
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
     min_votes : int
 
     Notes
@@ -167,11 +167,11 @@ class _Keypoints:
         with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
             waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
             for i in range(words.shape[1]):
-                for found in self._equal(words[:, i]):
-                    block = self.image[found >> np.uint64(32)] // _IMAGES
+                for pairs in self._equal(words[:, i]):
+                    block = self.image[pairs >> np.uint64(32)] // _IMAGES
                     order = np.argsort(block, kind="stable")
                     numbers, starts = np.unique(block[order], return_index=True)
-                    parts = np.split(found[order], starts[1:])
+                    parts = np.split(pairs[order], starts[1:])
                     for number, part in zip(numbers, parts, strict=False):
                         with needs_space(part.nbytes), open(waiting[number], "ab") as stream:
                             stream.write(part.data)

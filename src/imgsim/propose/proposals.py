@@ -1,4 +1,4 @@
-"""Which pairs of images are worth a look: by hashes in all eight orientations, by keypoints."""
+"""Which pairs of images are worth verifying: by hashes in all eight orientations, by keypoints."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class Proposals:
 
 
 def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
-    """Find pairs of images worth a look.
+    """Find pairs of images worth verifying.
 
     Parameters
     ----------
-    rows : ndarray of `LAYOUT`, shape (n,)
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
     hashes : bool
         By their hashes too, and not by keypoints alone.
     jobs : int
@@ -95,12 +95,12 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
 
 def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
     engine = HammingEngine(hashes, jobs)
-    found = []
+    near = []
     for i, how in enumerate(ORIENTATIONS):
         asked = turned(hashes, how)
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
             earlier = row < right
-            found.append((row[earlier] * len(hashes) + right[earlier], 1 << i))
-    return found
+            near.append((row[earlier] * len(hashes) + right[earlier], 1 << i))
+    return near

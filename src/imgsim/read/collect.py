@@ -50,14 +50,14 @@ def collect(
     for extractor in extractors:
         extractor.get_ready()
     started_ns = time.time_ns()
-    found = discover(paths, options.discover)
-    files = [file for file in found.files if worth_reading(file)]
+    discovered = discover(paths, options.discover)
+    files = [file for file in discovered.files if worth_reading(file)]
     cache = Cache(options.cache, options.progress.note, started_ns)
     with closing(cache):
         run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
         run.look_up()
         run.extract()
-    return run.finish(found.skipped, len(found.files) - len(files))
+    return run.finish(discovered.skipped, len(discovered.files) - len(files))
 
 
 class _Collecting:

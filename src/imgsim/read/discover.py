@@ -29,7 +29,7 @@ DEFAULT_EXCLUDES = (
 
 @dataclass(frozen=True, slots=True)
 class DiscoverOptions:
-    """What to look at below the given paths.
+    """Which files below the given paths to read.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
             walk.argument(path, reference=False)
         except UsageError as error:
             walk.skipped.append(Skipped(path, error.message.split(":")[0]))
-    files = sorted(_join_links(walk.found.values()), key=lambda f: _order(f.path))
+    files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
     return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
 
 
@@ -108,7 +108,7 @@ class _Walk:
 
     def __init__(self, options: DiscoverOptions) -> None:
         self.options = options
-        self.found: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
+        self.files: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
         self.skipped: list[Skipped] = []
         self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
             DEFAULT_EXCLUDES if options.default_excludes else ()
@@ -172,17 +172,17 @@ class _Walk:
             if named:
                 self.skipped.append(Skipped(path, "not a regular file"))
             return
-        found = ImageFile(path, status.st_size, status.st_mtime_ns, root, reference, named)
+        file = ImageFile(path, status.st_size, status.st_mtime_ns, root, reference, named)
         key = os.path.normcase(os.path.abspath(path))
-        if key in self.found:
-            earlier = self.found[key][0]
-            closer = max(earlier, found, key=lambda f: len(os.path.abspath(f.root)))
-            found = replace(
+        if key in self.files:
+            earlier = self.files[key][0]
+            closer = max(earlier, file, key=lambda f: len(os.path.abspath(f.root)))
+            file = replace(
                 closer,
                 reference=earlier.reference or reference,
                 named=earlier.named or named,
             )
-        self.found[key] = (found, (status.st_dev, status.st_ino))
+        self.files[key] = (file, (status.st_dev, status.st_ino))
 
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
         name = entry.name
@@ -201,10 +201,10 @@ def _hidden_on_windows(entry: os.DirEntry[str]) -> bool:
     return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))
 
 
-def _join_links(found: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator[ImageFile]:
+def _join_links(walked: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator[ImageFile]:
     """Make one file of the names that share an inode; the first name in order stands for all."""
     names: dict[tuple[int, int], list[ImageFile]] = {}
-    for file, identity in found:
+    for file, identity in walked:
         if identity[1] == 0:  # a file system without inodes
             yield file
         else:

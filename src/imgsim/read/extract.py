@@ -30,7 +30,7 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What became of one file.
+    """The outcome of reading one file.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Extracted:
     opened : bool
         The file itself could be read; if not, a copy of it elsewhere may be.
     rows : tuple of ndarray
-        One per extractor.
+        One per extractor, of its shape and dtype.
     seconds : float
         Spent in decoding.
     slot : Slot or None
-        Where the image is that is looked at again.
+        Where the pixels lie that verification needs again.
     """
 
     digest: str | None
@@ -67,14 +67,14 @@ class Extracted:
 
 @dataclass(frozen=True, slots=True)
 class ExtractBatch:
-    """Paths of some files, and what is wanted of them; picklable.
+    """Files to decode, and the extractors to run over them; picklable.
 
     Attributes
     ----------
     threads : int
         Files decoded at a time, ahead of the extractors.
     spool : str
-        The file for images that are looked at again, or "" to keep none.
+        The file for pixels that verification needs again, or "" to keep none.
     """
 
     paths: tuple[str, ...]
@@ -91,7 +91,7 @@ class ExtractBatch:
         return replace(self, paths=self.paths[start:stop])
 
     def failure(self, reason: str) -> Extracted:
-        """What stands for a file whose worker died."""
+        """The outcome of a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
     def run(self, heartbeat: Heartbeat) -> list[Extracted]:

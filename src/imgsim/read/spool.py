@@ -29,7 +29,11 @@ class Slot:
     width: int
 
     def read(self) -> NDArray[np.uint8]:
-        """The image.
+        """Read the image.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width)
 
         Raises
         ------

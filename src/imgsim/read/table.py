@@ -1,4 +1,4 @@
-"""What was read below some paths: pictures, skipped files and feature rows."""
+"""Pictures, skipped files and feature rows, as they were read below some paths."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ class FeatureTable:
         self._rows = scratch((capacity, *extractor.shape), extractor.dtype)
 
     def add(self, digest: str, row: NDArray[Any]) -> None:
+        """Store the row of a content; it has the extractor's shape and dtype."""
         place = self.places.setdefault(digest, len(self.places))
         self._rows[place] = row
 
     def select(self, digests: Sequence[str]) -> Features:
-        """Rows of some contents, in the order asked for."""
+        """Rows of some contents, in the order of their digests asked for."""
         rows = scratch((len(digests), *self.extractor.shape), self.extractor.dtype)
         places = np.array([self.places[digest] for digest in digests], np.int64)
         for i in range(0, len(digests), 4096):
@@ -46,7 +47,7 @@ class FeatureTable:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What was read below some paths.
+    """All that was read below some paths.
 
     Attributes
     ----------
@@ -84,5 +85,5 @@ class Collection:
     executor: Executor | None
 
     def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
-        """Rows of some of the pictures."""
+        """Rows of some of the pictures, in their order."""
         return self.tables[extractor].select([p.digest for p in pictures])

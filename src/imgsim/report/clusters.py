@@ -16,7 +16,7 @@ from imgsim.report.document import heading, path_document, seconds_document, ski
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import score_text
 from imgsim.report.text import count, skipped_lines
-from imgsim.tasks.cluster.found import NO_CLUSTER, Clusters, Labelled
+from imgsim.tasks.cluster.found import NO_CLUSTER, Clusters, LabelledQuery
 
 _LITTLE = 0.25
 """L. Kaufman and P. J. Rousseeuw, "Finding Groups in Data", 1990: no substantial structure."""
@@ -85,7 +85,7 @@ def cluster_document(found: Clusters, *, timing: bool = True) -> dict[str, Any]:
     return document
 
 
-def _query_document(query: Labelled, found: Clusters) -> dict[str, Any]:
+def _query_document(query: LabelledQuery, found: Clusters) -> dict[str, Any]:
     scale = found.comparator.scale
     return {
         **path_document(query.query.name),

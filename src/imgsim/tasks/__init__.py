@@ -1,1 +1,1 @@
-"""What a user asks for, a file or folder each; tasks join the stages."""
+"""The jobs that a user asks for, a file or folder each; they join the stages."""

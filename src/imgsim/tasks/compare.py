@@ -85,26 +85,31 @@ def compare(
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
-    result = []
+    comparisons = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
-        scale = comparator.scale
         if isinstance(comparator, Recipe):
             verdict = EQUAL if same else verify_pair(comparator, (left, right), pair, options)
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:
-            found = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
-            distance = float(found.distance[0, 0])
+            nearest = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
+            distance = float(nearest.distance[0, 0])
             near = distance <= limit
-        result.append(
-            Comparison(
-                comparator,
-                distance,
-                scale.score(distance),
-                scale.similarity(distance),
-                scale.score(limit),
-                same or are_duplicates(left_facts, right_facts, near=near),
-            )
-        )
-    return result
+        duplicate = same or are_duplicates(left_facts, right_facts, near=near)
+        comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
+    return comparisons
+
+
+def _comparison(
+    comparator: Comparator, distance: float, limit: float, *, duplicate: bool
+) -> Comparison:
+    scale = comparator.scale
+    return Comparison(
+        comparator,
+        distance,
+        scale.score(distance),
+        scale.similarity(distance),
+        scale.score(limit),
+        duplicate,
+    )

@@ -31,7 +31,7 @@ _CELLS = 16
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a comparator's score of two images is made of.
+    """The score of two images, divided over their parts.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """What a layer of a network sees in an image.
+    """The activations of a layer of a network on an image.
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ def activations(
     *,
     options: RunOptions | None = None,
 ) -> Activations:
-    """What a layer of a trained autoencoder sees in an image.
+    """Compute the activations of a layer of a trained autoencoder on an image.
 
     Parameters
     ----------

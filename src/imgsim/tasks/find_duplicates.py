@@ -27,7 +27,7 @@ from imgsim.types import Group, Picture, Skipped
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What `find_duplicates` found.
+    """Groups of duplicates, and the figures of the run that found them.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Duplicates:
         Readable images looked at.
     skipped : tuple of Skipped
     other_files, too_small, decoded : int
-        See `collect.Collection`.
+        See `table.Collection`.
     pairs_compared : int
         Pairs of different contents that were looked at.
     expected_false_pairs : float or None

@@ -47,7 +47,7 @@ class QueryMatches:
 
 @dataclass(frozen=True, slots=True)
 class MethodMatches:
-    """What one comparator thinks.
+    """The ranking by one comparator.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class MethodMatches:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What `matches` and `search` found.
+    """Rankings by each of some comparators.
 
     Attributes
     ----------
@@ -129,13 +129,15 @@ def matches(
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
     gallery = collection.pictures
-    found = []
+    by_method = []
     for comparator in comparators:
         rows = collection.features(comparator.extractor, gallery).rows
         queries = range(len(gallery))
-        found.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
+        by_method.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
     seconds = seconds_since(started, read, collection)
-    return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
+    return Matches(
+        k, tuple(by_method), len(gallery), collection.skipped, collection.decoded, seconds
+    )
 
 
 def search(
@@ -181,18 +183,20 @@ def search(
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
     gallery = collection.pictures
-    found = []
+    by_method = []
     for comparator in comparators:
         features = collection.features(comparator.extractor, gallery).rows
         own = np.stack([rows[comparator.extractor] for rows in asked])
         rows = np.concatenate([features, own.astype(features.dtype)])
         if narrow is not None:
-            found.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
+            by_method.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
             continue
         places = range(len(gallery), len(rows))
-        found.append(ranked(comparator, rows, gallery, places, queries, k, options))
+        by_method.append(ranked(comparator, rows, gallery, places, queries, k, options))
     seconds = seconds_since(started, read, collection)
-    return Matches(k, tuple(found), len(gallery), collection.skipped, collection.decoded, seconds)
+    return Matches(
+        k, tuple(by_method), len(gallery), collection.skipped, collection.decoded, seconds
+    )
 
 
 def _check_k(k: int) -> None:
@@ -232,8 +236,10 @@ def _narrowed(
             others = others[comparator.shortlist(rows[place], rows[others], most)]
         distances = engine.distances(np.full(len(others), place), others)
         order = np.lexsort((others, distances))[:k]
-        found = tuple(Match(gallery[int(others[i])].file.path, float(distances[i])) for i in order)
-        ranked.append(QueryMatches(query.name, found, str(classes[place]), len(others)))
+        matches = tuple(
+            Match(gallery[int(others[i])].file.path, float(distances[i])) for i in order
+        )
+        ranked.append(QueryMatches(query.name, matches, str(classes[place]), len(others)))
         pairs += len(others)
     return MethodMatches(comparator, tuple(ranked), pairs, time.perf_counter() - started)
 
@@ -247,7 +253,17 @@ def ranked(
     k: int,
     options: RunOptions,
 ) -> MethodMatches:
-    """Rank the gallery, the first of the rows, for itself or for queries, which come after it."""
+    """Rank the gallery for each of its own images, or for queries.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, ...), of the extractor's shape and dtype
+        Those of the gallery, then those of queries.
+    queries : range
+        Rows to rank for.
+    names : sequence of Picture or Query
+        Of these.
+    """
     started = time.perf_counter()
     outside = len(rows) - len(gallery)
     ranked: list[QueryMatches] = []
@@ -259,10 +275,10 @@ def ranked(
         # where all ask for all, each pair is compared once
         with exhaustive(engine, pairs if outside else pairs // 2, options):
             near = engine.nearest(np.array(queries), limit)
-        for name, found, distances in zip(names, near.rows, near.distance, strict=True):
+        for name, near_rows, distances in zip(names, near.rows, near.distance, strict=True):
             others = (
                 Match(gallery[row].file.path, float(distance))
-                for row, distance in zip(found, distances, strict=True)
+                for row, distance in zip(near_rows, distances, strict=True)
                 if 0 <= row < len(gallery) and not _same_file(name, gallery[row])
             )
             ranked.append(QueryMatches(_name(name), tuple(islice(others, k))))

@@ -55,7 +55,13 @@ class MatchSink(Protocol):
 def alike(
     collection: Collection, comparator: Comparator, pictures: Sequence[Picture], rules: Rules
 ) -> list[NDArray[np.int64]]:
-    """Classes of pictures that the comparator cannot tell apart and the rules treat alike."""
+    """Group pictures that the comparator cannot tell apart and the rules treat alike.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (members,)
+        Places of the pictures; see `rules.classes_of`.
+    """
     contents = classes_of(p.digest for p in pictures)
     row = np.empty(len(pictures), np.int64)
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows

@@ -77,7 +77,13 @@ def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) 
 def read_query(
     query: Query, extractors: Sequence[Extractor], options: RunOptions
 ) -> tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]:
-    """What one decode tells, and the rows of some extractors.
+    """Decode a query, and compute a row for each of some extractors.
+
+    Returns
+    -------
+    facts : ImageFacts
+    rows : dict of Extractor to ndarray
+        Each of the extractor's shape and dtype.
 
     Raises
     ------

@@ -113,9 +113,9 @@ class VerifyBatch:
         outcomes = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            found = self._hypotheses(rows[left], rows[right], pair.hypotheses)
+            hypotheses = self._hypotheses(rows[left], rows[right], pair.hypotheses)
             try:
-                verdict = judge(views[left], views[right], found)
+                verdict = judge(views[left], views[right], hypotheses)
                 outcomes.append(Outcome(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOTHING, lasting=False))
@@ -151,7 +151,11 @@ class PixelSource:
         self._bytes = 0
 
     def grey(self, path: str, max_side: int) -> Grey:
-        """The upright grey image, uint8[h, w], with a longer side of at most so many pixels.
+        """Read the upright grey image, with a longer side of at most so many pixels.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w)
 
         Raises
         ------

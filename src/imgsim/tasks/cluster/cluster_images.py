@@ -20,10 +20,10 @@ from imgsim.tasks.cluster.found import (
     Algorithm,
     Choice,
     Cluster,
+    ClusterQuality,
     Clusters,
-    Labelled,
+    LabelledQuery,
     Projection,
-    Quality,
 )
 from imgsim.tasks.cluster.methods import (
     cluster_by_density,
@@ -100,14 +100,8 @@ def cluster_images(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    comparator = as_comparator(method)
-    if not isinstance(comparator, VectorComparator):
-        raise UsageError(
-            f"{comparator.name} has no vectors to cluster", "try cosine or efficientnet-cosine"
-        )
-    for value, kind in ((algorithm, Algorithm), (choose, Choice), (projection, Projection)):
-        if value not in get_args(kind):
-            raise UsageError(f"no {value!r} here", f"one of {', '.join(get_args(kind))}")
+    comparator = _with_vectors(method)
+    _check_choices(algorithm, choose, projection)
     if max_clusters < 2 or min_size < 2 or voters < 1 or similar < 1 or seed < 0:
         raise UsageError("a number is too small", "at least 2 clusters of 2 images, 1 voter")
     asked = [read_query(query, [comparator.extractor], options)[1] for query in queries]
@@ -117,7 +111,7 @@ def cluster_images(
     rows = collection.features(comparator.extractor, pictures).rows
     with on_one_thread():
         values = reduce_dimensions(points(comparator, rows), seed)
-        qualities: list[Quality] = []
+        qualities: list[ClusterQuality] = []
         if algorithm == "hdbscan":
             labels = cluster_by_density(values, min_size)
         else:
@@ -147,6 +141,21 @@ def cluster_images(
     )
 
 
+def _with_vectors(method: str | Comparator) -> VectorComparator:
+    comparator = as_comparator(method)
+    if not isinstance(comparator, VectorComparator):
+        raise UsageError(
+            f"{comparator.name} has no vectors to cluster", "try cosine or efficientnet-cosine"
+        )
+    return comparator
+
+
+def _check_choices(algorithm: str, choose: str, projection: str) -> None:
+    for value, kind in ((algorithm, Algorithm), (choose, Choice), (projection, Projection)):
+        if value not in get_args(kind):
+            raise UsageError(f"no {value!r} here", f"one of {', '.join(get_args(kind))}")
+
+
 def _numbered(
     values: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], tuple[Cluster, ...]]:
@@ -172,7 +181,7 @@ def _labelled(
     voters: int,
     similar: int,
     options: RunOptions,
-) -> Iterator[Labelled]:
+) -> Iterator[LabelledQuery]:
     if not queries:
         return
     own = np.stack([row[comparator.extractor] for row in asked])
@@ -180,9 +189,9 @@ def _labelled(
     places = range(len(pictures), len(rows))
     near = ranked(comparator, rows, pictures, places, queries, max(voters, similar), options)
     cluster = {p.file.path: int(label) for p, label in zip(pictures, labels, strict=True)}
-    for query, found in zip(queries, near.queries, strict=True):
-        matches = [(match, cluster[match.path]) for match in found.matches]
+    for query, nearest in zip(queries, near.queries, strict=True):
+        matches = [(match, cluster[match.path]) for match in nearest.matches]
         votes = Counter(label for _, label in matches[:voters])  # in order of the nearest
         first = votes.most_common()
         winner = first[0][0] if first else NO_CLUSTER
-        yield Labelled(query, winner, tuple(first), tuple(matches[:similar]))
+        yield LabelledQuery(query, winner, tuple(first), tuple(matches[:similar]))

@@ -41,7 +41,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ClusterQuality:
     """How well k-means fits with so many clusters.
 
     Attributes
@@ -60,7 +60,7 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledQuery:
     """The cluster of a query.
 
     Attributes
@@ -82,7 +82,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """What `cluster_images` found.
+    """The clusters of a folder, with a map, and the figures of the run that found them.
 
     Attributes
     ----------
@@ -95,14 +95,14 @@ class Clusters:
     clusters : tuple of Cluster
     chosen_by : {"silhouette", "elbow"} or None
         None where the number was given or HDBSCAN found it.
-    qualities : tuple of Quality
+    qualities : tuple of ClusterQuality
         Of the numbers of clusters that were tried.
     silhouette : float or None
         Of the result, without noise; None for fewer than two clusters.
     projection : {"tsne", "pca"}
     positions : ndarray of float64, shape (n, 2)
         A map of the images.
-    queries : tuple of Labelled
+    queries : tuple of LabelledQuery
     seed : int
     skipped : tuple of Skipped
     decoded : int
@@ -115,11 +115,11 @@ class Clusters:
     labels: NDArray[np.int64]
     clusters: tuple[Cluster, ...]
     chosen_by: Choice | None
-    qualities: tuple[Quality, ...]
+    qualities: tuple[ClusterQuality, ...]
     silhouette: float | None
     projection: Projection
     positions: NDArray[np.float64]
-    queries: tuple[Labelled, ...]
+    queries: tuple[LabelledQuery, ...]
     seed: int
     skipped: tuple[Skipped, ...]
     decoded: int

@@ -15,7 +15,7 @@ from imgsim.comparators.base import Metric, VectorComparator
 from imgsim.errors import UsageError
 from imgsim.neighbours.build import collapse
 from imgsim.read.options import RunOptions
-from imgsim.tasks.cluster.found import Choice, Projection, Quality
+from imgsim.tasks.cluster.found import Choice, ClusterQuality, Projection
 
 _DIMENSIONS = 50
 _SAMPLE = 2000
@@ -25,7 +25,7 @@ _STARTS = 10
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """One thread: sums in another order would come out a little differently."""
+    """Compute on one thread: sums in another order would come out a little differently."""
     import sklearn.cluster
     import sklearn.manifold  # noqa: F401 - the limit holds for libraries that are loaded
     from threadpoolctl import threadpool_limits
@@ -59,7 +59,16 @@ def points(comparator: VectorComparator, rows: NDArray[np.generic]) -> NDArray[n
 
 
 def reduce_dimensions(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Project vectors onto their first principal components."""
+    """Project vectors onto their first principal components.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, min(d, 50)); the vectors themselves if n is not above 50
+    """
     from sklearn.decomposition import PCA
 
     if min(vectors.shape) <= _DIMENSIONS:
@@ -68,13 +77,25 @@ def reduce_dimensions(vectors: NDArray[np.float32], seed: int) -> NDArray[np.flo
 
 
 def cluster_by_density(values: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
-    """HDBSCAN (R. Campello, D. Moulavi, J. Sander, 2013, doi:10.1007/978-3-642-37456-2_14)."""
+    """Cluster points by HDBSCAN.
+
+    Source: R. Campello, D. Moulavi, J. Sander, 2013, doi:10.1007/978-3-642-37456-2_14.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n, d)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Number of the cluster of each point, -1 for none.
+    """
     from sklearn.cluster import HDBSCAN
 
     if len(values) < min_size:
         return np.full(len(values), -1, np.int64)
-    found = HDBSCAN(min_cluster_size=min_size, copy=True).fit_predict(values)
-    return np.asarray(found, np.int64)
+    labels = HDBSCAN(min_cluster_size=min_size, copy=True).fit_predict(values)
+    return np.asarray(labels, np.int64)
 
 
 def cluster_by_means(
@@ -84,8 +105,24 @@ def cluster_by_means(
     max_clusters: int,
     seed: int,
     options: RunOptions,
-) -> tuple[NDArray[np.int64], list[Quality]]:
-    """k-means, with the best of the numbers of clusters if none is given."""
+) -> tuple[NDArray[np.int64], list[ClusterQuality]]:
+    """Cluster points by k-means, with the best of the numbers of clusters if none is given.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (points, d)
+
+    Returns
+    -------
+    labels : ndarray of int64, shape (points,)
+    qualities : list of ClusterQuality
+        Of each number of clusters that was tried.
+
+    Raises
+    ------
+    UsageError
+        There are fewer different points than clusters asked for.
+    """
     distinct = len(np.unique(collapse(values)))
     if n is not None and not 1 <= n <= max(1, distinct):
         raise UsageError(
@@ -97,17 +134,17 @@ def cluster_by_means(
         numbers = [n] if n else list(range(2, min(max_clusters, distinct - 1) + 1))
     if numbers == [0]:
         return np.empty(0, np.int64), []
-    found, qualities = [], []
+    clusterings, qualities = [], []
     options.progress.start("clustering", len(numbers), "number of cluster")
     try:
         for k in numbers:
             labels, inertia = _means(values, k, seed)
-            found.append(labels)
-            qualities.append(Quality(k, mean_silhouette(values, labels, seed), inertia))
+            clusterings.append(labels)
+            qualities.append(ClusterQuality(k, mean_silhouette(values, labels, seed), inertia))
             options.progress.advance(1)
     finally:
         options.progress.finish()
-    return found[_best(qualities, choose)], qualities
+    return clusterings[_best(qualities, choose)], qualities
 
 
 def _means(values: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.int64], float]:
@@ -120,7 +157,7 @@ def _means(values: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.i
     return np.asarray(means.labels_, np.int64), float(means.inertia_)
 
 
-def _best(qualities: Sequence[Quality], choose: Choice) -> int:
+def _best(qualities: Sequence[ClusterQuality], choose: Choice) -> int:
     """The place of the number of clusters to take; of equally good ones the smallest."""
     if choose == "silhouette" or len(qualities) < 3:
         return int(np.argmax([-2 if q.silhouette is None else q.silhouette for q in qualities]))
@@ -140,7 +177,13 @@ def elbow(values: Sequence[float]) -> int:
 def mean_silhouette(
     values: NDArray[np.float32], labels: NDArray[np.int64], seed: int
 ) -> float | None:
-    """Mean silhouette coefficient of all points, or None if it is not defined."""
+    """Compute the mean silhouette coefficient, or None if it is not defined.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n, d)
+    labels : ndarray of int64, shape (n,)
+    """
     from sklearn.metrics import silhouette_score
 
     if len(values) > _SAMPLE:
@@ -153,7 +196,18 @@ def mean_silhouette(
 
 
 def project(values: NDArray[np.float32], projection: Projection, seed: int) -> NDArray[np.float64]:
-    """t-SNE (L. van der Maaten and G. Hinton, 2008), or the two principal components."""
+    """Lay points out on a map: by t-SNE, or by their two first principal components.
+
+    Source: L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+    """
     n = len(values)
     if projection == "tsne" and n >= 5:
         from sklearn.manifold import TSNE

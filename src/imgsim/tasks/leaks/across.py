@@ -63,7 +63,7 @@ class Across:
 
     def leaks(self, k: int) -> list[Leak]:
         """Every picture that matches one of a larger split, with its k nearest matches."""
-        found = []
+        leaks = []
         for block in self._blocks:
             order = np.lexsort((block.right, block.distance, block.left))
             left, right, distance = (a[order] for a in (block.left, block.right, block.distance))
@@ -82,8 +82,8 @@ class Across:
                         for other in self._firsts(right[place], picture.digest, k)
                     ]
                     matches.sort(key=lambda m: (m.distance, m.kind, path_order(m.picture)))
-                    found.append(Leak(picture, matched, tuple(matches[:k])))
-        return found
+                    leaks.append(Leak(picture, matched, tuple(matches[:k])))
+        return leaks
 
     def _firsts(self, number: int, digest: str, k: int) -> list[int]:
         """The k of a class that come first, copies of a content before all.

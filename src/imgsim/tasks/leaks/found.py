@@ -30,7 +30,7 @@ class SplitSummary:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """What two splits share.
+    """The images that two splits share.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class GroupLeak:
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """What `find_leaks` found.
+    """The leaks of a data set, and the figures of the run that found them.
 
     Attributes
     ----------

@@ -45,9 +45,9 @@ class SplitPaths:
         """One picture for each split that has a name of the file, its root that split."""
         names: dict[str, list[str]] = {}
         for path in (picture.file.path, *picture.file.links):
-            found = self.root_of(path)
-            if found is not None:
-                names.setdefault(found[0], []).append(path)
+            split = self.root_of(path)
+            if split is not None:
+                names.setdefault(split[0], []).append(path)
         return [
             replace(
                 picture,
@@ -58,8 +58,8 @@ class SplitPaths:
 
     def below(self, picture: Picture, base: str | None) -> str:
         """A path below its split's folder, with ``/``."""
-        found = self.root_of(picture.file.path)
-        root = base if base is not None else found[1] if found else ""
+        split = self.root_of(picture.file.path)
+        root = base if base is not None else split[1] if split else ""
         path = os.path.relpath(_absolute(picture.file.path), _absolute(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
 
@@ -91,8 +91,8 @@ def grouping_by(group_by: str) -> Callable[[str], str]:
         ) from None
 
     def matched(path: str) -> str:
-        found = pattern.search(path)
-        return "/".join(g for g in found.groups() or (found.group(),) if g) if found else ""
+        match = pattern.search(path)
+        return "/".join(g for g in match.groups() or (match.group(),) if g) if match else ""
 
     return matched
 
@@ -137,9 +137,9 @@ def read_split_file(path: str, folder: str) -> dict[str, list[str]]:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
             rows = csv.DictReader(stream)
             if not {"path", "split"} <= set(rows.fieldnames or ()):
-                found = ", ".join(rows.fieldnames or ()) or "nothing"
+                columns = ", ".join(rows.fieldnames or ()) or "nothing"
                 raise UsageError(
-                    f"{printable(path)} has no columns path and split: {found[:60]}",
+                    f"{printable(path)} has no columns path and split: {columns[:60]}",
                     "begin it with the line path,split",
                 )
             for row in rows:

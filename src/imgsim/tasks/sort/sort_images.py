@@ -20,6 +20,7 @@ from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.table import Collection
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
 from imgsim.tasks.sort.tour import Chain, better_chain, greedy_chain, spanning_tree
@@ -30,7 +31,7 @@ DEFAULT_METHOD = "ssim"
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What `sort_images` found.
+    """An order of the images of a folder, and the distances that it follows from.
 
     Attributes
     ----------
@@ -104,18 +105,7 @@ def sort_images(
     pictures = collection.pictures
     first = None if start is None else _place(os.fspath(start), pictures)
     read = time.perf_counter()
-    if len(pictures) > MAX_ROWS:
-        raise UsageError(
-            f"{len(pictures):,} images are too many to sort", f"sort at most {MAX_ROWS:,} at once"
-        )
-    n = len(pictures)
-    matrix = np.zeros((0, 0), np.float32)
-    engine: Engine | None = None
-    if n:
-        rows = collection.features(comparator.extractor, pictures).rows
-        engine = make_engine(comparator, rows, options)
-        with exhaustive(engine, n * (n - 1) // 2, options):
-            matrix = distance_matrix(comparator, rows, engine)
+    matrix, engine = _distances(comparator, collection, options)
     greedy = greedy_chain(matrix, first or 0)
     better = better_chain(matrix, greedy, fixed=start is not None)
     if isinstance(engine, PairEngine):
@@ -131,6 +121,21 @@ def sort_images(
         collection.decoded,
         seconds_since(started, read, collection),
     )
+
+
+def _distances(
+    comparator: Comparator, collection: Collection, options: RunOptions
+) -> tuple[NDArray[np.float32], Engine | None]:
+    """All distances, and the engine that computed them."""
+    n = len(collection.pictures)
+    if n > MAX_ROWS:
+        raise UsageError(f"{n:,} images are too many to sort", f"sort at most {MAX_ROWS:,} at once")
+    if n == 0:
+        return np.zeros((0, 0), np.float32), None
+    rows = collection.features(comparator.extractor, collection.pictures).rows
+    engine = make_engine(comparator, rows, options)
+    with exhaustive(engine, n * (n - 1) // 2, options):
+        return distance_matrix(comparator, rows, engine), engine
 
 
 def _measured(engine: PairEngine, chain: Chain) -> Chain:

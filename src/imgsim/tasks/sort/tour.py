@@ -46,7 +46,15 @@ def _chain(matrix: NDArray[np.float32], order: NDArray[np.int64], found_by: str)
 
 
 def greedy_chain(matrix: NDArray[np.float32], start: int) -> Chain:
-    """From the start on, always the nearest not yet taken; of equally near the first."""
+    """Chain images: from the start on, always the nearest not yet taken; of equal ones the first.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n, n)
+        Distances, symmetric.
+    start : int
+        The first of the chain.
+    """
     n = len(matrix)
     order = np.empty(n, np.int64)
     taken = np.zeros(n, bool)
@@ -88,9 +96,9 @@ def better_chain(matrix: NDArray[np.float32], greedy: Chain, *, fixed: bool) -> 
     best = greedy
     for name, order in begun:
         order = shortened(matrix, order, fixed=fixed)
-        found = _chain(matrix, order, f"{name}, then 2-opt and Or-opt")
-        if found.total < best.total:
-            best = found
+        chain = _chain(matrix, order, f"{name}, then 2-opt and Or-opt")
+        if chain.total < best.total:
+            best = chain
     if not fixed and best.order[0] > best.order[-1]:  # both ways are as long
         best = _chain(matrix, best.order[::-1].copy(), best.found_by)
     return best
@@ -116,8 +124,20 @@ def shortened(
 ) -> NDArray[np.int64]:
     """Turn pieces round (2-opt) and move short ones (Or-opt) until neither helps.
 
-    Each image is looked at again only after something beside it changed. One look compares with
-    all others at once, and takes the best move.
+    Each image is tried again only after something beside it changed. One trial compares with all
+    others at once, and takes the best move.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n, n)
+        Distances, symmetric.
+    order : ndarray of int64, shape (n,)
+    fixed : bool
+        The first is to stay the first.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
     """
     path = _Path(matrix, order, int(fixed))
     waiting = list(order[::-1])
