@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
+from imgsim.decode.spec import DecodeMode
 from imgsim.group.best_first import best_first
 from imgsim.propose.proposals import KEYPOINTS, Proposals
 from imgsim.read.options import RunOptions
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
+from imgsim.verify import verdicts
 from imgsim.verify.verdicts import Verdicts
 from tests.verify.test_judge import picture
 
@@ -108,6 +113,47 @@ def test_an_unchanged_folder_is_not_verified_again(
     assert counted[1] == 0
 
 
+@pytest.mark.parametrize("change", ["version", "decoder"])
+def test_verdicts_of_another_version_or_decoder_are_not_used(
+    change: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = []
+    close = Verdicts.close
+    monkeypatch.setattr(
+        Verdicts, "close", lambda self: (counted.append(self.verified), close(self))
+    )
+    run = options(tmp_path / "cache.sqlite")
+    find_duplicates(folder, options=run)
+    if change == "version":
+        monkeypatch.setattr(verdicts, "VERSION", verdicts.VERSION + 1)
+    else:
+        run = replace(run, decode=DecodeMode.FULL)
+    find_duplicates(folder, options=run)
+    assert counted[0] > 0
+    assert counted[1] > 0
+
+
+@pytest.mark.parametrize("kept_first", [True, False])
+def test_a_part_lies_where_it_was_cut_out(kept_first: bool, tmp_path: Path) -> None:
+    """Whichever of the two has the lesser digest, and so is the left one of the verdict."""
+    whole, part = tmp_path / "whole.png", tmp_path / "part.png"
+    picture(1).save(whole)
+    for comment in map(str, range(64)):
+        text = PngInfo()
+        text.add_text("comment", comment)
+        picture(1).crop((60, 40, 420, 330)).save(part, pnginfo=text)
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (whole, part)]
+        if (digests[0] < digests[1]) == kept_first:
+            break
+    (group,) = find_duplicates(tmp_path, options=options()).groups
+    assert group.kept.file.path == str(whole)
+    transform = group.members[1].transform
+    assert transform is not None
+    assert transform.kind == "crop"
+    corners = np.array(transform.matrix) @ np.array([(0, 360), (0, 290), (1, 1)])
+    assert corners[:2] / corners[2] == pytest.approx(np.array([(60, 420), (40, 330)]), abs=1.0)
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for temporary files."""
@@ -156,8 +202,13 @@ def test_a_file_that_goes_away_meanwhile_matches_nothing(
         verify(self, pairs)
 
     monkeypatch.setattr(Verdicts, "verify", lose)
-    (group,) = find_duplicates(copied, options=options(tmp_path / "cache.sqlite")).groups
+    cache = options(tmp_path / "cache.sqlite")
+    (group,) = find_duplicates(copied, options=cache).groups
     assert not any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
+    monkeypatch.setattr(Verdicts, "verify", verify)
+    shutil.copy2(folder / "d_mirrored.jpg", copied)  # it is back: nothing of this was remembered
+    (group,) = find_duplicates(copied, options=cache).groups
+    assert any(m.picture.file.path.endswith("d_mirrored.jpg") for m in group.members)
 
 
 class Told:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +109,10 @@ def test_a_file_of_another_kind_changes_nothing(tmp_path: Path, photo, threads) 
     photo(1).save(tmp_path / "3-still.bmp")
     expected = shown(imgsim.find_duplicates(tmp_path, options=threads), tmp_path)
     assert expected == [("2-still.png", "3-still.bmp")]
-    photo(1).save(tmp_path / "1-anim.png", save_all=True, append_images=[photo(2)])
+    frames = [photo(seed) for seed in (2, 3, 4)]  # the largest file, so that it comes first
+    photo(1).save(tmp_path / "1-anim.png", save_all=True, append_images=frames)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert max(sizes, key=sizes.__getitem__) == "1-anim.png"
     assert shown(imgsim.find_duplicates(tmp_path, options=threads), tmp_path) == expected
 
 
@@ -138,6 +145,52 @@ def test_a_copy_that_cannot_be_read_does_not_take_the_others_along(
     found = imgsim.find_duplicates(tmp_path, options=replace(threads, jobs=1))
     assert shown(found, tmp_path) == [("b.png", "c.png")]
     assert [Path(s.path).name for s in found.skipped] == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs permissions of files")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_known_file_that_may_not_be_read_any_more_is_skipped(photo, threads: RunOptions) -> None:
+    """Known or not, the result is the same; root, who may read all, becomes another user."""
+    with tempfile.TemporaryDirectory() as place:  # other users may not enter `tmp_path`
+        folder = Path(place) / "pictures"
+        folder.mkdir()
+        for name in ("a.png", "b.png"):
+            photo(1).save(folder / name)
+            os.utime(folder / name, (10**9, 10**9))
+        options = replace(threads, cache=Path(place) / "cache")
+        assert shown(imgsim.find_duplicates(folder, options=options), folder) == [
+            ("a.png", "b.png")
+        ]
+        for path in (Path(place), *Path(place).rglob("*")):
+            path.chmod(0o777)
+        (folder / "a.png").chmod(0)
+        found = _as_another_user(lambda: _groups_and_skipped(folder, options))
+    assert found == [[], [["a.png", "cannot be read: Permission denied"]]]
+
+
+def _groups_and_skipped(folder: Path, options: RunOptions) -> list:
+    found = imgsim.find_duplicates(folder, options=options)
+    return [shown(found, folder), [[Path(s.path).name, s.reason] for s in found.skipped]]
+
+
+def _as_another_user(action: Callable[[], list]) -> list:
+    if os.geteuid() != 0:
+        return action()
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(send, json.dumps(action()).encode())
+        finally:
+            os._exit(0)
+    os.close(send)
+    with os.fdopen(receive) as stream:
+        text = stream.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
 
 
 def test_a_large_file_that_is_no_image_is_not_read(tmp_path: Path, threads: RunOptions) -> None:
