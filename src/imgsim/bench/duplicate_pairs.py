@@ -164,7 +164,7 @@ def _mistakes(
     right: NDArray[np.int64],
     names: Sequence[str],
 ) -> tuple[Mistake, ...]:
-    """Those that were looked at first, the nearest of them first; no image twice."""
+    """Those that were verified first, the nearest of them first; no image twice."""
     pairs = list(zip(left.tolist(), right.tolist(), strict=True))
     pairs.sort(key=lambda pair: (duplicates.residual.get(pair, np.inf), pair))
     chosen: list[Mistake] = []
@@ -198,13 +198,13 @@ def _timing(
     rows = read.features(recipe.extractor, pictures).rows
     paths = [p.file.path for p in pictures]
 
-    def look(i: int, j: int) -> Callable[[], object]:
+    def compared(i: int, j: int) -> Callable[[], object]:
         return lambda: verify_pair(recipe, (paths[i], paths[j]), rows[[i, j]], options)
 
     places = sample(n, SAMPLE, seed)  # those that the inputs are of
 
     def mixed(i: int, j: int) -> Callable[[], object]:
-        compare = look(places[i], places[j])
+        compare = compared(places[i], places[j])
 
         def both() -> None:
             for place in (i, j):
@@ -216,11 +216,11 @@ def _timing(
     pairs = [rng.choice(n, 2, replace=False).tolist() for _ in range(_PAIRS)]
     few = [rng.choice(len(places), 2, replace=False).tolist() for _ in range(_MIXED_PAIRS)]
     with one_thread():
-        compared = each([look(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
+        single = each([compared(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
     ordered = n * (n - 1)
     search = Spread(
         whole.median / ordered, whole.low / ordered, whole.high / ordered, whole.n,
         whole.cpu / ordered,
     )  # fmt: skip
-    return Timing(inputs.seconds_read, inputs.seconds_features, search, compared, both, busy)
+    return Timing(inputs.seconds_read, inputs.seconds_features, search, single, both, busy)

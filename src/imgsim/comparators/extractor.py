@@ -26,7 +26,7 @@ class Extractor(ABC):
     heavy : bool
         A network: it runs in one process, which decodes in threads beside it.
     needs_pixels_again : bool
-        Its images are looked at again in the same run, so they are kept in a spool.
+        Verification needs its images again in the same run, so they are kept in a spool.
     """
 
     name: ClassVar[str]

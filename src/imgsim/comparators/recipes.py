@@ -1,4 +1,4 @@
-"""Methods that propose pairs in several ways and look at each pair again before it counts."""
+"""Methods that propose pairs in several ways, and verify each pair before it counts."""
 
 from __future__ import annotations
 

@@ -68,9 +68,9 @@ class Collection:
     spool : Spool or None
         Keeps what `slots` name.
     slots : dict
-        Images that were kept to be looked at again, by content.
+        Where the pixels lie that verification needs again, by digest.
     executor : Executor or None
-        Where they were decoded, with workers that wait to look at them again.
+        Where they were decoded, with workers that wait to verify pairs.
     """
 
     pictures: tuple[Picture, ...]

@@ -39,12 +39,12 @@ class Duplicates:
     groups : tuple of Group
         In order of the kept file's path.
     images : int
-        Readable images looked at.
+        Readable images.
     skipped : tuple of Skipped
     other_files, too_small, decoded : int
         See `table.Collection`.
     pairs_compared : int
-        Pairs of different contents that were looked at.
+        Pairs of different contents that may match; each was compared, or could be ruled out.
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds

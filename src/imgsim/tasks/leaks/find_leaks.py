@@ -63,7 +63,7 @@ def find_leaks(
         number), ``folder``, or a regular expression that is searched for in the path below the
         split's folder; its groups, or all that it matches, name the group.
     base : path, optional
-        Where the paths come from a list: the folder that it belongs to. `group_by` looks at the
+        Where the paths come from a list: the folder that it belongs to. `group_by` takes the
         paths below it, and a path that is gone is skipped; else that is an error.
     k : int
         How many matches of each leak are kept.
