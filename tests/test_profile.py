@@ -92,10 +92,10 @@ def test_find_duplicates_and_compare_use_it(
 ) -> None:
     profile = imgsim.read_profile(written)
     folder, _ = demo
-    found = imgsim.find_duplicates(folder, "phash", profile=profile, options=threads)
-    asked = imgsim.find_duplicates(folder, "phash", threshold=6, options=threads)
-    assert (found.max_distance, found.preset) == (6, None)
-    assert [g.members for g in found.groups] == [g.members for g in asked.groups]
+    by_profile = imgsim.find_duplicates(folder, "phash", profile=profile, options=threads)
+    by_threshold = imgsim.find_duplicates(folder, "phash", threshold=6, options=threads)
+    assert (by_profile.max_distance, by_profile.preset) == (6, None)
+    assert [g.members for g in by_profile.groups] == [g.members for g in by_threshold.groups]
     one, other = folder / "camera/IMG_0001.jpg", folder / "camera/IMG_0002.jpg"
     (said,) = imgsim.compare(one, other, "ssim", profile=profile)
     assert said.threshold == 0.875

@@ -97,7 +97,7 @@ def _port(request: urllib.request.Request) -> int | None:
 
 def _is_public(host: str) -> bool:
     try:
-        found = socket.getaddrinfo(host, None)
+        addresses = socket.getaddrinfo(host, None)
     except OSError as error:
         raise urllib.error.URLError(error) from None
-    return all(ipaddress.ip_address(str(address[4][0])).is_global for address in found)
+    return all(ipaddress.ip_address(str(address[4][0])).is_global for address in addresses)

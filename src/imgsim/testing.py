@@ -129,9 +129,11 @@ def check_pairs(comparator: PairComparator, rows: NDArray[np.generic]) -> None:
         assert one[0] == many[i], "one against many differs from one against one"
     rough = comparator.rough(rows)
     if rough is not None:
-        found = rough.to(rows, len(rows))
-        assert found.shape == (len(rows), len(rows)), f"rough distances have shape {found.shape}"
-        error = np.abs(found[0] - many).max()
+        distances = rough.to(rows, len(rows))
+        assert distances.shape == (len(rows), len(rows)), (
+            f"rough distances have shape {distances.shape}"
+        )
+        error = np.abs(distances[0] - many).max()
         assert error <= rough.error, f"a rough distance is off by {error}, not {rough.error}"
 
 

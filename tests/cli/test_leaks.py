@@ -122,11 +122,11 @@ def test_every_format_tells_the_same(imgsim, data: Path) -> None:
     document = json.loads(run("sarif"))
     jsonschema.validate(document, SARIF)
     run_of_sarif = document["runs"][0]
-    found = [
+    places = [
         unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
         for result in run_of_sarif["results"]
     ]
-    assert found == leaks
+    assert places == leaks
     prints = {r["partialFingerprints"]["imgsim/v1"] for r in run_of_sarif["results"]}
     assert len(prints) == len(leaks)
     for result in run_of_sarif["results"]:
@@ -164,10 +164,10 @@ def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
     train, valid, empty = data / "train", data / "valid", tmp_path / "empty"
     empty.mkdir()
     drop = tmp_path / "drop.txt"
-    found = imgsim("leaks", train, valid, "--drop-list", drop)
-    assert found.returncode == 1
-    assert "also stand in train" in found.stderr
-    assert "skipped 1 file" in found.stderr
+    leaking = imgsim("leaks", train, valid, "--drop-list", drop)
+    assert leaking.returncode == 1
+    assert "also stand in train" in leaking.stderr
+    assert "skipped 1 file" in leaking.stderr
     dropped = drop.read_text().splitlines()
     assert dropped
     assert all(Path(path).parent == train for path in dropped)

@@ -66,8 +66,8 @@ def test_matches_in_every_format(imgsim, demo, tmp_path: Path) -> None:
 
 def _every_ranking_method() -> set[str]:
     """Names of what ``all`` stands for here, where images are ranked."""
-    found = registry.parse_all("all", ranking=True)
-    return {c.name for c in registry.only_ready(found, lambda text: None)}
+    comparators = registry.parse_all("all", ranking=True)
+    return {c.name for c in registry.only_ready(comparators, lambda text: None)}
 
 
 def test_all_stands_for_every_method_that_ranks(imgsim, demo) -> None:
@@ -112,8 +112,8 @@ def test_a_method_that_ranks_nothing_is_refused_by_name(method: str, imgsim, dem
 
 
 def test_all_of_the_library_ranks_too(demo, threads) -> None:
-    found = matches(demo[0] / "scans", "all", options=threads)
-    assert {m.comparator.name for m in found.methods} == _every_ranking_method()
+    ranking = matches(demo[0] / "scans", "all", options=threads)
+    assert {m.comparator.name for m in ranking.methods} == _every_ranking_method()
     with pytest.raises(UsageError, match="ranks nothing"):
         matches(demo[0] / "scans", ["all", "auto"], options=threads)
 
@@ -126,8 +126,8 @@ def test_search_uses_what_is_known_of_the_folder(imgsim, demo, tmp_path: Path) -
     first = imgsim("search", query, "--in", folder, "-f", "json", "-m", "phash")
     second = imgsim("search", query, "--in", folder, "-f", "json", "-m", "phash")
     assert "(0 decoded)" in second.stderr
-    (found,) = valid(first.stdout)["methods"][0]["queries"]
-    names = {Path(m["path"]).relative_to(folder).as_posix() for m in found["matches"][:2]}
+    (answer,) = valid(first.stdout)["methods"][0]["queries"]
+    names = {Path(m["path"]).relative_to(folder).as_posix() for m in answer["matches"][:2]}
     assert names == set(made.groups[3])
     itself = folder / made.groups[3][0]
     inside = valid(imgsim("search", itself, "--in", folder, "-f", "json").stdout)

@@ -179,14 +179,14 @@ def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     store = Store(output / "results" if output else None, fresh=given["fresh"])
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **_run_settings(given))
-    found = bench(data, methods, plan, store=store, options=options)
+    measurements = bench(data, methods, plan, store=store, options=options)
     if output is not None:  # before anybody closes the pipe
-        _write_all(terminal, found, output, dataset)
-    _show(found, given["format"], timing=not given["no_timing"])
+        _write_all(terminal, measurements, output, dataset)
+    _show(measurements, given["format"], timing=not given["no_timing"])
     if before is None:
         return 0
     compared = gate.compare(
-        before, found, max_drop=given["max_drop"], max_slowdown=given["max_slowdown"]
+        before, measurements, max_drop=given["max_drop"], max_slowdown=given["max_slowdown"]
     )
     for line in gate_text(compared):
         terminal.summary(line)
@@ -232,33 +232,33 @@ def _recorded(ctx: click.Context, dataset: str) -> str:
     return shlex.join(parts)
 
 
-def _show(found: Bench, name: str, *, timing: bool) -> None:
+def _show(measurements: Bench, name: str, *, timing: bool) -> None:
     from imgsim.report import bench as report
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: report.text(found),
-        "json": lambda: report.as_json(found, timing=timing),
-        "csv": lambda: report.methods_csv(found),
-        "markdown": lambda: report.markdown(found),
+        "text": lambda: report.text(measurements),
+        "json": lambda: report.as_json(measurements, timing=timing),
+        "csv": lambda: report.methods_csv(measurements),
+        "markdown": lambda: report.markdown(measurements),
     }
     write(writers[name](), None, for_programs=name != "text")
 
 
-def _write_all(terminal: Terminal, found: Bench, folder: Path, dataset: str) -> None:
+def _write_all(terminal: Terminal, measurements: Bench, folder: Path, dataset: str) -> None:
     from imgsim.report import bench as report
     from imgsim.report.benchpage import bench_page
 
     root = dataset if os.path.isdir(dataset) else os.path.dirname(dataset)
     files: dict[str, Iterable[str]] = {
-        "bench.json": report.as_json(found),
-        "bench.md": report.markdown(found),
-        "methods.csv": report.methods_csv(found),
-        "index.html": bench_page(found, root),
+        "bench.json": report.as_json(measurements),
+        "bench.md": report.markdown(measurements),
+        "methods.csv": report.methods_csv(measurements),
+        "index.html": bench_page(measurements, root),
     }
-    if found.resilience:
-        files["changes.csv"] = report.changes_csv(found.resilience)
-    if found.norms:
-        files["norms.csv"] = report.norms_csv(found.norms)
+    if measurements.resilience:
+        files["changes.csv"] = report.changes_csv(measurements.resilience)
+    if measurements.norms:
+        files["norms.csv"] = report.norms_csv(measurements.norms)
     folder.mkdir(parents=True, exist_ok=True)
     for name, parts in files.items():
         write(parts, str(folder / name))

@@ -85,17 +85,17 @@ def command(
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     data = load(dataset, **layout, options=options.discover)
-    found = calibrate(data, methods, target, seed=seed, first=split, options=options)
+    calibration = calibrate(data, methods, target, seed=seed, first=split, options=options)
     option = "--target-precision" if target_precision else "--max-false-positives"
     names = " ".join(f"-m {m.spec}" for m in methods)
     half = f"--seed {seed}" if split is None else f"--split {shlex.quote(split)}"
     said = f"imgsim calibrate DATASET {option} {target.value:g} {half} {names}"
     if output:
-        write(profile_json(found, said), output)
+        write(profile_json(calibration, said), output)
     if form == "json":
-        write(profile_json(found, said), None, for_programs=True)
+        write(profile_json(calibration, said), None, for_programs=True)
     else:
-        write(calibration_text(found), None)
-    for line in calibration_summary(found, verbose=terminal.verbosity > 0):
+        write(calibration_text(calibration), None)
+    for line in calibration_summary(calibration, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     return 0

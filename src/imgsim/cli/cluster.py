@@ -163,15 +163,15 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     queries = [as_query(query) for query in asked]
     if output["sheets"] is not None:
         make_empty(output["sheets"])
-    found = cluster_images(paths, method, **wanted, queries=queries, options=options)
-    _write(found, **output)
-    for line in cluster_summary(found, verbose=terminal.verbosity > 0):
+    clusters = cluster_images(paths, method, **wanted, queries=queries, options=options)
+    _write_clusters(clusters, **output)
+    for line in cluster_summary(clusters, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     return 0
 
 
-def _write(
-    found: Clusters,
+def _write_clusters(
+    clusters: Clusters,
     *,
     format: str,
     output: str | None,
@@ -180,19 +180,21 @@ def _write(
     sheets: Path | None,
     knn_picture: Path | None,
 ) -> None:
-    from imgsim.report import cluster_drawings, cluster_page, clusters
+    from imgsim.report import clusters as report
+    from imgsim.report.cluster_drawings import draw_map, draw_queries, draw_sheets
+    from imgsim.report.cluster_page import cluster_page
 
     # pictures first: nobody may read the text to its end
     if map_file is not None:
-        cluster_drawings.draw_map(found, map_file)
+        draw_map(clusters, map_file)
     if sheets is not None:
-        cluster_drawings.draw_sheets(found, sheets)
+        draw_sheets(clusters, sheets)
     if knn_picture is not None:
-        cluster_drawings.draw_queries(found, knn_picture)
+        draw_queries(clusters, knn_picture)
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: clusters.cluster_text(found),
-        "json": lambda: clusters.cluster_json(found, timing=not no_timing),
-        "csv": lambda: clusters.cluster_csv(found),
-        "html": lambda: cluster_page.cluster_page(found),
+        "text": lambda: report.cluster_text(clusters),
+        "json": lambda: report.cluster_json(clusters, timing=not no_timing),
+        "csv": lambda: report.cluster_csv(clusters),
+        "html": lambda: cluster_page(clusters),
     }
     write(writers[format](), output, for_programs=format != "text")

@@ -118,13 +118,13 @@ def _normal(key: str) -> str:
 def _options(name: str) -> dict[str, click.Option]:
     """The options of a command by their names, those after ``--`` (and ``-k``)."""
     command = load_command(name)
-    found: dict[str, click.Option] = {}
+    options: dict[str, click.Option] = {}
     below = [p for one in subcommands(name).values() for p in one.params]
     for parameter in (*command.params, *below):
         if isinstance(parameter, click.Option):
             long = [name for name in parameter.opts if name.startswith("--")]
-            found.update({_normal(name): parameter for name in long or parameter.opts})
-    return found
+            options.update({_normal(name): parameter for name in long or parameter.opts})
+    return options
 
 
 def _unknown(path: Path, key: str, known: list[str]) -> UsageError:

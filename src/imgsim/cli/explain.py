@@ -84,9 +84,9 @@ def command(
         return 0
     if right is None:
         raise UsageError("only one image", "name two, or a --layer")
-    found = explain(left, right, method, options=options)
+    explanation = explain(left, right, method, options=options)
     writer = report.explanation_json if form == "json" else report.explanation_text
     if output is not None:
-        report.draw_explanation(found, output)
-    write(writer(found), None, for_programs=form == "json")
+        report.draw_explanation(explanation, output)
+    write(writer(explanation), None, for_programs=form == "json")
     return 0

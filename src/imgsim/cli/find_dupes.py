@@ -90,41 +90,45 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
     strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
     options = make_run_options(terminal, **given)
-    found = find_duplicates(paths, method, **wanted, options=options)
-    parts = _formatted(found, output["format"], not output["no_timing"])
+    duplicates = find_duplicates(paths, method, **wanted, options=options)
+    parts = _formatted(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
-    for line in summary(found, verbose=terminal.verbosity > 0):
+    for line in summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and found.skipped:
-        terminal.error(f"{len(found.skipped)} files were skipped (--strict)", "see the list above")
+    if strict and duplicates.skipped:
+        terminal.error(
+            f"{len(duplicates.skipped)} files were skipped (--strict)", "see the list above"
+        )
         return 2
-    return _checked(terminal, found, known) if check else 0
+    return _checked(terminal, duplicates, known) if check else 0
 
 
-def _checked(terminal: Terminal, found: Duplicates, known: Sequence[frozenset[str]] | None) -> int:
+def _checked(
+    terminal: Terminal, duplicates: Duplicates, known: Sequence[frozenset[str]] | None
+) -> int:
     """The exit code of ``--check``."""
     from imgsim.report.baseline import unknown_groups
     from imgsim.report.text import count
 
-    if found.images == 0:
+    if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
     if known is None:
-        return 1 if found.groups else 0
-    new = unknown_groups(found.groups, known)
+        return 1 if duplicates.groups else 0
+    new = unknown_groups(duplicates.groups, known)
     verb = "is" if len(new) == 1 else "are"
     terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
     return 1 if new else 0
 
 
-def _formatted(found: Duplicates, form: str, timing: bool) -> Any:
+def _formatted(duplicates: Duplicates, form: str, timing: bool) -> Any:
     from imgsim.report import formats
     from imgsim.report.text import as_text
 
     if form == "json":
-        return formats.as_json(found, timing=timing)
+        return formats.as_json(duplicates, timing=timing)
     if form == "jsonl":
-        return formats.as_jsonl(found)
+        return formats.as_jsonl(duplicates)
     if form == "csv":
-        return formats.as_csv(found)
-    return as_text(found, paint)
+        return formats.as_csv(duplicates)
+    return as_text(duplicates, paint)

@@ -104,40 +104,41 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
-    found = find_leaks(splits, method, **wanted, base=base, options=options)
-    _write(found, **output)
-    for line in leaks_summary(found, verbose=terminal.verbosity > 0):
+    leaks = find_leaks(splits, method, **wanted, base=base, options=options)
+    _write_leaks(leaks, **output)
+    for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and found.skipped:
-        terminal.error(f"{len(found.skipped)} files were skipped (--strict)", "see the list above")
+    if strict and leaks.skipped:
+        terminal.error(f"{len(leaks.skipped)} files were skipped (--strict)", "see the list above")
         return 2
-    if empty := [split.name for split in found.splits if not split.images]:
+    if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(
             f"no readable image in {', '.join(empty)}",
             "check the folder; symbolic links need --follow-symlinks",
         )
         return 2
-    return 0 if found.clean or exit_zero else 1
+    return 0 if leaks.clean or exit_zero else 1
 
 
-def _write(
-    found: Leaks, *, format: str, output: str | None, drop_list: str | None, no_timing: bool
+def _write_leaks(
+    leaks: Leaks, *, format: str, output: str | None, drop_list: str | None, no_timing: bool
 ) -> None:
-    from imgsim.report import annotations, leaks
+    from imgsim.report import annotations
+    from imgsim.report import leaks as report
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: leaks.leaks_text(found, paint),
-        "json": lambda: leaks.leaks_json(found, timing=not no_timing),
-        "csv": lambda: leaks.leaks_csv(found),
-        "html": lambda: leaks.leaks_page(found),
-        "sarif": lambda: annotations.leaks_sarif(found),
-        "github": lambda: annotations.leaks_github(found),
+        "text": lambda: report.leaks_text(leaks, paint),
+        "json": lambda: report.leaks_json(leaks, timing=not no_timing),
+        "csv": lambda: report.leaks_csv(leaks),
+        "html": lambda: report.leaks_page(leaks),
+        "sarif": lambda: annotations.leaks_sarif(leaks),
+        "github": lambda: annotations.leaks_github(leaks),
     }
     write(writers[format](), output, for_programs=format != "text")
     if drop_list is not None:
         try:
             with open(drop_list, "wb") as stream:
-                stream.writelines(os.fsencode(path) + b"\n" for path in found.drop)
+                stream.writelines(os.fsencode(path) + b"\n" for path in leaks.drop)
         except OSError as error:
             raise UsageError(
                 f"cannot write {drop_list}: {error.strerror}", "choose another file"

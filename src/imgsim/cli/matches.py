@@ -40,6 +40,5 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given, ranking=True)
     options = make_run_options(terminal, **given)
-    found = matches(paths, methods, k=output["k"], options=options)
-    show(terminal, found, **output)
+    show(terminal, matches(paths, methods, k=output["k"], options=options), **output)
     return 0

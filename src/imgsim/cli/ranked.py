@@ -47,7 +47,7 @@ ranking_options = all_of(
 
 def show(
     terminal: Terminal,
-    found: Matches,
+    matches: Matches,
     *,
     k: int,
     format: str,
@@ -60,22 +60,22 @@ def show(
     from imgsim.report import rankings
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: rankings.matches_text(found),
-        "json": lambda: rankings.matches_json(found, timing=not no_timing),
-        "csv": lambda: rankings.matches_csv(found),
-        "html": lambda: _html(found, images),
+        "text": lambda: rankings.matches_text(matches),
+        "json": lambda: rankings.matches_json(matches, timing=not no_timing),
+        "csv": lambda: rankings.matches_csv(matches),
+        "html": lambda: _html(matches, images),
     }
     write(writers[format](), output, for_programs=format != "text")
     if montage is not None:
         from imgsim.report.pictures import montage as draw
 
-        shown = draw(found, montage, images or {})
+        shown = draw(matches, montage, images or {})
         terminal.summary(f"{montage}: the first {shown} queries")
-    for line in rankings.matches_summary(found, verbose=terminal.verbosity > 0):
+    for line in rankings.matches_summary(matches, verbose=terminal.verbosity > 0):
         terminal.summary(line)
 
 
-def _html(found: Matches, images: dict[str, bytes] | None) -> Any:
+def _html(matches: Matches, images: dict[str, bytes] | None) -> Any:
     from imgsim.report.html import matches_page
 
-    return matches_page(found, images or {})
+    return matches_page(matches, images or {})

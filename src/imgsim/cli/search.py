@@ -69,6 +69,6 @@ def command(
     options = make_run_options(terminal, **given)
     narrow = compare_n if narrow_by_class else None
     asked = [as_query(query) for query in queries]
-    found = search(asked, paths, methods, k=output["k"], narrow=narrow, options=options)
-    show(terminal, found, **output, images={query.name: query.data for query in asked})
+    matches = search(asked, paths, methods, k=output["k"], narrow=narrow, options=options)
+    show(terminal, matches, **output, images={query.name: query.data for query in asked})
     return 0

@@ -88,24 +88,24 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     options = make_run_options(terminal, **given)
     if copy_to is not None:
         make_empty(copy_to)
-    found = sort_images(paths, method, start=start, options=options)
-    chain = found.greedy if greedy else found.better
+    ordering = sort_images(paths, method, start=start, options=options)
+    chain = ordering.greedy if greedy else ordering.better
     failed = []
     # pictures and copies first: nobody may read the text to its end
     if copy_to is not None:
-        ordered = [found.pictures[image].file.path for image in chain.order]
+        ordered = [ordering.pictures[image].file.path for image in chain.order]
         failed = [(path, reason) for path, reason in copy_numbered(ordered, copy_to) if reason]
         terminal.summary(f"{copy_to}: {count(len(ordered) - len(failed), 'file')}")
-    _write(found, chain, heatmap, sheet, **wanted)
-    for line in sort_summary(found, verbose=terminal.verbosity > 0):
+    _write_ordering(ordering, chain, heatmap, sheet, **wanted)
+    for line in sort_summary(ordering, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     for path, reason in failed:
         terminal.error(f"cannot copy {printable(path)}: {reason}", "")
     return 2 if failed else 0
 
 
-def _write(
-    found: Ordering,
+def _write_ordering(
+    ordering: Ordering,
     chain: Chain,
     heatmap: Path | None,
     sheet: Path | None,
@@ -114,15 +114,15 @@ def _write(
     output: str | None,
     no_timing: bool,
 ) -> None:
-    from imgsim.report import ordering
+    from imgsim.report import ordering as report
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: ordering.sort_text(found, chain),
-        "json": lambda: ordering.sort_json(found, chain, timing=not no_timing),
-        "csv": lambda: ordering.sort_csv(found, chain),
+        "text": lambda: report.sort_text(ordering, chain),
+        "json": lambda: report.sort_json(ordering, chain, timing=not no_timing),
+        "csv": lambda: report.sort_csv(ordering, chain),
     }
     if heatmap is not None:
-        ordering.heatmap(found, chain, heatmap)
+        report.heatmap(ordering, chain, heatmap)
     if sheet is not None:
-        ordering.contact_sheet(found, chain, sheet)
+        report.contact_sheet(ordering, chain, sheet)
     write(writers[format](), output, for_programs=format != "text")

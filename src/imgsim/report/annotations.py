@@ -27,11 +27,11 @@ _RULES = {
 }
 
 
-def leaks_github(found: Leaks) -> Iterator[str]:
+def leaks_github(leaks: Leaks) -> Iterator[str]:
     """A warning per leak and per divided group."""
-    for leak in found.leaks:
-        yield _warning(leak.picture.file.path, "data leak", _leak_message(leak, found))
-    for group in found.groups:
+    for leak in leaks.leaks:
+        yield _warning(leak.picture.file.path, "data leak", _leak_message(leak, leaks))
+    for group in leaks.groups:
         yield _warning(group.example, "divided group", _group_message(group))
 
 
@@ -57,15 +57,15 @@ def _relative(path: str) -> Path:
         return whole
 
 
-def _leak_message(leak: Leak, found: Leaks) -> str:
+def _leak_message(leak: Leak, leaks: Leaks) -> str:
     nearest = leak.matches[0]
     path, split = printable(nearest.picture.file.path), printable(nearest.picture.file.root)
     if nearest.kind == "exact":
         text = f"the same file as {path} in {split}"
     else:
         distance = nearest.distance or 0.0
-        alike = percent(found.comparator.scale.similarity(distance))
-        text = f"looks like {path} in {split} ({alike}, {score_text(found.comparator, distance)})"
+        alike = percent(leaks.comparator.scale.similarity(distance))
+        text = f"looks like {path} in {split} ({alike}, {score_text(leaks.comparator, distance)})"
     more = leak.matched - 1
     return text + (f", and {more} more" if more else "")
 
@@ -75,16 +75,16 @@ def _group_message(group: GroupLeak) -> str:
     return f"group {printable(group.name)} is divided: {parts}"
 
 
-def leaks_sarif(found: Leaks) -> Iterator[str]:
+def leaks_sarif(leaks: Leaks) -> Iterator[str]:
     """One run, with a result per leak and per divided group."""
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
     results = [
-        *(_leak_result(leak, found) for leak in found.leaks),
-        *(_result("leak-group", g.example, _group_message(g), g.name) for g in found.groups),
+        *(_leak_result(leak, leaks) for leak in leaks.leaks),
+        *(_result("leak-group", g.example, _group_message(g), g.name) for g in leaks.groups),
     ]
     notes = [
         {"level": "note", "message": {"text": f"{printable(s.path)} was skipped: {s.reason}"}}
-        for s in found.skipped
+        for s in leaks.skipped
     ]
     run = {
         "tool": {"driver": {"name": "imgsim", "version": __version__, "rules": rules}},
@@ -99,12 +99,12 @@ def leaks_sarif(found: Leaks) -> Iterator[str]:
     yield json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _leak_result(leak: Leak, found: Leaks) -> dict[str, Any]:
+def _leak_result(leak: Leak, leaks: Leaks) -> dict[str, Any]:
     rule = f"leak-{leak.matches[0].kind}"
     path = leak.picture.file.path
     # name and content, so that the finding stays the same when folders move
     identity = f"{os.path.basename(path)} {leak.picture.digest}"
-    result = _result(rule, path, _leak_message(leak, found), identity)
+    result = _result(rule, path, _leak_message(leak, leaks), identity)
     result["relatedLocations"] = [
         {
             **_location(match.picture.file.path),

@@ -97,14 +97,13 @@ def text(bench: Bench) -> Iterator[str]:
         yield from _plain(norms_table(bench.norms))
 
 
-def _changes_text(found: Resilience, names: dict[str, str]) -> Iterator[str]:
-    yield (
-        f"\nCopies recognised at the threshold, in percent of {count(found.images, 'original')}\n"
-    )
-    table = changes_table(found, names)
+def _changes_text(resilience: Resilience, names: dict[str, str]) -> Iterator[str]:
+    originals = count(resilience.images, "original")
+    yield f"\nCopies recognised at the threshold, in percent of {originals}\n"
+    table = changes_table(resilience, names)
     for number, name in enumerate(table[0][1:], 1):
         yield f"  {number:2} {name}\n"
-    table[0] = ["", *(str(i) for i in range(1, len(found.methods) + 1))]
+    table[0] = ["", *(str(i) for i in range(1, len(resilience.methods) + 1))]
     yield from _plain(table, gap=1)
 
 
@@ -126,10 +125,10 @@ def _plain(table: Table, gap: int = 2) -> Iterator[str]:
 
 def document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
     """The JSON document; without what differs from run to run, if asked."""
-    found = {"schema": "imgsim.bench/1", **to_document(bench)}
+    whole = {"schema": "imgsim.bench/1", **to_document(bench)}
     if timing:
-        return found
-    plain: dict[str, Any] = _without_times(found)
+        return whole
+    plain: dict[str, Any] = _without_times(whole)
     return plain
 
 
@@ -174,18 +173,18 @@ def _csv_row(m: MethodResult) -> dict[str, object]:
     return row
 
 
-def changes_csv(found: Resilience) -> Iterator[str]:
+def changes_csv(resilience: Resilience) -> Iterator[str]:
     """A row per method and change."""
     yield csv_row(["method", "change", "recognised", "first"])
-    for m in found.methods:
+    for m in resilience.methods:
         for c in m.changes:
             yield csv_row([m.method, c.change, c.recognised, c.first])
 
 
-def norms_csv(found: Sequence[NormTiming]) -> Iterator[str]:
+def norms_csv(timings: Sequence[NormTiming]) -> Iterator[str]:
     """A row per length of vectors."""
     yield csv_row(["length", "what", "seconds_scipy", "seconds_numpy"])
-    for one in found:
+    for one in timings:
         yield csv_row([one.length, one.what, one.seconds_scipy.median, one.seconds_numpy.median])
 
 
@@ -233,14 +232,14 @@ def _marked(table: Table) -> Iterator[str]:
             yield f"|---|{'---:|' * (len(row) - 1)}\n"
 
 
-def gate_text(found: Comparison) -> Iterator[str]:
+def gate_text(comparison: Comparison) -> Iterator[str]:
     """What got worse or slower."""
-    yield from found.notes
-    for drop in found.drops:
+    yield from comparison.notes
+    for drop in comparison.drops:
         before, now = (
             (duration(x) if drop.figure.startswith("seconds") else share(x))
             for x in (drop.before, drop.now)
         )
         yield f"worse: {drop.method}: {drop.figure.replace('_', ' of ')} {before} -> {now}"
-    if not found.drops:
-        yield f"{count(found.compared, 'method')} as good as in the baseline"
+    if not comparison.drops:
+        yield f"{count(comparison.compared, 'method')} as good as in the baseline"

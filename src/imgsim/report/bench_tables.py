@@ -205,9 +205,9 @@ def speed_table(bench: Bench) -> Table:
     return [header, *rows]
 
 
-def changes_table(found: Resilience, names: dict[str, str]) -> Table:
+def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:
     """A row per change, a column per method: percent of the copies that are recognised."""
-    methods = sorted(found.methods, key=lambda m: -m.mean_recognised)
+    methods = sorted(resilience.methods, key=lambda m: -m.mean_recognised)
     header = ["change", *(names[m.method] for m in methods)]
     rows = []
     for number, one in enumerate(methods[0].changes):
@@ -220,11 +220,11 @@ def changes_table(found: Resilience, names: dict[str, str]) -> Table:
     return [header, *rows]
 
 
-def norms_table(found: Sequence[NormTiming]) -> Table:
+def norms_table(timings: Sequence[NormTiming]) -> Table:
     """Experiment 3."""
     header = ["length", "scipy", "quartiles", "numpy", "quartiles", "scipy/numpy"]
     rows = []
-    for one in found:
+    for one in timings:
         row = [f"{one.length:,}"]
         for s in (one.seconds_scipy, one.seconds_numpy):
             row += [duration(s.median), f"{duration(s.low)} - {duration(s.high)}"]

@@ -142,19 +142,20 @@ def _quality(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[st
 
 
 def _changes(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iterator[str]:
-    found = bench.resilience
-    assert found is not None
+    resilience = bench.resilience
+    assert resilience is not None
     yield "<h2>Changed copies</h2>\n"
     yield (
-        f"<p>{found.images} originals, at most {found.max_side} pixels a side, each changed in"
-        f" {len(found.methods[0].changes)} ways; the same files for all methods.</p>\n"
+        f"<p>{resilience.images} originals, at most {resilience.max_side} pixels a side, each"
+        f" changed in {len(resilience.methods[0].changes)} ways; the same files for all"
+        " methods.</p>\n"
         "<h3>Percent recognised: within the threshold of their original</h3>\n"
     )
     yield _plot(plots["recognised"], "percent of the copies recognised, methods by changes")
     if "first" in plots:
         yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
         yield _plot(plots["first"], "percent of the copies that find their original first")
-    wrong = [f"{names[m.method]} {m.wrong}" for m in found.methods if m.wrong]
+    wrong = [f"{names[m.method]} {m.wrong}" for m in resilience.methods if m.wrong]
     yield "<p>Pairs of different originals within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
 
@@ -205,14 +206,14 @@ def _points(
 ) -> list[tuple[str, float, float, tuple[float, float] | None]]:
     points = []
     for m in bench_tables.in_order(bench):
-        found = bench_tables.headline(m)
-        if found is None:
+        estimate = bench_tables.headline(m)
+        if estimate is None:
             continue
         bounds = None
-        if found.low is not None and found.high is not None:
-            bounds = (found.low, found.high)
+        if estimate.low is not None and estimate.high is not None:
+            bounds = (estimate.low, estimate.high)
         seconds = bench_tables.seconds_per_image(m, bench.data.images, cpu=bench_tables.busy(bench))
-        points.append((names[m.method], seconds, found.value, bounds))
+        points.append((names[m.method], seconds, estimate.value, bounds))
     return points
 
 

@@ -18,11 +18,11 @@ from imgsim.profile import SCHEMA, identity
 from imgsim.report.text import count, skipped_lines
 
 
-def calibration_text(found: Calibration) -> Iterator[str]:
+def calibration_text(calibration: Calibration) -> Iterator[str]:
     """Two rows per method, for the other half of the labels: its threshold, and its preset."""
-    yield f"target: {found.target.text}\n\n"
+    yield f"target: {calibration.target.text}\n\n"
     yield f"{'':10}{'duplicate':>17}  {'precision':19} {'recall':19} wrong pairs\n"
-    for one in found.methods:
+    for one in calibration.methods:
         yield f"{identity(one.comparator)[0]}\n"
         if one.max_distance is None or one.measured is None:
             yield f"  {'chosen':8}{'never':>17}  no threshold reaches the target\n"
@@ -32,7 +32,7 @@ def calibration_text(found: Calibration) -> Iterator[str]:
         yield _row(one, "normal", one.comparator.preset_distance("normal"), one.presets[normal])
         if one.extrapolated:
             yield "  (extrapolated: there are too few pairs to count such a rate)\n"
-        if _missed_target(found, one):
+        if _missed_target(calibration, one):
             yield "  (below the target there: choose stricter, or calibrate on more)\n"
 
 
@@ -52,38 +52,42 @@ def _limit(scale: Scale, max_distance: float) -> str:
     return f"{scale.unit} >= {score:.{digits}f}"
 
 
-def _missed_target(found: Calibration, one: Calibrated) -> bool:
+def _missed_target(calibration: Calibration, one: Calibrated) -> bool:
     if one.measured is None:
         return False
-    if found.target.kind == "precision":
+    if calibration.target.kind == "precision":
         precision = one.measured.verdicts.precision
-        return precision is not None and precision < found.target.value
+        return precision is not None and precision < calibration.target.value
     interval = one.measured.false_positive_interval
-    return interval is not None and interval.low > found.target.value
+    return interval is not None and interval.low > calibration.target.value
 
 
-def calibration_summary(found: Calibration, *, verbose: bool = False) -> Iterator[str]:
+def calibration_summary(calibration: Calibration, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the data and on what the figures mean."""
-    others = found.methods[0].presets[0].others if found.methods else 0
+    others = calibration.methods[0].presets[0].others if calibration.methods else 0
+    images, labels = calibration.images, calibration.labels
     yield (
-        f"chosen on {count(found.images[0], 'image')} of {count(found.labels[0], 'label')},"
-        f" measured on the other {found.images[1]} of {found.labels[1]}"
+        f"chosen on {count(images[0], 'image')} of {count(labels[0], 'label')},"
+        f" measured on the other {images[1]} of {labels[1]}"
         f" ({others:,} pairs that do not match)"
     )
-    if found.flat or found.copies:
-        yield f"left out: {found.flat} flat images, {found.copies} with the bytes of another"
+    if calibration.flat or calibration.copies:
+        yield (
+            f"left out: {calibration.flat} flat images,"
+            f" {calibration.copies} with the bytes of another"
+        )
     yield "in brackets: 95 % intervals (Wilson; of recall, over labels)"
-    if found.target.kind == "precision":
+    if calibration.target.kind == "precision":
         yield "precision depends on how many pairs match: in a folder with fewer copies it is lower"
-    yield from skipped_lines(found.skipped, verbose)
+    yield from skipped_lines(calibration.skipped, verbose)
 
 
-def profile_json(found: Calibration, command: str) -> Iterator[str]:
+def profile_json(calibration: Calibration, command: str) -> Iterator[str]:
     """The profile, and what it was made from."""
-    yield json.dumps(profile_document(found, command), ensure_ascii=False, indent=2) + "\n"
+    yield json.dumps(profile_document(calibration, command), ensure_ascii=False, indent=2) + "\n"
 
 
-def profile_document(found: Calibration, command: str) -> dict[str, Any]:
+def profile_document(calibration: Calibration, command: str) -> dict[str, Any]:
     """As `profile_json`, as a document."""
     return {
         "schema": SCHEMA,
@@ -92,23 +96,23 @@ def profile_document(found: Calibration, command: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "pillow")},
         "target": {
-            "kind": found.target.kind,
-            "value": found.target.value,
-            "text": found.target.text,
+            "kind": calibration.target.kind,
+            "value": calibration.target.value,
+            "text": calibration.target.text,
         },
-        "decode": found.decode,
+        "decode": calibration.decode,
         "data": {
-            "source": found.source,
-            "fingerprint": found.fingerprint,
-            "seed": found.seed,
-            "split": found.first,
-            "chosen_on": {"images": found.images[0], "labels": found.labels[0]},
-            "measured_on": {"images": found.images[1], "labels": found.labels[1]},
-            "flat": found.flat,
-            "copies": found.copies,
-            "skipped": len(found.skipped),
+            "source": calibration.source,
+            "fingerprint": calibration.fingerprint,
+            "seed": calibration.seed,
+            "split": calibration.first,
+            "chosen_on": {"images": calibration.images[0], "labels": calibration.labels[0]},
+            "measured_on": {"images": calibration.images[1], "labels": calibration.labels[1]},
+            "flat": calibration.flat,
+            "copies": calibration.copies,
+            "skipped": len(calibration.skipped),
         },
-        "methods": [_method(one) for one in found.methods],
+        "methods": [_method(one) for one in calibration.methods],
     }
 
 

@@ -47,7 +47,7 @@ def on_map(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return placed
 
 
-def draw_map(found: Clusters, target: Path) -> None:
+def draw_map(clusters: Clusters, target: Path) -> None:
     """Draw the map as a PNG: a picture where there is room for one, else a dot.
 
     Raises
@@ -60,29 +60,29 @@ def draw_map(found: Clusters, target: Path) -> None:
     width, height = _MAP
     sheet = Image.new("RGB", (width + _LEGEND, height), "white")
     draw = ImageDraw.Draw(sheet)
-    n = max(1, len(found.pictures))
+    n = max(1, len(clusters.pictures))
     side = max(28, min(80, int(0.8 * math.sqrt(width * height / n))))
     margin = side // 2 + 20
     room = np.array([width, height]) - 2 * margin
-    middles = on_map(found.positions) * room + margin
-    shown = _with_room(middles, [c.typical for c in found.clusters], 0.35 * side)
+    middles = on_map(clusters.positions) * room + margin
+    shown = _with_room(middles, [c.typical for c in clusters.clusters], 0.35 * side)
     for image, (x, y) in enumerate(middles):
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour_of(int(found.labels[image])))
-    paths = [found.pictures[image].file.path for image in shown]
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour_of(int(clusters.labels[image])))
+    paths = [clusters.pictures[image].file.path for image in shown]
     for image, picture in zip(shown, thumbnails(paths, side), strict=True):
         x, y = (int(v) for v in middles[image])
         left, top = x - picture.width // 2, y - picture.height // 2
         box = (left - 2, top - 2, left + picture.width + 1, top + picture.height + 1)
-        draw.rectangle(box, colour_of(int(found.labels[image])))
+        draw.rectangle(box, colour_of(int(clusters.labels[image])))
         sheet.paste(picture, (left, top))
     font = ImageFont.load_default(12)
-    for place, cluster in enumerate(found.clusters[: height // 18 - 3]):
+    for place, cluster in enumerate(clusters.clusters[: height // 18 - 3]):
         top = 20 + 18 * place
         draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(cluster.number))
         text = f"{cluster.number}: {count(len(cluster.members), 'image')}"
         draw.text((width + 22, top - 1), text, "black", font)
-    way = {"tsne": "t-SNE", "pca": "principal components"}[found.projection]
-    draw.text((8, 6), f"{label(found.comparator)}, {way}", "black", font)
+    way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
+    draw.text((8, 6), f"{label(clusters.comparator)}, {way}", "black", font)
     save_png(sheet, target)
 
 
@@ -105,7 +105,7 @@ def _with_room(middles: NDArray[np.float64], before: Sequence[int], apart: float
     return shown
 
 
-def draw_sheets(found: Clusters, folder: Path) -> None:
+def draw_sheets(clusters: Clusters, folder: Path) -> None:
     """Draw a sheet per cluster into a folder, its typical image first, then by path.
 
     Raises
@@ -113,17 +113,17 @@ def draw_sheets(found: Clusters, folder: Path) -> None:
     UsageError
         A file cannot be written.
     """
-    digits = len(str(len(found.clusters)))
-    for cluster in found.clusters:
+    digits = len(str(len(clusters.clusters)))
+    for cluster in clusters.clusters:
         others = [image for image in cluster.members if image != cluster.typical]
-        _sheet(found, cluster.number, [cluster.typical, *others],
+        _sheet(clusters, cluster.number, [cluster.typical, *others],
             folder / f"cluster_{cluster.number:0{digits}}.png")  # fmt: skip
-    alone = np.flatnonzero(found.labels == NO_CLUSTER)
+    alone = np.flatnonzero(clusters.labels == NO_CLUSTER)
     if len(alone):
-        _sheet(found, NO_CLUSTER, alone.tolist(), folder / "no_cluster.png")
+        _sheet(clusters, NO_CLUSTER, alone.tolist(), folder / "no_cluster.png")
 
 
-def _sheet(found: Clusters, number: int, images: Sequence[int], target: Path) -> None:
+def _sheet(clusters: Clusters, number: int, images: Sequence[int], target: Path) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     shown = images[:MAX_ON_SHEET]
@@ -138,7 +138,7 @@ def _sheet(found: Clusters, number: int, images: Sequence[int], target: Path) ->
     draw.rectangle((0, 0, size[0], 22), colour_of(number))
     title = f"{cluster_name(number)}: {count(len(images), 'image')}{more}"
     draw.text((_GAP, 4), title, "white", font)
-    paths = [found.pictures[image].file.path for image in shown]
+    paths = [clusters.pictures[image].file.path for image in shown]
     for place, picture in enumerate(thumbnails(paths, _SHEET_SIDE)):
         left, top = _GAP + place % columns * step, 28 + place // columns * line
         x = left + (_SHEET_SIDE - picture.width) // 2
@@ -148,7 +148,7 @@ def _sheet(found: Clusters, number: int, images: Sequence[int], target: Path) ->
     save_png(sheet, target)
 
 
-def draw_queries(found: Clusters, target: Path) -> None:
+def draw_queries(clusters: Clusters, target: Path) -> None:
     """Draw the queries beside the images most similar to them as a PNG.
 
     Raises
@@ -158,15 +158,15 @@ def draw_queries(found: Clusters, target: Path) -> None:
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    most = max((len(q.matches) for q in found.queries), default=0)
+    most = max((len(q.matches) for q in clusters.queries), default=0)
     step, line = _SHEET_SIDE + _GAP, _SHEET_SIDE + _CAPTION + _GAP
-    size = ((most + 1) * step + _GAP, max(1, len(found.queries)) * line + _GAP)
+    size = ((most + 1) * step + _GAP, max(1, len(clusters.queries)) * line + _GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(11)
 
     def place(path: str, column: int, top: int, number: int, caption: str) -> None:
-        data = {q.query.name: q.query.data for q in found.queries} if column == 0 else {}
+        data = {q.query.name: q.query.data for q in clusters.queries} if column == 0 else {}
         picture = thumbnail(path, _SHEET_SIDE - 6, data)
         left = _GAP + column * step
         x = left + (_SHEET_SIDE - picture.width) // 2
@@ -178,10 +178,10 @@ def draw_queries(found: Clusters, target: Path) -> None:
         name = shortened(path, font, _SHEET_SIDE)
         draw.text((left, top + _SHEET_SIDE + 13), name, "dimgray", font)
 
-    for row, query in enumerate(found.queries):
+    for row, query in enumerate(clusters.queries):
         top = _GAP + row * line
         place(query.query.name, 0, top, query.cluster, f"query: {cluster_name(query.cluster)}")
         for column, (match, number) in enumerate(query.matches, 1):
-            alike = percent(found.comparator.scale.similarity(match.distance))
+            alike = percent(clusters.comparator.scale.similarity(match.distance))
             place(match.path, column, top, number, f"{cluster_name(number)}, {alike}")
     save_png(sheet, target)

@@ -68,44 +68,46 @@ document.getElementById('legend').addEventListener('click', e => {
 """
 
 
-def cluster_page(found: Clusters) -> Iterator[str]:
+def cluster_page(clusters: Clusters) -> Iterator[str]:
     """A page with the map, to zoom, drag and point at, and every cluster below it."""
-    paths = [p.file.path for p in found.pictures]
-    images = {query.query.name: query.query.data for query in found.queries}
+    paths = [p.file.path for p in clusters.pictures]
+    images = {query.query.name: query.query.data for query in clusters.queries}
     places = {path: place for place, path in enumerate(paths[:MAX_PICTURES])}
-    for name in [*images, *(m.path for q in found.queries for m, _ in q.matches)]:
+    for name in [*images, *(m.path for q in clusters.queries for m, _ in q.matches)]:
         places.setdefault(name, len(places))
-    title = f"imgsim cluster: {count(len(found.clusters), 'cluster')}"
+    title = f"imgsim cluster: {count(len(clusters.clusters), 'cluster')}"
     colours = "".join(
         f".c{number}{{border-color:rgb{colour};background-color:rgb{colour}}}\n".replace(" ", "")
-        for number, colour in ((n, colour_of(n)) for n in range(len(found.clusters) + 1))
+        for number, colour in ((n, colour_of(n)) for n in range(len(clusters.clusters) + 1))
     )
     yield from page_head(title, places, images, _STYLE + colours, _PAGE_SIDE)
-    yield "<p>" + "<br>\n".join(escape(line) for line in cluster_summary(found)) + "</p>\n"
+    yield "<p>" + "<br>\n".join(escape(line) for line in cluster_summary(clusters)) + "</p>\n"
     yield '<div id="legend">'
-    for number, images_of in [(c.number, len(c.members)) for c in found.clusters]:
+    for number, images_of in [(c.number, len(c.members)) for c in clusters.clusters]:
         yield f'<span data-c="{number}"><i class="c{number}"></i>{number}: {images_of}</span>'
     yield '</div>\n<div id="map">\n'
-    for path, number, (x, y) in zip(paths, found.labels, on_map(found.positions), strict=True):
+    for path, number, (x, y) in zip(
+        paths, clusters.labels, on_map(clusters.positions), strict=True
+    ):
         where = f"--l:{3 + 94 * x:.2f};--t:{4 + 92 * y:.2f}"
         yield f'<b style="{where}" {_picture(path, int(number), places)}></b>\n'
     yield '</div>\n<div id="tip"><div></div><span></span></div>\n'
-    for query in found.queries:
+    for query in clusters.queries:
         yield f"<h2>{escape(printable(query.query.name))}: {cluster_name(query.cluster)}</h2>\n"
         yield f'<div class="sheet"><div {_tile(query.query.name, query.cluster, places)}></div> '
         for match, number in query.matches:
             yield f"<div {_tile(match.path, number, places)}></div>"
         yield "</div>\n"
-    for cluster in found.clusters:
+    for cluster in clusters.clusters:
         yield f"<h2>Cluster {cluster.number}: {count(len(cluster.members), 'image')}</h2>\n"
-        yield from _tiles(found, cluster, places)
+        yield from _tiles(clusters, cluster, places)
     yield f"<script>{_SCRIPT}</script>\n</html>\n"
 
 
-def _tiles(found: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
+def _tiles(clusters: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
     yield '<div class="sheet">'
     for image in cluster.members:
-        path = found.pictures[image].file.path
+        path = clusters.pictures[image].file.path
         if path in places:
             yield f"<div {_tile(path, cluster.number, places)}></div>"
     yield "</div>\n"

@@ -22,71 +22,71 @@ _LITTLE = 0.25
 """L. Kaufman and P. J. Rousseeuw, "Finding Groups in Data", 1990: no substantial structure."""
 
 
-def cluster_text(found: Clusters) -> Iterator[str]:
+def cluster_text(clusters: Clusters) -> Iterator[str]:
     """Every cluster with its files, then the queries."""
-    for cluster in found.clusters:
+    for cluster in clusters.clusters:
         yield f"Cluster {cluster.number}: {count(len(cluster.members), 'image')}, typical:"
-        yield f" {printable(found.pictures[cluster.typical].file.path)}\n"
+        yield f" {printable(clusters.pictures[cluster.typical].file.path)}\n"
         for image in cluster.members:
-            yield f"  {printable(found.pictures[image].file.path)}\n"
+            yield f"  {printable(clusters.pictures[image].file.path)}\n"
         yield "\n"
-    alone = np.flatnonzero(found.labels == NO_CLUSTER)
+    alone = np.flatnonzero(clusters.labels == NO_CLUSTER)
     if len(alone):
         yield f"In no cluster: {count(len(alone), 'image')}\n"
-        yield from (f"  {printable(found.pictures[image].file.path)}\n" for image in alone)
+        yield from (f"  {printable(clusters.pictures[image].file.path)}\n" for image in alone)
         yield "\n"
-    for query in found.queries:
+    for query in clusters.queries:
         votes = ", ".join(f"{n} of {cluster_name(number)}" for number, n in query.votes)
         yield f"{printable(query.query.name)}: {cluster_name(query.cluster)} (nearest: {votes})\n"
         for match, number in query.matches:
-            score = score_text(found.comparator, match.distance)
+            score = score_text(clusters.comparator, match.distance)
             yield f"  {cluster_name(number):12} {score:>15}  {printable(match.path)}\n"
         yield "\n"
 
 
-def cluster_document(found: Clusters, *, timing: bool = True) -> dict[str, Any]:
+def cluster_document(clusters: Clusters, *, timing: bool = True) -> dict[str, Any]:
     """Everything `cluster_images` found.
 
     Parameters
     ----------
-    found : Clusters
+    clusters : Clusters
     timing : bool
         With the keys that differ from run to run.
     """
-    scale = found.comparator.scale
-    paths = [p.file.path for p in found.pictures]
+    scale = clusters.comparator.scale
+    paths = [p.file.path for p in clusters.pictures]
     document = {
         **heading("imgsim.cluster/1"),
-        "method": found.comparator.spec,
+        "method": clusters.comparator.spec,
         "score_unit": scale.unit,
         "score_better": scale.better,
-        "algorithm": found.algorithm,
-        "chosen_by": found.chosen_by,
-        "seed": found.seed,
-        "projection": found.projection,
-        "images": len(found.pictures),
-        "skipped": skipped_document(found.skipped),
-        "silhouette": found.silhouette,
+        "algorithm": clusters.algorithm,
+        "chosen_by": clusters.chosen_by,
+        "seed": clusters.seed,
+        "projection": clusters.projection,
+        "images": len(clusters.pictures),
+        "skipped": skipped_document(clusters.skipped),
+        "silhouette": clusters.silhouette,
         "qualities": [
-            {"k": q.k, "silhouette": q.silhouette, "inertia": q.inertia} for q in found.qualities
+            {"k": q.k, "silhouette": q.silhouette, "inertia": q.inertia} for q in clusters.qualities
         ],
         "clusters": [
             {"id": c.number, "images": len(c.members), "typical": path_document(paths[c.typical])}
-            for c in found.clusters
+            for c in clusters.clusters
         ],
         "labels": [
             {**path_document(path), "cluster": int(number) or None, "x": float(x), "y": float(y)}
-            for path, number, (x, y) in zip(paths, found.labels, found.positions, strict=True)
+            for path, number, (x, y) in zip(paths, clusters.labels, clusters.positions, strict=True)
         ],
-        "queries": [_query_document(query, found) for query in found.queries],
+        "queries": [_query_document(query, clusters) for query in clusters.queries],
     }
     if timing:
-        document["seconds"] = seconds_document(found.seconds)
+        document["seconds"] = seconds_document(clusters.seconds)
     return document
 
 
-def _query_document(query: LabelledQuery, found: Clusters) -> dict[str, Any]:
-    scale = found.comparator.scale
+def _query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
+    scale = clusters.comparator.scale
     return {
         **path_document(query.query.name),
         "cluster": query.cluster or None,
@@ -103,45 +103,45 @@ def _query_document(query: LabelledQuery, found: Clusters) -> dict[str, Any]:
     }
 
 
-def cluster_json(found: Clusters, *, timing: bool = True) -> Iterator[str]:
+def cluster_json(clusters: Clusters, *, timing: bool = True) -> Iterator[str]:
     """One document."""
-    document = cluster_document(found, timing=timing)
+    document = cluster_document(clusters, timing=timing)
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def cluster_csv(found: Clusters) -> Iterator[str]:
+def cluster_csv(clusters: Clusters) -> Iterator[str]:
     """A row per image: its cluster (none: empty), and where it is on the map."""
     yield csv_row(["path", "cluster", "x", "y", "path_bytes"])
-    for image in cluster_document(found, timing=False)["labels"]:
+    for image in cluster_document(clusters, timing=False)["labels"]:
         yield csv_row([image.get(name) for name in ("path", "cluster", "x", "y", "path_bytes")])
 
 
-def cluster_summary(found: Clusters, *, verbose: bool = False) -> Iterator[str]:
+def cluster_summary(clusters: Clusters, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the whole run, with the quality of every number of clusters that was tried."""
-    if not found.pictures:
+    if not clusters.pictures:
         yield "0 images found"
-        yield from skipped_lines(found.skipped, verbose)
+        yield from skipped_lines(clusters.skipped, verbose)
         return
     yield (
-        f"{count(len(found.pictures), 'image')} in {found.seconds.total:.1f} s"
-        f" ({found.decoded} decoded), method {label(found.comparator)}"
+        f"{count(len(clusters.pictures), 'image')} in {clusters.seconds.total:.1f} s"
+        f" ({clusters.decoded} decoded), method {label(clusters.comparator)}"
     )
-    alone = int((found.labels == NO_CLUSTER).sum())
+    alone = int((clusters.labels == NO_CLUSTER).sum())
     outside = f", {alone} images in none" if alone else ""
-    fit = "" if found.silhouette is None else f", silhouette {found.silhouette:.3f}"
-    yield f"{count(len(found.clusters), 'cluster')} by {found.algorithm}{outside}{fit}"
-    if found.silhouette is not None and found.silhouette < _LITTLE:
+    fit = "" if clusters.silhouette is None else f", silhouette {clusters.silhouette:.3f}"
+    yield f"{count(len(clusters.clusters), 'cluster')} by {clusters.algorithm}{outside}{fit}"
+    if clusters.silhouette is not None and clusters.silhouette < _LITTLE:
         yield f"warning: the clusters run into one another (silhouette below {_LITTLE})"
-    if found.chosen_by is not None:
-        best = len(found.clusters)
+    if clusters.chosen_by is not None:
+        best = len(clusters.clusters)
         values = [
             (q.k, f"{q.silhouette:.3f}" if q.silhouette is not None else "-")
-            if found.chosen_by == "silhouette"
+            if clusters.chosen_by == "silhouette"
             else (q.k, f"{q.inertia:.4g}")
-            for q in found.qualities
+            for q in clusters.qualities
         ]
-        what = {"silhouette": "silhouette", "elbow": "inertia"}[found.chosen_by]
+        what = {"silhouette": "silhouette", "elbow": "inertia"}[clusters.chosen_by]
         text = "  ".join(f"{k}:{v}{'*' if k == best else ''}" for k, v in values)
-        yield f"chosen by {found.chosen_by}; {what} for each number of clusters:"
+        yield f"chosen by {clusters.chosen_by}; {what} for each number of clusters:"
         yield from (f"  {line}" for line in wrap(text, 78))
-    yield from skipped_lines(found.skipped, verbose)
+    yield from skipped_lines(clusters.skipped, verbose)

@@ -18,36 +18,36 @@ from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Skipped
 
 
-def find_dupes_document(found: Duplicates, *, timing: bool = True) -> dict[str, Any]:
+def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[str, Any]:
     """Everything `find_duplicates` found.
 
     Parameters
     ----------
-    found : Duplicates
+    duplicates : Duplicates
     timing : bool
         With the keys that differ from run to run.
     """
-    scale = found.comparator.scale
+    scale = duplicates.comparator.scale
     document: dict[str, Any] = {
         "schema": "imgsim.find-dupes/1",
         "version": __version__,
         "cwd": _text(os.getcwd()),
-        "method": found.comparator.spec,
-        "preset": found.preset,
+        "method": duplicates.comparator.spec,
+        "preset": duplicates.preset,
         "score_unit": scale.unit,
         "score_better": scale.better,
-        "threshold": scale.score(found.max_distance),
-        "pairs_compared": found.pairs_compared,
-        "expected_false_pairs": found.expected_false_pairs,
-        "images": found.images,
-        "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
-        "other_files": found.other_files,
-        "too_small": found.too_small,
-        "groups": [group_document(i, g, scale) for i, g in enumerate(found.groups, 1)],
-        "reclaimable_bytes": found.reclaimable_bytes,
+        "threshold": scale.score(duplicates.max_distance),
+        "pairs_compared": duplicates.pairs_compared,
+        "expected_false_pairs": duplicates.expected_false_pairs,
+        "images": duplicates.images,
+        "skipped": [{**path_document(s.path), "reason": s.reason} for s in duplicates.skipped],
+        "other_files": duplicates.other_files,
+        "too_small": duplicates.too_small,
+        "groups": [group_document(i, g, scale) for i, g in enumerate(duplicates.groups, 1)],
+        "reclaimable_bytes": duplicates.reclaimable_bytes,
     }
     if timing:
-        document["seconds"] = seconds_document(found.seconds)
+        document["seconds"] = seconds_document(duplicates.seconds)
     return document
 
 
@@ -92,19 +92,19 @@ def picture_document(picture: Picture) -> dict[str, Any]:
     }
 
 
-def matches_document(found: Matches, *, timing: bool = True) -> dict[str, Any]:
+def matches_document(matches: Matches, *, timing: bool = True) -> dict[str, Any]:
     """Everything `matches` or `search` found."""
     document: dict[str, Any] = {
         "schema": "imgsim.matches/1",
         "version": __version__,
         "cwd": _text(os.getcwd()),
-        "k": found.k,
-        "images": found.images,
-        "skipped": [{**path_document(s.path), "reason": s.reason} for s in found.skipped],
-        "methods": [_method_document(method, timing=timing) for method in found.methods],
+        "k": matches.k,
+        "images": matches.images,
+        "skipped": [{**path_document(s.path), "reason": s.reason} for s in matches.skipped],
+        "methods": [_method_document(method, timing=timing) for method in matches.methods],
     }
     if timing:
-        document["seconds"] = seconds_document(found.seconds)
+        document["seconds"] = seconds_document(matches.seconds)
     return document
 
 
@@ -137,7 +137,7 @@ def _query_document(query: QueryMatches, scale: Scale) -> dict[str, Any]:
     return document
 
 
-def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict[str, Any]:
+def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Every method's opinion of two images."""
     return {
         "schema": "imgsim.compare/1",
@@ -156,7 +156,7 @@ def compare_document(left: str, right: str, found: Sequence[Comparison]) -> dict
                 "duplicate": one.duplicate,
                 "remark": one.comparator.remark(one.distance) or None,
             }
-            for one in found
+            for one in comparisons
         ],
     }
 

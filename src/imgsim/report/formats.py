@@ -16,24 +16,24 @@ _COLUMNS = (
 ).split()
 
 
-def as_json(found: Duplicates, *, timing: bool = True) -> Iterator[str]:
+def as_json(duplicates: Duplicates, *, timing: bool = True) -> Iterator[str]:
     """One document."""
-    document = find_dupes_document(found, timing=timing)
+    document = find_dupes_document(duplicates, timing=timing)
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def as_jsonl(found: Duplicates) -> Iterator[str]:
+def as_jsonl(duplicates: Duplicates) -> Iterator[str]:
     """A line per group."""
-    for number, group in enumerate(found.groups, 1):
-        document = group_document(number, group, found.comparator.scale)
+    for number, group in enumerate(duplicates.groups, 1):
+        document = group_document(number, group, duplicates.comparator.scale)
         yield json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def as_csv(found: Duplicates) -> Iterator[str]:
+def as_csv(duplicates: Duplicates) -> Iterator[str]:
     """A row per member, under a header."""
     yield csv_row(["group", *_COLUMNS])
-    for number, group in enumerate(found.groups, 1):
-        for member in group_document(number, group, found.comparator.scale)["members"]:
+    for number, group in enumerate(duplicates.groups, 1):
+        for member in group_document(number, group, duplicates.comparator.scale)["members"]:
             yield csv_row([number, *(member.get(column) for column in _COLUMNS)])
 
 

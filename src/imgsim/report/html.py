@@ -28,18 +28,18 @@ figcaption { font-size: 12px; overflow-wrap: anywhere }
 """
 
 
-def matches_page(found: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
+def matches_page(matches: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
     """Every query and its matches, a row per method; each picture is in the page once."""
     places: dict[str, int] = {}
-    for method in found.methods:
+    for method in matches.methods:
         for query in method.queries:
             for path in (query.path, *(m.path for m in query.matches)):
                 places.setdefault(path, len(places))
-    yield from page_head(f"imgsim matches: {found.images} images", places, images)
-    queries = found.methods[0].queries if found.methods else ()
+    yield from page_head(f"imgsim matches: {matches.images} images", places, images)
+    queries = matches.methods[0].queries if matches.methods else ()
     for number, query in enumerate(queries):
         yield f"<h2>{_text(query.path)}</h2>\n"
-        for method in found.methods:
+        for method in matches.methods:
             yield f'<div class="row"><div class="name">{escape(label(method.comparator))}</div>'
             yield figure(query.path, places, "query", "query")
             for match in method.queries[number].matches:

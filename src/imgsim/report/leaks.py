@@ -36,20 +36,20 @@ table { border-collapse: collapse } td, th { padding: .1rem .8rem .1rem 0; text-
 """
 
 
-def leaks_text(found: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
+def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
     """Every leak with its nearest matches below it, then the divided groups."""
-    for leak in found.leaks:
+    for leak in leaks.leaks:
         path = printable(leak.picture.file.path)
         yield paint(path, "bold") + f" ({leak.picture.file.root})\n"
         for match in leak.matches:
-            alike = percent(found.comparator.scale.similarity(match.distance or 0.0))
-            score = score_text(found.comparator, match.distance or 0.0)
+            alike = percent(leaks.comparator.scale.similarity(match.distance or 0.0))
+            score = score_text(leaks.comparator, match.distance or 0.0)
             kind = paint(f"{match.kind:5}", _COLOURS[match.kind])
             yield f"  {kind} {alike:>5} {score:>12}  {printable(match.picture.file.path)}\n"
         if leak.matched > len(leak.matches):
             yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
         yield "\n"
-    for group in found.groups:
+    for group in leaks.groups:
         yield f"{paint(f'group {printable(group.name)}', 'bold')}: {_held(group)}\n"
 
 
@@ -57,50 +57,50 @@ def _held(group: GroupLeak) -> str:
     return ", ".join(f"{images} in {split}" for split, images in group.splits)
 
 
-def leaks_document(found: Leaks, *, timing: bool = True) -> dict[str, Any]:
+def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
     """Everything `find_leaks` found.
 
     Parameters
     ----------
-    found : Leaks
+    leaks : Leaks
     timing : bool
         With the keys that differ from run to run.
     """
-    scale = found.comparator.scale
+    scale = leaks.comparator.scale
     document = {
         **heading("imgsim.leaks/1"),
-        "method": found.comparator.spec,
-        "preset": found.preset,
+        "method": leaks.comparator.spec,
+        "preset": leaks.preset,
         "score_unit": scale.unit,
         "score_better": scale.better,
-        "threshold": scale.score(found.max_distance),
-        "pairs_compared": found.pairs_compared,
-        "expected_false_pairs": found.expected_false_pairs,
-        "images": found.images,
-        "skipped": skipped_document(found.skipped),
-        "splits": [{"name": s.name, "images": s.images, "leaked": s.leaked} for s in found.splits],
+        "threshold": scale.score(leaks.max_distance),
+        "pairs_compared": leaks.pairs_compared,
+        "expected_false_pairs": leaks.expected_false_pairs,
+        "images": leaks.images,
+        "skipped": skipped_document(leaks.skipped),
+        "splits": [{"name": s.name, "images": s.images, "leaked": s.leaked} for s in leaks.splits],
         "crossings": [
             {"smaller": c.smaller, "larger": c.larger, "leaked": c.leaked, "pairs": c.pairs}
-            for c in found.crossings
+            for c in leaks.crossings
         ],
-        "leaks": [_leak_document(leak, found) for leak in found.leaks],
+        "leaks": [_leak_document(leak, leaks) for leak in leaks.leaks],
         "groups": [
             {
                 "name": _text(group.name),
                 "splits": [{"name": name, "images": images} for name, images in group.splits],
                 "example": path_document(group.example)["path"],
             }
-            for group in found.groups
+            for group in leaks.groups
         ],
-        "drop": [path_document(path) for path in found.drop],
+        "drop": [path_document(path) for path in leaks.drop],
     }
     if timing:
-        document["seconds"] = seconds_document(found.seconds)
+        document["seconds"] = seconds_document(leaks.seconds)
     return document
 
 
-def _leak_document(leak: Leak, found: Leaks) -> dict[str, Any]:
-    scale = found.comparator.scale
+def _leak_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
+    scale = leaks.comparator.scale
     return {
         **path_document(leak.picture.file.path),
         "split": leak.picture.file.root,
@@ -117,66 +117,66 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def leaks_json(found: Leaks, *, timing: bool = True) -> Iterator[str]:
+def leaks_json(leaks: Leaks, *, timing: bool = True) -> Iterator[str]:
     """One document."""
-    yield json.dumps(leaks_document(found, timing=timing), ensure_ascii=False, indent=2) + "\n"
+    yield json.dumps(leaks_document(leaks, timing=timing), ensure_ascii=False, indent=2) + "\n"
 
 
-def leaks_csv(found: Leaks) -> Iterator[str]:
+def leaks_csv(leaks: Leaks) -> Iterator[str]:
     """A row per pair of a leak and one of its matches that are shown."""
     names = [f"match_{name}" for name in _COLUMNS]
     yield csv_row(["split", "path", "matched", "match_split", "match_path", *names])
-    for leak in found.leaks:
-        document = _leak_document(leak, found)
+    for leak in leaks.leaks:
+        document = _leak_document(leak, leaks)
         for match in document["matches"]:
             row = [document["split"], document["path"], leak.matched, match["split"]]
             yield csv_row([*row, match["path"], *(match[name] for name in _COLUMNS)])
 
 
-def leaks_page(found: Leaks) -> Iterator[str]:
+def leaks_page(leaks: Leaks) -> Iterator[str]:
     """Every leak beside its matches, each picture in the page once."""
-    shown = found.leaks[:MAX_SHOWN]
+    shown = leaks.leaks[:MAX_SHOWN]
     places: dict[str, int] = {}
     for leak in shown:
         for path in (leak.picture.file.path, *(m.picture.file.path for m in leak.matches)):
             places.setdefault(path, len(places))
-    yield from page_head(f"imgsim leaks: {_headline(found)}", places, {}, _PAGE_STYLE)
-    yield "<p>" + "<br>\n".join(map(escape, leaks_summary(found, timing=False))) + "</p>\n"
-    if found.groups:
+    yield from page_head(f"imgsim leaks: {_headline(leaks)}", places, {}, _PAGE_STYLE)
+    yield "<p>" + "<br>\n".join(map(escape, leaks_summary(leaks, timing=False))) + "</p>\n"
+    if leaks.groups:
         yield "<table><tr><th>group</th><th>images</th></tr>\n"
-        for group in found.groups:
+        for group in leaks.groups:
             yield f"<tr><td>{escape(printable(group.name))}</td><td>{escape(_held(group))}</td>\n"
         yield "</table>\n"
-    if len(shown) < len(found.leaks):
+    if len(shown) < len(leaks.leaks):
         yield f"<p>The first {len(shown)} leaks; the JSON output has all.</p>\n"
     for leak in shown:
         more = leak.matched - len(leak.matches)
         yield '<div class="row">'
         yield figure(leak.picture.file.path, places, leak.picture.file.root, "query")
         for match in leak.matches:
-            yield figure(match.picture.file.path, places, _caption(match, found), "match")
+            yield figure(match.picture.file.path, places, _caption(match, leaks), "match")
         yield (f"<p>and {more} more</p>" if more else "") + "</div>\n"
     yield "</html>\n"
 
 
-def _caption(match: Member, found: Leaks) -> str:
+def _caption(match: Member, leaks: Leaks) -> str:
     distance = match.distance or 0.0
-    alike = percent(found.comparator.scale.similarity(distance))
-    score = score_text(found.comparator, distance)
+    alike = percent(leaks.comparator.scale.similarity(distance))
+    score = score_text(leaks.comparator, distance)
     return f"{match.picture.file.root}: {match.kind}, {alike} · {score}"
 
 
-def _headline(found: Leaks) -> str:
-    return count(len(found.leaks), "leak") if found.leaks else "no leaks"
+def _headline(leaks: Leaks) -> str:
+    return count(len(leaks.leaks), "leak") if leaks.leaks else "no leaks"
 
 
-def leaks_summary(found: Leaks, *, verbose: bool = False, timing: bool = True) -> Iterator[str]:
+def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -> Iterator[str]:
     """Lines on the whole run."""
-    sizes = {split.name: split.images for split in found.splits}
+    sizes = {split.name: split.images for split in leaks.splits}
     splits = ", ".join(f"{name} {images}" for name, images in reversed(sizes.items()))
-    took = f" in {found.seconds.total:.1f} s ({found.decoded} decoded)" if timing else ""
-    yield f"{count(found.images, 'image')}{took}: {printable(splits)}"
-    for crossing in found.crossings:
+    took = f" in {leaks.seconds.total:.1f} s ({leaks.decoded} decoded)" if timing else ""
+    yield f"{count(leaks.images, 'image')}{took}: {printable(splits)}"
+    for crossing in leaks.crossings:
         if crossing.leaked:
             share = crossing.leaked / sizes[crossing.smaller]
             yield (
@@ -184,11 +184,11 @@ def leaks_summary(found: Leaks, *, verbose: bool = False, timing: bool = True) -
                 f" {printable(crossing.smaller)} ({share:.1%}) also stand in"
                 f" {printable(crossing.larger)}: {count(crossing.pairs, 'pair')}"
             )
-    if found.groups:
-        yield f"{count(len(found.groups), 'group')} in several splits"
-    if found.clean:
+    if leaks.groups:
+        yield f"{count(len(leaks.groups), 'group')} in several splits"
+    if leaks.clean:
         yield "no leaks"
     else:
-        yield f"{count(len(found.drop), 'file')} to drop so that none remains"
-    yield from verdict_lines(found)
-    yield from skipped_lines(found.skipped, verbose)
+        yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
+    yield from verdict_lines(leaks)
+    yield from skipped_lines(leaks.skipped, verbose)

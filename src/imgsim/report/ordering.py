@@ -37,46 +37,46 @@ _COLOURS = (
 """Viridis at nine places, by S. van der Walt and N. Smith (CC0): even steps in lightness."""
 
 
-def sort_text(found: Ordering, chain: Chain) -> Iterator[str]:
+def sort_text(ordering: Ordering, chain: Chain) -> Iterator[str]:
     """A line per image: its number, its distance to the one before as a score, its path."""
     digits = len(str(len(chain.order)))
     for place, image in enumerate(chain.order):
         score = ""
         if place:
-            score = score_text(found.comparator, float(chain.steps[place - 1]))
-        path = printable(found.pictures[image].file.path)
+            score = score_text(ordering.comparator, float(chain.steps[place - 1]))
+        path = printable(ordering.pictures[image].file.path)
         yield f"{place + 1:{digits}} {score:>15}  {path}\n"
 
 
-def sort_document(found: Ordering, chain: Chain, *, timing: bool = True) -> dict[str, Any]:
+def sort_document(ordering: Ordering, chain: Chain, *, timing: bool = True) -> dict[str, Any]:
     """Everything `sort_images` found, with one of its chains.
 
     Parameters
     ----------
-    found : Ordering
+    ordering : Ordering
     chain : Chain
     timing : bool
         With the keys that differ from run to run.
     """
-    scale = found.comparator.scale
+    scale = ordering.comparator.scale
     steps = [None, *map(float, chain.steps)]
     document = {
         **heading("imgsim.sort/1"),
-        "method": found.comparator.spec,
+        "method": ordering.comparator.spec,
         "score_unit": scale.unit,
         "score_better": scale.better,
-        "images": len(found.pictures),
-        "skipped": skipped_document(found.skipped),
-        "chain": "greedy" if chain is found.greedy else "better",
+        "images": len(ordering.pictures),
+        "skipped": skipped_document(ordering.skipped),
+        "chain": "greedy" if chain is ordering.greedy else "better",
         "totals": {
-            "greedy": found.greedy.total,
-            "better": found.better.total,
-            "at_least": found.at_least,
+            "greedy": ordering.greedy.total,
+            "better": ordering.better.total,
+            "at_least": ordering.at_least,
         },
         "found_by": chain.found_by,
         "order": [
             {
-                **path_document(found.pictures[image].file.path),
+                **path_document(ordering.pictures[image].file.path),
                 "distance": step,
                 "score": None if step is None else scale.score(step),
             }
@@ -84,42 +84,42 @@ def sort_document(found: Ordering, chain: Chain, *, timing: bool = True) -> dict
         ],
     }
     if timing:
-        document["seconds"] = seconds_document(found.seconds)
+        document["seconds"] = seconds_document(ordering.seconds)
     return document
 
 
-def sort_json(found: Ordering, chain: Chain, *, timing: bool = True) -> Iterator[str]:
+def sort_json(ordering: Ordering, chain: Chain, *, timing: bool = True) -> Iterator[str]:
     """One document."""
-    document = sort_document(found, chain, timing=timing)
+    document = sort_document(ordering, chain, timing=timing)
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def sort_csv(found: Ordering, chain: Chain) -> Iterator[str]:
+def sort_csv(ordering: Ordering, chain: Chain) -> Iterator[str]:
     """A row per image."""
     yield csv_row(["place", "path", "distance", "score", "path_bytes"])
-    for place, image in enumerate(sort_document(found, chain, timing=False)["order"], 1):
+    for place, image in enumerate(sort_document(ordering, chain, timing=False)["order"], 1):
         values = [image["path"], image["distance"], image["score"], image.get("path_bytes")]
         yield csv_row([place, *values])
 
 
-def sort_summary(found: Ordering, *, verbose: bool = False) -> Iterator[str]:
+def sort_summary(ordering: Ordering, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the whole run: the length of both chains, and of the shortest there could be."""
     yield (
-        f"{count(len(found.pictures), 'image')} in {found.seconds.total:.1f} s"
-        f" ({found.decoded} decoded), method {label(found.comparator)}"
-        if found.pictures
+        f"{count(len(ordering.pictures), 'image')} in {ordering.seconds.total:.1f} s"
+        f" ({ordering.decoded} decoded), method {label(ordering.comparator)}"
+        if ordering.pictures
         else "0 images found"
     )
-    if len(found.pictures) > 1:
-        greedy, better = found.greedy.total, found.better.total
+    if len(ordering.pictures) > 1:
+        greedy, better = ordering.greedy.total, ordering.better.total
         less = f" ({1 - better / greedy:.1%} less)" if better < greedy else ""
         yield f"greedy chain: total distance {greedy:.4g}"
-        yield f"better chain: total distance {better:.4g}{less}; {found.better.found_by}"
-        yield f"no chain is shorter than {found.at_least:.4g}"
-    yield from skipped_lines(found.skipped, verbose)
+        yield f"better chain: total distance {better:.4g}{less}; {ordering.better.found_by}"
+        yield f"no chain is shorter than {ordering.at_least:.4g}"
+    yield from skipped_lines(ordering.skipped, verbose)
 
 
-def heatmap(found: Ordering, chain: Chain, target: Path) -> None:
+def heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
     Raises
@@ -129,30 +129,30 @@ def heatmap(found: Ordering, chain: Chain, target: Path) -> None:
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    n = len(found.pictures)
+    n = len(ordering.pictures)
     cell = max(1, _PANEL // max(1, n))
     side = cell * n if n <= _PANEL else _PANEL
     thumb = cell if cell >= _LEAST_CELL else 0
     pictures = []
     if thumb:
-        paths = [p.file.path for p in found.pictures]
+        paths = [p.file.path for p in ordering.pictures]
         pictures = [t.resize((thumb, thumb)) for t in thumbnails(paths, max(thumb, 32))]
     width = 2 * (side + thumb + _MARGIN) + 130
     sheet = Image.new("RGB", (width, side + thumb + 3 * _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
-    worst = float(found.matrix.max()) if n else 0.0
+    worst = float(ordering.matrix.max()) if n else 0.0
     for number, (title, order) in enumerate(
         (("by name", np.arange(n)), (f"in a chain of {chain.total:.4g}", chain.order))
     ):
         left = _MARGIN + number * (side + thumb + _MARGIN)
         top = 2 * _MARGIN
-        draw.text((left, _MARGIN // 2), f"{label(found.comparator)}, {title}", "black", font)
-        sheet.paste(_panel(found.matrix, order, side, worst), (left + thumb, top + thumb))
+        draw.text((left, _MARGIN // 2), f"{label(ordering.comparator)}, {title}", "black", font)
+        sheet.paste(_panel(ordering.matrix, order, side, worst), (left + thumb, top + thumb))
         for place, image in enumerate(order if thumb else ()):
             sheet.paste(pictures[image], (left + thumb + place * cell, top))
             sheet.paste(pictures[image], (left, top + thumb + place * cell))
-    _colour_bar(sheet, found, worst, side)
+    _colour_bar(sheet, ordering, worst, side)
     save_png(sheet, target)
 
 
@@ -177,7 +177,7 @@ def _coloured(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(table.astype(np.uint8)[levels])
 
 
-def _colour_bar(sheet: Any, found: Ordering, worst: float, side: int) -> None:
+def _colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     height, top = max(side, 120), sheet.height - _MARGIN - max(side, 120)
@@ -186,12 +186,12 @@ def _colour_bar(sheet: Any, found: Ordering, worst: float, side: int) -> None:
     sheet.paste(Image.fromarray(_coloured(levels)), (left, top))
     draw = ImageDraw.Draw(sheet)
     for part in range(5):
-        text = score_text(found.comparator, worst * part / 4)
+        text = score_text(ordering.comparator, worst * part / 4)
         y = top + part * (height - 1) / 4
         draw.text((left + 24, y - 6), text, "black", ImageFont.load_default(12))
 
 
-def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
+def contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw the images along the chain, row by row, as a PNG: larger where they are fewer.
 
     Raises
@@ -210,7 +210,7 @@ def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(11)
-    paths = [found.pictures[image].file.path for image in chain.order]
+    paths = [ordering.pictures[image].file.path for image in chain.order]
     for place, picture in enumerate(thumbnails(paths, side)):
         left = _GAP + place % columns * (side + _GAP)
         top = _GAP + place // columns * (side + caption + _GAP)
@@ -219,7 +219,7 @@ def contact_sheet(found: Ordering, chain: Chain, target: Path) -> None:
         if caption:
             score = ""
             if place:
-                score = score_text(found.comparator, float(chain.steps[place - 1]))
+                score = score_text(ordering.comparator, float(chain.steps[place - 1]))
             draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
             name = shortened(paths[place], font, side)
             draw.text((left, top + side + 12), name, "dimgray", font)

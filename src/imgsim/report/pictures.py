@@ -98,7 +98,7 @@ def jpeg(picture: Any) -> bytes:
     return stream.getvalue()
 
 
-def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
+def montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     """Draw the first queries and their matches side by side, a row per method, as a PNG.
 
     Returns
@@ -113,10 +113,12 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    queries = [q.path for q in found.methods[0].queries][:MONTAGE_QUERIES] if found.methods else []
-    rows = len(queries) * len(found.methods)
+    queries = (
+        [q.path for q in matches.methods[0].queries][:MONTAGE_QUERIES] if matches.methods else []
+    )
+    rows = len(queries) * len(matches.methods)
     height = rows * (_SIDE + _CAPTION + _GAP) + _GAP
-    most = max((len(q.matches) for m in found.methods for q in m.queries), default=0)
+    most = max((len(q.matches) for m in matches.methods for q in m.queries), default=0)
     columns = min(most, MONTAGE_COLUMNS)
     width = _NAMES + (columns + 1) * (_SIDE + _GAP) + _GAP
     sheet = Image.new("RGB", (width, height), "white")
@@ -137,7 +139,7 @@ def montage(found: Matches, target: Path, images: Mapping[str, bytes]) -> int:
 
     top = _GAP
     for number, query in enumerate(queries):
-        for method in found.methods:
+        for method in matches.methods:
             name = fill(method.comparator.name, 20)
             draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
             place(query, 0, top, "query")

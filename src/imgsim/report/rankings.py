@@ -26,11 +26,11 @@ def score_text(comparator: Comparator, distance: float) -> str:
     return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.5f}"
 
 
-def matches_text(found: Matches) -> Iterator[str]:
+def matches_text(matches: Matches) -> Iterator[str]:
     """Every query, with its matches by each method below it."""
-    for number, query in enumerate(found.methods[0].queries if found.methods else ()):
+    for number, query in enumerate(matches.methods[0].queries if matches.methods else ()):
         yield f"{printable(query.path)}\n"
-        for method in found.methods:
+        for method in matches.methods:
             name = label(method.comparator)
             if len(name) > _NAME:
                 yield f"  {name}\n"
@@ -46,16 +46,16 @@ def matches_text(found: Matches) -> Iterator[str]:
         yield "\n"
 
 
-def matches_json(found: Matches, *, timing: bool = True) -> Iterator[str]:
+def matches_json(matches: Matches, *, timing: bool = True) -> Iterator[str]:
     """One document."""
-    document = matches_document(found, timing=timing)
+    document = matches_document(matches, timing=timing)
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def matches_csv(found: Matches) -> Iterator[str]:
+def matches_csv(matches: Matches) -> Iterator[str]:
     """A row per match."""
     yield csv_row(["method", "query", "rank", "path", "score", "similarity", "path_bytes"])
-    for method in matches_document(found, timing=False)["methods"]:
+    for method in matches_document(matches, timing=False)["methods"]:
         for query in method["queries"]:
             for place, match in enumerate(query["matches"], 1):
                 values = [match[key] for key in ("path", "score", "similarity")]
@@ -63,17 +63,17 @@ def matches_csv(found: Matches) -> Iterator[str]:
                 yield csv_row(row)
 
 
-def matches_summary(found: Matches, *, verbose: bool = False) -> Iterator[str]:
+def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the whole run."""
-    seconds = found.seconds
+    seconds = matches.seconds
     yield (
-        f"{count(found.images, 'image')} in {seconds.total:.1f} s ({found.decoded} decoded);"
+        f"{count(matches.images, 'image')} in {seconds.total:.1f} s ({matches.decoded} decoded);"
         f" reading {seconds.read:.1f} s"
     )
-    for method in found.methods:
+    for method in matches.methods:
         took = duration(method.seconds_per_pair)
         yield f"  {label(method.comparator)}: {count(method.pairs, 'pair')}, {took} a pair"
-    yield from skipped_lines(found.skipped, verbose)
+    yield from skipped_lines(matches.skipped, verbose)
 
 
 def duration(seconds: float) -> str:
@@ -84,11 +84,11 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def compare_text(left: str, right: str, found: Sequence[Comparison]) -> Iterator[str]:
+def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
     """A table: score, threshold, verdict."""
     yield f"{printable(left)}\n{printable(right)}\n\n"
     yield f"{'method':22} {'score':>15} {'similar':>8}  {'duplicate':9} {'from':>12}\n"
-    for one in found:
+    for one in comparisons:
         scale = one.comparator.scale
         sign = "<=" if scale.better == "lower" else ">="
         verdict = "yes" if one.duplicate else "no"
@@ -104,7 +104,7 @@ def compare_text(left: str, right: str, found: Sequence[Comparison]) -> Iterator
         )
 
 
-def compare_json(left: str, right: str, found: Sequence[Comparison]) -> Iterator[str]:
+def compare_json(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
     """One document."""
-    document = compare_document(left, right, found)
+    document = compare_document(left, right, comparisons)
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"

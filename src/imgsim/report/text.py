@@ -17,10 +17,10 @@ Paint = Callable[[str, str], str]
 _SHOWN_SKIPPED = 5
 
 
-def as_text(found: Duplicates, paint: Paint = lambda text, colour: text) -> Iterator[str]:
+def as_text(duplicates: Duplicates, paint: Paint = lambda text, colour: text) -> Iterator[str]:
     """The groups, one after the other."""
-    for number, group in enumerate(found.groups, 1):
-        yield from _group(number, group, found.comparator.scale, paint)
+    for number, group in enumerate(duplicates.groups, 1):
+        yield from _group(number, group, duplicates.comparator.scale, paint)
 
 
 def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
@@ -74,38 +74,39 @@ def _member(member: Member, scale: Scale, paint: Paint) -> str:
     )
 
 
-def summary(found: Duplicates, *, verbose: bool = False) -> Iterator[str]:
+def summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     """Lines on the whole run."""
-    files = sum(len(group.members) for group in found.groups)
+    files = sum(len(group.members) for group in duplicates.groups)
     yield (
-        f"{count(found.images, 'image')} in {found.seconds.total:.1f} s ({found.decoded} decoded)"
-        if found.images
+        f"{count(duplicates.images, 'image')} in {duplicates.seconds.total:.1f} s"
+        f" ({duplicates.decoded} decoded)"
+        if duplicates.images
         else "0 images found"
     )
-    if found.groups:
+    if duplicates.groups:
         yield (
-            f"{count(len(found.groups), 'group')} of {files} files;"
-            f" {files - len(found.groups)} more than needed,"
-            f" {size(found.reclaimable_bytes)} could be freed"
+            f"{count(len(duplicates.groups), 'group')} of {files} files;"
+            f" {files - len(duplicates.groups)} more than needed,"
+            f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
-    elif found.images:
+    elif duplicates.images:
         yield "no duplicates"
-    yield from verdict_lines(found)
-    if found.too_small:
-        yield f"{count(found.too_small, 'image')} left out by --min-pixels"
-    yield from skipped_lines(found.skipped, verbose)
+    yield from verdict_lines(duplicates)
+    if duplicates.too_small:
+        yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
+    yield from skipped_lines(duplicates.skipped, verbose)
 
 
-def verdict_lines(found: Duplicates | Leaks) -> Iterator[str]:
+def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
     """By which method and threshold, and how much of it is chance."""
-    scale = found.comparator.scale
-    threshold = scale.score(found.max_distance)
+    scale = result.comparator.scale
+    threshold = scale.score(result.max_distance)
     sign = "<=" if scale.better == "lower" else ">="
-    preset = f", preset {found.preset}" if found.preset else ""
-    yield f"method {found.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
-    if found.expected_false_pairs is not None and found.pairs_compared:
-        yield f"{_expected(found.expected_false_pairs)} of unrelated photos expected among them"
-    if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
+    preset = f", preset {result.preset}" if result.preset else ""
+    yield f"method {result.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
+    if result.expected_false_pairs is not None and result.pairs_compared:
+        yield f"{_expected(result.expected_false_pairs)} of unrelated photos expected among them"
+    if result.expected_false_pairs is not None and result.expected_false_pairs > 1:
         yield "warning: look at near matches before you delete: some are chance"
 
 
