@@ -1,4 +1,4 @@
-"""What this installation reads and computes."""
+"""An examination of this installation: the formats it reads, the methods it can run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ except ImgsimError as error:
 
 
 def examine(cache: Path | None) -> dict[str, Any]:
-    """Try what can be tried without a picture.
+    """Try formats, methods and packages, as far as that needs no picture.
 
     Returns
     -------
@@ -45,38 +45,38 @@ def examine(cache: Path | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": usable_cores(),
         "cache": None if cache is None else str(cache),
-        "formats": _formats(),
+        "formats": _readable_formats(),
         "methods": [
             {"name": one.name, "available": one.comparator is not None, "cause": one.cause}
             for one in registered()
         ],
-        "torch": _torch(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "torch": _try_torch(),
+        "packages": {name: _package_version(name) for name in _PACKAGES},
     }
 
 
-def _formats() -> list[dict[str, Any]]:
+def _readable_formats() -> list[dict[str, Any]]:
     from PIL import features
 
-    rows = [_row("JPEG, PNG, GIF, BMP, TIFF, PNM, TGA, PSD, ICO, PCX, SGI, QOI", True, "")]
+    rows = [_format_row("JPEG, PNG, GIF, BMP, TIFF, PNM, TGA, PSD, ICO, PCX, SGI, QOI", True, "")]
     for name, feature in (("WebP", "webp"), ("AVIF", "avif"), ("JPEG 2000", "jpg_2000")):
         here = bool(features.check(feature))
-        rows.append(_row(name, here, "" if here else "Pillow was built without it"))
+        rows.append(_format_row(name, here, "" if here else "Pillow was built without it"))
     for name, module, package in (
         ("HEIC, HEIF", "pillow_heif", "pillow-heif"),
         ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
         ("camera raw (previews)", "rawpy", "rawpy"),
     ):
-        rows.append(_row(name, *_imports(module, package)))
-    rows.append(_row("EPS, PDF, SVG", False, "no pictures: render them first"))
+        rows.append(_format_row(name, *_try_import(module, package)))
+    rows.append(_format_row("EPS, PDF, SVG", False, "no pictures: render them first"))
     return rows
 
 
-def _row(name: str, readable: bool, note: str) -> dict[str, Any]:
+def _format_row(name: str, readable: bool, note: str) -> dict[str, Any]:
     return {"name": name, "readable": readable, "note": note}
 
 
-def _imports(module: str, package: str) -> tuple[bool, str]:
+def _try_import(module: str, package: str) -> tuple[bool, str]:
     try:
         import_module(module)
     except ModuleNotFoundError:
@@ -86,8 +86,8 @@ def _imports(module: str, package: str) -> tuple[bool, str]:
     return True, ""
 
 
-def _torch() -> str:
-    """How torch does, tried in a process of its own: it is large, and may crash."""
+def _try_torch() -> str:
+    """Say how torch does, tried in a process of its own: it is large, and may crash."""
     if find_spec("torch") is None:
         return "not installed: pip install 'imgsim[deep]'"
     done = subprocess.run(
@@ -99,7 +99,7 @@ def _torch() -> str:
     )
 
 
-def _version(package: str) -> str | None:
+def _package_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

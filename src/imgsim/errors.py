@@ -1,4 +1,4 @@
-"""Errors that end a run. Trouble with one file is a value, `types.Skipped`."""
+"""Errors that end a run. Trouble with one file ends none; it is a value, `types.Skipped`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ImgsimError(Exception):
 
 
 class UsageError(ImgsimError):
-    """What the caller asked for makes no sense: a path, an option, a field."""
+    """The caller asked for something that makes no sense: a path, an option, a field."""
 
 
 class UnknownMethod(UsageError):

@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 20.0
 
 
 def as_query(text: str) -> Query:
-    """A file, or what an http(s) URL leads to, as a query.
+    """Read a file, or fetch the image at an http(s) URL, as a query.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folders that imgsim fills."""
+"""Making, naming and copying for the folders that imgsim writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_empty(folder: Path) -> None:
 
 
 def safe_name(name: str) -> str:
-    """A file name that every file system takes: without control and special characters."""
+    """Return a file name that every file system takes: without control and special characters."""
     text = os.fsencode(name).decode("utf-8", "replace")
     text = "".join(c if c.isprintable() and c not in '<>:"/\\|?*\ufffd' else "_" for c in text)
     stem, ending = os.path.splitext(text.rstrip(" .") or "_")

@@ -1,4 +1,4 @@
-"""Thresholds from a file, in place of presets: what ``imgsim calibrate`` wrote."""
+"""Profiles: thresholds in a file that ``imgsim calibrate`` wrote, used in place of presets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator
+from imgsim.comparators.label import label
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 
@@ -54,11 +55,11 @@ class Profile:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Those that have a threshold."""
+        """The methods that have a threshold."""
         return tuple(t.method for t in self.thresholds if t.max_distance is not None)
 
     def distance(self, comparator: Comparator, decode: DecodeMode) -> float:
-        """The largest distance of a duplicate.
+        """Return the largest distance of a duplicate.
 
         Parameters
         ----------
@@ -83,7 +84,9 @@ class Profile:
             )
         if entry.extractor != extractor:
             raise UsageError(
-                f"{self.path} is for {_short(entry.extractor)}, this is {_short(extractor)}", again
+                f"{self.path} is for {_short_key(entry.extractor)},"
+                f" this is {_short_key(extractor)}",
+                again,
             )
         if entry.max_distance is None:
             raise UsageError(
@@ -99,20 +102,17 @@ class Profile:
 
 
 def identity(comparator: Comparator) -> tuple[str, str]:
-    """A comparator's spec and its extractor's key, with the mere name of a file of weights.
+    """Return a comparator's spec and its extractor's key, with a weights file by its mere name.
 
-    (The key holds what the weights are.)
+    (The key holds a digest of the weights.)
     """
-    spec, key = comparator.spec, comparator.extractor.key
+    key = comparator.extractor.key
     weights = str(getattr(comparator, "weights", ""))
-    if not weights:
-        return spec, key
-    name = os.path.basename(weights)
-    return spec.replace(weights, name), key.replace(weights, name)
+    return label(comparator), key.replace(weights, os.path.basename(weights)) if weights else key
 
 
-def _short(key: str) -> str:
-    """An extractor's key without the place of its class."""
+def _short_key(key: str) -> str:
+    """Return an extractor's key without the module of its class."""
     return key.split(" (")[0]
 
 
@@ -141,7 +141,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
             name,
             str(document["target"]["text"]),
             str(document["decode"]),
-            tuple(_threshold(entry) for entry in document["methods"]),
+            tuple(_read_threshold(entry) for entry in document["methods"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -149,7 +149,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
         ) from None
 
 
-def _threshold(entry: dict[str, object]) -> Threshold:
+def _read_threshold(entry: dict[str, object]) -> Threshold:
     distance = entry["max_distance"]
     if distance is not None and not isinstance(distance, int | float):
         raise TypeError("max_distance is no number")

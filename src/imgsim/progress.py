@@ -1,4 +1,4 @@
-"""How the pipeline tells what it is doing, without knowing a terminal."""
+"""The interface by which a run reports its progress, without knowing a terminal."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told about one stage at a time."""
+    """Receives the progress of a run, one stage at a time."""
 
     def start(self, stage: str, total: int, unit: str) -> None:
-        """A stage begins; `total` things of a `unit` are to be done."""
+        """Begin a stage in which `total` things of a `unit` are to be done."""
 
     def advance(self, n: int) -> None:
-        """So many more are done."""
+        """Count `n` more things as done."""
 
     def finish(self) -> None:
-        """The stage is over, or is given up."""
+        """End the stage, finished or given up."""
 
     def note(self, text: str) -> None:
-        """One line that the user should see, such as a warning."""
+        """Show the user a line, such as a warning."""
 
 
 class Silent:
-    """Shows nothing."""
+    """A `Progress` that shows nothing."""
 
     def start(self, stage: str, total: int, unit: str) -> None: ...
 

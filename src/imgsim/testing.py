@@ -1,4 +1,6 @@
-"""What every comparator must hold: run it in the tests of a package that adds one.
+"""The conformance kit: checks that every comparator must pass.
+
+Run it in the tests of a package that adds a comparator (see `imgsim.plugin`):
 
 >>> from imgsim.testing import check_comparator
 >>> from imgsim.comparators.hashes import GradientHash
@@ -35,7 +37,7 @@ def check_comparator(
     Raises
     ------
     AssertionError
-        It does not hold; the message says what.
+        It breaks the contract; the message says where.
     """
     images = sample_images(comparator, 7)
     rows = check_rows(comparator, images, tolerance)

@@ -31,7 +31,7 @@ from imgsim.dataset.layouts import load
 from imgsim.errors import UsageError
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
-from imgsim.report.bench import as_json, methods_csv
+from imgsim.report.bench import bench_json, methods_csv
 from imgsim.report.bench_tables import short_names
 from imgsim.schemas import schema
 
@@ -132,7 +132,7 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     assert (found.retrieval, found.histogram, found.ranks) == (None, None, False)
     assert found.detection.micro_average_precision is None
     assert found.timing.seconds_search.median > 0
-    jsonschema.validate(json.loads("".join(as_json(both))), schema("imgsim.bench/1"))
+    jsonschema.validate(json.loads("".join(bench_json(both))), schema("imgsim.bench/1"))
     assert gate.compare(both, both, max_drop=0, max_slowdown=1.5).drops == ()
     rows = list(csv.DictReader(methods_csv(both)))
     assert [row["method"] for row in rows] == ["phash", "auto"]
@@ -142,12 +142,12 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
 
 
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
-    from imgsim.report.bench import document
+    from imgsim.report.bench import bench_document
 
     plan = Plan(experiments=("methods", "resilience"), changed_images=3)
     again = bench(load(places), METHODS, plan, options=RunOptions(executor="threads", jobs=2))
-    assert document(again, timing=False) == document(measured, timing=False)
-    assert "timing" not in document(again, timing=False)["methods"][0]
+    assert bench_document(again, timing=False) == bench_document(measured, timing=False)
+    assert "timing" not in bench_document(again, timing=False)["methods"][0]
 
 
 def test_a_result_survives_its_json(measured: Bench) -> None:

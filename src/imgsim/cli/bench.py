@@ -128,12 +128,12 @@ def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
     if (dataset is None) == (given["stand_in"] is None):
         raise click.UsageError("Name one DATASET, or a --stand-in.", ctx)
     if dataset is not None:
-        return _bench(ctx, dataset, given)
+        return _run_bench(ctx, dataset, given)
     with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
-        return _bench(ctx, _stand_in(Path(folder), given), given)
+        return _run_bench(ctx, _write_stand_in(Path(folder), given), given)
 
 
-def _stand_in(folder: Path, given: dict[str, Any]) -> str:
+def _write_stand_in(folder: Path, given: dict[str, Any]) -> str:
     from imgsim.pictures import standins
 
     kind = given["stand_in"]
@@ -148,7 +148,7 @@ def _stand_in(folder: Path, given: dict[str, Any]) -> str:
     return str(made)
 
 
-def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
+def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     from imgsim.bench import gate, plots
     from imgsim.bench.runner import Plan, bench
     from imgsim.bench.store import Store
@@ -173,7 +173,7 @@ def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
         given["seed"],
         given["max_images"],
         given["changed_images"],
-        _recorded(ctx, dataset),
+        _recorded_command(ctx, dataset),
         profile,
     )
     store = Store(output / "results" if output else None, fresh=given["fresh"])
@@ -181,8 +181,8 @@ def _bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     options = make_run_options(terminal, **_run_settings(given))
     measurements = bench(data, methods, plan, store=store, options=options)
     if output is not None:  # before anybody closes the pipe
-        _write_all(terminal, measurements, output, dataset)
-    _show(measurements, given["format"], timing=not given["no_timing"])
+        _write_report(terminal, measurements, output, dataset)
+    _show_measurements(measurements, given["format"], timing=not given["no_timing"])
     if before is None:
         return 0
     compared = gate.compare(
@@ -207,8 +207,8 @@ def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recorded(ctx: click.Context, dataset: str) -> str:
-    """The command as it was given, with names in place of the user's own paths."""
+def _recorded_command(ctx: click.Context, dataset: str) -> str:
+    """Return the command as it was given, with names in place of the user's own paths."""
     from imgsim.bench.runner import data_name
 
     parts = ["imgsim", "bench"]
@@ -232,26 +232,26 @@ def _recorded(ctx: click.Context, dataset: str) -> str:
     return shlex.join(parts)
 
 
-def _show(measurements: Bench, name: str, *, timing: bool) -> None:
+def _show_measurements(measurements: Bench, name: str, *, timing: bool) -> None:
     from imgsim.report import bench as report
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
-        "text": lambda: report.text(measurements),
-        "json": lambda: report.as_json(measurements, timing=timing),
+        "text": lambda: report.bench_text(measurements),
+        "json": lambda: report.bench_json(measurements, timing=timing),
         "csv": lambda: report.methods_csv(measurements),
-        "markdown": lambda: report.markdown(measurements),
+        "markdown": lambda: report.bench_markdown(measurements),
     }
     write(writers[name](), None, for_programs=name != "text")
 
 
-def _write_all(terminal: Terminal, measurements: Bench, folder: Path, dataset: str) -> None:
+def _write_report(terminal: Terminal, measurements: Bench, folder: Path, dataset: str) -> None:
     from imgsim.report import bench as report
     from imgsim.report.benchpage import bench_page
 
     root = dataset if os.path.isdir(dataset) else os.path.dirname(dataset)
     files: dict[str, Iterable[str]] = {
-        "bench.json": report.as_json(measurements),
-        "bench.md": report.markdown(measurements),
+        "bench.json": report.bench_json(measurements),
+        "bench.md": report.bench_markdown(measurements),
         "methods.csv": report.methods_csv(measurements),
         "index.html": bench_page(measurements, root),
     }

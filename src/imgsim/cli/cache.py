@@ -35,17 +35,17 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
     if path is None:
         raise UsageError("the cache is off", "name a file: --cache FILE")
     if action == "info":
-        _info(path, form, terminal)
+        _show_info(path, form, terminal)
     elif not path.exists():
         terminal.summary(f"no cache at {path}")
     elif action == "clear":
         terminal.summary(f"deleted {path}: {size(clear(path))} freed")
     else:
-        _prune(path, terminal)
+        _prune_cache(path, terminal)
     return 0
 
 
-def _info(path: Path, form: str, terminal: Terminal) -> None:
+def _show_info(path: Path, form: str, terminal: Terminal) -> None:
     from dataclasses import asdict
 
     from imgsim.cache.upkeep import read_info
@@ -66,7 +66,7 @@ def _info(path: Path, form: str, terminal: Terminal) -> None:
     write(lines, None)
 
 
-def _prune(path: Path, terminal: Terminal) -> None:
+def _prune_cache(path: Path, terminal: Terminal) -> None:
     from imgsim.cache.upkeep import prune
     from imgsim.decode.decoder import decoder_id
     from imgsim.decode.spec import DecodeMode

@@ -12,9 +12,9 @@ from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
     MethodType,
     all_of,
+    check_folder_exists,
     device_options,
     discover_options,
-    in_a_folder,
     number_option,
     picture_option,
     run_options,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imgsim.tasks.cluster.found import Clusters
 
 
-def _number(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+def _number_of_clusters(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
     if value == "auto":
         return None
     if not value.isdecimal() or int(value) < 1:
@@ -45,7 +45,7 @@ _clustering_options = all_of(
             default="auto",
             show_default=True,
             metavar="K|auto",
-            callback=_number,
+            callback=_number_of_clusters,
             help="How many clusters.",
         ),
         click.option(
@@ -109,7 +109,7 @@ _query_options = all_of(
     "--map",
     "map_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
+    callback=check_folder_exists,
     metavar="FILE.png",
     help="Draw a map of the images.",
 )

@@ -1,4 +1,4 @@
-"""The commands and their summaries; each is imported when it is asked for."""
+"""The table of commands and their summaries; each is imported when it is asked for."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from imgsim.errors import UsageError
 
 
 def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
-    """Defaults of a command's options, by command and parameter, as click takes them.
+    """Read the defaults of a command's options, by command and parameter, as click takes them.
 
     Options stand at the top for all commands that have them, or in a table named after a command.
 
@@ -23,52 +23,52 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
     UsageError
         The file cannot be read, or names an option that does not exist.
     """
-    path = Path(named) if named else _find()
+    path = Path(named) if named else _find_file()
     if path is None or command not in COMMANDS:
         return {}
-    table = _read(path, optional=named is None)
+    table = _read_table(path, optional=named is None)
     shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
     for name in table.keys() - shared.keys():
         if name not in COMMANDS:
-            raise _unknown(path, name, list(COMMANDS))
+            raise _unknown_setting(path, name, list(COMMANDS))
     own = table.get(command, {})
     for key, value in (shared | own).items():
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | int | float) for item in items):
             raise UsageError(f"{path}: {key} has no value that an option can take", "see --help")
-    options = _options(command)
-    everywhere = {key for other in COMMANDS for key in _options(other)} if shared else set()
+    options = _options_by_name(command)
+    everywhere = {key for other in COMMANDS for key in _options_by_name(other)} if shared else set()
     for key in shared:
-        if _normal(key) not in everywhere:
-            raise _unknown(path, key, sorted(everywhere))
+        if _parameter_name(key) not in everywhere:
+            raise _unknown_setting(path, key, sorted(everywhere))
     own = table.get(command, {})
     for key in own:
-        if _normal(key) not in options:
-            raise _unknown(path, f"{command}.{key}", sorted(options))
+        if _parameter_name(key) not in options:
+            raise _unknown_setting(path, f"{command}.{key}", sorted(options))
     chosen = {}
     for key, value in (shared | own).items():
-        option = options.get(_normal(key))
+        option = options.get(_parameter_name(key))
         if option is not None and option.name is not None:
-            chosen[option.name] = _fitting(path, command, key, value, option)
+            chosen[option.name] = _fitting_value(path, command, key, value, option)
     below = subcommands(command)
     if below:  # click looks for their options under their own names
-        return {command: {name: _own(one, chosen) for name, one in below.items()}}
+        return {command: {name: _own_defaults(one, chosen) for name, one in below.items()}}
     return {command: chosen}
 
 
 def subcommands(name: str) -> dict[str, click.Command]:
-    """The commands of a command that is a group, such as train."""
+    """Return the commands of a command that is a group, such as train; else nothing."""
     command = load_command(name)
     return dict(command.commands) if isinstance(command, click.Group) else {}
 
 
-def _own(command: click.Command, chosen: dict[str, Any]) -> dict[str, Any]:
+def _own_defaults(command: click.Command, chosen: dict[str, Any]) -> dict[str, Any]:
     names = {parameter.name for parameter in command.params}
     return {name: value for name, value in chosen.items() if name in names}
 
 
-def _fitting(path: Path, command: str, key: str, value: Any, option: click.Option) -> Any:
-    """A value as its option takes it: a list only where the option can be repeated."""
+def _fitting_value(path: Path, command: str, key: str, value: Any, option: click.Option) -> Any:
+    """Return a value as its option takes it: a list only where the option can be repeated."""
     items = value if isinstance(value, list) else [value]
     kinds = bool if option.is_flag else (str, int, float)
     for item in items:
@@ -81,7 +81,7 @@ def _fitting(path: Path, command: str, key: str, value: Any, option: click.Optio
     return value
 
 
-def _find() -> Path | None:
+def _find_file() -> Path | None:
     try:
         here = Path.cwd()
     except OSError:  # the current folder is gone
@@ -90,12 +90,12 @@ def _find() -> Path | None:
         if (folder / "imgsim.toml").is_file():
             return folder / "imgsim.toml"
         project = folder / "pyproject.toml"
-        if project.is_file() and _read(project, optional=True):
+        if project.is_file() and _read_table(project, optional=True):
             return project
     return None
 
 
-def _read(path: Path, *, optional: bool) -> dict[str, Any]:
+def _read_table(path: Path, *, optional: bool) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             content = tomllib.load(stream)
@@ -111,23 +111,23 @@ def _read(path: Path, *, optional: bool) -> dict[str, Any]:
     return content
 
 
-def _normal(key: str) -> str:
+def _parameter_name(key: str) -> str:
     return key.lstrip("-").replace("-", "_")
 
 
-def _options(name: str) -> dict[str, click.Option]:
-    """The options of a command by their names, those after ``--`` (and ``-k``)."""
+def _options_by_name(name: str) -> dict[str, click.Option]:
+    """Return the options of a command by their names, those after ``--`` (and ``-k``)."""
     command = load_command(name)
     options: dict[str, click.Option] = {}
     below = [p for one in subcommands(name).values() for p in one.params]
     for parameter in (*command.params, *below):
         if isinstance(parameter, click.Option):
             long = [name for name in parameter.opts if name.startswith("--")]
-            options.update({_normal(name): parameter for name in long or parameter.opts})
+            options.update({_parameter_name(name): parameter for name in long or parameter.opts})
     return options
 
 
-def _unknown(path: Path, key: str, known: list[str]) -> UsageError:
-    near = get_close_matches(_normal(key).split(".")[-1], known, n=1)
+def _unknown_setting(path: Path, key: str, known: list[str]) -> UsageError:
+    near = get_close_matches(_parameter_name(key).split(".")[-1], known, n=1)
     hint = f"did you mean {near[0].replace('_', '-')}?" if near else "imgsim COMMAND --help"
     return UsageError(f"{path}: unknown setting {key}", hint)

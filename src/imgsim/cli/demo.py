@@ -38,10 +38,10 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     imgsim demo fruits --kind turntable
     """
     if kind == "duplicates":
-        _duplicates(terminal, folder, seed)
+        _write_duplicates(terminal, folder, seed)
         return 0
     if kind == "process":
-        _process(terminal, folder, seed)
+        _write_process(terminal, folder, seed)
         return 0
     from imgsim.pictures import standins
 
@@ -56,7 +56,7 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     return 0
 
 
-def _process(terminal: Terminal, folder: Path, seed: int) -> None:
+def _write_process(terminal: Terminal, folder: Path, seed: int) -> None:
     from imgsim.pictures.fixed_camera import write_process
 
     process = write_process(folder, seed)
@@ -66,7 +66,7 @@ def _process(terminal: Terminal, folder: Path, seed: int) -> None:
     terminal.summary(f"now try: imgsim leaks {folder}/train {folder}/valid")
 
 
-def _duplicates(terminal: Terminal, folder: Path, seed: int) -> None:
+def _write_duplicates(terminal: Terminal, folder: Path, seed: int) -> None:
     from imgsim.pictures.generate import write_demo
 
     demo = write_demo(folder, seed)

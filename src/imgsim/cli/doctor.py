@@ -28,11 +28,11 @@ def command(form: str, cache: str | None) -> int:
             for_programs=True,
         )
     else:
-        write(_text(report), None)
+        write(_doctor_lines(report), None)
     return 0
 
 
-def _text(report: dict[str, Any]) -> list[str]:
+def _doctor_lines(report: dict[str, Any]) -> list[str]:
     lines = [f"imgsim {report['version']}, Python {report['python']}, {report['platform']}\n"]
     lines.append(f"{report['cores']} cores; cache: {report['cache'] or 'off'}\n\nReads:\n")
     for kind in report["formats"]:

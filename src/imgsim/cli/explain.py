@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_method
-from imgsim.cli.options import MethodType, decode_option, device_options, in_a_folder, talk_options
+from imgsim.cli.options import (
+    MethodType,
+    check_folder_exists,
+    decode_option,
+    device_options,
+    talk_options,
+)
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.decode.spec import DecodeMode
@@ -32,7 +38,7 @@ from imgsim.read.options import RunOptions
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
+    callback=check_folder_exists,
     metavar="FILE.png",
     help="Lay the maps over both images, side by side.",
 )

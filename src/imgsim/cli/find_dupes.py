@@ -75,7 +75,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
-    from imgsim.report.text import summary
+    from imgsim.report.text import find_dupes_summary
     from imgsim.tasks.find_duplicates import find_duplicates
 
     check_paths(paths, given["files_from"])
@@ -91,22 +91,22 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
     options = make_run_options(terminal, **given)
     duplicates = find_duplicates(paths, method, **wanted, options=options)
-    parts = _formatted(duplicates, output["format"], not output["no_timing"])
+    parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
-    for line in summary(duplicates, verbose=terminal.verbosity > 0):
+    for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     if strict and duplicates.skipped:
         terminal.error(
             f"{len(duplicates.skipped)} files were skipped (--strict)", "see the list above"
         )
         return 2
-    return _checked(terminal, duplicates, known) if check else 0
+    return _check_exit_code(terminal, duplicates, known) if check else 0
 
 
-def _checked(
+def _check_exit_code(
     terminal: Terminal, duplicates: Duplicates, known: Sequence[frozenset[str]] | None
 ) -> int:
-    """The exit code of ``--check``."""
+    """Return the exit code of ``--check``: 1 for a new group, 2 if no image was read."""
     from imgsim.report.baseline import unknown_groups
     from imgsim.report.text import count
 
@@ -121,14 +121,14 @@ def _checked(
     return 1 if new else 0
 
 
-def _formatted(duplicates: Duplicates, form: str, timing: bool) -> Any:
+def _formatted_text(duplicates: Duplicates, form: str, timing: bool) -> Any:
     from imgsim.report import formats
-    from imgsim.report.text import as_text
+    from imgsim.report.text import find_dupes_text
 
     if form == "json":
-        return formats.as_json(duplicates, timing=timing)
+        return formats.find_dupes_json(duplicates, timing=timing)
     if form == "jsonl":
-        return formats.as_jsonl(duplicates)
+        return formats.find_dupes_jsonl(duplicates)
     if form == "csv":
-        return formats.as_csv(duplicates)
-    return as_text(duplicates, paint)
+        return formats.find_dupes_csv(duplicates)
+    return find_dupes_text(duplicates, paint)

@@ -1,4 +1,4 @@
-"""The program: finds the command, and turns what happens into exit codes.
+"""The program: finds the command, and turns its end into an exit code.
 
 0 it ran; 1 a gate found something; 2 it could not run; 130 interrupted; 141 closed pipe.
 """

@@ -1,4 +1,4 @@
-"""Turns what the options say into comparators and run options."""
+"""Makes comparators and run options of the values of options."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ from imgsim.read.options import RunOptions
 
 
 def chosen_weights(asked: str | None) -> str | None:
-    """What the environment or ``--weights`` names."""
+    """Return the weights that the environment names, else those of ``--weights``."""
     return os.environ.get("IMGSIM_WEIGHTS") or asked
 
 
 def make_batch_size(text: str) -> int:
-    """A number, or 0 for ``auto``."""
+    """Return the number that ``--batch-size`` has; 0 for ``auto``.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
     if text != "auto" and not str(text).isdecimal():
         raise UsageError(f"batch size {text} is no number", "a number, or auto")
     return 0 if text == "auto" else int(text)
@@ -36,8 +42,15 @@ def make_methods(
 ) -> list[Comparator]:
     """Make the comparators that ``--method`` names, on the device asked for.
 
-    What is used is taken out of `given`. Those of ``all`` that cannot run are left out, and for a
-    `ranking` those that rank nothing.
+    Those of ``all`` that cannot run are left out.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    given : dict
+        Values of a command's options; those that are used are taken out.
+    ranking : bool
+        Methods that rank nothing are left out of ``all`` too.
     """
     texts = given.pop("method")
     weights = chosen_weights(given.pop("weights"))
@@ -56,7 +69,13 @@ def make_methods(
 
 
 def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
-    """As `make_methods`, where a command takes one."""
+    """Make the comparator that ``--method`` names, for a command that takes one.
+
+    Raises
+    ------
+    UsageError
+        It is ``all``.
+    """
     if given["method"] == ALL:
         raise UsageError("this command takes one method", "imgsim matches compares several")
     (method,) = make_methods(terminal, given)
@@ -64,7 +83,7 @@ def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
 
 
 def check_paths(paths: Sequence[str], files_from: str | None) -> None:
-    """Complain if nothing to look at was named."""
+    """Refuse a command line that names neither a path nor a list of files."""
     if not paths and not files_from:
         raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
 
@@ -111,7 +130,13 @@ def make_run_options(
 
 
 def read_list(name: str, null: bool) -> tuple[str, ...]:
-    """Names from a file or from standard input."""
+    """Read names of files from a file or, for ``-``, from standard input.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read.
+    """
     from imgsim.read.discover import read_file_list
 
     try:
@@ -122,7 +147,7 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
 
 
 def cache_path(cache: str | None) -> Path | None:
-    """The cache file that an option's value names; None for none."""
+    """Return the cache file that the value of ``--cache`` names; None for ``off``."""
     if cache is not None and cache.lower() == "off":
         return None
     from imgsim.cache.upkeep import default_path

@@ -14,7 +14,7 @@ from imgsim.cli.options import (
     run_options,
     talk_options,
 )
-from imgsim.cli.ranked import ranking_options, show
+from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 
 
@@ -40,5 +40,5 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given, ranking=True)
     options = make_run_options(terminal, **given)
-    show(terminal, matches(paths, methods, k=output["k"], options=options), **output)
+    show_matches(terminal, matches(paths, methods, k=output["k"], options=options), **output)
     return 0

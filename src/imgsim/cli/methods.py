@@ -23,7 +23,7 @@ def command(form: str) -> int:
 
     Each is used as --method NAME[:field=value,...]. Packages can add their own.
     """
-    described = [_describe(one) for one in registered()]
+    described = [_describe_method(one) for one in registered()]
     if form == "json":
         document = {
             "schema": "imgsim.methods/1",
@@ -33,11 +33,11 @@ def command(form: str) -> int:
         }
         write([json.dumps(document, indent=2) + "\n"], None, for_programs=True)
     else:
-        write(_text(described), None)
+        write(_methods_lines(described), None)
     return 0
 
 
-def _describe(one: Registered) -> dict[str, Any]:
+def _describe_method(one: Registered) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": one.name,
         "package": one.package,
@@ -65,7 +65,7 @@ def _describe(one: Registered) -> dict[str, Any]:
     return described
 
 
-def _text(described: list[dict[str, Any]]) -> list[str]:
+def _methods_lines(described: list[dict[str, Any]]) -> list[str]:
     lines = []
     for one in described:
         if not one["available"]:

@@ -20,14 +20,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MethodType(click.ParamType[str]):
-    """``NAME[:field=value,...]``; completes names."""
+    """A method, as ``NAME[:field=value,...]``, of which a shell can complete the name."""
 
     name = "method"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Names that begin so."""
+        """Return the names that begin so."""
         from imgsim.comparators.registry import names
 
         return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
@@ -44,7 +44,7 @@ def _louder(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 
 def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
-    """Several options as one decorator."""
+    """Return several options as one decorator."""
 
     def decorate(function: F) -> F:
         for option in reversed(options):
@@ -54,8 +54,10 @@ def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     return decorate
 
 
-def in_a_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Say at once, not after all the work, that there is no such folder."""
+def check_folder_exists(
+    ctx: click.Context, param: click.Parameter, value: Path | None
+) -> Path | None:
+    """Refuse a file in a folder that does not exist: at once, not after all the work."""
     if value is not None and not value.parent.is_dir():
         raise UsageError(f"no such folder: {value.parent}", "make it first")
     return value
@@ -185,7 +187,7 @@ run_options = all_of(
 
 
 def seed_option(help: str) -> Callable[[F], F]:
-    """``--seed``, of whatever is left to chance."""
+    """Return the option ``--seed``, of whatever is left to chance."""
     return click.option(
         "--seed", type=click.IntRange(min=0), default=0, show_default=True, help=help
     )
@@ -194,7 +196,7 @@ def seed_option(help: str) -> Callable[[F], F]:
 def number_option(
     name: str, default: int, help: str, *, least: int = 1, metavar: str = "N"
 ) -> Callable[[F], F]:
-    """A whole number from `least` on."""
+    """Return an option that takes a whole number from `least` on."""
     return click.option(
         name,
         type=click.IntRange(min=least),
@@ -206,11 +208,11 @@ def number_option(
 
 
 def picture_option(name: str, help: str) -> Callable[[F], F]:
-    """A picture to draw, in a folder that exists."""
+    """Return an option that takes a picture to draw, in a folder that exists."""
     return click.option(
         name,
         type=click.Path(dir_okay=False, path_type=Path),
-        callback=in_a_folder,
+        callback=check_folder_exists,
         metavar="FILE.png",
         help=help,
     )

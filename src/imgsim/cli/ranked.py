@@ -1,4 +1,4 @@
-"""What matches and search have in common: options, and where the result goes."""
+"""Options that matches and search share, and the writing of their results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ranking_options = all_of(
 )
 
 
-def show(
+def show_matches(
     terminal: Terminal,
     matches: Matches,
     *,
@@ -56,26 +56,36 @@ def show(
     no_timing: bool,
     images: dict[str, bytes] | None = None,
 ) -> None:
-    """Write a ranking in the format asked for; `images` are those that are no files."""
+    """Write matches in the format asked for, and their summary to standard error.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    matches : Matches
+    k, format, output, montage, no_timing
+        The values of `ranking_options`.
+    images : dict of str to bytes, optional
+        Contents of queries that are no files, by their names.
+    """
     from imgsim.report import rankings
 
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: rankings.matches_text(matches),
         "json": lambda: rankings.matches_json(matches, timing=not no_timing),
         "csv": lambda: rankings.matches_csv(matches),
-        "html": lambda: _html(matches, images),
+        "html": lambda: _html_page(matches, images),
     }
     write(writers[format](), output, for_programs=format != "text")
     if montage is not None:
-        from imgsim.report.pictures import montage as draw
+        from imgsim.report.pictures import draw_montage
 
-        shown = draw(matches, montage, images or {})
+        shown = draw_montage(matches, montage, images or {})
         terminal.summary(f"{montage}: the first {shown} queries")
     for line in rankings.matches_summary(matches, verbose=terminal.verbosity > 0):
         terminal.summary(line)
 
 
-def _html(matches: Matches, images: dict[str, bytes] | None) -> Any:
+def _html_page(matches: Matches, images: dict[str, bytes] | None) -> Any:
     from imgsim.report.html import matches_page
 
     return matches_page(matches, images or {})

@@ -15,7 +15,7 @@ from imgsim.cli.options import (
     run_options,
     talk_options,
 )
-from imgsim.cli.ranked import ranking_options, show
+from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 
 
@@ -70,5 +70,5 @@ def command(
     narrow = compare_n if narrow_by_class else None
     asked = [as_query(query) for query in queries]
     matches = search(asked, paths, methods, k=output["k"], narrow=narrow, options=options)
-    show(terminal, matches, **output, images={query.name: query.data for query in asked})
+    show_matches(terminal, matches, **output, images={query.name: query.data for query in asked})
     return 0

@@ -122,7 +122,7 @@ def _write_ordering(
         "csv": lambda: report.sort_csv(ordering, chain),
     }
     if heatmap is not None:
-        report.heatmap(ordering, chain, heatmap)
+        report.draw_heatmap(ordering, chain, heatmap)
     if sheet is not None:
-        report.contact_sheet(ordering, chain, sheet)
+        report.draw_contact_sheet(ordering, chain, sheet)
     write(writers[format](), output, for_programs=format != "text")

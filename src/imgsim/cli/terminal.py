@@ -1,4 +1,4 @@
-"""What the terminal shows beside the data: progress, notes, colours."""
+"""The terminal beside the data: progress, notes, errors, colours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-_COLOURS = {"bold": {"bold": True}}
+_STYLES = {"bold": {"bold": True}}
 
 
 class Terminal:
@@ -68,4 +68,4 @@ def paint(text: str, colour: str) -> str:
     """Colour text for standard output, if that is a terminal and NO_COLOR is not set."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
-    return click.style(text, **_COLOURS.get(colour, {"fg": colour}))
+    return click.style(text, **_STYLES.get(colour, {"fg": colour}))

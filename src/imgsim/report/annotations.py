@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from imgsim import __version__
 from imgsim.read.discover import printable
+from imgsim.report.document import path_text
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
@@ -28,28 +29,28 @@ _RULES = {
 
 
 def leaks_github(leaks: Leaks) -> Iterator[str]:
-    """A warning per leak and per divided group."""
+    """Yield a warning of GitHub per leak and per divided group."""
     for leak in leaks.leaks:
-        yield _warning(leak.picture.file.path, "data leak", _leak_message(leak, leaks))
+        yield _warning_command(leak.picture.file.path, "data leak", _leak_message(leak, leaks))
     for group in leaks.groups:
-        yield _warning(group.example, "divided group", _group_message(group))
+        yield _warning_command(group.example, "divided group", _group_message(group))
 
 
-def _warning(path: str, title: str, message: str) -> str:
-    file = os.fsencode(_relative(path).as_posix()).decode("utf-8", "replace")
-    return f"::warning file={_property(file)},title={title}::{_escaped(message)}\n"
+def _warning_command(path: str, title: str, message: str) -> str:
+    file = path_text(_path_from_here(path).as_posix())
+    return f"::warning file={_escape_property(file)},title={title}::{_escape_data(message)}\n"
 
 
-def _escaped(text: str) -> str:
+def _escape_data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _relative(path: str) -> Path:
-    """A path from here on if it lies below, as the host looks below the repository; else whole."""
+def _path_from_here(path: str) -> Path:
+    """Return a path from this folder on if it lies below, as hosts show files; else all of it."""
     whole = Path(os.path.abspath(path))
     try:
         return whole.relative_to(Path.cwd())
@@ -76,11 +77,11 @@ def _group_message(group: GroupLeak) -> str:
 
 
 def leaks_sarif(leaks: Leaks) -> Iterator[str]:
-    """One run, with a result per leak and per divided group."""
+    """Yield a SARIF document of one run, with a result per leak and per divided group."""
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
     results = [
-        *(_leak_result(leak, leaks) for leak in leaks.leaks),
-        *(_result("leak-group", g.example, _group_message(g), g.name) for g in leaks.groups),
+        *(_sarif_leak(leak, leaks) for leak in leaks.leaks),
+        *(_sarif_result("leak-group", g.example, _group_message(g), g.name) for g in leaks.groups),
     ]
     notes = [
         {"level": "note", "message": {"text": f"{printable(s.path)} was skipped: {s.reason}"}}
@@ -99,15 +100,15 @@ def leaks_sarif(leaks: Leaks) -> Iterator[str]:
     yield json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _leak_result(leak: Leak, leaks: Leaks) -> dict[str, Any]:
+def _sarif_leak(leak: Leak, leaks: Leaks) -> dict[str, Any]:
     rule = f"leak-{leak.matches[0].kind}"
     path = leak.picture.file.path
     # name and content, so that the finding stays the same when folders move
     identity = f"{os.path.basename(path)} {leak.picture.digest}"
-    result = _result(rule, path, _leak_message(leak, leaks), identity)
+    result = _sarif_result(rule, path, _leak_message(leak, leaks), identity)
     result["relatedLocations"] = [
         {
-            **_location(match.picture.file.path),
+            **_sarif_location(match.picture.file.path),
             "message": {"text": f"in {printable(match.picture.file.root)}"},
         }
         for match in leak.matches
@@ -115,20 +116,20 @@ def _leak_result(leak: Leak, leaks: Leaks) -> dict[str, Any]:
     return result
 
 
-def _result(rule: str, path: str, message: str, identity: str) -> dict[str, Any]:
+def _sarif_result(rule: str, path: str, message: str, identity: str) -> dict[str, Any]:
     fingerprint = sha256(f"{rule} {identity}".encode("utf-8", "surrogateescape")).hexdigest()
     return {
         "ruleId": rule,
         "ruleIndex": list(_RULES).index(rule),
         "level": "warning",
         "message": {"text": message},
-        "locations": [_location(path)],
+        "locations": [_sarif_location(path)],
         "partialFingerprints": {"imgsim/v1": fingerprint},
     }
 
 
-def _location(path: str) -> dict[str, Any]:
-    place = _relative(path)
+def _sarif_location(path: str) -> dict[str, Any]:
+    place = _path_from_here(path)
     uri = place.as_uri() if place.is_absolute() else quote(os.fsencode(place.as_posix()))
     # a picture has no lines, but GitHub shows nothing without one
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": 1}}}

@@ -1,4 +1,4 @@
-"""Groups that are known already, from an earlier output of find-dupes."""
+"""Groups that an earlier output of find-dupes has already."""
 
 from __future__ import annotations
 
@@ -35,10 +35,12 @@ def known_groups(path: Path) -> list[frozenset[str]]:
 
 
 def unknown_groups(groups: Sequence[Group], known: Sequence[frozenset[str]]) -> list[Group]:
-    """Groups with a file that was not in one known group with the others."""
-    return [group for group in groups if not any(_paths(group) <= earlier for earlier in known)]
+    """Return the groups with a file that was not in one known group with all the others."""
+    return [
+        group for group in groups if not any(_member_paths(group) <= earlier for earlier in known)
+    ]
 
 
-def _paths(group: Group) -> frozenset[str]:
+def _member_paths(group: Group) -> frozenset[str]:
     shown = (path_document(m.picture.file.path) for m in group.members)
     return frozenset(path.get("path_bytes") or path["path"] for path in shown)

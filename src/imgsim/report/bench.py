@@ -21,18 +21,18 @@ from imgsim.bench.store import to_document
 from imgsim.read.discover import printable
 from imgsim.report.bench_tables import (
     Table,
-    busy,
     changes_table,
     frontier,
     in_order,
     intervals_table,
+    machine_was_busy,
     more_quality_table,
     norms_table,
-    on_unranked,
     quality_table,
-    share,
+    share_text,
     short_names,
     speed_table,
+    unranked_note,
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import duration
@@ -41,8 +41,8 @@ from imgsim.report.text import count
 _DEVIATION = 1e-6
 
 
-def heading(bench: Bench) -> str:
-    """What was measured on, in a line."""
+def bench_title(bench: Bench) -> str:
+    """Return which data were measured, under which protocol, in a line."""
     data = bench.data
     classes = f" of {data.classes} classes" if data.classes else ""
     drawn = f" (drawn from {data.of_images:,})" if data.of_images > data.images else ""
@@ -52,9 +52,9 @@ def heading(bench: Bench) -> str:
     )
 
 
-def doubts(bench: Bench) -> Iterator[str]:
-    """What speaks against the figures: a busy machine, an engine with other distances."""
-    if busy(bench):
+def bench_warnings(bench: Bench) -> Iterator[str]:
+    """Yield warnings on the figures: a busy machine, an engine with other distances."""
+    if machine_was_busy(bench):
         load = max(m.timing.load for m in bench.methods)
         yield (
             f"the machine was busy (load {load:.1f} a core): shown is the time of the processors,"
@@ -68,20 +68,20 @@ def doubts(bench: Bench) -> Iterator[str]:
             )
 
 
-def text(bench: Bench) -> Iterator[str]:
-    """Tables for a terminal of 80 columns."""
-    yield heading(bench) + "\n"
+def bench_text(bench: Bench) -> Iterator[str]:
+    """Yield tables for a terminal of 80 columns."""
+    yield bench_title(bench) + "\n"
     if bench.methods:
         yield "\nHow right\n"
-        yield from _plain(quality_table(bench))
-        if on_unranked(bench):
-            yield fill(on_unranked(bench), 79, break_on_hyphens=False) + "\n"
+        yield from _aligned_table(quality_table(bench))
+        if unranked_note(bench):
+            yield fill(unranked_note(bench), 79, break_on_hyphens=False) + "\n"
         yield "\nHow fast: an image read, its features; a pair searched, compared, with features\n"
-        yield from _plain(speed_table(bench))
+        yield from _aligned_table(speed_table(bench))
         if bench.protocol == "article":
             yield "\nAccuracy as the article has it: hits / (images - queries)\n"
-            yield from _plain([[row[0], row[-1]] for row in more_quality_table(bench)])
-        yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in doubts(bench))
+            yield from _aligned_table([[row[0], row[-1]] for row in more_quality_table(bench)])
+        yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in bench_warnings(bench))
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         if names:
             yield (
@@ -90,25 +90,28 @@ def text(bench: Bench) -> Iterator[str]:
                 + "\n"
             )
     if bench.resilience:
-        yield from _changes_text(bench.resilience, short_names(bench))
+        yield from _changes_lines(bench.resilience, short_names(bench))
     if bench.norms:
         yield "\nEuclidean distance, scipy.spatial against numpy.linalg.norm"
         yield f" ({bench.norms[0].seconds_numpy.n:,} times)\n"
-        yield from _plain(norms_table(bench.norms))
+        yield from _aligned_table(norms_table(bench.norms))
 
 
-def _changes_text(resilience: Resilience, names: dict[str, str]) -> Iterator[str]:
+def _changes_lines(resilience: Resilience, names: dict[str, str]) -> Iterator[str]:
     originals = count(resilience.images, "original")
     yield f"\nCopies recognised at the threshold, in percent of {originals}\n"
     table = changes_table(resilience, names)
     for number, name in enumerate(table[0][1:], 1):
         yield f"  {number:2} {name}\n"
     table[0] = ["", *(str(i) for i in range(1, len(resilience.methods) + 1))]
-    yield from _plain(table, gap=1)
+    yield from _aligned_table(table, gap=1)
 
 
-def _plain(table: Table, gap: int = 2) -> Iterator[str]:
-    """Columns as wide as they need to be; a name too long for its line has one of its own."""
+def _aligned_table(table: Table, gap: int = 2) -> Iterator[str]:
+    """Yield a table with columns as wide as they need to be, in 80 columns.
+
+    A name too long for its line has one of its own.
+    """
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     room = 80 - sum(widths[1:]) - gap * (len(widths) - 1)
     first = max(8, min(widths[0], room))
@@ -123,8 +126,8 @@ def _plain(table: Table, gap: int = 2) -> Iterator[str]:
         yield f"{name:{first}}{cells}".rstrip() + "\n"
 
 
-def document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
-    """The JSON document; without what differs from run to run, if asked."""
+def bench_document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
+    """Return the document of a benchmark, without times and load if `timing` is false."""
     whole = {"schema": "imgsim.bench/1", **to_document(bench)}
     if timing:
         return whole
@@ -141,21 +144,21 @@ def _without_times(value: Any) -> Any:
     return value
 
 
-def as_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
-    """One document."""
-    yield json.dumps(document(bench, timing=timing), ensure_ascii=False, indent=1) + "\n"
+def bench_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
+    """Yield `bench_document` as JSON."""
+    yield json.dumps(bench_document(bench, timing=timing), ensure_ascii=False, indent=1) + "\n"
 
 
 def methods_csv(bench: Bench) -> Iterator[str]:
-    """A row per method with every figure; what a method does not have is empty."""
-    rows = [_csv_row(m) for m in in_order(bench)]
+    """Yield a row of CSV per method with every figure; those that it does not have are empty."""
+    rows = [_method_figures(m) for m in in_order(bench)]
     yield csv_row(list(rows[0]) if rows else ["method"])
     for row in rows:
         yield csv_row(list(row.values()))
 
 
-def _csv_row(m: MethodResult) -> dict[str, object]:
-    """The same columns for every method."""
+def _method_figures(m: MethodResult) -> dict[str, object]:
+    """Return every figure of a method by its column; the columns are the same for all."""
     row: dict[str, object] = {"method": m.method, "score_unit": m.score_unit}
     row |= {"bytes_per_image": m.bytes_per_image}
     parts: tuple[tuple[Any, Any], ...] = ((Retrieval, m.retrieval), (Detection, m.detection))
@@ -174,7 +177,7 @@ def _csv_row(m: MethodResult) -> dict[str, object]:
 
 
 def changes_csv(resilience: Resilience) -> Iterator[str]:
-    """A row per method and change."""
+    """Yield a row of CSV per method and change."""
     yield csv_row(["method", "change", "recognised", "first"])
     for m in resilience.methods:
         for c in m.changes:
@@ -182,15 +185,15 @@ def changes_csv(resilience: Resilience) -> Iterator[str]:
 
 
 def norms_csv(timings: Sequence[NormTiming]) -> Iterator[str]:
-    """A row per length of vectors."""
+    """Yield a row of CSV per length of vectors."""
     yield csv_row(["length", "what", "seconds_scipy", "seconds_numpy"])
     for one in timings:
         yield csv_row([one.length, one.what, one.seconds_scipy.median, one.seconds_numpy.median])
 
 
-def markdown(bench: Bench) -> Iterator[str]:
-    """All tables, and what they were measured with."""
-    yield f"# {heading(bench)}\n"
+def bench_markdown(bench: Bench) -> Iterator[str]:
+    """Yield all tables in Markdown, and the machine that they were measured with."""
+    yield f"# {bench_title(bench)}\n"
     if bench.methods:
         for title, table in (
             ("How right", quality_table(bench)),
@@ -199,32 +202,32 @@ def markdown(bench: Bench) -> Iterator[str]:
             ("How fast", speed_table(bench)),
         ):
             yield f"\n## {title}\n\n"
-            yield from _marked(table)
-            if title == "How right" and on_unranked(bench):
-                yield f"\n{on_unranked(bench)}.\n"
+            yield from _markdown_table(table)
+            if title == "How right" and unranked_note(bench):
+                yield f"\n{unranked_note(bench)}.\n"
     if bench.resilience:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
-        yield from _marked(changes_table(bench.resilience, short_names(bench)))
+        yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
     if bench.norms:
         yield "\n## Euclidean distance by scipy and by numpy\n\n"
-        yield from _marked(norms_table(bench.norms))
+        yield from _markdown_table(norms_table(bench.norms))
     yield "\n## Measured with\n\n"
     yield from (f"- {line}\n" for line in measured_with(bench))
 
 
 def measured_with(bench: Bench) -> Iterator[str]:
-    """Command, machine, versions and data, a line each."""
+    """Yield the command, the machine, versions and data, a line each."""
     machine, data = bench.machine, bench.data
     if bench.command:
         yield f"`{bench.command}`"
     yield f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB"
     yield f"{machine.platform}; " + ", ".join(f"{k} {v}" for k, v in machine.versions.items())
-    yield from (f"warning: {line}" for line in doubts(bench))
+    yield from (f"warning: {line}" for line in bench_warnings(bench))
     left_out = count(len(data.left_out), "file")
     yield f"data sha256 {data.digest[:16]}, {left_out} left out, decode {bench.decode}"
 
 
-def _marked(table: Table) -> Iterator[str]:
+def _markdown_table(table: Table) -> Iterator[str]:
     for number, row in enumerate(table):
         cells = [cell.replace("|", "\\|") for cell in row]
         yield f"| {' | '.join(cells)} |\n"
@@ -233,11 +236,11 @@ def _marked(table: Table) -> Iterator[str]:
 
 
 def gate_text(comparison: Comparison) -> Iterator[str]:
-    """What got worse or slower."""
+    """Yield the figures that are worse or slower than in the baseline, or that none is."""
     yield from comparison.notes
     for drop in comparison.drops:
         before, now = (
-            (duration(x) if drop.figure.startswith("seconds") else share(x))
+            (duration(x) if drop.figure.startswith("seconds") else share_text(x))
             for x in (drop.before, drop.now)
         )
         yield f"worse: {drop.method}: {drop.figure.replace('_', ' of ')} {before} -> {now}"

@@ -12,13 +12,13 @@ Table = list[list[str]]
 """A header and rows of text."""
 
 
-def busy(bench: Bench) -> bool:
-    """Whether others used the machine meanwhile: then what is shown is the time of processors."""
+def machine_was_busy(bench: Bench) -> bool:
+    """Return whether others used the machine: then tables show the time of processors."""
     return any(m.timing.busy for m in bench.methods)
 
 
 def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
-    """What an image costs in a data set of this size: read, extracted, compared with all others."""
+    """Return the seconds to read and extract an image and to search a data set of this size."""
     timing = result.timing
     read, features, search = (
         one.cpu if cpu else one.median
@@ -28,9 +28,9 @@ def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
 
 
 def headline(result: MethodResult) -> Estimate | None:
-    """What methods are put in order by: accuracy, or µAP for a list of pairs.
+    """Return the figure that methods are put in order by: accuracy, or µAP for a list of pairs.
 
-    None of a method that ranks nothing.
+    It is None for a method that ranks nothing.
     """
     if result.retrieval:
         return result.retrieval.accuracy
@@ -38,8 +38,8 @@ def headline(result: MethodResult) -> Estimate | None:
 
 
 def in_order(bench: Bench) -> list[MethodResult]:
-    """Methods, the best first; equally good ones by their time; last, those that rank nothing."""
-    images, cpu = bench.data.images, busy(bench)
+    """Return the methods, best first, equal ones by their time, last those that rank nothing."""
+    images, cpu = bench.data.images, machine_was_busy(bench)
 
     def place(m: MethodResult) -> tuple[float, float, str]:
         best = headline(m)
@@ -50,9 +50,9 @@ def in_order(bench: Bench) -> list[MethodResult]:
 
 
 def frontier(bench: Bench) -> list[MethodResult]:
-    """Methods that no other one beats in both accuracy and time, the fastest first."""
+    """Return the methods that no other beats in both accuracy and time, the fastest first."""
     chosen: list[MethodResult] = []
-    images, cpu = bench.data.images, busy(bench)
+    images, cpu = bench.data.images, machine_was_busy(bench)
     most = -1.0
     for one in sorted(in_order(bench), key=lambda m: seconds_per_image(m, images, cpu=cpu)):
         best = headline(one)
@@ -62,15 +62,15 @@ def frontier(bench: Bench) -> list[MethodResult]:
     return chosen
 
 
-def unranked(bench: Bench) -> list[str]:
-    """Names of the methods that rank nothing."""
+def unranked_methods(bench: Bench) -> list[str]:
+    """Return the names of the methods that rank nothing."""
     names = short_names(bench)
     return [names[m.method] for m in bench.methods if not m.ranks]
 
 
-def on_unranked(bench: Bench) -> str:
-    """What the - of some methods mean, or nothing."""
-    some = unranked(bench)
+def unranked_note(bench: Bench) -> str:
+    """Return a sentence on the methods that rank nothing; empty if there are none."""
+    some = unranked_methods(bench)
     if not some:
         return ""
     one = len(some) == 1
@@ -82,7 +82,7 @@ def on_unranked(bench: Bench) -> str:
 
 
 def short_names(bench: Bench) -> dict[str, str]:
-    """Methods without the names of their weights, where they are told apart all the same.
+    """Return short names by method: without their weights, where they differ all the same.
 
     Under the protocol article also without the fields that it sets.
     """
@@ -90,19 +90,19 @@ def short_names(bench: Bench) -> dict[str, str]:
     if bench.resilience:
         names += [m.method for m in bench.resilience.methods]
     left_out = "weights|width|height|pool|scaling" if bench.protocol == "article" else "weights"
-    short = {name: _without(name, left_out) for name in names}
+    short = {name: _without_fields(name, left_out) for name in names}
     return short if len(set(short.values())) == len(short) else {name: name for name in short}
 
 
-def _without(name: str, fields: str) -> str:
-    """A method without some of its fields."""
+def _without_fields(name: str, fields: str) -> str:
+    """Return a method without the fields whose names match a regular expression."""
     bare, _, given = name.partition(":")
     kept = [one for one in given.split(",") if one and not re.match(f"({fields})=", one)]
     return f"{bare}:{','.join(kept)}" if kept else bare
 
 
-def share(value: float | None) -> str:
-    """A share with three digits; 1.000 only for what is, - for none."""
+def share_text(value: float | None) -> str:
+    """Return a share with three digits: 1.000 only for one that is, - for None."""
     if value is None:
         return "-"
     if value >= 1:
@@ -110,15 +110,15 @@ def share(value: float | None) -> str:
     return f"{min(value, 0.999):.3f}"
 
 
-def interval(estimate: Estimate | None) -> str:
-    """Bounds such as ``0.90-1.00``, or nothing."""
+def interval_text(estimate: Estimate | None) -> str:
+    """Return the interval of an estimate such as ``0.90-1.00``; empty if it has none."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return ""
     return f"{estimate.low:.2f}-{estimate.high:.2f}"
 
 
 def quality_table(bench: Bench) -> Table:
-    """How right every method is."""
+    """Return the table of how right every method is."""
     header = "method accuracy 95% MAP µAP prec. recall R@.999".split()
     names = short_names(bench)
     rows = []
@@ -127,20 +127,20 @@ def quality_table(bench: Bench) -> Table:
         rows.append(
             [
                 names[m.method],
-                _value(r.accuracy if r else None),
-                interval(r.accuracy if r else None),
-                _value(r.mean_average_precision if r else None),
-                _value(d.micro_average_precision),
-                _value(d.precision),
-                _value(d.recall),
-                _value(d.recall_at_999),
+                _estimate_text(r.accuracy if r else None),
+                interval_text(r.accuracy if r else None),
+                _estimate_text(r.mean_average_precision if r else None),
+                _estimate_text(d.micro_average_precision),
+                _estimate_text(d.precision),
+                _estimate_text(d.recall),
+                _estimate_text(d.recall_at_999),
             ]
         )
     return [header, *rows]
 
 
 def intervals_table(bench: Bench) -> Table:
-    """The intervals that the first table has no room for."""
+    """Return the table of the intervals that `quality_table` has no room for."""
     header = "method MAP NDCG µAP precision recall F1 R@.999".split()
     names = short_names(bench)
     rows = []
@@ -155,16 +155,16 @@ def intervals_table(bench: Bench) -> Table:
             d.f1,
             d.recall_at_999,
         )
-        rows.append([names[m.method], *(interval(one) or "-" for one in estimates)])
+        rows.append([names[m.method], *(interval_text(one) or "-" for one in estimates)])
     return [header, *rows]
 
 
-def _value(estimate: Estimate | None) -> str:
-    return share(estimate.value if estimate else None)
+def _estimate_text(estimate: Estimate | None) -> str:
+    return share_text(estimate.value if estimate else None)
 
 
 def more_quality_table(bench: Bench) -> Table:
-    """The figures that the first table has no room for."""
+    """Return the table of the figures that `quality_table` has no room for."""
     header = "method NDCG R@1 R@5 R@10 N-S F1 threshold best-F1 at".split()
     article = bench.protocol == "article"
     names = short_names(bench)
@@ -175,23 +175,23 @@ def more_quality_table(bench: Bench) -> Table:
         rows.append(
             [
                 names[m.method],
-                *(share(value) for value in ranks),
+                *(share_text(value) for value in ranks),
                 f"{r.ns_score:.2f}" if r and r.ns_score is not None else "-",
-                share(d.f1.value),
+                share_text(d.f1.value),
                 f"{d.threshold:.4g}",
-                share(d.best_f1),
+                share_text(d.best_f1),
                 "-" if d.best_f1_threshold is None else f"{d.best_f1_threshold:.4g}",
-                *([share(r.article_accuracy)] if article and r else []),
+                *([share_text(r.article_accuracy)] if article and r else []),
             ]
         )
     return [header + (["article"] if article else []), *rows]
 
 
 def speed_table(bench: Bench) -> Table:
-    """How fast every method is."""
+    """Return the table of how fast every method is."""
     header = ["method", "read", "features", "search", "distance", "mixed", "kB"]
     names = short_names(bench)
-    cpu = busy(bench)
+    cpu = machine_was_busy(bench)
     rows = []
     for m in in_order(bench):
         t = m.timing
@@ -206,7 +206,7 @@ def speed_table(bench: Bench) -> Table:
 
 
 def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:
-    """A row per change, a column per method: percent of the copies that are recognised."""
+    """Return a row per change and a column per method: percent of the copies recognised."""
     methods = sorted(resilience.methods, key=lambda m: -m.mean_recognised)
     header = ["change", *(names[m.method] for m in methods)]
     rows = []
@@ -221,7 +221,7 @@ def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:
 
 
 def norms_table(timings: Sequence[NormTiming]) -> Table:
-    """Experiment 3."""
+    """Return the times of Euclidean distances by scipy and by numpy, a row per length."""
     header = ["length", "scipy", "quartiles", "numpy", "quartiles", "scipy/numpy"]
     rows = []
     for one in timings:

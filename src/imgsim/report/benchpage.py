@@ -12,7 +12,7 @@ from imgsim.bench.results import Bench, MethodResult, Mistake
 from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables
-from imgsim.report.pictures import jpeg, thumbnail
+from imgsim.report.html import escaped_path, picture_rules
 from imgsim.report.text import percent
 
 _SIDE = 120
@@ -66,7 +66,7 @@ _DEFINITIONS = (
 
 
 def bench_page(bench: Bench, root: str) -> Iterator[str]:
-    """The page.
+    """Yield the HTML page.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     names = bench_tables.short_names(bench)
     methods = bench_tables.in_order(bench)
     best = [m.method for m in bench_tables.frontier(bench)]
-    plots = all_plots(bench, _points(bench, names), [names[m] for m in best], names, methods)
+    plots = all_plots(bench, _speed_points(bench, names), [names[m] for m in best], names, methods)
     title = f"imgsim bench: {printable(bench.data.name)}"
     yield (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>\n'
@@ -85,63 +85,61 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     )
     shown = [one for m in methods for one in (*m.wrong, *m.missed)]
     places = {path: i for i, path in enumerate({p: 0 for o in shown for p in (o.left, o.right)})}
-    for path, place in places.items():
-        data = base64.b64encode(jpeg(thumbnail(os.path.join(root, path), _SIDE, {}))).decode()
-        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
-    yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.heading(bench))}</p>\n"
-    yield from (f"<p><b>{escape(line)}</b></p>\n" for line in report.doubts(bench))
+    yield from picture_rules([os.path.join(root, path) for path in places], _SIDE)
+    yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.bench_title(bench))}</p>\n"
+    yield from (f"<p><b>{escape(line)}</b></p>\n" for line in report.bench_warnings(bench))
     if methods:
-        yield from _quality(bench, plots, {names[m] for m in best})
+        yield from _quality_section(bench, plots, {names[m] for m in best})
     if bench.resilience:
-        yield from _changes(bench, names, plots)
+        yield from _changes_section(bench, names, plots)
     if bench.norms:
         yield "<h2>Euclidean distance by scipy and by numpy</h2>\n"
         yield f"<p>{bench.norms[0].seconds_numpy.n:,} repetitions, medians and quartiles, of"
         yield " vectors in double precision: "
         yield escape("; ".join(f"{n.length:,}: {n.what}" for n in bench.norms)) + ".</p>\n"
-        yield from _table(bench_tables.norms_table(bench.norms))
+        yield from _table_html(bench_tables.norms_table(bench.norms))
     if methods:
-        yield from _mistakes(methods, names, places)
+        yield from _mistakes_section(methods, names, places)
     yield "<h2>Measured with</h2>\n<ul>\n"
     for line in report.measured_with(bench):
         code = line.startswith("`")
         yield f"<li><code>{escape(line.strip('`'))}</code>" if code else f"<li>{escape(line)}"
         yield "</li>\n"
     for one in bench.data.left_out:
-        yield f"<li>left out {escape(printable(one.path))}: {escape(one.reason)}</li>\n"
+        yield f"<li>left out {escaped_path(one.path)}: {escape(one.reason)}</li>\n"
     yield "</ul>\n<h2>What the words mean</h2>\n<dl>\n"
     for word, meaning in _DEFINITIONS:
         yield f"<dt><b>{escape(word)}</b></dt><dd>{escape(meaning)}</dd>\n"
     yield "</dl>\n</html>\n"
 
 
-def _quality(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
+def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
     if "speed" in plots:
         yield "<h2>Speed against accuracy</h2>\n"
         yield (
             "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are"
             " 95 % intervals.</p>\n"
         )
-        yield _plot(plots["speed"], "time per image against accuracy, a point per method")
+        yield _plot_html(plots["speed"], "time per image against accuracy, a point per method")
     yield "<h2>How right</h2>\n"
-    yield from _table(bench_tables.quality_table(bench), best)
-    if bench_tables.on_unranked(bench):
-        yield f"<p>{escape(bench_tables.on_unranked(bench))}.</p>\n"
-    yield from _table(bench_tables.more_quality_table(bench), best)
+    yield from _table_html(bench_tables.quality_table(bench), best)
+    if bench_tables.unranked_note(bench):
+        yield f"<p>{escape(bench_tables.unranked_note(bench))}.</p>\n"
+    yield from _table_html(bench_tables.more_quality_table(bench), best)
     yield "<h3>Intervals (95 %)</h3>\n"
-    yield from _table(bench_tables.intervals_table(bench), best)
+    yield from _table_html(bench_tables.intervals_table(bench), best)
     yield "<h2>How fast</h2>\n"
-    yield from _table(bench_tables.speed_table(bench), best)
+    yield from _table_html(bench_tables.speed_table(bench), best)
     if "curves" not in plots:
         return
     yield "<h2>Precision and recall of all pairs</h2>\n"
-    yield _plot(plots["curves"], "precision-recall curves")
+    yield _plot_html(plots["curves"], "precision-recall curves")
     yield "<h2>Scores of matching and of other pairs</h2>\n"
     yield "<p>Near is left. What is farther than the plot shows counts in its last bar.</p>\n"
-    yield _plot(plots["distributions"], "histograms of scores")
+    yield _plot_html(plots["distributions"], "histograms of scores")
 
 
-def _changes(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iterator[str]:
+def _changes_section(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iterator[str]:
     resilience = bench.resilience
     assert resilience is not None
     yield "<h2>Changed copies</h2>\n"
@@ -151,16 +149,16 @@ def _changes(bench: Bench, names: dict[str, str], plots: dict[str, str]) -> Iter
         " methods.</p>\n"
         "<h3>Percent recognised: within the threshold of their original</h3>\n"
     )
-    yield _plot(plots["recognised"], "percent of the copies recognised, methods by changes")
+    yield _plot_html(plots["recognised"], "percent of the copies recognised, methods by changes")
     if "first" in plots:
         yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
-        yield _plot(plots["first"], "percent of the copies that find their original first")
+        yield _plot_html(plots["first"], "percent of the copies that find their original first")
     wrong = [f"{names[m.method]} {m.wrong}" for m in resilience.methods if m.wrong]
     yield "<p>Pairs of different originals within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
 
 
-def _mistakes(
+def _mistakes_section(
     methods: Sequence[MethodResult], names: dict[str, str], places: dict[str, int]
 ) -> Iterator[str]:
     yield "<h2>The worst mistakes</h2>\n"
@@ -173,12 +171,12 @@ def _mistakes(
         for title, pairs, within in zip(titles, (m.wrong, m.missed), (True, False), strict=True):
             yield f'<div class="note">{title}{"" if pairs else ": none"}</div>\n<div class="row">'
             for one in pairs:
-                over = not m.ranks or _within(one, m) is within
-                yield _pair(one, m, places, over=over)
+                over = not m.ranks or _within_threshold(one, m) is within
+                yield _mistake_figure(one, m, places, over=over)
             yield "</div>\n"
 
 
-def _within(one: Mistake, m: MethodResult) -> bool:
+def _within_threshold(one: Mistake, m: MethodResult) -> bool:
     if one.score is None:
         return False
     if m.score_better == "lower":
@@ -186,9 +184,10 @@ def _within(one: Mistake, m: MethodResult) -> bool:
     return one.score >= m.detection.threshold
 
 
-def _pair(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) -> str:
+def _mistake_figure(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) -> str:
     pictures = "".join(
-        f'<span class="picture p{places[path]}" role="img" aria-label="{_text(path)}"></span>'
+        f'<span class="picture p{places[path]}" role="img"'
+        f' aria-label="{escaped_path(path)}"></span>'
         for path in (one.left, one.right)
     )
     score = "not proposed, so not looked at"
@@ -196,12 +195,12 @@ def _pair(one: Mistake, m: MethodResult, places: dict[str, int], *, over: bool) 
         score = f"{m.score_unit} {one.score:.4g}, {percent(one.similarity)}"
     kind = ' class="over"' if over else ""
     return (
-        f"<figure{kind}>{pictures}<figcaption>{escape(score)}<br>{_text(one.left)}<br>"
-        f"{_text(one.right)}</figcaption></figure>"
+        f"<figure{kind}>{pictures}<figcaption>{escape(score)}<br>{escaped_path(one.left)}<br>"
+        f"{escaped_path(one.right)}</figcaption></figure>"
     )
 
 
-def _points(
+def _speed_points(
     bench: Bench, names: dict[str, str]
 ) -> list[tuple[str, float, float, tuple[float, float] | None]]:
     points = []
@@ -212,12 +211,14 @@ def _points(
         bounds = None
         if estimate.low is not None and estimate.high is not None:
             bounds = (estimate.low, estimate.high)
-        seconds = bench_tables.seconds_per_image(m, bench.data.images, cpu=bench_tables.busy(bench))
+        seconds = bench_tables.seconds_per_image(
+            m, bench.data.images, cpu=bench_tables.machine_was_busy(bench)
+        )
         points.append((names[m.method], seconds, estimate.value, bounds))
     return points
 
 
-def _table(table: bench_tables.Table, best: set[str] | None = None) -> Iterator[str]:
+def _table_html(table: bench_tables.Table, best: set[str] | None = None) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr>'
     yield "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
     yield "</tr></thead><tbody>\n"
@@ -227,10 +228,6 @@ def _table(table: bench_tables.Table, best: set[str] | None = None) -> Iterator[
     yield "</tbody></table></div>\n"
 
 
-def _plot(svg: str, meaning: str) -> str:
+def _plot_html(svg: str, meaning: str) -> str:
     data = base64.b64encode(svg.encode()).decode()
     return f'<img class="plot" alt="{escape(meaning)}" src="data:image/svg+xml;base64,{data}">\n'
-
-
-def _text(path: str) -> str:
-    return escape(printable(path))

@@ -1,8 +1,7 @@
-"""What `calibrate.calibrate` found: as text, and as the profile that ``--profile`` reads."""
+"""Calibrations as text, and as the profile that ``--profile`` reads."""
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from imgsim.calibrate.calibrate import Calibrated, Calibration
 from imgsim.calibrate.holdout import Outcome
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
+from imgsim.report.document import json_text
 from imgsim.report.text import count, skipped_lines
 
 
 def calibration_text(calibration: Calibration) -> Iterator[str]:
-    """Two rows per method, for the other half of the labels: its threshold, and its preset."""
+    """Yield two rows per method, for its threshold and its preset, on the other half of labels."""
     yield f"target: {calibration.target.text}\n\n"
     yield f"{'':10}{'duplicate':>17}  {'precision':19} {'recall':19} wrong pairs\n"
     for one in calibration.methods:
@@ -27,24 +27,26 @@ def calibration_text(calibration: Calibration) -> Iterator[str]:
         if one.max_distance is None or one.measured is None:
             yield f"  {'chosen':8}{'never':>17}  no threshold reaches the target\n"
         else:
-            yield _row(one, "chosen", one.max_distance, one.measured)
+            yield _threshold_row(one, "chosen", one.max_distance, one.measured)
         normal = PRESETS.index("normal")
-        yield _row(one, "normal", one.comparator.preset_distance("normal"), one.presets[normal])
+        yield _threshold_row(
+            one, "normal", one.comparator.preset_distance("normal"), one.presets[normal]
+        )
         if one.extrapolated:
             yield "  (extrapolated: there are too few pairs to count such a rate)\n"
         if _missed_target(calibration, one):
             yield "  (below the target there: choose stricter, or calibrate on more)\n"
 
 
-def _row(one: Calibrated, name: str, max_distance: float, outcome: Outcome) -> str:
-    limit = _limit(one.comparator.scale, max_distance)
-    precision = _share(outcome.verdicts.precision, outcome.precision_interval)
-    recall = _share(outcome.verdicts.recall, outcome.recall_interval)
+def _threshold_row(one: Calibrated, name: str, max_distance: float, outcome: Outcome) -> str:
+    limit = _threshold_text(one.comparator.scale, max_distance)
+    precision = _share_with_interval(outcome.verdicts.precision, outcome.precision_interval)
+    recall = _share_with_interval(outcome.verdicts.recall, outcome.recall_interval)
     return f"  {name:8}{limit:>17}  {precision:19} {recall:19} {outcome.verdicts.false}\n"
 
 
-def _limit(scale: Scale, max_distance: float) -> str:
-    """A threshold with its unit; one close to 1 with as many digits as set it apart from 1."""
+def _threshold_text(scale: Scale, max_distance: float) -> str:
+    """Return a threshold with its unit, and enough digits to set it apart from 1."""
     score = scale.score(max_distance)
     if scale.better == "lower":
         return f"{scale.unit} <= {score:.4g}"
@@ -63,7 +65,7 @@ def _missed_target(calibration: Calibration, one: Calibrated) -> bool:
 
 
 def calibration_summary(calibration: Calibration, *, verbose: bool = False) -> Iterator[str]:
-    """Lines on the data and on what the figures mean."""
+    """Yield lines on the data and on how the figures are to be read."""
     others = calibration.methods[0].presets[0].others if calibration.methods else 0
     images, labels = calibration.images, calibration.labels
     yield (
@@ -83,12 +85,19 @@ def calibration_summary(calibration: Calibration, *, verbose: bool = False) -> I
 
 
 def profile_json(calibration: Calibration, command: str) -> Iterator[str]:
-    """The profile, and what it was made from."""
-    yield json.dumps(profile_document(calibration, command), ensure_ascii=False, indent=2) + "\n"
+    """Yield `profile_document` as JSON."""
+    yield json_text(profile_document(calibration, command))
 
 
 def profile_document(calibration: Calibration, command: str) -> dict[str, Any]:
-    """As `profile_json`, as a document."""
+    """Return the profile, with the data, the versions and the command that it was made from.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    command : str
+        The command line, without the user's own paths.
+    """
     return {
         "schema": SCHEMA,
         "version": __version__,
@@ -112,11 +121,11 @@ def profile_document(calibration: Calibration, command: str) -> dict[str, Any]:
             "copies": calibration.copies,
             "skipped": len(calibration.skipped),
         },
-        "methods": [_method(one) for one in calibration.methods],
+        "methods": [_calibrated_document(one) for one in calibration.methods],
     }
 
 
-def _method(one: Calibrated) -> dict[str, Any]:
+def _calibrated_document(one: Calibrated) -> dict[str, Any]:
     scale = one.comparator.scale
     method, extractor = identity(one.comparator)
     limit = one.max_distance
@@ -128,17 +137,17 @@ def _method(one: Calibrated) -> dict[str, Any]:
         "threshold": None if limit is None else scale.score(limit),
         "max_distance": limit,
         "extrapolated": one.extrapolated,
-        "chosen": None if one.chosen is None else _outcome(one.chosen),
-        "measured": None if one.measured is None else _outcome(one.measured),
+        "chosen": None if one.chosen is None else _outcome_document(one.chosen),
+        "measured": None if one.measured is None else _outcome_document(one.measured),
         "presets": {
             preset: {"threshold": scale.score(one.comparator.preset_distance(preset))}
-            | _outcome(outcome)
+            | _outcome_document(outcome)
             for preset, outcome in zip(PRESETS, one.presets, strict=True)
         },
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome_document(outcome: Outcome) -> dict[str, Any]:
     verdicts = outcome.verdicts
     return {
         "matching_found": verdicts.true,
@@ -158,7 +167,7 @@ def _bounds(interval: Interval | None) -> list[float] | None:
     return None if interval is None else [interval.low, interval.high]
 
 
-def _share(value: float | None, interval: Interval | None) -> str:
+def _share_with_interval(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return "-"
     return f"{value:.3f} ({interval.low:.3f}-{interval.high:.3f})"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
-from imgsim.report.pictures import save_png, shortened, thumbnail, thumbnails
+from imgsim.report.pictures import save_png, shorten_path, thumbnail, thumbnails
 from imgsim.report.text import count, percent
 from imgsim.tasks.cluster.found import NO_CLUSTER, Clusters
 
@@ -24,12 +24,12 @@ _CAPTION = 28
 
 
 def cluster_name(number: int) -> str:
-    """A cluster as a reader sees it."""
+    """Return the name that a cluster has in reports."""
     return f"cluster {number}" if number != NO_CLUSTER else "no cluster"
 
 
 def colour_of(number: int) -> tuple[int, int, int]:
-    """The colour of a cluster: hues a golden angle apart, grey for none."""
+    """Return the colour of a cluster, as red, green, blue: hues a golden angle apart, or grey."""
     if number == NO_CLUSTER:
         return (150, 150, 150)
     shade = (0.85, 0.6)[(number - 1) // 8 % 2]
@@ -37,8 +37,19 @@ def colour_of(number: int) -> tuple[int, int, int]:
     return (round(255 * red), round(255 * green), round(255 * blue))
 
 
-def on_map(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions in 0..1, upwards as in a diagram."""
+def map_coordinates(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale positions to the unit square, with y from its top down as in a picture.
+
+    Parameters
+    ----------
+    positions : ndarray of float64, shape (images, 2)
+        From `Clusters`, of any range, with y upwards.
+
+    Returns
+    -------
+    ndarray of float64, shape (images, 2)
+        In 0..1; 0.5 along an axis on which all are equal.
+    """
     spread = np.ptp(positions, axis=0) if len(positions) else np.ones(2)
     low = positions.min(axis=0) if len(positions) else np.zeros(2)
     placed = (positions - low) / np.where(spread > 0, spread, 1)
@@ -48,7 +59,7 @@ def on_map(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def draw_map(clusters: Clusters, target: Path) -> None:
-    """Draw the map as a PNG: a picture where there is room for one, else a dot.
+    """Draw the map of all images as a PNG: a picture where there is room for one, else a dot.
 
     Raises
     ------
@@ -64,8 +75,8 @@ def draw_map(clusters: Clusters, target: Path) -> None:
     side = max(28, min(80, int(0.8 * math.sqrt(width * height / n))))
     margin = side // 2 + 20
     room = np.array([width, height]) - 2 * margin
-    middles = on_map(clusters.positions) * room + margin
-    shown = _with_room(middles, [c.typical for c in clusters.clusters], 0.35 * side)
+    middles = map_coordinates(clusters.positions) * room + margin
+    shown = _images_with_room(middles, [c.typical for c in clusters.clusters], 0.35 * side)
     for image, (x, y) in enumerate(middles):
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour_of(int(clusters.labels[image])))
     paths = [clusters.pictures[image].file.path for image in shown]
@@ -86,8 +97,14 @@ def draw_map(clusters: Clusters, target: Path) -> None:
     save_png(sheet, target)
 
 
-def _with_room(middles: NDArray[np.float64], before: Sequence[int], apart: float) -> list[int]:
-    """Images that do not cover one another, some before all others."""
+def _images_with_room(
+    middles: NDArray[np.float64], before: Sequence[int], apart: float
+) -> list[int]:
+    """Return images that do not cover one another, chosen from `before` first, then in order.
+
+    `middles` are their places, float64 of shape (images, 2), and `apart` the least distance
+    between two of them along an axis, both in pixels.
+    """
     shown: list[int] = []
     taken: dict[tuple[int, int], list[int]] = {}
     first = set(before)
@@ -116,14 +133,14 @@ def draw_sheets(clusters: Clusters, folder: Path) -> None:
     digits = len(str(len(clusters.clusters)))
     for cluster in clusters.clusters:
         others = [image for image in cluster.members if image != cluster.typical]
-        _sheet(clusters, cluster.number, [cluster.typical, *others],
+        _draw_sheet(clusters, cluster.number, [cluster.typical, *others],
             folder / f"cluster_{cluster.number:0{digits}}.png")  # fmt: skip
     alone = np.flatnonzero(clusters.labels == NO_CLUSTER)
     if len(alone):
-        _sheet(clusters, NO_CLUSTER, alone.tolist(), folder / "no_cluster.png")
+        _draw_sheet(clusters, NO_CLUSTER, alone.tolist(), folder / "no_cluster.png")
 
 
-def _sheet(clusters: Clusters, number: int, images: Sequence[int], target: Path) -> None:
+def _draw_sheet(clusters: Clusters, number: int, images: Sequence[int], target: Path) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     shown = images[:MAX_ON_SHEET]
@@ -143,7 +160,7 @@ def _sheet(clusters: Clusters, number: int, images: Sequence[int], target: Path)
         left, top = _GAP + place % columns * step, 28 + place // columns * line
         x = left + (_SHEET_SIDE - picture.width) // 2
         sheet.paste(picture, (x, top + (_SHEET_SIDE - picture.height) // 2))
-        name = shortened(paths[place], font, _SHEET_SIDE)
+        name = shorten_path(paths[place], font, _SHEET_SIDE)
         draw.text((left, top + _SHEET_SIDE), name, "dimgray", font)
     save_png(sheet, target)
 
@@ -175,7 +192,7 @@ def draw_queries(clusters: Clusters, target: Path) -> None:
         draw.rectangle(box, colour_of(number))
         sheet.paste(picture, (x, y))
         draw.text((left, top + _SHEET_SIDE), caption, "black", font)
-        name = shortened(path, font, _SHEET_SIDE)
+        name = shorten_path(path, font, _SHEET_SIDE)
         draw.text((left, top + _SHEET_SIDE + 13), name, "dimgray", font)
 
     for row, query in enumerate(clusters.queries):

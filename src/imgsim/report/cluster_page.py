@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from html import escape
 
 from imgsim.read.discover import printable
-from imgsim.report.cluster_drawings import cluster_name, colour_of, on_map
+from imgsim.report.cluster_drawings import cluster_name, colour_of, map_coordinates
 from imgsim.report.clusters import cluster_summary
-from imgsim.report.html import page_head
+from imgsim.report.html import escaped_path, page_head
 from imgsim.report.text import count
 from imgsim.tasks.cluster.found import Cluster, Clusters
 
 MAX_PICTURES = 3000
-"""On a page; the others are dots: more would not fit a browser."""
+"""Pictures on a page, of which the others are dots: a browser cannot hold more."""
 
 _PAGE_SIDE = 96
 _STYLE = """
@@ -69,7 +69,7 @@ document.getElementById('legend').addEventListener('click', e => {
 
 
 def cluster_page(clusters: Clusters) -> Iterator[str]:
-    """A page with the map, to zoom, drag and point at, and every cluster below it."""
+    """Yield an HTML page with the map, to zoom, drag and point at, and every cluster below it."""
     paths = [p.file.path for p in clusters.pictures]
     images = {query.query.name: query.query.data for query in clusters.queries}
     places = {path: place for place, path in enumerate(paths[:MAX_PICTURES])}
@@ -87,42 +87,43 @@ def cluster_page(clusters: Clusters) -> Iterator[str]:
         yield f'<span data-c="{number}"><i class="c{number}"></i>{number}: {images_of}</span>'
     yield '</div>\n<div id="map">\n'
     for path, number, (x, y) in zip(
-        paths, clusters.labels, on_map(clusters.positions), strict=True
+        paths, clusters.labels, map_coordinates(clusters.positions), strict=True
     ):
         where = f"--l:{3 + 94 * x:.2f};--t:{4 + 92 * y:.2f}"
-        yield f'<b style="{where}" {_picture(path, int(number), places)}></b>\n'
+        yield f'<b style="{where}" {_marker_attributes(path, int(number), places)}></b>\n'
     yield '</div>\n<div id="tip"><div></div><span></span></div>\n'
     for query in clusters.queries:
-        yield f"<h2>{escape(printable(query.query.name))}: {cluster_name(query.cluster)}</h2>\n"
-        yield f'<div class="sheet"><div {_tile(query.query.name, query.cluster, places)}></div> '
+        name, number = query.query.name, query.cluster
+        yield f"<h2>{escaped_path(name)}: {cluster_name(number)}</h2>\n"
+        yield f'<div class="sheet"><div {_tile_attributes(name, number, places)}></div> '
         for match, number in query.matches:
-            yield f"<div {_tile(match.path, number, places)}></div>"
+            yield f"<div {_tile_attributes(match.path, number, places)}></div>"
         yield "</div>\n"
     for cluster in clusters.clusters:
         yield f"<h2>Cluster {cluster.number}: {count(len(cluster.members), 'image')}</h2>\n"
-        yield from _tiles(clusters, cluster, places)
+        yield from _cluster_tiles(clusters, cluster, places)
     yield f"<script>{_SCRIPT}</script>\n</html>\n"
 
 
-def _tiles(clusters: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
+def _cluster_tiles(clusters: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
     yield '<div class="sheet">'
     for image in cluster.members:
         path = clusters.pictures[image].file.path
         if path in places:
-            yield f"<div {_tile(path, cluster.number, places)}></div>"
+            yield f"<div {_tile_attributes(path, cluster.number, places)}></div>"
     yield "</div>\n"
 
 
-def _picture(path: str, number: int, places: dict[str, int]) -> str:
+def _marker_attributes(path: str, number: int, places: dict[str, int]) -> str:
     shown = f"p{places[path]}" if path in places else "dot"
-    return f'{_data(path, number, shown)} class="c{number} {shown}"'
+    return f'{_data_attributes(path, number, shown)} class="c{number} {shown}"'
 
 
-def _tile(path: str, number: int, places: dict[str, int]) -> str:
+def _tile_attributes(path: str, number: int, places: dict[str, int]) -> str:
     shown = f"p{places[path]}"
-    return f'{_data(path, number, shown)} class="{shown}"'
+    return f'{_data_attributes(path, number, shown)} class="{shown}"'
 
 
-def _data(path: str, number: int, shown: str) -> str:
+def _data_attributes(path: str, number: int, shown: str) -> str:
     name = escape(f"{printable(path)} · {cluster_name(number)}")
     return f'data-p="{shown}" data-c="{number}" data-n="{name}" role="img" aria-label="{name}"'

@@ -1,8 +1,7 @@
-"""cluster: as text, JSON, CSV and a page with a map; the map and the clusters as pictures."""
+"""cluster as text, JSON and CSV; see `cluster_page` and `cluster_drawings` for its pictures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
@@ -12,7 +11,14 @@ import numpy as np
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
 from imgsim.report.cluster_drawings import cluster_name
-from imgsim.report.document import heading, path_document, seconds_document, skipped_document
+from imgsim.report.document import (
+    heading,
+    json_text,
+    path_document,
+    score_document,
+    seconds_document,
+    skipped_document,
+)
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import score_text
 from imgsim.report.text import count, skipped_lines
@@ -23,7 +29,7 @@ _LITTLE = 0.25
 
 
 def cluster_text(clusters: Clusters) -> Iterator[str]:
-    """Every cluster with its files, then the queries."""
+    """Yield every cluster with its files, then the queries with their nearest images."""
     for cluster in clusters.clusters:
         yield f"Cluster {cluster.number}: {count(len(cluster.members), 'image')}, typical:"
         yield f" {printable(clusters.pictures[cluster.typical].file.path)}\n"
@@ -45,7 +51,7 @@ def cluster_text(clusters: Clusters) -> Iterator[str]:
 
 
 def cluster_document(clusters: Clusters, *, timing: bool = True) -> dict[str, Any]:
-    """Everything `cluster_images` found.
+    """Return the document of everything that `cluster_images` returned.
 
     Parameters
     ----------
@@ -78,14 +84,14 @@ def cluster_document(clusters: Clusters, *, timing: bool = True) -> dict[str, An
             {**path_document(path), "cluster": int(number) or None, "x": float(x), "y": float(y)}
             for path, number, (x, y) in zip(paths, clusters.labels, clusters.positions, strict=True)
         ],
-        "queries": [_query_document(query, clusters) for query in clusters.queries],
+        "queries": [_labelled_query_document(query, clusters) for query in clusters.queries],
     }
     if timing:
         document["seconds"] = seconds_document(clusters.seconds)
     return document
 
 
-def _query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
+def _labelled_query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
     scale = clusters.comparator.scale
     return {
         **path_document(query.query.name),
@@ -95,8 +101,7 @@ def _query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
             {
                 **path_document(match.path),
                 "cluster": number or None,
-                "score": scale.score(match.distance),
-                "similarity": scale.similarity(match.distance),
+                **score_document(match.distance, scale),
             }
             for match, number in query.matches
         ],
@@ -104,20 +109,19 @@ def _query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
 
 
 def cluster_json(clusters: Clusters, *, timing: bool = True) -> Iterator[str]:
-    """One document."""
-    document = cluster_document(clusters, timing=timing)
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """Yield `cluster_document` as JSON."""
+    yield json_text(cluster_document(clusters, timing=timing))
 
 
 def cluster_csv(clusters: Clusters) -> Iterator[str]:
-    """A row per image: its cluster (none: empty), and where it is on the map."""
+    """Yield a row of CSV per image: its cluster (none: empty), and where it is on the map."""
     yield csv_row(["path", "cluster", "x", "y", "path_bytes"])
     for image in cluster_document(clusters, timing=False)["labels"]:
         yield csv_row([image.get(name) for name in ("path", "cluster", "x", "y", "path_bytes")])
 
 
 def cluster_summary(clusters: Clusters, *, verbose: bool = False) -> Iterator[str]:
-    """Lines on the whole run, with the quality of every number of clusters that was tried."""
+    """Yield lines on the whole run, with the quality of every number of clusters tried."""
     if not clusters.pictures:
         yield "0 images found"
         yield from skipped_lines(clusters.skipped, verbose)

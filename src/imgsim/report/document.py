@@ -1,8 +1,12 @@
-"""The JSON documents, as their schemas in `imgsim.schemas` have them."""
+"""The JSON documents of find-dupes, matches, search and compare, and the parts all documents share.
+
+Their schemas are in `imgsim.schemas`.
+"""
 
 from __future__ import annotations
 
 import base64
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -13,13 +17,14 @@ from imgsim import __version__
 from imgsim.comparators.base import Scale
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.leaks.found import Leaks
 from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Skipped
 
 
 def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[str, Any]:
-    """Everything `find_duplicates` found.
+    """Return the document of everything that `find_duplicates` returned.
 
     Parameters
     ----------
@@ -29,18 +34,8 @@ def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[
     """
     scale = duplicates.comparator.scale
     document: dict[str, Any] = {
-        "schema": "imgsim.find-dupes/1",
-        "version": __version__,
-        "cwd": _text(os.getcwd()),
-        "method": duplicates.comparator.spec,
-        "preset": duplicates.preset,
-        "score_unit": scale.unit,
-        "score_better": scale.better,
-        "threshold": scale.score(duplicates.max_distance),
-        "pairs_compared": duplicates.pairs_compared,
-        "expected_false_pairs": duplicates.expected_false_pairs,
-        "images": duplicates.images,
-        "skipped": [{**path_document(s.path), "reason": s.reason} for s in duplicates.skipped],
+        **heading("imgsim.find-dupes/1"),
+        **verdicts_document(duplicates),
         "other_files": duplicates.other_files,
         "too_small": duplicates.too_small,
         "groups": [group_document(i, g, scale) for i, g in enumerate(duplicates.groups, 1)],
@@ -52,10 +47,10 @@ def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[
 
 
 def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
-    """One group."""
+    """Return the document of a group: its number, the kept file and all members."""
     return {
         "id": number,
-        "keep": _text(group.kept.file.path),
+        "keep": path_text(group.kept.file.path),
         "keep_reason": group.keep_reason,
         "copies": len(group.members),
         "members": [member_document(member, scale) for member in group.members],
@@ -63,7 +58,7 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
 
 
 def member_document(member: Member, scale: Scale) -> dict[str, Any]:
-    """One member of a group."""
+    """Return the document of a member of a group, with its score and how it lies."""
     picture, distance = member.picture, member.distance
     document: dict[str, Any] = {
         **path_document(picture.file.path),
@@ -75,12 +70,12 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
         "transform": None if member.transform is None else asdict(member.transform),
     }
     if picture.file.links:
-        document["links"] = [_text(link) for link in picture.file.links]
+        document["links"] = [path_text(link) for link in picture.file.links]
     return document
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
-    """What is known of a file."""
+    """Return the facts of a file: dimensions, format, size, time, digest."""
     return {
         "width": picture.facts.width,
         "height": picture.facts.height,
@@ -93,22 +88,27 @@ def picture_document(picture: Picture) -> dict[str, Any]:
 
 
 def matches_document(matches: Matches, *, timing: bool = True) -> dict[str, Any]:
-    """Everything `matches` or `search` found."""
+    """Return the document of everything that `matches` or `search` returned.
+
+    Parameters
+    ----------
+    matches : Matches
+    timing : bool
+        With the keys that differ from run to run.
+    """
     document: dict[str, Any] = {
-        "schema": "imgsim.matches/1",
-        "version": __version__,
-        "cwd": _text(os.getcwd()),
+        **heading("imgsim.matches/1"),
         "k": matches.k,
         "images": matches.images,
-        "skipped": [{**path_document(s.path), "reason": s.reason} for s in matches.skipped],
-        "methods": [_method_document(method, timing=timing) for method in matches.methods],
+        "skipped": skipped_document(matches.skipped),
+        "methods": [_method_matches_document(method, timing=timing) for method in matches.methods],
     }
     if timing:
         document["seconds"] = seconds_document(matches.seconds)
     return document
 
 
-def _method_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
+def _method_matches_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
     scale = method.comparator.scale
     document: dict[str, Any] = {
         "name": method.comparator.spec,
@@ -118,31 +118,25 @@ def _method_document(method: MethodMatches, *, timing: bool) -> dict[str, Any]:
     }
     if timing:
         document["seconds_per_pair"] = method.seconds_per_pair
-    document["queries"] = [_query_document(query, scale) for query in method.queries]
+    document["queries"] = [_query_matches_document(query, scale) for query in method.queries]
     return document
 
 
-def _query_document(query: QueryMatches, scale: Scale) -> dict[str, Any]:
+def _query_matches_document(query: QueryMatches, scale: Scale) -> dict[str, Any]:
     document: dict[str, Any] = {**path_document(query.path)}
     if query.predicted is not None:
         document |= {"class": query.predicted, "compared": query.compared}
     document["matches"] = [
-        {
-            **path_document(match.path),
-            "score": scale.score(match.distance),
-            "similarity": scale.similarity(match.distance),
-        }
+        {**path_document(match.path), **score_document(match.distance, scale)}
         for match in query.matches
     ]
     return document
 
 
 def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Every method's opinion of two images."""
+    """Return the document of every method's score and verdict for two images."""
     return {
-        "schema": "imgsim.compare/1",
-        "version": __version__,
-        "cwd": _text(os.getcwd()),
+        **heading("imgsim.compare/1"),
         "left": path_document(left),
         "right": path_document(right),
         "methods": [
@@ -162,28 +156,55 @@ def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -
 
 
 def heading(name: str) -> dict[str, Any]:
-    """How every document begins."""
-    return {"schema": name, "version": __version__, "cwd": _text(os.getcwd())}
+    """Return the keys that every document begins with: its schema, our version, this folder."""
+    return {"schema": name, "version": __version__, "cwd": path_text(os.getcwd())}
+
+
+def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
+    """Return by which method and threshold pairs were judged, and on how many images."""
+    scale = result.comparator.scale
+    return {
+        "method": result.comparator.spec,
+        "preset": result.preset,
+        "score_unit": scale.unit,
+        "score_better": scale.better,
+        "threshold": scale.score(result.max_distance),
+        "pairs_compared": result.pairs_compared,
+        "expected_false_pairs": result.expected_false_pairs,
+        "images": result.images,
+        "skipped": skipped_document(result.skipped),
+    }
+
+
+def score_document(distance: float, scale: Scale) -> dict[str, float]:
+    """Return a distance as the score that users know, and as a similarity in percent."""
+    return {"score": scale.score(distance), "similarity": scale.similarity(distance)}
 
 
 def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
-    """Files that could not be read, and why."""
+    """Return the files that could not be read, and why."""
     return [{**path_document(s.path), "reason": s.reason} for s in skipped]
 
 
 def seconds_document(seconds: Seconds) -> dict[str, float]:
-    """Times of the stages, to the millisecond."""
+    """Return the seconds that each stage took, to the millisecond."""
     return {key: round(value, 3) for key, value in asdict(seconds).items()}
 
 
-def _text(path: str) -> str:
+def path_text(path: str) -> str:
+    """Return a path as text that UTF-8 can hold: bytes of another encoding become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def path_document(path: str) -> dict[str, str]:
-    """A path, and its bytes where they are no UTF-8."""
+    """Return a path, and its bytes in base64 where they are no UTF-8."""
     raw = os.fsencode(path)
     try:
         return {"path": raw.decode("utf-8")}
     except UnicodeDecodeError:
-        return {"path": _text(path), "path_bytes": base64.b64encode(raw).decode()}
+        return {"path": path_text(path), "path_bytes": base64.b64encode(raw).decode()}
+
+
+def json_text(document: Any) -> str:
+    """Return a document as JSON, with a line feed at its end."""
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"

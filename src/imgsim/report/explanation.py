@@ -17,7 +17,7 @@ from imgsim.errors import UsageError
 from imgsim.pictures.heat import bar, overlay
 from imgsim.read.discover import printable
 from imgsim.report.document import heading, path_document
-from imgsim.report.pictures import shortened, thumbnail
+from imgsim.report.pictures import shorten_path, thumbnail
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.explain import Activations, Explanation, over_grid
@@ -143,7 +143,7 @@ def draw_explanation(found: Explanation, target: Path) -> None:
         y = 34 + (height - picture.height) // 2
         sheet.paste(overlay(picture, parts, top), (x, y))
         corners.append((x, y, picture))
-        name = shortened(query.name, font, _SIDE)
+        name = shorten_path(query.name, font, _SIDE)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
     many = len(evidence.links) > _MANY
     for link in evidence.links:

@@ -1,14 +1,15 @@
-"""Results as one self-contained HTML page."""
+"""Self-contained HTML pages: that of matches and search, and the parts that all pages share."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
-from imgsim.report.pictures import jpeg, thumbnails
+from imgsim.report.pictures import jpeg_bytes, thumbnails
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.matches import Matches
@@ -29,7 +30,14 @@ figcaption { font-size: 12px; overflow-wrap: anywhere }
 
 
 def matches_page(matches: Matches, images: Mapping[str, bytes]) -> Iterator[str]:
-    """Every query and its matches, a row per method; each picture is in the page once."""
+    """Yield the page of every query and its matches, a row per method; each picture once.
+
+    Parameters
+    ----------
+    matches : Matches
+    images : mapping of str to bytes
+        Contents of pictures that are no files, by the names of their queries.
+    """
     places: dict[str, int] = {}
     for method in matches.methods:
         for query in method.queries:
@@ -38,7 +46,7 @@ def matches_page(matches: Matches, images: Mapping[str, bytes]) -> Iterator[str]
     yield from page_head(f"imgsim matches: {matches.images} images", places, images)
     queries = matches.methods[0].queries if matches.methods else ()
     for number, query in enumerate(queries):
-        yield f"<h2>{_text(query.path)}</h2>\n"
+        yield f"<h2>{escaped_path(query.path)}</h2>\n"
         for method in matches.methods:
             yield f'<div class="row"><div class="name">{escape(label(method.comparator))}</div>'
             yield figure(query.path, places, "query", "query")
@@ -57,13 +65,13 @@ def page_head(
     style: str = "",
     side: int = _SIDE,
 ) -> Iterator[str]:
-    """The page up to its heading.
+    """Yield the page up to its heading.
 
     Parameters
     ----------
     title : str
     places : mapping of str to int
-        The number of each picture, by its path; `figure` shows it.
+        The number of each picture, by its path, counted from 0 in this order; `figure` shows it.
     images : mapping of str to bytes
         Contents of pictures that are no files.
     style : str
@@ -75,16 +83,31 @@ def page_head(
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}{style}'
     )
-    pictures = thumbnails(list(places), side, images)
-    for place, picture in zip(places.values(), pictures, strict=True):
-        data = base64.b64encode(jpeg(picture)).decode()
-        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
+    yield from picture_rules(list(places), side, images)
     yield f"</style>\n<h1>{title}</h1>\n"
 
 
+def picture_rules(
+    paths: Sequence[str], side: int, images: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[str]:
+    """Yield a rule of CSS per picture, which holds it: ``.p3`` shows the one at index 3.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    side : int
+        Pixels of the pictures.
+    images : mapping of str to bytes
+        Contents of pictures that are no files.
+    """
+    for place, picture in enumerate(thumbnails(paths, side, images)):
+        data = base64.b64encode(jpeg_bytes(picture)).decode()
+        yield f".p{place}{{background-image:url(data:image/jpeg;base64,{data})}}\n"
+
+
 def figure(path: str, places: Mapping[str, int], caption: str, kind: str) -> str:
-    """A picture with its caption and its path."""
-    name = _text(path)
+    """Return the element of a picture with its caption and its path."""
+    name = escaped_path(path)
     return (
         f'<figure class="{kind}"><div class="picture p{places[path]}" role="img"'
         f' aria-label="{name}"></div>'
@@ -92,5 +115,6 @@ def figure(path: str, places: Mapping[str, int], caption: str, kind: str) -> str
     )
 
 
-def _text(path: str) -> str:
+def escaped_path(path: str) -> str:
+    """Return a path as text in HTML, without control characters."""
     return escape(printable(path))

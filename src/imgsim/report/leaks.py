@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -11,24 +9,26 @@ from typing import Any
 from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
+    json_text,
     member_document,
     path_document,
+    path_text,
     picture_document,
     seconds_document,
-    skipped_document,
+    verdicts_document,
 )
 from imgsim.report.formats import csv_row
-from imgsim.report.html import figure, page_head
+from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
 from imgsim.report.text import Paint, count, percent, skipped_lines, verdict_lines
 from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
 MAX_SHOWN = 1000
-"""Leaks on a page, which has a picture of each: more would not fit a browser."""
+"""Leaks on a page, which has a picture of each: a browser cannot hold more."""
 
-_COLOURS = {"exact": "red", "near": "yellow"}
-_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
+_KIND_COLOURS = {"exact": "red", "near": "yellow"}
+_MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _PAGE_STYLE = """
 figcaption { margin-top: 5px }
 .row p { align-self: center }
@@ -37,28 +37,28 @@ table { border-collapse: collapse } td, th { padding: .1rem .8rem .1rem 0; text-
 
 
 def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
-    """Every leak with its nearest matches below it, then the divided groups."""
+    """Yield every leak with its nearest matches below it, then the divided groups."""
     for leak in leaks.leaks:
         path = printable(leak.picture.file.path)
         yield paint(path, "bold") + f" ({leak.picture.file.root})\n"
         for match in leak.matches:
             alike = percent(leaks.comparator.scale.similarity(match.distance or 0.0))
             score = score_text(leaks.comparator, match.distance or 0.0)
-            kind = paint(f"{match.kind:5}", _COLOURS[match.kind])
+            kind = paint(f"{match.kind:5}", _KIND_COLOURS[match.kind])
             yield f"  {kind} {alike:>5} {score:>12}  {printable(match.picture.file.path)}\n"
         if leak.matched > len(leak.matches):
             yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
         yield "\n"
     for group in leaks.groups:
-        yield f"{paint(f'group {printable(group.name)}', 'bold')}: {_held(group)}\n"
+        yield f"{paint(f'group {printable(group.name)}', 'bold')}: {_images_by_split(group)}\n"
 
 
-def _held(group: GroupLeak) -> str:
+def _images_by_split(group: GroupLeak) -> str:
     return ", ".join(f"{images} in {split}" for split, images in group.splits)
 
 
 def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
-    """Everything `find_leaks` found.
+    """Return the document of everything that `find_leaks` returned.
 
     Parameters
     ----------
@@ -66,18 +66,9 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
     timing : bool
         With the keys that differ from run to run.
     """
-    scale = leaks.comparator.scale
     document = {
         **heading("imgsim.leaks/1"),
-        "method": leaks.comparator.spec,
-        "preset": leaks.preset,
-        "score_unit": scale.unit,
-        "score_better": scale.better,
-        "threshold": scale.score(leaks.max_distance),
-        "pairs_compared": leaks.pairs_compared,
-        "expected_false_pairs": leaks.expected_false_pairs,
-        "images": leaks.images,
-        "skipped": skipped_document(leaks.skipped),
+        **verdicts_document(leaks),
         "splits": [{"name": s.name, "images": s.images, "leaked": s.leaked} for s in leaks.splits],
         "crossings": [
             {"smaller": c.smaller, "larger": c.larger, "leaked": c.leaked, "pairs": c.pairs}
@@ -86,7 +77,7 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
         "leaks": [_leak_document(leak, leaks) for leak in leaks.leaks],
         "groups": [
             {
-                "name": _text(group.name),
+                "name": path_text(group.name),
                 "splits": [{"name": name, "images": images} for name, images in group.splits],
                 "example": path_document(group.example)["path"],
             }
@@ -113,28 +104,24 @@ def _leak_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
     }
 
 
-def _text(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
 def leaks_json(leaks: Leaks, *, timing: bool = True) -> Iterator[str]:
-    """One document."""
-    yield json.dumps(leaks_document(leaks, timing=timing), ensure_ascii=False, indent=2) + "\n"
+    """Yield `leaks_document` as JSON."""
+    yield json_text(leaks_document(leaks, timing=timing))
 
 
 def leaks_csv(leaks: Leaks) -> Iterator[str]:
-    """A row per pair of a leak and one of its matches that are shown."""
-    names = [f"match_{name}" for name in _COLUMNS]
+    """Yield a row of CSV per pair of a leak and one of its matches that are shown."""
+    names = [f"match_{name}" for name in _MATCH_COLUMNS]
     yield csv_row(["split", "path", "matched", "match_split", "match_path", *names])
     for leak in leaks.leaks:
         document = _leak_document(leak, leaks)
         for match in document["matches"]:
             row = [document["split"], document["path"], leak.matched, match["split"]]
-            yield csv_row([*row, match["path"], *(match[name] for name in _COLUMNS)])
+            yield csv_row([*row, match["path"], *(match[name] for name in _MATCH_COLUMNS)])
 
 
 def leaks_page(leaks: Leaks) -> Iterator[str]:
-    """Every leak beside its matches, each picture in the page once."""
+    """Yield an HTML page of every leak beside its matches, each picture in it once."""
     shown = leaks.leaks[:MAX_SHOWN]
     places: dict[str, int] = {}
     for leak in shown:
@@ -145,7 +132,8 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     if leaks.groups:
         yield "<table><tr><th>group</th><th>images</th></tr>\n"
         for group in leaks.groups:
-            yield f"<tr><td>{escape(printable(group.name))}</td><td>{escape(_held(group))}</td>\n"
+            images = escape(_images_by_split(group))
+            yield f"<tr><td>{escaped_path(group.name)}</td><td>{images}</td>\n"
         yield "</table>\n"
     if len(shown) < len(leaks.leaks):
         yield f"<p>The first {len(shown)} leaks; the JSON output has all.</p>\n"
@@ -154,12 +142,12 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
         yield '<div class="row">'
         yield figure(leak.picture.file.path, places, leak.picture.file.root, "query")
         for match in leak.matches:
-            yield figure(match.picture.file.path, places, _caption(match, leaks), "match")
+            yield figure(match.picture.file.path, places, _match_caption(match, leaks), "match")
         yield (f"<p>and {more} more</p>" if more else "") + "</div>\n"
     yield "</html>\n"
 
 
-def _caption(match: Member, leaks: Leaks) -> str:
+def _match_caption(match: Member, leaks: Leaks) -> str:
     distance = match.distance or 0.0
     alike = percent(leaks.comparator.scale.similarity(distance))
     score = score_text(leaks.comparator, distance)
@@ -171,7 +159,7 @@ def _headline(leaks: Leaks) -> str:
 
 
 def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -> Iterator[str]:
-    """Lines on the whole run."""
+    """Yield lines on the whole run: images by split, leaks by pair of splits, the method."""
     sizes = {split.name: split.images for split in leaks.splits}
     splits = ", ".join(f"{name} {images}" for name, images in reversed(sizes.items()))
     took = f" in {leaks.seconds.total:.1f} s ({leaks.decoded} decoded)" if timing else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,15 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
-from imgsim.report.document import heading, path_document, seconds_document, skipped_document
+from imgsim.report.document import (
+    heading,
+    json_text,
+    path_document,
+    seconds_document,
+    skipped_document,
+)
 from imgsim.report.formats import csv_row
-from imgsim.report.pictures import save_png, shortened, thumbnails
+from imgsim.report.pictures import save_png, shorten_path, thumbnails
 from imgsim.report.rankings import score_text
 from imgsim.report.text import count, skipped_lines
 from imgsim.tasks.sort.sort_images import Ordering
@@ -30,15 +35,15 @@ _SHEET = 1600
 _GAP = 4
 _CAPTION = 26
 
-_COLOURS = (
+_VIRIDIS = (
     (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141),
     (39, 173, 129), (92, 200, 99), (170, 220, 50), (253, 231, 37),
 )  # fmt: skip
-"""Viridis at nine places, by S. van der Walt and N. Smith (CC0): even steps in lightness."""
+"""Nine colours of Viridis, by S. van der Walt and N. Smith (CC0): even steps in lightness."""
 
 
 def sort_text(ordering: Ordering, chain: Chain) -> Iterator[str]:
-    """A line per image: its number, its distance to the one before as a score, its path."""
+    """Yield a line per image: its number, its distance to the one before as a score, its path."""
     digits = len(str(len(chain.order)))
     for place, image in enumerate(chain.order):
         score = ""
@@ -49,7 +54,7 @@ def sort_text(ordering: Ordering, chain: Chain) -> Iterator[str]:
 
 
 def sort_document(ordering: Ordering, chain: Chain, *, timing: bool = True) -> dict[str, Any]:
-    """Everything `sort_images` found, with one of its chains.
+    """Return the document of everything that `sort_images` returned, with one of its chains.
 
     Parameters
     ----------
@@ -89,13 +94,12 @@ def sort_document(ordering: Ordering, chain: Chain, *, timing: bool = True) -> d
 
 
 def sort_json(ordering: Ordering, chain: Chain, *, timing: bool = True) -> Iterator[str]:
-    """One document."""
-    document = sort_document(ordering, chain, timing=timing)
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """Yield `sort_document` as JSON."""
+    yield json_text(sort_document(ordering, chain, timing=timing))
 
 
 def sort_csv(ordering: Ordering, chain: Chain) -> Iterator[str]:
-    """A row per image."""
+    """Yield a row of CSV per image, in the order of the chain."""
     yield csv_row(["place", "path", "distance", "score", "path_bytes"])
     for place, image in enumerate(sort_document(ordering, chain, timing=False)["order"], 1):
         values = [image["path"], image["distance"], image["score"], image.get("path_bytes")]
@@ -103,7 +107,7 @@ def sort_csv(ordering: Ordering, chain: Chain) -> Iterator[str]:
 
 
 def sort_summary(ordering: Ordering, *, verbose: bool = False) -> Iterator[str]:
-    """Lines on the whole run: the length of both chains, and of the shortest there could be."""
+    """Yield lines on the whole run: the length of both chains, and a bound that none is below."""
     yield (
         f"{count(len(ordering.pictures), 'image')} in {ordering.seconds.total:.1f} s"
         f" ({ordering.decoded} decoded), method {label(ordering.comparator)}"
@@ -119,7 +123,7 @@ def sort_summary(ordering: Ordering, *, verbose: bool = False) -> Iterator[str]:
     yield from skipped_lines(ordering.skipped, verbose)
 
 
-def heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
+def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
     Raises
@@ -148,15 +152,19 @@ def heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
         left = _MARGIN + number * (side + thumb + _MARGIN)
         top = 2 * _MARGIN
         draw.text((left, _MARGIN // 2), f"{label(ordering.comparator)}, {title}", "black", font)
-        sheet.paste(_panel(ordering.matrix, order, side, worst), (left + thumb, top + thumb))
+        sheet.paste(
+            _heatmap_panel(ordering.matrix, order, side, worst), (left + thumb, top + thumb)
+        )
         for place, image in enumerate(order if thumb else ()):
             sheet.paste(pictures[image], (left + thumb + place * cell, top))
             sheet.paste(pictures[image], (left, top + thumb + place * cell))
-    _colour_bar(sheet, ordering, worst, side)
+    _draw_colour_bar(sheet, ordering, worst, side)
     save_png(sheet, target)
 
 
-def _panel(matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, worst: float) -> Any:
+def _heatmap_panel(
+    matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, worst: float
+) -> Any:
     from PIL import Image
 
     n = len(order)
@@ -166,24 +174,24 @@ def _panel(matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, wor
         picture[i : i + 256] = np.round(255 * (1 - block / max(worst, 1e-12)))
     image = Image.fromarray(picture)
     way = Image.Resampling.NEAREST if n <= side else Image.Resampling.BOX
-    return Image.fromarray(_coloured(np.asarray(image.resize((side, side), way)))) if n else image
+    return Image.fromarray(_in_viridis(np.asarray(image.resize((side, side), way)))) if n else image
 
 
-def _coloured(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    places = np.linspace(0, 255, len(_COLOURS))
+def _in_viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    places = np.linspace(0, 255, len(_VIRIDIS))
     table = np.stack(
-        [np.interp(np.arange(256), places, [c[i] for c in _COLOURS]) for i in range(3)], axis=1
+        [np.interp(np.arange(256), places, [c[i] for c in _VIRIDIS]) for i in range(3)], axis=1
     )
     return np.asarray(table.astype(np.uint8)[levels])
 
 
-def _colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) -> None:
+def _draw_colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     height, top = max(side, 120), sheet.height - _MARGIN - max(side, 120)
     left = sheet.width - 118
     levels = np.repeat(np.linspace(255, 0, height).astype(np.uint8)[:, None], 18, axis=1)
-    sheet.paste(Image.fromarray(_coloured(levels)), (left, top))
+    sheet.paste(Image.fromarray(_in_viridis(levels)), (left, top))
     draw = ImageDraw.Draw(sheet)
     for part in range(5):
         text = score_text(ordering.comparator, worst * part / 4)
@@ -191,7 +199,7 @@ def _colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) -> None
         draw.text((left + 24, y - 6), text, "black", ImageFont.load_default(12))
 
 
-def contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:
+def draw_contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw the images along the chain, row by row, as a PNG: larger where they are fewer.
 
     Raises
@@ -221,6 +229,6 @@ def contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:
             if place:
                 score = score_text(ordering.comparator, float(chain.steps[place - 1]))
             draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
-            name = shortened(paths[place], font, side)
+            name = shorten_path(paths[place], font, side)
             draw.text((left, top + side + 12), name, "dimgray", font)
     save_png(sheet, target)

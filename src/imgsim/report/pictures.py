@@ -28,12 +28,12 @@ _GAP = 8
 _CAPTION = 30
 _NAMES = 150
 _AT_ONCE = 64
-_KNOWN = 256
+_CACHED_THUMBNAILS = 256
 """Thumbnails that are kept: a query and its matches come up again for every method."""
 
 
 def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
-    """A picture that fits a square, as a Pillow image; a grey square if it is gone.
+    """Return a picture that fits a square, as a Pillow image; a grey square if it is gone.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
 def thumbnails(
     paths: Sequence[str], side: int, images: Mapping[str, bytes] = MappingProxyType({})
 ) -> Iterator[Any]:
-    """The pictures as by `thumbnail`, in order, made by several threads."""
+    """Yield pictures as `thumbnail` returns them, in order, made by several threads."""
 
     def make(path: str) -> Any:
-        return _thumbnail(path, side, images)
+        return _decode_thumbnail(path, side, images)
 
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
@@ -63,7 +63,7 @@ def thumbnails(
         yield from made
 
 
-def _thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
+def _decode_thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     from PIL import Image
 
     want = InputSpec(0, 0, "rgb", at_least=side)
@@ -91,14 +91,14 @@ def save_png(sheet: Any, target: Path) -> None:
         raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
 
 
-def jpeg(picture: Any) -> bytes:
-    """A picture as the bytes of a JPEG."""
+def jpeg_bytes(picture: Any) -> bytes:
+    """Return a Pillow image as the bytes of a JPEG."""
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=80)
     return stream.getvalue()
 
 
-def montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
+def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     """Draw the first queries and their matches side by side, a row per method, as a PNG.
 
     Returns
@@ -125,7 +125,7 @@ def montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(12)
 
-    @lru_cache(maxsize=_KNOWN)
+    @lru_cache(maxsize=_CACHED_THUMBNAILS)
     def small(path: str) -> Any:
         return thumbnail(path, _SIDE, images)
 
@@ -135,7 +135,7 @@ def montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
         # down at its caption, where it begins, however low the picture is
         sheet.paste(picture, (left, top + _SIDE - picture.height))
         draw.text((left, top + _SIDE + 1), caption, "black", font)
-        draw.text((left, top + _SIDE + 14), shortened(path, font, _SIDE), "dimgray", font)
+        draw.text((left, top + _SIDE + 14), shorten_path(path, font, _SIDE), "dimgray", font)
 
     top = _GAP
     for number, query in enumerate(queries):
@@ -154,8 +154,8 @@ def montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
     return len(queries)
 
 
-def shortened(path: str, font: Any, width: float) -> str:
-    """The end of a path, as wide as there is room for in a picture.
+def shorten_path(path: str, font: Any, width: float) -> str:
+    """Return the end of a path, as wide as there is room for in a picture.
 
     Parameters
     ----------

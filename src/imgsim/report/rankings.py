@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
-from imgsim.report.document import compare_document, matches_document
+from imgsim.report.document import compare_document, json_text, matches_document
 from imgsim.report.formats import csv_row
 from imgsim.report.text import count, percent, skipped_lines
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.matches import Matches
 
-_NAME = 21
+_NAME_WIDTH = 21
 
 
 def score_text(comparator: Comparator, distance: float) -> str:
-    """A score with its unit, such as ``4 bits`` or ``SSIM 0.97012``."""
+    """Return a score with its unit, such as ``4 bits`` or ``SSIM 0.97012``."""
     scale = comparator.scale
     score = scale.score(distance)
     if scale.unit == "bits":
@@ -27,12 +26,12 @@ def score_text(comparator: Comparator, distance: float) -> str:
 
 
 def matches_text(matches: Matches) -> Iterator[str]:
-    """Every query, with its matches by each method below it."""
+    """Yield every query, with its matches by each method below it."""
     for number, query in enumerate(matches.methods[0].queries if matches.methods else ()):
         yield f"{printable(query.path)}\n"
         for method in matches.methods:
             name = label(method.comparator)
-            if len(name) > _NAME:
+            if len(name) > _NAME_WIDTH:
                 yield f"  {name}\n"
                 name = ""
             own = method.queries[number]
@@ -41,19 +40,18 @@ def matches_text(matches: Matches) -> Iterator[str]:
             for match in own.matches:
                 score = score_text(method.comparator, match.distance)
                 alike = percent(method.comparator.scale.similarity(match.distance))
-                yield f"  {name:{_NAME}} {score:>15} {alike:>6}  {printable(match.path)}\n"
+                yield f"  {name:{_NAME_WIDTH}} {score:>15} {alike:>6}  {printable(match.path)}\n"
                 name = ""
         yield "\n"
 
 
 def matches_json(matches: Matches, *, timing: bool = True) -> Iterator[str]:
-    """One document."""
-    document = matches_document(matches, timing=timing)
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """Yield `matches_document` as JSON."""
+    yield json_text(matches_document(matches, timing=timing))
 
 
 def matches_csv(matches: Matches) -> Iterator[str]:
-    """A row per match."""
+    """Yield a row of CSV per match."""
     yield csv_row(["method", "query", "rank", "path", "score", "similarity", "path_bytes"])
     for method in matches_document(matches, timing=False)["methods"]:
         for query in method["queries"]:
@@ -64,7 +62,7 @@ def matches_csv(matches: Matches) -> Iterator[str]:
 
 
 def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]:
-    """Lines on the whole run."""
+    """Yield lines on the whole run: images, seconds, pairs by method, files that were skipped."""
     seconds = matches.seconds
     yield (
         f"{count(matches.images, 'image')} in {seconds.total:.1f} s ({matches.decoded} decoded);"
@@ -77,7 +75,7 @@ def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit."""
+    """Return a time with three digits and a unit, from nanoseconds to seconds."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
@@ -85,7 +83,7 @@ def duration(seconds: float) -> str:
 
 
 def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """A table: score, threshold, verdict."""
+    """Yield a table with a row per method: score, similarity, verdict, threshold."""
     yield f"{printable(left)}\n{printable(right)}\n\n"
     yield f"{'method':22} {'score':>15} {'similar':>8}  {'duplicate':9} {'from':>12}\n"
     for one in comparisons:
@@ -105,6 +103,5 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
 
 
 def compare_json(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """One document."""
-    document = compare_document(left, right, comparisons)
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """Yield `compare_document` as JSON."""
+    yield json_text(compare_document(left, right, comparisons))

@@ -1,4 +1,7 @@
-"""find-dupes for people, in 80 columns; a path comes last on its line and is never cut."""
+"""find-dupes as text, and the parts that the texts of all commands share.
+
+Text is for people, in 80 columns; a path comes last on its line and is never cut.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +15,35 @@ from imgsim.tasks.leaks.found import Leaks
 from imgsim.types import Group, Member, Skipped
 
 Paint = Callable[[str, str], str]
-"""Puts text in a colour, or not."""
+"""Returns a text in a colour, or as it is where nothing is to be coloured."""
 
 _SHOWN_SKIPPED = 5
 
 
-def as_text(duplicates: Duplicates, paint: Paint = lambda text, colour: text) -> Iterator[str]:
-    """The groups, one after the other."""
+def find_dupes_text(
+    duplicates: Duplicates, paint: Paint = lambda text, colour: text
+) -> Iterator[str]:
+    """Yield the groups, one after the other."""
     for number, group in enumerate(duplicates.groups, 1):
-        yield from _group(number, group, duplicates.comparator.scale, paint)
+        yield from _group_lines(number, group, duplicates.comparator.scale, paint)
 
 
-def _group(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
+def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
     free = group.reclaimable_bytes
     freed = f", {size(free)} could be freed" if free else ""
     head = f"Group {number}: {len(group.members)} copies{freed}"
     yield paint(head, "bold") + f" (keep: {group.keep_reason})\n"
     for member in group.members:
-        yield _member(member, scale, paint) + "\n"
+        yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
-        notes.extend(_how_it_lies(member))
+        notes.extend(_transform_notes(member))
         if member.picture.facts.frames > 1:
             notes.append(f"compared by the first of {member.picture.facts.frames} frames")
         yield from (f"{'':37}{note}\n" for note in notes)
     yield "\n"
 
 
-_LIES = {
+_TRANSFORM_NOTES = {
     "turned": "turned",
     "mirrored": "mirrored",
     "crop": "a part of the kept picture",
@@ -47,17 +52,17 @@ _LIES = {
 }
 
 
-def _how_it_lies(member: Member) -> Iterator[str]:
-    """What a verification saw, where it is more than another encoding or size."""
+def _transform_notes(member: Member) -> Iterator[str]:
+    """Yield how a member lies upon the kept file, where more than its encoding or size differs."""
     if member.transform is None:
         return
-    if member.transform.kind in _LIES:
-        yield _LIES[member.transform.kind]
+    if member.transform.kind in _TRANSFORM_NOTES:
+        yield _TRANSFORM_NOTES[member.transform.kind]
     if member.transform.overlay:
         yield "one of them has words or a logo laid over it"
 
 
-def _member(member: Member, scale: Scale, paint: Paint) -> str:
+def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     picture = member.picture
     kind, colour = {
         "kept": ("keep", "green"),
@@ -74,8 +79,8 @@ def _member(member: Member, scale: Scale, paint: Paint) -> str:
     )
 
 
-def summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
-    """Lines on the whole run."""
+def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
+    """Yield lines on the whole run: images, groups, the method, files that were skipped."""
     files = sum(len(group.members) for group in duplicates.groups)
     yield (
         f"{count(duplicates.images, 'image')} in {duplicates.seconds.total:.1f} s"
@@ -98,26 +103,27 @@ def summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
-    """By which method and threshold, and how much of it is chance."""
+    """Yield by which method and threshold pairs were judged, and how many are there by chance."""
     scale = result.comparator.scale
     threshold = scale.score(result.max_distance)
     sign = "<=" if scale.better == "lower" else ">="
     preset = f", preset {result.preset}" if result.preset else ""
     yield f"method {result.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
     if result.expected_false_pairs is not None and result.pairs_compared:
-        yield f"{_expected(result.expected_false_pairs)} of unrelated photos expected among them"
+        pairs = _expected_pairs(result.expected_false_pairs)
+        yield f"{pairs} of unrelated photos expected among them"
     if result.expected_false_pairs is not None and result.expected_false_pairs > 1:
         yield "warning: look at near matches before you delete: some are chance"
 
 
-def _expected(pairs: float) -> str:
+def _expected_pairs(pairs: float) -> str:
     if pairs < 0.01:
         return "fewer than 0.01 pairs"
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
 
 
 def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
-    """What was skipped, and why."""
+    """Yield which files were skipped, and why: some of them, or all if `verbose`."""
     if not skipped:
         return
     yield f"skipped {count(len(skipped), 'file')}:"
@@ -133,17 +139,17 @@ def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
 
 
 def count(n: int, noun: str) -> str:
-    """A number of things: 1 image, 2 images."""
+    """Return a number of things: 1 image, 2 images."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def percent(similarity: float) -> str:
-    """Rounded, but 100 only for what is."""
+    """Return a similarity in percent, rounded, but 100 only for one that is."""
     return "100%" if similarity >= 100 else f"{min(similarity, 99.9):.1f}%"
 
 
 def size(n_bytes: int) -> str:
-    """Bytes in decimal units, as file managers show them."""
+    """Return a number of bytes in decimal units, as file managers show them."""
     value = float(n_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
