@@ -14,9 +14,10 @@ from click.core import ParameterSource
 
 from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
-    MethodType,
     dataset_options,
     device_options,
+    format_option,
+    methods_option,
     number_option,
     profile_option,
     run_options,
@@ -47,16 +48,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
     " 24 fruits in 4 positions; scenes: 12 places from 4 viewpoints; copies: 96 pictures and two"
     " changed copies of each.",
 )
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    multiple=True,
-    default=_METHODS,
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="Can be repeated; all: every method that is available.",
-)
+@methods_option(_METHODS, "Can be repeated; all: every method that is available.")
 @click.option(
     "--experiment",
     "experiments",
@@ -110,7 +102,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
     show_default=True,
     help="What times may be multiplied by, on one kind of machine.",
 )
-@click.option("-f", "--format", type=click.Choice(_FORMATS), default="text", show_default=True)
+@format_option(_FORMATS)
 @click.option("--no-timing", is_flag=True, help="Leave times out of the JSON.")
 @run_options
 @device_options

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from imgsim.cli.make import cache_path
-from imgsim.cli.options import cache_option, talk_options
+from imgsim.cli.options import cache_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
@@ -16,7 +16,7 @@ from imgsim.errors import UsageError
 
 @click.command("cache")
 @click.argument("action", type=click.Choice(["info", "clear", "prune"]))
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @cache_option
 @talk_options
 @click.pass_obj

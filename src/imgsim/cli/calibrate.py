@@ -11,10 +11,11 @@ from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
     dataset_options,
     device_options,
-    methods_option,
+    ranking_methods_option,
     run_options,
     seed_option,
     talk_options,
+    text_or_json_option,
     walk_options,
 )
 from imgsim.cli.output import write
@@ -36,7 +37,7 @@ from imgsim.cli.terminal import Terminal
     help="The loosest threshold that finds at most so many of the pairs that do not match, such"
     " as 1e-6. Where there are too few pairs to count them, a fitted tail tells.",
 )
-@methods_option
+@ranking_methods_option
 @dataset_options
 @click.option(
     "--split",
@@ -48,7 +49,7 @@ from imgsim.cli.terminal import Terminal
 @walk_options
 @run_options
 @device_options
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), help="Write the profile to this file."
 )

@@ -10,16 +10,19 @@ import click
 
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
-    MethodType,
     all_of,
     check_folder_exists,
     device_options,
     discover_options,
+    format_option,
+    method_option,
     number_option,
+    output_option,
     picture_option,
     run_options,
     seed_option,
     talk_options,
+    timing_option,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -95,14 +98,8 @@ _query_options = all_of(
 
 @click.command("cluster")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    default="cosine",
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="Whose vectors are clustered. efficientnet-cosine sees what a picture shows.",
+@method_option(
+    "cosine", "Whose vectors are clustered. efficientnet-cosine sees what a picture shows."
 )
 @_clustering_options
 @click.option(
@@ -123,16 +120,9 @@ _query_options = all_of(
 @discover_options
 @run_options
 @device_options
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["text", "json", "csv", "html"]),
-    default="text",
-    show_default=True,
-    help="html: a page with the map, to zoom and point at.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
-@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@format_option(["text", "json", "csv", "html"], "html: a page with the map, to zoom and point at.")
+@output_option
+@timing_option
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:

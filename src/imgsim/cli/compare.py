@@ -8,11 +8,12 @@ import click
 
 from imgsim.cli.make import make_methods
 from imgsim.cli.options import (
-    MethodType,
     decode_option,
     device_options,
+    methods_option,
     profile_option,
     talk_options,
+    text_or_json_option,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -25,21 +26,13 @@ from imgsim.read.options import RunOptions
 @click.command("compare")
 @click.argument("left", metavar="A", type=click.Path())
 @click.argument("right", metavar="B", type=click.Path())
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    multiple=True,
-    default=["all"],
-    metavar="NAME[:field=value,...]",
-    help="Can be repeated.  [default: all that are available]",
-)
+@methods_option([ALL], "Can be repeated.  [default: all that are available]", show_default=False)
 @click.option("--preset", type=click.Choice(PRESETS), default="normal", show_default=True,
     help="Which thresholds decide.",
 )  # fmt: skip
 @profile_option
 @decode_option
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @device_options
 @talk_options
 @click.pass_obj

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from imgsim.cli.make import cache_path
-from imgsim.cli.options import cache_option, talk_options
+from imgsim.cli.options import cache_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
 
 
 @click.command("doctor")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @cache_option
 @talk_options
 def command(form: str, cache: str | None) -> int:

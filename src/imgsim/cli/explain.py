@@ -9,11 +9,12 @@ import click
 
 from imgsim.cli.make import make_method
 from imgsim.cli.options import (
-    MethodType,
     check_folder_exists,
     decode_option,
     device_options,
+    method_option,
     talk_options,
+    text_or_json_option,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -25,15 +26,7 @@ from imgsim.read.options import RunOptions
 @click.command("explain")
 @click.argument("left", metavar="A", type=click.Path())
 @click.argument("right", metavar="[B]", required=False, type=click.Path())
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    default="ssim",
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="ssim, local, efficientnet-cosine, siamese or autoencoder.",
-)
+@method_option("ssim", "ssim, local, efficientnet-cosine, siamese or autoencoder.")
 @click.option(
     "-o",
     "--output",
@@ -48,7 +41,7 @@ from imgsim.read.options import RunOptions
     help="Show instead what this layer of an autoencoder sees in A.",
 )
 @decode_option
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @device_options
 @talk_options
 @click.pass_obj

@@ -12,8 +12,11 @@ from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
     device_options,
     discover_options,
+    format_option,
+    output_option,
     run_options,
     talk_options,
+    timing_option,
     verdict_options,
 )
 from imgsim.cli.output import write
@@ -23,8 +26,6 @@ from imgsim.group.keep import KEEP_POLICIES
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
-
-FORMATS = ("text", "json", "jsonl", "csv")
 
 
 @click.command("find-dupes")
@@ -49,9 +50,9 @@ FORMATS = ("text", "json", "jsonl", "csv")
 @discover_options
 @run_options
 @device_options
-@click.option("-f", "--format", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
-@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@format_option(["text", "json", "jsonl", "csv"])
+@output_option
+@timing_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
 @click.option(
     "--baseline",

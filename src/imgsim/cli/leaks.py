@@ -11,8 +11,12 @@ import click
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.options import (
     device_options,
+    format_option,
+    k_option,
+    output_option,
     run_options,
     talk_options,
+    timing_option,
     verdict_options,
     walk_options,
 )
@@ -22,8 +26,6 @@ from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsim.tasks.leaks.found import Leaks
-
-FORMATS = ("text", "json", "csv", "html", "sarif", "github")
 
 
 @click.command("leaks")
@@ -42,33 +44,23 @@ FORMATS = ("text", "json", "csv", "html", "sarif", "github")
     " prefix: the same name up to its last number; REGEX: its groups, in the path below the"
     " split's folder.",
 )
-@click.option(
-    "-k",
-    type=click.IntRange(1, 1_000_000),
-    default=3,
-    show_default=True,
-    help="How many matches of each leak are shown.",
-)
+@k_option("How many matches of each leak are shown.")
 @verdict_options
 @walk_options
 @run_options
 @device_options
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="html: a page with the pictures; github: annotations.",
+@format_option(
+    ["text", "json", "csv", "html", "sarif", "github"],
+    "html: a page with the pictures; github: annotations.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@output_option
 @click.option(
     "--drop-list",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Write the files to drop from the larger split so that no leak remains, one a line.",
 )
-@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@timing_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
 @talk_options

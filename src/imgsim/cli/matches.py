@@ -10,7 +10,7 @@ from imgsim.cli.make import check_paths, make_methods, make_run_options
 from imgsim.cli.options import (
     device_options,
     discover_options,
-    methods_option,
+    ranking_methods_option,
     run_options,
     talk_options,
 )
@@ -20,7 +20,7 @@ from imgsim.cli.terminal import Terminal
 
 @click.command("matches")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
-@methods_option
+@ranking_methods_option
 @ranking_options
 @discover_options
 @run_options

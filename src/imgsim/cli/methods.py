@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from imgsim.cli.options import talk_options
+from imgsim.cli.options import talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.comparators.base import PRESETS, VectorComparator
 from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, registered, settings_of
 
 
 @click.command("methods")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text")
+@text_or_json_option
 @talk_options
 def command(form: str) -> int:
     """List the comparators: score, presets, fields, availability.

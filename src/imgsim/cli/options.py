@@ -63,6 +63,68 @@ def check_folder_exists(
     return value
 
 
+def method_option(
+    default: str, help: str = "How images are compared; imgsim methods lists the names."
+) -> Callable[[F], F]:
+    """Return the option ``--method`` of a command that takes one."""
+    return click.option(
+        "-m",
+        "--method",
+        type=MethodType(),
+        default=default,
+        show_default=True,
+        metavar="NAME[:field=value,...]",
+        help=help,
+    )
+
+
+def methods_option(
+    default: Sequence[str], help: str, *, show_default: bool = True
+) -> Callable[[F], F]:
+    """Return the option ``--method`` of a command that takes several."""
+    return click.option(
+        "-m",
+        "--method",
+        type=MethodType(),
+        multiple=True,
+        default=default,
+        show_default=show_default,
+        metavar="NAME[:field=value,...]",
+        help=help,
+    )
+
+
+def format_option(formats: Sequence[str], help: str | None = None) -> Callable[[F], F]:
+    """Return the option ``--format``, text by default."""
+    return click.option(
+        "-f",
+        "--format",
+        type=click.Choice(formats),
+        default="text",
+        show_default=True,
+        help=help,
+    )
+
+
+def k_option(help: str) -> Callable[[F], F]:
+    """Return the option ``-k``, a number of matches."""
+    return click.option(
+        "-k", type=click.IntRange(1, 1_000_000), default=3, show_default=True, help=help
+    )
+
+
+text_or_json_option = click.option(
+    "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text"
+)
+
+output_option = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Write to this file."
+)
+
+timing_option = click.option(
+    "--no-timing", is_flag=True, help="Leave out what differs from run to run."
+)
+
 talk_options = all_of(
     [
         click.option(
@@ -227,15 +289,7 @@ profile_option = click.option(
 
 verdict_options = all_of(
     [
-        click.option(
-            "-m",
-            "--method",
-            type=MethodType(),
-            default=DEFAULT_METHOD,
-            show_default=True,
-            metavar="NAME[:field=value,...]",
-            help="How images are compared; imgsim methods lists the names.",
-        ),
+        method_option(DEFAULT_METHOD),
         click.option(
             "--preset",
             type=click.Choice(PRESETS),
@@ -259,15 +313,8 @@ verdict_options = all_of(
     ]
 )
 
-methods_option = click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    multiple=True,
-    default=[RANKING_METHOD],
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="Can be repeated; all: every method that is available.",
+ranking_methods_option = methods_option(
+    [RANKING_METHOD], "Can be repeated; all: every method that is available."
 )
 
 dataset_options = all_of(

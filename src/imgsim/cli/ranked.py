@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from imgsim.cli.options import (
     all_of,
+    format_option,
+    k_option,
+    output_option,
     picture_option,
+    timing_option,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -21,26 +23,13 @@ if TYPE_CHECKING:
 
 ranking_options = all_of(
     [
-        click.option(
-            "-k",
-            type=click.IntRange(1, 1_000_000),
-            default=3,
-            show_default=True,
-            help="How many matches of each image.",
-        ),
-        click.option(
-            "-f",
-            "--format",
-            type=click.Choice(["text", "json", "csv", "html"]),
-            default="text",
-            show_default=True,
-            help="html: a page with the pictures.",
-        ),
-        click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file."),
+        k_option("How many matches of each image."),
+        format_option(["text", "json", "csv", "html"], "html: a page with the pictures."),
+        output_option,
         picture_option(
             "--montage", "Draw the first queries and their matches side by side, a row per method."
         ),
-        click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run."),
+        timing_option,
     ]
 )
 

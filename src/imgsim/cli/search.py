@@ -10,8 +10,8 @@ from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.options import (
     device_options,
     discover_options,
-    methods_option,
     number_option,
+    ranking_methods_option,
     run_options,
     talk_options,
 )
@@ -25,7 +25,7 @@ from imgsim.cli.terminal import Terminal
     "--in", "paths", multiple=True, required=True, type=click.Path(), metavar="PATH",
     help="Where to search. Can be repeated.",
 )  # fmt: skip
-@methods_option
+@ranking_methods_option
 @click.option(
     "--narrow-by-class",
     is_flag=True,

@@ -10,12 +10,15 @@ import click
 
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.options import (
-    MethodType,
     device_options,
     discover_options,
+    format_option,
+    method_option,
+    output_option,
     picture_option,
     run_options,
     talk_options,
+    timing_option,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -27,15 +30,7 @@ if TYPE_CHECKING:
 
 @click.command("sort")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
-@click.option(
-    "-m",
-    "--method",
-    type=MethodType(),
-    default="ssim",
-    show_default=True,
-    metavar="NAME[:field=value,...]",
-    help="How images are compared; imgsim methods lists the names.",
-)
+@method_option("ssim")
 @click.option("--start", metavar="FILE", help="The image to begin with.")
 @click.option(
     "--chain",
@@ -55,11 +50,9 @@ if TYPE_CHECKING:
 @discover_options
 @run_options
 @device_options
-@click.option(
-    "-f", "--format", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
-@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@format_option(["text", "json", "csv"])
+@output_option
+@timing_option
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
