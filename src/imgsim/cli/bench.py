@@ -13,13 +13,11 @@ import click
 from click.core import ParameterSource
 
 from imgsim.cli.make import make_methods, make_run_options
+from imgsim.cli.method_options import device_options, methods_option, profile_option
 from imgsim.cli.options import (
     dataset_options,
-    device_options,
     format_option,
-    methods_option,
     number_option,
-    profile_option,
     run_options,
     seed_option,
     talk_options,

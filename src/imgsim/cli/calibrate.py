@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_methods, make_run_options
+from imgsim.cli.method_options import device_options, ranking_methods_option
 from imgsim.cli.options import (
     dataset_options,
-    device_options,
-    ranking_methods_option,
     run_options,
     seed_option,
     talk_options,

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.method_options import device_options, method_option
 from imgsim.cli.options import (
     all_of,
     check_folder_exists,
-    device_options,
     discover_options,
     format_option,
-    method_option,
     number_option,
     output_option,
     picture_option,

@@ -7,14 +7,8 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_methods
-from imgsim.cli.options import (
-    decode_option,
-    device_options,
-    methods_option,
-    profile_option,
-    talk_options,
-    text_or_json_option,
-)
+from imgsim.cli.method_options import device_options, methods_option, profile_option
+from imgsim.cli.options import decode_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.base import PRESETS

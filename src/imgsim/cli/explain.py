@@ -8,14 +8,8 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_method
-from imgsim.cli.options import (
-    check_folder_exists,
-    decode_option,
-    device_options,
-    method_option,
-    talk_options,
-    text_or_json_option,
-)
+from imgsim.cli.method_options import device_options, method_option
+from imgsim.cli.options import check_folder_exists, decode_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.decode.spec import DecodeMode

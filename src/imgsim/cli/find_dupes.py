@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.method_options import device_options, verdict_options
 from imgsim.cli.options import (
-    device_options,
     discover_options,
     format_option,
     output_option,
     run_options,
     talk_options,
     timing_option,
-    verdict_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.make import make_method, make_run_options
+from imgsim.cli.method_options import device_options, verdict_options
 from imgsim.cli.options import (
-    device_options,
     format_option,
     k_option,
     output_option,
     run_options,
     talk_options,
     timing_option,
-    verdict_options,
     walk_options,
 )
 from imgsim.cli.output import write

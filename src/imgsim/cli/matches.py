@@ -7,13 +7,8 @@ from typing import Any
 import click
 
 from imgsim.cli.make import check_paths, make_methods, make_run_options
-from imgsim.cli.options import (
-    device_options,
-    discover_options,
-    ranking_methods_option,
-    run_options,
-    talk_options,
-)
+from imgsim.cli.method_options import device_options, ranking_methods_option
+from imgsim.cli.options import discover_options, run_options, talk_options
 from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 

@@ -7,14 +7,8 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_methods, make_run_options
-from imgsim.cli.options import (
-    device_options,
-    discover_options,
-    number_option,
-    ranking_methods_option,
-    run_options,
-    talk_options,
-)
+from imgsim.cli.method_options import device_options, ranking_methods_option
+from imgsim.cli.options import discover_options, number_option, run_options, talk_options
 from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.method_options import device_options, method_option
 from imgsim.cli.options import (
-    device_options,
     discover_options,
     format_option,
-    method_option,
     output_option,
     picture_option,
     run_options,

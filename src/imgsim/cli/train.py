@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from imgsim.cli.make import chosen_weights, make_batch_size, make_run_options
+from imgsim.cli.method_options import weights_option, where_options
 from imgsim.cli.options import (
     F,
     all_of,
@@ -17,8 +18,6 @@ from imgsim.cli.options import (
     run_options,
     seed_option,
     talk_options,
-    weights_option,
-    where_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
