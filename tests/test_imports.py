@@ -35,7 +35,7 @@ LAYERS = (
     "training",
     "bench",
     "calibrate",
-    "tasks fetch doctor testing",
+    "tasks fetch doctor testing plugin",
     "report",
     "cli",
 )

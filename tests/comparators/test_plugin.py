@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -10,13 +11,43 @@ from pathlib import Path
 
 import pytest
 
+from imgsim import plugin
+from imgsim.comparators import base, evidence, extractor
+
 PLUGIN = Path(__file__).parents[1] / "plugin"
+
+SOURCE = PLUGIN / "src" / "imgsim_example" / "__init__.py"
 
 CHECK = """
 from imgsim.comparators import registry
 from imgsim.testing import check_comparator
 check_comparator(registry.parse("blockmean:blocks=8"))
 """
+
+
+def test_the_example_imports_only_from_the_place_for_plug_ins() -> None:
+    tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name for name in modules if name and name.startswith("imgsim")} == {"imgsim.plugin"}
+    assert not any(
+        alias.name.startswith("imgsim")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    )
+
+
+def test_the_place_for_plug_ins_has_every_contract() -> None:
+    """Every public class of the contracts; one that is added must be decided upon."""
+    for module in (base, evidence, extractor):
+        own = {
+            name
+            for name, value in vars(module).items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        }
+        assert own <= set(plugin.__all__)
+    for name in plugin.__all__:
+        assert getattr(plugin, name) is not None
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.base import Metric, Preset, Scale, VectorComparator
-from imgsim.comparators.extractor import Extractor
-from imgsim.decode.spec import InputSpec
+from imgsim.plugin import Extractor, InputSpec, Metric, Preset, Scale, VectorComparator
 
 
 @dataclass(frozen=True)
