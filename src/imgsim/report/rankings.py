@@ -13,7 +13,9 @@ from imgsim.report.text import count, percent, skipped_lines
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.matches import Matches
 
-_NAME_WIDTH = 21
+_NAME_WIDTH = 13
+"""Columns of a method's name beside its matches; ``phash:size=16`` fits, a longer name has a line
+of its own. With those of the score and the similarity, half of 80 columns are left for paths."""
 
 
 def score_text(comparator: Comparator, distance: float) -> str:
@@ -40,7 +42,7 @@ def matches_text(matches: Matches) -> Iterator[str]:
             for match in own.matches:
                 score = score_text(method.comparator, match.distance)
                 alike = percent(method.comparator.scale.similarity(match.distance))
-                yield f"  {name:{_NAME_WIDTH}} {score:>15} {alike:>6}  {printable(match.path)}\n"
+                yield f"  {name:{_NAME_WIDTH}} {score:>15} {alike:>5}  {printable(match.path)}\n"
                 name = ""
         yield "\n"
 
@@ -85,7 +87,7 @@ def duration(seconds: float) -> str:
 def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Yield a table with a row per method: score, similarity, verdict, threshold."""
     yield f"{printable(left)}\n{printable(right)}\n\n"
-    yield f"{'method':22} {'score':>15} {'similar':>8}  {'duplicate':9} {'from':>12}\n"
+    yield f"{'method':22} {'score':>15} {'similar':>7}  duplicate from\n"
     for one in comparisons:
         scale = one.comparator.scale
         sign = "<=" if scale.better == "lower" else ">="
@@ -97,8 +99,8 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
             yield f"{name}\n"
             name = ""
         yield (
-            f"{name:22} {score:>15} {percent(one.similarity):>8}  {verdict:9}"
-            f" {f'{sign} {one.threshold:.6g}':>12}" + (f"  {remark}" if remark else "") + "\n"
+            f"{name:22} {score:>15} {percent(one.similarity):>7}  {verdict:3}"
+            f" {f'{sign} {one.threshold:.6g}':>10}" + (f"  {remark}" if remark else "") + "\n"
         )
 
 
