@@ -58,7 +58,9 @@ def methods_option(
 
 
 ranking_methods_option = methods_option(
-    [RANKING_METHOD], "Can be repeated; all: every method that is available."
+    [RANKING_METHOD],
+    "Can be repeated; all: every method that is available and scores any two images, so not auto"
+    " or local.",
 )
 
 
