@@ -32,7 +32,7 @@ def as_query(text: str) -> Query:
 def query_url(
     url: str, *, max_bytes: int = MAX_BYTES, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> Query:
-    """Fetch an image.
+    """Fetch the image at an http(s) URL as a query.
 
     The address that the user names may be anywhere; a redirect may only lead to the same host or
     to a public address, so that a page cannot make imgsim read from the local network.

@@ -35,7 +35,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Thresholds by method.
+    """Thresholds of several methods, chosen for one target.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The interface by which a run reports its progress, without knowing a terminal."""
+"""The interface by which a run reports its progress, whoever shows it."""
 
 from __future__ import annotations
 

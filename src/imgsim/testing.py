@@ -52,7 +52,15 @@ def check_comparator(
 
 
 def sample_images(comparator: Comparator, n: int, seed: int = 5) -> NDArray[np.uint8]:
-    """Smooth random images of the size and colour that a comparator wants.
+    """Make smooth random images of the size and colour that a comparator wants.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    n : int
+        How many.
+    seed : int
+        Another seed gives other images.
 
     Returns
     -------
@@ -74,7 +82,26 @@ def sample_images(comparator: Comparator, n: int, seed: int = 5) -> NDArray[np.u
 def check_rows(
     comparator: Comparator, images: NDArray[np.uint8], tolerance: float
 ) -> NDArray[np.generic]:
-    """Rows are as declared, the same in a batch and alone, and the images are left as they were."""
+    """Check that rows are as declared, and the same in a batch and alone.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    images : ndarray of uint8, shape (n, height, width, channels)
+        As the extractor wants them, not all the same; they are made read-only.
+    tolerance : float
+        Largest difference between the row of an image alone and in a batch.
+
+    Returns
+    -------
+    ndarray of the extractor's dtype, shape (n, \\*extractor.shape)
+        The rows of the images.
+
+    Raises
+    ------
+    AssertionError
+        They are not, or the images were modified.
+    """
     extractor = comparator.extractor
     before = images.copy()
     images.setflags(write=False)
@@ -93,7 +120,19 @@ def check_rows(
 
 
 def check_distances(comparator: Comparator, rows: NDArray[np.generic]) -> None:
-    """Distances are symmetric, not negative, and 0 between equal rows (the last two of them)."""
+    """Check that distances are symmetric, not negative, and 0 between equal rows.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    rows : ndarray of the extractor's dtype, shape (n, \\*extractor.shape)
+        The last two equal the first two.
+
+    Raises
+    ------
+    AssertionError
+        They are not.
+    """
     engine = (
         vector_engine(comparator, rows, 1)
         if isinstance(comparator, VectorComparator)
@@ -108,7 +147,13 @@ def check_distances(comparator: Comparator, rows: NDArray[np.generic]) -> None:
 
 
 def check_scale(comparator: Comparator) -> None:
-    """Scores, percent and presets fit together."""
+    """Check that scores and percent lead back to their distances, and that presets widen.
+
+    Raises
+    ------
+    AssertionError
+        They do not.
+    """
     scale = comparator.scale
     assert scale.similarity(0.0) == 100.0, "distance 0 is not 100 %"
     assert scale.similarity(scale.worst) == 0.0, "the worst distance is not 0 %"
@@ -121,7 +166,18 @@ def check_scale(comparator: Comparator) -> None:
 
 
 def check_pairs(comparator: PairComparator, rows: NDArray[np.generic]) -> None:
-    """One against many gives what one against one gives; rough distances err as they say."""
+    """Check that one against many gives what pairs give, and that rough distances err as they say.
+
+    Parameters
+    ----------
+    comparator : PairComparator
+    rows : ndarray of the extractor's dtype, shape (n, \\*extractor.shape)
+
+    Raises
+    ------
+    AssertionError
+        They do not.
+    """
     prepared = comparator.prepare(rows)
     first = tuple(array[:1] for array in prepared)
     many = comparator.distance(first, prepared)

@@ -19,11 +19,11 @@ from imgsim.errors import ImgsimError, UsageError
 
 
 class _ClosedPipe(Exception):
-    """Nobody reads the output any more."""
+    """The reader of the output has closed it."""
 
 
 class _Commands(click.Group):
-    """Imports a command when it is asked for."""
+    """The group of all commands, which imports one when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

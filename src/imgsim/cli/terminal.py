@@ -12,7 +12,7 @@ _STYLES = {"bold": {"bold": True}}
 
 
 class Terminal:
-    """Standard error as `Progress`, and how talkative the user wants it.
+    """A `Progress` on standard error, as talkative as the user wants it.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class Terminal:
         )
 
     def advance(self, n: int) -> None:
-        """Move the bar."""
+        """Move the bar on by `n` things."""
         if self._bar is not None:
             self._bar.update(n)
 
     def finish(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
