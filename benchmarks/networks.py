@@ -25,7 +25,6 @@ from PIL import Image
 from record import machine, write
 
 from imgsim import RunOptions, explain
-from imgsim.models.loop import LoopOptions
 from imgsim.pictures.generate import landscape
 from imgsim.report.explanation import draw_activations, draw_explanation
 from imgsim.tasks.explain import activations
@@ -34,6 +33,7 @@ from imgsim.training.autoencoder import (
     TrainedAutoencoder,
     train_autoencoder,
 )
+from imgsim.training.loop import LoopOptions
 from imgsim.training.siamese import TrainedSiamese, train_siamese
 from imgsim.training.siamese_options import SiameseOptions
 

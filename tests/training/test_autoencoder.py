@@ -30,12 +30,12 @@ torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 pytest.importorskip("safetensors", reason="needs the extra deep: safetensors")
 
 from imgsim.models.autoencoder import Autoencoder, Shape  # noqa: E402
-from imgsim.models.loop import LoopOptions  # noqa: E402
 from imgsim.training.autoencoder import (  # noqa: E402
     AutoencoderOptions,
     _augmented,
     train_autoencoder,
 )
+from imgsim.training.loop import LoopOptions  # noqa: E402
 
 SMALL = ("--size", "64", "--latent", "16", "--width", "8", "--executor", "threads")
 OPTIONS = AutoencoderOptions(

@@ -30,7 +30,7 @@ pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
 
 from imgsim.models import siamese as networks  # noqa: E402
 from imgsim.models.efficientnet import load_model  # noqa: E402
-from imgsim.models.loop import LoopOptions  # noqa: E402
+from imgsim.training.loop import LoopOptions  # noqa: E402
 from imgsim.training.siamese import train_siamese  # noqa: E402
 from imgsim.training.siamese_options import SiameseOptions  # noqa: E402
 

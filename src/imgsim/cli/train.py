@@ -219,7 +219,7 @@ def siamese(
 
 def _common(given: dict[str, Any]) -> dict[str, Any]:
     """What both kinds take; it is taken out of `given`."""
-    from imgsim.models.loop import LoopOptions
+    from imgsim.training.loop import LoopOptions
 
     names = ("epochs", "patience", "learning_rate", "weight_decay", "seed")
     loop = LoopOptions(**{name: given.pop(name) for name in names})

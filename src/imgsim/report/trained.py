@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgsim.models.loop import Epoch
 from imgsim.report.document import heading, path_document
 from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 from imgsim.training.siamese import TrainedSiamese
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from imgsim import __version__
 from imgsim.comparators.pixels import Pixels
 from imgsim.models import autoencoder as networks
-from imgsim.models import loop
 from imgsim.models.autoencoder import Shape
 from imgsim.models.devices import choose_device, require_torch
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.training import folder as folders
-from imgsim.training import pictures
+from imgsim.training import loop, pictures
 from imgsim.training.split import FAMILY, Split, divide, write_split
 
 RECONSTRUCTIONS = "reconstructions.png"

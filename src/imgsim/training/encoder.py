@@ -14,7 +14,6 @@ from imgsim.comparators.pixels import Pixels
 from imgsim.decode.spec import InputSpec
 from imgsim.models import backbone as backbones
 from imgsim.models import efficientnet as architectures
-from imgsim.models import loop
 from imgsim.models import weights as files
 from imgsim.models.backbone import Scaling
 from imgsim.models.devices import require_torch
@@ -22,6 +21,7 @@ from imgsim.models.efficientnet import Architecture
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
 from imgsim.training import folder as folders
+from imgsim.training import loop
 from imgsim.training.siamese_options import Encoder, SiameseOptions
 from imgsim.training.split import Split
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from imgsim import __version__
 from imgsim.errors import MethodUnavailable, UsageError
-from imgsim.models.loop import CHECKPOINT, HISTORY, MODEL, write_whole
 from imgsim.progress import Progress
 from imgsim.read.options import RunOptions
+from imgsim.training.loop import CHECKPOINT, HISTORY, MODEL, write_whole
 from imgsim.training.split import Split, leaks
 
 SETTINGS = "settings.json"

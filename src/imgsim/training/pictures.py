@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
-from imgsim.models.loop import Epoch
 from imgsim.pictures.heat import heat
+from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 
 _TRAIN, _HELD_OUT = (42, 125, 225), (214, 93, 14)

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
 from imgsim.models import efficientnet as architectures
-from imgsim.models import loop
 from imgsim.models import siamese as networks
 from imgsim.models.devices import choose_device, require_torch
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.training import folder as folders
-from imgsim.training import pictures
+from imgsim.training import loop, pictures
 from imgsim.training.encoder import ARCHITECTURES, ENCODER, RANDOM, EncoderRows, weights_for_encoder
 from imgsim.training.pairs import PairFigures, Pairs, all_pairs, best_threshold, measure
 from imgsim.training.siamese_options import PAIRS, SiameseOptions

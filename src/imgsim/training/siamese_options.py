@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from imgsim.errors import UsageError
-from imgsim.models import loop
 from imgsim.models.siamese import Loss
+from imgsim.training import loop
 from imgsim.training.split import Classes
 
 Encoder = Literal["efficientnet", "resnet34"]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from imgsim import __version__
 from imgsim.models import backbone as backbones
 from imgsim.models import efficientnet as architectures
-from imgsim.models import loop
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
 from imgsim.models.devices import require_torch
+from imgsim.training import loop
 from imgsim.training.encoder import ARCHITECTURES, ROWS_AT_ONCE, EncoderRows, scaling_of
 from imgsim.training.pairs import Pairs
 from imgsim.training.siamese_options import SiameseOptions

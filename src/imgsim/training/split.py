@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.hashes import DctHash
 from imgsim.errors import UsageError
-from imgsim.models.loop import write_whole
 from imgsim.neighbours.build import make_engine
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.training.loop import write_whole
 from imgsim.types import Picture
 
 FAMILY = DctHash(size=16)

@@ -15,8 +15,8 @@ from imgsim.progress import Silent
 
 torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 
-from imgsim.models import loop  # noqa: E402
-from imgsim.models.loop import LoopOptions, train  # noqa: E402
+from imgsim.training import loop  # noqa: E402
+from imgsim.training.loop import LoopOptions, train  # noqa: E402
 
 
 class _Line:
