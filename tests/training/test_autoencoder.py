@@ -161,7 +161,7 @@ def test_augmenting_keeps_what_is_shown() -> None:
 def test_shapes_that_make_no_sense(shape: tuple[int, int, int]) -> None:
     with pytest.raises(UsageError):
         Shape(*shape)
-    assert Shape(64, 384).smaller == 8
+    assert Shape(64, 384).compression == 8
 
 
 def test_weights_of_another_kind_are_refused(tmp_path: Path, trained) -> None:

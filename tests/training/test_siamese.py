@@ -106,22 +106,22 @@ def test_the_comparator_holds_the_contract(method) -> None:
 def test_the_head_in_numpy_is_that_in_torch(trained, method) -> None:
     head = networks.load_head(str(trained.weights))
     module = networks.make_head(1280, 3, 16, 8).eval()
-    state = files.load(trained.weights)
+    state = files.load_state_dict(trained.weights)
     own = {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
     module.load_state_dict(own)
     features = np.random.default_rng(0).normal(0, 1, (6, 1280)).astype(np.float32)
     rows = head.rows(features)
     with torch.inference_mode():
-        standard = networks.scaled(module, torch.from_numpy(features))
+        standard = networks.standardise(module, torch.from_numpy(features))
         vectors = networks.embed(module, standard)
-        hazards = networks.hazard(module, vectors[:3], vectors[3:]).numpy()
+        hazards = networks.neg_log_probability(module, vectors[:3], vectors[3:]).numpy()
         classes = module.classes(standard).numpy()
     assert np.allclose(rows[:, :16], vectors.numpy(), atol=1e-5)
     assert np.allclose(rows[:, 16:], classes, atol=1e-4)
-    own = head.hazard(rows[:3, :16].astype(float), rows[3:, :16].astype(float))
+    own = head.neg_log_probability(rows[:3, :16].astype(float), rows[3:, :16].astype(float))
     assert np.allclose(own, hazards, rtol=1e-4)
     assert np.array_equal(
-        head.hazard(rows[3:, :16].astype(float), rows[:3, :16].astype(float)), own
+        head.neg_log_probability(rows[3:, :16].astype(float), rows[:3, :16].astype(float)), own
     )
 
 
@@ -139,8 +139,8 @@ def test_probabilities_are_a_fit_and_not_only_an_order() -> None:
 def test_only_the_blocks_asked_for_are_trained(few: Path, tmp_path: Path) -> None:
     options = replace(OPTIONS, finetune=1, pairs=64, loop=LoopOptions(epochs=1))
     trained = train_siamese(few, tmp_path, options, run=RunOptions(executor="threads"))
-    begun = files.load(trained.weights.parent / "encoder.safetensors")
-    ended = files.load(trained.weights)
+    begun = files.load_state_dict(trained.weights.parent / "encoder.safetensors")
+    ended = files.load_state_dict(trained.weights)
     changed = {
         key for key, v in begun.items() if not torch.equal(v, ended.get(f"encoder.{key}", v))
     }

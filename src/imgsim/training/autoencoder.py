@@ -164,7 +164,7 @@ def train_autoencoder(
         len(collection.skipped),
         tuple(history),
         loop.stopped_early(history, options.loop),
-        options.shape.smaller,
+        options.shape.compression,
         min(epoch.held_out for epoch in history),
         task.loss_of_mean(),
         time.perf_counter() - started,
@@ -184,7 +184,9 @@ class _Task:
         self.options = options
         self.device = device
         self.size = options.batch_size or (_CPU_BATCH if device == "cpu" else _CUDA_BATCH)
-        self.module = networks.make(options.shape).to(device, memory_format=torch.channels_last)
+        self.module = networks.make_autoencoder(options.shape).to(
+            device, memory_format=torch.channels_last
+        )
         self.batches = -(-len(split.train_rows) // self.size)
 
     def groups(self) -> list[tuple[list[Any], float]]:

@@ -15,7 +15,7 @@ from imgsim.decode.spec import InputSpec
 from imgsim.models import backbone as backbones
 from imgsim.models import efficientnet as architectures
 from imgsim.models import weights as files
-from imgsim.models.backbone import Scaling
+from imgsim.models.backbone import scaling_of
 from imgsim.models.devices import require_torch
 from imgsim.models.efficientnet import Architecture
 from imgsim.read.collect import collect
@@ -90,12 +90,9 @@ class EncoderRows(NetworkExtractor):
         return self._network()(images, pool, scaling_of(self.weights), self.batch_size)
 
     def _network(self) -> backbones.Backbone:
-        return backbones.backbone(self.package, self.weights, self.device, "fp32", self.left_out)
-
-
-def scaling_of(weights: str) -> Scaling:
-    """How images are scaled for the weights of an encoder."""
-    return "advprop" if weights == "advprop" else "imagenet"
+        return backbones.load_backbone(
+            self.weights, self.package, self.device, "fp32", self.left_out
+        )
 
 
 def weights_for_encoder(
@@ -132,7 +129,7 @@ def _random_encoder(options: SiameseOptions, split: Split, target: Path, run: Ru
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(options.loop.seed)
         model = architectures.make_model(package).train()
-        features = torch.nn.Sequential(*architectures.split(package, model))
+        features = torch.nn.Sequential(*architectures.feature_parts(package, model))
         scaled = backbones.network_input(images, len(images), "cpu", "imagenet")
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):

@@ -196,7 +196,7 @@ def _measured(
         return np.asarray((unit[pairs.left] * unit[pairs.right]).sum(axis=1), np.float64)
 
     own = vectors[:, : head.dim].astype(np.float64)
-    probability = np.exp(-head.hazard(own[held_out.left], own[held_out.right]))
+    probability = np.exp(-head.neg_log_probability(own[held_out.left], own[held_out.right]))
     cosines = cosine(held_out)
     figures = (
         measure(probability, held_out.same, 0.5),

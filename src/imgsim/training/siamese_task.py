@@ -15,9 +15,10 @@ from imgsim.models import backbone as backbones
 from imgsim.models import efficientnet as architectures
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
+from imgsim.models.backbone import scaling_of
 from imgsim.models.devices import require_torch
 from imgsim.training import loop
-from imgsim.training.encoder import ARCHITECTURES, ROWS_AT_ONCE, EncoderRows, scaling_of
+from imgsim.training.encoder import ARCHITECTURES, ROWS_AT_ONCE, EncoderRows
 from imgsim.training.pairs import Pairs
 from imgsim.training.siamese_options import SiameseOptions
 from imgsim.training.split import Split
@@ -59,7 +60,7 @@ class SiameseTask:
         self.encoder = architectures.load_model(package, files.locate(extractor.weights))
         self.encoder.eval().requires_grad_(False).to(device)
         self.module = torch.nn.Module()
-        parts = architectures.split(package, self.encoder)
+        parts = architectures.feature_parts(package, self.encoder)
         last = parts[-1 - options.finetune :] if options.finetune else []
         self.module.last = torch.nn.Sequential(*last).requires_grad_(True)
         channels = backbones.CHANNELS[package]
@@ -106,7 +107,7 @@ class SiameseTask:
         head = self.module.head
         rows, places = np.unique(np.concatenate([batch.left, batch.right]), return_inverse=True)
         pooled = self._pooled(rows)[torch.from_numpy(places).to(self.device)]
-        standard = networks.scaled(head, pooled)
+        standard = networks.standardise(head, pooled)
         left, right = networks.embed(head, standard).split(len(batch.left))
         same = torch.from_numpy(batch.same).to(self.device)
         labels = self.labels[np.concatenate([batch.left, batch.right])]
@@ -117,7 +118,7 @@ class SiameseTask:
             loss = loss + networks.contrastive_loss(left, right, same)
             # the head learns to read the vectors, and leaves them as the loss above wants them
             left, right = left.detach(), right.detach()
-        return loss + networks.pair_loss(networks.hazard(head, left, right), same)
+        return loss + networks.pair_loss(networks.neg_log_probability(head, left, right), same)
 
     def held_out(self) -> float:
         """Cross-entropy of the held-out pairs; those of one class count as much as the others."""
@@ -125,11 +126,13 @@ class SiameseTask:
         pairs = self.held_out_pairs
         with torch.inference_mode():
             features = torch.from_numpy(self.features()).to(self.device)
-            vectors = networks.embed(self.module.head, networks.scaled(self.module.head, features))
+            vectors = networks.embed(
+                self.module.head, networks.standardise(self.module.head, features)
+            )
             losses = []
             for same in (True, False):
                 chosen = np.flatnonzero(pairs.same == same)
-                hazards = networks.hazard(
+                hazards = networks.neg_log_probability(
                     self.module.head,
                     vectors[torch.from_numpy(pairs.left[chosen])],
                     vectors[torch.from_numpy(pairs.right[chosen])],
@@ -179,7 +182,7 @@ class SiameseTask:
 
     def load(self, path: Path) -> None:
         """Take the weights of a file that `save` wrote."""
-        state = files.load(path)
+        state = files.load_state_dict(path)
         for prefix, module in (("encoder.", self.encoder), ("head.", self.module.head)):
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             module.load_state_dict(own, strict=False)
