@@ -142,7 +142,8 @@ def autoencoder(
     """
     from imgsim.models.autoencoder import Shape
     from imgsim.report.trained import autoencoder_json, autoencoder_text
-    from imgsim.training.autoencoder import AutoencoderOptions, train_autoencoder
+    from imgsim.training.autoencoder import train_autoencoder
+    from imgsim.training.autoencoder_options import AutoencoderOptions
 
     files = {name: given.pop(name) for name in ("resume", "overwrite")}
     options = AutoencoderOptions(

@@ -22,7 +22,7 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.explain import Activations, Explanation, over_grid
 from imgsim.tasks.query import Query
-from imgsim.training.pictures import activation_maps
+from imgsim.training.pictures import draw_activation_maps
 from imgsim.types import ImageFacts
 
 _SIDE = 420
@@ -224,4 +224,4 @@ def draw_activations(found: Activations, target: Path) -> None:
         The file cannot be written.
     """
     title = f"{label(found.comparator)}, layer {found.layer}: {printable(found.query.name)}"
-    activation_maps(found.image, found.maps, title, target)
+    draw_activation_maps(found.image, found.maps, title, target)
