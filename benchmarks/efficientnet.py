@@ -23,7 +23,7 @@ import torch
 from efficientnet_pytorch import EfficientNet
 from record import machine, spread, write
 
-from imgsim.models.backbone import Backbone, _scaled
+from imgsim.models.backbone import Backbone, scale_pixels
 from imgsim.models.openvino import OpenVinoBackbone
 
 ROUNDS = 5
@@ -35,7 +35,7 @@ def variants(weights: Path, images: np.ndarray) -> dict[str, Callable[[], object
     plain = EfficientNet.from_name("efficientnet-b0")
     plain.load_state_dict(torch.load(weights, weights_only=True), strict=False)
     plain.eval()
-    pixels = _scaled(torch.from_numpy(images).permute(0, 3, 1, 2).float(), "imagenet")
+    pixels = scale_pixels(torch.from_numpy(images).permute(0, 3, 1, 2).float(), "imagenet")
     last = pixels.contiguous(memory_format=torch.channels_last)
     fast = Backbone("efficientnet_pytorch", str(weights), "cpu", "fp32")
     low = Backbone("efficientnet_pytorch", str(weights), "cpu", "bf16")

@@ -25,15 +25,12 @@ from PIL import Image
 from record import machine, write
 
 from imgsim import RunOptions, explain
-from imgsim.models.loop import LoopOptions
 from imgsim.pictures.generate import landscape
 from imgsim.report.explanation import draw_activations, draw_explanation
 from imgsim.tasks.explain import activations
-from imgsim.training.autoencoder import (
-    AutoencoderOptions,
-    TrainedAutoencoder,
-    train_autoencoder,
-)
+from imgsim.training.autoencoder import TrainedAutoencoder, train_autoencoder
+from imgsim.training.autoencoder_options import AutoencoderOptions
+from imgsim.training.loop import LoopOptions
 from imgsim.training.siamese import TrainedSiamese, train_siamese
 from imgsim.training.siamese_options import SiameseOptions
 
@@ -163,7 +160,7 @@ def autoencoder_row(made: TrainedAutoencoder) -> dict:
         "images": made.images,
         "held_out": made.held_out,
         "families": made.families,
-        "latent_times_smaller": made.smaller,
+        "latent_times_smaller": made.compression,
         "loss": round(made.loss, 5),
         "loss_of_mean": round(made.loss_of_mean, 5),
         "epochs": len(made.epochs),

@@ -22,7 +22,7 @@ _PACKAGES = (
 
 _TRY_TORCH = """
 from imgsim.errors import ImgsimError
-from imgsim.models.backbone import choose_device, require_torch, require_torchvision
+from imgsim.models.devices import choose_device, require_torch, require_torchvision
 try:
     print(f"torch {require_torch().__version__}, device auto is {choose_device('auto')}")
     require_torchvision()

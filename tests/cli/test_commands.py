@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_doctor_says_what_is_read_here(imgsim) -> None:
     readable = {f["name"]: f["readable"] for f in document["formats"]}
     assert readable["HEIC, HEIF"]
     assert not readable["EPS, PDF, SVG"]
+    assert re.match("torch [0-9]|torch does not import|not installed", document["torch"])
     assert "camera raw" in imgsim("doctor").stdout
 
 

@@ -50,8 +50,8 @@ def images() -> np.ndarray:
     return sample_images(comparator, 5)
 
 
-def close(found: np.ndarray, expected: np.ndarray) -> bool:
-    return bool(np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max())
+def close(computed: np.ndarray, expected: np.ndarray) -> bool:
+    return bool(np.abs(computed - expected).max() <= TOLERANCE * np.abs(expected).max())
 
 
 def features(weights: Path, images: np.ndarray, **options: object) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_features_are_those_of_the_package(model, weights: Path, images: np.ndar
 
 @pytest.mark.parametrize("network", ["efficientnet_pytorch", "torchvision", "resnet34"])
 def test_cells_are_as_many_as_are_said(network: efficientnet.Architecture) -> None:
-    parts = efficientnet.split(network, efficientnet.make_model(network).eval())
+    parts = efficientnet.feature_parts(network, efficientnet.make_model(network).eval())
     module = torch.nn.Sequential(*parts)
     for side in (32, 63, 64, 65, 100, 127, 200, 225):
         with torch.inference_mode():
@@ -138,9 +138,9 @@ def test_memory_that_runs_out_halves_the_batch(
         return batch(part, pool, scaling, size)
 
     monkeypatch.setattr(network, "_batch", small)
-    found = network(images, "avg", "imagenet", 8)
+    computed = network(images, "avg", "imagenet", 8)
     assert sizes == [8, 4, 2, 2, 2]
-    assert close(found, features(weights, images, pool="avg"))
+    assert close(computed, features(weights, images, pool="avg"))
 
 
 def test_weights_of_torchvision_and_safetensors_fit_too(
@@ -199,7 +199,7 @@ def test_a_file_that_holds_no_weights_is_named_and_runs_nothing(tmp_path: Path) 
     (tmp_path / "text.pth").write_text("hello")
     for name in ("evil.pth", "text.pth"):
         with pytest.raises(files.WeightsUnusable, match="holds no weights"):
-            files.load(tmp_path / name)
+            files.load_state_dict(tmp_path / name)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -303,18 +303,18 @@ def test_processes_threads_and_the_cache_give_the_same(weights: Path, demo, tmp_
         RunOptions(cache=tmp_path / "cache.sqlite"),
         RunOptions(cache=tmp_path / "cache.sqlite"),
     ]
-    found = [matches(folder, method, options=options) for options in runs]
-    assert found[3].decoded == 0
-    assert all(other.methods[0].queries == found[0].methods[0].queries for other in found)
+    results = [matches(folder, method, options=options) for options in runs]
+    assert results[3].decoded == 0
+    assert all(other.methods[0].queries == results[0].methods[0].queries for other in results)
 
 
 def test_real_weights_find_views_of_a_place(shared) -> None:
     """A random network finds 0.73 of them; what the weights' own README says is 1.00."""
     weights = shared("weights") / "efficientnet-b0.pth"
-    (found,) = matches(shared("scenes"), f"efficientnet-cosine:weights={weights}").methods
+    (ranking,) = matches(shared("scenes"), f"efficientnet-cosine:weights={weights}").methods
     hits = [
         Path(match.path).parent == Path(query.path).parent
-        for query in found.queries
+        for query in ranking.queries
         for match in query.matches
     ]
     assert len(hits) == 24
@@ -324,8 +324,8 @@ def test_real_weights_find_views_of_a_place(shared) -> None:
 def test_real_weights_find_no_duplicates_among_photos(shared) -> None:
     weights = shared("weights") / "efficientnet-b0.pth"
     for name in ("kodak", "large"):
-        found = find_duplicates(shared(name), f"efficientnet-cosine:weights={weights}")
-        assert found.groups == ()
+        duplicates = find_duplicates(shared(name), f"efficientnet-cosine:weights={weights}")
+        assert duplicates.groups == ()
 
 
 def test_options_of_the_command_line(imgsim, weights: Path, demo, monkeypatch) -> None:

@@ -84,7 +84,7 @@ def test_parts_are_placed_where_the_network_looked(shift: int, rows: tuple[int, 
     left = np.zeros((1, 4, 4))
     left[0, 1, 1] = 1
     parts = cam.pooled_cosine(left, np.ones((1, 4, 4)), "avg")
-    placed = cam.placed(parts, shift).left
+    placed = cam.move_to_receptive_fields(parts, shift).left
     assert tuple(np.flatnonzero(placed.sum(axis=1))) == rows
     assert placed.sum() == pytest.approx(parts.total)
 
@@ -94,5 +94,5 @@ def test_what_lies_outside_stays_at_the_edge() -> None:
     left[0, 3, 0] = 1
     parts = cam.pooled_cosine(left, np.ones((1, 4, 4)), "avg")
     for shift in (1, -1):
-        assert cam.placed(parts, shift).left.sum() == pytest.approx(parts.total)
-    assert np.argwhere(cam.placed(parts, 1).left).tolist() == [[7, 1], [7, 2]]
+        assert cam.move_to_receptive_fields(parts, shift).left.sum() == pytest.approx(parts.total)
+    assert np.argwhere(cam.move_to_receptive_fields(parts, 1).left).tolist() == [[7, 1], [7, 2]]

@@ -30,12 +30,10 @@ torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 pytest.importorskip("safetensors", reason="needs the extra deep: safetensors")
 
 from imgsim.models.autoencoder import Autoencoder, Shape  # noqa: E402
-from imgsim.models.loop import LoopOptions  # noqa: E402
-from imgsim.training.autoencoder import (  # noqa: E402
-    AutoencoderOptions,
-    _augmented,
-    train_autoencoder,
-)
+from imgsim.training.autoencoder import train_autoencoder  # noqa: E402
+from imgsim.training.autoencoder_options import AutoencoderOptions  # noqa: E402
+from imgsim.training.autoencoder_task import _augmented  # noqa: E402
+from imgsim.training.loop import LoopOptions  # noqa: E402
 
 SMALL = ("--size", "64", "--latent", "16", "--width", "8", "--executor", "threads")
 OPTIONS = AutoencoderOptions(
@@ -63,15 +61,15 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory):
     return train_autoencoder(folder, tmp_path_factory.mktemp("runs") / "run", OPTIONS, run=run)
 
 
-def test_it_paints_held_out_images_better_than_their_mean(trained) -> None:
+def test_it_reconstructs_held_out_images_better_than_their_mean(trained) -> None:
     assert trained.loss < 0.8 * trained.loss_of_mean
     assert trained.epochs[-1].train < trained.epochs[0].train
-    assert trained.smaller == 3 * 64 * 64 / (16 * 2 * 2)
+    assert trained.compression == 3 * 64 * 64 / (16 * 2 * 2)
     assert (trained.images + trained.held_out, trained.families) == (33, 30)
 
 
 def test_the_mean_image_is_that_of_the_training_images(trained, folder: Path) -> None:
-    """What it is measured against, computed again from the files."""
+    """Both losses, computed again from the files."""
     with (trained.weights.parent / "split.csv").open() as stream:
         rows = list(csv.DictReader(stream))
 
@@ -84,10 +82,12 @@ def test_the_mean_image_is_that_of_the_training_images(trained, folder: Path) ->
 
     expected = ((pixels("valid") - pixels("train").mean(axis=0)) ** 2).mean()
     assert trained.loss_of_mean == pytest.approx(expected, rel=0.02)  # of decoding at a scale
-    painted = Autoencoder(str(trained.weights), "cpu").reconstruct(
+    reconstructed = Autoencoder(str(trained.weights), "cpu").reconstruct(
         (pixels("valid") * 255).round().astype(np.uint8)
     )
-    assert trained.loss == pytest.approx(((painted / 255 - pixels("valid")) ** 2).mean(), rel=0.05)
+    assert trained.loss == pytest.approx(
+        ((reconstructed / 255 - pixels("valid")) ** 2).mean(), rel=0.05
+    )
 
 
 def test_what_lies_in_the_folder(trained) -> None:
@@ -108,13 +108,13 @@ def test_the_comparator_holds_the_contract(trained) -> None:
 
 def test_copies_are_nearer_than_anything_else(trained, folder: Path, threads: RunOptions) -> None:
     method = registry.parse(f'autoencoder:weights="{trained.weights}"')
-    (found,) = matches(folder, method, k=1, options=threads).methods
-    nearest = {Path(q.path).name: q.matches[0] for q in found.queries}
+    (ranking,) = matches(folder, method, k=1, options=threads).methods
+    nearest = {Path(q.path).name: q.matches[0] for q in ranking.queries}
     for number in range(3):
         match = nearest[f"{number:02} small.jpg"]
         assert Path(match.path).name == f"{number:02}.png"
         assert match.distance <= method.preset_distance("loose")
-    others = [q.matches[0].distance for q in found.queries if int(Path(q.path).name[:2]) > 2]
+    others = [q.matches[0].distance for q in ranking.queries if int(Path(q.path).name[:2]) > 2]
     # the presets are parts of the smallest distance between two different pictures
     assert min(others) == pytest.approx(method.preset_distance("loose"), rel=1e-3)
 
@@ -161,7 +161,7 @@ def test_augmenting_keeps_what_is_shown() -> None:
 def test_shapes_that_make_no_sense(shape: tuple[int, int, int]) -> None:
     with pytest.raises(UsageError):
         Shape(*shape)
-    assert Shape(64, 384).smaller == 8
+    assert Shape(64, 384).compression == 8
 
 
 def test_weights_of_another_kind_are_refused(tmp_path: Path, trained) -> None:

@@ -30,7 +30,7 @@ pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
 
 from imgsim.models import siamese as networks  # noqa: E402
 from imgsim.models.efficientnet import load_model  # noqa: E402
-from imgsim.models.loop import LoopOptions  # noqa: E402
+from imgsim.training.loop import LoopOptions  # noqa: E402
 from imgsim.training.siamese import train_siamese  # noqa: E402
 from imgsim.training.siamese_options import SiameseOptions  # noqa: E402
 
@@ -88,9 +88,9 @@ def test_the_figures_are_those_of_the_comparator(trained, method, threads: RunOp
     with (trained.weights.parent / "split.csv").open() as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == "valid"]
     classes = {row["path"]: row["class"] for row in rows}
-    (found,) = matches(list(classes), method, k=len(classes), options=threads).methods
+    (ranking,) = matches(list(classes), method, k=len(classes), options=threads).methods
     right: dict[bool, list[bool]] = {True: [], False: []}
-    for query in found.queries:
+    for query in ranking.queries:
         for match in query.matches:
             same = classes[query.path] == classes[match.path]
             right[same].append((match.distance <= 0.5) == same)
@@ -106,22 +106,22 @@ def test_the_comparator_holds_the_contract(method) -> None:
 def test_the_head_in_numpy_is_that_in_torch(trained, method) -> None:
     head = networks.load_head(str(trained.weights))
     module = networks.make_head(1280, 3, 16, 8).eval()
-    state = files.load(trained.weights)
+    state = files.load_state_dict(trained.weights)
     own = {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
     module.load_state_dict(own)
     features = np.random.default_rng(0).normal(0, 1, (6, 1280)).astype(np.float32)
     rows = head.rows(features)
     with torch.inference_mode():
-        standard = networks.scaled(module, torch.from_numpy(features))
+        standard = networks.standardise(module, torch.from_numpy(features))
         vectors = networks.embed(module, standard)
-        hazards = networks.hazard(module, vectors[:3], vectors[3:]).numpy()
+        hazards = networks.neg_log_probability(module, vectors[:3], vectors[3:]).numpy()
         classes = module.classes(standard).numpy()
     assert np.allclose(rows[:, :16], vectors.numpy(), atol=1e-5)
     assert np.allclose(rows[:, 16:], classes, atol=1e-4)
-    own = head.hazard(rows[:3, :16].astype(float), rows[3:, :16].astype(float))
+    own = head.neg_log_probability(rows[:3, :16].astype(float), rows[3:, :16].astype(float))
     assert np.allclose(own, hazards, rtol=1e-4)
     assert np.array_equal(
-        head.hazard(rows[3:, :16].astype(float), rows[:3, :16].astype(float)), own
+        head.neg_log_probability(rows[3:, :16].astype(float), rows[:3, :16].astype(float)), own
     )
 
 
@@ -139,8 +139,8 @@ def test_probabilities_are_a_fit_and_not_only_an_order() -> None:
 def test_only_the_blocks_asked_for_are_trained(few: Path, tmp_path: Path) -> None:
     options = replace(OPTIONS, finetune=1, pairs=64, loop=LoopOptions(epochs=1))
     trained = train_siamese(few, tmp_path, options, run=RunOptions(executor="threads"))
-    begun = files.load(trained.weights.parent / "encoder.safetensors")
-    ended = files.load(trained.weights)
+    begun = files.load_state_dict(trained.weights.parent / "encoder.safetensors")
+    ended = files.load_state_dict(trained.weights)
     changed = {
         key for key, v in begun.items() if not torch.equal(v, ended.get(f"encoder.{key}", v))
     }
@@ -172,7 +172,7 @@ def test_other_ways_to_train(change, few: Path, tmp_path: Path) -> None:
 def test_a_search_narrowed_to_the_class(
     method, folder: Path, threads: RunOptions, tmp_path
 ) -> None:
-    """What the classifier says of query and gallery decides; the rest is a plain search."""
+    """The classes of query and gallery decide what is compared; the rest is a plain search."""
     query = tmp_path / "query.png"
     tinted(2, 77).save(query)
     asked = [query_file(query), query_file(next(folder.glob("green/*")))]
@@ -227,10 +227,14 @@ def test_the_commands(
     _, out, _ = run_here(*narrow, "--compare-n", "4", "-f", "json")
     document = json.loads(out)
     jsonschema.validate(document, schema(document["schema"]))
-    (found,) = document["methods"][0]["queries"]
-    assert (found["class"] in COLOURS, found["compared"], len(found["matches"])) == (True, 4, 3)
+    (query_result,) = document["methods"][0]["queries"]
+    assert (
+        query_result["class"] in COLOURS,
+        query_result["compared"],
+        len(query_result["matches"]),
+    ) == (True, 4, 3)
     _, out, _ = run_here(*narrow)
-    assert f"class {found['class']}, compared with" in out
+    assert f"class {query_result['class']}, compared with" in out
     code, _, err = run_here("search", query, "--in", folder, "--narrow-by-class")
     assert (code, "tells no classes" in err) == (2, True)
     code, _, err = run_here(*command[:3], "-o", tmp_path / "x", "--held-out", "0.05")
@@ -277,8 +281,8 @@ def test_labels_that_cannot_be_learned(run_here, folder: Path, tmp_path: Path) -
 
 def test_the_parts_of_an_explanation_add_up(method, folder: Path) -> None:
     pair = [folder / "red" / "red_00.png", folder / "red" / "red_01.png"]
-    found = explain(*pair, method)
-    evidence = found.evidence
+    explanation = explain(*pair, method)
+    evidence = explanation.evidence
     assert evidence.left.sum() == pytest.approx(evidence.total, abs=1e-6)
     assert evidence.right.sum() == pytest.approx(evidence.total, abs=1e-6)
     head = networks.load_head(method.weights)
@@ -311,10 +315,12 @@ def test_the_maps_of_real_weights_lie_on_a_planted_object(shared, tmp_path: Path
             picture.paste(fruit, (x, y), mask)
             picture.save(tmp_path / f"{which}.png")
             boxes.append((x, y))
-        found = explain(
+        explanation = explain(
             tmp_path / "0.png", tmp_path / "1.png", f"efficientnet-cosine:weights={weights}"
         )
-        for (x, y), parts in zip(boxes, (found.evidence.left, found.evidence.right), strict=True):
+        for (x, y), parts in zip(
+            boxes, (explanation.evidence.left, explanation.evidence.right), strict=True
+        ):
             cell = side // parts.shape[0]
             fine = np.kron(parts.clip(0), np.ones((cell, cell)))
             inside.append(fine[y : y + n, x : x + n].sum() / fine.sum())

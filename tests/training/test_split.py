@@ -1,4 +1,4 @@
-"""What is held out: families stay together, classes are balanced, CSV says the same."""
+"""Held-out images: families stay together, classes are balanced, the CSV is read back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from imgsim.pictures.generate import landscape
 from imgsim.read.collect import collect
 from imgsim.training.split import (
     FAMILY,
-    class_of,
-    classes_of,
+    class_of_path,
+    classes_of_paths,
+    count_leaks,
     divide,
-    families,
+    find_families,
     hold_out,
-    leaks,
     write_split,
 )
 
@@ -69,11 +69,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_copies_and_near_duplicates_are_one_family(folder: Path, threads: RunOptions) -> None:
     collection = collect([str(folder)], [FAMILY.extractor], threads)
-    own = families(collection, threads)
-    found: dict[int, set[str]] = {}
+    own = find_families(collection, threads)
+    members: dict[int, set[str]] = {}
     for picture, family in zip(collection.pictures, own, strict=True):
-        found.setdefault(int(family), set()).add(Path(picture.file.path).stem)
-    assert sorted(map(sorted, found.values())) == [
+        members.setdefault(int(family), set()).add(Path(picture.file.path).stem)
+    assert sorted(map(sorted, members.values())) == [
         ["0", "0 again", "0 grey", "0 small"],
         ["1", "1 soft"],
         ["2"],
@@ -88,7 +88,7 @@ def test_a_split_is_saved_and_read_again(folder: Path, threads: RunOptions, tmp_
     collection = collect([str(folder)], [FAMILY.extractor], threads)
     classes = [""] * len(collection.pictures)
     split = divide(collection, classes, 0.3, 1, threads, None)
-    assert leaks(split) == 0
+    assert count_leaks(split) == 0
     assert 1 <= split.held_out.sum() <= round(0.3 * len(classes))
     write_split(split, tmp_path / "split.csv")
     again = divide(collection, classes, 0.9, 5, threads, tmp_path / "split.csv")
@@ -97,7 +97,7 @@ def test_a_split_is_saved_and_read_again(folder: Path, threads: RunOptions, tmp_
     leaking = [line.replace(",train,", ",valid,") if "0 grey" in line else line for line in lines]
     (tmp_path / "leaking.csv").write_text("\n".join(leaking))
     mixed = divide(collection, classes, 0.3, 1, threads, tmp_path / "leaking.csv")
-    assert leaks(mixed) == 1
+    assert count_leaks(mixed) == 1
     for text in ("path,side\na,b\n", "\n".join(lines[:-1]), "\n".join(lines) + "\nx,later,1,\n"):
         (tmp_path / "wrong.csv").write_text(text)
         with pytest.raises(UsageError):
@@ -122,13 +122,13 @@ def test_a_folder_with_nothing_to_hold_out(tmp_path: Path, threads: RunOptions, 
     ],
 )
 def test_the_class_that_a_path_tells(path: str, folder: str, prefix: str) -> None:
-    assert class_of(path, "folder") == folder
-    assert class_of(path, "prefix") == prefix
+    assert class_of_path(path, "folder") == folder
+    assert class_of_path(path, "prefix") == prefix
 
 
 def test_classes_are_told_by_folders_else_by_prefixes() -> None:
-    assert classes_of(["x/a/1.jpg", "x/b/1.jpg", "x/b/2.jpg"], "auto") == ("a", "b", "b")
-    assert classes_of(["x/a_1.jpg", "x/b_1.jpg", "x/b_2.jpg"], "auto") == ("a", "b", "b")
+    assert classes_of_paths(["x/a/1.jpg", "x/b/1.jpg", "x/b/2.jpg"], "auto") == ("a", "b", "b")
+    assert classes_of_paths(["x/a_1.jpg", "x/b_1.jpg", "x/b_2.jpg"], "auto") == ("a", "b", "b")
     for paths in (["x/1.jpg", "x/2.jpg"], ["x/cat.jpg", "x/dog.jpg"], []):
         with pytest.raises(UsageError, match="no classes to learn from"):
-            classes_of(paths, "auto")
+            classes_of_paths(paths, "auto")

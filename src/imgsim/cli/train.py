@@ -23,63 +23,73 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
+_output_options = all_of(
+    [
+        click.option(
+            "-o",
+            "--output",
+            "folder",
+            required=True,
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="DIR",
+            help="Write the network, a checkpoint, the split and pictures here, and nowhere"
+            " else. It must be empty or not exist, unless --resume or --overwrite is given.",
+        ),
+        click.option("--resume", is_flag=True, help="Go on from the checkpoint in DIR."),
+        click.option("--overwrite", is_flag=True, help="Replace an earlier run in DIR."),
+    ]
+)
+
+_split_options = all_of(
+    [
+        click.option(
+            "--held-out",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.15,
+            show_default=True,
+            metavar="SHARE",
+            help="Not trained on. Near duplicates stay on one side.",
+        ),
+        click.option(
+            "--split",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE.csv",
+            help="Hold out what this says instead: columns path and split (train or valid).",
+        ),
+    ]
+)
+
 
 def _loop_options(epochs: int, weight_decay: float) -> Callable[[F], F]:
-    """Options of both kinds, with the defaults that they do not share."""
+    """Options of the training loop, with the defaults that differ between networks."""
     return all_of(
         [
             click.option(
-                "-o",
-                "--output",
-                "folder",
-                required=True,
-                type=click.Path(file_okay=False, path_type=Path),
-                metavar="DIR",
-                help="Write the network, a checkpoint, the split and pictures here, and nowhere"
-                " else. It must be empty or not exist, unless --resume or --overwrite is given.",
-            ),
-            click.option("--resume", is_flag=True, help="Go on from the checkpoint in DIR."),
-            click.option("--overwrite", is_flag=True, help="Replace an earlier run in DIR."),
-            click.option(
-                "--epochs",
-                type=click.IntRange(min=1),
-                default=epochs,
-                show_default=True,
+                "--epochs", type=click.IntRange(min=1), default=epochs, show_default=True,
                 help="Passes over the data, at most.",
             ),
             number_option(
                 "--patience", 5, "Stop after N epochs without a lower loss on what is held out."
             ),
             click.option(
-                "--learning-rate",
-                type=click.FloatRange(min=0, min_open=True),
-                default=1e-3,
-                show_default=True,
-                metavar="RATE",
-                help="At the beginning; it falls to zero.",
+                "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=1e-3,
+                show_default=True, metavar="RATE", help="At the beginning; it falls to zero.",
             ),
             click.option(
-                "--weight-decay",
-                type=click.FloatRange(min=0),
-                default=weight_decay,
-                show_default=True,
-                metavar="W",
-                help="Keeps the weights small.",
+                "--weight-decay", type=click.FloatRange(min=0), default=weight_decay,
+                show_default=True, metavar="W", help="Keeps the weights small.",
             ),
-            click.option(
-                "--held-out",
-                type=click.FloatRange(0, 1, min_open=True, max_open=True),
-                default=0.15,
-                show_default=True,
-                metavar="SHARE",
-                help="Not trained on. Near duplicates stay on one side.",
-            ),
-            click.option(
-                "--split",
-                type=click.Path(dir_okay=False, path_type=Path),
-                metavar="FILE.csv",
-                help="Hold out what this says instead: columns path and split (train or valid).",
-            ),
+        ]
+    )  # fmt: skip
+
+
+def _options_of_both(epochs: int, weight_decay: float) -> Callable[[F], F]:
+    """Options of both commands, with the defaults that differ between them."""
+    return all_of(
+        [
+            _output_options,
+            _loop_options(epochs, weight_decay),
+            _split_options,
             seed_option("Another split, other weights to begin with."),
             click.option(
                 "--size", type=int, default=224, show_default=True, metavar="PIXELS",
@@ -105,7 +115,7 @@ def command() -> None:
 
 @command.command("autoencoder")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
-@_loop_options(30, 1e-4)
+@_options_of_both(30, 1e-4)
 @click.option(
     "--latent", type=int, default=64, show_default=True, metavar="N",
     help="Channels of the latent, which has a cell for each 32 x 32 pixels.",
@@ -141,11 +151,12 @@ def autoencoder(
     """
     from imgsim.models.autoencoder import Shape
     from imgsim.report.trained import autoencoder_json, autoencoder_text
-    from imgsim.training.autoencoder import AutoencoderOptions, train_autoencoder
+    from imgsim.training.autoencoder import train_autoencoder
+    from imgsim.training.autoencoder_options import AutoencoderOptions
 
     files = {name: given.pop(name) for name in ("resume", "overwrite")}
     options = AutoencoderOptions(
-        shape=Shape(size, latent, width), augment=augment, **_common(given)
+        shape=Shape(size, latent, width), augment=augment, **_take_common(given)
     )
     run = make_run_options(terminal, **given)
     trained = train_autoencoder(paths, folder, options, run=run, **files)
@@ -156,7 +167,7 @@ def autoencoder(
 
 @command.command("siamese")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
-@_loop_options(20, 1e-2)
+@_options_of_both(20, 1e-2)
 @click.option(
     "--classes", type=click.Choice(["auto", "folder", "prefix"]), default="auto",
     show_default=True,
@@ -207,7 +218,7 @@ def siamese(
     options = SiameseOptions(
         **{name: given.pop(name) for name in own},
         weights=chosen_weights(weights) or "",
-        **_common(given),
+        **_take_common(given),
     )
     run = make_run_options(terminal, **given)
     trained = train_siamese(paths, folder, options, run=run, **files)
@@ -216,9 +227,9 @@ def siamese(
     return 0
 
 
-def _common(given: dict[str, Any]) -> dict[str, Any]:
-    """What both kinds take; it is taken out of `given`."""
-    from imgsim.models.loop import LoopOptions
+def _take_common(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the training options of both networks out of the given options."""
+    from imgsim.training.loop import LoopOptions
 
     names = ("epochs", "patience", "learning_rate", "weight_decay", "seed")
     loop = LoopOptions(**{name: given.pop(name) for name in names})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from imgsim.comparators.base import (
     VectorComparator,
 )
 from imgsim.comparators.evidence import Evidence, Explains
-from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
+from imgsim.comparators.networks import OwnNetwork, OwnNetworkExtractor
 from imgsim.decode.spec import InputSpec
 from imgsim.models import autoencoder as networks
 from imgsim.models import cam
@@ -25,12 +25,9 @@ from imgsim.models.devices import choose_device
 
 
 @dataclass(frozen=True)
-class AutoencoderLatent(NetworkExtractor):
+class AutoencoderLatent(OwnNetworkExtractor):
     """The latent of a trained autoencoder, less the mean of its training images."""
 
-    weights: str
-    device: str = field(default="auto", metadata={"where": True})
-    batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "autoencoder"
     version: ClassVar[int] = 1
 
@@ -53,22 +50,15 @@ class AutoencoderLatent(NetworkExtractor):
         return self.network().latents(images, self.batch_size).reshape(len(images), -1)
 
     def network(self) -> networks.Autoencoder:
-        """The network, loaded once in a process."""
-        return networks.autoencoder(self.weights, choose_device(self.device))
+        """Load the network, once in a process."""
+        return networks.load_autoencoder(self.weights, choose_device(self.device))
 
 
 @dataclass(frozen=True)
 class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
     """1 - cosine of latents, measured from the mean latent of the training images.
 
-    Attributes
-    ----------
-    weights : str
-        A file that ``imgsim train autoencoder`` wrote.
-    device : str
-        cpu, cuda, cuda:1 or auto. No part of what the latents are.
-    batch_size : int
-        0 for what suits the device.
+    Its attributes are those of `OwnNetwork`.
     """
 
     name: ClassVar[str] = "autoencoder"
@@ -84,7 +74,7 @@ class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
         return Scale("cosine", "higher", 1.0)
 
     def preset_distance(self, preset: Preset) -> float:
-        """Parts of the smallest distance between two different pictures of the training folder."""
+        """Return a part of the smallest distance of two families of the training folder."""
         metadata = files.metadata(files.locate(self.weights), networks.KIND)
         nearest = min(1.0, max(0.0, float(metadata["nearest_others"])))
         return (0.25, 0.5, 1.0)[PRESETS.index(preset)] * nearest
@@ -92,7 +82,7 @@ class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
     def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:
         network = self.extractor.network()
         one, other = network.latents(np.stack([left, right]), self.batch_size).astype(np.float64)
-        parts = cam.placed(cam.pooled_cosine(one, other, "none"), networks.SHIFT)
+        parts = cam.move_to_receptive_fields(cam.pooled_cosine(one, other, "none"), networks.SHIFT)
         return Evidence(
             "cosine",
             "similarity",

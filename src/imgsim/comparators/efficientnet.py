@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import PRESETS, Metric, Preset, Scale, VectorComparator, needs_deep
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.extractor import Extractor
-from imgsim.comparators.networks import NetworkExtractor
+from imgsim.comparators.networks import NetworkExtractor, check_batch_size
 from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
@@ -20,7 +20,7 @@ from imgsim.models import weights as files
 from imgsim.models.backbone import Pool, Precision, Scaling
 from imgsim.models.efficientnet import Package
 
-Engine = Literal["torch", "openvino"]
+Runtime = Literal["torch", "openvino"]
 
 _LINKS = 12
 
@@ -35,7 +35,7 @@ class EfficientNetFeatures(NetworkExtractor):
     pool: Pool
     scaling: Scaling
     precision: Precision
-    engine: Engine
+    engine: Runtime
     device: str = field(metadata={"where": True})
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "efficientnet-b0"
@@ -65,25 +65,34 @@ class EfficientNetFeatures(NetworkExtractor):
         return self._run(images, self.pool)
 
     def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Feature maps before they are pooled, shape (n, channels, height, width)."""
+        """Compute feature maps before they are pooled.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, size, size, 3)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, channels, height, width)
+        """
         cells = networks.map_side(self.backbone, self.size)
-        found = self._run(images, "none").reshape(len(images), -1, cells, cells)
-        return found.astype(np.float64)
+        maps = self._run(images, "none").reshape(len(images), -1, cells, cells)
+        return maps.astype(np.float64)
 
     def _run(self, images: NDArray[np.uint8], pool: Pool) -> NDArray[np.float32]:
         network: networks.Backbone | openvino.OpenVinoBackbone
         if self.engine == "openvino":
             openvino.check_device(self.device)
-            network = openvino.backbone(self.backbone, self.weights, self.precision)
+            network = openvino.load_openvino_backbone(self.weights, self.backbone, self.precision)
         else:
-            network = networks.backbone(self.backbone, self.weights, self.device, self.precision)
+            network = networks.load_backbone(
+                self.weights, self.backbone, self.device, self.precision
+            )
         return network(images, pool, self._scaling, self.batch_size)
 
     @property
     def _scaling(self) -> Scaling:
-        if self.scaling != "auto":
-            return self.scaling
-        return "advprop" if self.weights == "advprop" else "imagenet"
+        return networks.scaling_of(self.weights) if self.scaling == "auto" else self.scaling
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class _EfficientNet(VectorComparator):
     Attributes
     ----------
     backbone : {"efficientnet_pytorch", "torchvision"}
-        Whose network.
+        The package of the network.
     weights : str
         ``imagenet``, ``advprop``, or a file.
     size : int
@@ -104,7 +113,7 @@ class _EfficientNet(VectorComparator):
         Of the pixels; auto: as the weights were trained; unit: 0..1.
     precision : {"fp32", "bf16", "fp16"}
     engine : {"torch", "openvino"}
-        What runs the network; openvino only on the CPU.
+        Runs the network; openvino only on the CPU.
     device : str
         cpu, cuda, cuda:1 or auto. No part of what the features are.
     batch_size : int
@@ -117,15 +126,14 @@ class _EfficientNet(VectorComparator):
     pool: Pool = "avg"
     scaling: Scaling = "auto"
     precision: Precision = "fp32"
-    engine: Engine = "torch"
+    engine: Runtime = "torch"
     device: str = field(default="auto", metadata={"where": True})
     batch_size: int = field(default=0, metadata={"where": True})
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 1024:
             raise UsageError(f"{self.name}: size={self.size} is not in 32..1024", "try size=224")
-        if self.batch_size < 0:
-            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
+        check_batch_size(self.name, self.batch_size)
 
     @classmethod
     def missing(cls) -> str:
@@ -185,5 +193,5 @@ class EfficientNetCosine(_EfficientNet, Explains):
         shift = networks.SHIFT[self.backbone]
         cells = cam.pooled_cosine(one, other, self.pool)
         links = cam.cell_links(one, other, cells, _LINKS, shift)
-        parts = cam.placed(cells, shift)
+        parts = cam.move_to_receptive_fields(cells, shift)
         return Evidence("cosine", "similarity", parts.total, parts.left, parts.right, links)

@@ -1,4 +1,4 @@
-"""What comparators on the features of a network have in common."""
+"""Base classes of extractors and comparators that run a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgsim.models import weights as files
 
 
 class NetworkExtractor(Extractor):
-    """Rows that a network with the weights of a file makes.
+    """Rows that a network computes with the weights of a file; their sha256 is part of the key.
 
     Attributes
     ----------
@@ -35,13 +35,28 @@ class NetworkExtractor(Extractor):
 
 
 @dataclass(frozen=True)
+class OwnNetworkExtractor(NetworkExtractor):
+    """Rows that a network computes which the user trained.
+
+    Attributes
+    ----------
+    weights, device, batch_size
+        As for `OwnNetwork`.
+    """
+
+    weights: str
+    device: str = field(default="auto", metadata={"where": True})
+    batch_size: int = field(default=0, metadata={"where": True})
+
+
+@dataclass(frozen=True)
 class OwnNetwork(Comparator):
     """A comparator on a network that the user trained.
 
     Attributes
     ----------
     weights : str
-        A file that ``imgsim train`` wrote.
+        A file that ``imgsim train`` wrote for this kind of network.
     device : str
         cpu, cuda, cuda:1 or auto. No part of what the rows are.
     batch_size : int
@@ -53,9 +68,20 @@ class OwnNetwork(Comparator):
     batch_size: int = field(default=0, metadata={"where": True})
 
     def __post_init__(self) -> None:
-        if self.batch_size < 0:
-            raise UsageError(f"{self.name}: batch_size is negative", "0 chooses one")
+        check_batch_size(self.name, self.batch_size)
 
     @classmethod
     def missing(cls) -> str:
         return needs_deep("torch", "safetensors")
+
+
+def check_batch_size(method: str, batch_size: int) -> None:
+    """Check the batch size that a user gives.
+
+    Raises
+    ------
+    UsageError
+        It is negative.
+    """
+    if batch_size < 0:
+        raise UsageError(f"{method}: batch_size is negative", "0 chooses one")

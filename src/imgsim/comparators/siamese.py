@@ -1,8 +1,8 @@
-"""The comparator with a trained Siamese head; the networks are in `imgsim.models.siamese`."""
+"""The comparator on a trained Siamese network; its head is in `imgsim.models.siamese`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,12 +17,12 @@ from imgsim.comparators.base import (
     Scale,
 )
 from imgsim.comparators.evidence import Evidence, Explains
-from imgsim.comparators.networks import NetworkExtractor, OwnNetwork
+from imgsim.comparators.networks import OwnNetwork, OwnNetworkExtractor
 from imgsim.decode.spec import InputSpec
 from imgsim.models import cam
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
-from imgsim.models.backbone import SHIFT, Backbone, backbone
+from imgsim.models.backbone import SHIFT, Backbone, load_backbone
 from imgsim.models.devices import choose_device
 from imgsim.models.efficientnet import Architecture
 
@@ -30,12 +30,9 @@ _LINKS = 12
 
 
 @dataclass(frozen=True)
-class SiameseVector(NetworkExtractor):
-    """What the two sides of a Siamese network make of an image: its vector and class scores."""
+class SiameseVector(OwnNetworkExtractor):
+    """The unit vector of an image, and behind it a score for each class."""
 
-    weights: str
-    device: str = field(default="auto", metadata={"where": True})
-    batch_size: int = field(default=0, metadata={"where": True})
     name: ClassVar[str] = "siamese"
     version: ClassVar[int] = 1
 
@@ -45,7 +42,7 @@ class SiameseVector(NetworkExtractor):
 
     @property
     def package(self) -> Architecture:
-        """Whose encoder it is."""
+        """Package of the encoder."""
         package: Architecture = self._metadata["package"]
         return package
 
@@ -67,29 +64,31 @@ class SiameseVector(NetworkExtractor):
         return networks.load_head(self.weights).rows(pooled)
 
     def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Feature maps of some images, shape (n, channels, height, width)."""
-        found = self.encoder()(images, "none", self._metadata["scaling"], self.batch_size)
+        """Compute the encoder's feature maps.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, size, size, 3)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, channels, height, width)
+        """
+        flat = self.encoder()(images, "none", self._metadata["scaling"], self.batch_size)
         channels = len(networks.load_head(self.weights).mean)
-        cells = int(np.sqrt(found.shape[1] // channels))
-        return found.reshape(len(images), channels, cells, cells).astype(np.float64)
+        cells = int(np.sqrt(flat.shape[1] // channels))
+        return flat.reshape(len(images), channels, cells, cells).astype(np.float64)
 
     def encoder(self) -> Backbone:
-        """The encoder, loaded once in a process."""
-        return backbone(self.package, self.weights, choose_device(self.device), "fp32")
+        """Load the encoder, once in a process."""
+        return load_backbone(self.weights, self.package, choose_device(self.device), "fp32")
 
 
 @dataclass(frozen=True)
 class Siamese(OwnNetwork, PairComparator, NarrowsByClass, Explains):
     """1 - the probability that two images are of one class.
 
-    Attributes
-    ----------
-    weights : str
-        A file that ``imgsim train siamese`` wrote.
-    device : str
-        cpu, cuda, cuda:1 or auto. No part of what the vectors are.
-    batch_size : int
-        0 for what suits the device.
+    Its attributes are those of `OwnNetwork`.
     """
 
     name: ClassVar[str] = "siamese"
@@ -110,26 +109,25 @@ class Siamese(OwnNetwork, PairComparator, NarrowsByClass, Explains):
         return (rows[:, : networks.load_head(self.weights).dim].astype(np.float64),)
 
     def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
-        hazard = networks.load_head(self.weights).hazard(left[0], right[0])
-        return np.asarray(-np.expm1(-hazard))
+        neg_logs = networks.load_head(self.weights).neg_log_probability(left[0], right[0])
+        return np.asarray(-np.expm1(-neg_logs))
 
     def class_of(self, rows: NDArray[Any]) -> tuple[str, ...]:
         head = networks.load_head(self.weights)
         return tuple(head.classes[i] for i in rows[:, head.dim :].argmax(axis=1))
 
     def shortlist(self, query: NDArray[Any], rows: NDArray[Any], most: int) -> NDArray[np.int64]:
-        """Those with the vectors nearest to the query's, by L2."""
         (one,), (others,) = self.prepare(query[None]), self.prepare(rows)
-        apart = ((others - one) ** 2).sum(axis=1)
-        return np.sort(np.argsort(apart, kind="stable")[:most])
+        squares = ((others - one) ** 2).sum(axis=1)  # the vectors nearest to the query's, by L2
+        return np.sort(np.argsort(squares, kind="stable")[:most])
 
     def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:
         head = networks.load_head(self.weights)
         maps = self.extractor.maps(np.stack([left, right]))
-        one, other = (head.cells(m) for m in maps)
+        one, other = (head.project_cells(m) for m in maps)
         shift = SHIFT[self.extractor.package]
         cells = cam.weighted_cosine(one, other, head.weight)
-        parts = cam.placed(cells, shift)
+        parts = cam.move_to_receptive_fields(cells, shift)
         return Evidence(
             "weighted cosine",
             "similarity",

@@ -1,17 +1,16 @@
-"""A convolutional autoencoder: what it takes to paint a picture again.
+"""A convolutional autoencoder: an encoder to a small latent, a decoder that reconstructs the image.
 
 Source: G. E. Hinton and R. R. Salakhutdinov, "Reducing the Dimensionality of Data with Neural
 Networks", Science 313, 2006, doi:10.1126/science.1127647; with strided convolutions as in
 J. Masci et al., "Stacked Convolutional Auto-Encoders", ICANN 2011,
 doi:10.1007/978-3-642-21735-7_7, and upsampling before convolutions instead of transposed ones,
-which paint checkerboards (A. Odena, V. Dumoulin and C. Olah, Distill 2016,
+which leave checkerboard artefacts (A. Odena, V. Dumoulin and C. Olah, Distill 2016,
 doi:10.23915/distill.00003).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,14 +27,16 @@ STAGES = 5
 """Each halves width and height."""
 STRIDE = 1 << STAGES
 SHIFT: Shift = -1
-"""Where the cells of the latent look."""
-SMALLER = 8
-"""The latent has at least so many times fewer numbers than the image."""
+"""Of the receptive fields of the latent's cells."""
+MIN_COMPRESSION = 8
+"""Of `Shape.compression`, so that the network cannot copy the image."""
+LAYERS = (*(str(number) for number in range(1, STAGES + 1)), "latent")
+"""Names of the encoder's layers: its stages, then the latent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the network looks like.
+    """Sizes of the image, the latent and the stages.
 
     Attributes
     ----------
@@ -45,6 +46,11 @@ class Shape:
         Channels of the latent, which has a cell for each 32 x 32 pixels.
     width : int
         Channels of the first stage; later ones have more.
+
+    Raises
+    ------
+    UsageError
+        A size is out of range, or the latent is too large for the image.
     """
 
     size: int = 224
@@ -56,11 +62,11 @@ class Shape:
             raise UsageError(
                 f"size={self.size} is no multiple of {STRIDE} up to 1024", "try --size 224"
             )
-        most = 3 * STRIDE * STRIDE // SMALLER
+        most = 3 * STRIDE * STRIDE // MIN_COMPRESSION
         if not 1 <= self.latent <= most:
             raise UsageError(
                 f"a latent of {self.latent} channels is not in 1..{most}",
-                f"the latent is at least {SMALLER} times smaller than the image",
+                f"the latent is at least {MIN_COMPRESSION} times smaller than the image",
             )
         if not 1 <= self.width <= 256:
             raise UsageError(f"width={self.width} is not in 1..256", "try --width 16")
@@ -76,15 +82,16 @@ class Shape:
         return self.latent * self.cells * self.cells
 
     @property
-    def smaller(self) -> float:
-        """How many times fewer numbers the latent has than the image."""
+    def compression(self) -> float:
+        """Numbers in the image over numbers in the latent."""
         return 3 * self.size * self.size / self.values
 
 
-def make(shape: Shape) -> Any:
-    """A network with random weights: a module with the parts `encoder` and `decoder`.
+def make_autoencoder(shape: Shape) -> Any:
+    """Build a network with random weights: a torch module with the parts `encoder` and `decoder`.
 
-    It takes float32 images (n, 3, size, size) in 0..1, and gives them again.
+    The encoder takes float32 tensors of images, shape (n, 3, size, size), in 0..1, and returns
+    latents, shape (n, latent, cells, cells); the decoder takes these and returns images.
     """
     torch = devices.require_torch()
     nn = torch.nn
@@ -112,10 +119,6 @@ def make(shape: Shape) -> Any:
     return network
 
 
-LAYERS = (*(str(number) for number in range(1, STAGES + 1)), "latent")
-"""Names of the encoder's layers: its stages, then the latent."""
-
-
 class Autoencoder:
     """A trained network on a device.
 
@@ -124,7 +127,14 @@ class Autoencoder:
     weights : str
         A file that ``imgsim train autoencoder`` wrote.
     device : str
-        See `backbone.choose_device`.
+        See `devices.choose_device`.
+
+    Raises
+    ------
+    UsageError
+        There is no such device.
+    WeightsUnusable
+        The file is missing or damaged, or holds another network.
     """
 
     def __init__(self, weights: str, device: str) -> None:
@@ -132,9 +142,9 @@ class Autoencoder:
         self.device = devices.choose_device(device)
         path = files.locate(weights)
         self.shape = shape_of(files.metadata(path, KIND))
-        self.network = make(self.shape)
+        self.network = make_autoencoder(self.shape)
         try:
-            self.network.load_state_dict(files.load(path))
+            self.network.load_state_dict(files.load_state_dict(path))
         except RuntimeError as error:
             raise files.WeightsUnusable(
                 f"{path} is damaged: {' '.join(str(error).split())[:160]}", "train it again"
@@ -143,20 +153,42 @@ class Autoencoder:
         self.network.to(self.device, memory_format=torch.channels_last)
 
     def latents(self, images: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
-        """Latents less their mean, shape (n, latent, cells, cells)."""
+        """Compute latents, less the mean latent of the training images.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, size, size, 3)
+        batch_size : int
+            0 for what suits the device.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, latent, cells, cells)
+        """
         return self._run(
             images, batch_size, lambda x: self.network.encoder(x) - self.network.centre
         )
 
     def reconstruct(self, images: NDArray[np.uint8], batch_size: int = 0) -> NDArray[np.uint8]:
-        """Images as the network paints them again, shape (n, size, size, 3)."""
-        painted = self._run(
+        """Encode and decode images.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, size, size, 3)
+        batch_size : int
+            0 for what suits the device.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, size, size, 3)
+        """
+        decoded = self._run(
             images, batch_size, lambda x: self.network.decoder(self.network.encoder(x))
         )
-        return np.round(painted.transpose(0, 2, 3, 1).clip(0, 1) * 255).astype(np.uint8)
+        return np.round(decoded.transpose(0, 2, 3, 1).clip(0, 1) * 255).astype(np.uint8)
 
     def activations(self, image: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
-        """What the channels of a layer see in an image.
+        """Compute the activations of the channels of a layer.
 
         Parameters
         ----------
@@ -183,22 +215,18 @@ class Autoencoder:
 
         def run(some: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
             with torch.inference_mode():
-                found = part(devices.filled(some, size, self.device) / 255.0)
-                return np.asarray(found[: len(some)].float().cpu().numpy())
+                computed = part(devices.padded_tensor(some, size, self.device) / 255.0)
+                return np.asarray(computed[: len(some)].float().cpu().numpy())
 
-        return devices.in_batches(images, self.device, batch_size, run)
+        return devices.run_in_batches(images, self.device, batch_size, run)
 
 
 def shape_of(metadata: dict[str, Any]) -> Shape:
-    """The shape that a file of weights tells."""
+    """Return the shape of the network whose weights have this metadata."""
     return Shape(**{name: int(metadata[name]) for name in ("size", "latent", "width")})
 
 
-def autoencoder(weights: str, device: str) -> Autoencoder:
-    """A trained network, loaded once in a process and again when its file changed."""
-    return _autoencoder(weights, device, files.digest(files.locate(weights)))
-
-
-@lru_cache(maxsize=2)
-def _autoencoder(weights: str, device: str, digest: str) -> Autoencoder:
+@files.cached_until_changed(2)
+def load_autoencoder(weights: str, device: str) -> Autoencoder:
+    """Load a trained network, see `Autoencoder`; once in a process."""
     return Autoencoder(weights, device)

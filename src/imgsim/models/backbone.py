@@ -9,16 +9,15 @@ doi:10.1109/TPAMI.2018.2846566.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.models import weights as files
-from imgsim.models.cam import Shift
-from imgsim.models.devices import choose_device, filled, in_batches, require_torch
-from imgsim.models.efficientnet import Architecture, load_model, split, streamline
+from imgsim.models.cam import GEM_FLOOR, GEM_POWER, Shift
+from imgsim.models.devices import choose_device, padded_tensor, require_torch, run_in_batches
+from imgsim.models.efficientnet import Architecture, feature_parts, load_model, streamline
 
 Pool = Literal["avg", "gem", "none"]
 Scaling = Literal["auto", "imagenet", "advprop", "unit", "none"]
@@ -30,13 +29,18 @@ CHANNELS: dict[Architecture, int] = {
 }
 """Of the last feature map."""
 
-
 STRIDE = 32
-"""Pixels of the image that one cell of the last feature map stands for, across and down."""
+"""Pixels from one cell of the last feature map to the next, across and down."""
+
+SHIFT: dict[Architecture, Shift] = {"efficientnet_pytorch": 1, "torchvision": -1, "resnet34": -1}
+"""Of the receptive fields of the cells in the last feature map."""
+
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def map_side(package: Architecture, side: int) -> int:
-    """Cells across, and down, in the last feature map of an image of so many pixels.
+    """Return how many cells the last feature map of an image has across, and down.
 
     Each of five steps halves them; the padding of `efficientnet_pytorch` is that for 224 pixels
     at any size, so it leaves an odd pixel out where the others keep it.
@@ -44,18 +48,28 @@ def map_side(package: Architecture, side: int) -> int:
     return side // STRIDE if package == "efficientnet_pytorch" else -(-side // STRIDE)
 
 
-SHIFT: dict[Architecture, Shift] = {"efficientnet_pytorch": 1, "torchvision": -1, "resnet34": -1}
-"""Where the cells of the last feature map look."""
-
-
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
-_GEM_POWER = 3.0
+def scaling_of(weights: str) -> Scaling:
+    """Return how images are scaled for weights: as they were trained."""
+    return "advprop" if weights == "advprop" else "imagenet"
 
 
 def network_input(images: NDArray[np.uint8], size: int, device: str, scaling: Scaling) -> Any:
-    """As `filled`, scaled as the weights of a network were trained with."""
-    return _scaled(filled(images, size, device), scaling)
+    """Fill up a batch of images, put it on a device, and scale it for the weights of a network.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, side, side, 3)
+    size : int
+        Of the batch, at least n.
+    device : str
+    scaling : {"imagenet", "advprop", "unit", "none"}
+        See `scale_pixels`.
+
+    Returns
+    -------
+    tensor of float32, shape (size, 3, side, side)
+    """
+    return scale_pixels(padded_tensor(images, size, device), scaling)
 
 
 class Backbone:
@@ -64,8 +78,8 @@ class Backbone:
     Parameters
     ----------
     package : {"efficientnet_pytorch", "torchvision", "resnet34"}
-        Whose network. The two packages differ in padding and in the epsilon of the batch
-        normalisation.
+        Of the network. Those with an EfficientNet differ in padding and in the epsilon of the
+        batch normalisation.
     weights : str
         See `weights.locate`.
     device : str
@@ -74,6 +88,15 @@ class Backbone:
         Of the arithmetic; the features are float32 in any case.
     left_out : int
         Stop before so many of the last blocks (and the convolution behind them); 0: run it all.
+
+    Raises
+    ------
+    UsageError
+        There is no such device.
+    WeightsUnusable
+        The weights cannot be had, or do not fit.
+    MethodUnavailable
+        A package is missing.
     """
 
     def __init__(
@@ -92,7 +115,7 @@ class Backbone:
         model.eval().requires_grad_(False)
         if package == "efficientnet_pytorch":
             streamline(model)
-        parts = split(package, model)
+        parts = feature_parts(package, model)
         features = torch.nn.Sequential(*parts[: len(parts) - 1 - left_out] if left_out else parts)
         if package != "efficientnet_pytorch":
             from torch.fx.experimental.optimization import fuse
@@ -115,7 +138,7 @@ class Backbone:
         pool : {"avg", "gem", "none"}
             Over the cells of the last feature map; none keeps it whole.
         scaling : {"imagenet", "advprop", "unit", "none"}
-            unit: to 0..1 only; none: left at 0..255.
+            See `scale_pixels`.
         batch_size : int
             0 for what suits the device. Halved when memory runs out.
 
@@ -124,30 +147,30 @@ class Backbone:
         ndarray of float32, shape (n, 1280) or (n, 1280 * cells)
         """
 
-        def run(part: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
-            return self._batch(part, pool, scaling, size)
+        def run(some: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+            return self._batch(some, pool, scaling, size)
 
-        return in_batches(images, self.device, batch_size, run)
+        return run_in_batches(images, self.device, batch_size, run)
 
-    def whole(self, pool: Pool, scaling: Scaling) -> Any:
-        """A torch module from uint8 pixels, shape (n, side, side, 3), to features."""
+    def end_to_end(self, pool: Pool, scaling: Scaling) -> Any:
+        """Build a torch module from uint8 pixels, shape (n, side, side, 3), to float32 features."""
         from torch import nn
 
         features = self._features
 
-        class Whole(nn.Module):
+        class EndToEnd(nn.Module):
             def __init__(self, module: Any) -> None:
                 super().__init__()
                 self.module = module
 
             def forward(self, images: Any) -> Any:
                 pixels = images.permute(0, 3, 1, 2).float()
-                return _pooled(features(_scaled(pixels, scaling)).float(), pool)
+                return _pooled(features(scale_pixels(pixels, scaling)).float(), pool)
 
-        return Whole(self.module).eval()
+        return EndToEnd(self.module).eval()
 
     def map_shape(self, side: int) -> tuple[int, ...]:
-        """Channels, height and width of the feature map of an image."""
+        """Return channels, height and width of the feature map of an image of `side` pixels."""
         torch = require_torch()
         if side not in self._shapes:
             with torch.inference_mode():
@@ -165,15 +188,28 @@ class Backbone:
             if self.precision == "fp32":
                 maps = self._features(scaled)
             else:
-                kind = torch.bfloat16 if self.precision == "bf16" else torch.float16
-                with torch.autocast(self.device.split(":")[0], kind):
+                dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
+                with torch.autocast(self.device.split(":")[0], dtype):
                     maps = self._features(scaled)
             features = _pooled(maps.float(), pool)
             return np.asarray(features[: len(images)].cpu().numpy())
 
 
-def _scaled(pixels: Any, scaling: Scaling) -> Any:
-    """Pixels of 0..255, shape (n, 3, h, w), as the weights were trained with."""
+def scale_pixels(pixels: Any, scaling: Scaling) -> Any:
+    """Scale pixels as the weights of a network need them.
+
+    Parameters
+    ----------
+    pixels : tensor of float32, shape (n, 3, height, width)
+        In 0..255.
+    scaling : {"imagenet", "advprop", "unit", "none"}
+        imagenet: less the mean of ImageNet, over its standard deviation, by channel; advprop: to
+        -1..1; unit: to 0..1; none: left as they are.
+
+    Returns
+    -------
+    tensor of float32, shape (n, 3, height, width)
+    """
     torch = require_torch()
     if scaling == "none":
         return pixels
@@ -187,28 +223,17 @@ def _scaled(pixels: Any, scaling: Scaling) -> Any:
 
 
 def _pooled(maps: Any, pool: Pool) -> Any:
+    """Pool feature maps, shape (n, channels, height, width), to rows of features."""
     if pool == "avg":
         return maps.mean(dim=(2, 3))
     if pool == "gem":
-        return maps.clamp(min=1e-6).pow(_GEM_POWER).mean(dim=(2, 3)).pow(1 / _GEM_POWER)
+        return maps.clamp(min=GEM_FLOOR).pow(GEM_POWER).mean(dim=(2, 3)).pow(1 / GEM_POWER)
     return maps.flatten(1)
 
 
-def backbone(
-    package: Architecture, weights: str, device: str, precision: Precision, left_out: int = 0
+@files.cached_until_changed(2)
+def load_backbone(
+    weights: str, package: Architecture, device: str, precision: Precision, left_out: int = 0
 ) -> Backbone:
-    """A backbone, loaded once in a process and again when its file changed."""
-    digest = files.digest(files.locate(weights))
-    return _backbone(package, weights, device, precision, left_out, digest)
-
-
-@lru_cache(maxsize=2)
-def _backbone(
-    package: Architecture,
-    weights: str,
-    device: str,
-    precision: Precision,
-    left_out: int,
-    digest: str,
-) -> Backbone:
+    """Load a backbone, see `Backbone`; once in a process."""
     return Backbone(package, weights, device, precision, left_out)

@@ -1,4 +1,4 @@
-"""Where in two images the score of a pair comes from: scores divided over cells, exactly.
+"""Divides the score of two images exactly over the cells of their feature maps.
 
 Class activation maps: B. Zhou, A. Khosla, A. Lapedriza, A. Oliva and A. Torralba, "Learning Deep
 Features for Discriminative Localization", CVPR 2016, arXiv:1512.04150; for the similarity of two
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 Maps = NDArray[np.float64]
 """A feature map, shape (channels, height, width)."""
 
-_GEM_POWER = 3.0
+GEM_POWER = 3.0
+GEM_FLOOR = 1e-6
+"""Of the generalised mean: its power, and the least value that a cell counts with."""
 _TINY = 1e-12
 
 
@@ -46,6 +48,10 @@ def weighted_cosine(left: Maps, right: Maps, weights: NDArray[np.float64] | None
     left, right : ndarray of float64, shape (channels, height, width)
     weights : ndarray of float64, shape (channels,), optional
         Not negative: of the channels in all inner products; by default 1.
+
+    Returns
+    -------
+    Parts
     """
     one, other = (m.mean(axis=(1, 2)) for m in (left, right))
     scale = np.ones(len(one)) if weights is None else weights
@@ -69,6 +75,10 @@ def pooled_cosine(left: Maps, right: Maps, pool: Literal["avg", "gem", "none"]) 
         How the vectors were made, see `imgsim.models.backbone`. With gem, a cell has the share of
         a channel that its power has of the sum of powers; with none, a cell of the one image is
         compared with the same cell of the other.
+
+    Returns
+    -------
+    Parts
     """
     if pool == "avg":
         return weighted_cosine(left, right)
@@ -80,52 +90,59 @@ def pooled_cosine(left: Maps, right: Maps, pool: Literal["avg", "gem", "none"]) 
 
 
 def _gem_parts(maps: Maps) -> Maps:
-    """Maps whose mean over the cells is the generalised mean of these."""
-    powers = np.maximum(maps, 1e-6) ** _GEM_POWER
+    """Return maps whose mean over the cells is the generalised mean of these."""
+    powers = np.maximum(maps, GEM_FLOOR) ** GEM_POWER
     mean = powers.mean(axis=(1, 2), keepdims=True)
-    return np.asarray(powers * mean ** (1 / _GEM_POWER - 1))
+    return np.asarray(powers * mean ** (1 / GEM_POWER - 1))
 
 
 Shift = Literal[-1, 0, 1]
-"""Halves of a cell by which a network looks farther right and down than its cell lies.
+"""Halves of a cell by which its receptive field is centred too far right and down.
 
 Strided convolutions over an even number of pixels cannot be padded evenly. With the odd pixel of
-padding behind the image (``SAME``) a cell looks half a cell too far right and down after five of
-them, with it in front half a cell too far left and up.
+padding behind the image (``SAME``) the field of a cell lies half a cell too far right and down
+after five of them, with it in front half a cell too far left and up.
 """
 
 
-def placed(parts: Parts, shift: Shift) -> Parts:
-    """Parts of cells of half the size, where the network really looked; the sums stay the same."""
+def move_to_receptive_fields(parts: Parts, shift: Shift) -> Parts:
+    """Move the parts of cells to where their receptive fields are centred.
+
+    Returns
+    -------
+    Parts
+        Unless the shift is 0, of cells of half the size; the sums stay the same.
+    """
     if shift == 0:
         return parts
-    return Parts(_placed(parts.left, shift), _placed(parts.right, shift), parts.total)
+    return Parts(_moved(parts.left, shift), _moved(parts.right, shift), parts.total)
 
 
-def _placed(values: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
+def _moved(values: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
+    """Halve the cells, shape (2 * height, 2 * width), and move them right and down by `shift`."""
     fine = np.kron(values, np.full((2, 2), 0.25))
     moved = np.zeros_like(fine)
     for row in range(len(fine)):
         for column in range(fine.shape[1]):
-            # what would lie outside the image stays at its edge
-            place = [
+            # cells that would lie outside the image stay at its edge
+            target = [
                 min(max(i + shift, 0), n - 1)
                 for i, n in zip((row, column), fine.shape, strict=True)
             ]
-            moved[place[0], place[1]] += fine[row, column]
+            moved[target[0], target[1]] += fine[row, column]
     return moved
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place of the one image and the place of the other that it goes with.
+    """A point of the one image and the point of the other that it corresponds to.
 
     Attributes
     ----------
     left, right : tuple of float
         x and y in 0..1, from the upper left corner.
     weight : float
-        What it counts for; 0..1.
+        In 0..1, relative to the link with the most weight.
     """
 
     left: tuple[float, float]
@@ -136,18 +153,33 @@ class Link:
 def cell_links(
     left: Maps, right: Maps, parts: Parts, most: int, shift: Shift = 0
 ) -> tuple[Link, ...]:
-    """The pairs of cells, each the other's most alike, that add most to the score.
+    """Find the pairs of cells, each the other's most similar, that add most to the score.
 
-    Alike is the cosine of the two cells' channels, less the mean of all cells of both images:
-    what every cell has in common says nothing about which goes with which.
+    Their similarity is the cosine of the two cells' channels, less the mean of all cells of both
+    images: what every cell has in common says nothing about which correspond.
+
+    Parameters
+    ----------
+    left, right : ndarray of float64, shape (channels, height, width)
+    parts : Parts
+        Of these cells, not moved to their receptive fields.
+    most : int
+        How many pairs at most.
+    shift : {-1, 0, 1}
+        Of the receptive fields.
+
+    Returns
+    -------
+    tuple of Link
+        Those with the most weight first.
     """
     one, other = (m.reshape(len(m), -1).T for m in (left, right))
     mean = np.concatenate([one, other]).mean(axis=0)
     one, other = (_unit(cells - mean) for cells in (one, other))
-    alike = one @ other.T
-    best_right, best_left = alike.argmax(axis=1), alike.argmax(axis=0)
+    similarity = one @ other.T
+    best_right, best_left = similarity.argmax(axis=1), similarity.argmax(axis=0)
     mutual = np.flatnonzero(best_left[best_right] == np.arange(len(one)))
-    weight = alike[mutual, best_right[mutual]] * np.sqrt(
+    weight = similarity[mutual, best_right[mutual]] * np.sqrt(
         np.clip(parts.left.ravel()[mutual], 0, None)
         * np.clip(parts.right.ravel()[best_right[mutual]], 0, None)
     )
@@ -165,11 +197,13 @@ def cell_links(
 
 
 def _unit(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale rows to length 1."""
     length = np.linalg.norm(cells, axis=1, keepdims=True)
     return np.asarray(cells / np.maximum(length, _TINY))
 
 
 def _centre(cell: int, shape: tuple[int, ...], shift: int) -> tuple[float, float]:
+    """Return x and y in 0..1 of the centre of a cell's receptive field."""
     row, column = divmod(cell, shape[2])
     x, y = ((i + 0.5 + shift / 2) / n for i, n in ((column, shape[2]), (row, shape[1])))
     return (min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))

@@ -1,8 +1,9 @@
-"""Chooses the device that a network runs on, and feeds it in batches."""
+"""Imports torch, chooses the device that a network runs on, and runs it in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,32 +15,46 @@ CPU_BATCH = 8
 CUDA_BATCH = 256
 
 
+@contextmanager
+def required(package: str, hint: str = "pip install 'imgsim[deep]'") -> Iterator[None]:
+    """Turn the failed import of a package into an error that says how to install it.
+
+    Raises
+    ------
+    MethodUnavailable
+        The import in the with block fails.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MethodUnavailable(f"{package} does not import: {error}", hint) from None
+
+
 def require_torch() -> Any:
-    """Import torch, or say what is wrong with it.
+    """Import torch.
 
     Raises
     ------
     MethodUnavailable
         It is not installed, or does not work.
     """
-    try:
+    with required("torch"):
         import torch
-    except ImportError as error:
-        raise MethodUnavailable(
-            f"torch does not import: {error}", "pip install 'imgsim[deep]'"
-        ) from None
     return torch
 
 
 def require_torchvision() -> Any:
-    """Import torchvision, or say what is wrong with it."""
+    """Import torchvision.
+
+    Raises
+    ------
+    MethodUnavailable
+        It is not installed, does not work, or does not fit the torch that is installed.
+    """
     torch = require_torch()
     try:
-        import torchvision
-    except ImportError as error:
-        raise MethodUnavailable(
-            f"torchvision does not import: {error}", "pip install 'imgsim[deep]'"
-        ) from None
+        with required("torchvision"):
+            import torchvision
     except RuntimeError as error:  # its operators were built for another torch
         text = " ".join(str(error).split())[:120]
         raise MethodUnavailable(
@@ -50,7 +65,17 @@ def require_torchvision() -> Any:
 
 
 def choose_device(name: str) -> str:
-    """The device for a name: ``auto`` is CUDA where there is one, else the CPU.
+    """Return the device of a name: ``auto`` is CUDA where there is one, else the CPU.
+
+    Parameters
+    ----------
+    name : str
+        cpu, cuda, cuda:1 or auto.
+
+    Returns
+    -------
+    str
+        As torch names it.
 
     Raises
     ------
@@ -72,7 +97,7 @@ def choose_device(name: str) -> str:
     raise UsageError(f"no such device: {name}", "cpu, cuda, cuda:1 or auto")
 
 
-def in_batches(
+def run_in_batches(
     images: NDArray[np.uint8],
     device: str,
     batch_size: int,
@@ -87,8 +112,18 @@ def in_batches(
     batch_size : int
         0 for what suits the device. Halved when memory runs out.
     run : callable
-        Takes some of the images and the size of a batch, which it fills up, so that an image's
-        features do not depend on how many others there are.
+        Takes up to a batch of the images, ndarray of uint8, shape (m, side, side, 3), and the size
+        of a batch, which it fills up, so that an image's features do not depend on how many others
+        there are. Returns ndarray of float32, shape (m, ...).
+
+    Returns
+    -------
+    ndarray of float32, shape (n, ...)
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        Memory is too small for a single image.
     """
     torch = require_torch()
     size = batch_size or (CPU_BATCH if device == "cpu" else CUDA_BATCH)
@@ -107,9 +142,38 @@ def in_batches(
     return np.concatenate(done)
 
 
-def filled(images: NDArray[np.uint8], size: int, device: str) -> Any:
-    """Images and black ones up to the size of a batch, as float32 (size, 3, h, w) of 0..255."""
+def padded(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Append black images up to the size of a batch.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, side, side, 3)
+    size : int
+        At least n.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, side, side, 3)
+    """
+    batch = np.zeros((size, *images.shape[1:]), np.uint8)
+    batch[: len(images)] = images
+    return batch
+
+
+def padded_tensor(images: NDArray[np.uint8], size: int, device: str) -> Any:
+    """Append black images up to the size of a batch, and put them on a device.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, side, side, 3)
+    size : int
+        At least n.
+    device : str
+
+    Returns
+    -------
+    tensor of float32, shape (size, 3, side, side)
+        In 0..255.
+    """
     torch = require_torch()
-    full = np.zeros((size, *images.shape[1:]), np.uint8)
-    full[: len(images)] = images
-    return torch.from_numpy(full).to(device).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(padded(images, size)).to(device).permute(0, 3, 1, 2).float()

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from imgsim.errors import MethodUnavailable
 from imgsim.models import weights as files
-from imgsim.models.devices import require_torch, require_torchvision
+from imgsim.models.devices import require_torch, require_torchvision, required
 
 Package = Literal["efficientnet_pytorch", "torchvision"]
 
@@ -17,16 +16,24 @@ Architecture = Literal["efficientnet_pytorch", "torchvision", "resnet34"]
 
 
 def make_model(package: Architecture) -> Any:
-    """A network with random weights, on the CPU."""
+    """Build a network with random weights on the CPU.
+
+    Raises
+    ------
+    MethodUnavailable
+        Its package, or torch, is not installed or does not work.
+    """
     with require_torch().device("cpu"):
         return _MAKERS[package]()
 
 
 def load_model(package: Architecture, path: Path) -> Any:
-    """A network with the weights of a file, on the CPU.
+    """Build a network with the weights of a file on the CPU.
 
     Raises
     ------
+    MethodUnavailable
+        See `make_model`.
     WeightsUnusable
         They do not fit it.
     """
@@ -36,9 +43,9 @@ def load_model(package: Architecture, path: Path) -> Any:
     }
     model = make_model(package)
     twin = twins.get(package)
-    files.fit(
+    files.fit_state_dict(
         model,
-        files.load(path),
+        files.load_state_dict(path),
         path,
         None if twin is None else (lambda: make_model(twin)),
         "ResNet-34" if package == "resnet34" else "EfficientNet-b0",
@@ -46,11 +53,21 @@ def load_model(package: Architecture, path: Path) -> Any:
     return model
 
 
-def split(package: Architecture, model: Any) -> list[Any]:
-    """The parts of a network that give its last feature map, one after the other.
+def feature_parts(package: Architecture, model: Any) -> list[Any]:
+    """Return the parts of a network up to its last feature map, in order.
 
     The first is the stem, the last the convolution behind the blocks (nothing in ResNet-34); all
     between are blocks.
+
+    Parameters
+    ----------
+    package : {"efficientnet_pytorch", "torchvision", "resnet34"}
+    model : torch.nn.Module
+        From `make_model` or `load_model`.
+
+    Returns
+    -------
+    list of torch.nn.Module
     """
     from torch import nn
 
@@ -70,12 +87,8 @@ def split(package: Architecture, model: Any) -> list[Any]:
 
 
 def _efficientnet_pytorch() -> Any:
-    try:
+    with required("efficientnet_pytorch"):
         from efficientnet_pytorch import EfficientNet
-    except ImportError as error:
-        raise MethodUnavailable(
-            f"efficientnet_pytorch does not import: {error}", "pip install 'imgsim[deep]'"
-        ) from None
     return EfficientNet.from_name("efficientnet-b0")
 
 
@@ -95,10 +108,14 @@ _MAKERS: dict[Architecture, Callable[[], Any]] = {
 
 
 def streamline(model: Any) -> None:
-    """Make the same features with less work: what does not change is folded into the weights.
+    """Fold batch normalisations and padding of efficientnet_pytorch's network into convolutions.
 
-    Batch normalisations go into the convolutions before them, padding into the convolutions after
-    it, and activations are computed in place.
+    It then computes the same features in less time. Activations are computed in place.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode; it is modified.
     """
     from torch import nn
     from torch.nn.functional import pad

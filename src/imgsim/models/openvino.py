@@ -1,41 +1,37 @@
-"""A network that OpenVINO runs: the same features as torch gives on the CPU, sooner."""
+"""Runs a backbone by OpenVINO: the same features as by torch on the CPU, in less time."""
 
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import UsageError
 from imgsim.models.backbone import Backbone, Pool, Precision, Scaling
-from imgsim.models.devices import require_torch
+from imgsim.models.devices import padded, require_torch, required
 from imgsim.models.efficientnet import Package
+from imgsim.models.weights import cached_until_changed
 
 BATCH = 1
-"""Each core has an image of its own."""
+"""Images of a request: the requests run side by side, one a core."""
 
 _HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 def require_openvino() -> Any:
-    """Import openvino, without the reports on its use that it would send to its makers.
+    """Import openvino, without the package that would send reports on its use to its makers.
 
     Raises
     ------
     MethodUnavailable
         It is not installed, or does not work.
     """
-    # it does without this package where it is not installed
+    # openvino also works where this package is not installed
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    try:
+    with required("openvino", "pip install 'imgsim[openvino]', or engine=torch"):
         import openvino
-    except ImportError as error:
-        raise MethodUnavailable(
-            f"openvino does not import: {error}", "pip install 'imgsim[openvino]', or engine=torch"
-        ) from None
     return openvino
 
 
@@ -69,7 +65,20 @@ class OpenVinoBackbone:
     def __call__(
         self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, batch_size: int
     ) -> NDArray[np.float32]:
-        """Compute features, see `Backbone.__call__`."""
+        """Compute features, see `Backbone.__call__`.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, side, side, 3)
+        pool, scaling
+            As for `Backbone.__call__`.
+        batch_size : int
+            0 for `BATCH`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 1280) or (n, 1280 * cells)
+        """
         size = batch_size or BATCH
         compiled = self._compile((size, *images.shape[1:]), pool, scaling)
         done: list[NDArray[np.float32] | None] = [None] * -(-len(images) // size)
@@ -80,14 +89,11 @@ class OpenVinoBackbone:
         queue = self.openvino.AsyncInferQueue(compiled)
         queue.set_callback(keep)
         for number in range(len(done)):
-            # every batch has the same size, as with torch
-            part = images[number * size : (number + 1) * size]
-            full = np.zeros((size, *images.shape[1:]), np.uint8)
-            full[: len(part)] = part
-            queue.start_async([full], number)
+            some = images[number * size : (number + 1) * size]
+            queue.start_async([padded(some, size)], number)
         queue.wait_all()
-        found = [features for features in done if features is not None]
-        return np.concatenate(found)[: len(images)]
+        batches = [features for features in done if features is not None]
+        return np.concatenate(batches)[: len(images)]
 
     def _compile(self, shape: tuple[int, ...], pool: Pool, scaling: Scaling) -> Any:
         key = (shape, pool, scaling)
@@ -95,11 +101,11 @@ class OpenVinoBackbone:
             torch = require_torch()
             example = torch.zeros(shape, dtype=torch.uint8)
             with torch.no_grad():
-                program = torch.export.export(self.backbone.whole(pool, scaling), (example,))
+                program = torch.export.export(self.backbone.end_to_end(pool, scaling), (example,))
             model = self.openvino.convert_model(program)
             model.reshape(list(shape))
             settings = {
-                # else it takes bfloat16 where the processor has it
+                # by default it computes in bfloat16 where the processor can
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
                 "PERFORMANCE_HINT": "THROUGHPUT",
             }
@@ -107,7 +113,9 @@ class OpenVinoBackbone:
         return self._compiled[key]
 
 
-@lru_cache(maxsize=2)
-def backbone(package: Package, weights: str, precision: Precision) -> OpenVinoBackbone:
-    """A backbone, compiled once in a process."""
+@cached_until_changed(2)
+def load_openvino_backbone(
+    weights: str, package: Package, precision: Precision
+) -> OpenVinoBackbone:
+    """Load and compile a backbone, once in a process."""
     return OpenVinoBackbone(package, weights, precision)

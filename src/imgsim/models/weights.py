@@ -7,16 +7,19 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from imgsim.errors import ImgsimError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A file that its authors publish.
+    """A file of weights that its authors publish.
 
     Attributes
     ----------
@@ -25,9 +28,9 @@ class Published:
         The beginning of its sha256, which the authors put in the file's name. No full hash is
         published, so this is what a fetched file is checked against.
     scaling : {"imagenet", "advprop"}
-        How images are scaled for them.
+        How images are scaled for them, see `backbone.scaling_of`.
     network : str
-        Whose weights they are.
+        The network that they belong to.
     """
 
     url: str
@@ -48,7 +51,7 @@ PUBLISHED = {
         "ResNet-34",
     ),
 }
-"""EfficientNet-b0, as the package efficientnet_pytorch has them, and torchvision's ResNet-34."""
+"""Of EfficientNet-b0, named as in efficientnet_pytorch, and of torchvision's ResNet-34."""
 
 
 class WeightsUnusable(ImgsimError):
@@ -64,6 +67,11 @@ def locate(weights: str, *, download: bool = False) -> Path:
         A name in `PUBLISHED`, or a path.
     download : bool
         Fetch published weights that are not there yet.
+
+    Returns
+    -------
+    Path
+        An existing file.
 
     Raises
     ------
@@ -126,14 +134,14 @@ def _fetch(weights: str, path: Path) -> Path:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What went wrong at first: a socket's few words, not what each library around it adds."""
+    """Return the first error of a chain: that of the socket, without what libraries add to it."""
     while error.__context__ is not None and str(error.__context__):
         error = error.__context__
     return error
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file, in hex; computed again only when the file changed."""
+    """Return the sha256 of a file in hex; it is computed again only when the file changed."""
     status = path.stat()
     return _digest(os.fspath(path), status.st_size, status.st_mtime_ns)
 
@@ -144,15 +152,47 @@ def _digest(path: str, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def cached_until_changed(
+    maxsize: int,
+) -> Callable[[Callable[Concatenate[str, P], T]], Callable[Concatenate[str, P], T]]:
+    """Keep what a function loads from the weights that its first argument names.
+
+    It is loaded once in a process, and again when the file of the weights changed.
+
+    Parameters
+    ----------
+    maxsize : int
+        How many results are kept.
+    """
+
+    def decorate(load: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+        @lru_cache(maxsize)
+        def kept(sha256: str, weights: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return load(weights, *args, **kwargs)
+
+        @wraps(load)
+        def load_or_reuse(weights: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            # mypy cannot know that they are hashable
+            return kept(digest(locate(weights)), weights, *args, **kwargs)  # type: ignore[arg-type]
+
+        return load_or_reuse
+
+    return decorate
+
+
 def metadata(path: Path, kind: str) -> dict[str, Any]:
-    """What ``imgsim train`` wrote beside the weights; read without torch.
+    """Read what ``imgsim train`` noted in a file of weights; without torch.
 
     Parameters
     ----------
     path : Path
         A .safetensors file.
     kind : str
-        What it must have been trained as: autoencoder or siamese.
+        Of the network that it must hold: autoencoder or siamese.
+
+    Returns
+    -------
+    dict of str to value
 
     Raises
     ------
@@ -162,7 +202,7 @@ def metadata(path: Path, kind: str) -> dict[str, Any]:
     return dict(_metadata(os.fspath(path), digest(path), kind))
 
 
-_MOST_HEADER = 100_000_000
+_MAX_HEADER_BYTES = 100_000_000
 
 
 @cache
@@ -170,12 +210,12 @@ def _metadata(path: str, digest: str, kind: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            if length > _MOST_HEADER:
+            if length > _MAX_HEADER_BYTES:
                 raise ValueError
             header = json.loads(stream.read(length))
-        found = json.loads(header["__metadata__"]["imgsim"])
-        if found["kind"] == kind:
-            return dict(found)
+        noted = json.loads(header["__metadata__"]["imgsim"])
+        if noted["kind"] == kind:
+            return dict(noted)
     except (ValueError, KeyError, TypeError):
         pass
     raise WeightsUnusable(
@@ -183,13 +223,22 @@ def _metadata(path: str, digest: str, kind: str) -> dict[str, Any]:
     )
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_state_dict(path: Path) -> dict[str, Any]:
     """Read a state dict; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path
+        A .safetensors file, or one that ``torch.save`` wrote.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
 
     Raises
     ------
     WeightsUnusable
-        It is none.
+        The file holds no state dict.
     """
     import torch
 
@@ -212,7 +261,7 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def fit(
+def fit_state_dict(
     model: Any,
     state: dict[str, Any],
     path: Path,
@@ -227,11 +276,11 @@ def fit(
     Parameters
     ----------
     model : torch.nn.Module
-    state : dict
+    state : dict of str to torch.Tensor
     path : Path
-        Where the state comes from, for messages.
+        The file of the state, for messages.
     twin : callable, optional
-        Makes the same network of another package, its parts in the same order.
+        Builds the same network as another package has it, its parts in the same order.
     network : str
         Its name, for messages.
 

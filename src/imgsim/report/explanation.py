@@ -1,4 +1,4 @@
-"""Explanations as text, JSON and a picture."""
+"""Explanations of a score, and activations of a layer, as text, JSON and a picture."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.explain import Activations, Explanation, over_grid
 from imgsim.tasks.query import Query
-from imgsim.training.pictures import activation_maps
+from imgsim.training.pictures import draw_activation_maps
 from imgsim.types import ImageFacts
 
 _SIDE = 420
 _GAP = 12
-_NOTHING = 1e-9
-"""A total that is smaller is a rounding error."""
-_FAINT = 0.2
-"""Links that weigh less, of 1, are not drawn."""
-_MANY = 12
+_ROUNDING_ERROR = 1e-9
+"""A total that is smaller counts as none."""
+_MIN_WEIGHT = 0.2
+"""Links of less weight are not drawn."""
+_THICK_LINKS = 12
 """More links are drawn as thin lines."""
 
 
-def explanation_text(found: Explanation) -> Iterator[str]:
-    """The score, and what each ninth of both images adds to it."""
-    evidence = found.evidence
-    alike = percent(found.comparator.scale.similarity(found.distance))
-    yield f"{printable(found.left.name)}\n{printable(found.right.name)}\n\n"
-    yield f"{label(found.comparator)}: {score_text(found.comparator, found.distance)} ({alike})\n"
-    yield f"{evidence.quantity} {evidence.total:.4g}, {_meaning(found)}:\n\n"
-    if abs(evidence.total) < _NOTHING:
+def explanation_text(explanation: Explanation) -> Iterator[str]:
+    """Yield the score, and the part of it that each ninth of both images adds."""
+    comparator, distance = explanation.comparator, explanation.distance
+    evidence = explanation.evidence
+    similarity = percent(comparator.scale.similarity(distance))
+    yield f"{printable(explanation.left.name)}\n{printable(explanation.right.name)}\n\n"
+    yield f"{label(comparator)}: {score_text(comparator, distance)} ({similarity})\n"
+    yield f"{evidence.quantity} {evidence.total:.4g}, {_meaning(explanation)}:\n\n"
+    if abs(evidence.total) < _ROUNDING_ERROR:
         yield f"nothing of it anywhere{': ' * bool(evidence.remark)}{evidence.remark}\n"
         return
     yield f"  {'first image':26}second image\n"
@@ -52,8 +53,8 @@ def explanation_text(found: Explanation) -> Iterator[str]:
         yield f"\n({evidence.remark})\n"
 
 
-def _meaning(found: Explanation) -> str:
-    alike = found.evidence.shows == "similarity"
+def _meaning(explanation: Explanation) -> str:
+    alike = explanation.evidence.shows == "similarity"
     return f"by the parts that {'are alike' if alike else 'differ'}"
 
 
@@ -61,25 +62,25 @@ def _shares(parts: NDArray[np.float64], total: float) -> str:
     return " ".join(f"{100 * part / total:5.1f} %" for part in parts)
 
 
-def explanation_json(found: Explanation) -> Iterator[str]:
-    """One document."""
-    scale, evidence = found.comparator.scale, found.evidence
+def explanation_json(explanation: Explanation) -> Iterator[str]:
+    """Yield one document."""
+    scale, evidence = explanation.comparator.scale, explanation.evidence
     document = {
         **heading("imgsim.explain/1"),
-        "method": found.comparator.spec,
-        "score": scale.score(found.distance) if math.isfinite(found.distance) else None,
+        "method": explanation.comparator.spec,
+        "score": scale.score(explanation.distance) if math.isfinite(explanation.distance) else None,
         "score_unit": scale.unit,
         "score_better": scale.better,
-        "similarity": scale.similarity(found.distance),
+        "similarity": scale.similarity(explanation.distance),
         "quantity": evidence.quantity,
         "shows": evidence.shows,
         "total": evidence.total,
-        "left": _side(found.left, found.left_facts, evidence.left, evidence.total),
-        "right": _side(found.right, found.right_facts, evidence.right, evidence.total),
+        "left": _side(explanation.left, explanation.left_facts, evidence.left, evidence.total),
+        "right": _side(explanation.right, explanation.right_facts, evidence.right, evidence.total),
         "links": [
             {
-                "left": _pixel(link.left, found.left_facts),
-                "right": _pixel(link.right, found.right_facts),
+                "left": _pixel(link.left, explanation.left_facts),
+                "right": _pixel(link.right, explanation.right_facts),
                 "weight": link.weight,
             }
             for link in evidence.links
@@ -100,7 +101,7 @@ def _side(
         "width": facts.width,
         "height": facts.height,
         "map": parts.tolist(),
-        "thirds": (thirds / total).tolist() if abs(total) >= _NOTHING else None,
+        "thirds": (thirds / total).tolist() if abs(total) >= _ROUNDING_ERROR else None,
         "peak": {
             "box": [
                 *_pixel((float(column) / wide, float(row) / high), facts),
@@ -115,7 +116,7 @@ def _pixel(place: tuple[float, float], facts: ImageFacts) -> list[float]:
     return [round(place[0] * facts.width, 1), round(place[1] * facts.height, 1)]
 
 
-def draw_explanation(found: Explanation, target: Path) -> None:
+def draw_explanation(explanation: Explanation, target: Path) -> None:
     """Lay the maps over both images, side by side, as a PNG; links are lines between them.
 
     Raises
@@ -125,19 +126,21 @@ def draw_explanation(found: Explanation, target: Path) -> None:
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    evidence = found.evidence
-    contents = {query.name: query.data for query in (found.left, found.right)}
-    shown = [thumbnail(query.name, _SIDE, contents) for query in (found.left, found.right)]
+    evidence = explanation.evidence
+    contents = {query.name: query.data for query in (explanation.left, explanation.right)}
+    shown = [
+        thumbnail(query.name, _SIDE, contents) for query in (explanation.left, explanation.right)
+    ]
     shown = [_enlarged(picture) for picture in shown]
     maps = [part * part.size for part in (evidence.left, evidence.right)]
-    top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _NOTHING else 0.0
+    top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
     height = max(picture.height for picture in shown)
     sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 92), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     corners = []
     for place, (query, picture, parts) in enumerate(
-        zip((found.left, found.right), shown, maps, strict=True)
+        zip((explanation.left, explanation.right), shown, maps, strict=True)
     ):
         x = _GAP + place * (_SIDE + _GAP) + (_SIDE - picture.width) // 2
         y = 34 + (height - picture.height) // 2
@@ -145,9 +148,9 @@ def draw_explanation(found: Explanation, target: Path) -> None:
         corners.append((x, y, picture))
         name = shorten_path(query.name, font, _SIDE)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
-    many = len(evidence.links) > _MANY
+    many = len(evidence.links) > _THICK_LINKS
     for link in evidence.links:
-        if link.weight < _FAINT:
+        if link.weight < _MIN_WEIGHT:
             continue
         ends = [
             (x + place[0] * picture.width, y + place[1] * picture.height)
@@ -157,12 +160,12 @@ def draw_explanation(found: Explanation, target: Path) -> None:
         radius = 2 if many else 3
         for a, b in ends:
             draw.ellipse((a - radius, b - radius, a + radius, b + radius), (60, 200, 255))
-    score = score_text(found.comparator, found.distance)
-    draw.text((_GAP, 9), f"{label(found.comparator)}: {score}", "black", font)
+    score = score_text(explanation.comparator, explanation.distance)
+    draw.text((_GAP, 9), f"{label(explanation.comparator)}: {score}", "black", font)
     strip = bar(160, 12)
     bottom = height + 66
     sheet.paste(strip, (_GAP, bottom))
-    text = f"none to most of the {evidence.quantity} {evidence.total:.3g}, {_meaning(found)}"
+    text = f"none to most of the {evidence.quantity} {evidence.total:.3g}, {_meaning(explanation)}"
     draw.text((_GAP + 170, bottom - 2), text, "dimgray", font)
     try:
         sheet.save(target, "PNG", optimize=True)
@@ -171,7 +174,7 @@ def draw_explanation(found: Explanation, target: Path) -> None:
 
 
 def _enlarged(picture: Any) -> Any:
-    """Small images are shown larger, so that maps and lines have room."""
+    """Enlarge a small image, so that maps and lines have room."""
     from PIL import Image
 
     factor = _SIDE / max(picture.size)
@@ -181,27 +184,30 @@ def _enlarged(picture: Any) -> Any:
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def activations_text(found: Activations) -> Iterator[str]:
-    """The channels that vary most over the image."""
-    channels, high, wide = found.maps.shape
-    yield f"{printable(found.query.name)}\n\n"
-    yield f"{label(found.comparator)}\n"
-    yield f"layer {found.layer}: {channels} channels of {wide} x {high}; those that vary most\n\n"
+def activations_text(activations: Activations) -> Iterator[str]:
+    """Yield the channels that vary most over the image."""
+    channels, height, width = activations.maps.shape
+    yield f"{printable(activations.query.name)}\n\n"
+    yield f"{label(activations.comparator)}\n"
+    yield (
+        f"layer {activations.layer}: {channels} channels of {width} x {height};"
+        " those that vary most\n\n"
+    )
     yield f"{'channel':>8} {'least':>9} {'mean':>9} {'most':>9}\n"
-    spread = found.maps.std(axis=(1, 2))
+    spread = activations.maps.std(axis=(1, 2))
     for channel in np.argsort(-spread, kind="stable")[:10]:
-        one = found.maps[channel]
+        one = activations.maps[channel]
         yield f"{channel:8d} {one.min():9.3f} {one.mean():9.3f} {one.max():9.3f}\n"
 
 
-def activations_json(found: Activations) -> Iterator[str]:
-    """One document."""
+def activations_json(activations: Activations) -> Iterator[str]:
+    """Yield one document."""
     document = {
         **heading("imgsim.activations/1"),
-        "method": found.comparator.spec,
-        "layer": found.layer,
-        **path_document(os.fspath(found.query.name)),
-        "shape": list(found.maps.shape),
+        "method": activations.comparator.spec,
+        "layer": activations.layer,
+        **path_document(os.fspath(activations.query.name)),
+        "shape": list(activations.maps.shape),
         "channels": [
             {
                 "channel": i,
@@ -209,13 +215,13 @@ def activations_json(found: Activations) -> Iterator[str]:
                 "mean": float(one.mean()),
                 "most": float(one.max()),
             }
-            for i, one in enumerate(found.maps)
+            for i, one in enumerate(activations.maps)
         ],
     }
     yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def draw_activations(found: Activations, target: Path) -> None:
+def draw_activations(activations: Activations, target: Path) -> None:
     """Draw the image and the channels that vary most over it, as a PNG.
 
     Raises
@@ -223,5 +229,6 @@ def draw_activations(found: Activations, target: Path) -> None:
     UsageError
         The file cannot be written.
     """
-    title = f"{label(found.comparator)}, layer {found.layer}: {printable(found.query.name)}"
-    activation_maps(found.image, found.maps, title, target)
+    layer = f"{label(activations.comparator)}, layer {activations.layer}"
+    title = f"{layer}: {printable(activations.query.name)}"
+    draw_activation_maps(activations.image, activations.maps, title, target)

@@ -1,4 +1,4 @@
-"""What came of a training run, as text and JSON."""
+"""Figures of a training run, as text and JSON."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgsim.models.loop import Epoch
 from imgsim.report.document import heading, path_document
 from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
+from imgsim.training.run import TrainedNetwork
 from imgsim.training.siamese import TrainedSiamese
-
-Trained = TrainedAutoencoder | TrainedSiamese
 
 
 def autoencoder_text(trained: TrainedAutoencoder) -> Iterator[str]:
-    """A few lines on an autoencoder."""
-    yield from _begin(trained)
+    """Yield a few lines on an autoencoder."""
+    yield from _opening(trained)
     explained = 1 - trained.loss / trained.loss_of_mean if trained.loss_of_mean > 0 else 0.0
     yield (
         f"mean squared error on held-out images {trained.loss:.4g},"
         f" of the mean image {trained.loss_of_mean:.4g}:\n"
         f"{100 * explained:.1f} % of their variance comes through a latent"
-        f" {trained.smaller:.0f} times smaller\n"
+        f" {trained.compression:.0f} times smaller\n"
     )
-    yield from _end(trained, "autoencoder")
+    yield from _closing(trained, "autoencoder")
 
 
 def siamese_text(trained: TrainedSiamese) -> Iterator[str]:
-    """A few lines on a Siamese network."""
-    yield from _begin(trained)
+    """Yield a few lines on a Siamese network."""
+    yield from _opening(trained)
     yield (
         f"{trained.same} held-out pairs of one class, {trained.different} of two"
         " (accuracy: mean of both, chance 0.5)\n"
@@ -46,10 +45,10 @@ def siamese_text(trained: TrainedSiamese) -> Iterator[str]:
         f" of {len(trained.classes)} classes\n  (the largest has"
         f" {100 * trained.largest_class:.1f} %)\n"
     )
-    yield from _end(trained, "siamese")
+    yield from _closing(trained, "siamese")
 
 
-def _begin(trained: Trained) -> Iterator[str]:
+def _opening(trained: TrainedNetwork) -> Iterator[str]:
     best = next(epoch for epoch in reversed(trained.epochs) if epoch.best)
     yield (
         f"{trained.images} images trained on, {trained.held_out} held out\n"
@@ -59,16 +58,16 @@ def _begin(trained: Trained) -> Iterator[str]:
     )
 
 
-def _end(trained: Trained, kind: str) -> Iterator[str]:
+def _closing(trained: TrainedNetwork, kind: str) -> Iterator[str]:
     yield f"--method {kind}:weights={trained.weights}\n"
 
 
 def autoencoder_json(trained: TrainedAutoencoder) -> Iterator[str]:
-    """One document."""
+    """Yield one document."""
     yield _json(
         _document(trained, "autoencoder")
         | {
-            "latent_times_smaller": trained.smaller,
+            "latent_times_smaller": trained.compression,
             "loss": trained.loss,
             "loss_of_mean": trained.loss_of_mean,
         }
@@ -76,22 +75,22 @@ def autoencoder_json(trained: TrainedAutoencoder) -> Iterator[str]:
 
 
 def siamese_json(trained: TrainedSiamese) -> Iterator[str]:
-    """One document."""
+    """Yield one document."""
     yield _json(
         _document(trained, "siamese")
         | {
             "classes": list(trained.classes),
             "encoder_weights": trained.encoder_weights,
             "held_out_pairs": {"same": trained.same, "different": trained.different},
-            "network": _figures(trained.network),
-            "cosine": _figures(trained.cosine),
+            "network": _pair_document(trained.network),
+            "cosine": _pair_document(trained.cosine),
             "class_accuracy": trained.class_accuracy,
             "largest_class": trained.largest_class,
         }
     )
 
 
-def _document(trained: Trained, kind: str) -> dict[str, Any]:
+def _document(trained: TrainedNetwork, kind: str) -> dict[str, Any]:
     return {
         **heading("imgsim.train/1"),
         "kind": kind,
@@ -100,20 +99,20 @@ def _document(trained: Trained, kind: str) -> dict[str, Any]:
         "held_out": trained.held_out,
         "families": trained.families,
         "skipped": trained.skipped,
-        "epochs": _epochs(trained.epochs),
+        "epochs": _epoch_rows(trained.epochs),
         "stopped_early": trained.stopped_early,
         "seconds": {"total": round(trained.seconds, 3)},
     }
 
 
-def _epochs(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
+def _epoch_rows(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
     return [
         {"epoch": e.number, "train": e.train, "held_out": e.held_out, "best": e.best}
         for e in epochs
     ]
 
 
-def _figures(figures: PairFigures) -> dict[str, float]:
+def _pair_document(figures: PairFigures) -> dict[str, float]:
     return {
         "threshold": figures.threshold,
         "accuracy": figures.accuracy,

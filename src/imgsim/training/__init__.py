@@ -1,1 +1,1 @@
-"""Networks trained on a user's own folder: what is read, held out, written and measured."""
+"""Training of networks on a user's own folder, with images held out to measure them."""

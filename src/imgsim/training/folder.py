@@ -1,34 +1,33 @@
-"""The folder that a training run writes into, and what it says about itself."""
+"""The folder that a training run writes into: checked, emptied and described by its settings."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from imgsim import __version__
 from imgsim.errors import MethodUnavailable, UsageError
-from imgsim.models.loop import CHECKPOINT, HISTORY, MODEL, write_whole
-from imgsim.progress import Progress
-from imgsim.read.options import RunOptions
-from imgsim.training.split import Split, leaks
+from imgsim.training.autoencoder_options import AutoencoderOptions
+from imgsim.training.loop import CHECKPOINT, HISTORY, MODEL, write_whole
+from imgsim.training.siamese_options import SiameseOptions
 
 SETTINGS = "settings.json"
 SPLIT = "split.csv"
 LOSS = "loss.png"
-_OURS = (MODEL, CHECKPOINT, HISTORY, SETTINGS, SPLIT, LOSS)
+_OF_EVERY_RUN = (MODEL, CHECKPOINT, HISTORY, SETTINGS, SPLIT, LOSS)
+
+TrainingOptions = AutoencoderOptions | SiameseOptions
 
 
-def settings_of(kind: str, paths: Sequence[str], options: Any) -> dict[str, Any]:
-    """What a run must have in common with the one that it goes on from.
+def resume_settings(kind: str, paths: Sequence[str], options: TrainingOptions) -> dict[str, Any]:
+    """Collect the settings that a run must share with the one that it resumes.
 
-    Not how long it takes and where it runs: the number of epochs, the patience and the device.
+    How long and where it runs may differ: the number of epochs, the patience and the device.
 
     Parameters
     ----------
@@ -36,6 +35,11 @@ def settings_of(kind: str, paths: Sequence[str], options: Any) -> dict[str, Any]
         Of the network.
     paths : sequence of str
     options : AutoencoderOptions or SiameseOptions
+
+    Returns
+    -------
+    dict of str to value
+        As `SETTINGS` holds them.
     """
     settings = asdict(options)
     loop = settings.pop("loop")
@@ -51,14 +55,16 @@ def settings_of(kind: str, paths: Sequence[str], options: Any) -> dict[str, Any]
     }
 
 
-def check(folder: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+def check_folder(
+    folder: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool
+) -> None:
     """Check, before all the work, that a run may write into a folder; it is made if it is missing.
 
     Parameters
     ----------
     folder : Path
     settings : mapping
-        What the run must have in common with the one it goes on from.
+        See `resume_settings`.
     resume, overwrite : bool
         Go on from the checkpoint in the folder, or replace what an earlier run wrote.
 
@@ -81,69 +87,44 @@ def check(folder: Path, settings: Mapping[str, Any], *, resume: bool, overwrite:
     if resume:
         _check_same(folder, settings)
     elif there and not (overwrite and SETTINGS in there):
-        what = "holds something else than a training run" if overwrite else "is not empty"
-        can = "--resume goes on from it, --overwrite starts anew"
+        problem = "holds something else than a training run" if overwrite else "is not empty"
+        hint = "--resume goes on from it, --overwrite starts anew"
         raise UsageError(
-            f"{folder} {what}",
-            can if SETTINGS in there else "name a folder that does not exist yet",
+            f"{folder} {problem}",
+            hint if SETTINGS in there else "name a folder that does not exist yet",
         )
 
 
-def begin(folder: Path, settings: Mapping[str, Any], more: Iterable[str]) -> None:
+def start_folder(folder: Path, settings: Mapping[str, Any], own_files: Iterable[str]) -> None:
     """Remove what an earlier run wrote, and nothing else, and write down the settings of this one.
 
     Parameters
     ----------
     folder : Path
     settings : mapping
-    more : iterable of str
+        See `resume_settings`.
+    own_files : iterable of str
         Names of the files that only this kind of run writes.
     """
-    ours = {*_OURS, *more}
+    written = {*_OF_EVERY_RUN, *own_files}
     for name in os.listdir(folder):
-        if name in ours or name.startswith("checkpoint-"):
+        if name in written or name.startswith("checkpoint-"):
             (folder / name).unlink()
-    write_json(folder / SETTINGS, settings)
+    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    write_whole(folder / SETTINGS, text.encode("utf-8", "replace"))
 
 
 def _check_same(folder: Path, settings: Mapping[str, Any]) -> None:
     try:
-        known = json.loads((folder / SETTINGS).read_text("utf-8"))
+        earlier = json.loads((folder / SETTINGS).read_text("utf-8"))
     except (OSError, ValueError):
         raise UsageError(
             f"{folder} holds nothing to go on from", "leave --resume out to start"
         ) from None
-    asked = json.loads(json.dumps(settings))
-    for name in asked:
-        if known.get(name) != asked[name]:
+    given = json.loads(json.dumps(settings))
+    for name in given:
+        if earlier.get(name) != given[name]:
             raise UsageError(
-                f"{folder} was begun with {name}={known.get(name)}, not {asked[name]}",
+                f"{folder} was begun with {name}={earlier.get(name)}, not {given[name]}",
                 "give the same options to --resume, or start anew with --overwrite",
             )
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a document."""
-    write_whole(
-        path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
-    )
-
-
-def without_cache(run: RunOptions) -> RunOptions:
-    """Whole images are read to be trained on: they have no place in a cache of features."""
-    return replace(run, cache=None)
-
-
-def tell(split: Split, progress: Progress) -> None:
-    """Say what is trained on, what is held out, and what is not as it should be."""
-    families = len(np.unique(split.families))
-    progress.note(
-        f"{len(split.train_rows)} images to train on, {len(split.held_out_rows)} held out;"
-        f" {families} families of near duplicates"
-    )
-    if found := leaks(split):
-        progress.note(f"warning: {found} held-out images have near duplicates in training")
-    names = sorted(set(split.classes) - {split.classes[i] for i in split.held_out_rows})
-    if names:
-        shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-        progress.note(f"nothing is held out of {len(names)} classes, too few families: {shown}")

@@ -1,102 +1,150 @@
-"""Pictures of a training run: loss curves, reconstructions, what a layer sees."""
+"""Draws losses, pair scores and reconstructions of a training run, and activations of a layer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
-from imgsim.models.loop import Epoch
 from imgsim.pictures.heat import heat
+from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 
 _TRAIN, _HELD_OUT = (42, 125, 225), (214, 93, 14)
-
-
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 610, 40, 320
+"""The frame of the losses, in pixels."""
 _SAME, _DIFFERENT = (0, 130, 90), (200, 60, 60)
-
-
-_MAPS = 16
+_CHANNELS = 16
+"""Of a layer, that are drawn at most."""
 _SIDE = 128
 _GAP = 6
 
 
-def loss_curve(history: Sequence[Epoch], title: str, target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _LossAxes:
+    """The axes of a drawing of losses.
+
+    Attributes
+    ----------
+    low, high : float
+        Losses at the lower and the upper edge.
+    logarithmic : bool
+    epochs : int
+    """
+
+    low: float
+    high: float
+    logarithmic: bool
+    epochs: int
+
+    @classmethod
+    def around(cls, history: Sequence[Epoch]) -> Self:
+        """Leave some room around all losses; a logarithmic axis where they differ tenfold."""
+        losses = [value for epoch in history for value in (epoch.train, epoch.held_out)]
+        low, high = min(losses), max(losses)
+        logarithmic = low > 0 and high / low > 10
+        if high == low:
+            low, high = low - 0.5, high + 0.5
+        margin = 0.06 * (high - low)
+        low, high = (low / 1.1, high * 1.1) if logarithmic else (low - margin, high + margin)
+        return cls(low, high, logarithmic, len(history))
+
+    def x(self, number: int) -> float:
+        """Return the pixels from the left to an epoch."""
+        return _LEFT + (number - 1) / max(1, self.epochs - 1) * (_RIGHT - _LEFT)
+
+    def y(self, loss: float) -> float:
+        """Return the pixels from the top to a loss."""
+        if self.logarithmic:
+            share = math.log(loss / self.low) / math.log(self.high / self.low)
+        else:
+            share = (loss - self.low) / (self.high - self.low)
+        return _BOTTOM - share * (_BOTTOM - _TOP)
+
+    def loss_at(self, share: float) -> float:
+        """Return the loss at a share of the height, 0 at the lower edge."""
+        if self.logarithmic:
+            return float(self.low * (self.high / self.low) ** share)
+        return self.low + share * (self.high - self.low)
+
+
+def draw_losses(history: Sequence[Epoch], title: str, target: Path) -> None:
     """Draw the losses of the epochs as a PNG, the best epoch marked.
 
     The axis of the losses is logarithmic where they differ tenfold.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    left, right, top, bottom = 70, 610, 40, 320
     picture = Image.new("RGB", (640, 370), "white")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(13)
-    losses = [value for epoch in history for value in (epoch.train, epoch.held_out)]
-    low, high = min(losses), max(losses)
-    logarithmic = low > 0 and high / low > 10
-    if high == low:
-        low, high = low - 0.5, high + 0.5
-    margin = 0.06 * (high - low)
-    low, high = (low / 1.1, high * 1.1) if logarithmic else (low - margin, high + margin)
-
-    def y(value: float) -> float:
-        if logarithmic:
-            share = math.log(value / low) / math.log(high / low)
-        else:
-            share = (value - low) / (high - low)
-        return bottom - share * (bottom - top)
-
-    def x(number: int) -> float:
-        return left + (number - 1) / max(1, len(history) - 1) * (right - left)
-
-    for share in np.linspace(0, 1, 5):
-        value = low * (high / low) ** share if logarithmic else low + share * (high - low)
-        draw.line((left, y(value), right, y(value)), (230, 230, 230))
-        draw.text((left - 8, y(value)), f"{value:.3g}", "black", font, anchor="rm")
-    step = max(1, math.ceil(len(history) / 10))
-    for number in range(1, len(history) + 1, step):
-        draw.text((x(number), bottom + 8), str(number), "black", font, anchor="mt")
-    draw.rectangle((left, top, right, bottom), outline=(160, 160, 160))
-    draw.text(((left + right) / 2, bottom + 28), "epoch", "black", font, anchor="mt")
-    draw.text((left, 12), title, "black", font)
-    place = right
+    axes = _LossAxes.around(history)
+    _draw_axes(draw, font, axes)
+    draw.text((_LEFT, 12), title, "black", font)
+    name_end = _RIGHT
     for name, colour, values in (
         ("held out", _HELD_OUT, [e.held_out for e in history]),
         ("training", _TRAIN, [e.train for e in history]),
     ):
-        draw.text((place, 12), name, colour, font, anchor="ra")
-        place -= 80
-        points = [(x(e.number), y(value)) for e, value in zip(history, values, strict=True)]
+        draw.text((name_end, 12), name, colour, font, anchor="ra")
+        name_end -= 80
+        points = [
+            (axes.x(e.number), axes.y(value)) for e, value in zip(history, values, strict=True)
+        ]
         if len(points) > 1:
             draw.line(points, colour, 2, joint="curve")
         for a, b in points:
             draw.ellipse((a - 2.5, b - 2.5, a + 2.5, b + 2.5), colour)
     best = [epoch for epoch in history if epoch.best]
     if best:
-        a, b = x(best[-1].number), y(best[-1].held_out)
+        a, b = axes.x(best[-1].number), axes.y(best[-1].held_out)
         draw.ellipse((a - 6, b - 6, a + 6, b + 6), outline=_HELD_OUT, width=2)
     _save(picture, target)
 
 
-def pair_scores(
+def _draw_axes(draw: Any, font: Any, axes: _LossAxes) -> None:
+    """Draw the frame, a grid of losses, and the numbers of losses and epochs."""
+    for share in np.linspace(0, 1, 5):
+        loss = axes.loss_at(share)
+        draw.line((_LEFT, axes.y(loss), _RIGHT, axes.y(loss)), (230, 230, 230))
+        draw.text((_LEFT - 8, axes.y(loss)), f"{loss:.3g}", "black", font, anchor="rm")
+    step = max(1, math.ceil(axes.epochs / 10))
+    for number in range(1, axes.epochs + 1, step):
+        draw.text((axes.x(number), _BOTTOM + 8), str(number), "black", font, anchor="mt")
+    draw.rectangle((_LEFT, _TOP, _RIGHT, _BOTTOM), outline=(160, 160, 160))
+    draw.text(((_LEFT + _RIGHT) / 2, _BOTTOM + 28), "epoch", "black", font, anchor="mt")
+
+
+def draw_pair_scores(
     panels: Sequence[tuple[str, NDArray[np.float64], PairFigures]],
     same: NDArray[np.bool_],
     target: Path,
 ) -> None:
-    """Draw how scores of pairs are spread, a panel per kind of score, as a PNG.
+    """Draw histograms of the scores of pairs, a panel per kind of score, as a PNG.
 
     Parameters
     ----------
-    panels : sequence of (title, scores, figures)
+    panels : sequence of (str, ndarray of float64, PairFigures)
+        Title, scores of shape (n,), and what was measured with them.
     same : ndarray of bool, shape (n,)
-        Which pairs are of one class.
+        Whether a pair is of one class.
     target : Path
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -108,8 +156,8 @@ def pair_scores(
         start, stop = place * width + left, (place + 1) * width - left
         low, high = min(0.0, float(scores.min())), max(1.0, float(scores.max()))
         draw.text((start, 8), title, "black", font)
-        told = f"accuracy {figures.accuracy:.3f}, AUC {figures.auc:.3f}"
-        draw.text((start, 26), told, "dimgray", font)
+        summary = f"accuracy {figures.accuracy:.3f}, AUC {figures.auc:.3f}"
+        draw.text((start, 26), summary, "dimgray", font)
         edges = np.linspace(low, high, 41)
         for colour, chosen in ((_DIFFERENT, ~same), (_SAME, same)):
             counts = np.histogram(scores[chosen], edges)[0]
@@ -131,26 +179,33 @@ def pair_scores(
     _save(picture, target)
 
 
-def reconstructions(originals: NDArray[np.uint8], painted: NDArray[np.uint8], target: Path) -> None:
-    """Draw images above what the network makes of them, as a PNG.
+def draw_reconstructions(
+    originals: NDArray[np.uint8], reconstructed: NDArray[np.uint8], target: Path
+) -> None:
+    """Draw images above their reconstructions, as a PNG.
 
     Parameters
     ----------
-    originals, painted : ndarray of uint8, shape (n, side, side, 3)
+    originals, reconstructed : ndarray of uint8, shape (n, side, side, 3)
     target : Path
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
     """
     from PIL import Image
 
     width = len(originals) * (_SIDE + _GAP) + _GAP
     sheet = Image.new("RGB", (width, 2 * (_SIDE + _GAP) + _GAP), "white")
-    for row, images in enumerate((originals, painted)):
+    for row, images in enumerate((originals, reconstructed)):
         for column, image in enumerate(images):
             picture = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             sheet.paste(picture, (_GAP + column * (_SIDE + _GAP), _GAP + row * (_SIDE + _GAP)))
     _save(sheet, target)
 
 
-def activation_maps(
+def draw_activation_maps(
     image: NDArray[np.uint8], activations: NDArray[np.float32], title: str, target: Path
 ) -> None:
     """Draw an image and the channels of a layer that vary most over it, as a PNG.
@@ -161,15 +216,20 @@ def activation_maps(
     activations : ndarray of float32, shape (channels, height, width)
     title : str
     target : Path
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    order = np.argsort(-activations.std(axis=(1, 2)), kind="stable")[:_MAPS]
+    order = np.argsort(-activations.std(axis=(1, 2)), kind="stable")[:_CHANNELS]
     shown: list[tuple[int | None, Any]] = [(None, Image.fromarray(image))]
     for channel in order:
         values = activations[channel].astype(np.float64)
-        spread = float(np.ptp(values))
-        share = (values - values.min()) / spread if spread > 0 else np.zeros_like(values)
+        extent = float(np.ptp(values))
+        share = (values - values.min()) / extent if extent > 0 else np.zeros_like(values)
         shown.append((int(channel), Image.fromarray(heat(share))))
     columns = min(6, len(shown))
     rows = math.ceil(len(shown) / columns)

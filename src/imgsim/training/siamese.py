@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,67 +10,58 @@ from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
 from imgsim.models import efficientnet as architectures
-from imgsim.models import loop
 from imgsim.models import siamese as networks
-from imgsim.models.devices import choose_device, require_torch
+from imgsim.models.devices import choose_device
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
-from imgsim.training import folder as folders
 from imgsim.training import pictures
-from imgsim.training.encoder import ARCHITECTURES, ENCODER, RANDOM, EncoderRows, weights_for_encoder
-from imgsim.training.pairs import PairFigures, Pairs, all_pairs, best_threshold, measure
-from imgsim.training.siamese_options import PAIRS, SiameseOptions
+from imgsim.training.encoder import (
+    ARCHITECTURES,
+    ENCODER_FILE,
+    RANDOM,
+    EncoderRows,
+    weights_for_encoder,
+)
+from imgsim.training.loop import Epoch, torch_seed
+from imgsim.training.pairs import PairFigures, Pairs, all_pairs, best_threshold, measure_pairs
+from imgsim.training.run import TrainedNetwork, TrainingRun, without_cache
+from imgsim.training.siamese_options import SiameseOptions
 from imgsim.training.siamese_task import SiameseTask
-from imgsim.training.split import FAMILY, Split, classes_of, divide, write_split
+from imgsim.training.split import FAMILY, TrainingSplit, classes_of_paths
+
+PAIRS_DRAWING = "pairs.png"
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedSiamese:
-    """What came of it.
+class TrainedSiamese(TrainedNetwork):
+    """A trained Siamese network; further attributes are those of `TrainedNetwork`.
 
     Attributes
     ----------
-    weights : Path
-        For ``--method siamese:weights=FILE``.
-    images, held_out, families : int
-        Pictures trained on, pictures held out, families of near duplicates among all of them.
     classes : tuple of str
-    skipped : int
-        Files that could not be read.
     encoder_weights : str
-        What the encoder began with.
-    epochs : tuple of loop.Epoch
-    stopped_early : bool
+        Those that the encoder began with.
     same, different : int
         Pairs of held-out images, of one class and of two.
     network : PairFigures
-        How the network tells them apart; the threshold is a probability of 0.5.
+        Of the network's probability on these pairs; the threshold is 0.5.
     cosine : PairFigures
-        How the cosine of the plain encoder's features does; its threshold is the best one on the
-        pairs of training images.
+        Of the cosine of the plain encoder's features on these pairs; the threshold is the best one
+        on the pairs of training images.
     class_accuracy : float
-        Share of the held-out images whose class the classifier finds.
+        Share of the held-out images whose class the classifier predicts.
     largest_class : float
-        Share of them that the largest class has.
-    seconds : float
+        Share of them that are of the largest class.
     """
 
-    weights: Path
-    images: int
-    held_out: int
-    families: int
     classes: tuple[str, ...]
-    skipped: int
     encoder_weights: str
-    epochs: tuple[loop.Epoch, ...]
-    stopped_early: bool
     same: int
     different: int
     network: PairFigures
     cosine: PairFigures
     class_accuracy: float
     largest_class: float
-    seconds: float
 
 
 def train_siamese(
@@ -85,8 +75,7 @@ def train_siamese(
 ) -> TrainedSiamese:
     """Train a Siamese network on the labelled images below some paths.
 
-    What the frozen part of the encoder makes of an image is computed once, so the epochs take
-    seconds.
+    The features of the encoder's frozen part are computed once, so the epochs take seconds.
 
     Parameters
     ----------
@@ -110,59 +99,27 @@ def train_siamese(
     KeyboardInterrupt
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
     """
-    started = time.perf_counter()
     options = options or SiameseOptions()
-    run = run or RunOptions()
-    torch = require_torch()
+    training = TrainingRun(
+        networks.KIND, as_list(paths), folder, options, run or RunOptions(), resume
+    )
     device = choose_device(options.device)
-    package = ARCHITECTURES[options.encoder]
-    architectures.make_model(package)  # is it here at all?
-    names = as_list(paths)
-    settings = folders.settings_of(networks.KIND, names, options)
-    folders.check(folder, settings, resume=resume, overwrite=overwrite)
-    collection = collect(names, [FAMILY.extractor], run)
-    labels = classes_of([p.file.path for p in collection.pictures], options.classes)
-    given = folder / folders.SPLIT if resume else options.split
-    split = divide(collection, labels, options.held_out, options.loop.seed, run, given)
+    architectures.make_model(ARCHITECTURES[options.encoder])  # raises where its package is missing
+    training.check_folder(overwrite=overwrite)
+    collection = collect(training.paths, [FAMILY.extractor], training.read)
+    classes = classes_of_paths([p.file.path for p in collection.pictures], options.classes)
+    split = training.divide(collection, classes)
     held_out = _held_out_pairs(split)
-    if not resume:
-        folders.begin(folder, settings, [PAIRS, ENCODER])
-    write_split(split, folder / folders.SPLIT)
-    folders.tell(split, run.progress)
-    weights = weights_for_encoder(options, split, folder, run)
-    extractor = EncoderRows(
-        package, weights, options.size, options.finetune, device, options.batch_size
-    )
-    # feature maps are too large for a cache of features
-    reading = run if options.finetune == 0 else folders.without_cache(run)
-    rows = collect(names, [extractor], reading).features(extractor, split.pictures).rows
-    with torch.random.fork_rng():
-        torch.manual_seed(options.loop.seed)
-        task = SiameseTask(np.asarray(rows), split, options, extractor, device, held_out)
+    training.start(split, [PAIRS_DRAWING, ENCODER_FILE])
+    task = _make_task(training, options, split, held_out, device)
     plain = task.features()
-    history = loop.train(task, folder, options.loop, run.progress, resume=resume)
-    trained = folder / loop.MODEL
-    task.load(trained)
-    head = networks.load_head(str(trained))
-    vectors = head.rows(task.features())
-    return _measured(
-        split,
-        head,
-        vectors,
-        plain,
-        held_out,
-        history,
-        options,
-        folder,
-        len(collection.skipped),
-        weights,
-        started,
-    )
+    history = training.train(task, "loss of the pairs")
+    return _measured(training, task, plain, len(collection.skipped), history)
 
 
-def _held_out_pairs(split: Split) -> Pairs:
-    labels = np.unique(split.classes, return_inverse=True)[1]
-    pairs = all_pairs(split.held_out_rows, labels)
+def _held_out_pairs(split: TrainingSplit) -> Pairs:
+    """Pair the held-out images; there must be pairs of one class and of two."""
+    pairs = all_pairs(split.held_out_rows, split.labels)
     if pairs.same.all() or not pairs.same.any():
         missing = "two classes" if pairs.same.all() else "two images of one class"
         raise UsageError(
@@ -172,63 +129,114 @@ def _held_out_pairs(split: Split) -> Pairs:
     return pairs
 
 
-# What came of it --------------------------------------------------------------------------------
+def _make_task(
+    training: TrainingRun,
+    options: SiameseOptions,
+    split: TrainingSplit,
+    held_out: Pairs,
+    device: str,
+) -> SiameseTask:
+    """Compute the rows of the encoder's frozen part, and put a new head behind it."""
+    weights = weights_for_encoder(options, split, training.folder, training.read)
+    extractor = EncoderRows(
+        ARCHITECTURES[options.encoder],
+        weights,
+        options.size,
+        options.finetune,
+        device,
+        options.batch_size,
+    )
+    # feature maps are too large for a cache of features
+    read = without_cache(training.read) if options.finetune else training.read
+    collection = collect(training.paths, [extractor], read)
+    rows = np.asarray(collection.features(extractor, split.pictures).rows)
+    with torch_seed(options.loop.seed):
+        return SiameseTask(rows, split, options, extractor, device, held_out)
 
 
 def _measured(
-    split: Split,
-    head: networks.Head,
-    vectors: NDArray[np.float32],
+    training: TrainingRun,
+    task: SiameseTask,
     plain: NDArray[np.float32],
-    held_out: Pairs,
-    history: list[loop.Epoch],
-    options: SiameseOptions,
-    folder: Path,
     skipped: int,
-    weights: str,
-    started: float,
+    history: list[Epoch],
 ) -> TrainedSiamese:
-    """Score the held-out pairs, draw them, and put everything together."""
-    labels = np.unique(split.classes, return_inverse=True)[1]
-    unit = plain / np.maximum(np.linalg.norm(plain, axis=1, keepdims=True), 1e-12)
-    trained = all_pairs(split.train_rows, labels)
+    """Measure the best network, and the cosine of the plain encoder's features, on held-out images.
 
-    def cosine(pairs: Pairs) -> NDArray[np.float64]:
-        return np.asarray((unit[pairs.left] * unit[pairs.right]).sum(axis=1), np.float64)
-
-    own = vectors[:, : head.dim].astype(np.float64)
-    probability = np.exp(-head.hazard(own[held_out.left], own[held_out.right]))
-    cosines = cosine(held_out)
-    figures = (
-        measure(probability, held_out.same, 0.5),
-        measure(cosines, held_out.same, best_threshold(cosine(trained), trained.same)),
-    )
-    rows = split.held_out_rows
-    found = np.array(head.classes)[vectors[rows, head.dim :].argmax(axis=1)]
-    truth = np.array(split.classes)[rows]
-    pictures.loss_curve(history, "loss of the pairs", folder / folders.LOSS)
-    pictures.pair_scores(
-        [
-            ("cosine of the plain encoder", cosines, figures[1]),
-            ("probability of the network", probability, figures[0]),
-        ],
-        held_out.same,
-        folder / PAIRS,
-    )
-    return TrainedSiamese(
-        folder / loop.MODEL,
-        len(split.train_rows),
-        len(rows),
-        len(np.unique(split.families)),
-        head.classes,
+    Parameters
+    ----------
+    training : TrainingRun
+    task : SiameseTask
+        Its network becomes the best one.
+    plain : ndarray of float32, shape (n, channels)
+        Features of all images before the training.
+    skipped : int
+    history : list of Epoch
+    """
+    task.load(training.weights)
+    head = networks.load_head(str(training.weights))
+    rows = head.rows(task.features())
+    network, cosine = _pair_figures(head, rows, plain, task, training.folder / PAIRS_DRAWING)
+    class_accuracy, largest_class = _classifier_figures(head, rows, task.split)
+    weights, random = task.extractor.weights, training.folder / ENCODER_FILE
+    return TrainedSiamese.of_run(
+        training,
+        task.split,
         skipped,
-        RANDOM if weights == str(folder / ENCODER) else weights,
-        tuple(history),
-        loop.stopped_early(history, options.loop),
-        int(held_out.same.sum()),
-        int((~held_out.same).sum()),
-        *figures,
-        float((found == truth).mean()),
-        float(np.unique(truth, return_counts=True)[1].max() / len(truth)),
-        time.perf_counter() - started,
+        history,
+        classes=head.classes,
+        encoder_weights=RANDOM if weights == str(random) else weights,
+        same=int(task.held_out_pairs.same.sum()),
+        different=int((~task.held_out_pairs.same).sum()),
+        network=network,
+        cosine=cosine,
+        class_accuracy=class_accuracy,
+        largest_class=largest_class,
     )
+
+
+def _pair_figures(
+    head: networks.Head,
+    rows: NDArray[np.float32],
+    plain: NDArray[np.float32],
+    task: SiameseTask,
+    drawing: Path,
+) -> tuple[PairFigures, PairFigures]:
+    """Measure, and draw, the network's probabilities and the plain cosines of held-out pairs."""
+    held_out = task.held_out_pairs
+    trained = all_pairs(task.split.train_rows, task.split.labels)
+    probabilities, cosines = _probabilities(head, rows, held_out), _cosines(plain, held_out)
+    threshold = best_threshold(_cosines(plain, trained), trained.same)
+    network = measure_pairs(probabilities, held_out.same, 0.5)
+    cosine = measure_pairs(cosines, held_out.same, threshold)
+    panels = [
+        ("cosine of the plain encoder", cosines, cosine),
+        ("probability of the network", probabilities, network),
+    ]
+    pictures.draw_pair_scores(panels, held_out.same, drawing)
+    return network, cosine
+
+
+def _probabilities(
+    head: networks.Head, rows: NDArray[np.float32], pairs: Pairs
+) -> NDArray[np.float64]:
+    """Compute the probability that each pair is of one class."""
+    vectors = rows[:, : head.dim].astype(np.float64)
+    minus_logs = head.neg_log_probability(vectors[pairs.left], vectors[pairs.right])
+    return np.asarray(np.exp(-minus_logs))
+
+
+def _cosines(features: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float64]:
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return np.asarray((unit[pairs.left] * unit[pairs.right]).sum(axis=1), np.float64)
+
+
+def _classifier_figures(
+    head: networks.Head, rows: NDArray[np.float32], split: TrainingSplit
+) -> tuple[float, float]:
+    """Return the classifier's accuracy on held-out images, and the share of the largest class."""
+    scores = rows[split.held_out_rows, head.dim :]
+    predicted = np.array(head.classes)[scores.argmax(axis=1)]
+    truth = np.array(split.classes)[split.held_out_rows]
+    largest = np.unique(truth, return_counts=True)[1].max()
+    return float((predicted == truth).mean()), float(largest / len(truth))

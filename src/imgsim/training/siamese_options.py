@@ -1,4 +1,4 @@
-"""How a Siamese network is trained."""
+"""Options of a training run of a Siamese network."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from pathlib import Path
 from typing import Literal
 
 from imgsim.errors import UsageError
-from imgsim.models import loop
 from imgsim.models.siamese import Loss
-from imgsim.training.split import Classes
+from imgsim.training.loop import LoopOptions
+from imgsim.training.split import ClassSource
 
 Encoder = Literal["efficientnet", "resnet34"]
 
-PAIRS = "pairs.png"
+_BLOCKS: dict[Encoder, int] = {"efficientnet": 16, "resnet34": 16}
 
 
 @dataclass(frozen=True, slots=True)
 class SiameseOptions:
-    """How a Siamese network is trained.
+    """Options of a training run of a Siamese network.
 
     Attributes
     ----------
     classes : {"auto", "folder", "prefix"}
-        Where the class of an image is told, see `split.classes_of`.
+        See `split.classes_of_paths`.
     encoder : {"efficientnet", "resnet34"}
     weights : str
         Of the encoder: a file, a published name, ``random``, or empty for the published ones,
         and random where these cannot be had.
     finetune : int
-        Train so many of the encoder's last blocks too.
+        How many of the encoder's last blocks are trained too.
     loss : {"pairs", "contrastive"}
     size : int
         Width and height in pixels that images are resized to.
     dim, hidden : int
-        Length of an image's vector, width of the layer that sees both.
+        Length of an image's vector, width of the layer over both.
     pairs : int
         Drawn for an epoch; 0 for 4096, or 1024 where blocks of the encoder are trained.
-    loop : loop.LoopOptions
+    loop : LoopOptions
     held_out : float
         Share of each class that is not trained on.
     split : Path or None
@@ -47,7 +47,7 @@ class SiameseOptions:
         Images that the encoder takes at a time; 0 for what suits the device.
     """
 
-    classes: Classes = "auto"
+    classes: ClassSource = "auto"
     encoder: Encoder = "efficientnet"
     weights: str = ""
     finetune: int = 0
@@ -56,7 +56,7 @@ class SiameseOptions:
     dim: int = 64
     hidden: int = 16
     pairs: int = 0
-    loop: loop.LoopOptions = field(default_factory=lambda: loop.LoopOptions(weight_decay=1e-2))
+    loop: LoopOptions = field(default_factory=lambda: LoopOptions(weight_decay=1e-2))
     held_out: float = 0.15
     split: Path | None = None
     device: str = "auto"
@@ -75,8 +75,5 @@ class SiameseOptions:
 
     @property
     def pairs_drawn(self) -> int:
-        """Pairs of an epoch."""
+        """Pairs drawn for an epoch."""
         return self.pairs or (1024 if self.finetune else 4096)
-
-
-_BLOCKS: dict[Encoder, int] = {"efficientnet": 16, "resnet34": 16}

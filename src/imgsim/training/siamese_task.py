@@ -1,4 +1,4 @@
-"""What the Siamese network learns from a batch."""
+"""A Siamese network as a training task: its pairs, its loss, its file."""
 
 from __future__ import annotations
 
@@ -13,32 +13,45 @@ from numpy.typing import NDArray
 from imgsim import __version__
 from imgsim.models import backbone as backbones
 from imgsim.models import efficientnet as architectures
-from imgsim.models import loop
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
+from imgsim.models.backbone import scaling_of
 from imgsim.models.devices import require_torch
-from imgsim.training.encoder import ARCHITECTURES, ROWS_AT_ONCE, EncoderRows, scaling_of
+from imgsim.training.encoder import ARCHITECTURES, EncoderRows
+from imgsim.training.loop import save_tensors
 from imgsim.training.pairs import Pairs
 from imgsim.training.siamese_options import SiameseOptions
-from imgsim.training.split import Split
+from imgsim.training.split import TrainingSplit
 
-_FINE_RATE = 0.1
+_FINETUNE_FACTOR = 0.1
 """Of the learning rate, for blocks that have been trained before."""
-
-
-# Training ---------------------------------------------------------------------------------------
+_MAPS_AT_ONCE = 64
+"""Images whose feature maps go through the trained blocks together."""
 
 
 class SiameseTask:
-    """A Siamese network as `loop.Task`.
+    """A Siamese network as `loop.TrainingTask`.
 
     `module` has the head and, where they are trained, the last blocks of the encoder.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n, channels) or (n, channels * height * width)
+        Of each picture of the split, from the extractor.
+    split : TrainingSplit
+    options : SiameseOptions
+    extractor : EncoderRows
+        The frozen part of the encoder.
+    device : str
+        See `devices.choose_device`.
+    held_out : Pairs
+        Of which the held-out loss is computed.
     """
 
     def __init__(
         self,
         rows: NDArray[np.float32],
-        split: Split,
+        split: TrainingSplit,
         options: SiameseOptions,
         extractor: EncoderRows,
         device: str,
@@ -46,49 +59,47 @@ class SiameseTask:
     ) -> None:
         torch = require_torch()
         self.rows = rows
+        self.split = split
         self.options = options
         self.extractor = extractor
         self.device = device
         self.held_out_pairs = held_out
-        self.classes, labels = np.unique(split.classes, return_inverse=True)
-        self.labels = np.asarray(labels, np.int64)
+        self.labels = split.labels
         self.members = _by_class(split.train_rows, self.labels)
-        self.size = min(64 if options.finetune else 256, options.pairs_drawn)
-        self.batches = -(-options.pairs_drawn // self.size)
+        self.batch_size = min(64 if options.finetune else 256, options.pairs_drawn)
+        self.batches_per_epoch = -(-options.pairs_drawn // self.batch_size)
         package = ARCHITECTURES[options.encoder]
         self.encoder = architectures.load_model(package, files.locate(extractor.weights))
         self.encoder.eval().requires_grad_(False).to(device)
         self.module = torch.nn.Module()
-        parts = architectures.split(package, self.encoder)
+        parts = architectures.feature_parts(package, self.encoder)
         last = parts[-1 - options.finetune :] if options.finetune else []
         self.module.last = torch.nn.Sequential(*last).requires_grad_(True)
         channels = backbones.CHANNELS[package]
         self.module.head = networks.make_head(
-            channels, len(self.classes), options.dim, options.hidden
+            channels, len(split.class_names), options.dim, options.hidden
         )
         self.module.to(device)
         trained = self.features()[split.train_rows]
         self.module.head.mean.copy_(torch.from_numpy(trained.mean(axis=0)))
         self.module.head.spread.copy_(torch.from_numpy(np.maximum(trained.std(axis=0), 1e-3)))
 
-    def groups(self) -> list[tuple[list[Any], float]]:
+    def parameter_groups(self) -> list[tuple[list[Any], float]]:
         head = list(self.module.head.parameters())
-        return [(head, 1.0), (list(self.module.last.parameters()), _FINE_RATE)]
+        return [(head, 1.0), (list(self.module.last.parameters()), _FINETUNE_FACTOR)]
 
-    def mode(self, training: bool) -> None:
+    def set_training(self, training: bool) -> None:
         # the statistics in the encoder's batch normalisations stay as they are
         self.module.head.train(training)
         self.module.last.eval()
 
-    def epoch(self, number: int) -> Iterator[Pairs]:
+    def epoch_batches(self, number: int) -> Iterator[Pairs]:
         rng = np.random.default_rng([self.options.loop.seed, number])
-        left = self.options.pairs_drawn
-        while left > 0:
-            yield self._draw(rng, min(self.size, left))
-            left -= self.size
+        for start in range(0, self.options.pairs_drawn, self.batch_size):
+            yield self._draw_pairs(rng, min(self.batch_size, self.options.pairs_drawn - start))
 
-    def _draw(self, rng: np.random.Generator, n: int) -> Pairs:
-        """Half the pairs of one class, half of two; every class is as likely as the others."""
+    def _draw_pairs(self, rng: np.random.Generator, n: int) -> Pairs:
+        """Draw half the pairs of one class, half of two; all classes are equally likely."""
         several = [members for members in self.members if len(members) > 1]
         pairs = []
         for i in range(n):
@@ -104,9 +115,9 @@ class SiameseTask:
     def loss(self, batch: Pairs) -> Any:
         torch = require_torch()
         head = self.module.head
-        rows, places = np.unique(np.concatenate([batch.left, batch.right]), return_inverse=True)
-        pooled = self._pooled(rows)[torch.from_numpy(places).to(self.device)]
-        standard = networks.scaled(head, pooled)
+        rows, inverse = np.unique(np.concatenate([batch.left, batch.right]), return_inverse=True)
+        pooled = self._pooled(rows)[torch.from_numpy(inverse).to(self.device)]
+        standard = networks.standardise(head, pooled)
         left, right = networks.embed(head, standard).split(len(batch.left))
         same = torch.from_numpy(batch.same).to(self.device)
         labels = self.labels[np.concatenate([batch.left, batch.right])]
@@ -115,46 +126,48 @@ class SiameseTask:
         )
         if self.options.loss == "contrastive":
             loss = loss + networks.contrastive_loss(left, right, same)
-            # the head learns to read the vectors, and leaves them as the loss above wants them
+            # the loss of the probabilities trains the layers behind the vectors only
             left, right = left.detach(), right.detach()
-        return loss + networks.pair_loss(networks.hazard(head, left, right), same)
+        return loss + networks.pair_loss(networks.neg_log_probability(head, left, right), same)
 
-    def held_out(self) -> float:
-        """Cross-entropy of the held-out pairs; those of one class count as much as the others."""
+    def held_out_loss(self) -> float:
+        """Compute the mean of the cross-entropies of held-out pairs of one class and of two."""
         torch = require_torch()
         pairs = self.held_out_pairs
         with torch.inference_mode():
             features = torch.from_numpy(self.features()).to(self.device)
-            vectors = networks.embed(self.module.head, networks.scaled(self.module.head, features))
+            standard = networks.standardise(self.module.head, features)
+            vectors = networks.embed(self.module.head, standard)
             losses = []
             for same in (True, False):
                 chosen = np.flatnonzero(pairs.same == same)
-                hazards = networks.hazard(
+                minus_logs = networks.neg_log_probability(
                     self.module.head,
                     vectors[torch.from_numpy(pairs.left[chosen])],
                     vectors[torch.from_numpy(pairs.right[chosen])],
                 )
-                of_one = torch.full((len(chosen),), same, device=self.device)
-                losses.append(float(networks.pair_loss(hazards, of_one)))
+                truth = torch.full((len(chosen),), same, device=self.device)
+                losses.append(float(networks.pair_loss(minus_logs, truth)))
         return sum(losses) / 2
 
     def features(self) -> NDArray[np.float32]:
-        """Pooled features of all images, shape (n, channels)."""
+        """Compute the pooled features of all images, float32, shape (n, channels)."""
         if self.options.finetune == 0:
             return self.rows
         torch = require_torch()
         with torch.inference_mode():
-            found = [
-                self._pooled(np.arange(i, min(i + ROWS_AT_ONCE, len(self.rows)))).cpu().numpy()
-                for i in range(0, len(self.rows), ROWS_AT_ONCE)
+            features = [
+                self._pooled(np.arange(i, min(i + _MAPS_AT_ONCE, len(self.rows)))).cpu().numpy()
+                for i in range(0, len(self.rows), _MAPS_AT_ONCE)
             ]
-        return np.concatenate(found)
+        return np.concatenate(features)
 
     def _pooled(self, rows: NDArray[np.int64]) -> Any:
-        found = require_torch().from_numpy(np.asarray(self.rows[rows])).to(self.device)
+        """Return the pooled features of some rows as a tensor, shape (n, channels)."""
+        frozen = require_torch().from_numpy(np.asarray(self.rows[rows])).to(self.device)
         if self.options.finetune == 0:
-            return found
-        maps = found.reshape(len(rows), *self.extractor.map_shape)
+            return frozen
+        maps = frozen.reshape(len(rows), *self.extractor.map_shape)
         return self.module.last(maps).mean(dim=(2, 3))
 
     def save(self, path: Path) -> None:
@@ -173,17 +186,18 @@ class SiameseTask:
             "size": self.options.size,
             "dim": self.options.dim,
             "loss": self.options.loss,
-            "classes": self.classes.tolist(),
+            "classes": list(self.split.class_names),
         }
-        loop.save_tensors(state, path, {"imgsim": json.dumps(metadata)})
+        save_tensors(state, path, {"imgsim": json.dumps(metadata)})
 
     def load(self, path: Path) -> None:
-        """Take the weights of a file that `save` wrote."""
-        state = files.load(path)
+        """Load the weights of a file that `save` wrote."""
+        state = files.load_state_dict(path)
         for prefix, module in (("encoder.", self.encoder), ("head.", self.module.head)):
             own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             module.load_state_dict(own, strict=False)
 
 
 def _by_class(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Group rows by their label, in the order of the labels."""
     return [rows[labels[rows] == label] for label in np.unique(labels[rows])]

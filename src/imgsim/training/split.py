@@ -1,4 +1,4 @@
-"""Which images a network is trained on, and which are held out so that nothing leaks.
+"""Divides images into those that a network is trained on and those that are held out.
 
 Copies and near duplicates fall on the same side: images that the hash of find-dupes matches, at
 its loose preset and over any number of steps, are one family, and families are never divided.
@@ -21,26 +21,27 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.hashes import DctHash
 from imgsim.errors import UsageError
-from imgsim.models.loop import write_whole
 from imgsim.neighbours.build import make_engine
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.training.loop import write_whole
 from imgsim.types import Picture
 
 FAMILY = DctHash(size=16)
 """The comparator that finds families."""
 
-Classes = Literal["auto", "folder", "prefix"]
-"""Where the class of an image is told: by its folder, or by the beginning of its name."""
+ClassSource = Literal["auto", "folder", "prefix"]
+"""Where the class of an image stands: in its folder's name, or at the beginning of its own."""
 
-_WAYS: tuple[Literal["folder", "prefix"], ...] = ("folder", "prefix")
+_CLASS_SOURCES: tuple[Literal["folder", "prefix"], ...] = ("folder", "prefix")
+_HELD_OUT_NAMES = ("valid", "val", "validation", "test")
 _COLUMNS = ("path", "split", "family", "class")
 _NUMBER = re.compile(r"[\s_.-]*\(?\d+\)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Images of a folder, and the side on which each stands.
+class TrainingSplit:
+    """Images of a folder, and which of them are held out.
 
     Attributes
     ----------
@@ -60,17 +61,33 @@ class Split:
 
     @property
     def train_rows(self) -> NDArray[np.int64]:
-        """Places of the pictures that are trained on."""
+        """Indices of the pictures that are trained on, int64, shape (n,), ascending."""
         return np.flatnonzero(~self.held_out)
 
     @property
     def held_out_rows(self) -> NDArray[np.int64]:
-        """Places of the pictures that are held out."""
+        """Indices of the pictures that are held out, int64, shape (n,), ascending."""
         return np.flatnonzero(self.held_out)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The different classes, sorted."""
+        return tuple(sorted(set(self.classes)))
 
-def families(collection: Collection, options: RunOptions) -> NDArray[np.int64]:
-    """Number the families of a collection that has rows of `FAMILY`.
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Index of each picture's class in `class_names`, int64, shape (n,)."""
+        return np.unique(self.classes, return_inverse=True)[1].astype(np.int64)
+
+
+def find_families(collection: Collection, options: RunOptions) -> NDArray[np.int64]:
+    """Number the families of near duplicates in a collection.
+
+    Parameters
+    ----------
+    collection : Collection
+        With rows of `FAMILY`.
+    options : RunOptions
 
     Returns
     -------
@@ -101,8 +118,8 @@ def families(collection: Collection, options: RunOptions) -> NDArray[np.int64]:
     if detailed:
         rows = collection.features(FAMILY.extractor, [pictures[i] for i in detailed]).rows
         engine = make_engine(FAMILY, rows, options)
-        for found in engine.within(FAMILY.preset_distance("loose")):
-            for left, right in zip(found.left, found.right, strict=True):
+        for pairs in engine.within(FAMILY.preset_distance("loose")):
+            for left, right in zip(pairs.left, pairs.right, strict=True):
                 join(detailed[left], detailed[right])
     numbers: dict[int, int] = {}
     return np.array(
@@ -121,6 +138,7 @@ def hold_out(
     ----------
     families : ndarray of int64, shape (n,)
     classes : sequence of str
+        Of each picture, length n.
     share : float
         Of each class, in 0..1; at least one image where the class has two families.
     seed : int
@@ -128,6 +146,7 @@ def hold_out(
     Returns
     -------
     ndarray of bool, shape (n,)
+        Whether each picture is held out.
     """
     members: dict[int, list[int]] = {}
     for i, family in enumerate(families):
@@ -147,57 +166,69 @@ def hold_out(
     return chosen
 
 
-def class_of(path: str, how: Literal["folder", "prefix"]) -> str:
-    """The class that a path tells.
+def class_of_path(path: str, source: Literal["folder", "prefix"]) -> str:
+    """Return the class that stands in a path.
 
     ``folder``: the name of the folder that it lies in. ``prefix``: its name without the ending and
     the number before it, so that ``great_pyrenees_12.jpg`` is a great_pyrenees.
     """
-    if how == "folder":
+    if source == "folder":
         return os.path.basename(os.path.dirname(os.path.abspath(path)))
     stem = os.path.splitext(os.path.basename(path))[0]
     return _NUMBER.sub("", stem) or stem
 
 
-def classes_of(paths: Sequence[str], how: Classes) -> tuple[str, ...]:
-    """The class of each path; ``auto`` takes folders where there are several, else prefixes.
+def classes_of_paths(paths: Sequence[str], source: ClassSource) -> tuple[str, ...]:
+    """Return the class of each path; ``auto`` takes folders where there are several, else prefixes.
 
     Raises
     ------
     UsageError
         There are fewer than two classes, or as many as images.
     """
-    found: tuple[str, ...] = ()
-    for one in _WAYS if how == "auto" else (how,):
-        found = tuple(class_of(path, one) for path in paths)
-        if 2 <= len(set(found)) < len(found):
-            return found
-    what = "only one class" if len(set(found)) < 2 else "a class of its own for every image"
+    classes: tuple[str, ...] = ()
+    for one in _CLASS_SOURCES if source == "auto" else (source,):
+        classes = tuple(class_of_path(path, one) for path in paths)
+        if 2 <= len(set(classes)) < len(classes):
+            return classes
+    problem = "only one class" if len(set(classes)) < 2 else "a class of its own for every image"
     raise UsageError(
-        f"no classes to learn from: {what}",
+        f"no classes to learn from: {problem}",
         "sort the images into a folder for each class, or name them CLASS_1.jpg, CLASS_2.jpg ...",
     )
 
 
-def write_split(split: Split, path: Path) -> None:
+def write_split(split: TrainingSplit, path: Path) -> None:
     """Save a split as CSV: path, split (train or valid), family, class."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(_COLUMNS)
-    for picture, family, out, name in zip(
+    for picture, family, held_out, name in zip(
         split.pictures, split.families, split.held_out, split.classes, strict=True
     ):
-        table.writerow([picture.file.path, "valid" if out else "train", family, name])
+        table.writerow([picture.file.path, "valid" if held_out else "train", family, name])
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def read_split(path: Path, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
-    """Which pictures a CSV with the columns path and split holds out (split: valid, val or test).
+    """Read from a CSV with the columns path and split which pictures are held out.
+
+    Parameters
+    ----------
+    path : Path
+        Its column split says train; or valid, val, validation or test for what is held out.
+    pictures : sequence of Picture
+        All must be named in it.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Whether each picture is held out.
 
     Raises
     ------
     UsageError
-        It cannot be read, or does not speak of these pictures.
+        It cannot be read, has another split, or does not name all of the pictures.
     """
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
@@ -207,7 +238,7 @@ def read_split(path: Path, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
         raise UsageError(
             f"cannot read the split {path}: {error}", "a CSV with the columns path and split"
         ) from None
-    wrong = {side for side in sides.values() if side not in {"train", *_HELD_OUT}}
+    wrong = {side for side in sides.values() if side not in {"train", *_HELD_OUT_NAMES}}
     if wrong:
         raise UsageError(f"{path}: no split {sorted(wrong)[0]!r}", "write train or valid")
     missing = [p for p in pictures if os.path.abspath(p.file.path) not in sides]
@@ -217,10 +248,8 @@ def read_split(path: Path, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
             f" such as {missing[0].file.path}",
             "name every image in it, or leave it out",
         )
-    return np.array([sides[os.path.abspath(p.file.path)] in _HELD_OUT for p in pictures], bool)
-
-
-_HELD_OUT = ("valid", "val", "validation", "test")
+    of_pictures = [sides[os.path.abspath(picture.file.path)] for picture in pictures]
+    return np.array([side in _HELD_OUT_NAMES for side in of_pictures], bool)
 
 
 def divide(
@@ -229,9 +258,22 @@ def divide(
     share: float,
     seed: int,
     options: RunOptions,
-    given: Path | None,
-) -> Split:
+    split_file: Path | None,
+) -> TrainingSplit:
     """Divide the pictures of a collection, at random by family or as a CSV says.
+
+    Parameters
+    ----------
+    collection : Collection
+        With rows of `FAMILY`.
+    classes : sequence of str
+        Of each picture; empty texts where there are none.
+    share : float
+        To be held out of each class, in 0..1.
+    seed : int
+    options : RunOptions
+    split_file : Path or None
+        A CSV, see `read_split`; share and seed then do not matter.
 
     Raises
     ------
@@ -245,18 +287,21 @@ def divide(
         raise UsageError(
             f"too few images to train on: {len(pictures)} readable", "name a larger folder"
         )
-    own = families(collection, options)
-    out = read_split(given, pictures) if given else hold_out(own, classes, share, seed)
-    if out.all() or not out.any():
+    families = find_families(collection, options)
+    if split_file:
+        held_out = read_split(split_file, pictures)
+    else:
+        held_out = hold_out(families, classes, share, seed)
+    if held_out.all() or not held_out.any():
         raise UsageError(
-            f"nothing {'to train on' if out.all() else 'can be held out'}:"
-            f" {len(pictures)} images in {len(np.unique(own))} families of near duplicates",
+            f"nothing {'to train on' if held_out.all() else 'can be held out'}:"
+            f" {len(pictures)} images in {len(np.unique(families))} families of near duplicates",
             "name a folder with more different images, or a --split FILE.csv",
         )
-    return Split(pictures, tuple(classes), own, out)
+    return TrainingSplit(pictures, tuple(classes), families, held_out)
 
 
-def leaks(split: Split) -> int:
-    """How many held-out pictures are of a family that is trained on (a given split may do so)."""
+def count_leaks(split: TrainingSplit) -> int:
+    """Count the held-out pictures of a family that is trained on (a split from a CSV may do so)."""
     trained = np.unique(split.families[~split.held_out])
     return int(np.isin(split.families[split.held_out], trained).sum())

@@ -1,4 +1,4 @@
-"""The loop that trains every network here: epochs, early stopping, checkpoints, one fixed seed.
+"""The training loop of every network: epochs, early stopping, checkpoints, one fixed seed.
 
 Every epoch draws its random numbers from the seed and its own number, so a run that was stopped
 and resumed gives on the CPU what it would have given in one go.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,12 +19,13 @@ from imgsim.errors import ImgsimError, UsageError
 from imgsim.progress import Progress
 
 MODEL = "model.safetensors"
-"""The best network so far; what a comparator is given."""
+"""The best network so far, for a comparator."""
 CHECKPOINT = "checkpoint.pt"
-"""What a run goes on from: the state of the optimizer, and the name of the weights beside it."""
+"""To resume a run from: the state of the optimizer, and the name of the weights with it."""
 HISTORY = "history.csv"
 
-_LAST = "checkpoint-{}.safetensors"
+_CHECKPOINT_WEIGHTS = "checkpoint-{}.safetensors"
+"""Their number is that of the last finished epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """How long and how fast is trained.
+    """Length and learning rate of a training.
 
     Attributes
     ----------
@@ -75,47 +77,46 @@ class LoopOptions:
             raise UsageError("the learning rate must be positive", "leave it out")
 
 
-class Task(Protocol):
-    """What is trained.
+class TrainingTask(Protocol):
+    """A network to be trained: its parameters, its batches and its loss.
 
     Attributes
     ----------
     module : torch.nn.Module
         Everything that has parameters to train, on its device.
-    batches : int
-        In an epoch.
+    batches_per_epoch : int
     """
 
     module: Any
-    batches: int
+    batches_per_epoch: int
 
-    def groups(self) -> list[tuple[list[Any], float]]:
-        """Parameters to train, with the part of the learning rate that each group has."""
+    def parameter_groups(self) -> list[tuple[list[Any], float]]:
+        """Return the parameters to train, with each group's factor of the learning rate."""
 
-    def mode(self, training: bool) -> None:
-        """Make the module ready to be trained, or to be used."""
+    def set_training(self, training: bool) -> None:
+        """Switch the module between training and inference."""
 
-    def epoch(self, number: int) -> Iterator[Any]:
-        """The batches of an epoch; they depend on its number and the seed alone."""
+    def epoch_batches(self, number: int) -> Iterator[Any]:
+        """Yield the batches of an epoch; they depend on its number and the seed alone."""
 
     def loss(self, batch: Any) -> Any:
-        """The mean loss of a batch, a scalar to be minimised."""
+        """Compute the mean loss of a batch, a scalar tensor."""
 
-    def held_out(self) -> float:
-        """The loss on what is not trained on."""
+    def held_out_loss(self) -> float:
+        """Compute the mean loss on what is not trained on."""
 
     def save(self, path: Path) -> None:
         """Write the network as its comparator reads it."""
 
 
 def train(
-    task: Task, folder: Path, options: LoopOptions, progress: Progress, *, resume: bool
+    task: TrainingTask, folder: Path, options: LoopOptions, progress: Progress, *, resume: bool
 ) -> list[Epoch]:
     """Train, and leave the best network and a checkpoint in a folder after every epoch.
 
     Parameters
     ----------
-    task : Task
+    task : TrainingTask
     folder : Path
         Exists. `MODEL`, `CHECKPOINT` with the weights it names, and `HISTORY` are written.
     options : LoopOptions
@@ -126,6 +127,7 @@ def train(
     Returns
     -------
     list of Epoch
+        All, those before a checkpoint too.
 
     Raises
     ------
@@ -136,48 +138,46 @@ def train(
     """
     import torch
 
-    parts = [(parameters, part) for parameters, part in task.groups() if parameters]
+    groups = [(parameters, factor) for parameters, factor in task.parameter_groups() if parameters]
     optimizer = torch.optim.AdamW(
-        [{"params": parameters} for parameters, _ in parts],
+        [{"params": parameters} for parameters, _ in groups],
         lr=options.learning_rate,
         weight_decay=options.weight_decay,
     )
     history: list[Epoch] = []
     if resume:
-        history = _load(task.module, optimizer, folder)
+        history = _load_checkpoint(task.module, optimizer, folder)
         progress.note(f"goes on after epoch {len(history)}")
     else:
-        _save(task.module, optimizer, history, folder)
+        _save_checkpoint(task.module, optimizer, history, folder)
+    factors = [factor for _, factor in groups]
     try:
-        _epochs(task, optimizer, [part for _, part in parts], history, folder, options, progress)
+        _train_epochs(task, optimizer, factors, history, folder, options, progress)
     except KeyboardInterrupt:
         progress.note("stopped; --resume goes on after the last whole epoch")
         raise
     return history
 
 
-def _epochs(
-    task: Task,
+def _train_epochs(
+    task: TrainingTask,
     optimizer: Any,
-    parts: list[float],
+    factors: list[float],
     history: list[Epoch],
     folder: Path,
     options: LoopOptions,
     progress: Progress,
 ) -> None:
-    """Train until it is enough; every epoch is added to the history."""
-    import torch
-
+    """Train to the last epoch or an early stop; every epoch is added to the history."""
     while len(history) < options.epochs and not _stalled(history, options.patience):
         number = len(history) + 1
         rate = 0.5 * (1 + math.cos(math.pi * (number - 1) / options.epochs))
-        for group, part in zip(optimizer.param_groups, parts, strict=True):
-            group["lr"] = options.learning_rate * part * rate
-        with torch.random.fork_rng():
-            torch.manual_seed(options.seed * 1_000_003 + number)
-            loss = _one_epoch(task, optimizer, number, options.epochs, progress)
-        task.mode(False)
-        held_out = task.held_out()
+        for group, factor in zip(optimizer.param_groups, factors, strict=True):
+            group["lr"] = options.learning_rate * factor * rate
+        with torch_seed(options.seed * 1_000_003 + number):
+            loss = _train_epoch(task, optimizer, number, options.epochs, progress)
+        task.set_training(False)
+        held_out = task.held_out_loss()
         if not (math.isfinite(loss) and math.isfinite(held_out)):
             raise ImgsimError(
                 f"the loss of epoch {number} is no number", "try a lower --learning-rate"
@@ -186,19 +186,22 @@ def _epochs(
         history.append(Epoch(number, loss, held_out, best))
         if best:
             task.save(folder / MODEL)
-        _save(task.module, optimizer, history, folder)
+        _save_checkpoint(task.module, optimizer, history, folder)
         progress.note(
             f"epoch {number} of {options.epochs}: loss {loss:.4g}, held out {held_out:.4g}"
             + (", the best so far" if best else "")
         )
 
 
-def _one_epoch(task: Task, optimizer: Any, number: int, epochs: int, progress: Progress) -> float:
-    task.mode(True)
+def _train_epoch(
+    task: TrainingTask, optimizer: Any, number: int, epochs: int, progress: Progress
+) -> float:
+    """Train on every batch of an epoch once, and return the mean of their losses."""
+    task.set_training(True)
     total, batches = 0.0, 0
-    progress.start(f"epoch {number} of {epochs}", task.batches, "batch")
+    progress.start(f"epoch {number} of {epochs}", task.batches_per_epoch, "batch")
     try:
-        for batch in task.epoch(number):
+        for batch in task.epoch_batches(number):
             optimizer.zero_grad(set_to_none=True)
             loss = task.loss(batch)
             loss.backward()
@@ -212,20 +215,30 @@ def _one_epoch(task: Task, optimizer: Any, number: int, epochs: int, progress: P
 
 
 def _stalled(history: list[Epoch], patience: int) -> bool:
-    since = next((i for i, epoch in enumerate(reversed(history)) if epoch.best), 0)
-    return since >= patience
+    since_best = next((i for i, epoch in enumerate(reversed(history)) if epoch.best), 0)
+    return since_best >= patience
 
 
-def stopped_early(history: list[Epoch], options: LoopOptions) -> bool:
-    """Whether the held-out loss had stopped falling before the last epoch that was allowed."""
+def stopped_early(history: Sequence[Epoch], options: LoopOptions) -> bool:
+    """Tell whether the held-out loss had stopped falling before the last allowed epoch."""
     return len(history) < options.epochs
 
 
-def _save(module: Any, optimizer: Any, history: list[Epoch], folder: Path) -> None:
+@contextmanager
+def torch_seed(seed: int) -> Iterator[None]:
+    """Seed torch's random numbers, and put their state back afterwards."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _save_checkpoint(module: Any, optimizer: Any, history: list[Epoch], folder: Path) -> None:
     """Write a checkpoint; the one before it is there until this one is whole."""
     import torch
 
-    name = _LAST.format(len(history))
+    name = _CHECKPOINT_WEIGHTS.format(len(history))
     save_tensors(module.state_dict(), folder / name, {})
     state = {
         "weights": name,
@@ -235,7 +248,7 @@ def _save(module: Any, optimizer: Any, history: list[Epoch], folder: Path) -> No
     stream = io.BytesIO()
     torch.save(state, stream)
     write_whole(folder / CHECKPOINT, stream.getvalue())
-    for other in folder.glob(_LAST.format("*")):
+    for other in folder.glob(_CHECKPOINT_WEIGHTS.format("*")):
         if other.name != name:
             other.unlink()
     text = io.StringIO()
@@ -245,7 +258,8 @@ def _save(module: Any, optimizer: Any, history: list[Epoch], folder: Path) -> No
     write_whole(folder / HISTORY, text.getvalue().encode())
 
 
-def _load(module: Any, optimizer: Any, folder: Path) -> list[Epoch]:
+def _load_checkpoint(module: Any, optimizer: Any, folder: Path) -> list[Epoch]:
+    """Put a checkpoint's weights and optimizer state in place, and return its epochs."""
     import torch
     from safetensors.torch import load_file
 
@@ -264,7 +278,20 @@ def _load(module: Any, optimizer: Any, folder: Path) -> list[Epoch]:
 
 
 def save_tensors(state: dict[str, Any], path: Path, metadata: dict[str, str]) -> None:
-    """Write tensors and texts as a safetensors file that appears when it is whole."""
+    """Write tensors and texts as a safetensors file, see `write_whole`.
+
+    Parameters
+    ----------
+    state : dict of str to torch.Tensor
+        Of any shape, dtype and device.
+    path : Path
+    metadata : dict of str to str
+
+    Raises
+    ------
+    ImgsimError
+        The file cannot be written.
+    """
     from safetensors.torch import save
 
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
@@ -272,7 +299,7 @@ def save_tensors(state: dict[str, Any], path: Path, metadata: dict[str, str]) ->
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears, or replaces the one before, when it is whole.
+    """Write a file in one step: a reader sees all of it, or what was there before.
 
     Raises
     ------

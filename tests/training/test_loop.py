@@ -15,14 +15,14 @@ from imgsim.progress import Silent
 
 torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 
-from imgsim.models import loop  # noqa: E402
-from imgsim.models.loop import LoopOptions, train  # noqa: E402
+from imgsim.training import loop  # noqa: E402
+from imgsim.training.loop import LoopOptions, train  # noqa: E402
 
 
 class _Line:
     """Fits y = 3 x - 1; what it finds on the held-out points can be scripted."""
 
-    batches = 4
+    batches_per_epoch = 4
 
     def __init__(self, seed: int = 0, scripted: list[float] | None = None) -> None:
         with torch.random.fork_rng():
@@ -33,15 +33,15 @@ class _Line:
         self.stop_at: int | None = None
         self.saved: list[int] = []
 
-    def groups(self):
+    def parameter_groups(self):
         return [(list(self.module.parameters()), 1.0), ([], 0.1)]
 
-    def mode(self, training: bool) -> None:
+    def set_training(self, training: bool) -> None:
         self.module.train(training)
 
-    def epoch(self, number: int) -> Iterator[object]:
+    def epoch_batches(self, number: int) -> Iterator[object]:
         rng = np.random.default_rng([7, number])
-        for _ in range(self.batches):
+        for _ in range(self.batches_per_epoch):
             x = torch.from_numpy(rng.uniform(-1, 1, (16, 1)).astype(np.float32))
             yield x, 3 * x - 1
             self.seen += 1
@@ -52,7 +52,7 @@ class _Line:
         x, y = batch
         return ((self.module(x) - y) ** 2).mean()
 
-    def held_out(self) -> float:
+    def held_out_loss(self) -> float:
         if self.scripted is not None:
             return self.scripted.pop(0)
         x = torch.linspace(-1, 1, 9)[:, None]
@@ -60,7 +60,7 @@ class _Line:
             return float(self.loss((x, 3 * x - 1)))
 
     def save(self, path: Path) -> None:
-        self.saved.append(self.seen // self.batches)
+        self.saved.append(self.seen // self.batches_per_epoch)
         loop.save_tensors(self.module.state_dict(), path, {"imgsim": "{}"})
 
     def weights(self) -> list[float]:
