@@ -33,8 +33,8 @@ from imgsim.calibrate.calibrate import Target, choose
 from imgsim.calibrate.holdout import Outcome, Part, split
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
-from imgsim.dataset.labelled import Labelled
-from imgsim.dataset.layouts import load
+from imgsim.dataset.labelled import LabelledImages
+from imgsim.dataset.layouts import load_labelled
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.copies import TRUTH, write_copies
 from imgsim.pictures.standins import write_changed
@@ -93,7 +93,7 @@ def main() -> None:
         "parts": {name: {} for name in (TUNING, *OTHERS)},
         "methods": {},
     }
-    data = load(given.folder)
+    data = load_labelled(given.folder)
     for comparator in comparators:
         spec = identity(comparator)[0]
         known = given.folder / f"{spec.replace(':', '-')}.json"
@@ -139,7 +139,7 @@ def make(folder: Path, sources: list[str], others: list[str]) -> dict[str, dict[
     return pictures
 
 
-def measured(comparator: Comparator, data: Labelled, options: RunOptions) -> dict[str, Any]:
+def measured(comparator: Comparator, data: LabelledImages, options: RunOptions) -> dict[str, Any]:
     """One method on all parts."""
     found: dict[str, Any] = {"parts": {}, "presets": {}, "targets": {}}
     parts: dict[str, Part] = {}

@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity
 
 from imgsim.bench import distances
 from imgsim.comparators import registry
+from imgsim.neighbours import engine
 
 
 def rows(spec: str, n: int, seed: int) -> np.ndarray:
@@ -25,7 +26,7 @@ def rows(spec: str, n: int, seed: int) -> np.ndarray:
 def test_vectors_as_scipy_has_them(
     spec: str, metric: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distances, "BLOCK_BYTES", block)
+    monkeypatch.setattr(engine, "BLOCK_BYTES", block)
     left, right = rows(spec, 9, 1), rows(spec, 14, 2)
     right[3] = left[0]
     bits = metric == "hamming"

@@ -22,12 +22,13 @@ from sklearn.metrics import precision_recall_fscore_support
 import imgsim
 from imgsim import RunOptions
 from imgsim.bench import article, gate, norms, resilience, timing
+from imgsim.bench.data import data_name
 from imgsim.bench.results import Bench, Estimate, MethodResult, Spread
-from imgsim.bench.runner import Plan, bench, data_name
+from imgsim.bench.runner import Plan, bench
 from imgsim.bench.store import Store, from_document, to_document
 from imgsim.comparators import registry
 from imgsim.comparators.efficientnet import EfficientNetCosine
-from imgsim.dataset.layouts import load
+from imgsim.dataset.layouts import load_labelled
 from imgsim.errors import UsageError
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
@@ -60,7 +61,7 @@ def options() -> RunOptions:
 def measured(places: Path) -> Bench:
     options = RunOptions(executor="threads", jobs=1)
     plan = Plan(experiments=("methods", "resilience"), changed_images=3)
-    return bench(load(places), METHODS, plan, options=options)
+    return bench(load_labelled(places), METHODS, plan, options=options)
 
 
 def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
@@ -92,7 +93,7 @@ def test_methods_that_verify_pairs_are_measured_by_copies(
     places: Path, options: RunOptions
 ) -> None:
     plan = Plan(experiments=("resilience",), changed_images=2)
-    found = bench(load(places), [registry.parse("auto")], plan, options=options)
+    found = bench(load_labelled(places), [registry.parse("auto")], plan, options=options)
     assert found.methods == ()
     assert found.resilience is not None
     (auto,) = found.resilience.methods
@@ -101,7 +102,7 @@ def test_methods_that_verify_pairs_are_measured_by_copies(
     assert (auto.mean_first, auto.wrong) == (None, 0)
     only = Plan(experiments=("methods",), protocol="article")
     with pytest.raises(UsageError, match="nothing to measure"):
-        bench(load(places), [registry.parse("auto")], only, options=options)
+        bench(load_labelled(places), [registry.parse("auto")], only, options=options)
 
 
 def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
@@ -115,7 +116,7 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
             image.resize((size, size * 3 // 4)).save(tmp_path / f"{number}" / f"{size}.jpg")
         Image.new("RGB", (64, 64), (9, 9, 9)).save(tmp_path / f"{number}" / f"flat{number % 2}.png")
     shutil.copy(tmp_path / "0/320.jpg", tmp_path / "1/copy.jpg")
-    data = load(tmp_path)
+    data = load_labelled(tmp_path)
     plan = Plan(experiments=("methods",))
     both = bench(data, [registry.parse("auto"), METHODS[0]], plan, options=options)
     found = both.methods[0]
@@ -133,7 +134,7 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     assert found.detection.micro_average_precision is None
     assert found.timing.seconds_search.median > 0
     jsonschema.validate(json.loads("".join(as_json(both))), schema("imgsim.bench/1"))
-    assert gate.compare(both, both, max_drop=0, max_slowdown=1.5).drops == ()
+    assert gate.compare_with_baseline(both, both, max_drop=0, max_slowdown=1.5).drops == ()
     rows = list(csv.DictReader(methods_csv(both)))
     assert [row["method"] for row in rows] == ["phash", "auto"]
     assert float(rows[0]["accuracy_high"]) >= float(rows[0]["accuracy"])
@@ -145,7 +146,9 @@ def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:
     from imgsim.report.bench import document
 
     plan = Plan(experiments=("methods", "resilience"), changed_images=3)
-    again = bench(load(places), METHODS, plan, options=RunOptions(executor="threads", jobs=2))
+    again = bench(
+        load_labelled(places), METHODS, plan, options=RunOptions(executor="threads", jobs=2)
+    )
     assert document(again, timing=False) == document(measured, timing=False)
     assert "timing" not in document(again, timing=False)["methods"][0]
 
@@ -166,7 +169,7 @@ def test_an_interrupted_run_goes_on(
     import imgsim.bench.runner as runner
 
     calls: list[str] = []
-    real = runner.measure
+    real = runner.measure_method
 
     def counted(comparator, *arguments, **more):
         calls.append(comparator.name)
@@ -174,22 +177,28 @@ def test_an_interrupted_run_goes_on(
             raise KeyboardInterrupt
         return real(comparator, *arguments, **more)
 
-    monkeypatch.setattr(runner, "measure", counted)
+    monkeypatch.setattr(runner, "measure_method", counted)
     plan = Plan(experiments=("methods",))
     store = Store(tmp_path / "results")
     with pytest.raises(KeyboardInterrupt):
-        bench(load(places), METHODS, plan, store=store, options=options)
-    first = bench(load(places), METHODS, plan, store=store, options=options)
+        bench(load_labelled(places), METHODS, plan, store=store, options=options)
+    first = bench(load_labelled(places), METHODS, plan, store=store, options=options)
     assert calls == ["phash", "euclidean", "euclidean", "ssim"]
-    assert bench(load(places), METHODS, plan, store=store, options=options) == first
+    assert bench(load_labelled(places), METHODS, plan, store=store, options=options) == first
     assert len(calls) == 4
     other = replace(plan, seed=1)
-    bench(load(places), METHODS[:1], other, store=store, options=options)
-    bench(load(places), METHODS[:1], plan, store=Store(store.folder, fresh=True), options=options)
+    bench(load_labelled(places), METHODS[:1], other, store=store, options=options)
+    bench(
+        load_labelled(places),
+        METHODS[:1],
+        plan,
+        store=Store(store.folder, fresh=True),
+        options=options,
+    )
     assert calls[4:] == ["phash", "phash"]
     for path in (tmp_path / "results").iterdir():
         path.write_text("{}")  # damaged: measured again
-    bench(load(places), METHODS[:1], plan, store=store, options=options)
+    bench(load_labelled(places), METHODS[:1], plan, store=store, options=options)
     assert calls[6:] == ["phash"]
 
 
@@ -197,7 +206,7 @@ def test_an_interrupted_run_over_copies_keeps_what_was_measured(
     places: Path, tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    real = resilience.resilience
+    real = resilience.measure_by_distance
 
     def counted(comparator, *arguments):
         calls.append(comparator.name)
@@ -205,12 +214,12 @@ def test_an_interrupted_run_over_copies_keeps_what_was_measured(
             raise KeyboardInterrupt
         return real(comparator, *arguments)
 
-    monkeypatch.setattr(resilience, "resilience", counted)
+    monkeypatch.setattr(resilience, "measure_by_distance", counted)
     plan = Plan(experiments=("resilience",), changed_images=2)
     store = Store(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        bench(load(places), METHODS, plan, store=store, options=options)
-    found = bench(load(places), METHODS, plan, store=store, options=options)
+        bench(load_labelled(places), METHODS, plan, store=store, options=options)
+    found = bench(load_labelled(places), METHODS, plan, store=store, options=options)
     assert calls == ["phash", "euclidean", "euclidean", "ssim"]
     assert found.resilience is not None
     assert [m.method for m in found.resilience.methods] == ["phash", "euclidean", "ssim"]
@@ -225,7 +234,7 @@ def test_a_data_set_is_named_by_its_folder() -> None:
 
 def test_larger_sets_are_drawn_by_class(places: Path, options: RunOptions) -> None:
     plan = Plan(experiments=("methods",), max_images=8)
-    found = bench(load(places), METHODS[:1], plan, options=options)
+    found = bench(load_labelled(places), METHODS[:1], plan, options=options)
     assert (found.data.images, found.data.classes, found.data.of_images) == (8, 2, 20)
 
 
@@ -235,7 +244,7 @@ def test_pairs(places: Path, tmp_path: Path, options: RunOptions) -> None:
     lines += [f"{places}/{i}/160.jpg,{places}/{(i + 1) % 5}/160.jpg,0" for i in range(5)]
     pairs.write_text("a,b,same\n" + "\n".join(lines))
     (found,) = bench(
-        load(pairs), METHODS[:1], Plan(experiments=("methods",)), options=options
+        load_labelled(pairs), METHODS[:1], Plan(experiments=("methods",)), options=options
     ).methods
     assert found.retrieval is None
     assert found.detection.pairs == 10
@@ -246,7 +255,7 @@ def test_pairs(places: Path, tmp_path: Path, options: RunOptions) -> None:
 def test_the_protocol_article(places: Path, options: RunOptions) -> None:
     plan = Plan(experiments=("methods",), protocol="article")
     methods = [registry.parse(m) for m in ("cosine", "ssim", "dhash")]
-    found = bench(load(places), methods, plan, options=options)
+    found = bench(load_labelled(places), methods, plan, options=options)
     assert [m.method for m in found.methods] == [
         "cosine:width=100,height=100", "ssim:width=100,height=100", "dhash"
     ]  # fmt: skip
@@ -259,7 +268,7 @@ def test_the_protocol_article(places: Path, options: RunOptions) -> None:
         assert one.retrieval.queries == 5
         assert one.retrieval.article_accuracy == 1.0
     with pytest.raises(UsageError, match="class 0 has 3 images"):
-        bench(load(places).keep(range(1, 20)), methods, plan, options=options)
+        bench(load_labelled(places).keep(range(1, 20)), methods, plan, options=options)
 
 
 def test_the_articles_ssim_is_that_of_scikit_image() -> None:
@@ -293,7 +302,7 @@ def test_the_size_of_the_articles_images() -> None:
 
 
 def test_originals_are_drawn_from_every_class_in_turn(places: Path) -> None:
-    data = load(places)
+    data = load_labelled(places)
     chosen = resilience.draw(data, 5, seed=0)
     assert sorted(data.labels[i] for i in chosen) == sorted(set(data.labels))
     assert len(set(resilience.draw(data, 8, seed=0))) == 8
@@ -358,7 +367,7 @@ def test_the_gate(
     measured: Bench, change: Callable[[MethodResult], MethodResult], figures: list[str]
 ) -> None:
     before, now = quiet(measured), quiet(worse(measured, change))
-    found = gate.compare(before, now, max_drop=0.03, max_slowdown=1.5)
+    found = gate.compare_with_baseline(before, now, max_drop=0.03, max_slowdown=1.5)
     assert [drop.figure for drop in found.drops] == figures
     assert found.compared == 3
 
@@ -366,7 +375,7 @@ def test_the_gate(
 def test_times_of_another_machine_do_not_count(measured: Bench) -> None:
     before, now = quiet(measured), quiet(worse(measured, slower(100.0)))
     now = replace(now, machine=replace(now.machine, processor="another"))
-    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
+    found = gate.compare_with_baseline(before, now, max_drop=0.01, max_slowdown=1.5)
     assert found.drops == ()
     assert "times not compared: the baseline is of" in found.notes[0]
 
@@ -376,7 +385,7 @@ def test_times_of_a_busy_machine_do_not_count(measured: Bench) -> None:
     first = now.methods[0]
     busy = replace(first, timing=replace(first.timing, load=3.0))
     now = replace(now, methods=(busy, *now.methods[1:]))
-    found = gate.compare(before, now, max_drop=0.01, max_slowdown=1.5)
+    found = gate.compare_with_baseline(before, now, max_drop=0.01, max_slowdown=1.5)
     assert found.drops == ()
     assert found.notes == ("times not compared: the machine was busy",)
 
@@ -388,7 +397,7 @@ def test_what_cannot_be_compared(measured: Bench) -> None:
         replace(measured, methods=()),
     ):
         with pytest.raises(UsageError):
-            gate.compare(measured, other, max_drop=0.01, max_slowdown=2)
+            gate.compare_with_baseline(measured, other, max_drop=0.01, max_slowdown=2)
     fewer = replace(measured, methods=measured.methods[1:])
-    found = gate.compare(quiet(measured), quiet(fewer), max_drop=0.01, max_slowdown=2)
+    found = gate.compare_with_baseline(quiet(measured), quiet(fewer), max_drop=0.01, max_slowdown=2)
     assert found.notes == ("phash is in the baseline, and was not measured now",)

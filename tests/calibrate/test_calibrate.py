@@ -19,8 +19,8 @@ from imgsim.calibrate import holdout as halves
 from imgsim.calibrate.calibrate import Target, calibrate
 from imgsim.calibrate.holdout import Part
 from imgsim.comparators import registry
-from imgsim.dataset.labelled import Labelled, LabelledPair
-from imgsim.dataset.layouts import load
+from imgsim.dataset.labelled import LabelledImages, LabelledPair
+from imgsim.dataset.layouts import load_labelled
 from imgsim.errors import UsageError
 from imgsim.pictures.generate import landscape
 
@@ -91,7 +91,7 @@ def test_few_pairs_have_no_tail() -> None:
 
 
 def test_no_label_stands_in_both_halves(places: Path) -> None:
-    data = load(places)
+    data = load_labelled(places)
     for seed in range(5):
         one, other = halves._halves(data, seed)
         assert len(set(one.labels)) == len(set(other.labels)) == 6
@@ -101,7 +101,7 @@ def test_no_label_stands_in_both_halves(places: Path) -> None:
 
 
 def test_a_named_split_is_the_half_that_thresholds_are_chosen_on(places: Path) -> None:
-    data = load(places)
+    data = load_labelled(places)
     splits = tuple("tuning" if label < "03" else "" for label in data.labels)
     one, other = halves._by_split(replace(data, splits=splits), "tuning")
     assert set(one.labels) == {"00", "01", "02"}
@@ -117,12 +117,12 @@ def test_a_named_split_is_the_half_that_thresholds_are_chosen_on(places: Path) -
         LabelledPair(2, 3, True),
         LabelledPair(0, 3, False),
     )
-    listed = Labelled("x", "pairs", tuple("abcde"), pairs=pairs)
+    listed = LabelledImages("x", "pairs", tuple("abcde"), pairs=pairs)
     with pytest.raises(UsageError, match="a stands in both splits"):
         halves._by_split(listed, "t")
 
 
-def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
+def pairs_of(data: LabelledImages, folder: Path, count: int) -> Path:
     """A list: chains of matching pairs, and some that do not match, also between the halves."""
     path = folder / "pairs.csv"
     with path.open("w", newline="", encoding="utf-8") as stream:
@@ -138,7 +138,7 @@ def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
 
 
 def test_no_image_of_a_pair_stands_in_both_halves(places: Path, tmp_path: Path) -> None:
-    data = load(pairs_of(load(places), tmp_path, 36))
+    data = load_labelled(pairs_of(load_labelled(places), tmp_path, 36))
     one, other = halves._halves(data, 3)
     assert not set(one.paths) & set(other.paths)
     same = [sum(pair.same for pair in half.pairs) for half in (one, other)]
@@ -151,7 +151,7 @@ def test_figures_are_those_of_the_other_half(
     target: Target, places: Path, threads: RunOptions
 ) -> None:
     """Counted pair by pair from what the search engine finds, which calibrate does not use."""
-    data = load(places)
+    data = load_labelled(places)
     found = calibrate(data, [registry.parse("euclidean")], target, seed=3, options=threads)
     (one,) = found.methods
     assert one.max_distance is not None
@@ -190,18 +190,21 @@ def test_flat_images_and_equal_files_are_left_out(
     (tmp_path / "again.jpg").write_bytes((places / "01/80.jpg").read_bytes())
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
     found = calibrate(
-        load(tmp_path), [registry.parse("dhash")], Target("precision", 0.9), options=threads
+        load_labelled(tmp_path),
+        [registry.parse("dhash")],
+        Target("precision", 0.9),
+        options=threads,
     )
     assert (found.flat, found.copies, len(found.skipped)) == (1, 1, 1)
     assert sum(found.images) == 36
     alone = calibrate(
-        load(places), [registry.parse("dhash")], Target("precision", 0.9), options=threads
+        load_labelled(places), [registry.parse("dhash")], Target("precision", 0.9), options=threads
     )
     assert alone.fingerprint == found.fingerprint
 
 
 def test_too_few_labels_are_said(places: Path, threads: RunOptions) -> None:
-    data = load(places)
+    data = load_labelled(places)
     three = data.keep(range(9))
     with pytest.raises(UsageError, match="too few"):
         calibrate(three, [registry.parse("dhash")], Target("precision", 0.9), options=threads)

@@ -14,7 +14,7 @@ from imgsim.bench.metrics import CurveCounter
 from imgsim.calibrate.holdout import Outcome, Part, matching_labels, split
 from imgsim.comparators import false_pairs
 from imgsim.comparators.base import PRESETS, Comparator, Metric, PairComparator, VectorComparator
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
 from imgsim.read.options import RunOptions
 from imgsim.types import Skipped
@@ -122,7 +122,7 @@ class Calibration:
 
 
 def calibrate(
-    data: Labelled,
+    data: LabelledImages,
     comparators: Sequence[Comparator],
     target: Target,
     *,
@@ -134,7 +134,7 @@ def calibrate(
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     comparators : sequence of Comparator
         Those that are no vector and score no pairs are left out, with a note.
     target : Target

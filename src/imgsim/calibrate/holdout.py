@@ -14,7 +14,7 @@ from imgsim.bench import distances
 from imgsim.bench.intervals import Interval, wilson
 from imgsim.bench.metrics import PairCounts
 from imgsim.comparators.base import Comparator
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
@@ -100,7 +100,7 @@ class Split:
 
     Attributes
     ----------
-    halves : tuple of Labelled
+    halves : tuple of LabelledImages
         What thresholds are chosen on, and what they are reported on.
     rows : dict
         By comparator: feature rows of the images of either half.
@@ -109,7 +109,7 @@ class Split:
     options : RunOptions
     """
 
-    halves: tuple[Labelled, Labelled]
+    halves: tuple[LabelledImages, LabelledImages]
     rows: dict[Comparator, tuple[NDArray[Any], NDArray[Any]]]
     source: str
     flat: int
@@ -130,7 +130,7 @@ class Split:
 
 
 def split(
-    data: Labelled,
+    data: LabelledImages,
     comparators: Sequence[Comparator],
     *,
     seed: int = 0,
@@ -145,7 +145,7 @@ def split(
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     comparators : sequence of Comparator
     seed : int
         Draws the halves.
@@ -186,7 +186,9 @@ def split(
     )
 
 
-def _usable(data: Labelled, collection: Collection) -> tuple[Labelled, list[Picture], int, int]:
+def _usable(
+    data: LabelledImages, collection: Collection
+) -> tuple[LabelledImages, list[Picture], int, int]:
     """Leave out what was skipped, what no threshold decides on, and all but one of equal files."""
     by_path = {picture.file.path: picture for picture in collection.pictures}
     kept: list[int] = []
@@ -207,7 +209,7 @@ def _usable(data: Labelled, collection: Collection) -> tuple[Labelled, list[Pict
     return data, [by_path[path] for path in data.paths], flat, copies
 
 
-def _halves(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
+def _halves(data: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Half of the labels each."""
     label = _linked(data) if data.pairs else data.classes
     names = np.unique(label)
@@ -221,7 +223,7 @@ def _halves(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
     return _cut(data, np.isin(label, first), "give it more images of one label, or another --seed")
 
 
-def _by_split(data: Labelled, first: str) -> tuple[Labelled, Labelled]:
+def _by_split(data: LabelledImages, first: str) -> tuple[LabelledImages, LabelledImages]:
     """The images of one split, and all others."""
     data.only(first)  # complains where there is none
     if data.pairs:
@@ -253,7 +255,9 @@ def _labels(number: int) -> str:
     return f"{number} label stands" if number == 1 else f"{number} labels stand"
 
 
-def _cut(data: Labelled, in_first: NDArray[np.bool_], hint: str) -> tuple[Labelled, Labelled]:
+def _cut(
+    data: LabelledImages, in_first: NDArray[np.bool_], hint: str
+) -> tuple[LabelledImages, LabelledImages]:
     """Both sides, each with pairs to measure."""
     places = np.arange(len(in_first))
     halves = tuple(data.keep(places[side].tolist()) for side in (in_first, ~in_first))
@@ -265,7 +269,7 @@ def _cut(data: Labelled, in_first: NDArray[np.bool_], hint: str) -> tuple[Labell
     return halves[0], halves[1]
 
 
-def _linked(data: Labelled) -> NDArray[np.int64]:
+def _linked(data: LabelledImages) -> NDArray[np.int64]:
     """A number per image, the same for those that matching pairs link."""
     number = np.arange(len(data.paths))
     for pair in data.pairs:
@@ -274,7 +278,7 @@ def _linked(data: Labelled) -> NDArray[np.int64]:
     return number
 
 
-def matching_labels(data: Labelled) -> int:
+def matching_labels(data: LabelledImages) -> int:
     """Labels with matching pairs."""
     if data.pairs:
         linked = _linked(data)
@@ -282,7 +286,9 @@ def matching_labels(data: Labelled) -> int:
     return int(np.count_nonzero(np.bincount(data.classes) > 1))
 
 
-def _part(comparator: Comparator, data: Labelled, rows: NDArray[Any], options: RunOptions) -> Part:
+def _part(
+    comparator: Comparator, data: LabelledImages, rows: NDArray[Any], options: RunOptions
+) -> Part:
     if data.pairs:
         left, right = (np.array([getattr(p, s) for p in data.pairs]) for s in ("left", "right"))
         same = np.array([p.same for p in data.pairs])
@@ -313,7 +319,7 @@ def _blocks(
         yield block[later & same], block[later & ~same]
 
 
-def _fingerprint(data: Labelled, pictures: Sequence[Picture]) -> str:
+def _fingerprint(data: LabelledImages, pictures: Sequence[Picture]) -> str:
     """Of contents and what is known of them, however the files are named and ordered."""
     if data.pairs:
         lines = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any, get_type_hints
 
-from imgsim.bench.gate import Comparison
+from imgsim.bench.gate import BaselineComparison
 from imgsim.bench.results import (
     Bench,
     Detection,
@@ -233,7 +233,7 @@ def _marked(table: Table) -> Iterator[str]:
             yield f"|---|{'---:|' * (len(row) - 1)}\n"
 
 
-def gate_text(found: Comparison) -> Iterator[str]:
+def gate_text(found: BaselineComparison) -> Iterator[str]:
     """What got worse or slower."""
     yield from found.notes
     for drop in found.drops:
