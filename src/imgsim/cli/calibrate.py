@@ -85,7 +85,7 @@ def command(
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
     data = load_labelled(dataset, **layout, options=options.discover)
-    found = calibrate(data, methods, target, seed=seed, first=split, options=options)
+    found = calibrate(data, methods, target, seed=seed, tuning_split=split, options=options)
     option = "--target-precision" if target_precision else "--max-false-positives"
     names = " ".join(f"-m {m.spec}" for m in methods)
     half = f"--seed {seed}" if split is None else f"--split {shlex.quote(split)}"

@@ -106,7 +106,10 @@ class Comparator(ABC):
         return ""
 
     def false_pair_rate(self, distance: float) -> float | None:
-        """The share of unrelated pairs that are this near, or None if it was not measured."""
+        """Return the rate of false pairs up to a distance, or None if it was not measured.
+
+        That is the share, in 0..1, of the pairs of different pictures that are this near.
+        """
         return false_pairs.rate(self.spec, distance)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 from imgsim import __version__
 from imgsim.bench.intervals import Interval
 from imgsim.calibrate.calibrate import Calibrated, Calibration
-from imgsim.calibrate.holdout import Outcome
+from imgsim.calibrate.holdout import ThresholdAccuracy
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
 from imgsim.report.text import count, skipped_lines
@@ -36,11 +36,11 @@ def calibration_text(found: Calibration) -> Iterator[str]:
             yield "  (below the target there: choose stricter, or calibrate on more)\n"
 
 
-def _row(one: Calibrated, name: str, max_distance: float, outcome: Outcome) -> str:
+def _row(one: Calibrated, name: str, max_distance: float, outcome: ThresholdAccuracy) -> str:
     limit = _limit(one.comparator.scale, max_distance)
-    precision = _share(outcome.verdicts.precision, outcome.precision_interval)
-    recall = _share(outcome.verdicts.recall, outcome.recall_interval)
-    return f"  {name:8}{limit:>17}  {precision:19} {recall:19} {outcome.verdicts.false}\n"
+    precision = _share(outcome.counts.precision, outcome.precision_interval)
+    recall = _share(outcome.counts.recall, outcome.recall_interval)
+    return f"  {name:8}{limit:>17}  {precision:19} {recall:19} {outcome.counts.false}\n"
 
 
 def _limit(scale: Scale, max_distance: float) -> str:
@@ -56,7 +56,7 @@ def _missed_target(found: Calibration, one: Calibrated) -> bool:
     if one.measured is None:
         return False
     if found.target.kind == "precision":
-        precision = one.measured.verdicts.precision
+        precision = one.measured.counts.precision
         return precision is not None and precision < found.target.value
     interval = one.measured.false_positive_interval
     return interval is not None and interval.low > found.target.value
@@ -101,7 +101,7 @@ def profile_document(found: Calibration, command: str) -> dict[str, Any]:
             "source": found.source,
             "fingerprint": found.fingerprint,
             "seed": found.seed,
-            "split": found.first,
+            "split": found.tuning_split,
             "chosen_on": {"images": found.images[0], "labels": found.labels[0]},
             "measured_on": {"images": found.images[1], "labels": found.labels[1]},
             "flat": found.flat,
@@ -134,16 +134,16 @@ def _method(one: Calibrated) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    verdicts = outcome.verdicts
+def _outcome(outcome: ThresholdAccuracy) -> dict[str, Any]:
+    counts = outcome.counts
     return {
-        "matching_found": verdicts.true,
-        "matching_missed": verdicts.missed,
-        "others_found": verdicts.false,
+        "matching_found": counts.true,
+        "matching_missed": counts.missed,
+        "others_found": counts.false,
         "others": outcome.others,
-        "precision": verdicts.precision,
+        "precision": counts.precision,
         "precision_interval": _bounds(outcome.precision_interval),
-        "recall": verdicts.recall,
+        "recall": counts.recall,
         "recall_interval": _bounds(outcome.recall_interval),
         "false_positive_rate": outcome.false_positive_rate,
         "false_positive_interval": _bounds(outcome.false_positive_interval),
