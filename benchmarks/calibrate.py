@@ -1,7 +1,7 @@
 """Accuracy of the presets on changed copies of real photos: where their thresholds come from.
 
     python benchmarks/calibrate.py DIR --weights FILE \\
-        --sources ../shared/data/{photos,clothing,receipts} --others ../shared/data/{grocery,kodak}
+        --sources DATA/{photos,clothing,receipts} --others DATA/{grocery,kodak}
 
 Every file below the folders must show another picture. The sources are divided by chance, half of
 each folder: ``tuning`` has originals and changed copies of one half, ``report`` those of the other

@@ -2,9 +2,9 @@
 
     python benchmarks/duplicate_finders.py DIR --environments DIR --install
     python benchmarks/duplicate_finders.py DIR --environments DIR --photos 240 --receipts 60 \\
-        --copies 9 --look-alikes 20 --photos-from ../shared/data/photos \\
-        --receipts-from ../shared/data/receipts \\
-        --look-alikes-from ../shared/data/{receipts,grocery,clothing,fruits96}
+        --copies 9 --look-alikes 20 --photos-from DATA/photos \\
+        --receipts-from DATA/receipts \\
+        --look-alikes-from DATA/{receipts,grocery,clothing,fruits96}
 
 Three folders are made in DIR, the same for the same options: photos and receipts, each with
 changed copies, and look-alikes, of which no two are the same picture. Files below a folder given

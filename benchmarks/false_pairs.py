@@ -1,6 +1,6 @@
 """The rate of false pairs, by every comparator: the tail of the distances of different pictures.
 
-    python benchmarks/false_pairs.py ../shared/data/{photos,clothing,kodak,large}
+    python benchmarks/false_pairs.py DATA/{photos,clothing,kodak,large}
 
 writes src/imgsim/comparators/false_pairs.json, from which the expected number of false pairs is
 computed. All pictures below the folders must be different. The fit is that of
