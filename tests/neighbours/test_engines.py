@@ -24,7 +24,7 @@ METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim", "ssim,
 def _odd_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "QUERY_BLOCK", 7)
     for module in (hamming, dense, pairs):
-        monkeypatch.setattr(module, "MAX_PAIRS", 11)
+        monkeypatch.setattr(module, "MAX_BLOCK_PAIRS", 11)
     monkeypatch.setattr(hamming, "_INDEX_BLOCK", 5)
     monkeypatch.setattr(hamming, "_QUERIES_WITH_TIES", 3)
     monkeypatch.setattr(dense, "_GALLERY_BLOCK", 6)
