@@ -81,7 +81,7 @@ class Euclidean(_PixelComparator):
         return f"MSE {self.mean_squared_error(distance):.4g}"
 
     def mean_squared_error(self, distance: float) -> float:
-        """MSE over all pixels and channels (levels squared) that belongs to a distance."""
+        """Return the MSE over all pixels and channels (levels squared) of a distance."""
         return distance * distance / self.extractor.shape[0]
 
 
