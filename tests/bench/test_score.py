@@ -113,9 +113,10 @@ def test_the_matrix_is_symmetric_and_the_engines_agree(
     spec: str, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from imgsim.neighbours.build import make_engine
+    from imgsim.read import scratch
     from imgsim.read.options import RunOptions
 
-    monkeypatch.setattr(score, "_IN_MEMORY", in_memory)
+    monkeypatch.setattr(scratch, "_IN_MEMORY", in_memory)
     comparator = registry.parse(spec)
     shape = comparator.extractor.shape
     rows = np.random.default_rng(5).integers(0, 256, (37, *shape)).astype(np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,8 +25,8 @@ from imgsim.bench.metrics import CurveCounter, PairCounts, curve
 from imgsim.bench.results import Detection, Estimate, Histogram, Mistake, Retrieval
 from imgsim.bench.retrieval import QueryScore, score_query
 from imgsim.comparators.base import Comparator, PairComparator, Scale
+from imgsim.read.scratch import scratch
 
-_IN_MEMORY = 256 << 20
 _SAMPLE = 50_000
 
 
@@ -52,14 +51,14 @@ def matrix(
     -------
     ndarray of float64, shape (n, n)
         Symmetric: each pair is computed once.
+
+    Raises
+    ------
+    UsageError
+        There is no room for the file.
     """
     n = len(rows)
-    result: NDArray[np.float64]
-    if 8 * n * n <= _IN_MEMORY:
-        result = np.zeros((n, n))
-    else:
-        with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-            result = np.memmap(stream, np.float64, "w+", shape=(n, n))
+    result: NDArray[np.float64] = scratch((n, n), np.dtype(np.float64))
     step = 16 if isinstance(comparator, PairComparator) else 256
 
     def work(start: int) -> None:
