@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -308,6 +308,29 @@ def test_originals_are_drawn_from_every_class_in_turn(places: Path) -> None:
     assert len(set(resilience.draw(data, 8, seed=0))) == 8
     assert resilience.draw(data, 5, seed=0) != resilience.draw(data, 5, seed=1)
     assert len(resilience.draw(data, 99, seed=0)) == len(data.paths)
+
+
+def test_copies_exactly_at_the_threshold_are_recognised(
+    places: Path, tmp_path: Path, options: RunOptions
+) -> None:
+    """Thresholds are the bits by which pictures differ, as `compare` tells them pair by pair."""
+    phash = registry.parse("phash")
+    paths = [str(places / str(number) / "160.jpg") for number in range(3)]
+    copies = resilience.make_copies(paths, [phash], tmp_path, options, seed=0)
+
+    def bits(pairs: Iterable[tuple[str, str]]) -> list[float]:
+        return [imgsim.compare(*pair, "phash")[0].score for pair in pairs]
+
+    number = [change.name for change in CHANGES].index("crop 15 %")
+    own = bits(
+        (one, files[number]) for one, files in zip(copies.originals, copies.changed, strict=True)
+    )
+    apart = bits(itertools.combinations(copies.originals, 2))
+    for threshold in (max(own), max(own) - 1, min(apart), min(apart) - 1):
+        measured = resilience.measure_by_distance(phash, copies, threshold)
+        recognised = sum(value <= threshold for value in own)
+        assert measured.changes[number].recognised == pytest.approx(recognised / 3)
+        assert measured.wrong == sum(value <= threshold for value in apart)
 
 
 def test_norms_are_timed_side_by_side() -> None:

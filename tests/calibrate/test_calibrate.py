@@ -53,6 +53,17 @@ def test_the_loosest_threshold_of_a_precision(least: float, expected: float) -> 
     assert module._for_precision(tuning, least) == expected
 
 
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(0.5, (0, 0, 4)), (4.0, (3, 1, 1)), (5.0, (3, 4, 1))]
+)
+def test_pairs_exactly_at_a_threshold_are_within_it(
+    threshold: float, expected: tuple[int, int, int]
+) -> None:
+    accuracy = distances([1, 2, 4, 6], [3, 5, 5, 5, 9]).accuracy_at(threshold)
+    assert (accuracy.counts.true, accuracy.counts.false, accuracy.counts.missed) == expected
+    assert accuracy.false_positive_rate == expected[1] / 5
+
+
 def test_no_threshold_reaches_a_precision() -> None:
     assert module._for_precision(distances([5, 6], [1, 2, 3]), 0.5) is None
 

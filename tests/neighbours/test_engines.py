@@ -14,6 +14,7 @@ from imgsim.comparators.ssim import Ssim
 from imgsim.neighbours import contenders, dense, engine, hamming, pairs
 from imgsim.neighbours.build import collapse
 from imgsim.neighbours.dense import CosineEngine, EuclideanEngine
+from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 
@@ -69,6 +70,11 @@ def _case(metric: str, seed: int, n: int):
     return CosineEngine(rows), np.where(exact < 1e-9, 0.0, exact)
 
 
+def _pairs(searched: Engine, radius: float) -> set[tuple[int, int]]:
+    blocks = searched.within(radius)
+    return {pair for b in blocks for pair in zip(b.left.tolist(), b.right.tolist(), strict=True)}
+
+
 @given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.floats(0, 1))
 @settings(max_examples=80, deadline=None)
 def test_within_equals_brute_force(metric: str, seed: int, n: int, quantile: float) -> None:
@@ -84,6 +90,65 @@ def test_within_equals_brute_force(metric: str, seed: int, n: int, quantile: flo
     np.testing.assert_array_equal(np.stack([left, right], axis=1), expected)
     distance = np.concatenate([b.distance for b in blocks]) if blocks else np.empty(0)
     np.testing.assert_allclose(distance, exact[left, right], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("searched", "radius"),
+    [
+        (EuclideanEngine(np.array([(0, 0), (3, 4), (9, 9)], np.uint8)), 5.0),  # 3, 4, 5
+        (CosineEngine(np.array([(1, 0), (0, 7), (0, 0)], np.uint8)), 1.0),  # at right angles
+        (HammingEngine(np.array([(0, 0), (1, 15), (255, 255)], np.uint8), 1), 5.0),
+    ],
+    ids=["euclidean", "cosine", "hamming"],
+)
+def test_a_pair_exactly_on_the_radius_is_within_it(searched: Engine, radius: float) -> None:
+    assert (0, 1) in _pairs(searched, radius)
+    assert (0, 1) not in _pairs(searched, radius - 1e-6)
+
+
+@given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.floats(0, 1))
+@settings(max_examples=80, deadline=None)
+def test_the_distance_of_a_pair_as_radius_finds_that_pair(
+    metric: str, seed: int, n: int, quantile: float
+) -> None:
+    searched, _ = _case(metric, seed, n)
+    every = list(searched.within(1000.0))
+    left, right, distance = (
+        np.concatenate([getattr(block, name) for block in every])
+        for name in ("left", "right", "distance")
+    )
+    assert len(left) == n * (n - 1) // 2
+    radius = float(np.sort(distance)[int(quantile * (len(distance) - 1))])
+    near = list(searched.within(radius))
+    pairs = [np.concatenate([getattr(block, name) for block in near]) for name in ("left", "right")]
+    expected = distance <= radius
+    np.testing.assert_array_equal(pairs, [left[expected], right[expected]])
+
+
+@pytest.mark.parametrize("engine_class", [EuclideanEngine, CosineEngine])
+def test_rows_of_zeros_are_equal(engine_class: type[Engine]) -> None:
+    """Their distances have no rounding error at all, so every bound is met exactly."""
+    searched = engine_class(np.zeros((9, 3), np.uint8))
+    assert sum(len(block.left) for block in searched.within(0.0)) == 9 * 8 // 2
+    nearest = searched.nearest(np.arange(9), 2)
+    assert nearest.rows[0].tolist() == [1, 2]
+    assert nearest.rows[8].tolist() == [0, 1]
+    assert (nearest.distance == 0).all()
+
+
+def test_a_proposer_and_a_radius_are_met_exactly() -> None:
+    hashes = np.array([(0,), (15,), (255,)], np.uint8)  # 4, 8 and 4 bits
+    rows = np.random.default_rng(0).integers(0, 256, (3, 64), np.uint8)
+    searched = PairEngine(Ssim(side=8, win_size=3), rows, 1)
+    distance = searched.distances(np.array([0]), np.array([1]))[0]
+    nearer = np.nextafter(distance, 0)
+    for proposed, radius, expected in (
+        (4.0, distance, True),
+        (3.9, distance, False),
+        (4.0, nearer, False),
+    ):
+        narrowed = ProposedEngine(HammingEngine(hashes, 1), proposed, searched)
+        assert ((0, 1) in _pairs(narrowed, float(radius))) is expected
 
 
 @given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 6))
@@ -121,6 +186,14 @@ def test_many_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None
     assert (found.distance == 0).all()
     assert found.rows[0].tolist() == [1, 2, 3]
     assert found.rows[31].tolist() == [30, 32, 33]
+
+
+def test_equal_distances_go_by_row_in_whatever_order_they_come() -> None:
+    one, five, seven = (np.array([row]) for row in (1, 5, 7))
+    nearest = contenders.Contenders(9, 1, lambda left, right: np.full(len(left), 0.5))
+    for row in (seven, five):
+        nearest.add(one, row, np.array([[0.5]]), 0.0)
+    assert nearest.nearest(one).rows.tolist() == [[5]]
 
 
 def test_closed_rows_ask_no_more() -> None:
