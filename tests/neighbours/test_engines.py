@@ -159,8 +159,8 @@ def test_nearest_equals_brute_force_with_ties_by_row(
     searched, exact = _case(metric, seed, n)
     k = min(k, n - 1)
     queries = np.random.default_rng(seed).permutation(n)[: max(1, n // 2)]
-    found = searched.nearest(queries, k)
-    for query, rows, distances in zip(queries, found.rows, found.distance, strict=True):
+    nearest = searched.nearest(queries, k)
+    for query, rows, distances in zip(queries, nearest.rows, nearest.distance, strict=True):
         others = np.delete(np.arange(n), query)
         order = np.lexsort((others, exact[query, others].round(9)))[:k]
         if metric != "cosine":  # whose equal distances differ in the last bit
@@ -181,11 +181,11 @@ def test_many_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None
         piles.append(self.pending_pairs)
 
     monkeypatch.setattr(contenders.Contenders, "add", watched)
-    found = searched.nearest(np.arange(60), 3)
+    nearest = searched.nearest(np.arange(60), 3)
     assert max(piles) <= 30
-    assert (found.distance == 0).all()
-    assert found.rows[0].tolist() == [1, 2, 3]
-    assert found.rows[31].tolist() == [30, 32, 33]
+    assert (nearest.distance == 0).all()
+    assert nearest.rows[0].tolist() == [1, 2, 3]
+    assert nearest.rows[31].tolist() == [30, 32, 33]
 
 
 def test_equal_distances_go_by_row_in_whatever_order_they_come() -> None:
@@ -209,9 +209,9 @@ def test_closed_rows_ask_no_more() -> None:
 
 def test_fewer_rows_than_neighbours() -> None:
     searched, _ = _case("euclidean", 0, 3)
-    found = searched.nearest(np.arange(3), 5)
-    assert (found.rows[:, 2:] == -1).all()
-    assert np.isinf(found.distance[:, 2:]).all()
+    nearest = searched.nearest(np.arange(3), 5)
+    assert (nearest.rows[:, 2:] == -1).all()
+    assert np.isinf(nearest.distance[:, 2:]).all()
 
 
 def test_a_proposer_narrows_the_pairs() -> None:
@@ -221,8 +221,8 @@ def test_a_proposer_narrows_the_pairs() -> None:
     proposed = cdist(bits, bits, "cityblock") <= 2
     compared = []
     searched.advance = compared.append
-    found = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
-    pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in found])
+    blocks = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
+    pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in blocks])
     np.testing.assert_array_equal(pairs_found, np.argwhere(np.triu((exact <= 0.9) & proposed, 1)))
     assert sum(compared) == np.triu(proposed, 1).sum()
 
@@ -230,6 +230,6 @@ def test_a_proposer_narrows_the_pairs() -> None:
 @given(st.lists(st.integers(0, 3), max_size=30), st.sampled_from([1, 100]))
 def test_collapse_numbers_the_distinct_rows(values: list[int], width: int) -> None:
     rows = np.repeat(np.array(values, np.uint8).reshape(-1, 1), width, axis=1)
-    found = collapse(rows)
+    numbers = collapse(rows)
     order = list(dict.fromkeys(values))
-    assert [order[number] for number in found] == values
+    assert [order[number] for number in numbers] == values

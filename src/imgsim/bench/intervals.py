@@ -203,7 +203,7 @@ def _sampled(
     samples: int,
     confidence: float,
 ) -> tuple[Interval, Interval]:
-    """Percentile intervals of the average precision and of the recall at a precision."""
+    """Compute percentile intervals of the average precision and of the recall at a precision."""
     averages, recalls = [], []
     for start in range(0, samples, _AT_ONCE):
         gained, false = draw(min(_AT_ONCE, samples - start))

@@ -215,7 +215,7 @@ def shown(path: str, root: str = "") -> str:
 
 
 def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:
-    """Say how long it will take to compare all pairs one by one, where that is long."""
+    """Tell how long it will take to compare all pairs one by one, where that is long."""
     engine = make_engine(comparator, rows, options)
     if isinstance(engine, PairEngine):
         pairs = len(rows) * (len(rows) - 1) // 2

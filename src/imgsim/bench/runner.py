@@ -164,7 +164,7 @@ class _Run:
         self._framed: tuple[Extractor, NDArray[Any], Inputs] | None = None  # large: the last one
 
     def can_measure(self, comparator: Comparator) -> bool:
-        """Whether the harness can compute a method's distances, or it has verdicts on pairs."""
+        """Tell if the harness can compute a method's distances, or it has verdicts on pairs."""
         if isinstance(comparator, Recipe):
             if self.plan.protocol == "article" and "methods" in self.plan.experiments:
                 self.options.progress.note(

@@ -137,7 +137,7 @@ def parse(text: str) -> Comparator:
 
 
 def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
-    """As `parse`; ``all`` stands for every comparator that is available, with its defaults.
+    """Make comparators as `parse` does; ``all`` makes every available one, with its defaults.
 
     Those that need a value, such as the file of a network that the user trained, are left out,
     and where images are to be ranked also those that rank nothing.

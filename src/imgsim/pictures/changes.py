@@ -125,7 +125,7 @@ def _tilted(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _perspective(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Look from another side: corners move by up to 6 % of the sides, outwards or inwards."""
+    """Show it from another side: corners move by up to 6 % of the sides, outwards or inwards."""
     width, height = image.size
     square = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
     moved = rng.uniform(0.01, 0.06, (4, 2)) * (width, height)
