@@ -30,7 +30,7 @@ from record import machine, write
 
 from imgsim import RunOptions
 from imgsim.calibrate.calibrate import Target, choose
-from imgsim.calibrate.holdout import PairDistances, ThresholdAccuracy, hold_out
+from imgsim.calibrate.holdout import PairDistances, ThresholdAccuracy, read_holdout
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.dataset.labelled import LabelledImages
@@ -145,7 +145,9 @@ def measured(comparator: Comparator, data: LabelledImages, options: RunOptions) 
     parts: dict[str, PairDistances] = {}
     for name in OTHERS:
         wanted = [i for i, s in enumerate(data.splits) if s in (name, TUNING)]
-        divided = hold_out(data.keep(wanted), [comparator], tuning_split=TUNING, options=options)
+        divided = read_holdout(
+            data.keep(wanted), [comparator], tuning_split=TUNING, options=options
+        )
         for part, images, distances_by in (
             (TUNING, divided.tuning, divided.tuning_distances),
             (name, divided.held_out, divided.held_out_distances),

@@ -14,8 +14,8 @@ from imgsim.bench.metrics import CurveCounter
 from imgsim.calibrate.holdout import (
     PairDistances,
     ThresholdAccuracy,
-    hold_out,
     matching_labels,
+    read_holdout,
 )
 from imgsim.comparators import false_pairs
 from imgsim.comparators.base import PRESETS, Comparator, Metric, PairComparator, VectorComparator
@@ -146,7 +146,7 @@ def calibrate(
     seed : int
         Chooses the labels that are held out.
     tuning_split : str, optional
-        The split to choose on instead; see `holdout.hold_out`.
+        The split to choose on instead; see `holdout.read_holdout`.
     options : RunOptions, optional
 
     Raises
@@ -156,7 +156,7 @@ def calibrate(
     """
     options = options or RunOptions()
     comparators = _measurable(comparators, options)
-    parts = hold_out(data, comparators, seed=seed, tuning_split=tuning_split, options=options)
+    parts = read_holdout(data, comparators, seed=seed, tuning_split=tuning_split, options=options)
     return Calibration(
         target,
         tuple(

@@ -130,7 +130,7 @@ class Holdout:
         return _pair_distances(comparator, self.held_out, self.rows[comparator][1], self.options)
 
 
-def hold_out(
+def read_holdout(
     data: LabelledImages,
     comparators: Sequence[Comparator],
     *,
