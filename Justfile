@@ -26,3 +26,7 @@ bench-methods DATA WEIGHTS DIR="/tmp/imgsim-methods":
     python benchmarks/calibrate.py {{DIR}}/calibrate --weights {{WEIGHTS}} \
         --sources {{DATA}}/photos {{DATA}}/clothing {{DATA}}/receipts \
         --others {{DATA}}/grocery {{DATA}}/kodak
+
+# The rate of false pairs of every method, from the pictures in FOLDERS, which are all different
+false-pairs +FOLDERS:
+    python benchmarks/false_pairs.py {{FOLDERS}}

@@ -1,7 +1,7 @@
-"""Where the thresholds of the presets come from: what they give on changed copies of real photos.
+"""Accuracy of the presets on changed copies of real photos: where their thresholds come from.
 
     python benchmarks/calibrate.py DIR --weights FILE \\
-        --sources ../shared/data/{photos,clothing,receipts} --others ../shared/data/{grocery,kodak}
+        --sources DATA/{photos,clothing,receipts} --others DATA/{grocery,kodak}
 
 Every file below the folders must show another picture. The sources are divided by chance, half of
 each folder: ``tuning`` has originals and changed copies of one half, ``report`` those of the other
@@ -30,11 +30,11 @@ from record import machine, write
 
 from imgsim import RunOptions
 from imgsim.calibrate.calibrate import Target, choose
-from imgsim.calibrate.holdout import Outcome, Part, split
+from imgsim.calibrate.holdout import PairDistances, ThresholdAccuracy, read_holdout
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
-from imgsim.dataset.labelled import Labelled
-from imgsim.dataset.layouts import load
+from imgsim.dataset.labelled import LabelledImages
+from imgsim.dataset.layouts import load_labelled
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.copies import TRUTH, write_copies
 from imgsim.pictures.standins import write_changed
@@ -93,15 +93,15 @@ def main() -> None:
         "parts": {name: {} for name in (TUNING, *OTHERS)},
         "methods": {},
     }
-    data = load(given.folder)
+    data = load_labelled(given.folder)
     for comparator in comparators:
         spec = identity(comparator)[0]
         known = given.folder / f"{spec.replace(':', '-')}.json"
         if not known.exists():
             known.write_text(json.dumps(measured(comparator, data, options)), encoding="utf-8")
-        document["methods"][spec] = found = json.loads(known.read_text(encoding="utf-8"))
-        document["parts"] = found.pop("parts")
-        print(spec, json.dumps(found), flush=True)
+        document["methods"][spec] = results = json.loads(known.read_text(encoding="utf-8"))
+        document["parts"] = results.pop("parts")
+        print(spec, json.dumps(results), flush=True)
     write("calibrate", document)
 
 
@@ -116,10 +116,10 @@ def make(folder: Path, sources: list[str], others: list[str]) -> dict[str, dict[
         pictures[part][Path(source).name] = len(some)
 
     for source in sources:
-        found = [Path(file.path) for file in discover([source]).files]
-        first = set(rng.permutation(len(found))[: len(found) // 2].tolist())
-        add(TUNING, source, [path for i, path in enumerate(found) if i in first])
-        add("report", source, [path for i, path in enumerate(found) if i not in first])
+        paths = [Path(file.path) for file in discover([source]).files]
+        first = set(rng.permutation(len(paths))[: len(paths) // 2].tolist())
+        add(TUNING, source, [path for i, path in enumerate(paths) if i in first])
+        add("report", source, [path for i, path in enumerate(paths) if i not in first])
     for source in others:
         add("others", source, [Path(file.path) for file in discover([source]).files])
     for number, (name, some) in enumerate(files.items()):
@@ -139,44 +139,49 @@ def make(folder: Path, sources: list[str], others: list[str]) -> dict[str, dict[
     return pictures
 
 
-def measured(comparator: Comparator, data: Labelled, options: RunOptions) -> dict[str, Any]:
-    """One method on all parts."""
-    found: dict[str, Any] = {"parts": {}, "presets": {}, "targets": {}}
-    parts: dict[str, Part] = {}
+def measured(comparator: Comparator, data: LabelledImages, options: RunOptions) -> dict[str, Any]:
+    """Measure one method on all parts."""
+    results: dict[str, Any] = {"parts": {}, "presets": {}, "targets": {}}
+    parts: dict[str, PairDistances] = {}
     for name in OTHERS:
         wanted = [i for i, s in enumerate(data.splits) if s in (name, TUNING)]
-        cut = split(data.keep(wanted), [comparator], first=TUNING, options=options)
-        for place, one in enumerate((TUNING, name)):
-            if one in parts:
+        divided = read_holdout(
+            data.keep(wanted), [comparator], tuning_split=TUNING, options=options
+        )
+        for part, images, distances_by in (
+            (TUNING, divided.tuning, divided.tuning_distances),
+            (name, divided.held_out, divided.held_out_distances),
+        ):
+            if part in parts:
                 continue
-            parts[one] = part = cut.part(comparator, place)
-            found["parts"][one] = {
-                "images": len(cut.halves[place].paths),
-                "labels": part.labels,
-                "matching_pairs": len(part.matching),
-                "other_pairs": sum(map(len, part.others)),
+            parts[part] = pairs = distances_by(comparator)
+            results["parts"][part] = {
+                "images": len(images.paths),
+                "labels": pairs.labels,
+                "matching_pairs": len(pairs.matching),
+                "other_pairs": sum(map(len, pairs.others)),
             }
     for preset in PRESETS:
         limit = comparator.preset_distance(preset)
-        found["presets"][preset] = {"max_distance": limit} | {
-            name: outcome(part.outcome(limit)) for name, part in parts.items()
+        results["presets"][preset] = {"max_distance": limit} | {
+            part: as_recorded(pairs.accuracy_at(limit)) for part, pairs in parts.items()
         }
     for target in TARGETS:
         chosen = [(name, choose(comparator, parts[TUNING], parts[name], target)) for name in OTHERS]
-        found["targets"][target.text] = {
+        results["targets"][target.text] = {
             "max_distance": chosen[0][1].max_distance,
             "extrapolated": chosen[0][1].extrapolated,
-        } | {name: one.measured and outcome(one.measured) for name, one in chosen}
-    return found
+        } | {name: one.measured and as_recorded(one.measured) for name, one in chosen}
+    return results
 
 
-def outcome(found: Outcome) -> dict[str, Any]:
-    recall, wrong = found.recall_interval, found.false_positive_interval
+def as_recorded(accuracy: ThresholdAccuracy) -> dict[str, Any]:
+    recall, wrong = accuracy.recall_interval, accuracy.false_positive_interval
     return {
-        "found": found.verdicts.true,
-        "wrong": found.verdicts.false,
+        "found": accuracy.counts.true,
+        "wrong": accuracy.counts.false,
         "wrong_rate_interval": wrong and [float(f"{x:.3g}") for x in (wrong.low, wrong.high)],
-        "recall": round(found.verdicts.recall, 4),
+        "recall": round(accuracy.counts.recall, 4),
         "recall_interval": recall and [round(recall.low, 4), round(recall.high, 4)],
     }
 

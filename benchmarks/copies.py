@@ -1,6 +1,6 @@
 """Make a folder of pictures and changed copies of them, with the truth beside.
 
-    python benchmarks/copies.py DIR ../shared/data/photos ../shared/data/receipts --copies 2
+    python benchmarks/copies.py DIR DATA/photos DATA/receipts --copies 2
 
 Every file below the sources must show another picture.
 """

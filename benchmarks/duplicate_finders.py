@@ -2,9 +2,9 @@
 
     python benchmarks/duplicate_finders.py DIR --environments DIR --install
     python benchmarks/duplicate_finders.py DIR --environments DIR --photos 240 --receipts 60 \\
-        --copies 9 --look-alikes 20 --photos-from ../shared/data/photos \\
-        --receipts-from ../shared/data/receipts \\
-        --look-alikes-from ../shared/data/{receipts,grocery,clothing,fruits96}
+        --copies 9 --look-alikes 20 --photos-from DATA/photos \\
+        --receipts-from DATA/receipts \\
+        --look-alikes-from DATA/{receipts,grocery,clothing,fruits96}
 
 Three folders are made in DIR, the same for the same options: photos and receipts, each with
 changed copies, and look-alikes, of which no two are the same picture. Files below a folder given
@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from finder_score import FinderScore, pairs_between, score
+from finder_tables import changes_table, table
 from finders import FINDERS, Finder, Groups, Job, NotInstalled, install, python_of, version_of
-from found import Found, pairs_between, score
 from PIL import Image
 from record import Run, machine, run_program, spread, write
 
@@ -44,17 +45,16 @@ from imgsim.read.discover import discover
 
 _SHOP = 10  # receipts of one shop, among those made by code
 _WRONG_SHOWN = 40
-_MISSED = 0.5
 
 
 def photos_by_code(folder: Path, n: int, seed: int) -> None:
-    """Landscapes."""
+    """Write landscapes."""
     for i in range(n):
         Image.fromarray(landscape(1000 * seed + i)).save(folder / f"{i:04}.jpg", quality=92)
 
 
 def receipts_by_code(folder: Path, n: int, seed: int) -> None:
-    """Receipts of several shops."""
+    """Write receipts of several shops."""
     for i in range(n):
         image = Image.fromarray(receipt(1000 * seed + i // _SHOP, i % _SHOP))
         image.save(folder / f"{i:04}.jpg", quality=92)
@@ -67,7 +67,7 @@ def sources(
     seed: int,
     make: Callable[[Path, int, int], None],
 ) -> list[Path]:
-    """A choice of n of the given files, or of pictures made by code."""
+    """Choose n of the given files, or make so many pictures by code."""
     if not given:
         made.mkdir(parents=True)
         make(made, n, seed)
@@ -80,13 +80,13 @@ def sources(
 
 
 def look_alikes(given: Sequence[str], made: Path, each: int, seed: int) -> list[Path]:
-    """All of the given files, and look-alikes made by code."""
+    """Return all of the given files, and look-alikes made by code."""
     files = [Path(file.path) for file in discover(given).files] if given else []
     return files + list(write_look_alikes(made, each=each, seed=seed))
 
 
 def _code() -> bytes:
-    """The code that makes the folders: if it changes, they are made anew."""
+    """Return the code that makes the folders: if it changes, they are made again."""
     modules = sorted(Path(imgsim.pictures.__path__[0]).glob("*.py"))
     return b"".join(module.read_bytes() for module in modules) + version("pillow").encode()
 
@@ -94,7 +94,7 @@ def _code() -> bytes:
 def make_folder(
     home: Path, name: str, choose: Callable[[Path], list[Path]], options: argparse.Namespace
 ) -> tuple[Path, tuple[Copy, ...]]:
-    """A folder of copies and its truth, which lies beside it: the finders do not see it."""
+    """Make a folder of copies, and the list of them beside it: the finders do not see the list."""
     own = name.replace("-", "_")
     made_from = [own, f"{own}_from", "copies", "combinations", "seed"]
     wanted = repr([getattr(options, option) for option in made_from])
@@ -141,14 +141,14 @@ def run_once(
             return run, None
 
 
-def _line(finder: Finder, run: Run, found: Found) -> str:
+def _line(finder: Finder, run: Run, result: FinderScore) -> str:
     line = f"{finder.name:18} {run.seconds:8.1f} s {run.cpu_seconds:8.1f} s CPU"
     line += f" {run.peak_mb:7.0f} MB"
     if finder.key == "decode":
         return line
-    if found.recall is not None:
-        line += f"  recall {found.recall:.3f}"
-    return f"{line}  {len(found.wrong)} wrong"
+    if result.recall is not None:
+        line += f"  recall {result.recall:.3f}"
+    return f"{line}  {len(result.wrong)} wrong"
 
 
 def _why(run: Run) -> str:
@@ -161,10 +161,10 @@ def _why(run: Run) -> str:
 def measure(
     finders: Sequence[Finder], folder: Path, copies: Sequence[Copy], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """All finders on one folder, in turn, as often as asked for."""
+    """Run all finders on one folder, in turn, as often as asked for."""
     runs: dict[str, list[Run]] = {}
     failed: dict[str, str] = {}
-    found: dict[str, Found] = {}
+    scores: dict[str, FinderScore] = {}
     for _ in range(options.repeat):
         for finder in finders:
             if finder.name in failed:
@@ -181,12 +181,12 @@ def measure(
                 print(f"{finder.name:18} failed: {_why(run)}", flush=True)
                 continue
             runs.setdefault(finder.name, []).append(run)
-            found[finder.name] = score(groups, copies)
-            print(_line(finder, run, found[finder.name]), flush=True)
+            scores[finder.name] = score(groups, copies)
+            print(_line(finder, run, scores[finder.name]), flush=True)
     results = {
         finder.name: {"error": failed[finder.name]}
         if finder.name in failed
-        else _result(finder, runs[finder.name], found[finder.name])
+        else _recorded(finder, runs[finder.name], scores[finder.name])
         for finder in finders
     }
     ours = results.get("imgsim auto", {}).get("seconds")
@@ -197,7 +197,8 @@ def measure(
     return results
 
 
-def _result(finder: Finder, runs: Sequence[Run], found: Found) -> dict[str, Any]:
+def _recorded(finder: Finder, runs: Sequence[Run], scored: FinderScore) -> dict[str, Any]:
+    """Return the result of a finder as the file records it."""
     result: dict[str, Any] = {
         "seconds": spread([run.seconds for run in runs]),
         "cpu_seconds": spread([run.cpu_seconds for run in runs]),
@@ -206,60 +207,20 @@ def _result(finder: Finder, runs: Sequence[Run], found: Found) -> dict[str, Any]
     }
     if finder.key == "decode":
         return result
-    if found.recall is not None:
-        result["recall"] = round(found.recall, 4)
-        result["recall_by_change"] = {c: round(found.recall_of(c), 4) for c in sorted(found.copies)}
-    result["wrong_pairs"] = len(found.wrong)
+    if scored.recall is not None:
+        result["recall"] = round(scored.recall, 4)
+        result["recall_by_change"] = {
+            c: round(scored.recall_of(c), 4) for c in sorted(scored.copies)
+        }
+    result["wrong_pairs"] = len(scored.wrong)
     result["some_wrong_pairs"] = [
-        [f"{copy.source}: {copy.change}" for copy in pair] for pair in found.wrong[:_WRONG_SHOWN]
+        [f"{copy.source}: {copy.change}" for copy in pair] for pair in scored.wrong[:_WRONG_SHOWN]
     ]
     return result
 
 
-def table(folder: dict[str, Any]) -> list[str]:
-    """Markdown: one row per finder, and what it finds less than half of."""
-    copies = bool(folder["copies"])
-    head = ["finder", *(["recall"] if copies else []), "wrong pairs", "seconds", "CPU s", "MB",
-            *(["finds less than half of"] if copies else [])]  # fmt: skip
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (5 if copies else 4)]
-    if copies:
-        lines[1] += "---|"
-    for name, result in folder["finders"].items():
-        if "error" in result:
-            lines.append(f"| {name} | {result['error']} |" + " |" * (len(head) - 2))
-            continue
-        cells = [name]
-        if copies:
-            cells.append(f"{result['recall']:.3f}" if "recall" in result else "")
-        cells += [
-            f"{result['wrong_pairs']:,}" if "wrong_pairs" in result else "",
-            f"{result['seconds']['median']:.1f}",
-            f"{result['cpu_seconds']['median']:.1f}",
-            f"{result['peak_memory_mb']:.0f}",
-        ]
-        if copies:
-            recalls = result.get("recall_by_change", {})
-            cells.append(", ".join(c for c, recall in recalls.items() if recall < _MISSED))
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
-def changes_table(folder: dict[str, Any]) -> list[str]:
-    """Markdown: recall of every change, one column per finder."""
-    recalls = {
-        name: result["recall_by_change"]
-        for name, result in folder["finders"].items()
-        if "recall_by_change" in result
-    }
-    lines = [f"| change | {' | '.join(recalls)} |", "|---|" + "---:|" * len(recalls)]
-    for change in folder["copies"]:
-        cells = [f"{of_finder[change]:.2f}" for of_finder in recalls.values()]
-        lines.append(f"| {change} | {' | '.join(cells)} |")
-    return lines
-
-
 def describe(folder: Path, copies: Sequence[Copy], given: Sequence[str]) -> dict[str, Any]:
-    """What a folder holds."""
+    """Describe a folder for the record."""
     changes = sorted({copy.change for copy in copies} - {"original"})
     return {
         "files": len(copies),
@@ -283,7 +244,7 @@ def _chosen(only: str | None) -> list[Finder]:
 
 
 def _command(given: argparse.Namespace) -> str:
-    """The command, with DIR for the user's own paths."""
+    """Return the command, with DIR for the user's own paths."""
     parts = ["python benchmarks/duplicate_finders.py DIR"]
     if given.environments:
         parts.append("--environments DIR")
@@ -382,8 +343,7 @@ def main() -> None:
     for name, folder in folders.items():
         if any("recall" in result for result in folder["finders"].values()):
             print(f"\n{name}: recall by change", "", *changes_table(folder), sep="\n")
-    print()
-    print(write(given.name, document))
+    print(f"\n{write(given.name, document)}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ IMAGES = 32
 
 
 def variants(weights: Path, images: np.ndarray) -> dict[str, Callable[[], object]]:
-    """What is timed: each gives features of all images."""
+    """Return the functions that are timed; each computes the features of all images."""
     plain = EfficientNet.from_name("efficientnet-b0")
     plain.load_state_dict(torch.load(weights, weights_only=True), strict=False)
     plain.eval()

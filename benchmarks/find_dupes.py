@@ -108,33 +108,43 @@ def make(folder: Path, n: int) -> None:
 
 
 def _copies_found(groups: list[dict]) -> int:
-    """Copies that stand in one group with their original."""
-    found = 0
+    """Count the copies that are in one group with their original."""
+    total = 0
     for group in groups:
         names = {Path(member["path"]).stem for member in group["members"]}
-        found += sum(name.removesuffix(" copy") in names for name in names if "copy" in name)
-    return found
+        total += sum(name.removesuffix(" copy") in names for name in names if "copy" in name)
+    return total
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--cleanvision", metavar="PYTHON")
     parser.add_argument("--all-pairs", type=int, default=3000, help="loop up to so many images")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def _others(given: argparse.Namespace, folder: Path) -> dict[str, list[str]]:
+    """Return the commands of the other programs, by name."""
+    cores = str(os.cpu_count())
+    commands = {"decode only, reduced": [sys.executable, "-c", DECODE_ONLY, str(folder), cores]}
+    if given.images <= given.all_pairs:
+        commands["imagehash, all pairs"] = [sys.executable, "-c", IMAGEHASH_LOOP, str(folder)]
+    if given.cleanvision:
+        commands["cleanvision"] = [given.cleanvision, "-c", CLEANVISION, str(folder)]
+    return commands
+
+
+def main() -> None:
+    given = _options()
     folder = given.folder / str(given.images)
     make(folder, given.images)
     cache = given.folder / f"{given.images}.sqlite"
     env = os.environ | {"IMGSIM_CACHE": str(cache)}
     find = [sys.executable, "-m", "imgsim", "find-dupes", str(folder), "-f", "json"]
     find += ["--method", "phash:size=16"]
-    cores = str(os.cpu_count())
-    rivals = {"decode only, reduced": [sys.executable, "-c", DECODE_ONLY, str(folder), cores]}
-    if given.images <= given.all_pairs:
-        rivals["imagehash, all pairs"] = [sys.executable, "-c", IMAGEHASH_LOOP, str(folder)]
-    if given.cleanvision:
-        rivals["cleanvision"] = [given.cleanvision, "-c", CLEANVISION, str(folder)]
+    others = _others(given, folder)
     seconds: dict[str, list[float]] = {}
     memory: dict[str, float] = {}
     runs: dict[str, dict] = {}
@@ -152,7 +162,7 @@ def main() -> None:
                 rest.unlink()
         runs["cold"] = json.loads(run("imgsim, cold", find))
         runs["warm"] = json.loads(run("imgsim, warm", find))
-        for name, arguments in rivals.items():
+        for name, arguments in others.items():
             run(name, arguments)
     cold = runs["cold"]["seconds"]
     medians = {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
@@ -174,7 +184,9 @@ def main() -> None:
         "peak_memory_mb": memory,
         "relative_to_cold": {n: round(m / medians["imgsim, cold"], 2) for n, m in medians.items()},
         "cold_stages": cold,
-        "decoding_share_of_cold_cpu": round(cold["decode"] / (cold["total"] * int(cores)), 2),
+        "decoding_share_of_cold_cpu": round(
+            cold["decode"] / (cold["total"] * (os.cpu_count() or 1)), 2
+        ),
     }
     print(write(f"find-dupes-{given.images}", document))
 

@@ -70,9 +70,9 @@ def _imgsim_groups(job: Job, run: Run) -> Groups:
 def _imagededup(method: str) -> Callable[[Job], list[str]]:
     return _program(f"""
 from imagededup.methods import {method}
-found = {method}(verbose=False).find_duplicates(
+matches = {method}(verbose=False).find_duplicates(
     image_dir=folder, max_distance_threshold=10, num_enc_workers=workers, num_dist_workers=workers)
-report([name, other] for name, others in found.items() for other in others)
+report([name, other] for name, others in matches.items() for other in others)
 """)
 
 
@@ -84,11 +84,11 @@ os.environ["SENTRY_OPT_OUT"] = "1"
 import fastdup
 finder = fastdup.create(work_dir="fastdup", input_dir=folder)
 finder.run(threshold={threshold}, nearest_neighbors_k=20, num_threads=workers, overwrite=True)
-found = finder.similarity()
-if found is None:
+pairs = finder.similarity()
+if pairs is None:
     report([])
 else:
-    report(found[["filename_from", "filename_to"]].values.tolist())
+    report(pairs[["filename_from", "filename_to"]].values.tolist())
 """)
 
 
@@ -104,8 +104,8 @@ _DIFPY = _program("""
 import difPy
 if __name__ == "__main__":
     built = difPy.build(folder, show_progress=False, processes=workers)
-    found = difPy.search(built, similarity="similar", show_progress=False, processes=workers)
-    report([name, *(other[0] for other in others)] for name, others in found.result.items())
+    matches = difPy.search(built, similarity="similar", show_progress=False, processes=workers)
+    report([name, *(other[0] for other in others)] for name, others in matches.result.items())
 """)
 
 _CZKAWKA = _program("""
@@ -163,17 +163,17 @@ class Finder:
     name : str
         As tables show it.
     key : str
-        What ``--only`` calls it, and the name of its environment.
+        Its name for ``--only``, and that of its environment.
     command : callable
         The arguments of a run.
     groups : callable
-        What a run reported.
+        Reads the groups that a run reported.
     requirement : str
-        What pip installs into its environment; empty for what runs in this one.
+        The package that pip installs into its environment; empty if it runs in this one.
     program : str
-        What must be on the path, for what pip does not install.
+        The program that must be on the path, if pip does not install it.
     settings : str
-        As a reader would say it.
+        Its settings in words, for tables.
     """
 
     name: str
@@ -230,11 +230,11 @@ FINDERS = (
 
 
 class NotInstalled(Exception):
-    """Why a finder cannot run."""
+    """A finder cannot run; the message says why."""
 
 
 def python_of(finder: Finder, environments: Path | None) -> str:
-    """The Python that runs a finder."""
+    """Return the Python that runs a finder."""
     if finder.program and not shutil.which(finder.program):
         raise NotInstalled(f"no {finder.program} here: apt-get install {finder.program}")
     if not finder.requirement:
@@ -249,7 +249,7 @@ def python_of(finder: Finder, environments: Path | None) -> str:
 
 
 def install(finder: Finder, environments: Path) -> None:
-    """Make the environment of a finder; why it failed is written there."""
+    """Make the environment of a finder; a failure is written down there."""
     home = environments.absolute() / finder.key
     if not finder.requirement or (home / "installed").exists():
         return
@@ -271,7 +271,7 @@ def install(finder: Finder, environments: Path) -> None:
 
 
 def version_of(finder: Finder) -> str:
-    """The version that runs."""
+    """Return the version that runs."""
     if finder.program:
         run = subprocess.run([finder.program, "--version"], capture_output=True, text=True)
         return run.stdout.split()[-1] if run.stdout.split() else "unknown"

@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    memory: dict[str, dict[str, dict[str, float]]] = {}
     for method, sizes in RUNS.items():
         for n in sizes:
             folder = given.folder / f"patches-{n}"
@@ -51,17 +51,17 @@ def main() -> None:
             # the first run fills the cache; in the second the search is all there is
             _, cold, _ = run_weighed([*command, "-m", method], env)
             seconds, warm, _ = run_weighed([*command, "-m", method], env)
-            found.setdefault(method, {})[str(n)] = {
+            memory.setdefault(method, {})[str(n)] = {
                 "peak_mb_cold": round(cold, 1),
                 "peak_mb_warm": round(warm, 1),
                 "table_of_all_pairs_mb": round(8 * n * n / 1e6, 1),
                 "seconds_warm": round(seconds, 2),
             }
-            print(method, n, found[method][str(n)], flush=True)
+            print(method, n, memory[method][str(n)], flush=True)
     document = {
         **machine("python benchmarks/matches_memory.py DIR", "imgsim", "numpy", "faiss-cpu"),
         "k": 3,
-        "memory": found,
+        "memory": memory,
     }
     print(write("matches-memory", document))
 

@@ -1,6 +1,6 @@
 """Every method on four small sets of real pictures, by both protocols: the tables in results/.
 
-    python benchmarks/methods.py DIR ../shared/data --weights FILE
+    python benchmarks/methods.py DIR DATA --weights FILE
 
 runs ``imgsim bench`` on fruits96, scenes, aerial8 and grocery, keeps the whole reports in DIR and
 copies their tables to ``results/bench-NAME.md``. An interrupted run goes on from what is in DIR.

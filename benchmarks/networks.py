@@ -1,4 +1,4 @@
-"""What training gives: Siamese networks against the plain cosine, autoencoders against the mean.
+"""Accuracy of trained networks: Siamese against the plain cosine, autoencoders against the mean.
 
     python benchmarks/networks.py --weights FILE [--pictures DIR] [--siamese FOLDER...]
         [--autoencoder FOLDER...]
@@ -48,8 +48,8 @@ COLOURS = np.array(
 )
 
 
-class Told:
-    """Progress for a log."""
+class Notes:
+    """A progress that prints its notes only."""
 
     def start(self, stage: str, total: int, unit: str) -> None: ...
 
@@ -62,7 +62,7 @@ class Told:
 
 
 def ball(kind: int, rng: np.random.Generator, n: int) -> np.ndarray:
-    """A ball with the pattern of a kind, turned at random; RGBA of (n, n, 4)."""
+    """Paint a ball with the pattern of a kind, turned at random; RGBA of (n, n, 4)."""
     y, x = (np.mgrid[:n, :n] + 0.5) / n * 2 - 1
     flat = np.hypot(x, y)
     z = np.sqrt(np.clip(1 - flat**2, 0, None))
@@ -85,7 +85,7 @@ def ball(kind: int, rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def write_planted(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Write the classes; the square of each ball (left, top, side) by path."""
+    """Write the classes; return the square of each ball (left, top, side) by path."""
     boxes = {}
     for kind in range(KINDS):
         (folder / f"ball {kind}").mkdir(parents=True)
@@ -103,7 +103,7 @@ def write_planted(folder: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def held_out(weights: Path) -> Iterator[tuple[str, str]]:
-    """Pairs of held-out images of one class, some of each."""
+    """Yield pairs of held-out images of one class, some of each."""
     with (weights.parent / "split.csv").open() as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == "valid"]
     for name in sorted({row["class"] for row in rows}):
@@ -111,7 +111,7 @@ def held_out(weights: Path) -> Iterator[tuple[str, str]]:
 
 
 def localisation(method: str, weights: Path, boxes: dict[str, tuple[int, int, int]]) -> dict:
-    """How much of the maps lies in the square of the ball, and how much of the area that is."""
+    """Compute the share of the maps in the square of the ball, and the share of its area."""
     inside, area, peaks = [], [], []
     for pair in held_out(weights):
         evidence = explain(*pair, method).evidence
@@ -131,8 +131,8 @@ def localisation(method: str, weights: Path, boxes: dict[str, tuple[int, int, in
     }
 
 
-def thrifty(path: Path) -> None:
-    """A picture with 256 colours, of them the few bright ones of a map."""
+def reduce_colours(path: Path) -> None:
+    """Reduce a picture to 256 colours, among them the few bright ones of a map."""
     picture = Image.open(path).convert("RGB")
     palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     dither = Image.Dither.FLOYDSTEINBERG
@@ -170,12 +170,41 @@ def autoencoder_row(made: TrainedAutoencoder) -> dict:
 
 def siamese(folder: Path, out: Path, weights: Path, **more: object) -> TrainedSiamese:
     options = SiameseOptions(weights=str(weights), held_out=0.3, **more)
-    return train_siamese(folder, out, options, run=RunOptions(progress=Told()))
+    return train_siamese(folder, out, options, run=RunOptions(progress=Notes()))
 
 
 def autoencoder(folder: Path, out: Path, epochs: int) -> TrainedAutoencoder:
     options = AutoencoderOptions(loop=LoopOptions(epochs=epochs, patience=10))
-    return train_autoencoder(folder, out, options, run=RunOptions(progress=Told()))
+    return train_autoencoder(folder, out, options, run=RunOptions(progress=Notes()))
+
+
+def draw_pictures(
+    made: TrainedSiamese, painted: TrainedAutoencoder, methods: dict[str, str], folder: Path
+) -> None:
+    """Draw the pictures of the documentation; work files go to the current folder."""
+    pair = list(held_out(made.weights))[7]
+    for name, method in methods.items():
+        draw_explanation(explain(*pair, method), folder / f"explain-{name}.png")
+    copy = Image.open(pair[0]).convert("RGB")
+    copy.paste(Image.open(pair[1]).convert("RGB").crop((60, 60, 110, 110)), (150, 20))
+    copy.save("changed.png")
+    draw_explanation(explain(pair[0], "changed.png"), folder / "explain-ssim.png")
+    whole = Image.fromarray(landscape(5, 480, 360))
+    whole.save("whole.png")
+    part = whole.crop((120, 90, 420, 315)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    part.save("part.jpg", quality=60)
+    draw_explanation(explain("whole.png", "part.jpg", "local"), folder / "explain-local.png")
+    method = f'autoencoder:weights="{painted.weights}"'
+    draw_activations(activations(pair[0], "3", method), folder / "autoencoder-layer.png")
+    for run, kind, names in (
+        (made.weights.parent, "siamese", ("loss", "pairs")),
+        (painted.weights.parent, "autoencoder", ("loss", "reconstructions")),
+    ):
+        for name in names:
+            shutil.copyfile(run / f"{name}.png", folder / f"{kind}-{name}.png")
+    for path in folder.glob("*.png"):
+        if path.name.startswith(("explain-", "siamese-", "autoencoder-")):
+            reduce_colours(path)
 
 
 def main() -> None:
@@ -207,29 +236,7 @@ def main() -> None:
     painters = {"balls": autoencoder_row(painted)}
     print(painters)
     if pictures:
-        pair = list(held_out(made.weights))[7]
-        for name, method in methods.items():
-            draw_explanation(explain(*pair, method), pictures / f"explain-{name}.png")
-        copy = Image.open(pair[0]).convert("RGB")
-        copy.paste(Image.open(pair[1]).convert("RGB").crop((60, 60, 110, 110)), (150, 20))
-        copy.save(work / "changed.png")
-        draw_explanation(explain(pair[0], work / "changed.png"), pictures / "explain-ssim.png")
-        whole = Image.fromarray(landscape(5, 480, 360))
-        whole.save("whole.png")
-        part = whole.crop((120, 90, 420, 315)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        part.save("part.jpg", quality=60)
-        draw_explanation(explain("whole.png", "part.jpg", "local"), pictures / "explain-local.png")
-        method = f'autoencoder:weights="{painted.weights}"'
-        draw_activations(activations(pair[0], "3", method), pictures / "autoencoder-layer.png")
-        for run, kind, names in (
-            (made.weights.parent, "siamese", ("loss", "pairs")),
-            (painted.weights.parent, "autoencoder", ("loss", "reconstructions")),
-        ):
-            for name in names:
-                shutil.copyfile(run / f"{name}.png", pictures / f"{kind}-{name}.png")
-        for path in pictures.glob("*.png"):
-            if path.name.startswith(("explain-", "siamese-", "autoencoder-")):
-                thrifty(path)
+        draw_pictures(made, painted, methods, pictures)
     for folder in folders["siamese"]:
         for label, more in (("", {}), (" --loss contrastive", {"loss": "contrastive"})):
             out = work / f"{folder.name}{label}"

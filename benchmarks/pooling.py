@@ -25,15 +25,15 @@ def labels(folder: Path) -> dict[str, str]:
     return {name: str(i // 4) for i, name in enumerate(files)}
 
 
-def accuracy(found: imgsim.MethodMatches, label: dict[str, str]) -> float:
-    """Hits among the 3 nearest / min(3, size of the class - 1), averaged over queries."""
-    sizes = Counter(label[query.path] for query in found.queries)
+def accuracy(ranked: imgsim.MethodMatches, label: dict[str, str]) -> float:
+    """Compute hits among the 3 nearest / min(3, size of the class - 1), averaged over queries."""
+    sizes = Counter(label[query.path] for query in ranked.queries)
     return float(
         np.mean(
             [
                 sum(label[m.path] == label[q.path] for m in q.matches)
                 / min(3, sizes[label[q.path]] - 1)
-                for q in found.queries
+                for q in ranked.queries
                 if sizes[label[q.path]] > 1
             ]
         )
@@ -51,8 +51,8 @@ def main() -> None:
             row = table.setdefault(f"{name}:pool={pool}", {})
             for folder in given.folders:
                 method = f"{name}:weights={given.weights},pool={pool}"
-                (found,) = imgsim.matches(folder, method).methods
-                row[folder.name] = round(accuracy(found, labels(folder)), 3)
+                (ranked,) = imgsim.matches(folder, method).methods
+                row[folder.name] = round(accuracy(ranked, labels(folder)), 3)
             row["mean"] = round(float(np.mean(list(row.values()))), 3)
             print(name, pool, row)
     document = {

@@ -1,4 +1,4 @@
-"""What every result file records, and how things are timed and weighed."""
+"""The facts that every result file records; times and memory of programs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def timed(action: Callable[[], Any], times: int, warm_up: int = 1) -> list[float]:
-    """Seconds of each of several calls."""
+    """Return the seconds of each of several calls."""
     for _ in range(warm_up):
         action()
     seconds = []
@@ -76,7 +76,7 @@ def timed(action: Callable[[], Any], times: int, warm_up: int = 1) -> list[float
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a program did, all of its processes taken together.
+    """The output, time and memory of a program, all of its processes taken together.
 
     `peak_mb` is the sum of the proportional set sizes (shared pages counted once), `peak_rss_mb`
     that of the resident ones (shared pages counted in every process). `code` is None where the
@@ -98,7 +98,7 @@ def run_program(
     cwd: Path | None = None,
     limit: float | None = None,
 ) -> Run:
-    """Run a program and weigh it; its memory is sampled every 50 ms."""
+    """Run a program, with its time and memory; the memory is sampled every 50 ms."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -162,7 +162,7 @@ def _stop(pid: int) -> None:
 def run_weighed(
     arguments: Sequence[str], env: dict[str, str] | None = None
 ) -> tuple[float, float, str]:
-    """Run a program: seconds, peak memory in MB summed over its processes, standard output."""
+    """Run a program: return seconds, peak memory in MB of all its processes, standard output."""
     run = run_program(arguments, env)
     if run.code:
         raise SystemExit(f"{arguments} failed:\n{run.error}")

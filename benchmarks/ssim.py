@@ -41,13 +41,13 @@ def main() -> None:
     n = len(images)
     everyone = np.arange(n)
 
-    ours, theirs, found = [], [], None
+    ours, theirs, nearest = [], [], None
     busy, their_busy = [], []  # the processor's time: other programs run, too
     rng = np.random.default_rng(0)
     sample = rng.integers(0, n, (PAIRS, 2))
     for _ in range(REPEATS):
         started, used = time.perf_counter(), time.process_time()
-        found = PairEngine(ssim, rows, options.jobs).nearest(everyone, 3)
+        nearest = PairEngine(ssim, rows, options.jobs).nearest(everyone, 3)
         ours.append(time.perf_counter() - started)
         busy.append(time.process_time() - used)
         started, used = time.perf_counter(), time.process_time()
@@ -61,8 +61,8 @@ def main() -> None:
         scores = np.array([structural_similarity(images[query], other) for other in images])
         scores[query] = -np.inf
         order = np.lexsort((everyone, -scores))[:3]
-        same += int((order == found.rows[query]).all())
-        difference = np.abs(1 - found.distance[query] - scores[found.rows[query]]).max()
+        same += int((order == nearest.rows[query]).all())
+        difference = np.abs(1 - nearest.distance[query] - scores[nearest.rows[query]]).max()
         largest = max(largest, float(difference))
     pairs = n * (n - 1) / 2
     median = spread(ours)["median"]

@@ -21,7 +21,7 @@ def test_a_copy_is_found_with_its_original_and_pairs_of_two_sources_are_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-    from found import pairs_between, score
+    from finder_score import pairs_between, score
 
     # 2 and 3 are a right pair, but without their original neither is found
     apart = score([["/in/2.jpg", "/in/3.jpg"]], COPIES)

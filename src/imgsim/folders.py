@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from imgsim.errors import UsageError
@@ -26,6 +27,22 @@ def make_empty(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, as `make_empty`, for the files that the body of the statement writes there.
+
+    Raises
+    ------
+    UsageError
+        It is not empty, or the body raised an OSError.
+    """
+    make_empty(folder)
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
 

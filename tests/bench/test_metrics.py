@@ -34,11 +34,11 @@ def test_rankings_score_as_in_scikit_learn(seed: int, values: int) -> None:
 def test_ties_count_as_the_mean_over_their_orders(seed: int) -> None:
     distance, relevant = case(seed, n=7, values=2)
     orders = [o for o in permutations(range(7)) if np.all(np.diff(distance[list(o)]) >= 0)]
-    found = np.array([relevant[list(order)] for order in orders])
+    ranked = np.array([relevant[list(order)] for order in orders])
     score = score_query(distance, relevant)
-    assert score.hits == pytest.approx(found[:, :3].sum(axis=1).mean())
+    assert score.hits == pytest.approx(ranked[:, :3].sum(axis=1).mean())
     assert score.accuracy == pytest.approx(score.hits / min(3, relevant.sum()))
-    expected = [found[:, :k].any(axis=1).mean() for k in RECALL_AT]
+    expected = [ranked[:, :k].any(axis=1).mean() for k in RECALL_AT]
     assert score.recall_at == pytest.approx(expected)
 
 
@@ -52,16 +52,18 @@ def test_a_constant_method_gains_nothing_from_the_order_of_paths() -> None:
 @pytest.mark.parametrize("values", [3, 50, 10**6])
 def test_the_curve_is_that_of_scikit_learn(values: int) -> None:
     distance, same = case(7, n=500, values=values)
-    found = curve(distance[same], distance[~same])
-    assert found.average_precision == pytest.approx(average_precision_score(same, -distance))
+    measured = curve(distance[same], distance[~same])
+    assert measured.average_precision == pytest.approx(average_precision_score(same, -distance))
     precision, recall, thresholds = precision_recall_curve(same, -distance)
-    for i, threshold in enumerate(found.thresholds):
+    for i, threshold in enumerate(measured.thresholds):
         place = int(np.flatnonzero(thresholds == -threshold)[0])
-        assert found.precision[i] == pytest.approx(precision[place])
-        assert found.recall[i] == pytest.approx(recall[place])
+        assert measured.precision[i] == pytest.approx(precision[place])
+        assert measured.recall[i] == pytest.approx(recall[place])
     for least in (0.3, 0.9, 0.999):
-        assert found.recall_at_precision(least) == pytest.approx(recall[precision >= least].max())
-    best, at = found.best_f1
+        assert measured.recall_at_precision(least) == pytest.approx(
+            recall[precision >= least].max()
+        )
+    best, at = measured.best_f1
     assert best == pytest.approx(f1_score(same, distance <= at))
     assert best == pytest.approx(max(f1_score(same, distance <= t) for t in distance))
 
@@ -76,21 +78,21 @@ def test_a_curve_in_blocks_is_that_of_all_pairs() -> None:
     )
 
 
-def vars_of(found: Curve) -> tuple[object, ...]:
-    return (found.thresholds, found.true, found.false, found.matching, found.other)
+def vars_of(one: Curve) -> tuple[object, ...]:
+    return (one.thresholds, one.true, one.false, one.matching, one.other)
 
 
 def test_the_threshold_of_a_precision() -> None:
-    found = curve(np.array([1.0, 2.0, 5.0]), np.array([3.0, 6.0]))
-    assert found.threshold_at_precision(1.0) == 2.0
-    assert found.recall_at_precision(1.0) == pytest.approx(2 / 3)
-    assert found.threshold_at_precision(0.7) == 5.0
+    some = curve(np.array([1.0, 2.0, 5.0]), np.array([3.0, 6.0]))
+    assert some.threshold_at_precision(1.0) == 2.0
+    assert some.recall_at_precision(1.0) == pytest.approx(2 / 3)
+    assert some.threshold_at_precision(0.7) == 5.0
     nothing = curve(np.array([1.0]), np.array([0.0, 1.0]))
     assert nothing.threshold_at_precision(0.9) is None
     assert nothing.recall_at_precision(0.9) == 0.0
 
 
-def test_verdicts_at_a_threshold() -> None:
+def test_counts_at_a_threshold() -> None:
     some = PairCounts(true=6, false=2, missed=3)
     assert (some.precision, some.recall) == (6 / 8, 6 / 9)
     truth, said = [1] * 9 + [0] * 5, [1] * 6 + [0] * 3 + [1] * 2 + [0] * 3
@@ -103,9 +105,9 @@ def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(200):
         values = rng.random(60)
-        found = bootstrap(values, seed=seed, samples=300)
-        assert found is not None
-        inside += found.low <= 0.5 <= found.high
+        interval = bootstrap(values, seed=seed, samples=300)
+        assert interval is not None
+        inside += interval.low <= 0.5 <= interval.high
     assert 0.89 <= inside / 200 <= 0.99
 
 
@@ -123,17 +125,17 @@ def test_queries_of_one_class_are_drawn_together() -> None:
 def test_the_interval_of_a_ratio() -> None:
     rng = np.random.default_rng(1)
     below = rng.integers(1, 9, 500).astype(float)
-    found = bootstrap(below / 4, below)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((0.25, 0.25))
+    interval = bootstrap(below / 4, below)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((0.25, 0.25))
     assert bootstrap(np.zeros(5), np.zeros(5)) is None
 
 
 def test_wilson() -> None:
     # the example of R's prop.test(15, 50, correct = FALSE)
-    found = wilson(15, 50)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((0.1910, 0.4375), abs=5e-5)
+    some = wilson(15, 50)
+    assert some is not None
+    assert (some.low, some.high) == pytest.approx((0.1910, 0.4375), abs=5e-5)
     perfect = wilson(20, 20)
     assert perfect is not None
     assert perfect.high == pytest.approx(1.0)
@@ -155,8 +157,8 @@ def test_intervals_of_a_curve_draw_queries() -> None:
         for kind in (True, False):
             chosen = pairs[i] & (same[i] == kind)
             sampler.add(int(classes[i]), distance[i][chosen], same=kind)
-    found = sampler.intervals(0.9, seed=7, samples=100)
-    assert found is not None
+    intervals = sampler.intervals(0.9, seed=7, samples=100)
+    assert intervals is not None
     drawn = np.random.default_rng(7).multinomial(9, [1 / 9] * 9, 100)
     averages, recalls = [], []
     for often in drawn:
@@ -165,7 +167,7 @@ def test_intervals_of_a_curve_draw_queries() -> None:
         averages.append(average_precision_score(truth, score, sample_weight=weight))
         precision, recall, _ = precision_recall_curve(truth, score, sample_weight=weight)
         recalls.append(recall[precision >= 0.9].max())
-    for one, expected in zip(found, (averages, recalls), strict=True):
+    for one, expected in zip(intervals, (averages, recalls), strict=True):
         assert (one.low, one.high) == pytest.approx(np.percentile(expected, [2.5, 97.5]))
     assert CurveSampler(np.ones(1), 1).intervals(0.9) is None
 
@@ -174,11 +176,11 @@ def test_intervals_of_a_list_of_pairs_draw_pairs() -> None:
     rng = np.random.default_rng(8)
     same = np.repeat([True, False], [60, 240])
     distance = np.where(same, rng.normal(3, 1, 300), rng.normal(5, 1, 300))
-    found = pair_intervals(distance, same, 0.8)
+    intervals = pair_intervals(distance, same, 0.8)
     averages = []
     for _ in range(600):
         drawn = rng.integers(0, 300, 300)
         averages.append(average_precision_score(same[drawn], -distance[drawn]))
     expected = np.percentile(averages, [2.5, 97.5])
-    assert (found[0].low, found[0].high) == pytest.approx(expected, abs=0.02)
-    assert 0 <= found[1].low < found[1].high <= 1
+    assert (intervals[0].low, intervals[0].high) == pytest.approx(expected, abs=0.02)
+    assert 0 <= intervals[1].low < intervals[1].high <= 1

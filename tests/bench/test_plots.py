@@ -1,4 +1,4 @@
-"""What is drawn can be read."""
+"""Texts in plots can be read."""
 
 from __future__ import annotations
 

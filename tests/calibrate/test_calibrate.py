@@ -1,4 +1,4 @@
-"""Thresholds from one half of the labels, figures from the other."""
+"""Thresholds from one part of the labels, figures from the other."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from PIL import Image
 import imgsim
 from imgsim import RunOptions
 from imgsim.calibrate import calibrate as module
-from imgsim.calibrate import holdout as halves
+from imgsim.calibrate import holdout
 from imgsim.calibrate.calibrate import Target, calibrate
-from imgsim.calibrate.holdout import Part
+from imgsim.calibrate.holdout import PairDistances
 from imgsim.comparators import registry
-from imgsim.dataset.labelled import Labelled, LabelledPair
-from imgsim.dataset.layouts import load
+from imgsim.dataset.labelled import LabelledImages, LabelledPair
+from imgsim.dataset.layouts import load_labelled
 from imgsim.errors import UsageError
 from imgsim.pictures.generate import landscape
 
@@ -40,19 +40,32 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def part(matching: list[float], others: list[float]) -> Part:
-    return Part(np.array(matching), [np.array(others[:2]), np.array(others[2:])], len(matching))
+def distances(matching: list[float], others: list[float]) -> PairDistances:
+    return PairDistances(
+        np.array(matching), [np.array(others[:2]), np.array(others[2:])], len(matching)
+    )
 
 
 @pytest.mark.parametrize(("least", "expected"), [(1.0, 2.0), (0.75, 4.0), (0.6, 4.0), (0.5, 6.0)])
 def test_the_loosest_threshold_of_a_precision(least: float, expected: float) -> None:
     """By hand: true up to 1, 2, 4, 6; false at 3, 5, 5, 5, 9."""
-    tuning = part([1, 2, 4, 6], [3, 5, 5, 5, 9])
+    tuning = distances([1, 2, 4, 6], [3, 5, 5, 5, 9])
     assert module._for_precision(tuning, least) == expected
 
 
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(0.5, (0, 0, 4)), (4.0, (3, 1, 1)), (5.0, (3, 4, 1))]
+)
+def test_pairs_exactly_at_a_threshold_are_within_it(
+    threshold: float, expected: tuple[int, int, int]
+) -> None:
+    accuracy = distances([1, 2, 4, 6], [3, 5, 5, 5, 9]).accuracy_at(threshold)
+    assert (accuracy.counts.true, accuracy.counts.false, accuracy.counts.missed) == expected
+    assert accuracy.false_positive_rate == expected[1] / 5
+
+
 def test_no_threshold_reaches_a_precision() -> None:
-    assert module._for_precision(part([5, 6], [1, 2, 3]), 0.5) is None
+    assert module._for_precision(distances([5, 6], [1, 2, 3]), 0.5) is None
 
 
 @pytest.mark.parametrize("bits", [True, False])
@@ -61,7 +74,7 @@ def test_a_rate_is_counted_where_there_are_pairs_enough(bits: bool) -> None:
     others = rng.binomial(64, 0.5, 100_000).astype(float)
     if not bits:
         others += rng.random(len(others))
-    tuning = Part(np.array([0.0]), np.array_split(others, 7), 1)
+    tuning = PairDistances(np.array([0.0]), np.array_split(others, 7), 1)
     limit, extrapolated = module._for_false_positives(tuning, 1e-3, bits=bits)
     assert limit is not None
     assert not extrapolated
@@ -74,12 +87,12 @@ def test_a_rate_is_counted_where_there_are_pairs_enough(bits: bool) -> None:
 def test_a_rate_below_what_can_be_counted_comes_from_the_tail() -> None:
     """P(d) = d ** 7: one in a million lies up to 1e-6 ** (1 / 7), and 20,000 pairs do not show."""
     drawn = np.random.default_rng(0).random(20_000) ** (1 / 7)
-    tuning = Part(np.array([0.0]), [drawn], 1)
+    tuning = PairDistances(np.array([0.0]), [drawn], 1)
     limit, extrapolated = module._for_false_positives(tuning, 1e-6, bits=False)
     assert extrapolated
     assert limit == pytest.approx(1e-6 ** (1 / 7), rel=0.3)
     # a look-alike among them that the tail knows nothing of draws the threshold nearer
-    nearer = Part(np.array([0.0]), [np.append(drawn, 0.01)], 1)
+    nearer = PairDistances(np.array([0.0]), [np.append(drawn, 0.01)], 1)
     limit, _ = module._for_false_positives(nearer, 1e-6, bits=False)
     assert limit is not None
     assert 0.0099 < limit < 0.01
@@ -87,43 +100,45 @@ def test_a_rate_below_what_can_be_counted_comes_from_the_tail() -> None:
 
 def test_few_pairs_have_no_tail() -> None:
     with pytest.raises(UsageError, match="too few to fit a tail"):
-        module._for_false_positives(part([1], [2, 3, 4]), 1e-6, bits=True)
+        module._for_false_positives(distances([1], [2, 3, 4]), 1e-6, bits=True)
 
 
-def test_no_label_stands_in_both_halves(places: Path) -> None:
-    data = load(places)
+def test_no_label_stands_in_both_parts(places: Path) -> None:
+    data = load_labelled(places)
     for seed in range(5):
-        one, other = halves._halves(data, seed)
+        one, other = holdout._divide_by_label(data, seed)
         assert len(set(one.labels)) == len(set(other.labels)) == 6
         assert not set(one.labels) & set(other.labels)
         assert set(one.paths) | set(other.paths) == set(data.paths)
-    assert halves._halves(data, 0)[0].labels != halves._halves(data, 1)[0].labels
+    assert (
+        holdout._divide_by_label(data, 0)[0].labels != holdout._divide_by_label(data, 1)[0].labels
+    )
 
 
-def test_a_named_split_is_the_half_that_thresholds_are_chosen_on(places: Path) -> None:
-    data = load(places)
+def test_a_named_split_is_the_part_that_thresholds_are_chosen_on(places: Path) -> None:
+    data = load_labelled(places)
     splits = tuple("tuning" if label < "03" else "" for label in data.labels)
-    one, other = halves._by_split(replace(data, splits=splits), "tuning")
+    one, other = holdout._divide_by_split(replace(data, splits=splits), "tuning")
     assert set(one.labels) == {"00", "01", "02"}
     assert len(set(other.labels)) == 9
     torn = tuple("tuning" if i < 10 else "" for i in range(len(data.paths)))
     with pytest.raises(UsageError, match="1 label stands in both splits, such as 03"):
-        halves._by_split(replace(data, splits=torn), "tuning")
+        holdout._divide_by_split(replace(data, splits=torn), "tuning")
     with pytest.raises(UsageError, match="no split 'valid'"):
-        halves._by_split(data, "valid")
+        holdout._divide_by_split(data, "valid")
     pairs = (
         LabelledPair(0, 1, True, "t"),
         LabelledPair(0, 4, False, "t"),
         LabelledPair(2, 3, True),
         LabelledPair(0, 3, False),
     )
-    listed = Labelled("x", "pairs", tuple("abcde"), pairs=pairs)
+    listed = LabelledImages("x", "pairs", tuple("abcde"), pairs=pairs)
     with pytest.raises(UsageError, match="a stands in both splits"):
-        halves._by_split(listed, "t")
+        holdout._divide_by_split(listed, "t")
 
 
-def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
-    """A list: chains of matching pairs, and some that do not match, also between the halves."""
+def pairs_of(data: LabelledImages, folder: Path, count: int) -> Path:
+    """A list: chains of matching pairs, and some that do not match, also between the parts."""
     path = folder / "pairs.csv"
     with path.open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
@@ -137,39 +152,40 @@ def pairs_of(data: Labelled, folder: Path, count: int) -> Path:
     return path
 
 
-def test_no_image_of_a_pair_stands_in_both_halves(places: Path, tmp_path: Path) -> None:
-    data = load(pairs_of(load(places), tmp_path, 36))
-    one, other = halves._halves(data, 3)
+def test_no_image_of_a_pair_stands_in_both_parts(places: Path, tmp_path: Path) -> None:
+    data = load_labelled(pairs_of(load_labelled(places), tmp_path, 36))
+    one, other = holdout._divide_by_label(data, 3)
     assert not set(one.paths) & set(other.paths)
-    same = [sum(pair.same for pair in half.pairs) for half in (one, other)]
+    same = [sum(pair.same for pair in part.pairs) for part in (one, other)]
     assert sum(same) == sum(pair.same for pair in data.pairs) == 24
-    assert halves.matching_labels(one) == halves.matching_labels(other) == 6
+    assert holdout.matching_labels(one) == holdout.matching_labels(other) == 6
 
 
 @pytest.mark.parametrize("target", [Target("precision", 0.9), Target("false-positives", 0.2)])
-def test_figures_are_those_of_the_other_half(
+def test_figures_are_those_of_the_held_out_part(
     target: Target, places: Path, threads: RunOptions
 ) -> None:
     """Counted pair by pair from what the search engine finds, which calibrate does not use."""
-    data = load(places)
-    found = calibrate(data, [registry.parse("euclidean")], target, seed=3, options=threads)
-    (one,) = found.methods
+    data = load_labelled(places)
+    (one,) = calibrate(data, [registry.parse("euclidean")], target, seed=3, options=threads).methods
     assert one.max_distance is not None
     ranked = imgsim.matches(places, "euclidean", k=100, options=threads).methods[0]
     label = dict(zip(data.paths, data.labels, strict=True))
-    for half, outcome in zip(halves._halves(data, 3), (one.chosen, one.measured), strict=True):
-        assert outcome is not None
+    for part, accuracy in zip(
+        holdout._divide_by_label(data, 3), (one.chosen, one.measured), strict=True
+    ):
+        assert accuracy is not None
         true = false = missed = others = 0
         for query in ranked.queries:
             for match in query.matches:
-                if query.path in half.paths and match.path in half.paths:
+                if query.path in part.paths and match.path in part.paths:
                     near = match.distance <= one.max_distance
                     same = label[query.path] == label[match.path]
                     true, missed = true + (same and near), missed + (same and not near)
                     false, others = false + (near and not same), others + (not same)
-        verdicts = outcome.verdicts
-        assert (2 * verdicts.true, 2 * verdicts.false) == (true, false)
-        assert (2 * verdicts.missed, 2 * outcome.others) == (missed, others)
+        counts = accuracy.counts
+        assert (2 * counts.true, 2 * counts.false) == (true, false)
+        assert (2 * counts.missed, 2 * accuracy.others) == (missed, others)
     assert one.measured is not None
     assert one.measured.recall_interval is not None
     assert one.measured.recall_interval.low < 0.65  # six labels prove little
@@ -189,19 +205,22 @@ def test_flat_images_and_equal_files_are_left_out(
     Image.new("RGB", (200, 200), "white").save(tmp_path / "white.png")
     (tmp_path / "again.jpg").write_bytes((places / "01/80.jpg").read_bytes())
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
-    found = calibrate(
-        load(tmp_path), [registry.parse("dhash")], Target("precision", 0.9), options=threads
+    calibration = calibrate(
+        load_labelled(tmp_path),
+        [registry.parse("dhash")],
+        Target("precision", 0.9),
+        options=threads,
     )
-    assert (found.flat, found.copies, len(found.skipped)) == (1, 1, 1)
-    assert sum(found.images) == 36
+    assert (calibration.flat, calibration.copies, len(calibration.skipped)) == (1, 1, 1)
+    assert sum(calibration.images) == 36
     alone = calibrate(
-        load(places), [registry.parse("dhash")], Target("precision", 0.9), options=threads
+        load_labelled(places), [registry.parse("dhash")], Target("precision", 0.9), options=threads
     )
-    assert alone.fingerprint == found.fingerprint
+    assert alone.fingerprint == calibration.fingerprint
 
 
 def test_too_few_labels_are_said(places: Path, threads: RunOptions) -> None:
-    data = load(places)
+    data = load_labelled(places)
     three = data.keep(range(9))
     with pytest.raises(UsageError, match="too few"):
         calibrate(three, [registry.parse("dhash")], Target("precision", 0.9), options=threads)

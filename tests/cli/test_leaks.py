@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from imgsim.cli.main import main
-from imgsim.pictures.fixed_camera import write_process
+from imgsim.pictures.fixed_camera import write_camera_frames
 from imgsim.schemas import schema
 
 TEXT = {"type": "string", "minLength": 1}
@@ -90,7 +90,7 @@ SARIF = _object(
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Splits with leaks, with odd names, and a broken file."""
     folder = tmp_path_factory.mktemp("data")
-    write_process(folder, 1, runs=3, states=6, disturbances=2)
+    write_camera_frames(folder, 1, runs=3, states=6, disturbances=2)
     first = min((folder / "valid").iterdir())
     first.rename(first.with_name("100%, a:b\nü.jpg"))
     (folder / "valid" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0nothing")

@@ -83,12 +83,12 @@ def test_reduced_decode_drifts_by_few_bits(shared) -> None:
     drift: dict[str, list[int]] = {"phash": [], "dhash": [], "ahash": [], "phash:size=16": []}
     for path in sorted(shared("photos").iterdir()):
         data = path.read_bytes()
-        for spec, found in drift.items():
+        for spec, bits in drift.items():
             full, reduced = (_bits(spec, data, mode) for mode in (DecodeMode.FULL, "reduced"))
-            found.append(int((full != reduced).sum()))
-    share = {spec: np.quantile(found, 0.99) / len(full) for spec, found in drift.items()}
+            bits.append(int((full != reduced).sum()))
+    share = {spec: np.quantile(bits, 0.99) / len(full) for spec, bits in drift.items()}
     assert max(share.values()) <= 4 / 64
-    assert all(np.median(found) <= 2 for found in drift.values())
+    assert all(np.median(bits) <= 2 for bits in drift.values())
 
 
 @pytest.mark.parametrize(

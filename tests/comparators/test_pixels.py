@@ -33,8 +33,8 @@ def rows() -> np.ndarray:
 
 def test_euclidean_agrees_with_scipy(rows: np.ndarray) -> None:
     expected = scipy_distance.cdist(rows.astype(float), rows.astype(float))
-    found = _nearest(vector_engine(Euclidean(), rows, 1), len(rows))
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    distances = _nearest(vector_engine(Euclidean(), rows, 1), len(rows))
+    np.testing.assert_allclose(distances, expected, rtol=1e-13)
 
 
 def test_euclidean_gives_the_mean_squared_error(rows: np.ndarray) -> None:
@@ -44,10 +44,10 @@ def test_euclidean_gives_the_mean_squared_error(rows: np.ndarray) -> None:
 
 
 def test_cosine_agrees_with_scipy(rows: np.ndarray) -> None:
-    found = _nearest(vector_engine(Cosine(), rows, 1), len(rows))
+    distances = _nearest(vector_engine(Cosine(), rows, 1), len(rows))
     expected = scipy_distance.cdist(rows[:-1].astype(float), rows[:-1].astype(float), "cosine")
-    np.testing.assert_allclose(found[:-1, :-1], expected, atol=1e-14)
-    assert (found[-1, :-1] == 1.0).all()  # black has no direction
+    np.testing.assert_allclose(distances[:-1, :-1], expected, atol=1e-14)
+    assert (distances[-1, :-1] == 1.0).all()  # black has no direction
 
 
 @pytest.mark.parametrize(("side", "win_size"), [(64, 7), (64, 11), (33, 5), (128, 7), (16, 3)])
@@ -57,12 +57,12 @@ def test_ssim_agrees_with_scikit_image(side: int, win_size: int) -> None:
     noisy = np.clip(images[0] + rng.normal(0, 9, (side, side)), 0, 255).astype(np.uint8)
     images = np.concatenate([images, noisy[None], np.full((1, side, side), 255, np.uint8)])
     comparator = Ssim(side=side, win_size=win_size)
-    found = _nearest(PairEngine(comparator, images.reshape(8, -1), 2), 8)
+    distances = _nearest(PairEngine(comparator, images.reshape(8, -1), 2), 8)
     for i in range(8):
         for j in range(8):
             if i != j:
                 expected = structural_similarity(images[i], images[j], win_size=win_size)
-                assert 1 - found[i, j] == pytest.approx(expected, abs=1e-12)
+                assert 1 - distances[i, j] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("side", "win_size"), [(64, 7), (64, 11), (33, 5), (16, 3)])
@@ -78,13 +78,13 @@ def test_rough_ssim_is_as_near_as_it_says(side: int, win_size: int) -> None:
     comparator = Ssim(side=side, win_size=win_size)
     rows = np.stack(images).reshape(len(images), -1)
     rough = comparator.rough(rows)
-    found = rough.to(rows[10:], 70)  # in tiles that are not full
-    assert found.shape == (70, len(rows) - 10)
+    distances = rough.to(rows[10:], 70)  # in tiles that are not full
+    assert distances.shape == (70, len(rows) - 10)
     prepared = comparator.prepare(rows)
     for i in range(70):
         one = tuple(array[i : i + 1] for array in prepared)
         exact = comparator.distance(one, tuple(array[10:] for array in prepared))
-        assert np.abs(found[i] - exact).max() <= rough.error
+        assert np.abs(distances[i] - exact).max() <= rough.error
     assert rough.error < 1e-3
 
 

@@ -78,6 +78,6 @@ def test_it_is_listed_and_finds_duplicates(installed: dict[str, str], demo) -> N
 
     (listed,) = [m for m in run("methods")["methods"] if m["name"] == "blockmean"]
     assert (listed["package"], listed["available"]) == ("imgsim-example", True)
-    found = run("find-dupes", str(folder), "-m", "blockmean:blocks=8", "--cache", "off")
-    assert found["method"] == "blockmean:blocks=8"
-    assert len(found["groups"]) >= 6
+    duplicates = run("find-dupes", str(folder), "-m", "blockmean:blocks=8", "--cache", "off")
+    assert duplicates["method"] == "blockmean:blocks=8"
+    assert len(duplicates["groups"]) >= 6

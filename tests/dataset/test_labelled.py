@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imgsim.dataset.labelled import LabelledPair
-from imgsim.dataset.layouts import load
+from imgsim.dataset.layouts import load_labelled
 from imgsim.errors import UsageError
 
 Tree = Callable[[str], Path]
@@ -39,7 +39,7 @@ def names(root: Path, paths: tuple[str, ...]) -> list[str]:
 
 def test_a_class_per_folder(tree: Tree) -> None:
     root = tree("b/1.png a/x.png a/y.png a/notes.txt=no a/deep/z.png .hidden/q.png")
-    data = load(root)
+    data = load_labelled(root)
     assert names(root, data.paths) == ["a/deep/z.png", "a/x.png", "a/y.png", "b/1.png"]
     assert data.labels == ("a/deep", "a", "a", "b")
     assert data.classes.tolist() == [1, 0, 0, 2]
@@ -50,7 +50,7 @@ def test_folders_of_splits(tree: Tree) -> None:
     root = tree(
         "train/a/1.png train/a/2.png train/b/3.png valid/a/4.png valid/b/5.png valid/b/6.png"
     )
-    data = load(root)
+    data = load_labelled(root)
     assert data.labels == ("a", "a", "b", "a", "b", "b")
     assert data.split_names == ("train", "valid")
     assert names(root, data.only("valid").paths) == [
@@ -64,26 +64,26 @@ def test_folders_of_splits(tree: Tree) -> None:
 
 def test_prefixes_of_names(tree: Tree) -> None:
     root = tree("red_apple_1.png red_apple_2.png pear_1.png")
-    assert load(root).labels == ("pear", "red_apple", "red_apple")
-    other = load(root, prefix=r"^(...)")
+    assert load_labelled(root).labels == ("pear", "red_apple", "red_apple")
+    other = load_labelled(root, prefix=r"^(...)")
     assert other.labels == ("pea", "red", "red")
     with pytest.raises(UsageError, match="no group"):
-        load(root, prefix="red")
+        load_labelled(root, prefix="red")
     with pytest.raises(UsageError, match="no regular expression"):
-        load(root, prefix="(")
+        load_labelled(root, prefix="(")
 
 
 def test_scenes_of_consecutive_numbers(tree: Tree) -> None:
     root = tree(" ".join(f"{i}.png" for i in range(2, 14)))
-    data = load(root, per_scene=4)
+    data = load_labelled(root, per_scene=4)
     assert names(root, data.paths) == [f"{i}.png" for i in range(2, 14)]  # not 10 before 2
     assert data.labels == ("0",) * 4 + ("1",) * 4 + ("2",) * 4
     with pytest.raises(UsageError, match="no label in the name") as error:
-        load(root)
+        load_labelled(root)
     assert "--per-scene" in error.value.hint
     (root / "7.png").unlink()
     with pytest.raises(UsageError, match="6 to 9 are one scene, but 3"):
-        load(root, per_scene=4)
+        load_labelled(root, per_scene=4)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_scenes_of_consecutive_numbers(tree: Tree) -> None:
 )
 def test_numbers_that_are_none(tree: Tree, files: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load(tree(files), per_scene=2)
+        load_labelled(tree(files), per_scene=2)
 
 
 def test_a_truth_file(tree: Tree) -> None:
@@ -104,18 +104,18 @@ def test_a_truth_file(tree: Tree) -> None:
         "x.png y.png sub/z.png w.png"
         " truth.csv=path,note,Label,split|y.png,n,two,b|x.png,,one,a||sub/z.png,,one,a"
     )
-    data = load(root)
+    data = load_labelled(root)
     assert (names(root, data.paths), data.labels) == (
         ["y.png", "x.png", "sub/z.png"],
         ("two", "one", "one"),
     )
     assert data.split_names == ("a", "b")
-    assert load(root / "truth.csv").paths == data.paths
+    assert load_labelled(root / "truth.csv").paths == data.paths
 
 
 def test_pairs(tree: Tree) -> None:
     root = tree("x.png y.png z.png p.csv=a,b,same|y.png,x.png,1|x.png,z.png,No|y.png,z.png,0")
-    data = load(root / "p.csv")
+    data = load_labelled(root / "p.csv")
     assert names(root, data.paths) == ["y.png", "x.png", "z.png"]
     assert [(p.left, p.right, p.same) for p in data.pairs] == [
         (0, 1, True), (1, 2, False), (0, 2, False),
@@ -147,20 +147,20 @@ def test_lists_that_make_no_sense(tree: Tree, text: str, message: str) -> None:
     root = tree("x.png y.png")
     (root / "list.csv").write_text(text.replace("|", "\n"))
     with pytest.raises(UsageError, match=message) as error:
-        load(root / "list.csv")
+        load_labelled(root / "list.csv")
     assert error.value.hint
 
 
 def test_folders_that_make_no_sense(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no images"):
-        load(tmp_path)
+        load_labelled(tmp_path)
     with pytest.raises(UsageError, match="no such path"):
-        load(tmp_path / "nowhere")
+        load_labelled(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"no truth\.csv"):
-        load(tmp_path, layout="truth")
+        load_labelled(tmp_path, layout="truth")
     root = tree("a/1.png a/2.png")
     with pytest.raises(UsageError, match="2 images, all of one label"):
-        load(root)
+        load_labelled(root)
     tree("beside.png")
     with pytest.raises(UsageError, match=r"1 images lie beside the class folders.*beside\.png"):
-        load(root)
+        load_labelled(root)

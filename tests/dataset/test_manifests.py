@@ -12,7 +12,7 @@ from PIL import Image
 
 from imgsim.cli.demo import KINDS
 from imgsim.dataset.labelled import LAYOUTS
-from imgsim.dataset.layouts import load
+from imgsim.dataset.layouts import load_labelled
 
 FOLDER = Path(__file__).parents[2] / "datasets"
 MANIFESTS = sorted(FOLDER.glob("*.toml"))
@@ -59,7 +59,7 @@ def test_files_are_read_with_its_options(path: Path, tmp_path: Path) -> None:
         rows = [f"{name},{label}\n" for name, label in examples.items()]
         (tmp_path / "truth.csv").write_text("path,label\n" + "".join(rows))
     options = dict(zip(manifest["options"][::2], manifest["options"][1::2], strict=True))
-    data = load(
+    data = load_labelled(
         tmp_path,
         layout=manifest["layout"],
         per_scene=int(options["--per-scene"]) if "--per-scene" in options else None,

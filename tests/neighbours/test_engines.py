@@ -14,6 +14,7 @@ from imgsim.comparators.ssim import Ssim
 from imgsim.neighbours import contenders, dense, engine, hamming, pairs
 from imgsim.neighbours.build import collapse
 from imgsim.neighbours.dense import CosineEngine, EuclideanEngine
+from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 
@@ -24,7 +25,7 @@ METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim", "ssim,
 def _odd_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "QUERY_BLOCK", 7)
     for module in (hamming, dense, pairs):
-        monkeypatch.setattr(module, "MAX_PAIRS", 11)
+        monkeypatch.setattr(module, "MAX_BLOCK_PAIRS", 11)
     monkeypatch.setattr(hamming, "_INDEX_BLOCK", 5)
     monkeypatch.setattr(hamming, "_QUERIES_WITH_TIES", 3)
     monkeypatch.setattr(dense, "_GALLERY_BLOCK", 6)
@@ -69,6 +70,11 @@ def _case(metric: str, seed: int, n: int):
     return CosineEngine(rows), np.where(exact < 1e-9, 0.0, exact)
 
 
+def _pairs(searched: Engine, radius: float) -> set[tuple[int, int]]:
+    blocks = searched.within(radius)
+    return {pair for b in blocks for pair in zip(b.left.tolist(), b.right.tolist(), strict=True)}
+
+
 @given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.floats(0, 1))
 @settings(max_examples=80, deadline=None)
 def test_within_equals_brute_force(metric: str, seed: int, n: int, quantile: float) -> None:
@@ -86,6 +92,65 @@ def test_within_equals_brute_force(metric: str, seed: int, n: int, quantile: flo
     np.testing.assert_allclose(distance, exact[left, right], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("searched", "radius"),
+    [
+        (EuclideanEngine(np.array([(0, 0), (3, 4), (9, 9)], np.uint8)), 5.0),  # 3, 4, 5
+        (CosineEngine(np.array([(1, 0), (0, 7), (0, 0)], np.uint8)), 1.0),  # at right angles
+        (HammingEngine(np.array([(0, 0), (1, 15), (255, 255)], np.uint8), 1), 5.0),
+    ],
+    ids=["euclidean", "cosine", "hamming"],
+)
+def test_a_pair_exactly_on_the_radius_is_within_it(searched: Engine, radius: float) -> None:
+    assert (0, 1) in _pairs(searched, radius)
+    assert (0, 1) not in _pairs(searched, radius - 1e-6)
+
+
+@given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.floats(0, 1))
+@settings(max_examples=80, deadline=None)
+def test_the_distance_of_a_pair_as_radius_finds_that_pair(
+    metric: str, seed: int, n: int, quantile: float
+) -> None:
+    searched, _ = _case(metric, seed, n)
+    every = list(searched.within(1000.0))
+    left, right, distance = (
+        np.concatenate([getattr(block, name) for block in every])
+        for name in ("left", "right", "distance")
+    )
+    assert len(left) == n * (n - 1) // 2
+    radius = float(np.sort(distance)[int(quantile * (len(distance) - 1))])
+    near = list(searched.within(radius))
+    pairs = [np.concatenate([getattr(block, name) for block in near]) for name in ("left", "right")]
+    expected = distance <= radius
+    np.testing.assert_array_equal(pairs, [left[expected], right[expected]])
+
+
+@pytest.mark.parametrize("engine_class", [EuclideanEngine, CosineEngine])
+def test_rows_of_zeros_are_equal(engine_class: type[Engine]) -> None:
+    """Their distances have no rounding error at all, so every bound is met exactly."""
+    searched = engine_class(np.zeros((9, 3), np.uint8))
+    assert sum(len(block.left) for block in searched.within(0.0)) == 9 * 8 // 2
+    nearest = searched.nearest(np.arange(9), 2)
+    assert nearest.rows[0].tolist() == [1, 2]
+    assert nearest.rows[8].tolist() == [0, 1]
+    assert (nearest.distance == 0).all()
+
+
+def test_a_proposer_and_a_radius_are_met_exactly() -> None:
+    hashes = np.array([(0,), (15,), (255,)], np.uint8)  # 4, 8 and 4 bits
+    rows = np.random.default_rng(0).integers(0, 256, (3, 64), np.uint8)
+    searched = PairEngine(Ssim(side=8, win_size=3), rows, 1)
+    distance = searched.distances(np.array([0]), np.array([1]))[0]
+    nearer = np.nextafter(distance, 0)
+    for proposed, radius, expected in (
+        (4.0, distance, True),
+        (3.9, distance, False),
+        (4.0, nearer, False),
+    ):
+        narrowed = ProposedEngine(HammingEngine(hashes, 1), proposed, searched)
+        assert ((0, 1) in _pairs(narrowed, float(radius))) is expected
+
+
 @given(st.sampled_from(METRICS), st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 6))
 @settings(max_examples=80, deadline=None)
 def test_nearest_equals_brute_force_with_ties_by_row(
@@ -94,8 +159,8 @@ def test_nearest_equals_brute_force_with_ties_by_row(
     searched, exact = _case(metric, seed, n)
     k = min(k, n - 1)
     queries = np.random.default_rng(seed).permutation(n)[: max(1, n // 2)]
-    found = searched.nearest(queries, k)
-    for query, rows, distances in zip(queries, found.rows, found.distance, strict=True):
+    nearest = searched.nearest(queries, k)
+    for query, rows, distances in zip(queries, nearest.rows, nearest.distance, strict=True):
         others = np.delete(np.arange(n), query)
         order = np.lexsort((others, exact[query, others].round(9)))[:k]
         if metric != "cosine":  # whose equal distances differ in the last bit
@@ -116,11 +181,19 @@ def test_many_equal_rows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None
         piles.append(self.pending_pairs)
 
     monkeypatch.setattr(contenders.Contenders, "add", watched)
-    found = searched.nearest(np.arange(60), 3)
+    nearest = searched.nearest(np.arange(60), 3)
     assert max(piles) <= 30
-    assert (found.distance == 0).all()
-    assert found.rows[0].tolist() == [1, 2, 3]
-    assert found.rows[31].tolist() == [30, 32, 33]
+    assert (nearest.distance == 0).all()
+    assert nearest.rows[0].tolist() == [1, 2, 3]
+    assert nearest.rows[31].tolist() == [30, 32, 33]
+
+
+def test_equal_distances_go_by_row_in_whatever_order_they_come() -> None:
+    one, five, seven = (np.array([row]) for row in (1, 5, 7))
+    nearest = contenders.Contenders(9, 1, lambda left, right: np.full(len(left), 0.5))
+    for row in (seven, five):
+        nearest.add(one, row, np.array([[0.5]]), 0.0)
+    assert nearest.nearest(one).rows.tolist() == [[5]]
 
 
 def test_closed_rows_ask_no_more() -> None:
@@ -136,9 +209,9 @@ def test_closed_rows_ask_no_more() -> None:
 
 def test_fewer_rows_than_neighbours() -> None:
     searched, _ = _case("euclidean", 0, 3)
-    found = searched.nearest(np.arange(3), 5)
-    assert (found.rows[:, 2:] == -1).all()
-    assert np.isinf(found.distance[:, 2:]).all()
+    nearest = searched.nearest(np.arange(3), 5)
+    assert (nearest.rows[:, 2:] == -1).all()
+    assert np.isinf(nearest.distance[:, 2:]).all()
 
 
 def test_a_proposer_narrows_the_pairs() -> None:
@@ -148,8 +221,8 @@ def test_a_proposer_narrows_the_pairs() -> None:
     proposed = cdist(bits, bits, "cityblock") <= 2
     compared = []
     searched.advance = compared.append
-    found = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
-    pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in found])
+    blocks = list(ProposedEngine(HammingEngine(hashes, 1), 2.0, searched).within(0.9))
+    pairs_found = np.concatenate([np.stack([b.left, b.right], axis=1) for b in blocks])
     np.testing.assert_array_equal(pairs_found, np.argwhere(np.triu((exact <= 0.9) & proposed, 1)))
     assert sum(compared) == np.triu(proposed, 1).sum()
 
@@ -157,6 +230,6 @@ def test_a_proposer_narrows_the_pairs() -> None:
 @given(st.lists(st.integers(0, 3), max_size=30), st.sampled_from([1, 100]))
 def test_collapse_numbers_the_distinct_rows(values: list[int], width: int) -> None:
     rows = np.repeat(np.array(values, np.uint8).reshape(-1, 1), width, axis=1)
-    found = collapse(rows)
+    numbers = collapse(rows)
     order = list(dict.fromkeys(values))
-    assert [order[number] for number in found] == values
+    assert [order[number] for number in numbers] == values

@@ -45,9 +45,9 @@ def test_the_truth_is_what_was_written(sources: list[Path], tmp_path: Path) -> N
         same = (tmp_path / "x" / row["path"]).read_bytes() == source.read_bytes()
         assert same is (row["change"] in {"original", "exact copy"})
     assert len({(row["label"], row["change"]) for row in rows}) == len(rows)
-    # 9 x 6 cards of 27: each change twice
-    dealt = Counter(row["change"] for row in rows)
-    assert {dealt.pop("original"), *dealt.values()} == {9, 2}
+    # 9 x 6 copies by 27 changes: each change twice
+    often = Counter(row["change"] for row in rows)
+    assert {often.pop("original"), *often.values()} == {9, 2}
 
 
 def test_names_tell_nothing(sources: list[Path], tmp_path: Path) -> None:

@@ -105,14 +105,14 @@ def test_folders_depend_on_the_seed_alone(
 
 
 def test_bench_reads_what_is_written(tmp_path: Path) -> None:
-    from imgsim.dataset.layouts import load
+    from imgsim.dataset.layouts import load_labelled
 
     standins.write_turntable(tmp_path / "fruit", kinds=2, frames=2)
     standins.write_scenes(tmp_path / "scenes", places=2, views=2)
     standins.write_changed(tmp_path / "copies", photos=1, look_alikes=1, copies=2)
-    fruits = load(tmp_path / "fruit")
+    fruits = load_labelled(tmp_path / "fruit")
     assert (fruits.layout, list(fruits.classes)) == ("folder", [0, 0, 1, 1])
-    scenes = load(tmp_path / "scenes", per_scene=2)
+    scenes = load_labelled(tmp_path / "scenes", per_scene=2)
     assert list(scenes.classes) == [0, 0, 1, 1]
-    copies = load(tmp_path / "copies")
+    copies = load_labelled(tmp_path / "copies")
     assert sorted(np.bincount(copies.classes)) == [3] * 10

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgsim import RunOptions, UsageError, find_leaks
-from imgsim.pictures.fixed_camera import write_process
+from imgsim.pictures.fixed_camera import write_camera_frames
 from imgsim.read.discover import DiscoverOptions
 from imgsim.tasks.leaks.across import Across
 from imgsim.tasks.leaks.found import Leaks
@@ -34,7 +34,7 @@ def pairs_of(found: Leaks) -> set[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("process")
-    return folder, write_process(folder, 3, runs=4, states=8, disturbances=4)
+    return folder, write_camera_frames(folder, 3, runs=4, states=8, disturbances=4)
 
 
 def test_the_same_state_is_a_leak_and_another_is_none(process, threads: RunOptions) -> None:

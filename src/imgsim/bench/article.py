@@ -6,7 +6,7 @@ images to a fixed size and photos to a seventh of each side, and handed to every
 are: vectors are not normalised, nor are pixels by the mean and deviation of a training set (the
 network gets 0..1, as a conversion to a tensor gives it), SSIM is that of the three channels in
 double precision, the features of EfficientNet-b0 are its whole last map. The 3 nearest of every
-query are looked for among all other images; accuracy is the hits / (images - queries).
+query are searched among all other images; accuracy is the hits / (images - queries).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from imgsim.comparators.efficientnet import (
     EfficientNetFeatures,
 )
 from imgsim.comparators.extractor import Extractor
-from imgsim.comparators.pixels import Cosine, Euclidean
+from imgsim.comparators.pixels import Cosine, Euclidean, PixelRows
 from imgsim.comparators.ssim import Ssim
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.decode.colours import convert
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeMode, InputSpec
@@ -50,7 +50,7 @@ PHOTO_PIXELS = 500_000
 
 
 @dataclass(frozen=True)
-class FramePixels(Extractor):
+class FramePixels(PixelRows):
     """The pixels of a resized RGB image, as one row."""
 
     width: int
@@ -65,13 +65,6 @@ class FramePixels(Extractor):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.width * self.height * 3,)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        return images.reshape(len(images), -1)
 
 
 @dataclass(frozen=True)
@@ -103,10 +96,10 @@ class FrameCosine(_ByPixels, Cosine):
 
 @dataclass(frozen=True)
 class FrameSsim(_ByPixels, Ssim):
-    """1 - SSIM of the resized RGB image, as scikit-image works it out with ``channel_axis``."""
+    """1 - SSIM of the resized RGB image, as scikit-image computes it with ``channel_axis``."""
 
     def rough(self, rows: NDArray[Any]) -> None:
-        """There is no quicker way."""
+        return None  # the rough distances of Ssim are those of grey images
 
     def prepare(self, rows: NDArray[Any]) -> Prepared:
         images = rows.reshape(len(rows), self.height, self.width, 3).astype(np.float64)
@@ -132,7 +125,7 @@ class FrameSsim(_ByPixels, Ssim):
         return result
 
     def _windows(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Means over the windows around each pixel."""
+        """Compute the means over the windows around each pixel."""
         from scipy.ndimage import uniform_filter
 
         return np.asarray(uniform_filter(images, (0, self.win_size, self.win_size, 0)))
@@ -171,6 +164,7 @@ class FrameFeaturesCosine(_Sized, EfficientNetCosine):
 
 
 def _framed(extractor: Extractor, width: int, height: int) -> FrameFeatures:
+    """Return an extractor with the same settings for frames of a size."""
     given = {f.name: getattr(extractor, f.name) for f in fields(EfficientNetFeatures)}
     return FrameFeatures(**given, width=width, height=height)
 
@@ -185,7 +179,7 @@ _FRAME_METHODS: dict[type[Comparator], type[Comparator]] = {
 
 
 def follow(comparator: Comparator, width: int, height: int) -> Comparator:
-    """The comparator as the protocol has it; hashes are those of the resized image."""
+    """Return the comparator as the protocol has it; hashes are those of the resized image."""
     kind = _FRAME_METHODS.get(type(comparator))
     if kind is None:
         return comparator
@@ -197,8 +191,8 @@ def follow(comparator: Comparator, width: int, height: int) -> Comparator:
     return made
 
 
-def in_fours(data: Labelled) -> Labelled:
-    """The images ordered so that every fourth is a query and the next three are its duplicates.
+def in_fours(data: LabelledImages) -> LabelledImages:
+    """Order images so that every fourth is a query and the next three are its duplicates.
 
     Raises
     ------
@@ -218,7 +212,7 @@ def in_fours(data: Labelled) -> Labelled:
 
 
 def frame_size(width: int, height: int) -> tuple[int, int]:
-    """What an image of a size is resized to."""
+    """Return the width and height that an image is resized to."""
     if width * height >= PHOTO_PIXELS:
         return max(7, round(width / 7)), max(7, round(height / 7))
     return FIXED_SIDE, FIXED_SIDE
@@ -239,8 +233,18 @@ class Frames:
     seconds_read: Spread
 
     def rows(self, extractor: Extractor) -> tuple[NDArray[Any], Inputs]:
-        """The features of all images, and what the extractor was given."""
-        fitted = [_fitted(image, extractor.wants) for image in self.images]
+        """Compute the features of all images; also return some of what the extractor was given.
+
+        Parameters
+        ----------
+        extractor : Extractor
+
+        Returns
+        -------
+        rows : ndarray of the extractor's dtype, shape (n, ...)
+        inputs : Inputs
+        """
+        fitted = [_as_wanted(image, extractor.wants) for image in self.images]
         rows = np.concatenate(
             [extractor.extract(np.stack(fitted[i : i + 64])) for i in range(0, len(fitted), 64)]
         )
@@ -249,7 +253,17 @@ class Frames:
 
 
 def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) -> Frames:
-    """Read all images in full, as RGB, resized."""
+    """Read all images in full, as RGB, resized.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files that can be read.
+    size : tuple of int
+        Width and height.
+    max_pixels : int
+        Of an image that is read.
+    """
     want = InputSpec(*size, "rgb")
     decoder = Decoder(DecodeMode.FULL, max_pixels)
     images = np.empty((len(paths), size[1], size[0], 3), np.uint8)
@@ -261,8 +275,8 @@ def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) ->
     return Frames(images, seconds)
 
 
-def _fitted(image: NDArray[np.uint8], want: InputSpec) -> NDArray[np.uint8]:
-    """A resized image as an extractor wants it."""
+def _as_wanted(image: NDArray[np.uint8], want: InputSpec) -> NDArray[np.uint8]:
+    """Convert a resized image to what an extractor wants."""
     from PIL import Image
 
     height, width = image.shape[:2]

@@ -1,4 +1,4 @@
-"""Distances worked out anew from the feature rows: the harness scores these, not an engine's.
+"""Distances computed from the feature rows for scoring: the harness does not take an engine's.
 
 The engines filter in single precision and prune; here everything is computed for every pair, in
 double precision, by the definitions alone.
@@ -14,23 +14,21 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import Comparator, Metric, PairComparator, VectorComparator
 from imgsim.errors import UsageError
-
-BLOCK_BYTES = 64 << 20
-"""What a block of distances, or of rows in double precision, may take."""
+from imgsim.neighbours.engine import rows_in_block
 
 _NEARLY_EQUAL = 1e-9
 """Relative square distance below which a difference is not taken from products: they cancel."""
 
 
 def blocks(n: int, bytes_per_row: int) -> Iterator[slice]:
-    """Parts of n rows that each fit `BLOCK_BYTES`, at least one row long."""
-    size = max(1, BLOCK_BYTES // max(1, bytes_per_row))
+    """Yield parts of n rows that each fit `engine.BLOCK_BYTES`, at least one row long."""
+    size = rows_in_block(bytes_per_row, n)
     for start in range(0, n, size):
         yield slice(start, min(n, start + size))
 
 
 def between(comparator: Comparator, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
-    """Distances of all pairs of a left and a right row.
+    """Compute the distances of all pairs of a left and a right row.
 
     Parameters
     ----------
@@ -45,7 +43,7 @@ def between(comparator: Comparator, left: NDArray[Any], right: NDArray[Any]) -> 
     Raises
     ------
     UsageError
-        The comparator is of a kind of which nothing is known here.
+        The comparator gives no distance of feature rows.
     """
     result = np.empty((len(left), len(right)))
     if isinstance(comparator, PairComparator):
@@ -68,7 +66,22 @@ def between(comparator: Comparator, left: NDArray[Any], right: NDArray[Any]) -> 
 def of_pairs(
     comparator: Comparator, left: NDArray[Any], right: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Distances of pairs of rows, shape (n,); see `between`."""
+    """Compute the distances of pairs of rows.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    left, right : ndarray of the extractor's dtype, shape (n, ...)
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    Raises
+    ------
+    UsageError
+        The comparator gives no distance of feature rows.
+    """
     result = np.empty(len(left))
     for part in blocks(len(left), 64 * int(left[:1].nbytes)):
         if isinstance(comparator, PairComparator):
@@ -82,7 +95,18 @@ def of_pairs(
 
 
 def of_pair(comparator: Comparator, left: NDArray[Any], right: NDArray[Any]) -> float:
-    """The distance of two rows, by as little as it takes: what a loop over pairs is timed with."""
+    """Compute the distance of two rows, with little around it: loops over pairs are timed with it.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    left, right : ndarray of the extractor's dtype, shape (...)
+
+    Raises
+    ------
+    UsageError
+        The comparator gives no distance of feature rows.
+    """
     if isinstance(comparator, PairComparator):
         one, other = (comparator.prepare(row[None]) for row in (left, right))
         return float(comparator.distance(one, other)[0])
@@ -98,6 +122,7 @@ def of_pair(comparator: Comparator, left: NDArray[Any], right: NDArray[Any]) -> 
 
 
 def _hamming(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
+    """Count the different bits."""
     total = np.zeros((len(left), len(right)), np.int64)
     for byte in range(left.shape[1]):
         total += np.bitwise_count(left[:, byte, None] ^ right[None, :, byte])
@@ -105,33 +130,34 @@ def _hamming(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _euclidean(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
+    """Compute the L2 distances."""
     x, y = left.astype(np.float64), right.astype(np.float64)
     sums = np.einsum("ij,ij->i", x, x)[:, None] + np.einsum("ij,ij->i", y, y)[None, :]
     square = np.maximum(sums - 2 * (x @ y.T), 0.0)
-    _again(square, square <= _NEARLY_EQUAL * sums, x, y)
+    _by_difference(square, square <= _NEARLY_EQUAL * sums, x, y)
     return np.asarray(np.sqrt(square))
 
 
 def _cosine(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
-    """A vector of zeros is at distance 0 of another and at 1 of everything else."""
+    """Compute 1 - cosine; a vector of zeros is at 0 from another and at 1 from everything else."""
     x, y = left.astype(np.float64), right.astype(np.float64)
     x_norm, y_norm = np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)
     x /= np.where(x_norm > 0, x_norm, 1.0)[:, None]
     y /= np.where(y_norm > 0, y_norm, 1.0)[:, None]
     square = np.clip(2.0 - 2.0 * (x @ y.T), 0.0, 4.0)  # of unit vectors, twice 1 - cosine
-    _again(square, square <= _NEARLY_EQUAL, x, y)
+    _by_difference(square, square <= _NEARLY_EQUAL, x, y)
     distance = square / 2
     distance[np.ix_(x_norm == 0, y_norm == 0)] = 0.0
     return np.asarray(distance)
 
 
-def _again(
+def _by_difference(
     square: NDArray[np.float64],
     where: NDArray[np.bool_],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
 ) -> None:
-    """Take some square distances from differences, in place: equal rows are at exactly 0."""
+    """Compute some square distances from differences, in place: equal rows are at exactly 0."""
     i, j = np.nonzero(where)
     for part in blocks(len(i), 24 * x.shape[1]):
         difference = x[i[part]] - y[j[part]]

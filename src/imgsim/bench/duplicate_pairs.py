@@ -17,10 +17,10 @@ from imgsim.bench.detection import MISTAKES, detection_of
 from imgsim.bench.measure import SAMPLE, Inputs, sample, shown
 from imgsim.bench.metrics import PairCounts
 from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
-from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.rules import Rules, equal_pixels
 from imgsim.read.options import RunOptions
@@ -99,7 +99,7 @@ def find_pairs(
 
 def measure_pairs(
     recipe: Recipe,
-    data: Labelled,
+    data: LabelledImages,
     pictures: Sequence[Picture],
     read: Collection,
     inputs: Inputs,
@@ -109,8 +109,8 @@ def measure_pairs(
     seed: int = 0,
     root: str = "",
 ) -> MethodResult:
-    """Time and score a method that ranks nothing; see `measure.measure` and `find_pairs`."""
-    busy = load()
+    """Time and score a method that ranks nothing; see `measure.measure_method` and `find_pairs`."""
+    busy = load_average()
     duplicates = find_pairs(recipe, pictures, read, limit, options)
     n = len(pictures)
     left, right, same = _truth(data)
@@ -148,7 +148,7 @@ def measure_pairs(
     )
 
 
-def _truth(data: Labelled) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def _truth(data: LabelledImages) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Pairs, and whether they match."""
     if data.pairs:
         left, right = (np.array([getattr(p, s) for p in data.pairs]) for s in ("left", "right"))

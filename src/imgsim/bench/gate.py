@@ -1,4 +1,4 @@
-"""Two runs of a benchmark side by side: what got worse, or slower, than is allowed."""
+"""Compares a benchmark with an earlier one: which figures got worse, or slower, than allowed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """What came of a comparison with an earlier run.
+class BaselineComparison:
+    """The result of comparing a run with an earlier one, the baseline.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def read_bench(path: Path) -> Bench:
     Raises
     ------
     UsageError
-        It is none.
+        It cannot be read, or is no such result.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -61,7 +61,9 @@ def read_bench(path: Path) -> Bench:
         raise UsageError(f"{path} is no result of bench: {error}", _HINT) from None
 
 
-def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) -> Comparison:
+def compare_with_baseline(
+    before: Bench, now: Bench, *, max_drop: float, max_slowdown: float
+) -> BaselineComparison:
     """Compare a run with an earlier one, on the same data and by the same rules.
 
     Parameters
@@ -79,17 +81,7 @@ def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) 
     UsageError
         The runs cannot be compared: other data, another protocol, no method in common.
     """
-    for what, one, other in (
-        ("data", before.data.digest, now.data.digest),
-        ("protocol", before.protocol, now.protocol),
-        ("--decode", before.decode, now.decode),
-        ("seed", str(before.seed), str(now.seed)),
-    ):
-        if one != other:
-            raise UsageError(
-                f"the baseline was measured with other {what}: {one[:16]}, now {other[:16]}",
-                "measure it again on what is there now",
-            )
+    _require_same_rules(before, now)
     notes = []
     timed = _same_machine(before, now)
     if not timed:
@@ -118,7 +110,22 @@ def compare(before: Bench, now: Bench, *, max_drop: float, max_slowdown: float) 
         notes.append(f"{name} is not in the baseline")
     if not both:
         raise UsageError("no method is both in the baseline and in this run", _HINT)
-    return Comparison(tuple(drops), len(both), tuple(notes))
+    return BaselineComparison(tuple(drops), len(both), tuple(notes))
+
+
+def _require_same_rules(before: Bench, now: Bench) -> None:
+    """Raise a UsageError if the runs were on other data, or by other rules."""
+    for what, one, other in (
+        ("data", before.data.digest, now.data.digest),
+        ("protocol", before.protocol, now.protocol),
+        ("--decode", before.decode, now.decode),
+        ("seed", str(before.seed), str(now.seed)),
+    ):
+        if one != other:
+            raise UsageError(
+                f"the baseline was measured with other {what}: {one[:16]}, now {other[:16]}",
+                "measure it again on what is there now",
+            )
 
 
 def _same_machine(before: Bench, now: Bench) -> bool:
@@ -126,7 +133,8 @@ def _same_machine(before: Bench, now: Bench) -> bool:
     return (one.processor, one.cores) == (other.processor, other.cores)
 
 
-def _figures(result: MethodResult) -> Iterator[tuple[str, float | None]]:
+def _accuracy_figures(result: MethodResult) -> Iterator[tuple[str, float | None]]:
+    """Yield the names and values that may not drop; None where there is none."""
     if result.retrieval:
         yield "accuracy", result.retrieval.accuracy.value
         yield "MAP", result.retrieval.mean_average_precision.value
@@ -140,7 +148,9 @@ def _figures(result: MethodResult) -> Iterator[tuple[str, float | None]]:
 def _drops(
     before: MethodResult, now: MethodResult, max_drop: float, max_slowdown: float | None
 ) -> Iterator[Drop]:
-    for (figure, old), (_, new) in zip(_figures(before), _figures(now), strict=False):
+    for (figure, old), (_, new) in zip(
+        _accuracy_figures(before), _accuracy_figures(now), strict=False
+    ):
         if old is not None and new is not None and new < old - max_drop - 1e-12:
             yield Drop(now.method, figure, old, new)
     if max_slowdown is None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.bench.metrics import thresholds_of
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -27,7 +29,7 @@ def bootstrap(
     samples: int = 2000,
     confidence: float = 0.95,
 ) -> Interval | None:
-    """Percentile interval of a mean, or of a ratio of sums, over queries.
+    """Compute the percentile interval of a mean, or of a ratio of sums, over queries.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def bootstrap(
 
 
 def wilson(successes: float, trials: int, z: float = 1.959964) -> Interval | None:
-    """Score interval of a share; None of no trials. Not degenerate at 0 and 1.
+    """Compute the score interval of a share; None of no trials. It has a width also at 0 and 1.
 
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
     JASA 22(158), 1927, doi:10.1080/01621459.1927.10502953. It takes the trials for independent,
@@ -90,36 +92,40 @@ def wilson(successes: float, trials: int, z: float = 1.959964) -> Interval | Non
 
 
 CURVE_STEPS = 1024
-"""Intervals of a curve are worked out at so many of its thresholds; few curves have more."""
-
+"""Intervals of a curve are computed at so many of its thresholds; few curves have more."""
 
 _AT_ONCE = 250
 
 
 class CurveSampler:
-    """Draws queries again and again, and tells how far the figures of a `Curve` move.
+    """Bootstrap over queries: draws them again and again, for intervals of a `Curve`'s figures.
 
     A query's pairs are drawn together, and those of a group (a class) too; see `bootstrap`. The
     images that are ranked stay the same.
 
     Parameters
     ----------
-    matching : ndarray of float64
+    matching : ndarray of float64, shape (m,)
         Distances of all matching pairs, at least one.
     groups : int
     """
 
     def __init__(self, matching: NDArray[np.float64], groups: int) -> None:
-        thresholds = np.unique(matching)
-        if len(thresholds) > CURVE_STEPS:
-            places = np.linspace(0, len(thresholds) - 1, CURVE_STEPS).round().astype(np.int64)
-            thresholds = thresholds[places]
-        self.thresholds = thresholds
-        shape = (groups, len(thresholds) + 1)  # the last column: beyond all thresholds
+        self.thresholds = thresholds_of(matching, CURVE_STEPS)
+        shape = (groups, len(self.thresholds) + 1)  # the last column: beyond all thresholds
         self._counts = {same: np.zeros(shape, np.float32) for same in (True, False)}
 
     def add(self, group: int, distance: NDArray[np.float64], *, same: bool) -> None:
-        """Count the pairs of one query that match, or that do not."""
+        """Count the pairs of one query that match, or that do not.
+
+        Parameters
+        ----------
+        group : int
+            Of the query.
+        distance : ndarray of float64, shape (p,)
+        same : bool
+            Whether these pairs match.
+        """
         places = np.searchsorted(self.thresholds, distance, side="left")
         self._counts[same][group] += np.bincount(places, minlength=len(self.thresholds) + 1)
 
@@ -131,7 +137,13 @@ class CurveSampler:
         samples: int = 2000,
         confidence: float = 0.95,
     ) -> tuple[Interval, Interval] | None:
-        """Of the average precision, and of the recall at a precision; None of one group."""
+        """Compute the intervals of the average precision and of the recall at a precision.
+
+        Returns
+        -------
+        tuple of Interval, or None
+            None where all queries are of one group.
+        """
         true, false = (self._counts[same] for same in (True, False))
         groups = np.flatnonzero((true.sum(axis=1) > 0) | (false.sum(axis=1) > 0))
         if len(groups) < 2:
@@ -156,7 +168,18 @@ def pair_intervals(
     samples: int = 2000,
     confidence: float = 0.95,
 ) -> tuple[Interval, Interval]:
-    """As `CurveSampler.intervals`, of a list of pairs that are drawn one by one."""
+    """Compute the intervals of `CurveSampler.intervals` of a list of pairs, drawn one by one.
+
+    Parameters
+    ----------
+    pair_distances : ndarray of float64, shape (n,)
+    same : ndarray of bool, shape (n,)
+        Which pairs match; at least one.
+    precision : float
+        That the recall is taken at.
+    seed, samples : int
+    confidence : float
+    """
     sampler = CurveSampler(pair_distances[same], 1)
     counts = []
     for kind in (True, False):
@@ -180,18 +203,18 @@ def _sampled(
     samples: int,
     confidence: float,
 ) -> tuple[Interval, Interval]:
-    """Percentile intervals of the average precision and of the recall at a precision."""
+    """Compute percentile intervals of the average precision and of the recall at a precision."""
     averages, recalls = [], []
     for start in range(0, samples, _AT_ONCE):
         gained, false = draw(min(_AT_ONCE, samples - start))
         total = gained.sum(axis=1)
         gained, false = gained[total > 0, :-1], false[total > 0, :-1]
         total = total[total > 0]
-        found = gained.cumsum(axis=1)
-        every = found + false.cumsum(axis=1)
-        right = np.divide(found, every, out=np.zeros_like(found), where=every > 0)
+        true = gained.cumsum(axis=1)
+        every = true + false.cumsum(axis=1)
+        right = np.divide(true, every, out=np.zeros_like(true), where=every > 0)
         averages.append((right * gained).sum(axis=1) / total)
-        recalls.append(np.where(right >= precision, found, 0).max(axis=1) / total)
+        recalls.append(np.where(right >= precision, true, 0).max(axis=1) / total)
     tail = 50 * (1 - confidence)
     one, other = (
         Interval(*map(float, np.percentile(np.concatenate(values), [tail, 100 - tail])))

@@ -1,4 +1,4 @@
-"""One method on one data set: its features timed and scored."""
+"""One method on one data set: timed and scored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from imgsim.bench import distances
 from imgsim.bench.results import MethodResult, Spread, Timing
-from imgsim.bench.score import Quality, matrix, score_classes, score_pairs
-from imgsim.bench.timing import ENOUGH_SECONDS, each, load, one_thread, repeated
+from imgsim.bench.score import MethodScores, matrix, score_classes, score_pairs
+from imgsim.bench.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.label import label
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.decode.decoder import Decoder
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
@@ -35,12 +35,15 @@ _TIMES = 3
 
 _LONG_SECONDS = 10
 
+_RowOf = Callable[[int], NDArray[np.float64]]
+"""Gives the distances of one image to all, shape (n,)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an extractor is given of some of the images, and what it takes.
+    """Some of the images as an extractor is given them, and the times that this and it take.
 
-    Methods with one extractor share it, so that they are told apart by what differs.
+    Methods with one extractor share them, so that they are told apart by what differs.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class Inputs:
 def read_sample(
     paths: Sequence[str], extractor: Extractor, options: RunOptions, seed: int
 ) -> Inputs:
-    """Read some of the images as an extractor wants them, and time it and the extraction.
+    """Read some of the images as an extractor wants them; time this and the extraction.
 
     Parameters
     ----------
@@ -85,7 +88,18 @@ def read_sample(
 
 
 def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]]) -> Spread:
-    """How long an extractor takes for an image, of those of one size together."""
+    """Time an extractor, on the images of one size together.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    images : sequence of ndarray of uint8, each of shape (h, w, c)
+
+    Returns
+    -------
+    Spread
+        Seconds for an image.
+    """
     sizes: dict[tuple[int, ...], list[NDArray[np.uint8]]] = {}
     for image in images:
         sizes.setdefault(image.shape, []).append(image)
@@ -102,15 +116,15 @@ def seconds_of_features(extractor: Extractor, images: Sequence[NDArray[np.uint8]
 
 
 def sample(n: int, most: int, seed: int) -> list[int]:
-    """Some places out of n, in order."""
+    """Draw at most so many places out of n, in order."""
     if n <= most:
         return list(range(n))
     return sorted(np.random.default_rng(seed).choice(n, most, replace=False).tolist())
 
 
-def measure(
+def measure_method(
     comparator: Comparator,
-    data: Labelled,
+    data: LabelledImages,
     rows: NDArray[Any],
     inputs: Inputs,
     options: RunOptions,
@@ -125,8 +139,8 @@ def measure(
     Parameters
     ----------
     comparator : Comparator
-    data : Labelled
-    rows : ndarray, shape (n, ...)
+    data : LabelledImages
+    rows : ndarray of the extractor's dtype, shape (n, ...)
         Features of its images.
     inputs : Inputs
         What the times of extraction are taken on.
@@ -143,52 +157,65 @@ def measure(
     scale = comparator.scale
     _announce(comparator, rows, options)
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
-    quality: Quality
     if data.pairs:
-        left, right = (
-            np.array([getattr(p, side) for p in data.pairs]) for side in ("left", "right")
-        )
-        found = distances.of_pairs(comparator, rows[left], rows[right])
-        same = np.array([p.same for p in data.pairs])
-        listed = [(names[p.left], names[p.right]) for p in data.pairs]
-        quality = score_pairs(found, same, listed, scale, threshold, seed=seed)
-        deviation = _deviation(
-            nearest, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0], scale.worst
-        )
+        scores, row_of = _scored_pairs(comparator, data, rows, names, threshold, seed)
     else:
-        progress = options.progress
-        progress.start(f"scoring {comparator.name}", len(rows) * (len(rows) + 1) // 2, "pair")
-        try:
-            every = matrix(comparator, rows, options.jobs, progress.advance)
-        finally:
-            progress.finish()
-        quality = score_classes(
+        every = _all_distances(comparator, rows, options)
+        row_of = every.__getitem__
+        scores = score_classes(
             every, data.classes, names, scale, threshold, seed=seed, queries=queries
         )
-        deviation = _deviation(nearest, lambda i: np.array(every[i]), scale.worst)
     return MethodResult(
         label(comparator),
         scale.unit,
         scale.better,
         int(rows[:1].nbytes),
         timing,
-        deviation,
-        quality.retrieval,
-        quality.detection,
-        quality.curve,
-        quality.histogram,
-        quality.wrong,
-        quality.missed,
+        _deviation(nearest, row_of, scale.worst),
+        scores.retrieval,
+        scores.detection,
+        scores.curve,
+        scores.histogram,
+        scores.wrong,
+        scores.missed,
     )
 
 
+def _scored_pairs(
+    comparator: Comparator,
+    data: LabelledImages,
+    rows: NDArray[Any],
+    names: Sequence[str],
+    threshold: float,
+    seed: int,
+) -> tuple[MethodScores, _RowOf]:
+    """Score a method on listed pairs."""
+    left, right, same = data.pair_arrays()
+    listed = distances.of_pairs(comparator, rows[left], rows[right])
+    pair_names = [(names[p.left], names[p.right]) for p in data.pairs]
+    scores = score_pairs(listed, same, pair_names, comparator.scale, threshold, seed=seed)
+    return scores, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0]
+
+
+def _all_distances(
+    comparator: Comparator, rows: NDArray[Any], options: RunOptions
+) -> NDArray[np.float64]:
+    """Compute the distances of all pairs, with progress."""
+    progress = options.progress
+    progress.start(f"scoring {comparator.name}", len(rows) * (len(rows) + 1) // 2, "pair")
+    try:
+        return matrix(comparator, rows, options.jobs, progress.advance)
+    finally:
+        progress.finish()
+
+
 def shown(path: str, root: str = "") -> str:
-    """A path as results name it: from a folder on; bytes that are no UTF-8 are replaced."""
+    """Return a path as results name it: from a folder on, other bytes than UTF-8 replaced."""
     return os.fsencode(path.removeprefix(root).lstrip("/\\")).decode("utf-8", "replace")
 
 
 def _announce(comparator: Comparator, rows: NDArray[Any], options: RunOptions) -> None:
-    """Say how long it will take to compare all pairs one by one, where that is long."""
+    """Tell how long it will take to compare all pairs one by one, where that is long."""
     engine = make_engine(comparator, rows, options)
     if isinstance(engine, PairEngine):
         pairs = len(rows) * (len(rows) - 1) // 2
@@ -204,7 +231,7 @@ def _timed(
     options: RunOptions,
     seed: int,
 ) -> tuple[Timing, NDArray[np.float64]]:
-    """Times, and the distances of the nearest as the engine has them."""
+    """Time a method; also return the distances of the nearest as the engine has them."""
     n = len(rows)
     nearest: list[NDArray[np.float64]] = []
 
@@ -225,7 +252,7 @@ def _timed(
         one, other = inputs.images[i][None], inputs.images[j][None]
         return lambda: distances.of_pair(comparator, alone(one)[0], alone(other)[0])
 
-    busy = load()
+    busy = load_average()
     searched = repeated(search, of=n * (n - 1))
     with one_thread():
         compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
@@ -235,20 +262,18 @@ def _timed(
 
 
 def _one_at_a_time(comparator: Comparator) -> Extractor:
-    """Its extractor, not filling up a batch of which one image is wanted."""
+    """Return its extractor, one that does not fill up a batch of which one image is wanted."""
     if any(field.name == "batch_size" for field in fields(cast(Any, comparator))):
         comparator = replace(cast(Any, comparator), batch_size=1)
     return comparator.extractor
 
 
-def _deviation(
-    nearest: NDArray[np.float64], row: Callable[[int], NDArray[np.float64]], worst: float
-) -> float:
-    """How far the engine's distances are from the harness's, at some of the queries."""
+def _deviation(nearest: NDArray[np.float64], row_of: _RowOf, worst: float) -> float:
+    """Compute how far the engine's distances are from the harness's, at some of the queries."""
     n, k = nearest.shape
     largest = 0.0
     for i in sample(n, _CHECKED, 0):
-        others = np.delete(row(i), i)
+        others = np.delete(row_of(i), i)
         expected = np.sort(np.partition(others, k - 1)[:k])
         largest = max(largest, float(np.abs(nearest[i] - expected).max()))
     return largest / worst

@@ -22,8 +22,8 @@ VECTORS = (
 def norms(repetitions: int = REPETITIONS, seed: int = 0) -> tuple[NormTiming, ...]:
     """Time `scipy.spatial.distance.euclidean(x, y)` and `numpy.linalg.norm(x - y)`.
 
-    Each repetition times both, in turn one first and the other, so that neither finds the
-    processor's caches filled more often, or the machine busier; on one thread.
+    Each repetition times both, in turn one first and the other, so that neither meets filled
+    processor caches, or a busier machine, more often; on one thread.
 
     Parameters
     ----------

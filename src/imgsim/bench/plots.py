@@ -20,12 +20,12 @@ _AXES_WIDTH = 520.0  # of the plot of speed, likewise
 
 
 def require_matplotlib() -> None:
-    """Complain if there is none.
+    """Check that matplotlib is installed.
 
     Raises
     ------
     MethodUnavailable
-        It is not installed.
+        It is not.
     """
     if find_spec("matplotlib") is None:
         raise MethodUnavailable(
@@ -34,7 +34,7 @@ def require_matplotlib() -> None:
 
 
 def colours(names: Sequence[str]) -> dict[str, Any]:
-    """A colour for each name, the same in all plots."""
+    """Choose a colour for each name, the same in all plots."""
     import matplotlib
 
     palette = [*matplotlib.color_sequences["tab10"], *matplotlib.color_sequences["Dark2"]]
@@ -46,7 +46,7 @@ def speed_accuracy(
     best: Sequence[str],
     measure: str,
 ) -> str:
-    """Time against accuracy, with the frontier drawn: up and left is better.
+    """Plot time against accuracy, with the frontier drawn: up and left is better.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def speed_accuracy(
     best : sequence of str
         Names on the frontier, the fastest first.
     measure : str
-        What accuracy is.
+        Name of the accuracy.
     """
     figure, axes = _figure(_INCHES, 5.2)
     paint = colours([p[0] for p in points])
@@ -81,7 +81,7 @@ def speed_accuracy(
 def _room_for_names(
     points: Sequence[tuple[str, float, float, tuple[float, float] | None]],
 ) -> float:
-    """Decades right of the slowest point, for the names written there."""
+    """Compute the decades right of the slowest point that the names written there take."""
     fastest, slowest = (end(math.log10(p[1]) for p in points) for end in (min, max))
     within = slowest - fastest + 0.3
     needed = 0.3
@@ -145,7 +145,7 @@ def _time_ticks() -> Any:
 
 
 def precision_recall(methods: Sequence[MethodResult], names: dict[str, str]) -> str:
-    """A curve for each method over all pairs, and a dot at its threshold."""
+    """Plot a curve for each method over all pairs, and a dot at its threshold."""
     figure, axes = _figure(_INCHES, 5.2)
     paint = colours([m.method for m in methods])
     for m in methods:
@@ -175,7 +175,7 @@ def precision_recall(methods: Sequence[MethodResult], names: dict[str, str]) -> 
 
 
 def distributions(methods: Sequence[MethodResult], names: dict[str, str]) -> str:
-    """Shares of matching and of other pairs over the score, and the threshold, per method."""
+    """Plot shares of matching and of other pairs over the score, and the threshold, per method."""
     columns = 3
     rows = -(-len(methods) // columns)
     figure, grid = _figure(_INCHES, 2.0 * rows + 0.3, rows, columns)
@@ -205,9 +205,9 @@ def distributions(methods: Sequence[MethodResult], names: dict[str, str]) -> str
     return _svg(figure)
 
 
-def heat_map(found: Resilience, names: dict[str, str], figure_of: str) -> str:
-    """Methods by changes; ``figure_of`` is ``recognised`` or ``first``."""
-    measured = [m for m in found.methods if getattr(m, f"mean_{figure_of}") is not None]
+def heat_map(resilience: Resilience, names: dict[str, str], figure_of: str) -> str:
+    """Plot methods by changes; ``figure_of`` is ``recognised`` or ``first``."""
+    measured = [m for m in resilience.methods if getattr(m, f"mean_{figure_of}") is not None]
     methods = sorted(measured, key=lambda m: -getattr(m, f"mean_{figure_of}"))
     changes = [c.change for c in methods[0].changes]
     values = np.array([[getattr(c, figure_of) for c in m.changes] for m in methods])
@@ -234,7 +234,7 @@ def all_plots(
     names: dict[str, str],
     methods: Sequence[MethodResult],
 ) -> dict[str, str]:
-    """Every plot that there is something for, by name. What ranks nothing has no curve."""
+    """Draw every plot that there is something for, by name. Methods that rank nothing have none."""
     plots = {}
     methods = [m for m in methods if m.ranks]
     if methods:

@@ -1,7 +1,7 @@
-"""Experiment 2: which changes of a picture each method sees through.
+"""Experiment 2: which changes of a picture each method is robust to.
 
 Originals are drawn from the data set, in turn from every class, scaled down to `MAX_SIDE` where
-they are larger, and each is changed in every way of `transforms.CHANGES`. All methods see the same
+they are larger, and each is changed in every way of `changes.CHANGES`. All methods see the same
 files. A copy is recognised if it is within the threshold of its original; it finds its original
 first if none of the others is as near.
 """
@@ -22,7 +22,7 @@ from imgsim.bench.results import ChangeResult, MethodResilience
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import InputSpec
 from imgsim.pictures.changes import CHANGES
@@ -32,6 +32,7 @@ from imgsim.read.table import Collection
 from imgsim.verify.verdicts import verify_pair
 
 MAX_SIDE = 1024
+"""Of an original, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Copies:
     read: Collection
 
 
-def draw(data: Labelled, most: int, seed: int) -> list[int]:
+def draw(data: LabelledImages, most: int, seed: int) -> list[int]:
     """Choose originals: one of each class in turn, classes and images in random order."""
     rng = np.random.default_rng(seed)
     classes = data.classes if data.labels else np.zeros(len(data.paths), np.int64)
@@ -72,7 +73,7 @@ def make_copies(
     options: RunOptions,
     seed: int,
 ) -> Copies:
-    """Write originals and copies of some files below a folder, and read them for some methods.
+    """Write originals and changed copies of some files, and read them for some methods.
 
     Parameters
     ----------
@@ -123,8 +124,10 @@ def make_copies(
     return Copies(tuple(originals), tuple(changed), read)
 
 
-def resilience(comparator: Comparator, copies: Copies, threshold: float) -> MethodResilience:
-    """How one method fares.
+def measure_by_distance(
+    comparator: Comparator, copies: Copies, threshold: float
+) -> MethodResilience:
+    """Measure a method that ranks, by the distances of copies and originals.
 
     Parameters
     ----------
@@ -138,28 +141,28 @@ def resilience(comparator: Comparator, copies: Copies, threshold: float) -> Meth
     rows = copies.read.features(comparator.extractor, copies.read.pictures).rows
     originals = rows[[places[path] for path in copies.originals]]
     n = len(originals)
-    found = []
+    results = []
     first = []
     for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
         changed = rows[[places[path] for path in files]]
         all_distances = distances.between(comparator, changed, originals)
         own = np.diag(all_distances)
         first.append(float(np.mean(_first(all_distances))))
-        found.append(ChangeResult(change.name, float(np.mean(own <= threshold)), first[-1]))
+        results.append(ChangeResult(change.name, float(np.mean(own <= threshold)), first[-1]))
     between = distances.between(comparator, originals, originals)[np.triu_indices(n, 1)]
     return MethodResilience(
         label(comparator),
-        tuple(found),
-        float(np.mean([f.recognised for f in found])),
+        tuple(results),
+        float(np.mean([result.recognised for result in results])),
         float(np.mean(first)),
         int(np.sum(between <= threshold)),
     )
 
 
-def verified(
+def measure_by_verdict(
     recipe: Recipe, copies: Copies, threshold: float, options: RunOptions
 ) -> MethodResilience:
-    """How a method fares that looks at each pair of pictures: all that counts is its verdict.
+    """Measure a method that ranks nothing, by its verdict on each pair of copy and original.
 
     Parameters
     ----------
@@ -183,45 +186,50 @@ def verified(
 
     progress = options.progress
     progress.start(f"verifying by {recipe.name}", len(copies.originals) * len(CHANGES), "pair")
-    found = []
+    results = []
     try:
         for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
             pairs = zip(copies.originals, files, strict=True)
             share = float(np.mean([same(original, copy) for original, copy in pairs]))
-            found.append(ChangeResult(change.name, share, None))
+            results.append(ChangeResult(change.name, share, None))
             progress.advance(len(files))
         wrong = sum(same(one, other) for one, other in combinations(copies.originals, 2))
     finally:
         progress.finish()
-    mean = float(np.mean([one.recognised for one in found]))
-    return MethodResilience(label(recipe), tuple(found), mean, None, wrong)
+    mean = float(np.mean([result.recognised for result in results]))
+    return MethodResilience(label(recipe), tuple(results), mean, None, wrong)
 
 
 def _first(all_distances: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each row's own column is nearer than every other."""
+    """Tell of each row whether its own column is nearer than every other."""
     others = all_distances.copy()
     np.fill_diagonal(others, np.inf)
     return np.asarray(np.diag(all_distances) < others.min(axis=1))
 
 
-def written_copies(
-    data: Labelled,
+def measure_each(
+    data: LabelledImages,
     thresholds: Mapping[Comparator, float],
     most: int,
     options: RunOptions,
     seed: int,
 ) -> Generator[tuple[Comparator, MethodResilience]]:
-    """Draw originals, write their copies to a temporary folder, and measure one method by one.
+    """Draw originals, write their copies to a temporary folder, and measure method by method.
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     thresholds : mapping of Comparator to float
         The methods, and the largest distance of a duplicate by each.
     most : int
         Originals.
     options : RunOptions
     seed : int
+
+    Yields
+    ------
+    tuple of (Comparator, MethodResilience)
+        Each as soon as it is measured.
     """
     chosen = draw(data, most, seed)
     with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
@@ -229,6 +237,6 @@ def written_copies(
         copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
         for c, limit in thresholds.items():
             if isinstance(c, Recipe):
-                yield c, verified(c, copies, limit, options)
+                yield c, measure_by_verdict(c, copies, limit, options)
             else:
-                yield c, resilience(c, copies, limit)
+                yield c, measure_by_distance(c, copies, limit)

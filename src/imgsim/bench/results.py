@@ -1,4 +1,4 @@
-"""What a benchmark gives: frozen values, their JSON, and a file per result so that runs resume."""
+"""The results of a benchmark, as frozen values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Estimate:
 class Mistake:
     """A pair on the wrong side: paths below the data set, score and similarity in percent.
 
-    These are None where the method did not look at the pair.
+    These are None where the method did not verify the pair.
     """
 
     left: str
@@ -59,22 +59,22 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time goes, each apart from the others; with one thread, but for the search.
+    """The times of a method's parts, each by itself; with one thread, but for the search.
 
     Attributes
     ----------
     seconds_read : Spread
         To read, decode, convert and resize an image.
     seconds_features : Spread
-        To work out its features, in a batch.
+        To compute its features, in a batch.
     seconds_search : Spread
         For a pair, where the engine ranks the 3 nearest of every query. Per pair of a query and
-        another image, whether the engine looked at it or could prune it. Of a method that ranks
-        nothing: to propose pairs and look at them, per such pair of the data set.
+        another image, whether the engine compared it or could prune it. Of a method that ranks
+        nothing: to propose pairs and verify them, per such pair of the data set.
     seconds_distance : Spread
         For a pair, from ready features, one pair after the other.
     seconds_mixed : Spread
-        For a pair, with the features of both images worked out for it: extraction and comparison
+        For a pair, with the features of both images computed for it: extraction and comparison
         in one figure, as they are often published.
     load : float
         Processes that wanted a core just before, per core: the system's load average of the last
@@ -96,7 +96,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Rankings of every query; see `metrics.QueryScore`. Means over queries.
+    """Accuracy of the rankings: means over queries; see `retrieval.QueryScore`.
 
     Attributes
     ----------
@@ -127,12 +127,12 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Pairs, all queries together.
+    """Accuracy of duplicate pairs, all queries together.
 
     Attributes
     ----------
     pairs, matching : int
-        Pairs looked at, and how many of them match.
+        Pairs of the data set, and how many of them match.
     threshold : float
         Score of the preset normal.
     found, wrong : int
@@ -176,7 +176,7 @@ class MethodResult:
     timing : Timing
     engine_deviation : float or None
         The largest difference between the distances of the 3 nearest by the engine and by the
-        harness, which works out every distance anew, as a share of the scale. None of a method
+        harness, which computes every distance by itself, as a share of the scale. None of a method
         that ranks nothing.
     retrieval : Retrieval or None
         None for a list of pairs, and of a method that ranks nothing.
@@ -215,7 +215,7 @@ _BUSY = 1.6
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """How copies with one change fared.
+    """The copies with one change, and how many of them were recognised.
 
     Attributes
     ----------
@@ -282,7 +282,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was measured on.
+    """The data set that was measured on.
 
     Attributes
     ----------
@@ -308,7 +308,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where it ran, with what."""
+    """The machine and the versions of the packages."""
 
     platform: str
     processor: str

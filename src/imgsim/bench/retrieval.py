@@ -14,7 +14,7 @@ RECALL_AT = (1, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class QueryScore:
-    """How well the other images were ranked for one query.
+    """The accuracy of the ranking of the other images for one query.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class QueryScore:
         For each k of `RECALL_AT`, 1 if one of its class is among the k nearest, else 0 (where
         distances tie, the probability of it). Metric learning calls this recall@k.
     average_precision : float
-        As `sklearn.metrics.average_precision_score`: what ties enters at once.
+        As `sklearn.metrics.average_precision_score`: ties enter at once.
     ndcg : float
         Of the whole ranking, with gain 1 for the class. Source: K. Järvelin and J. Kekäläinen,
         "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), 2002,
@@ -53,11 +53,11 @@ def score_query(distance: NDArray[np.float64], relevant: NDArray[np.bool_]) -> Q
         Which are of its class; at least one.
     """
     order = np.argsort(distance, kind="stable")
-    found = relevant[order]
-    total = int(found.sum())
+    ranked = relevant[order]
+    total = int(ranked.sum())
     starts = _tie_starts(distance[order])
     ends = np.append(starts[1:], len(order))
-    upto = np.append(0, np.cumsum(found))  # relevant among so many nearest
+    upto = np.append(0, np.cumsum(ranked))  # relevant among so many nearest
     in_tie = upto[ends] - upto[starts]
 
     hits = _expected_hits(3, starts, ends, upto)
@@ -69,14 +69,14 @@ def score_query(distance: NDArray[np.float64], relevant: NDArray[np.bool_]) -> Q
 
 
 def _tie_starts(ascending: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Where each run of equal distances begins."""
+    """Return where each run of equal distances begins."""
     return np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1]))
 
 
 def _expected_hits(
     k: int, starts: NDArray[np.int64], ends: NDArray[np.int64], upto: NDArray[np.int64]
 ) -> float:
-    """Relevant ones among the k nearest, averaged over the orders of a tie."""
+    """Count the relevant ones among the k nearest, averaged over the orders of a tie."""
     if k >= ends[-1]:
         return float(upto[-1])
     tie = int(np.searchsorted(ends, k, side="right"))  # the one that reaches over rank k
@@ -87,7 +87,7 @@ def _expected_hits(
 def _chance_of_a_hit(
     k: int, starts: NDArray[np.int64], ends: NDArray[np.int64], upto: NDArray[np.int64]
 ) -> float:
-    """Whether a relevant one is among the k nearest: the probability, where there are ties."""
+    """Compute the probability, over the orders of a tie, of a relevant one among the k nearest."""
     if k >= ends[-1]:
         return float(upto[-1] > 0)
     tie = int(np.searchsorted(ends, k, side="right"))

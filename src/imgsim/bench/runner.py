@@ -1,27 +1,24 @@
-"""Joins the parts of a benchmark: which results are known, which are still to be measured."""
+"""Runs a benchmark: takes the results that are known and measures the others."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from imgsim import __version__
 from imgsim.bench import article, norms, resilience
+from imgsim.bench.data import contents_digest, data_name, draw_classes, read_images, root_of
 from imgsim.bench.duplicate_pairs import measure_pairs
-from imgsim.bench.measure import Inputs, measure, read_sample, shown
+from imgsim.bench.measure import Inputs, measure_method, read_sample
 from imgsim.bench.results import (
     HARNESS,
     Bench,
     Data,
-    LeftOut,
     MethodResilience,
     MethodResult,
     Resilience,
@@ -32,11 +29,10 @@ from imgsim.comparators.base import Comparator, PairComparator, VectorComparator
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.dataset.labelled import LISTS, SPLITS, Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
-from imgsim.read.discover import printable
 from imgsim.read.options import RunOptions
 
 Experiment = Literal["methods", "resilience", "norms"]
@@ -48,7 +44,7 @@ PROTOCOLS: tuple[Protocol, ...] = ("imgsim", "article")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be measured.
+    """A choice of experiments, and by which rules.
 
     Attributes
     ----------
@@ -79,7 +75,7 @@ class Plan:
 
 
 def bench(
-    data: Labelled,
+    data: LabelledImages,
     comparators: Sequence[Comparator],
     plan: Plan | None = None,
     *,
@@ -90,12 +86,12 @@ def bench(
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     comparators : sequence of Comparator
-        A `Recipe` ranks nothing: what it calls duplicates is measured.
+        A `Recipe` ranks nothing: the pairs that it calls duplicates are measured.
     plan : Plan, optional
     store : Store, optional
-        Where results are found and kept; nowhere, if left out.
+        Where results are kept, and taken from; nowhere, if left out.
     options : RunOptions, optional
 
     Returns
@@ -113,14 +109,7 @@ def bench(
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
-    comparators = [c for c in comparators if run.can_measure(c)]
-    results: tuple[MethodResult, ...] = ()
-    changed: Resilience | None = None
-    if "methods" in plan.experiments:
-        article_too = [c for c in comparators if not isinstance(c, Recipe)]
-        results = run.methods(article_too if plan.protocol == "article" else comparators)
-    if "resilience" in plan.experiments and comparators:
-        changed = run.changes(comparators)
+    results, changed = run.experiments([c for c in comparators if run.can_measure(c)])
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
     if not (results or changed or timed):
         raise UsageError(
@@ -144,15 +133,17 @@ def bench(
 class _Run:
     """The state of one `bench`."""
 
-    def __init__(self, data: Labelled, plan: Plan, store: Store, options: RunOptions) -> None:
+    def __init__(self, data: LabelledImages, plan: Plan, store: Store, options: RunOptions) -> None:
         self.plan = plan
         self.store = store
         self.machine = machine()
         self.options = options
-        self.root = data.source if os.path.isdir(data.source) else os.path.dirname(data.source)
-        readable, left_out = self._readable(data)
-        of_images = len(readable.paths)
-        self.data = _drawn(readable, plan.max_images, plan.seed)
+        self.root = root_of(data)
+        readable = read_images(data, options)
+        self.read = readable.collection
+        self.digests = readable.digests
+        of_images = len(readable.images.paths)
+        self.data = draw_classes(readable.images, plan.max_images, plan.seed)
         if plan.protocol == "article":
             self.data = article.in_fours(self.data)
         self.facts = Data(
@@ -161,8 +152,8 @@ class _Run:
             len(self.data.paths),
             len(set(self.data.labels)),
             of_images,
-            self._digest(),
-            tuple(left_out),
+            contents_digest(self.data, self.digests),
+            readable.left_out,
         )
         if of_images > len(self.data.paths):
             options.progress.note(
@@ -172,38 +163,8 @@ class _Run:
         self._frames: article.Frames | None = None
         self._framed: tuple[Extractor, NDArray[Any], Inputs] | None = None  # large: the last one
 
-    def _readable(self, data: Labelled) -> tuple[Labelled, list[LeftOut]]:
-        """The images without those that cannot be read, and these."""
-        self.read = collect(data.paths, [], self.options)
-        self.digests = {p.file.path: p.digest for p in self.read.pictures}
-        for picture in self.read.pictures:
-            self.digests |= dict.fromkeys(picture.file.links, picture.digest)
-        reasons = {s.path: s.reason for s in self.read.skipped}
-        left_out = [
-            LeftOut(shown(path, self.root), reasons.get(path, "no image, or left out"))
-            for path in data.paths
-            if path not in self.digests
-        ]
-        if not left_out:
-            return data, left_out
-        self.options.progress.note(
-            f"left out {len(left_out)} of {len(data.paths)} files that cannot be read, such as"
-            f" {printable(left_out[0].path)}: {left_out[0].reason}"
-        )
-        return data.keep([i for i, p in enumerate(data.paths) if p in self.digests]), left_out
-
-    def _digest(self) -> str:
-        """Of the contents and what is known of them, in order."""
-        data = self.data
-        text: list[str] = [data.layout]
-        for i, path in enumerate(data.paths):
-            label = data.labels[i] if data.labels else ""
-            text.append(f"{self.digests[path]} {label}")
-        text.extend(f"{p.left} {p.right} {p.same}" for p in data.pairs)
-        return hashlib.sha256("\n".join(text).encode("utf-8", "surrogateescape")).hexdigest()
-
     def can_measure(self, comparator: Comparator) -> bool:
-        """Whether a method has distances that the harness can work out, or verdicts on pairs."""
+        """Tell if the harness can compute a method's distances, or it has verdicts on pairs."""
         if isinstance(comparator, Recipe):
             if self.plan.protocol == "article" and "methods" in self.plan.experiments:
                 self.options.progress.note(
@@ -216,10 +177,23 @@ class _Run:
         return False
 
     def threshold(self, comparator: Comparator) -> float:
-        """The largest distance of a duplicate."""
+        """Return the largest distance of a duplicate."""
         if self.plan.profile:
             return self.plan.profile.distance(comparator, self.options.decode)
         return comparator.preset_distance("normal")
+
+    def experiments(
+        self, comparators: Sequence[Comparator]
+    ) -> tuple[tuple[MethodResult, ...], Resilience | None]:
+        """Run those of the plan that are about methods."""
+        results: tuple[MethodResult, ...] = ()
+        changed: Resilience | None = None
+        if "methods" in self.plan.experiments:
+            ranking = [c for c in comparators if not isinstance(c, Recipe)]
+            results = self.methods(ranking if self.plan.protocol == "article" else comparators)
+        if "resilience" in self.plan.experiments and comparators:
+            changed = self.changes(comparators)
+        return results, changed
 
     def _key(self, experiment: str, comparator: Comparator, **more: Any) -> dict[str, Any]:
         return {
@@ -238,7 +212,7 @@ class _Run:
         }
 
     def methods(self, comparators: Sequence[Comparator]) -> tuple[MethodResult, ...]:
-        """The results of the experiment methods, known or measured now."""
+        """Return the results of the experiment methods, known or measured now."""
         if self.plan.protocol == "article":
             size = self._frame_size()
             comparators = [article.follow(c, *size) for c in comparators]
@@ -261,7 +235,7 @@ class _Run:
             self.store.put(keys[comparator], result)
             seconds = time.perf_counter() - started
             self.options.progress.note(f"{label(comparator)}: measured in {seconds:.1f} s")
-        return tuple(found for found in results.values() if found is not None)
+        return tuple(result for result in results.values() if result is not None)
 
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
         paths, extractor = self.data.paths, comparator.extractor
@@ -281,7 +255,7 @@ class _Run:
                 root=self.root,
             )
         rows = self.read.tables[extractor].select([self.digests[p] for p in paths]).rows
-        return measure(
+        return measure_method(
             comparator,
             self.data,
             rows,
@@ -300,7 +274,7 @@ class _Run:
         if self._framed is None or self._framed[0] != extractor:
             self._framed = (extractor, *self._frames.rows(extractor))
         _, rows, inputs = self._framed
-        return measure(
+        return measure_method(
             comparator,
             self.data,
             rows,
@@ -313,56 +287,33 @@ class _Run:
         )
 
     def _frame_size(self) -> tuple[int, int]:
-        """From the first image's; all are resized to it."""
+        """Return the size that all images are resized to, from the first one's."""
         digest = self.digests[self.data.paths[0]]
         first = next(p for p in self.read.pictures if p.digest == digest)
         return article.frame_size(first.facts.width, first.facts.height)
 
     def changes(self, comparators: Sequence[Comparator]) -> Resilience:
-        """The experiment resilience: all methods that are still to be measured see one folder."""
+        """Return the results of the experiment resilience, known or measured now.
+
+        All methods that are measured now see one folder of copies.
+        """
         most = self.plan.changed_images
         keys = {c: self._key("resilience", c, images=most) for c in comparators}
         known = {
-            c: found
+            c: result
             for c, key in keys.items()
-            if (found := self.store.get(MethodResilience, key)) is not None
+            if (result := self.store.get(MethodResilience, key)) is not None
         }
         todo = [c for c in comparators if c not in known]
         if todo:
             self.options.progress.note(f"changed copies: {len(todo)} methods ...")
             thresholds = {c: self.threshold(c) for c in todo}
-            measured = resilience.written_copies(
+            measured = resilience.measure_each(
                 self.data, thresholds, most, self.options, self.plan.seed
             )
             with closing(measured):
-                for c, found_now in measured:
-                    known[c] = found_now
-                    self.store.put(keys[c], found_now)
+                for c, result in measured:
+                    known[c] = result
+                    self.store.put(keys[c], result)
         images = len(resilience.draw(self.data, most, self.plan.seed))
         return Resilience(images, resilience.MAX_SIDE, tuple(known[c] for c in comparators))
-
-
-def data_name(source: str) -> str:
-    """The last part of a path, and the one before it where it is but the name of a split.
-
-    That of the folder, where the labels stand in a list with the name that is looked for in one.
-    """
-    parts = os.path.abspath(source).split(os.sep)
-    if parts[-1] in LISTS.values():
-        parts = parts[:-1]
-    return shown("/".join(parts[-2:] if parts[-1].lower() in SPLITS else parts[-1:]))
-
-
-def _drawn(data: Labelled, most: int, seed: int) -> Labelled:
-    """Whole classes, in random order, until there are enough images."""
-    if len(data.paths) <= most or data.pairs:
-        return data
-    classes = data.classes
-    order = np.random.default_rng(seed).permutation(classes.max() + 1)
-    kept: list[int] = []
-    for number in order:
-        members = np.flatnonzero(classes == number)[: most - len(kept)]
-        kept.extend(members.tolist())
-        if len(kept) >= most:
-            break
-    return data.keep(sorted(kept))

@@ -1,8 +1,7 @@
-"""Distances and a truth to everything that is told of a method's quality."""
+"""All figures of a method's accuracy, from its distances and the labels."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ from imgsim.bench.detection import (
     MISTAKES,
     Bins,
     Extremes,
+    curve_points,
     estimate_with_interval,
     make_detection,
-    points,
 )
 from imgsim.bench.intervals import CurveSampler, pair_intervals
 from imgsim.bench.metrics import CurveCounter, PairCounts, curve
 from imgsim.bench.results import Detection, Estimate, Histogram, Mistake, Retrieval
 from imgsim.bench.retrieval import QueryScore, score_query
 from imgsim.comparators.base import Comparator, PairComparator, Scale
+from imgsim.read.scratch import scratch
 
-_IN_MEMORY = 256 << 20
 _SAMPLE = 50_000
 
 
@@ -37,7 +36,7 @@ def matrix(
     jobs: int = 1,
     advance: Callable[[int], object] = lambda pairs: None,
 ) -> NDArray[np.float64]:
-    """Distances of all pairs, worked out anew; in a temporary file when there are many.
+    """Compute the distances of all pairs; in a temporary file when there are many.
 
     Parameters
     ----------
@@ -51,15 +50,15 @@ def matrix(
     Returns
     -------
     ndarray of float64, shape (n, n)
-        Symmetric: each pair is worked out once.
+        Symmetric: each pair is computed once.
+
+    Raises
+    ------
+    UsageError
+        There is no room for the file.
     """
     n = len(rows)
-    result: NDArray[np.float64]
-    if 8 * n * n <= _IN_MEMORY:
-        result = np.zeros((n, n))
-    else:
-        with tempfile.TemporaryFile(prefix="imgsim-") as stream:  # the map keeps it alive
-            result = np.memmap(stream, np.float64, "w+", shape=(n, n))
+    result: NDArray[np.float64] = scratch((n, n), np.dtype(np.float64))
     step = 16 if isinstance(comparator, PairComparator) else 256
 
     def work(start: int) -> None:
@@ -82,8 +81,8 @@ def matrix(
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
-    """All that is known of a method's quality; see `results.MethodResult`."""
+class MethodScores:
+    """The part of a `results.MethodResult` that is about accuracy, and not about time."""
 
     retrieval: Retrieval | None
     detection: Detection
@@ -102,7 +101,7 @@ def score_classes(
     *,
     seed: int = 0,
     queries: Sequence[int] | None = None,
-) -> Quality:
+) -> MethodScores:
     """Score a method where every image has a class.
 
     Parameters
@@ -124,55 +123,94 @@ def score_classes(
     n = len(classes)
     sizes = np.bincount(classes)[classes]
     asked = [i for i in (range(n) if queries is None else queries) if sizes[i] > 1]
-    scores: list[QueryScore] = []
-    counts = np.zeros((n, 3))  # matching and other pairs within the threshold, matching pairs
-    matching = np.concatenate(
-        [_upper(all_distances[np.ix_(m, m)]) for m in _members(classes) if len(m) > 1]
-    )
-    counter = CurveCounter(matching)
-    sampler = CurveSampler(matching, int(classes.max()) + 1)
-    bins = Bins(_sample(all_distances, seed), matching, threshold)
-    bins.add(matching, same=True)
-    wrong = Extremes(MISTAKES)
-    missed = Extremes(MISTAKES)
     wanted = set(asked)
+    rankings: list[QueryScore] = []
+    pairs = _AllPairs(all_distances, classes, threshold, seed)
     for i in range(n):
         row = np.asarray(all_distances[i])
-        same = classes == classes[i]
-        other = ~same
-        same[i] = False
-        near = row <= threshold
-        counts[i] = np.sum(near & same), np.sum(near & other), np.sum(same)
+        pairs.add(i, row)
         if i in wanted:
             rest = np.arange(n) != i
-            scores.append(score_query(row[rest], same[rest]))
-        sampler.add(int(classes[i]), row[same], same=True)
-        sampler.add(int(classes[i]), row[other], same=False)
+            rankings.append(score_query(row[rest], classes[rest] == classes[i]))
+    article = queries is not None
+    retrieval = _retrieval(rankings, classes[asked], sizes, n, seed, article=article)
+    return pairs.scores(retrieval, names, scale)
+
+
+class _AllPairs:
+    """Collects the figures of all pairs of a data set, image by image.
+
+    Attributes
+    ----------
+    per_query : ndarray of float64, shape (n, 3)
+        Matching and other pairs within the threshold, and matching pairs, of each image.
+    """
+
+    def __init__(
+        self,
+        all_distances: NDArray[np.float64],
+        classes: NDArray[np.int64],
+        threshold: float,
+        seed: int,
+    ) -> None:
+        matching = np.concatenate(
+            [_upper(all_distances[np.ix_(m, m)]) for m in _members(classes) if len(m) > 1]
+        )
+        self.classes = classes
+        self.threshold = threshold
+        self.seed = seed
+        self.per_query = np.zeros((len(classes), 3))
+        self.counter = CurveCounter(matching)
+        self.sampler = CurveSampler(matching, int(classes.max()) + 1)
+        self.bins = Bins(_sample(all_distances, seed), matching, threshold)
+        self.bins.add(matching, same=True)
+        self.wrong = Extremes(MISTAKES)
+        self.missed = Extremes(MISTAKES)
+
+    def add(self, i: int, row: NDArray[np.float64]) -> None:
+        """Take the distances of one image to all."""
+        own = int(self.classes[i])
+        same = self.classes == own
+        other = ~same
+        same[i] = False
+        near = row <= self.threshold
+        self.per_query[i] = np.sum(near & same), np.sum(near & other), np.sum(same)
+        self.sampler.add(own, row[same], same=True)
+        self.sampler.add(own, row[other], same=False)
+        # the rest counts each pair once
         later = np.flatnonzero(other[i + 1 :]) + i + 1
-        counter.add(row[later])
-        bins.add(row[later], same=False)
+        self.counter.add(row[later])
+        self.bins.add(row[later], same=False)
         if len(later):
-            wrong.add(i, later, row[later])
+            self.wrong.add(i, later, row[later])
         mates = np.flatnonzero(same[i + 1 :]) + i + 1
         if len(mates):
-            missed.add(i, mates, -row[mates])
-    groups = classes[asked]
-    retrieval = _retrieval(scores, groups, sizes, n, seed, article=queries is not None)
-    found = counter.curve()
-    total = counts.sum(axis=0)
-    verdicts = PairCounts(
-        *(round(x / 2) for x in (total[0], total[1], total[2] - total[0]))
-    )  # each pair was met from both sides
-    sampled = sampler.intervals(HIGH_PRECISION, seed=seed)
-    detection = make_detection(found, verdicts, sampled, scale, threshold, counts, classes, seed)
-    return Quality(
-        retrieval,
-        detection,
-        points(found),
-        bins.histogram(scale),
-        wrong.mistakes(names, scale, 1.0),
-        missed.mistakes(names, scale, -1.0),
-    )
+            self.missed.add(i, mates, -row[mates])
+
+    def scores(self, retrieval: Retrieval, names: Sequence[str], scale: Scale) -> MethodScores:
+        """Compute the figures; all images have to be in."""
+        curve = self.counter.curve()
+        true, false, matching = self.per_query.sum(axis=0)
+        # each pair was met from both sides
+        counts = PairCounts(*(round(x / 2) for x in (true, false, matching - true)))
+        detection = make_detection(
+            curve,
+            counts,
+            self.sampler.intervals(HIGH_PRECISION, seed=self.seed),
+            scale,
+            self.threshold,
+            self.per_query,
+            self.classes,
+            self.seed,
+        )
+        return MethodScores(
+            retrieval,
+            detection,
+            curve_points(curve),
+            self.bins.histogram(scale),
+            self.wrong.mistakes(names, scale, 1.0),
+            self.missed.mistakes(names, scale, -1.0),
+        )
 
 
 def score_pairs(
@@ -183,13 +221,26 @@ def score_pairs(
     threshold: float,
     *,
     seed: int = 0,
-) -> Quality:
-    """Score a method on a list of pairs; see `score_classes`. Intervals draw pairs."""
+) -> MethodScores:
+    """Score a method on a list of pairs; intervals draw pairs.
+
+    Parameters
+    ----------
+    pair_distances : ndarray of float64, shape (n,)
+    same : ndarray of bool, shape (n,)
+        Which pairs match; at least one does, and one does not.
+    names : sequence of (str, str)
+        Of the images, for the list of mistakes.
+    scale : Scale
+    threshold : float
+    seed : int
+        See `score_classes` for these three.
+    """
     matching, other = pair_distances[same], pair_distances[~same]
     near = pair_distances <= threshold
-    counts = np.stack([near & same, near & ~same, same], axis=1).astype(np.float64)
-    hits, false, total = (int(x) for x in counts.sum(axis=0))
-    found = curve(matching, other)
+    per_pair = np.stack([near & same, near & ~same, same], axis=1).astype(np.float64)
+    true, false, total = (int(x) for x in per_pair.sum(axis=0))
+    all_pairs = curve(matching, other)
     bins = Bins(other, matching, threshold)
     bins.add(matching, same=True)
     bins.add(other, same=False)
@@ -205,13 +256,13 @@ def score_pairs(
             for i in places
         )
 
-    verdicts = PairCounts(hits, false, total - hits)
+    counts = PairCounts(true, false, total - true)
     groups = np.arange(len(same))
-    sampled = pair_intervals(pair_distances, same, HIGH_PRECISION, seed=seed)
-    return Quality(
+    intervals = pair_intervals(pair_distances, same, HIGH_PRECISION, seed=seed)
+    return MethodScores(
         None,
-        make_detection(found, verdicts, sampled, scale, threshold, counts, groups, seed),
-        points(found),
+        make_detection(all_pairs, counts, intervals, scale, threshold, per_pair, groups, seed),
+        curve_points(all_pairs),
         bins.histogram(scale),
         mistakes([i for i in order if not same[i]][:MISTAKES]),
         mistakes([i for i in order[::-1] if same[i]][:MISTAKES]),
@@ -219,22 +270,25 @@ def score_pairs(
 
 
 def _members(classes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the places of each class's images."""
     order = np.argsort(classes, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(classes[order])) + 1)
 
 
 def _upper(square: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what lies above the diagonal."""
     return square[np.triu_indices(len(square), 1)]
 
 
 def _sample(all_distances: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Draw distances of pairs of two different images."""
     rng = np.random.default_rng(seed)
     left, right = rng.integers(0, len(all_distances), (2, _SAMPLE))
     return np.asarray(all_distances[left[left != right], right[left != right]])
 
 
 def _retrieval(
-    scores: Sequence[QueryScore],
+    rankings: Sequence[QueryScore],
     groups: NDArray[np.int64],
     sizes: NDArray[np.int64],
     images: int,
@@ -242,20 +296,22 @@ def _retrieval(
     *,
     article: bool,
 ) -> Retrieval:
+    """Compute the means over queries, with their intervals over groups."""
+
     def estimate(values: list[float]) -> Estimate:
         above = np.array(values)
         return estimate_with_interval(float(above.mean()), above, np.ones(len(above)), groups, seed)
 
-    at_1, at_5, at_10 = (float(r) for r in np.mean([s.recall_at for s in scores], axis=0))
-    hits = sum(s.hits for s in scores)
+    at_1, at_5, at_10 = (float(r) for r in np.mean([s.recall_at for s in rankings], axis=0))
+    hits = sum(s.hits for s in rankings)
     return Retrieval(
-        len(scores),
-        estimate([s.accuracy for s in scores]),
-        hits / (images - len(scores)) if article else None,
-        estimate([s.average_precision for s in scores]),
-        estimate([s.ndcg for s in scores]),
+        len(rankings),
+        estimate([s.accuracy for s in rankings]),
+        hits / (images - len(rankings)) if article else None,
+        estimate([s.average_precision for s in rankings]),
+        estimate([s.ndcg for s in rankings]),
         at_1,
         at_5,
         at_10,
-        1 + hits / len(scores) if np.all(sizes == 4) else None,
+        1 + hits / len(rankings) if np.all(sizes == 4) else None,
     )

@@ -17,13 +17,13 @@ from imgsim.errors import UsageError
 
 
 def to_document(value: Any) -> dict[str, Any]:
-    """A result as JSON has it."""
+    """Return a result as JSON has it."""
     document: dict[str, Any] = asdict(value)
     return document
 
 
 def from_document(kind: type[T], document: Any) -> T:
-    """Make a result of its JSON again.
+    """Make a result from its JSON.
 
     Raises
     ------
@@ -35,6 +35,7 @@ def from_document(kind: type[T], document: Any) -> T:
 
 
 def _made(kind: Any, value: Any) -> Any:
+    """Return a value of a type from its JSON, checked."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
         if value is None and type(None) in arguments:
@@ -79,7 +80,7 @@ class Store:
         self.fresh = fresh
 
     def get(self, kind: type[T], key: dict[str, Any]) -> T | None:
-        """A result that is known, or None. A damaged file counts as none."""
+        """Return a result that is known, or None. A damaged file counts as none."""
         path = self._path(key)
         if path is None or self.fresh:
             return None
@@ -111,6 +112,7 @@ class Store:
             raise UsageError(f"cannot write {path}: {error.strerror}", "choose another") from None
 
     def _path(self, key: dict[str, Any]) -> Path | None:
+        """Return the file of a key: a readable beginning, and a digest of all of it."""
         if self.folder is None:
             return None
         text = json.dumps(key, sort_keys=True)

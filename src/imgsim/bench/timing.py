@@ -1,4 +1,4 @@
-"""Times by `perf_counter`, after a warm-up, with their spread; and the machine they are of."""
+"""Timing by `perf_counter`, after a warm-up, with the spread; and the machine it runs on."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _PACKAGES = (
     "matplotlib",
 )
 ENOUGH_SECONDS = 4.0
+"""After so many, nothing is repeated any more."""
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Watch:
         self.cpu.append(time.process_time() - worked)
 
     def spread(self, of: int = 1) -> Spread:
-        """Median and quartiles; each time is that of so many things."""
+        """Compute median and quartiles for one thing, where each time is that of so many."""
         low, median, high = np.percentile(np.asarray(self.seconds) / of, (25, 50, 75))
         cpu = float(np.median(self.cpu)) / of
         return Spread(float(median), float(low), float(high), len(self.seconds), cpu)
@@ -110,8 +111,8 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def load() -> float:
-    """Load average of the last minute per core, 0 where the system does not tell it."""
+def load_average() -> float:
+    """Return the load average of the last minute per core, 0 where the system does not tell it."""
     try:
         return round(os.getloadavg()[0] / usable_cores(), 2)
     except (AttributeError, OSError):  # not on Windows
@@ -119,7 +120,7 @@ def load() -> float:
 
 
 def machine() -> Machine:
-    """This one."""
+    """Describe the machine that this runs on."""
     versions = {"imgsim": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):

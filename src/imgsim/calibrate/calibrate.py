@@ -1,4 +1,4 @@
-"""Thresholds for a target: chosen on one half of a labelled data set, reported on the other."""
+"""Thresholds for a target: chosen on one part of a labelled data set, reported on the other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench.metrics import CurveCounter
-from imgsim.calibrate.holdout import Outcome, Part, matching_labels, split
+from imgsim.calibrate.holdout import (
+    PairDistances,
+    ThresholdAccuracy,
+    matching_labels,
+    read_holdout,
+)
 from imgsim.comparators import false_pairs
 from imgsim.comparators.base import PRESETS, Comparator, Metric, PairComparator, VectorComparator
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
 from imgsim.read.options import RunOptions
 from imgsim.types import Skipped
@@ -23,14 +28,13 @@ _COUNTABLE = 20
 """A rate of false positives is read off the pairs where so many would be false; else a tail is
 fitted."""
 
-
 _LEAST_EXCEEDANCES = 50
 _MOST_KEPT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a threshold has to reach.
+    """The precision or the false-positive rate that a threshold has to reach.
 
     Attributes
     ----------
@@ -49,6 +53,7 @@ class Target:
 
     @property
     def text(self) -> str:
+        """The target in words."""
         if self.kind == "precision":
             return f"precision {self.value:g}"
         return f"at most {self.value:g} of the pairs that do not match"
@@ -65,23 +70,23 @@ class Calibrated:
         The largest distance of a duplicate; None if no threshold reaches the target.
     extrapolated : bool
         It comes from a fitted tail: there are too few pairs to count such a rate.
-    chosen, measured : Outcome or None
-        On the part it was chosen on, and on the other.
-    presets : tuple of Outcome
-        What `comparators.base.PRESETS` give on the other part.
+    chosen, measured : ThresholdAccuracy or None
+        On the part it was chosen on, and on the held-out one.
+    presets : tuple of ThresholdAccuracy
+        Of `comparators.base.PRESETS` on the held-out part.
     """
 
     comparator: Comparator
     max_distance: float | None
     extrapolated: bool
-    chosen: Outcome | None
-    measured: Outcome | None
-    presets: tuple[Outcome, ...]
+    chosen: ThresholdAccuracy | None
+    measured: ThresholdAccuracy | None
+    presets: tuple[ThresholdAccuracy, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What `calibrate` found.
+    """The thresholds of all methods, and the data that they come from.
 
     Attributes
     ----------
@@ -101,8 +106,8 @@ class Calibration:
     fingerprint : str
         Of the contents and labels, in any order of the files.
     seed : int
-        That the halves were drawn by.
-    first : str or None
+        That the parts were drawn by.
+    tuning_split : str or None
         The split that thresholds were chosen on, where it was named.
     decode : str
     """
@@ -117,31 +122,31 @@ class Calibration:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     seed: int
-    first: str | None
+    tuning_split: str | None
     decode: str
 
 
 def calibrate(
-    data: Labelled,
+    data: LabelledImages,
     comparators: Sequence[Comparator],
     target: Target,
     *,
     seed: int = 0,
-    first: str | None = None,
+    tuning_split: str | None = None,
     options: RunOptions | None = None,
 ) -> Calibration:
-    """Choose each method's threshold on one half of the labels, and report it on the other.
+    """Choose each method's threshold on half of the labels, and report it on the held-out ones.
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     comparators : sequence of Comparator
         Those that are no vector and score no pairs are left out, with a note.
     target : Target
     seed : int
-        Chooses the halves.
-    first : str, optional
-        The split to choose on instead; see `halves.split`.
+        Chooses the labels that are held out.
+    tuning_split : str, optional
+        The split to choose on instead; see `holdout.read_holdout`.
     options : RunOptions, optional
 
     Raises
@@ -151,25 +156,28 @@ def calibrate(
     """
     options = options or RunOptions()
     comparators = _measurable(comparators, options)
-    cut = split(data, comparators, seed=seed, first=first, options=options)
+    parts = read_holdout(data, comparators, seed=seed, tuning_split=tuning_split, options=options)
     return Calibration(
         target,
-        tuple(choose(comparator, *cut.parts(comparator), target) for comparator in comparators),
-        cut.source,
-        (len(cut.halves[0].paths), len(cut.halves[1].paths)),
-        (matching_labels(cut.halves[0]), matching_labels(cut.halves[1])),
-        cut.flat,
-        cut.copies,
-        cut.skipped,
-        cut.fingerprint,
+        tuple(
+            choose(c, parts.tuning_distances(c), parts.held_out_distances(c), target)
+            for c in comparators
+        ),
+        parts.source,
+        (len(parts.tuning.paths), len(parts.held_out.paths)),
+        (matching_labels(parts.tuning), matching_labels(parts.held_out)),
+        parts.flat,
+        parts.copies,
+        parts.skipped,
+        parts.fingerprint,
         seed,
-        first,
-        cut.options.decode.value,
+        tuning_split,
+        parts.options.decode.value,
     )
 
 
 def _measurable(comparators: Sequence[Comparator], options: RunOptions) -> list[Comparator]:
-    """Those of which the distance of any pair can be worked out."""
+    """Leave out comparators that do not give the distance of every pair, with a note."""
     kept: list[Comparator] = []
     for comparator in comparators:
         if isinstance(comparator, VectorComparator | PairComparator):
@@ -183,8 +191,16 @@ def _measurable(comparators: Sequence[Comparator], options: RunOptions) -> list[
     return kept
 
 
-def choose(comparator: Comparator, tuning: Part, held_out: Part, target: Target) -> Calibrated:
-    """Choose a threshold on one part, and report it on the other.
+def choose(
+    comparator: Comparator, tuning: PairDistances, held_out: PairDistances, target: Target
+) -> Calibrated:
+    """Choose a threshold on the tuning part, and report it on the held-out one.
+
+    Parameters
+    ----------
+    comparator : Comparator
+    tuning, held_out : PairDistances
+    target : Target
 
     Raises
     ------
@@ -196,27 +212,30 @@ def choose(comparator: Comparator, tuning: Part, held_out: Part, target: Target)
     else:
         bits = isinstance(comparator, VectorComparator) and comparator.metric is Metric.HAMMING
         limit, extrapolated = _for_false_positives(tuning, target.value, bits=bits)
-    presets = tuple(held_out.outcome(comparator.preset_distance(p)) for p in PRESETS)
+    presets = tuple(held_out.accuracy_at(comparator.preset_distance(p)) for p in PRESETS)
     if limit is None:
         return Calibrated(comparator, None, False, None, None, presets)
     limit = min(limit, comparator.scale.worst)
-    chosen, measured = tuning.outcome(limit), held_out.outcome(limit)
+    chosen, measured = tuning.accuracy_at(limit), held_out.accuracy_at(limit)
     return Calibrated(comparator, limit, extrapolated, chosen, measured, presets)
 
 
-def _for_precision(part: Part, least: float) -> float | None:
-    counter = CurveCounter(part.matching)
-    for block in part.others:
+def _for_precision(tuning: PairDistances, least: float) -> float | None:
+    """Choose the loosest threshold with a precision; None if no threshold has it."""
+    counter = CurveCounter(tuning.matching)
+    for block in tuning.others:
         counter.add(block)
     return counter.curve().threshold_at_precision(least)
 
 
-def _for_false_positives(part: Part, most: float, *, bits: bool) -> tuple[float | None, bool]:
-    """The loosest threshold for a rate, and whether it is extrapolated.
+def _for_false_positives(
+    tuning: PairDistances, most: float, *, bits: bool
+) -> tuple[float | None, bool]:
+    """Choose the loosest threshold for a rate; also tell whether it is extrapolated.
 
     A fitted threshold is never looser than what the pairs themselves show.
     """
-    total = sum(map(len, part.others))
+    total = sum(map(len, tuning.others))
     kept = max(
         math.ceil(false_pairs.SHARE * total), _LEAST_EXCEEDANCES, math.ceil(most * total) + 1
     )
@@ -226,20 +245,20 @@ def _for_false_positives(part: Part, most: float, *, bits: bool) -> tuple[float 
             f"at least {math.ceil(_LEAST_EXCEEDANCES / _MOST_KEPT)} in each half, or ask for a"
             " larger rate",
         )
-    nearest = _nearest(part.others, kept)
+    nearest = _nearest(tuning.others, kept)
     allowed = math.floor(most * total)
     # the first pair that is not allowed: the threshold lies before it, and before its equals
     bar = float(nearest[allowed])
     limit = math.ceil(bar) - 1.0 if bits else float(np.nextafter(bar, -1.0))
     extrapolated = most * total < _COUNTABLE
     if extrapolated:
-        fitted = false_pairs.fit(nearest, total, bits=bits).distance(most)
+        fitted = false_pairs.fit_tail(nearest, total, bits=bits).distance(most)
         limit = min(limit, math.floor(fitted) if bits else fitted)
     return (limit if limit >= 0 else None), extrapolated
 
 
 def _nearest(blocks: Sequence[NDArray[np.float64]], least: int) -> NDArray[np.float64]:
-    """The nearest, ascending: at least so many, and all that are as near as the last of them."""
+    """Return the nearest, ascending: at least so many, and all as near as the last of them."""
     near = np.empty(0)
     for block in blocks:
         near = np.concatenate([near, block])
@@ -249,7 +268,7 @@ def _nearest(blocks: Sequence[NDArray[np.float64]], least: int) -> NDArray[np.fl
 
 
 def only_target(precision: float | None, false_positives: float | None) -> Target:
-    """The one target that was named.
+    """Return the one target that was named.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The two halves of a labelled data set, and the distances of the pairs within each."""
+"""A labelled data set divided: thresholds are tuned on one part and reported on the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgsim.bench import distances
 from imgsim.bench.intervals import Interval, wilson
 from imgsim.bench.metrics import PairCounts
 from imgsim.comparators.base import Comparator
-from imgsim.dataset.labelled import Labelled
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
@@ -26,32 +26,32 @@ _BLOCK_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a threshold gives on one part of the data.
+class ThresholdAccuracy:
+    """The accuracy of a threshold on one part of the data.
 
     Attributes
     ----------
-    verdicts : PairCounts
-        Matching pairs found, others found, matching pairs missed.
+    counts : PairCounts
+        Matching pairs within the threshold, others within it, and matching pairs beyond it.
     others : int
         Pairs that do not match.
     labels : int
         Labels with matching pairs.
     """
 
-    verdicts: PairCounts
+    counts: PairCounts
     others: int
     labels: int
 
     @property
     def false_positive_rate(self) -> float | None:
-        return self.verdicts.false / self.others if self.others else None
+        """Share of the other pairs that lie within the threshold; None where there are none."""
+        return self.counts.false / self.others if self.others else None
 
     @property
     def precision_interval(self) -> Interval | None:
-        """Of 95 percent, by Wilson's score; it takes the pairs found for independent."""
-        found = self.verdicts.true + self.verdicts.false
-        return wilson(self.verdicts.true, found)
+        """Of 95 percent, by Wilson's score; it takes the pairs within it for independent."""
+        return wilson(self.counts.true, self.counts.true + self.counts.false)
 
     @property
     def recall_interval(self) -> Interval | None:
@@ -60,24 +60,24 @@ class Outcome:
         The pairs of one label are found and missed together; to count each would make the
         interval too narrow.
         """
-        return wilson(self.verdicts.recall * self.labels, self.labels)
+        return wilson(self.counts.recall * self.labels, self.labels)
 
     @property
     def false_positive_interval(self) -> Interval | None:
         """Of 95 percent, by Wilson's score; it takes the pairs for independent."""
-        return wilson(self.verdicts.false, self.others)
+        return wilson(self.counts.false, self.others)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The pairs of one half of the data, for one method.
+class PairDistances:
+    """The distances of the pairs of one part of the data, by one method.
 
     Attributes
     ----------
-    matching : ndarray of float64
-        Distances of the pairs that match.
-    others : sequence of ndarray of float64
-        Those of the pairs that do not, in blocks.
+    matching : ndarray of float64, shape (m,)
+        Of the pairs that match.
+    others : sequence of ndarray of float64, each of shape (o,)
+        Of the pairs that do not, in blocks.
     labels : int
         Labels with matching pairs.
     """
@@ -86,30 +86,31 @@ class Part:
     others: Sequence[NDArray[np.float64]]
     labels: int
 
-    def outcome(self, max_distance: float) -> Outcome:
-        """What a threshold gives."""
+    def accuracy_at(self, max_distance: float) -> ThresholdAccuracy:
+        """Compute the accuracy of a threshold."""
         true = int(np.count_nonzero(self.matching <= max_distance))
         false = sum(int(np.count_nonzero(block <= max_distance)) for block in self.others)
-        verdicts = PairCounts(true, false, len(self.matching) - true)
-        return Outcome(verdicts, sum(map(len, self.others)), self.labels)
+        counts = PairCounts(true, false, len(self.matching) - true)
+        return ThresholdAccuracy(counts, sum(map(len, self.others)), self.labels)
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """A labelled data set, read and cut into halves.
+class Holdout:
+    """A labelled data set, read and divided into two parts.
 
     Attributes
     ----------
-    halves : tuple of Labelled
-        What thresholds are chosen on, and what they are reported on.
-    rows : dict
-        By comparator: feature rows of the images of either half.
-    source, flat, copies, skipped, fingerprint, seed, first
+    tuning, held_out : LabelledImages
+        The part that thresholds are chosen on, and the one that they are reported on.
+    rows : dict of Comparator to tuple of ndarray
+        Feature rows of the images of either part, by comparator.
+    source, flat, copies, skipped, fingerprint, seed, tuning_split
         As of `calibrate.Calibration`.
     options : RunOptions
     """
 
-    halves: tuple[Labelled, Labelled]
+    tuning: LabelledImages
+    held_out: LabelledImages
     rows: dict[Comparator, tuple[NDArray[Any], NDArray[Any]]]
     source: str
     flat: int
@@ -117,63 +118,67 @@ class Split:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     seed: int
-    first: str | None
+    tuning_split: str | None
     options: RunOptions
 
-    def parts(self, comparator: Comparator) -> tuple[Part, Part]:
-        """The distances of all pairs within each half."""
-        return self.part(comparator, 0), self.part(comparator, 1)
+    def tuning_distances(self, comparator: Comparator) -> PairDistances:
+        """Compute the distances of all pairs within the tuning part."""
+        return _pair_distances(comparator, self.tuning, self.rows[comparator][0], self.options)
 
-    def part(self, comparator: Comparator, half: int) -> Part:
-        """The distances of all pairs within one half."""
-        return _part(comparator, self.halves[half], self.rows[comparator][half], self.options)
+    def held_out_distances(self, comparator: Comparator) -> PairDistances:
+        """Compute the distances of all pairs within the held-out part."""
+        return _pair_distances(comparator, self.held_out, self.rows[comparator][1], self.options)
 
 
-def split(
-    data: Labelled,
+def read_holdout(
+    data: LabelledImages,
     comparators: Sequence[Comparator],
     *,
     seed: int = 0,
-    first: str | None = None,
+    tuning_split: str | None = None,
     options: RunOptions | None = None,
-) -> Split:
-    """Read the images, and cut their labels into halves.
+) -> Holdout:
+    """Read the images, and hold out those of half of the labels.
 
-    Images of one label stand in one half, so nothing seen when a threshold is chosen is seen again
+    Images of one label stand in one part, so nothing seen when a threshold is chosen is seen again
     when it is reported. Of a list of pairs, images that are linked by matching pairs stay
-    together, and other pairs between the halves are left out.
+    together, and other pairs between the parts are left out.
 
     Parameters
     ----------
-    data : Labelled
+    data : LabelledImages
     comparators : sequence of Comparator
     seed : int
-        Draws the halves.
-    first : str, optional
-        The split that is the first half; the other half is all else. Drawn, if left out.
+        Draws the parts.
+    tuning_split : str, optional
+        The split that is the tuning part; all else is held out. Drawn, if left out.
     options : RunOptions, optional
 
     Raises
     ------
     UsageError
-        There are too few labels, or one stands in both halves, or there is no such split.
+        There are too few labels, or one stands in both parts, or there is no such split.
     """
     options = options or RunOptions()
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     collection = collect(list(data.paths), extractors, options)
     kept, pictures, flat, copies = _usable(data, collection)
-    halves = _halves(kept, seed) if first is None else _by_split(kept, first)
+    if tuning_split is None:
+        tuning, held_out = _divide_by_label(kept, seed)
+    else:
+        tuning, held_out = _divide_by_split(kept, tuning_split)
     shown = {picture.file.path: picture for picture in pictures}
     rows: dict[Comparator, tuple[NDArray[Any], NDArray[Any]]] = {}
     for comparator in comparators:
         one, other = (
-            collection.features(comparator.extractor, [shown[path] for path in half.paths]).rows
-            for half in halves
+            collection.features(comparator.extractor, [shown[path] for path in part.paths]).rows
+            for part in (tuning, held_out)
         )
         rows[comparator] = (one, other)
     fingerprint = _fingerprint(kept, pictures)
-    return Split(
-        halves,
+    return Holdout(
+        tuning,
+        held_out,
         rows,
         data.source,
         flat,
@@ -181,12 +186,14 @@ def split(
         collection.skipped,
         fingerprint,
         seed,
-        first,
+        tuning_split,
         options,
     )
 
 
-def _usable(data: Labelled, collection: Collection) -> tuple[Labelled, list[Picture], int, int]:
+def _usable(
+    data: LabelledImages, collection: Collection
+) -> tuple[LabelledImages, list[Picture], int, int]:
     """Leave out what was skipped, what no threshold decides on, and all but one of equal files."""
     by_path = {picture.file.path: picture for picture in collection.pictures}
     kept: list[int] = []
@@ -207,8 +214,8 @@ def _usable(data: Labelled, collection: Collection) -> tuple[Labelled, list[Pict
     return data, [by_path[path] for path in data.paths], flat, copies
 
 
-def _halves(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
-    """Half of the labels each."""
+def _divide_by_label(data: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Draw half of the labels for each part."""
     label = _linked(data) if data.pairs else data.classes
     names = np.unique(label)
     if len(names) < 4:
@@ -217,56 +224,61 @@ def _halves(data: Labelled, seed: int) -> tuple[Labelled, Labelled]:
             " the other",
             "give it at least four, and rather a hundred",
         )
-    first = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-    return _cut(data, np.isin(label, first), "give it more images of one label, or another --seed")
+    drawn = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
+    hint = "give it more images of one label, or another --seed"
+    return _both_parts(data, np.isin(label, drawn), hint)
 
 
-def _by_split(data: Labelled, first: str) -> tuple[Labelled, Labelled]:
-    """The images of one split, and all others."""
-    data.only(first)  # complains where there is none
+def _divide_by_split(
+    data: LabelledImages, tuning_split: str
+) -> tuple[LabelledImages, LabelledImages]:
+    """Take the images of one split, and all others."""
+    data.only(tuning_split)  # raises where there is none
     if data.pairs:
-        sides = {place: p.split == first for p in data.pairs for place in (p.left, p.right)}
-        in_first = np.array([sides[place] for place in range(len(data.paths))])
+        sides = {place: p.split == tuning_split for p in data.pairs for place in (p.left, p.right)}
+        in_tuning = np.array([sides[place] for place in range(len(data.paths))])
         label = np.arange(len(data.paths))
         for pair in data.pairs:
             for place in (pair.left, pair.right):
-                if in_first[place] != (pair.split == first):
+                if in_tuning[place] != (pair.split == tuning_split):
                     raise UsageError(
                         f"{data.source}: {printable(data.paths[place])} stands in both splits",
                         "leave out --split, and the pairs are divided for you",
                     )
     else:
-        in_first = np.array([name == first for name in data.splits])
+        in_tuning = np.array([name == tuning_split for name in data.splits])
         label = data.classes
-    both = np.intersect1d(label[in_first], label[~in_first])
+    both = np.intersect1d(label[in_tuning], label[~in_tuning])
     if len(both):
         name = data.labels[int(np.flatnonzero(label == both[0])[0])]
         raise UsageError(
-            f"{data.source}: {_labels(len(both))} in both splits, such as {name}:"
+            f"{data.source}: {_labels_stand(len(both))} in both splits, such as {name}:"
             " thresholds would be reported on what they were chosen on",
             "leave out --split, and the labels are divided for you",
         )
-    return _cut(data, in_first, "give it more images of one label, or another --split")
+    return _both_parts(data, in_tuning, "give it more images of one label, or another --split")
 
 
-def _labels(number: int) -> str:
+def _labels_stand(number: int) -> str:
     return f"{number} label stands" if number == 1 else f"{number} labels stand"
 
 
-def _cut(data: Labelled, in_first: NDArray[np.bool_], hint: str) -> tuple[Labelled, Labelled]:
-    """Both sides, each with pairs to measure."""
-    places = np.arange(len(in_first))
-    halves = tuple(data.keep(places[side].tolist()) for side in (in_first, ~in_first))
-    for half in halves:
-        if not (half.pairs and any(p.same for p in half.pairs)) and not (
-            half.labels and len(set(half.labels)) < len(half.labels)
+def _both_parts(
+    data: LabelledImages, in_tuning: NDArray[np.bool_], hint: str
+) -> tuple[LabelledImages, LabelledImages]:
+    """Divide the images, and check that there are pairs to measure in each part."""
+    places = np.arange(len(in_tuning))
+    tuning, held_out = (data.keep(places[side].tolist()) for side in (in_tuning, ~in_tuning))
+    for part in (tuning, held_out):
+        if not (part.pairs and any(p.same for p in part.pairs)) and not (
+            part.labels and len(set(part.labels)) < len(part.labels)
         ):
             raise UsageError(f"{data.source}: one half of the labels has no matching pair", hint)
-    return halves[0], halves[1]
+    return tuning, held_out
 
 
-def _linked(data: Labelled) -> NDArray[np.int64]:
-    """A number per image, the same for those that matching pairs link."""
+def _linked(data: LabelledImages) -> NDArray[np.int64]:
+    """Number the images, the same for those that matching pairs link."""
     number = np.arange(len(data.paths))
     for pair in data.pairs:
         if pair.same and number[pair.left] != number[pair.right]:
@@ -274,20 +286,22 @@ def _linked(data: Labelled) -> NDArray[np.int64]:
     return number
 
 
-def matching_labels(data: Labelled) -> int:
-    """Labels with matching pairs."""
+def matching_labels(data: LabelledImages) -> int:
+    """Count the labels with matching pairs."""
     if data.pairs:
         linked = _linked(data)
         return len({int(linked[p.left]) for p in data.pairs if p.same})
     return int(np.count_nonzero(np.bincount(data.classes) > 1))
 
 
-def _part(comparator: Comparator, data: Labelled, rows: NDArray[Any], options: RunOptions) -> Part:
+def _pair_distances(
+    comparator: Comparator, data: LabelledImages, rows: NDArray[Any], options: RunOptions
+) -> PairDistances:
+    """Compute the distances of all pairs of one part."""
     if data.pairs:
-        left, right = (np.array([getattr(p, s) for p in data.pairs]) for s in ("left", "right"))
-        same = np.array([p.same for p in data.pairs])
-        found = distances.of_pairs(comparator, rows[left], rows[right])
-        return Part(found[same], [found[~same]], matching_labels(data))
+        left, right, same = data.pair_arrays()
+        listed = distances.of_pairs(comparator, rows[left], rows[right])
+        return PairDistances(listed[same], [listed[~same]], matching_labels(data))
     matching, others = [], []
     options.progress.start(f"comparing by {comparator.name}", len(rows), "image")
     try:
@@ -297,13 +311,13 @@ def _part(comparator: Comparator, data: Labelled, rows: NDArray[Any], options: R
             options.progress.advance(_BLOCK_ROWS)
     finally:
         options.progress.finish()
-    return Part(np.concatenate(matching), others, matching_labels(data))
+    return PairDistances(np.concatenate(matching), others, matching_labels(data))
 
 
 def _blocks(
     comparator: Comparator, classes: NDArray[np.int64], rows: NDArray[Any]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Distances of matching and of other pairs, each pair once."""
+    """Yield distances of matching and of other pairs, each pair once."""
     n = len(rows)
     for start in range(0, n, _BLOCK_ROWS):
         stop = min(n, start + _BLOCK_ROWS)
@@ -313,8 +327,8 @@ def _blocks(
         yield block[later & same], block[later & ~same]
 
 
-def _fingerprint(data: Labelled, pictures: Sequence[Picture]) -> str:
-    """Of contents and what is known of them, however the files are named and ordered."""
+def _fingerprint(data: LabelledImages, pictures: Sequence[Picture]) -> str:
+    """Digest contents and what is known of them, however the files are named and ordered."""
     if data.pairs:
         lines = []
         for pair in data.pairs:

@@ -142,7 +142,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     from imgsim.bench import gate, plots
     from imgsim.bench.runner import Plan, bench
     from imgsim.bench.store import Store
-    from imgsim.dataset.layouts import load
+    from imgsim.dataset.layouts import load_labelled
     from imgsim.profile import read_profile
     from imgsim.report.bench import gate_text
 
@@ -154,7 +154,9 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     profile = read_profile(given["profile"]) if given["profile"] else None
     if profile and tuple(given["method"]) == _METHODS:
         given["method"] = profile.methods
-    data = load(dataset, **{name: given[name] for name in ("layout", "per_scene", "prefix")})
+    data = load_labelled(
+        dataset, **{name: given[name] for name in ("layout", "per_scene", "prefix")}
+    )
     if given["split"]:
         data = data.only(given["split"])
     plan = Plan(
@@ -175,7 +177,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     _show_measurements(measurements, given["format"], timing=not given["no_timing"])
     if before is None:
         return 0
-    compared = gate.compare(
+    compared = gate.compare_with_baseline(
         before, measurements, max_drop=given["max_drop"], max_slowdown=given["max_slowdown"]
     )
     for line in gate_text(compared):
@@ -199,7 +201,7 @@ def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 def _recorded_command(ctx: click.Context, dataset: str) -> str:
     """Return the command as it was given, with names in place of the user's own paths."""
-    from imgsim.bench.runner import data_name
+    from imgsim.bench.data import data_name
 
     parts = ["imgsim", "bench"]
     if ctx.params["stand_in"] is None:

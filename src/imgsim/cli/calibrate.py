@@ -77,15 +77,15 @@ def command(
     imgsim find-dupes elsewhere -m phash --profile mine.json
     """
     from imgsim.calibrate.calibrate import calibrate, only_target
-    from imgsim.dataset.layouts import load
+    from imgsim.dataset.layouts import load_labelled
     from imgsim.report.calibration import calibration_summary, calibration_text, profile_json
 
     target = only_target(target_precision, max_false_positives)
     layout = {name: given.pop(name) for name in ("layout", "per_scene", "prefix")}
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **given)
-    data = load(dataset, **layout, options=options.discover)
-    calibration = calibrate(data, methods, target, seed=seed, first=split, options=options)
+    data = load_labelled(dataset, **layout, options=options.discover)
+    calibration = calibrate(data, methods, target, seed=seed, tuning_split=split, options=options)
     option = "--target-precision" if target_precision else "--max-false-positives"
     names = " ".join(f"-m {m.spec}" for m in methods)
     half = f"--seed {seed}" if split is None else f"--split {shlex.quote(split)}"

@@ -41,7 +41,7 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
         _write_duplicates(terminal, folder, seed)
         return 0
     if kind == "process":
-        _write_process(terminal, folder, seed)
+        _camera_frames(terminal, folder, seed)
         return 0
     from imgsim.pictures import standins
 
@@ -56,12 +56,12 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
     return 0
 
 
-def _write_process(terminal: Terminal, folder: Path, seed: int) -> None:
-    from imgsim.pictures.fixed_camera import write_process
+def _camera_frames(terminal: Terminal, folder: Path, seed: int) -> None:
+    from imgsim.pictures.fixed_camera import write_camera_frames
 
-    process = write_process(folder, seed)
+    frames = write_camera_frames(folder, seed)
     terminal.summary(
-        f"wrote {process.files} frames to {folder}: {len(set(process.states.values()))} states"
+        f"wrote {frames.files} frames to {folder}: {len(set(frames.states.values()))} states"
     )
     terminal.summary(f"now try: imgsim leaks {folder}/train {folder}/valid")
 

@@ -12,7 +12,7 @@ import click
 
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.base import Comparator
-from imgsim.comparators.registry import ALL, only_ready, parse_all, settings_of
+from imgsim.comparators.registry import ALL, fields_of, only_ready, parse_all
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions
@@ -59,7 +59,7 @@ def make_methods(
     for text in [texts] if isinstance(texts, str) else texts:
         several = []
         for comparator in parse_all(text, ranking=ranking):
-            own = {field.name for field in settings_of(type(comparator))}
+            own = {field.name for field in fields_of(type(comparator))}
             changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
             if weights and "weights" in own and "weights=" not in text:
                 changes["weights"] = weights

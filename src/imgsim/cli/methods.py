@@ -12,7 +12,7 @@ import click
 from imgsim.cli.options import talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.comparators.base import PRESETS, VectorComparator
-from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, registered, settings_of
+from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, fields_of, registered
 
 
 @click.command("methods")
@@ -48,7 +48,7 @@ def _describe_method(one: Registered) -> dict[str, Any]:
         return described
     cls = one.comparator
     # a field without a default, such as the file of a network that the user trained, is null
-    defaults = {f.name: None if f.default is MISSING else f.default for f in settings_of(cls)}
+    defaults = {f.name: None if f.default is MISSING else f.default for f in fields_of(cls)}
     described |= {"summary": cls.summary, "fields": defaults}
     if None in defaults.values():
         return described

@@ -23,7 +23,7 @@ PRESETS: tuple[Preset, ...] = ("strict", "normal", "loose")
 
 
 class Metric(StrEnum):
-    """How two vectors are compared. One search engine each serves every comparator."""
+    """A distance of two vectors. One search engine each serves every comparator."""
 
     HAMMING = "hamming"
     EUCLIDEAN = "euclidean"
@@ -32,7 +32,7 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a distance is shown.
+    """The conversion of distances to the scores and percentages that users see.
 
     Attributes
     ----------
@@ -49,24 +49,24 @@ class Scale:
     worst: float
 
     def score(self, distance: float) -> float:
-        """The score of a distance, in the method's own terms."""
+        """Return the score of a distance, in the method's own terms."""
         return distance if self.better == "lower" else 1.0 - distance
 
     def distance(self, score: float) -> float:
-        """The distance of a score."""
+        """Return the distance of a score."""
         return score if self.better == "lower" else 1.0 - score
 
     def similarity(self, distance: float) -> float:
-        """Similarity in percent, 100 for distance 0, never below 0."""
+        """Return the similarity in percent, 100 for distance 0, never below 0."""
         return 100.0 * max(0.0, 1.0 - distance / self.worst)
 
     def distance_of_similarity(self, percent: float) -> float:
-        """The largest distance with at least this similarity."""
+        """Return the largest distance with at least this similarity."""
         return (1.0 - percent / 100.0) * self.worst
 
 
 class Comparator(ABC):
-    """What ``--method`` names.
+    """A method to compare images, as ``--method`` names it.
 
     Attributes
     ----------
@@ -84,29 +84,32 @@ class Comparator(ABC):
 
     @classmethod
     def missing(cls) -> str:
-        """What is not installed that it needs, in a line; empty if nothing is."""
+        """Name the packages that it needs and that are not installed, in a line; else empty."""
         return ""
 
     @property
     @abstractmethod
     def extractor(self) -> Extractor:
-        """What it needs of each image."""
+        """The extractor of the feature rows that it compares."""
 
     @property
     @abstractmethod
     def scale(self) -> Scale:
-        """How its distances are shown."""
+        """The scale that its distances are shown on."""
 
     @abstractmethod
     def preset_distance(self, preset: Preset) -> float:
-        """The largest distance of a duplicate under a preset."""
+        """Return the largest distance of a duplicate under a preset."""
 
     def remark(self, distance: float) -> str:
-        """What is worth saying beside a score, such as another measure that follows from it."""
+        """Return a remark to show beside a score, such as another measure that follows from it."""
         return ""
 
     def false_pair_rate(self, distance: float) -> float | None:
-        """The share of unrelated pairs that are this near, or None if it was not measured."""
+        """Return the rate of false pairs up to a distance, or None if it was not measured.
+
+        That is the share, in 0..1, of the pairs of different pictures that are this near.
+        """
         return false_pairs.rate(self.spec, distance)
 
     @property
@@ -117,7 +120,7 @@ class Comparator(ABC):
 
 
 def needs_deep(*packages: str) -> str:
-    """What `Comparator.missing` says of those packages of the extra ``deep`` that are absent."""
+    """Return the line for `Comparator.missing` about absent packages of the extra ``deep``."""
     absent = [package for package in packages if find_spec(package) is None]
     return f"needs {' and '.join(absent)}: pip install 'imgsim[deep]'" if absent else ""
 
@@ -133,15 +136,15 @@ Prepared = tuple[NDArray[Any], ...]
 
 
 class RoughDistances(ABC):
-    """Some images, ready to be compared with others in less time than `distance` takes.
+    """Some images, prepared to be compared with others in less time than `distance` takes.
 
-    What it finds near enough is compared again by `distance`, so no result depends on it.
+    Pairs that are near enough by it are compared again by `distance`: no result depends on it.
     """
 
     @property
     @abstractmethod
     def error(self) -> float:
-        """No rough distance is farther than this from the true one."""
+        """The bound of the difference between a rough distance and the true one."""
 
     @abstractmethod
     def to(self, rows: NDArray[Any], first: int) -> NDArray[np.float64]:
@@ -149,7 +152,7 @@ class RoughDistances(ABC):
 
         Parameters
         ----------
-        rows : ndarray, shape (n, \\*extractor.shape)
+        rows : ndarray of extractor.dtype, shape (n, \\*extractor.shape)
         first : int
             How many of the images matter, from the first on.
 
@@ -160,20 +163,24 @@ class RoughDistances(ABC):
 
 
 class PairComparator(Comparator):
-    """Compares what no vector metric expresses, in batches of pairs."""
+    """A comparator by a distance that no vector metric expresses, in batches of pairs."""
 
     @abstractmethod
     def prepare(self, rows: NDArray[Any]) -> Prepared:
-        """Compute once per image what `distance` needs.
+        """Compute once per image the arrays that `distance` needs.
 
         Parameters
         ----------
-        rows : ndarray, shape (n, \\*extractor.shape)
+        rows : ndarray of extractor.dtype, shape (n, \\*extractor.shape)
+
+        Returns
+        -------
+        tuple of ndarray, each of shape (n, ...)
         """
 
     @abstractmethod
     def distance(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
-        """Distances of a batch of pairs.
+        """Compute the distances of a batch of pairs.
 
         Parameters
         ----------
@@ -188,11 +195,11 @@ class PairComparator(Comparator):
         """
 
     def rough(self, rows: NDArray[Any]) -> RoughDistances | None:
-        """Make images ready for rough distances to many others; None if there is no such way.
+        """Prepare images for rough distances to many others; None if there is no such way.
 
         Parameters
         ----------
-        rows : ndarray, shape (n, \\*extractor.shape)
+        rows : ndarray of extractor.dtype, shape (n, \\*extractor.shape)
         """
         return None
 
@@ -202,26 +209,26 @@ class NarrowsByClass(ABC):
 
     @abstractmethod
     def class_of(self, rows: NDArray[Any]) -> tuple[str, ...]:
-        """The class of each image.
+        """Tell the class of each image.
 
         Parameters
         ----------
-        rows : ndarray, shape (n, \\*extractor.shape)
+        rows : ndarray of extractor.dtype, shape (n, \\*extractor.shape)
         """
 
     @abstractmethod
     def shortlist(self, query: NDArray[Any], rows: NDArray[Any], most: int) -> NDArray[np.int64]:
-        """Some rows that are worth comparing with a query, found without comparing pairs.
+        """Choose some rows to compare with a query, without comparing pairs.
 
         Parameters
         ----------
-        query : ndarray, shape extractor.shape
-        rows : ndarray, shape (n, \\*extractor.shape)
+        query : ndarray of extractor.dtype, shape extractor.shape
+        rows : ndarray of extractor.dtype, shape (n, \\*extractor.shape)
         most : int
             How many of them at most.
 
         Returns
         -------
-        ndarray of int64
+        ndarray of int64, shape (m,)
             Their places, ascending.
         """

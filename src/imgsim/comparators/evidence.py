@@ -1,4 +1,4 @@
-"""What a comparator can say about where its score comes from."""
+"""The contract of comparators that can tell which parts of two images make their score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Evidence:
     Attributes
     ----------
     quantity : str
-        What is divided, such as ``cosine``.
+        Its name, such as ``cosine``.
     shows : {"similarity", "difference"}
         Whether the cells with much of it make the images alike, or tell them apart.
     total : float
@@ -29,7 +29,7 @@ class Evidence:
     links : tuple of Link
         Which places go together, those that count most first.
     remark : str
-        What else there is to know about it.
+        A line to show beside it.
     """
 
     quantity: str

@@ -1,4 +1,4 @@
-"""What computes the feature rows of an image."""
+"""The contract of extractors, which compute the feature rows of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgsim.decode.spec import InputSpec
 
 
 class Extractor(ABC):
-    """Turns images into rows of a fixed shape. What it gives is cached under its `key`.
+    """Turns images into rows of a fixed shape. The rows are cached under its `key`.
 
     Subclasses are frozen dataclasses and picklable. A field with the metadata ``{"where": True}``
     says where and how it runs; it is no part of what the rows are, so not of the key.
@@ -35,12 +35,12 @@ class Extractor(ABC):
     needs_pixels_again: ClassVar[bool] = False
 
     def get_ready(self, *, fetch: bool = True) -> None:  # noqa: B027
-        """Get what it needs, such as weights, before the first image is read.
+        """Load what it needs, such as weights, before the first image is read.
 
         Parameters
         ----------
         fetch : bool
-            Fetch what is not here; else that counts as missing.
+            Fetch files that are not here; else they count as missing.
 
         Raises
         ------
@@ -79,18 +79,19 @@ class Extractor(ABC):
 
     @property
     def key(self) -> str:
-        """Name, version, fields and class: equal keys give equal rows."""
+        """Name, version, fields and class: extractors with equal keys give equal rows."""
         cls = type(self)
         home = f"{cls.__module__}.{cls.__qualname__}"
         return f"{self.name}/{self.version}:{fields_text(self)} ({home})"
 
     @property
     def row_bytes(self) -> int:
+        """Size of one row."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
 
 def fields_text(instance: Any, *, only_changed: bool = False) -> str:
-    """The fields of a comparator or extractor as text, ``name=value,name=value``."""
+    """Return the fields of a comparator or extractor as text, ``name=value,name=value``."""
     parts = []
     for field in fields(instance):
         if field.metadata.get("where"):
@@ -102,7 +103,7 @@ def fields_text(instance: Any, *, only_changed: bool = False) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value as it stands in the text of a method, in quotes where it needs them."""
+    """Return a value as the text of a method has it, in quotes where it needs them."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if any(c in text for c in ',"'):
         return '"' + text.replace('"', '""') + '"'

@@ -1,8 +1,9 @@
-"""How many unrelated pairs come as near as a distance: fitted tails, see `false_pairs.json`.
+"""The rate of false pairs at a threshold: tails fitted to the distances of different pictures.
 
-``benchmarks/unrelated_pairs.py`` measured them on 452 different photos and product shots, 101,926
-pairs. Below the nearest of these the tail is an extrapolation. It speaks of unrelated pictures:
-shots of one series, or pages of one form, come nearer.
+``benchmarks/false_pairs.py`` measured the distances on 452 different photos and product shots,
+101,926 pairs, and wrote the tails to `false_pairs.json`. Below the nearest of these pairs a tail
+is an extrapolation. It holds for pictures that have nothing to do with each other: shots of one
+series, or pages of one form, come nearer.
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARE = 0.002
-"""Of the pairs, the nearest: those that a tail is fitted to."""
+"""Of the pairs: a tail is fitted to so many, the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The nearest of many unrelated pairs, and the law that they follow.
+    """The lower tail of the distances of different pictures: the law that the nearest follow.
 
     Attributes
     ----------
     law : {"exponential", "power"}
-        Of the share of pairs up to a distance d: ``exp((d - level) / scale)`` for a number of
-        bits, ``(d / level) ** exponent`` for distances that are continuous down to 0.
+        The rate of false pairs up to a distance d is `share` times ``exp((d - level) / scale)``
+        for a number of bits, ``(d / level) ** exponent`` for distances that are continuous down
+        to 0.
     pairs : int
-        That were measured.
+        How many were measured.
     share : float
-        Of them, up to `level`.
+        The rate of false pairs up to `level`.
     level : float
         The distance up to which the law was fitted.
     scale : float
@@ -50,7 +52,7 @@ class Tail:
     exponent: float = 0.0
 
     def rate(self, distance: float) -> float:
-        """The share of unrelated pairs up to a distance."""
+        """Compute the rate of false pairs up to a distance, in 0..1."""
         if self.law == "exponential":
             share = self.share * math.exp((distance - self.level) / self.scale)
         else:
@@ -58,21 +60,21 @@ class Tail:
         return float(min(1.0, share))
 
     def distance(self, rate: float) -> float:
-        """The distance up to which there is this share; negative if there is more at 0 bits."""
+        """Compute the distance with this rate of false pairs; negative if 0 bits have a higher."""
         if self.law == "exponential":
             return self.level + self.scale * math.log(rate / self.share)
         return float(self.level * (rate / self.share) ** (1 / self.exponent))
 
 
-def fit(ascending: NDArray[np.float64], pairs: int, *, bits: bool) -> Tail:
+def fit_tail(ascending: NDArray[np.float64], pairs: int, *, bits: bool) -> Tail:
     """Fit the law of the nearest pairs, as is usual for exceedances over a high level.
 
     Parameters
     ----------
     ascending : ndarray of float64, shape (n,)
-        The nearest distances of unrelated pairs: all up to the last of them, which is the level.
+        The least distances of false pairs: all up to the last of them, which is the level.
     pairs : int
-        How many pairs they are the nearest of.
+        How many false pairs they are the nearest of.
     bits : bool
         Distances are whole numbers: exponential law, by its mean; else a power law, by Hill's
         estimator (B. M. Hill, "A Simple General Approach to Inference About the Tail of a
@@ -90,7 +92,7 @@ def fit(ascending: NDArray[np.float64], pairs: int, *, bits: bool) -> Tail:
 
 
 def rate(spec: str, distance: float) -> float | None:
-    """The share of unrelated pairs up to a distance, or None if the method was not measured."""
+    """Return the rate of false pairs up to a distance, or None if the method was not measured."""
     tail = _tails().get(spec)
     return None if tail is None else tail.rate(distance)
 

@@ -27,7 +27,7 @@ class _Hash(VectorComparator, Extractor):
     metric: ClassVar[Metric] = Metric.HAMMING
     version: ClassVar[int] = 1
     thresholds: ClassVar[dict[int, tuple[int, int, int]]]
-    """Bits at strict, normal and loose, by hash length."""
+    """The largest distance in bits at strict, normal and loose, by hash length."""
     fractions: ClassVar[tuple[float, float, float]]
     """The same for other lengths, as shares of the length."""
 
@@ -63,7 +63,17 @@ class _Hash(VectorComparator, Extractor):
 
     @abstractmethod
     def hash_bits(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """The hashes of a batch, before packing."""
+        """Compute the hashes of a batch, before packing.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, channels)
+
+        Returns
+        -------
+        ndarray of bool, shape (n, ...)
+            `bits` for an image.
+        """
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ class DctHash(_SizedHash):
 def _above_median(
     coefficients: NDArray[np.float64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Bits of each image, and whether rounding errors could have decided one of them."""
+    """Return the bits of each image, and whether rounding could have decided one of them."""
     flat = coefficients.reshape(len(coefficients), -1)
     above = flat - np.median(flat, axis=1)[:, None]
     tolerance = 1e-9 * np.abs(flat).max(axis=1)[:, None]

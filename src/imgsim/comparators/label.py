@@ -8,7 +8,7 @@ from imgsim.comparators.base import Comparator
 
 
 def label(comparator: Comparator) -> str:
-    """The spec of a comparator, with only the name of a weights file."""
+    """Return the spec of a comparator, with the name of a weights file in place of its path."""
     weights = str(getattr(comparator, "weights", ""))
     return (
         comparator.spec.replace(weights, os.path.basename(weights)) if weights else comparator.spec

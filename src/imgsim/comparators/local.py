@@ -1,4 +1,4 @@
-"""What `local` and `auto` know of an image: a hash that can be turned, keypoints and colours.
+"""The features of `local` and `auto`: a hash that can be turned, keypoints and colours.
 
 Sources: the DCT hash follows N. Krawetz, "Looks like it" (hackerfactor.com, 2011), with the signs
 of the coefficients instead of their median, so that a flip of the picture flips known bits and a
@@ -19,7 +19,7 @@ from imgsim.decode.detail import dct_basis
 from imgsim.decode.spec import InputSpec
 
 LONG_SIDE = 400
-"""Keypoints are looked for in a grey image of this longer side, in pixels."""
+"""Keypoints are detected in a grey image of this longer side, in pixels."""
 
 KEYPOINTS = 256
 """Keypoints of an image, at most."""
@@ -36,7 +36,7 @@ _CONTRASTS = (20, 10)  # of a corner, in grey levels; the lesser where there are
 _PLENTY = 200
 _DETECTED = 640
 _PARTS = 3  # to a side
-_MIN_SIDE = 42  # what the margins of the detector leave of it is nothing
+_MIN_SIDE = 42  # the margins of the detector take all of it
 
 LAYOUT = np.dtype(
     [
@@ -51,8 +51,8 @@ LAYOUT = np.dtype(
         ("colours", np.uint8, (COLOURS_SIDE, COLOURS_SIDE, 3)),
     ]
 )
-"""A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; what
-lies behind them is zero. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
+"""A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; behind
+them are zeros. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
 the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the first
 `MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
 
@@ -92,11 +92,21 @@ class LocalFeatures(Extractor):
 
 
 def records(rows: NDArray[np.generic]) -> NDArray[Any]:
-    """Rows of `LocalFeatures` as an array of `LAYOUT`."""
+    """View rows of `LocalFeatures` as records.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (n, LAYOUT.itemsize)
+
+    Returns
+    -------
+    ndarray of dtype `LAYOUT`, shape (n,)
+    """
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
 
 
 def _describe(small: NDArray[np.uint8], row: Any) -> None:
+    """Write the hash and the keypoints of a grey image to a record."""
     import cv2
 
     cv2.setNumThreads(1)  # there is a worker for every core
@@ -107,19 +117,19 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
         return
     for threshold in _CONTRASTS:
         orb = cv2.ORB.create(_DETECTED, SCALE_STEP, 8, 20, fastThreshold=threshold)
-        found, descriptors = orb.detectAndCompute(small, None)
-        if len(found) >= _PLENTY:
+        keypoints, descriptors = orb.detectAndCompute(small, None)
+        if len(keypoints) >= _PLENTY:
             break
-    if not found:
+    if not keypoints:
         return
-    known = np.array([(*k.pt, k.octave, k.response) for k in found])
+    known = np.array([(*k.pt, k.octave, k.response) for k in keypoints])
     order = _spread(known, small.shape)
     n = len(order)
     row["count"] = n
     row["descriptor"][:n] = descriptors[order]
     row["place"][:n] = np.rint(known[order, :2] * PLACE_UNIT)
     row["octave"][:n] = known[order, 2]
-    chosen = [found[i] for i in order.tolist()]
+    chosen = [keypoints[i] for i in order.tolist()]
     row["angle"][:n] = np.rint([k.angle * (256 / 360) for k in chosen]).astype(int) % 256
     last = small.shape[1] - 1
     seen = [
@@ -132,9 +142,9 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
 
 
 def _spread(known: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """The strongest first, in turn from every part of the image and there from every octave.
+    """Choose keypoints, the strongest first, in turn from every part of the image and octave.
 
-    What is cut off may hold all that is strongest. Ties by place.
+    A part that is cut off may hold all of the strongest ones. Ties by place.
     """
     x, y, octave, response = known[:, 0], known[:, 1], known[:, 2].astype(int), known[:, 3]
     share = _rank(np.lexsort((y, x, -response)), octave) / np.bincount(octave)[octave]
@@ -144,7 +154,7 @@ def _spread(known: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.in
 
 
 def _rank(order: NDArray[np.intp], group: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Place of each among those of its group in an order; the first has a half."""
+    """Rank each among those of its group in an order; the first has 0.5."""
     grouped = order[np.argsort(group[order], kind="stable")]
     members = np.bincount(group)
     first = np.cumsum(members) - members
@@ -157,7 +167,7 @@ def _rank(order: NDArray[np.intp], group: NDArray[np.intp]) -> NDArray[np.float6
 
 
 def _signs(square: NDArray[Any]) -> NDArray[np.bool_]:
-    """Signs of the 16 x 16 lowest DCT coefficients; the mean's is left out."""
+    """Return the signs of the 16 x 16 lowest DCT coefficients, False for the mean's."""
     basis = dct_basis(_HASH_SIDE, _POINTS)
     signs = (basis @ square.astype(np.float64) @ basis.T) > 0
     signs[0, 0] = False
@@ -180,7 +190,7 @@ ORIENTATIONS = tuple(
 
 
 def turned(hashes: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
-    """The hashes of the same images in another orientation.
+    """Compute the hashes of the same images in another orientation.
 
     A mirrored image has the opposite sign in every odd column of its DCT, a flipped one in every
     odd row, a transposed one rows and columns swapped.

@@ -15,8 +15,19 @@ from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 
 
+class PixelRows(Extractor):
+    """An extractor whose rows are the pixels of the image that it is given."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8)
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        return images.reshape(len(images), -1)
+
+
 @dataclass(frozen=True)
-class Pixels(Extractor):
+class Pixels(PixelRows):
     """The resized image itself, as one row."""
 
     side: int
@@ -35,13 +46,6 @@ class Pixels(Extractor):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.side * self.side * (1 if self.colour == "grey" else 3),)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        return images.reshape(len(images), -1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Euclidean(_PixelComparator):
         return f"MSE {self.mean_squared_error(distance):.4g}"
 
     def mean_squared_error(self, distance: float) -> float:
-        """MSE over all pixels and channels (levels squared) that belongs to a distance."""
+        """Return the MSE over all pixels and channels (levels squared) of a distance."""
         return distance * distance / self.extractor.shape[0]
 
 

@@ -14,10 +14,10 @@ _LOOSE_OVERLAP = 0.3
 
 
 class Recipe(Comparator):
-    """Proposes pairs by features; a verification of the pixels decides.
+    """A comparator that proposes pairs by features and decides by verifying their pixels.
 
-    Its distance is the residual of the verification: what the change of a file cannot explain,
-    as a share of what the preset normal lets pass.
+    Its distance is the residual of the verification: the difference that the change of a file
+    cannot explain, as a share of the difference that the preset normal accepts.
 
     Attributes
     ----------
@@ -40,14 +40,15 @@ class Recipe(Comparator):
         return {"strict": 0.8, "normal": 1.0, "loose": 4.0}[preset]
 
     def accepts(self, verdict: Verdict, max_distance: float, preset: Preset | None) -> bool:
-        """Whether two pictures are duplicates.
+        """Decide whether two pictures are duplicates.
 
         Parameters
         ----------
         verdict : Verdict
         max_distance : float
+            The largest residual of a duplicate.
         preset : str or None
-            ``strict`` lets pass re-encodings, resizes and turns of the whole picture only;
+            ``strict`` accepts re-encodings, resizes and turns of the whole picture only;
             ``normal``, and a threshold of the user's, also parts of a picture and a picture set
             into another; ``loose`` also pictures that have a part in common.
         """

@@ -19,8 +19,7 @@ DEFAULT_METHOD = "auto"
 """Of commands that look for duplicates."""
 
 RANKING_METHOD = "phash:size=16"
-"""Of commands that rank. 256 bits: at 64, unrelated product photos agree in all but 8."""
-
+"""Of commands that rank. 256 bits: at 64, different product photos agree in all but 8."""
 
 ALL = "all"
 
@@ -47,23 +46,23 @@ class Registered:
 
 
 def names() -> list[str]:
-    """Registered names in order; imports none of them."""
+    """Return the registered names in order, without importing any."""
     return sorted(_entry_points())
 
 
 def registered() -> list[Registered]:
-    """Everything registered, imported as far as it can be."""
-    found = []
+    """Import everything registered, as far as it can be."""
+    entries = []
     for name in names():
         entry_point = _entry_points()[name]
         package = entry_point.dist.name if entry_point.dist else ""
         try:
             comparator = load(name)
             cause = comparator.missing()
-            found.append(Registered(name, package, None if cause else comparator, cause))
+            entries.append(Registered(name, package, None if cause else comparator, cause))
         except MethodUnavailable as error:
-            found.append(Registered(name, package, None, error.message))
-    return found
+            entries.append(Registered(name, package, None, error.message))
+    return entries
 
 
 def load(name: str) -> type[Comparator]:
@@ -113,7 +112,7 @@ def parse(text: str) -> Comparator:
     name, _, settings = text.partition(":")
     cls = load(name.strip())
     types = typing.get_type_hints(cls)
-    known = {field.name: field for field in settings_of(cls)}
+    known = {field.name: field for field in fields_of(cls)}
     if cause := cls.missing():
         raise MethodUnavailable(f"method {name} {cause}", "or choose another: imgsim methods")
     values: dict[str, Any] = {}
@@ -128,7 +127,7 @@ def parse(text: str) -> Comparator:
             raise UsageError(f"method {name}: field {field} has no value", f"write {field}=VALUE")
         if field in values:
             raise UsageError(f"method {name}: field {field} is given twice", "keep one of them")
-        values[field] = _value(name, field, types[field], _unquoted(value))
+        values[field] = _parsed(name, field, types[field], _unquoted(value))
     missing = [name for name in _required(cls) if name not in values]
     if missing:
         raise UsageError(
@@ -138,21 +137,21 @@ def parse(text: str) -> Comparator:
 
 
 def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
-    """As `parse`; ``all`` stands for every comparator that is available, with its defaults.
+    """Make comparators as `parse` does; ``all`` makes every available one, with its defaults.
 
     Those that need a value, such as the file of a network that the user trained, are left out,
     and where images are to be ranked also those that rank nothing.
     """
     if text == ALL:
-        found = [one.comparator for one in registered() if one.comparator]
-        return [cls() for cls in found if not _required(cls) and (cls.ranks or not ranking)]
+        available = [one.comparator for one in registered() if one.comparator]
+        return [cls() for cls in available if not _required(cls) and (cls.ranks or not ranking)]
     return [parse(text)]
 
 
 def only_ready(
     comparators: Sequence[Comparator], note: Callable[[str], object]
 ) -> list[Comparator]:
-    """Leave out comparators that cannot run here and now, and say so.
+    """Leave out comparators that cannot run here and now, with a note.
 
     Nothing is fetched for them: who asks for all methods did not ask for a download.
     """
@@ -167,24 +166,24 @@ def only_ready(
     return ready
 
 
-def settings_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:
-    """The fields of a comparator class; that it is a dataclass was checked when it was loaded."""
+def fields_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:
+    """Return the fields of a comparator class; `load` has checked that it is a dataclass."""
     return fields(cast(Any, cls))
 
 
 def _required(cls: type[Comparator]) -> list[str]:
-    """Fields without a default."""
-    return [f.name for f in settings_of(cls) if f.default is MISSING]
+    """Return the names of fields without a default."""
+    return [f.name for f in fields_of(cls) if f.default is MISSING]
 
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
+    by_name: dict[str, EntryPoint] = {}
     for entry_point in entry_points(group=GROUP):
         ours = entry_point.value.startswith("imgsim.")
-        if entry_point.name not in found or ours:  # nobody replaces a built-in
-            found[entry_point.name] = entry_point
-    return found
+        if entry_point.name not in by_name or ours:  # nobody replaces a built-in
+            by_name[entry_point.name] = entry_point
+    return by_name
 
 
 def _split(settings: str, text: str) -> list[str]:
@@ -217,7 +216,8 @@ def _unquoted(value: str) -> str:
     return value
 
 
-def _value(name: str, field: str, wanted: Any, text: str) -> Any:
+def _parsed(name: str, field: str, wanted: Any, text: str) -> Any:
+    """Return the value of a field's type that a text stands for."""
     if typing.get_origin(wanted) is Literal:
         choices = typing.get_args(wanted)
         for choice in choices:
@@ -233,13 +233,13 @@ def _value(name: str, field: str, wanted: Any, text: str) -> Any:
             return wanted(text)
     except (KeyError, ValueError):
         raise UsageError(
-            f"method {name}: {field}={text!r} is no {_KINDS[wanted]}",
-            f"give {field} a {_KINDS[wanted]}",
+            f"method {name}: {field}={text!r} is no {_TYPE_NAMES[wanted]}",
+            f"give {field} a {_TYPE_NAMES[wanted]}",
         ) from None
     return text
 
 
-_KINDS: dict[Any, str] = {bool: "yes or no", int: "whole number", float: "number"}
+_TYPE_NAMES: dict[Any, str] = {bool: "yes or no", int: "whole number", float: "number"}
 
 
 def _listed(items: Iterable[object]) -> str:

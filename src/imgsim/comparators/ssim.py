@@ -27,7 +27,7 @@ _C1 = (0.01 * _RANGE) ** 2
 _C2 = (0.03 * _RANGE) ** 2
 
 _ROUGH_SIDE = 128
-"""Larger images fill too much memory when they are made ready to be compared roughly."""
+"""Larger images take too much memory when they are prepared for rough distances."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,20 @@ class Ssim(PairComparator, Explains):
         return (0.02, 0.05, 0.15)[PRESETS.index(preset)]
 
     def prepare(self, rows: NDArray[Any]) -> Prepared:
-        """Pixels, window sums S, S squared, and n * sum of squares - S squared.
+        """Compute pixels, window sums S, S squared, and n * sum of squares - S squared.
 
         Each is as large as the image, one row of numbers per image: a window belongs to its upper
-        left pixel, and those that do not fit the image are left out at the end. What they hold
-        runs over from the next row, and does no harm. Long rows are what makes numpy fast. The
-        last two have half of the paper's constants in them, times n^2 and n * (n - 1).
+        left pixel, and those that do not fit the image are left out at the end. Their sums run
+        over into the next row, and do no harm; numpy is fast on long rows. The last two have half
+        of the paper's constants in them, times n^2 and n * (n - 1).
+
+        Parameters
+        ----------
+        rows : ndarray of uint8, shape (n, side * side)
+
+        Returns
+        -------
+        tuple of ndarray of int32 (two) and of float64 (two), each of shape (n, side * side)
         """
         n = self.win_size**2
         pixels = rows.reshape(len(rows), self.side * self.side).astype(np.int32)
@@ -99,7 +107,7 @@ class Ssim(PairComparator, Explains):
         return Evidence("1 - SSIM", "difference", float(parts.sum()), parts, parts)
 
     def _index(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
-        """SSIM of every window, shape (n, fit, fit); a buffer, good until the next call."""
+        """Compute SSIM of every window, (n, fit, fit): a buffer, valid until the next call."""
         n = self.win_size**2
         x, sum_x, squares_x, spread_x = left
         y, sum_y, squares_y, spread_y = right
@@ -127,7 +135,7 @@ class Ssim(PairComparator, Explains):
         return RoughSsim(images, self.win_size, _C1, _C2)
 
     def _window_sums(self, images: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Sums over the win x win pixels from each pixel on; a buffer, good until the next call."""
+        """Compute the sums over the windows; a buffer, valid until the next call."""
         down = _running_sums(images.ravel(), self.win_size, self.side)
         return _running_sums(down, self.win_size, 1).reshape(images.shape)
 
@@ -136,7 +144,7 @@ _buffers = threading.local()
 
 
 def _buffer(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """Memory for an intermediate result, the same at every call of a thread.
+    """Return memory for an intermediate result, the same at every call of a thread.
 
     To get fresh memory from the system for each of a dozen results costs more than the sums.
     """
@@ -149,7 +157,7 @@ def _buffer(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArr
 
 
 def _running_sums(values: NDArray[np.int32], win: int, step: int) -> NDArray[np.int32]:
-    """Sums of `win` numbers, `step` apart, by doubling: 4 additions for a window of 7.
+    """Compute sums of `win` numbers, `step` apart, by doubling: 4 additions for a window of 7.
 
     The last (win - 1) * step results are meaningless.
     """

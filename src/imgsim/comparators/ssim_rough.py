@@ -1,8 +1,8 @@
-"""SSIM of all pairs of two lots of images, nearly: matrix products in single precision.
+"""Rough SSIM of all pairs of two sets of images: matrix products in single precision.
 
 Take the windows that lie at one place. Their sums of x * y over all pairs of n and m images are one
-product of an n x 49 and a 49 x m matrix of pixels; what stands beside them in the formula are
-products of matrices with 2 or 4 columns. That leaves five additions, multiplications and divisions
+product of an n x 49 and a 49 x m matrix of pixels; the other terms of the formula are products of
+matrices with 2 or 4 columns. That leaves five additions, multiplications and divisions
 for a window of a pair, in blocks that stay in the processor's cache.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import RoughDistances
 
 _TILE = 64
-"""Images of a lot that are multiplied at a time: small enough that BLAS starts no threads."""
+"""Images of a set that are multiplied at a time: small enough that BLAS starts no threads."""
 
 _BLOCK_BYTES = 128 << 10
 """Of each intermediate result."""
@@ -39,8 +39,8 @@ class _Tile:
         Around 0: their products, and sums of these over a window, are whole numbers below 2^24
         and so exact.
     covariance, luminance, below : ndarray of float32, shape (fit, fit, 2 or 4, n)
-        The product with that of another tile is what the name says, for all pairs: the part of
-        the covariance that is not the sum of products, the numerator of the luminance, and both
+        Factors: the product with that of another tile is, for all pairs, the part of the
+        covariance that is not the sum of products, the numerator of the luminance, and both
         denominators multiplied.
     """
 
@@ -71,7 +71,7 @@ class RoughSsim(RoughDistances):
 
     @property
     def error(self) -> float:
-        """A bound of what rounding adds up to, twice as wide as it need be.
+        """A bound of the sum of all rounding errors, twice as wide as it need be.
 
         The numerator of the structure is the difference of numbers up to `largest`, and its
         denominator at least `least`. All else is positive: each operation adds one roundoff, and
@@ -138,7 +138,7 @@ def _windows_at_once(n: int, m: int, fit: int) -> int:
 
 
 def _window_sums(images: NDArray[np.float64], win: int) -> NDArray[np.float64]:
-    """Sums over the windows of images along the last axis."""
+    """Compute the sums over the windows of images along the last axis."""
     fit = images.shape[0] - win + 1
     down = images[:fit].copy()
     for i in range(1, win):
@@ -157,7 +157,7 @@ def _stacked(*parts: NDArray[np.float64]) -> _Floats:
 
 
 def _windows(rows: _Floats, fit: int) -> _Floats:
-    """The windows along some rows of pixels, shape (fit, win * win, n): views of one copy."""
+    """Return the windows along some rows of pixels, shape (fit, win * win, n): views of a copy."""
     win, _, n = rows.shape
     columns = np.ascontiguousarray(rows.transpose(1, 0, 2))
     stride = columns.itemsize * n

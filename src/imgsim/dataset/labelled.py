@@ -1,4 +1,4 @@
-"""Folders and lists of images of which it is known which show the same thing."""
+"""Images of which it is known which show the same thing."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ LISTS = {"truth": "truth.csv", "pairs": "pairs.csv"}
 
 
 SAME = {"1": True, "true": True, "yes": True, "same": True}
-
-
 SAME |= {"0": False, "false": False, "no": False, "different": False}
+"""Values of the column ``same`` in a list of pairs, and what they mean."""
 
 
 LAYOUTS_HINT = (
@@ -42,7 +41,7 @@ LAYOUTS_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class LabelledPair:
-    """Two images, as places in `Labelled.paths`, and whether they show the same."""
+    """Two images, as places in `LabelledImages.paths`, and whether they show the same."""
 
     left: int
     right: int
@@ -51,15 +50,15 @@ class LabelledPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """Images and what is known of them: a label each, or a verdict on some pairs.
+class LabelledImages:
+    """Images with a label each, or with pairs of which it is known whether they match.
 
     Attributes
     ----------
     source : str
         The folder or file they come from.
     layout : {"folder", "prefix", "per-scene", "truth", "pairs"}
-        Where the truth was found.
+        Where the labels stand.
     paths : tuple of str
         Each image once.
     labels : tuple of str
@@ -79,19 +78,39 @@ class Labelled:
 
     @property
     def split_names(self) -> tuple[str, ...]:
-        """The splits there are, in order of their names; empty if there is only one."""
+        """Names of the splits, in order; empty if there is only one."""
         names = {p.split for p in self.pairs} if self.pairs else set(self.splits)
         return tuple(sorted(names)) if len(names) > 1 else ()
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """The labels as numbers in order of their text, shape (n,); empty for pairs."""
+        """Labels as numbers in order of their text.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            From 0 on; empty for pairs.
+        """
         if not self.labels:
             return np.empty(0, np.int64)
         return np.unique(np.array(self.labels), return_inverse=True)[1].astype(np.int64)
 
-    def only(self, split: str) -> Labelled:
-        """The images, or the pairs, of one split.
+    def pair_arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the listed pairs as arrays; there must be some.
+
+        Returns
+        -------
+        left, right : ndarray of int64, shape (p,)
+            Places in `paths`.
+        same : ndarray of bool, shape (p,)
+            Whether the two show the same.
+        """
+        left = np.array([p.left for p in self.pairs])
+        right = np.array([p.right for p in self.pairs])
+        return left, right, np.array([p.same for p in self.pairs])
+
+    def only(self, split: str) -> LabelledImages:
+        """Return the images, or the pairs, of one split.
 
         Raises
         ------
@@ -110,8 +129,8 @@ class Labelled:
             return replace(self, pairs=tuple(chosen)).keep(range(len(self.paths)))
         return self.keep([i for i, name in enumerate(self.splits) if name == split])
 
-    def keep(self, places: Sequence[int]) -> Labelled:
-        """Some of the images, such as those that can be read, and what is known of them.
+    def keep(self, places: Sequence[int]) -> LabelledImages:
+        """Return some of the images, such as those that can be read, and what is known of them.
 
         Raises
         ------
@@ -140,8 +159,14 @@ class Labelled:
         )
 
 
-def checked(data: Labelled) -> Labelled:
-    """Complain where nothing can be measured: there must be matching pairs, and others."""
+def checked(data: LabelledImages) -> LabelledImages:
+    """Return the data as they are, if something can be measured on them.
+
+    Raises
+    ------
+    UsageError
+        There are no images, no matching pairs, or no others.
+    """
     source = printable(data.source)
     if not data.paths:
         raise UsageError(f"{source} lists no images", "a line for each, below the header")

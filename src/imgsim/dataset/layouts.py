@@ -1,4 +1,4 @@
-"""Reads a labelled data set: a class per folder, per file-name prefix, per number, or a list."""
+"""Reads a labelled data set: a class a folder, a file-name prefix or a number, or a list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imgsim.dataset.labelled import (
     LISTS,
     SAME,
     SPLITS,
-    Labelled,
+    LabelledImages,
     LabelledPair,
     Layout,
     checked,
@@ -26,15 +26,15 @@ from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions, discover, printable
 
 
-def load(
+def load_labelled(
     source: str | os.PathLike[str],
     *,
     layout: Layout | Literal["auto"] = "auto",
     per_scene: int | None = None,
     prefix: str | None = None,
     options: DiscoverOptions | None = None,
-) -> Labelled:
-    """Find the images of a labelled data set and their labels, and check them.
+) -> LabelledImages:
+    """Read which images a labelled data set has and what their labels are, and check them.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def load(
 
     Returns
     -------
-    Labelled
+    LabelledImages
         In order of the paths, of the numbers (per-scene), or of the list.
 
     Raises
@@ -63,26 +63,12 @@ def load(
         There is no such path, or the labels are missing, incomplete or contradict each other.
     """
     name = os.fspath(source)
-    if layout != "auto" and layout not in LAYOUTS:
-        raise UsageError(f"no layout {layout!r}", f"auto, {', '.join(LAYOUTS)}")
-    if per_scene is not None and prefix is not None:
-        raise UsageError("both --per-scene and --prefix are given", "give one of them")
-    if per_scene is not None:
-        layout = "per-scene"
-    elif prefix is not None:
-        layout = "prefix"
+    layout = _asked_layout(layout, per_scene, prefix)
     if not os.path.exists(name):
         raise UsageError(f"no such path: {printable(name)}", "check the spelling")
-    if not os.path.isdir(name):
-        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-            raise UsageError(f"{printable(name)} is one image", LAYOUTS_HINT)
-        return checked(_read_list(name))
-    for kind, file in LISTS.items():
-        listed = os.path.join(name, file)
-        if layout in ("auto", kind) and os.path.exists(listed):
-            return checked(_read_list(listed))
-        if layout == kind:
-            raise UsageError(f"no {file} in {printable(name)}", "or name the file itself")
+    listed = _list_file(name, layout)
+    if listed is not None:
+        return checked(_read_list(listed))
     files = [f.path for f in discover([name], options).files if claims_to_be_image(f)]
     if not files:
         raise UsageError(f"no images in {printable(name)}", LAYOUTS_HINT)
@@ -99,17 +85,46 @@ def load(
     return checked(_by_folder(name, files))
 
 
-def _by_folder(root: str, files: Sequence[str]) -> Labelled:
-    """A label is the path of the folder; folders named as splits above the classes are splits."""
+def _asked_layout(
+    layout: Layout | Literal["auto"], per_scene: int | None, prefix: str | None
+) -> Layout | Literal["auto"]:
+    """Return the layout that was named, or the one that an option belongs to."""
+    if layout != "auto" and layout not in LAYOUTS:
+        raise UsageError(f"no layout {layout!r}", f"auto, {', '.join(LAYOUTS)}")
+    if per_scene is not None and prefix is not None:
+        raise UsageError("both --per-scene and --prefix are given", "give one of them")
+    if per_scene is not None:
+        return "per-scene"
+    return layout if prefix is None else "prefix"
+
+
+def _list_file(name: str, layout: Layout | Literal["auto"]) -> str | None:
+    """Return the file that lists the labels, or None where folders or names have them."""
+    if not os.path.isdir(name):
+        if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+            raise UsageError(f"{printable(name)} is one image", LAYOUTS_HINT)
+        return name
+    for kind, file in LISTS.items():
+        listed = os.path.join(name, file)
+        if layout in ("auto", kind) and os.path.exists(listed):
+            return listed
+        if layout == kind:
+            raise UsageError(f"no {file} in {printable(name)}", "or name the file itself")
+    return None
+
+
+def _by_folder(root: str, files: Sequence[str]) -> LabelledImages:
+    """Take the path of the folder as the label; folders of splits may stand above the classes."""
     folders = [os.path.dirname(os.path.relpath(path, root)).split(os.sep) for path in files]
     tops = {parts[0].lower() for parts in folders}
     split = tops <= SPLITS and all(len(parts) > 1 for parts in folders)
     labels = tuple("/".join(parts[split:]) for parts in folders)
     splits = tuple(parts[0] if split else "" for parts in folders)
-    return Labelled(root, "folder", tuple(files), labels, splits)
+    return LabelledImages(root, "folder", tuple(files), labels, splits)
 
 
-def _by_prefix(root: str, files: Sequence[str], prefix: str | None) -> Labelled:
+def _by_prefix(root: str, files: Sequence[str], prefix: str | None) -> LabelledImages:
+    """Take the beginning of the file's name, as far as a regular expression says, as the label."""
     try:
         pattern = re.compile(prefix or DEFAULT_PREFIX)
     except re.error as error:
@@ -118,27 +133,28 @@ def _by_prefix(root: str, files: Sequence[str], prefix: str | None) -> Labelled:
         raise UsageError(f"--prefix {prefix!r} has no group", r"such as '^(.+)_\d+'")
     labels = []
     for path in files:
-        found = pattern.match(_stem(path))
-        if found is None or not found.group(1):
+        match = pattern.match(_stem(path))
+        if match is None or not match.group(1):
             hint = LAYOUTS_HINT
             if all(_stem(p).isdecimal() for p in files):
                 hint = "names are numbers: say with --per-scene N how many show one scene"
             raise UsageError(f"no label in the name of {printable(path)}", hint)
-        labels.append(found.group(1))
-    return Labelled(root, "prefix", tuple(files), tuple(labels), ("",) * len(files))
+        labels.append(match.group(1))
+    return LabelledImages(root, "prefix", tuple(files), tuple(labels), ("",) * len(files))
 
 
-def _by_number(root: str, files: Sequence[str], per_scene: int | None) -> Labelled:
+def _by_number(root: str, files: Sequence[str], per_scene: int | None) -> LabelledImages:
+    """Give files one label where their numbers follow one another, so many to a scene."""
     if per_scene is None or per_scene < 2:
         raise UsageError("a scene needs at least two images", "such as --per-scene 4")
     numbers: dict[int, str] = {}
     prefixes = set()
     for path in files:
-        found = re.fullmatch(r"(\D*)(\d+)", _stem(path), re.ASCII)
-        if found is None:
+        match = re.fullmatch(r"(\D*)(\d+)", _stem(path), re.ASCII)
+        if match is None:
             raise UsageError(f"{printable(path)} is not named by a number", LAYOUTS_HINT)
-        prefixes.add(found.group(1))
-        number = int(found.group(2))
+        prefixes.add(match.group(1))
+        number = int(match.group(2))
         if number in numbers:
             raise UsageError(
                 f"{printable(numbers[number])} and {printable(path)} have one number",
@@ -162,22 +178,22 @@ def _by_number(root: str, files: Sequence[str], per_scene: int | None) -> Labell
     width = len(str(scenes[-1]))
     labels = tuple(f"{scene:0{width}}" for scene in scenes)  # so that text and number sort alike
     paths = tuple(numbers[number] for number in order)
-    return Labelled(root, "per-scene", paths, labels, ("",) * len(paths))
+    return LabelledImages(root, "per-scene", paths, labels, ("",) * len(paths))
 
 
 def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
 
-def _read_list(name: str) -> Labelled:
-    """A truth.csv or a list of pairs; its header says which. Other columns are of no interest."""
-    lines = _lines(name)
+def _read_list(name: str) -> LabelledImages:
+    """Read a truth.csv or a list of pairs; its header says which. Other columns do not matter."""
+    lines = _numbered_lines(name)
     _, header = next(lines, (0, []))
     columns = [column.strip().lower() for column in header]
     if {"path", "label"} <= set(columns):
-        return _truth(name, _rows(name, lines, columns, ("path", "label")))
+        return _read_truth(name, _rows(name, lines, columns, ("path", "label")))
     if {"a", "b", "same"} <= set(columns):
-        return _pairs(name, _rows(name, lines, columns, ("a", "b", "same")))
+        return _read_pairs(name, _rows(name, lines, columns, ("a", "b", "same")))
     raise UsageError(
         f"{printable(name)} is no list of labels: its first line is {','.join(header)[:60]!r}",
         "it has to be path,label[,split] or a,b,same[,split]",
@@ -187,7 +203,7 @@ def _read_list(name: str) -> Labelled:
 def _rows(
     name: str, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str], needed: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and what stands in the columns."""
+    """Yield line numbers and the fields by the names of their columns."""
     for line, fields in lines:
         row = {c: field.strip() for c, field in zip(columns, fields, strict=False)}
         if len(fields) != len(columns) or not all(row[column] for column in needed):
@@ -200,8 +216,8 @@ def _rows(
         yield line, row
 
 
-def _lines(name: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and fields; lines with nothing on them are left out."""
+def _numbered_lines(name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line numbers and fields; lines with nothing on them are left out."""
     try:
         with open(name, encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -217,16 +233,17 @@ def _lines(name: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _existing(name: str, line: int, path: str) -> str:
-    found = os.path.join(os.path.dirname(name), path)
-    if not os.path.isfile(found):
+    """Return the path of a file that a list names, from where the program runs."""
+    from_here = os.path.join(os.path.dirname(name), path)
+    if not os.path.isfile(from_here):
         raise UsageError(
-            f"{printable(name)}, line {line}: no such file: {printable(found)}",
+            f"{printable(name)}, line {line}: no such file: {printable(from_here)}",
             "paths count from the folder of the list",
         )
-    return found
+    return from_here
 
 
-def _truth(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
+def _read_truth(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> LabelledImages:
     lines: dict[str, int] = {}
     labels, splits = [], []
     for line, row in rows:
@@ -240,18 +257,18 @@ def _truth(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
         lines[path] = line
         labels.append(row["label"])
         splits.append(row.get("split", ""))
-    return Labelled(name, "truth", tuple(lines), tuple(labels), tuple(splits))
+    return LabelledImages(name, "truth", tuple(lines), tuple(labels), tuple(splits))
 
 
-def _pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
+def _read_pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> LabelledImages:
     places: dict[str, int] = {}
     lines: dict[tuple[int, int], int] = {}
     pairs = []
     for line, row in rows:
-        verdict = row["same"].lower()
-        if verdict not in SAME:
+        answer = row["same"].lower()
+        if answer not in SAME:
             raise UsageError(
-                f"{printable(name)}, line {line}: same is {verdict!r}", "write 1 or 0, yes or no"
+                f"{printable(name)}, line {line}: same is {answer!r}", "write 1 or 0, yes or no"
             )
         left, right = (
             places.setdefault(_existing(name, line, path), len(places))
@@ -268,5 +285,5 @@ def _pairs(name: str, rows: Iterator[tuple[int, dict[str, str]]]) -> Labelled:
                 "list each pair once",
             )
         lines[pair] = line
-        pairs.append(LabelledPair(*pair, SAME[verdict], row.get("split", "")))
-    return Labelled(name, "pairs", tuple(places), pairs=tuple(pairs))
+        pairs.append(LabelledPair(*pair, SAME[answer], row.get("split", "")))
+    return LabelledImages(name, "pairs", tuple(places), pairs=tuple(pairs))

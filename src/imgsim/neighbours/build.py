@@ -16,7 +16,15 @@ from imgsim.read.options import RunOptions
 
 
 def vector_engine(comparator: VectorComparator, rows: NDArray[np.generic], jobs: int) -> Engine:
-    """Make the engine of a comparator's metric."""
+    """Make the engine of a comparator's metric.
+
+    Parameters
+    ----------
+    comparator : VectorComparator
+    rows : ndarray of the extractor's dtype, shape (n, ...)
+    jobs : int
+        Threads.
+    """
     if comparator.metric is Metric.HAMMING:
         return HammingEngine(np.asarray(rows, dtype=np.uint8), jobs)
     if comparator.metric is Metric.EUCLIDEAN:
@@ -26,6 +34,10 @@ def vector_engine(comparator: VectorComparator, rows: NDArray[np.generic], jobs:
 
 def collapse(rows: NDArray[np.generic]) -> NDArray[np.int64]:
     """Number the distinct rows in order of their first: 10,000 identical frames are one.
+
+    Parameters
+    ----------
+    rows : ndarray of any dtype, shape (n, ...)
 
     Returns
     -------
@@ -43,7 +55,14 @@ def collapse(rows: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def make_engine(comparator: Comparator, rows: NDArray[np.generic], options: RunOptions) -> Engine:
-    """The engine that searches rows for a comparator."""
+    """Make the engine that searches rows for a comparator.
+
+    Parameters
+    ----------
+    comparator : VectorComparator or PairComparator
+    rows : ndarray of the extractor's dtype, shape (n, ...)
+    options : RunOptions
+    """
     if isinstance(comparator, VectorComparator):
         return vector_engine(comparator, rows, options.jobs)
     assert isinstance(comparator, PairComparator)

@@ -1,4 +1,4 @@
-"""The k nearest of each row, from distances that come in blocks and may be a little wrong."""
+"""The k nearest of each row, from distances that come in blocks and may be rough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from imgsim.neighbours.engine import Neighbours, best
 
 _PENDING = 1_000_000
+"""Pairs that may wait for their exact distance."""
+
 Exact = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+"""Computes the exact distances, shape (p,), of left and right rows, each of shape (p,)."""
 
 
 class Contenders:
@@ -21,7 +24,18 @@ class Contenders:
     n, k : int
         Rows, and how many neighbours of each are wanted.
     exact : callable
-        Takes left and right rows, gives their true distances; the same for (a, b) and (b, a).
+        Gives the same distance for (a, b) and (b, a).
+
+    Attributes
+    ----------
+    nearest_high : ndarray of float64, shape (n, k)
+        The k least upper bounds of distances from each row.
+    pending : list of (queries, rows, lower bounds)
+        Pairs whose exact distance is not known yet.
+    pending_pairs : int
+        How many these are.
+    compared : Neighbours
+        The k nearest of each row, among the pairs whose exact distance is known.
     """
 
     def __init__(self, n: int, k: int, exact: Exact) -> None:
@@ -31,7 +45,7 @@ class Contenders:
         self.nearest_high = np.full((n, k), np.inf)
         self.pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
         self.pending_pairs = 0
-        self.settled = Neighbours(np.full((n, k), -1), np.full((n, k), np.inf))
+        self.compared = Neighbours(np.full((n, k), -1), np.full((n, k), np.inf))
 
     def add(
         self,
@@ -44,9 +58,9 @@ class Contenders:
 
         Parameters
         ----------
-        queries, rows : ndarray of int64
+        queries, rows : ndarray of int64, shape (q,) and (r,)
             No row twice.
-        distances : ndarray of float64, shape (queries, rows)
+        distances : ndarray of float64, shape (q, r)
             inf leaves a pair out.
         error : float
             No distance is farther than this from the true one.
@@ -60,19 +74,24 @@ class Contenders:
         self.pending.append((queries[query], rows[row], low[query, row]))
         self.pending_pairs += len(query)
         if self.pending_pairs > _PENDING:
-            self._drop_and_settle(_PENDING // 2)
+            self._compare_pending(_PENDING // 2)
 
     def nearest(self, queries: NDArray[np.int64]) -> Neighbours:
-        """The k nearest of some rows."""
-        self._drop_and_settle(0)
-        return Neighbours(self.settled.rows[queries], self.settled.distance[queries])
+        """Return the k nearest of some rows.
+
+        Parameters
+        ----------
+        queries : ndarray of int64, shape (q,)
+        """
+        self._compare_pending(0)
+        return Neighbours(self.compared.rows[queries], self.compared.distance[queries])
 
     def _limit(self, queries: NDArray[np.int64]) -> NDArray[np.float64]:
-        """k pairs of each query are at most this far apart."""
+        """Return distances that k pairs of each query do not exceed."""
         return np.asarray(self.nearest_high[queries].max(axis=1))
 
-    def _drop_and_settle(self, at_most: int) -> None:
-        """Forget pairs that turned out too far; if more are left than that, compare them."""
+    def _compare_pending(self, at_most: int) -> None:
+        """Drop pairs beyond the limit; if more than so many are left, compare them exactly."""
         if not self.pending:
             return
         query, row, low = (np.concatenate(column) for column in zip(*self.pending, strict=True))
@@ -86,14 +105,14 @@ class Contenders:
         )
         distance = self.exact(pairs // self.n, pairs % self.n)[place]
         asked, number = np.unique(query, return_inverse=True)
-        known, column = np.nonzero(self.settled.rows[asked] >= 0)
+        known, column = np.nonzero(self.compared.rows[asked] >= 0)
         chosen = best(
             len(asked),
             self.k,
             np.concatenate([known, number]),
-            np.concatenate([self.settled.rows[asked[known], column], row]),
-            np.concatenate([self.settled.distance[asked[known], column], distance]),
+            np.concatenate([self.compared.rows[asked[known], column], row]),
+            np.concatenate([self.compared.distance[asked[known], column], distance]),
         )
-        self.settled.rows[asked] = chosen.rows
-        self.settled.distance[asked] = chosen.distance
+        self.compared.rows[asked] = chosen.rows
+        self.compared.distance[asked] = chosen.distance
         self.pending, self.pending_pairs = [], 0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.neighbours.engine import (
-    MAX_PAIRS,
+    MAX_BLOCK_PAIRS,
     QUERY_BLOCK,
     Engine,
     Neighbours,
@@ -28,9 +28,15 @@ _GALLERY_BLOCK = 4096
 _EXACT_VALUES = 4_000_000
 _UNIT_ROUNDOFF = 2.0**-24
 
+_Block = tuple[NDArray[np.float32], NDArray[np.float64]]
+"""Vectors as the filter takes them, shape (n, d), and their norms, shape (n,)."""
+
+_Errors = NDArray[np.float64]
+"""Bounds of errors, of a shape that fits the values."""
+
 
 class _DenseEngine(Engine):
-    """Rows stay as they are given (a memory map too); blocks of them become float32."""
+    """Search over dense rows; they stay as given (a memory map too), blocks become float32."""
 
     def __init__(self, rows: NDArray[np.generic]) -> None:
         self.rows = rows
@@ -43,24 +49,20 @@ class _DenseEngine(Engine):
         return min(self.block, QUERY_BLOCK)
 
     @abstractmethod
-    def _block(self, rows: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Vectors as the filter takes them, and their norms."""
+    def _block(self, rows: NDArray[np.generic]) -> _Block:
+        """Prepare rows for the filter."""
 
     @abstractmethod
-    def _rough(
-        self,
-        left: tuple[NDArray[np.float32], NDArray[np.float64]],
-        right: tuple[NDArray[np.float32], NDArray[np.float64]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Rough values (monotone in the distance) of all pairs, and a bound of their error."""
+    def _rough(self, left: _Block, right: _Block) -> tuple[NDArray[np.float32], _Errors]:
+        """Compute rough values (monotone in the distance) of all pairs, and bound their error."""
 
     @abstractmethod
     def _value(self, distance: float) -> float:
-        """The rough value that belongs to a distance."""
+        """Return the rough value that belongs to a distance."""
 
     @abstractmethod
     def _exact(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distances of pairs of rows, in double precision."""
+        """Compute the distances of pairs of rows, in double precision."""
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
         left = self._block(self.rows[queries])
@@ -77,7 +79,7 @@ class _DenseEngine(Engine):
             near = part.distance <= radius
             parts.append(Candidates(part.left[near], part.right[near], part.distance[near]))
             total += int(near.sum())
-            if total > MAX_PAIRS and len(queries) > 1:
+            if total > MAX_BLOCK_PAIRS and len(queries) > 1:
                 raise TooManyPairs
         return gather(parts)
 
@@ -104,7 +106,7 @@ class _DenseEngine(Engine):
     def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
         left = self._block(self.rows[queries])
         limit = np.full(len(queries), np.inf)
-        found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+        near_parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
         for start in range(0, self.n, self.block):
             right = self._block(self.rows[start : start + self.block])
             rough, error = self._rough(left, right)
@@ -115,8 +117,8 @@ class _DenseEngine(Engine):
             if high.shape[1] >= k:
                 limit = np.minimum(limit, np.partition(high, k - 1, axis=1)[:, k - 1])
             query, row = np.nonzero((low <= limit[:, None]) & np.isfinite(low))
-            found.append((query, row + start, low[query, row]))
-        query, row, lowest = (np.concatenate(column) for column in zip(*found, strict=True))
+            near_parts.append((query, row + start, low[query, row]))
+        query, row, lowest = (np.concatenate(column) for column in zip(*near_parts, strict=True))
         near = lowest <= limit[query]
         query, row = query[near], row[near]
         scored = self._rescored(queries[query], row)
@@ -126,15 +128,11 @@ class _DenseEngine(Engine):
 class EuclideanEngine(_DenseEngine):
     """L2 distance; the filter works on its square."""
 
-    def _block(self, rows: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def _block(self, rows: NDArray[np.generic]) -> _Block:
         vectors = rows.astype(np.float32)
         return vectors, np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
 
-    def _rough(
-        self,
-        left: tuple[NDArray[np.float32], NDArray[np.float64]],
-        right: tuple[NDArray[np.float32], NDArray[np.float64]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def _rough(self, left: _Block, right: _Block) -> tuple[NDArray[np.float32], _Errors]:
         (x, x_norm), (y, y_norm) = left, right
         rough = x @ y.T
         rough *= -2
@@ -154,17 +152,13 @@ class EuclideanEngine(_DenseEngine):
 class CosineEngine(_DenseEngine):
     """1 - cosine. A vector of zeros is at distance 0 of another and 1 of everything else."""
 
-    def _block(self, rows: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def _block(self, rows: NDArray[np.generic]) -> _Block:
         vectors = rows.astype(np.float32)
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
         vectors /= np.where(norms > 0, norms, 1.0)[:, None].astype(np.float32)
         return vectors, norms
 
-    def _rough(
-        self,
-        left: tuple[NDArray[np.float32], NDArray[np.float64]],
-        right: tuple[NDArray[np.float32], NDArray[np.float64]],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def _rough(self, left: _Block, right: _Block) -> tuple[NDArray[np.float32], _Errors]:
         (x, x_norm), (y, y_norm) = left, right
         rough = 1 - x @ y.T
         rough[np.ix_(x_norm == 0, y_norm == 0)] = 0

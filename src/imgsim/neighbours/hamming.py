@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.neighbours.engine import MAX_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
+from imgsim.neighbours.engine import MAX_BLOCK_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
 from imgsim.types import Candidates
 
 _INDEX_BLOCK = 16_384
@@ -38,21 +38,31 @@ class _FewRows:
         return bit_distances(words(vectors), self.words)
 
     def range_search(self, vectors: NDArray[np.uint8], below: int) -> tuple[Any, Any, Any]:
-        """Limits of each query's results, distances, rows."""
+        """Return the limits of each query's results, distances, rows."""
         distances = self._distances(vectors)
         near = distances < below
         limits = np.concatenate([[0], np.cumsum(near.sum(axis=1))])
         return limits, distances[near], np.nonzero(near)[1]
 
     def search(self, vectors: NDArray[np.uint8], k: int) -> tuple[Any, Any]:
-        """Distances of the k nearest, and their rows."""
+        """Return the distances of the k nearest, and their rows."""
         distances = self._distances(vectors)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(distances, order, axis=1), order
 
 
 def bit_distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Different bits of every pair of a left and a right row; both from `words`."""
+    """Count the different bits of every pair of a left and a right row.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint64, shape (n, w) and (m, w)
+        From `words`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, m)
+    """
     total = np.zeros((len(left), len(right)), np.int64)
     for i in range(left.shape[1]):
         total += np.bitwise_count(left[:, i, None] ^ right[:, i])
@@ -60,7 +70,16 @@ def bit_distances(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArra
 
 
 def words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Bytes as whole 64-bit words, filled up with zeros."""
+    """Return bytes as whole 64-bit words, filled up with zeros.
+
+    Parameters
+    ----------
+    rows : ndarray of uint8, shape (n, bytes)
+
+    Returns
+    -------
+    ndarray of uint64, shape (n, ceil(bytes / 8))
+    """
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows
     return padded.view(np.uint64)
@@ -103,7 +122,7 @@ class HammingEngine(Engine):
             later = right > left
             part = Candidates(left[later], right[later], distance[later].astype(np.float64))
             total += len(part.left)
-            if total > MAX_PAIRS and len(queries) > 1:
+            if total > MAX_BLOCK_PAIRS and len(queries) > 1:
                 raise TooManyPairs
             parts.append(part)
         return gather(parts)
@@ -111,7 +130,19 @@ class HammingEngine(Engine):
     def around(
         self, vectors: NDArray[np.uint8], radius: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Find the rows within a radius of any vectors, as (number of the vector, row)."""
+        """Find the rows within a radius of any vectors.
+
+        Parameters
+        ----------
+        vectors : ndarray of uint8, shape (q, bytes)
+        radius : float
+            In bits.
+
+        Returns
+        -------
+        numbers, rows : ndarray of int64, shape (p,)
+            Places of the vectors, and rows near them.
+        """
         numbers, rows = [], []
         for start, index in self.indexes:
             limits, _, row = index.range_search(np.ascontiguousarray(vectors), _below(radius))
@@ -130,8 +161,8 @@ class HammingEngine(Engine):
     def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
         vectors = self.rows[queries]
         # The distance of the k-th other row; then everything up to it, so that ties go by row.
-        found = [index.search(vectors, min(k + 1, index.ntotal))[0] for _, index in self.indexes]
-        nearest = np.sort(np.concatenate(found, axis=1), axis=1)
+        near = [index.search(vectors, min(k + 1, index.ntotal))[0] for _, index in self.indexes]
+        nearest = np.sort(np.concatenate(near, axis=1), axis=1)
         limit = nearest[:, min(k, nearest.shape[1] - 1)]
         which, rows, distances = [], [], []
         for radius in np.unique(limit):
@@ -147,11 +178,11 @@ class HammingEngine(Engine):
 
 
 def _below(radius: float) -> int:
-    """What FAISS wants, distances below it; percent may have rounded the radius down."""
+    """Return the bound that FAISS searches below; percent may have rounded the radius down."""
     return int(radius + 1e-9) + 1
 
 
 def _counts(limits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Numbers of results, from where each query's begin."""
+    """Return the numbers of results, from where each query's begin."""
     starts = limits.astype(np.int64)
     return starts[1:] - starts[:-1]

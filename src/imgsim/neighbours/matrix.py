@@ -15,7 +15,6 @@ from imgsim.read.scratch import scratch
 MAX_ROWS = 20_000
 """Of a matrix: 1.6 GB, in a temporary file."""
 
-
 _BLOCK = 1024
 
 
@@ -27,7 +26,7 @@ def distance_matrix(
     Parameters
     ----------
     comparator : VectorComparator or PairComparator
-    rows : ndarray, shape (n, ...)
+    rows : ndarray of the extractor's dtype, shape (n, ...)
         At most `MAX_ROWS`.
     engine : Engine
         That searches these rows; a `PairEngine` computes the distances.

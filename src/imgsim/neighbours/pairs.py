@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import PairComparator, Prepared, RoughDistances
 from imgsim.neighbours.contenders import Contenders
 from imgsim.neighbours.engine import (
-    MAX_PAIRS,
+    MAX_BLOCK_PAIRS,
     QUERY_BLOCK,
     Engine,
     Neighbours,
@@ -32,8 +32,7 @@ _AT_ONCE = 32
 _QUERIES = 64
 
 _ROUGH_QUERIES = 16
-"""For fewer it is not worth it to make rows ready for rough distances."""
-
+"""For fewer it takes longer to prepare rows for rough distances than they save."""
 
 _ROUGH_ROWS = 64
 """Rows whose rough distances a thread computes at a time."""
@@ -45,7 +44,7 @@ class PairEngine(Engine):
     Parameters
     ----------
     comparator : PairComparator
-    rows : ndarray, shape (n, ...)
+    rows : ndarray of the extractor's dtype, shape (n, ...)
     jobs : int
         Threads.
     advance : callable, optional
@@ -98,7 +97,7 @@ class PairEngine(Engine):
                 part = Candidates(part.left[near], part.right[near], distance[near])
             parts.append(part)
             total += len(part.left)
-            if total > MAX_PAIRS and len(queries) > 1:
+            if total > MAX_BLOCK_PAIRS and len(queries) > 1:
                 raise TooManyPairs
         return gather(parts)
 
@@ -125,11 +124,30 @@ class PairEngine(Engine):
         """Yield (first row of a block, distances of all queries to its rows).
 
         Rough ones where the comparator has them; inf to a row that is not after the query.
+
+        Parameters
+        ----------
+        queries : ndarray of int64, shape (q,)
+            Rows, ascending.
+
+        Yields
+        ------
+        tuple of (int, ndarray of float64, shape (q, rows in the block))
         """
         return self._blocks(queries, self._rough(queries), later=True)
 
     def distances(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Distances of some pairs of rows."""
+        """Compute the distances of some pairs of rows, and advance the progress.
+
+        Parameters
+        ----------
+        left, right : ndarray of int64, shape (p,)
+            Rows.
+
+        Returns
+        -------
+        ndarray of float64, shape (p,)
+        """
         distance = self._true_distances(left, right)
         self.advance(len(left))
         return distance

@@ -13,11 +13,12 @@ import numpy as np
 from PIL import Image
 
 Step = Callable[[Image.Image, np.random.Generator], Image.Image]
-"""What is done to the pixels (RGB in, RGB or L out)."""
+"""Changes the pixels (RGB in, RGB or L out)."""
 
+EXIF_ORIENTATION = 0x0112
+"""The tag."""
 
 _USUAL = (84, 93)
-_EXIF_ORIENTATION = 0x0112
 _STORED = {  # EXIF orientation: how the pixels lie that a viewer will turn upright by it
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -34,7 +35,7 @@ class Change:
     name : str
         As tables show it; unique. Combinations join the names of their parts with `` + ``.
     steps : tuple of Step
-        Done to the pixels, in order.
+        Taken on the pixels, in order.
     suffixes : tuple of str
         The formats it is saved in, of which one is drawn.
     quality : tuple of int
@@ -112,14 +113,14 @@ class Change:
             orientation = int(rng.choice(list(_STORED)))
             changed = changed.transpose(_STORED[orientation])
             exif = Image.Exif()
-            exif[_EXIF_ORIENTATION] = orientation
+            exif[EXIF_ORIENTATION] = orientation
             settings["exif"] = exif
         changed.save(path, **settings)
         return path
 
 
 def combine(*changes: Change) -> Change:
-    """Do several changes one after the other, as files that are changed again and again.
+    """Combine changes to one after the other, as files that are changed again and again.
 
     A change with a quality of its own is saved as JPEG and read again before the next one.
 

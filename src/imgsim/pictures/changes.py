@@ -1,4 +1,4 @@
-"""Changes that make a near duplicate of a picture: what people and programs do to files.
+"""Changes that make a near duplicate of a picture, as people and programs change files.
 
 Every change is seeded and draws its strength from a narrow range, since no two people brighten a
 picture alike. The geometry is that of `PIL.Image`, the encoders are Pillow's: for one seed and one
@@ -17,7 +17,7 @@ from imgsim.pictures.lettering import font, phrase
 from imgsim.pictures.screenshot import screenshot
 
 
-def _scaled(width: float, height: float) -> Step:
+def _resized(width: float, height: float) -> Step:
     def step(image: Image.Image, rng: np.random.Generator) -> Image.Image:
         size = (max(1, round(image.width * width)), max(1, round(image.height * height)))
         return image.resize(size, Image.Resampling.LANCZOS)
@@ -32,8 +32,8 @@ def _thumbnail(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _narrower(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """One side times 0.8, the other as it was."""
-    return _scaled(*((0.8, 1.0) if rng.random() < 0.5 else (1.0, 0.8)))(image, rng)
+    """Multiply one side by 0.8, and keep the other."""
+    return _resized(*((0.8, 1.0) if rng.random() < 0.5 else (1.0, 0.8)))(image, rng)
 
 
 def _grey(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -50,7 +50,7 @@ def _enhanced(
 
 
 def _tint(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Warmer, colder or greener: each channel times 0.8 to 1.2."""
+    """Make it warmer, colder or greener: each channel times 0.8 to 1.2."""
     factors = rng.permutation(rng.uniform((0.8, 0.95, 1.1), (0.9, 1.05, 1.2)))
     pixels = np.asarray(image.convert("RGB"), dtype=np.float64) * factors
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
@@ -67,7 +67,7 @@ def _noise(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _caption(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Words over the picture: outlined, or on a bar across it; at the top or the bottom."""
+    """Write over the picture: outlined, or on a bar across it; at the top or the bottom."""
     labelled = image.convert("RGB")
     draw = ImageDraw.Draw(labelled)
     size = max(8, round(image.height * rng.uniform(0.05, 0.09)))
@@ -107,7 +107,7 @@ def _cropped(share: float) -> Step:
 
 
 def _tilted(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Turn by 3 degrees; either cut to what is left upright, or the corners filled."""
+    """Turn by 3 degrees; either cut to the upright part, or the corners filled."""
     angle = 3.0 * rng.choice((-1, 1))
     if rng.random() < 0.5:
         ground = (255, 255, 255) if rng.random() < 0.5 else (0, 0, 0)
@@ -125,7 +125,7 @@ def _tilted(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _perspective(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Look from another side: corners move by up to 6 % of the sides, outwards or inwards."""
+    """Show it from another side: corners move by up to 6 % of the sides, outwards or inwards."""
     width, height = image.size
     square = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
     moved = rng.uniform(0.01, 0.06, (4, 2)) * (width, height)
@@ -142,12 +142,18 @@ def homography(
     source: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     target: np.ndarray[tuple[int, int], np.dtype[np.float64]],
 ) -> tuple[float, ...]:
-    """The eight coefficients of `PIL.Image.Transform.PERSPECTIVE` that take points to points.
+    """Compute the coefficients of `PIL.Image.Transform.PERSPECTIVE` that take points to points.
 
     Parameters
     ----------
     source, target : ndarray of float64, shape (4, 2)
-        Corners in the picture that is made, and where in the given picture they come from.
+        Corners in the picture that is made, and where in the given picture they come from, in
+        pixels.
+
+    Returns
+    -------
+    tuple of float
+        Eight.
     """
     rows, right = [], []
     for (x, y), (u, v) in zip(source, target, strict=True):
@@ -168,7 +174,7 @@ CHANGES: tuple[Change, ...] = (
     Change("exact copy", exact=True),
     Change("JPEG 30", quality=(30, 30)),
     Change("JPEG 10", quality=(10, 10)),
-    Change("half size", (_scaled(0.5, 0.5),)),
+    Change("half size", (_resized(0.5, 0.5),)),
     Change("thumbnail 160", (_thumbnail,)),
     Change("PNG", suffixes=(".png",)),
     Change("WebP", suffixes=(".webp",), quality=(70, 85)),

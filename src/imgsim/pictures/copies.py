@@ -1,4 +1,4 @@
-"""Folders of pictures and changed copies of them, with the truth written beside."""
+"""Folders of pictures and changed copies of them, with a list of which belong together."""
 
 from __future__ import annotations
 
@@ -50,9 +50,8 @@ def write_copies(
 ) -> tuple[Copy, ...]:
     """Write originals and changed copies of them to a folder, and ``truth.csv``.
 
-    The changes are dealt like cards, so that each comes equally often and no picture gets one
-    twice. Names are numbers in shuffled order: neither they nor the order of the files tell what
-    belongs together.
+    Over all pictures each change comes equally often, and none twice for one picture. Names are
+    numbers in shuffled order: neither they nor the order of the files tell which belong together.
 
     Parameters
     ----------
@@ -86,20 +85,7 @@ def write_copies(
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
-    names = iter(np.random.default_rng(seed).permutation(len(sources) * (1 + copies_per_image)))
-    deck = _deal(np.random.default_rng((seed, 1)), len(sources), copies_per_image, len(changes))
-    written = []
-    for label, (source, dealt) in enumerate(zip(sources, deck, strict=True)):
-        shown = "/".join(source.parts[-2:])
-        copied = shutil.copyfile(source, folder / f"{next(names):06}{source.suffix.lower()}")
-        written.append(Copy(Path(copied).name, label, shown, "original"))
-        with Image.open(source) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-        for number in dealt:
-            rng = np.random.default_rng((seed, label, number))
-            stem = folder / f"{next(names):06}"
-            path = changes[number].write(upright, stem, rng, source)
-            written.append(Copy(path.name, label, shown, changes[number].name))
+    written = list(_write_files(sources, folder, copies_per_image, seed, changes))
     written.sort(key=lambda copy: copy.path)
     with (folder / TRUTH).open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream, lineterminator="\n")
@@ -108,15 +94,41 @@ def write_copies(
     return tuple(written)
 
 
-def _deal(rng: np.random.Generator, images: int, each: int, changes: int) -> Iterator[list[int]]:
-    """Different numbers of changes for every image; over all images each number equally often."""
-    deck: list[int] = []
+def _write_files(
+    sources: Sequence[Path],
+    folder: Path,
+    copies_per_image: int,
+    seed: int,
+    changes: Sequence[Change],
+) -> Iterator[Copy]:
+    """Write every original, and its copies after it."""
+    names = iter(np.random.default_rng(seed).permutation(len(sources) * (1 + copies_per_image)))
+    rng = np.random.default_rng((seed, 1))
+    drawn = _draw_changes(rng, len(sources), copies_per_image, len(changes))
+    for label, (source, numbers) in enumerate(zip(sources, drawn, strict=True)):
+        shown = "/".join(source.parts[-2:])
+        copied = shutil.copyfile(source, folder / f"{next(names):06}{source.suffix.lower()}")
+        yield Copy(Path(copied).name, label, shown, "original")
+        with Image.open(source) as opened:
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
+        for number in numbers:
+            rng = np.random.default_rng((seed, label, number))
+            stem = folder / f"{next(names):06}"
+            path = changes[number].write(upright, stem, rng, source)
+            yield Copy(path.name, label, shown, changes[number].name)
+
+
+def _draw_changes(
+    rng: np.random.Generator, images: int, each: int, changes: int
+) -> Iterator[list[int]]:
+    """Yield different changes for every image; over all images each change equally often."""
+    unused: list[int] = []
     for _ in range(images):
-        hand: list[int] = []
-        while len(hand) < each:
-            if not set(deck) - set(hand):
-                deck.extend(rng.permutation(changes).tolist())
-            card = next(card for card in deck if card not in hand)
-            deck.remove(card)
-            hand.append(card)
-        yield hand
+        chosen: list[int] = []
+        while len(chosen) < each:
+            if not set(unused) - set(chosen):
+                unused.extend(rng.permutation(changes).tolist())
+            number = next(number for number in unused if number not in chosen)
+            unused.remove(number)
+            chosen.append(number)
+        yield chosen

@@ -50,7 +50,7 @@ class _Paper:
 
 
 def receipt(seed: int, number: int) -> NDArray[np.uint8]:
-    """A scanned receipt. Those of one seed come from one shop.
+    """Draw a scanned receipt. Those of one seed come from one shop.
 
     Parameters
     ----------
@@ -95,12 +95,12 @@ def receipt(seed: int, number: int) -> NDArray[np.uint8]:
     paper.rule()
     paper.line(middle="Thank you for your visit")
     paper.line(middle=f"www.{phrase(shop, 1).lower()}.example")
-    _bars(paper, rng)
+    _bar_code(paper, rng)
     return _scanned(paper.image.crop((0, 0, paper.width, paper.y + paper.size)), rng)
 
 
-def _bars(paper: _Paper, rng: np.random.Generator) -> None:
-    """A bar code."""
+def _bar_code(paper: _Paper, rng: np.random.Generator) -> None:
+    """Draw a bar code."""
     x, end = paper.width // 4, 3 * paper.width // 4
     while x < end:
         wide = int(rng.integers(1, 4))
@@ -124,14 +124,14 @@ _CHOICES = ("new", "change", "renewal", "by post", "in person", "urgent")
 
 
 def form(seed: int, number: int) -> NDArray[np.uint8]:
-    """A scanned form that was filled in. Those of one seed are of one print.
+    """Draw a scanned form that was filled in. Those of one seed are of one print.
 
     Parameters
     ----------
     seed : int
         The office and its form.
     number : int
-        The person: what stands in the fields, and which boxes are ticked.
+        The person: the text in the fields, and which boxes are ticked.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def form(seed: int, number: int) -> NDArray[np.uint8]:
         box = (17, paper.y, 583, paper.y + 34)
         paper.draw.rectangle(box, outline=60)
         numeric = name in {"Date of birth", "Telephone"}
-        text = _figures(rng) if numeric else phrase(rng, int(rng.integers(1, 4)))
+        text = _digits(rng) if numeric else phrase(rng, int(rng.integers(1, 4)))
         hand = font(int(rng.integers(19, 24)))
         paper.draw.text((26 + int(rng.integers(0, 8)), paper.y + 4), text, 70, hand)
         paper.y += 42
@@ -159,16 +159,16 @@ def form(seed: int, number: int) -> NDArray[np.uint8]:
         paper.draw.text((40, paper.y - 2), str(choice), 20, font(15))
         paper.y += 24
     paper.rule()
-    paper.line(f"{phrase(rng, 1)}, {_figures(rng)}", phrase(rng, 2))
+    paper.line(f"{phrase(rng, 1)}, {_digits(rng)}", phrase(rng, 2))
     return _scanned(paper.image, rng)
 
 
-def _figures(rng: np.random.Generator) -> str:
+def _digits(rng: np.random.Generator) -> str:
     return " ".join(str(n) for n in rng.integers(10, 99, int(rng.integers(2, 5))))
 
 
 def page(seed: int, number: int) -> NDArray[np.uint8]:
-    """A page of a book: the same type and measure for all of one seed, other text.
+    """Draw a page of a book: the same type and measure for all of one seed, other text.
 
     Parameters
     ----------

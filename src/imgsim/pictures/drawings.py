@@ -14,7 +14,7 @@ _Colour = tuple[int, int, int]
 
 
 def icon(seed: int, number: int) -> NDArray[np.uint8]:
-    """An icon of a set: one tile, one style, another sign for each number.
+    """Draw an icon of a set: one tile, one style, another sign for each number.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def icon(seed: int, number: int) -> NDArray[np.uint8]:
 
 
 def chart(seed: int, number: int) -> NDArray[np.uint8]:
-    """A chart of a report: the same axes, title and colours, other figures.
+    """Draw a chart of a report: the same axes, title and colours, other figures.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def chart(seed: int, number: int) -> NDArray[np.uint8]:
 
 
 def product(seed: int, number: int) -> NDArray[np.uint8]:
-    """A bottle before white, as shops show it. Those of one seed are one brand, in many flavours.
+    """Draw a bottle before white, as in shops. Those of one seed are one brand in many flavours.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _label(
     brand: np.random.Generator,
     rng: np.random.Generator,
 ) -> None:
-    """The label: brand on top, emblem, flavour and amount, as wide as the bottle."""
+    """Draw the label: brand on top, emblem, flavour and amount, as wide as the bottle."""
     ink = _colour(brand, 0, 90)
     draw.rectangle((240 - half, top, 240 + half, top + 260), fill=paper)
     draw.text((240, top + 30), phrase(brand, 1).upper(), ink, font(32), anchor="mm")

@@ -14,19 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError
-from imgsim.folders import make_empty
+from imgsim.folders import new_folder
 
 WIDTH, HEIGHT = 480, 360
 
-
-_TRAINING = 0.75
+_TRAINING = 0.75  # of the frames
 _PARTS = ((196, 64, 40), (52, 110, 168), (226, 178, 52))
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where everything is: all of it in 0..1, but for the number of parts on the pallet."""
+    """A state of the process: positions and a level in 0..1, and the parts on the pallet."""
 
     arm: float
     lift: float
@@ -36,8 +34,8 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """What `write_process` wrote.
+class CameraFrames:
+    """The frames that `write_camera_frames` wrote.
 
     Attributes
     ----------
@@ -52,7 +50,7 @@ class Process:
 
 
 def cycle(n: int, seed: int = 0) -> list[State]:
-    """States of one cycle: parts come on the belt, the arm puts them on the pallet."""
+    """Return the states of a cycle: parts come on the belt, the arm puts them on the pallet."""
     rng = np.random.default_rng(seed)
     states = []
     for i in range(n):
@@ -101,6 +99,7 @@ def frame(state: State, seed: int, hall: int = 0) -> NDArray[np.uint8]:
 
 
 def _hall(seed: int) -> NDArray[np.uint8]:
+    """Draw the empty hall."""
     from PIL import Image, ImageDraw
 
     rng = np.random.default_rng(seed)
@@ -149,7 +148,7 @@ def _arm(draw: Any, turn: float, lift: float) -> None:
 
 
 def _disturbance(draw: Any, rng: np.random.Generator) -> None:
-    """Something that happens once: a box in the way, and a person or a cart before it."""
+    """Draw something that happens once: a box in the way, and a person or a cart before it."""
     x, y = rng.integers(100, 300, 2)
     draw.rectangle((x, y - 60, x + 150, y + 90), tuple(int(c) for c in rng.integers(30, 230, 3)))
     x = int(rng.integers(20, 380))
@@ -157,9 +156,9 @@ def _disturbance(draw: Any, rng: np.random.Generator) -> None:
     draw.rectangle((x - 20, 118, x + 80, 330), tuple(int(c) for c in rng.integers(30, 230, 3)))
 
 
-def write_process(
+def write_camera_frames(
     folder: Path, seed: int = 0, *, runs: int = 6, states: int = 16, disturbances: int = 8
-) -> Process:
+) -> CameraFrames:
     """Write ``train`` and ``valid``: frames of several runs of the process, split at random.
 
     Files are named ``run03_frame_007.jpg``.
@@ -181,12 +180,11 @@ def write_process(
     """
     from PIL import Image, ImageDraw
 
-    make_empty(folder)
     rng = np.random.default_rng(seed)
     shown: dict[str, int] = {}
     where = [(run, number) for run in range(runs) for number in range(states)]
     disturbed = set(map(int, rng.choice(len(where), min(disturbances, len(where)), replace=False)))
-    try:
+    with new_folder(folder):
         for part in ("train", "valid"):
             (folder / part).mkdir()
         for place, (run, number) in enumerate(where):
@@ -197,6 +195,4 @@ def write_process(
             name = f"{part}/run{run + 1:02}_frame_{number + 1:03}.jpg"
             image.save(folder / name, quality=88)
             shown[name] = states + place if place in disturbed else number
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
-    return Process(len(shown), shown)
+    return CameraFrames(len(shown), shown)

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError
-from imgsim.folders import make_empty
+from imgsim.folders import new_folder
+from imgsim.pictures.change import EXIF_ORIENTATION
 from imgsim.pictures.textures import fractal_noise
-
-_EXIF_ORIENTATION = 0x0112
 
 
 def landscape(seed: int, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
@@ -78,7 +76,7 @@ def _stone(rng: np.random.Generator, image: NDArray[np.float64], horizon: float)
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `write_demo` wrote.
+    """The files that `write_demo` wrote.
 
     Attributes
     ----------
@@ -108,11 +106,8 @@ def write_demo(folder: Path, seed: int = 0) -> Demo:
     UsageError
         The folder is not empty or cannot be written.
     """
-    make_empty(folder)
-    try:
+    with new_folder(folder):
         return _write_demo(folder, seed)
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None
 
 
 def _write_demo(folder: Path, seed: int) -> Demo:
@@ -146,11 +141,11 @@ def _write_demo(folder: Path, seed: int) -> Demo:
     return Demo(files, tuple(groups), ("scans/broken.jpg",))
 
 
-def _save(**settings: Any) -> Callable[[Any, Path], None]:
+def _saved_with(**settings: Any) -> Callable[[Any, Path], None]:
     return lambda image, path: image.save(path, **settings)
 
 
-def _scaled(factor: float) -> Callable[[Any, Path], None]:
+def _saved_at_scale(factor: float) -> Callable[[Any, Path], None]:
     def change(image: Any, path: Path) -> None:
         size = (round(image.width * factor), round(image.height * factor))
         image.resize(size).save(path, quality=85)
@@ -168,17 +163,17 @@ def _turned_by_exif(image: Any, path: Path) -> None:
     from PIL import Image
 
     exif = Image.Exif()
-    exif[_EXIF_ORIENTATION] = 6
+    exif[EXIF_ORIENTATION] = 6
     image.transpose(Image.Transpose.ROTATE_90).save(path, quality=85, exif=exif)
 
 
 _CHANGES: tuple[tuple[str, Callable[[Any, Path], None]], ...] = (
     (".jpg", lambda image, path: image.save(path, quality=92)),
-    (" small.jpg", _scaled(0.5)),
-    (" thumbnail.jpg", _scaled(0.25)),
-    (" compressed.jpg", _save(quality=20)),
-    (".png", _save()),
-    (".webp", _save(quality=70)),
+    (" small.jpg", _saved_at_scale(0.5)),
+    (" thumbnail.jpg", _saved_at_scale(0.25)),
+    (" compressed.jpg", _saved_with(quality=20)),
+    (".png", _saved_with()),
+    (".webp", _saved_with(quality=70)),
     (" grey.jpg", lambda image, path: image.convert("L").save(path, quality=85)),
     (" brighter.jpg", _brighter),
     (" turned.jpg", _turned_by_exif),

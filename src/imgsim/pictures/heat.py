@@ -18,7 +18,17 @@ _HEAT = np.array(
 
 
 def heat(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Colours of values in 0..1, shape (\\*values.shape, 3): dark, purple, orange, yellow."""
+    """Map values to colours: dark, purple, orange, yellow.
+
+    Parameters
+    ----------
+    values : ndarray of float64, any shape
+        In 0..1; what lies beyond is clipped, and NaN is 0.
+
+    Returns
+    -------
+    ndarray of uint8, shape (\\*values.shape, 3)
+    """
     place = np.clip(np.nan_to_num(values), 0, 1) * (len(_HEAT) - 1)
     channels = [np.interp(place, np.arange(len(_HEAT)), _HEAT[:, c]) for c in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
@@ -31,8 +41,8 @@ def overlay(picture: Any, values: NDArray[np.float64], top: float) -> Any:
     ----------
     picture : PIL.Image.Image
         RGB; stays as it is.
-    values : ndarray, shape (rows, columns)
-        Of cells that divide the picture evenly. What is not positive is left dark.
+    values : ndarray of float64, shape (rows, columns)
+        Of cells that divide the picture evenly. Where they are not positive it is left dark.
     top : float
         The value with the brightest colour.
 
@@ -55,7 +65,7 @@ def overlay(picture: Any, values: NDArray[np.float64], top: float) -> Any:
 
 
 def bar(width: int, height: int) -> Any:
-    """The colours from low to high, as a strip."""
+    """Draw the colours from low to high, as a strip."""
     from PIL import Image
 
     row = heat(np.linspace(0, 1, width))

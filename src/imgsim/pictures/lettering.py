@@ -21,18 +21,18 @@ WORDS = """
 
 @lru_cache(maxsize=64)
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font of Pillow at a height in pixels."""
+    """Load the font of Pillow at a height in pixels."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
 
 
 def phrase(rng: np.random.Generator, words: int) -> str:
-    """Some words in a row, the first with a capital."""
+    """Draw some words by chance, the first with a capital."""
     text = " ".join(str(rng.choice(WORDS)) for _ in range(words))
     return text[:1].upper() + text[1:]
 
 
 def amount(rng: np.random.Generator, highest: int = 100) -> float:
-    """A sum of money with two decimals."""
+    """Draw a sum of money by chance, with two decimals."""
     return int(rng.integers(19, highest * 100)) / 100

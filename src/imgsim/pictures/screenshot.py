@@ -22,7 +22,7 @@ def screenshot(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     image : Image
         RGB.
     rng : Generator
-        Chooses the colours, the scale of the image (0.6 to 1), its place, and what stands around.
+        Chooses the colours, the scale of the image (0.6 to 1), its place, and the texts.
 
     Returns
     -------
@@ -45,9 +45,9 @@ def screenshot(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     x, y = int(margin[0]), int(margin[1])
     draw = ImageDraw.Draw(canvas)
     draw.rectangle((x, y, x + inner[0], y + inner[1]), fill=window)
-    _bars(draw, (x, y), inner[0], unit, (bar, ink), rng)
+    _title_and_menus(draw, (x, y), inner[0], unit, (bar, ink), rng)
     place = (round(x + left), round(y + above + 1.5 * unit))
-    _panel(draw, (x, y + 4 * unit), (place[0] - unit // 2, y + inner[1]), unit, ink, rng)
+    _side_panel(draw, (x, y + 4 * unit), (place[0] - unit // 2, y + inner[1]), unit, ink, rng)
     canvas.paste(shown, place)
     status = f"{image.width} x {image.height}   {rng.integers(40, 100)} %"
     foot = place[1] + shown.height
@@ -56,7 +56,7 @@ def screenshot(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return canvas
 
 
-def _bars(
+def _title_and_menus(
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     width: int,
@@ -64,7 +64,7 @@ def _bars(
     colours: tuple[tuple[int, int, int], tuple[int, int, int]],
     rng: np.random.Generator,
 ) -> None:
-    """The title bar with its buttons, and the line of menus."""
+    """Draw the title bar with its buttons, and the line of menus."""
     x, y = corner
     bar, ink = colours
     draw.rectangle((x, y, x + width, y + round(1.6 * unit)), fill=bar)
@@ -79,7 +79,7 @@ def _bars(
     draw.text((x + unit // 2, y + round(1.8 * unit)), menus, ink, font(int(0.8 * unit)))
 
 
-def _panel(
+def _side_panel(
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
     end: tuple[int, int],
@@ -87,7 +87,7 @@ def _panel(
     ink: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> None:
-    """Lines of print beside the image, as many as there is room for."""
+    """Draw lines of print beside the image, as many as there is room for."""
     if end[0] - corner[0] < 3 * unit:
         return
     letters = font(int(0.8 * unit))

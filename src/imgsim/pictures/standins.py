@@ -7,15 +7,14 @@ that fails here will fail there.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgsim.errors import UsageError
+from imgsim.folders import new_folder
 from imgsim.pictures.changes import CHANGES, COMBINATIONS
 from imgsim.pictures.copies import Copy, write_copies
 from imgsim.pictures.documents import form, page, receipt
@@ -39,8 +38,7 @@ LOOK_ALIKES: dict[str, Painter] = {
 }
 """Painters of pictures that look alike and are all different: ``painter(seed, number)``."""
 
-
-_DRAWN = frozenset({"icons", "charts"})
+_AS_PNG = frozenset({"icons", "charts"})
 
 _SET = 10
 """Look-alikes of one shop, one day at sea, one brand."""
@@ -63,7 +61,7 @@ def write_look_alikes(folder: Path, *, each: int = 20, seed: int = 0) -> tuple[P
     Returns
     -------
     tuple of Path
-        The files: PNG what was drawn, JPEG the rest.
+        The files: icons and charts are PNG, the others JPEG.
 
     Raises
     ------
@@ -71,11 +69,11 @@ def write_look_alikes(folder: Path, *, each: int = 20, seed: int = 0) -> tuple[P
         The folder is not empty or cannot be written.
     """
     files = []
-    with _empty(folder):
+    with new_folder(folder):
         for kind, paint in LOOK_ALIKES.items():
             (folder / kind).mkdir()
             for number in range(each):
-                suffix = ".png" if kind in _DRAWN else ".jpg"
+                suffix = ".png" if kind in _AS_PNG else ".jpg"
                 path = folder / kind / f"{number:03}{suffix}"
                 image = paint(1000 * seed + number // _SET, number % _SET)
                 Image.fromarray(image).save(path, quality=90)  # which PNG does not mind
@@ -108,7 +106,7 @@ def write_turntable(
         The folder is not empty or cannot be written.
     """
     files = []
-    with _empty(folder):
+    with new_folder(folder):
         for kind in range(kinds):
             (folder / f"fruit_{kind:02}").mkdir()
             begin = np.random.default_rng((seed, 72, kind)).uniform(0, 360)
@@ -142,7 +140,7 @@ def write_scenes(
         The folder is not empty or cannot be written.
     """
     files = []
-    with _empty(folder):
+    with new_folder(folder):
         for number in range(places * views):
             path = folder / f"{number}.jpg"
             Image.fromarray(view(seed, *divmod(number, views))).save(path, quality=90)
@@ -176,7 +174,7 @@ def write_changed(
     UsageError
         The folder is not empty or cannot be written.
     """
-    with _empty(folder), tempfile.TemporaryDirectory() as made:
+    with new_folder(folder), tempfile.TemporaryDirectory() as made:
         alike = write_look_alikes(Path(made) / "alike", each=look_alikes, seed=seed)
         (Path(made) / "landscapes").mkdir()
         sources = [Path(made) / "landscapes" / f"{number:03}.jpg" for number in range(photos)]
@@ -185,15 +183,3 @@ def write_changed(
         every = [*sources, *alike]
         changes = CHANGES + COMBINATIONS
         return write_copies(every, folder, copies_per_image=copies, seed=seed, changes=changes)
-
-
-@contextmanager
-def _empty(folder: Path) -> Iterator[None]:
-    """Make a folder, or check that it is empty, and say it in a line if writing fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty", "name a folder that does not exist yet")
-        yield
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}", "name another") from None

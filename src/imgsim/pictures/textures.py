@@ -9,7 +9,21 @@ from numpy.typing import NDArray
 def fractal_noise(
     rng: np.random.Generator, height: int, width: int, octaves: int
 ) -> NDArray[np.float64]:
-    """Fractal noise in 0..1: random grids, each finer and fainter than the one before."""
+    """Compute fractal noise: random grids, each finer and fainter than the one before.
+
+    Parameters
+    ----------
+    rng : Generator
+    height, width : int
+        In pixels.
+    octaves : int
+        Grids.
+
+    Returns
+    -------
+    ndarray of float64, shape (height, width)
+        In 0..1.
+    """
     from PIL import Image
 
     total = np.zeros((height, width))
@@ -22,7 +36,7 @@ def fractal_noise(
 
 
 def sky(seed: int, number: int, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-    """Clouds, and nothing else. Another number is another sky on the same day.
+    """Paint clouds, and nothing else. Another number is another sky on the same day.
 
     Parameters
     ----------
@@ -48,7 +62,7 @@ def sky(seed: int, number: int, width: int = 640, height: int = 480) -> NDArray[
 
 
 def sea(seed: int, number: int, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-    """Water up to a horizon, and empty sky. Another number is another moment.
+    """Paint water up to a horizon, and empty sky. Another number is another moment.
 
     Parameters
     ----------
@@ -84,7 +98,7 @@ def sea(seed: int, number: int, width: int = 640, height: int = 480) -> NDArray[
 
 
 def fabric(seed: int, number: int, width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-    """Woven threads with folds. Another number is another piece of the same cloth.
+    """Paint woven threads with folds. Another number is another piece of the same cloth.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class _Fruit:
     stem: float
 
     def radius(self, direction: Array) -> Array:
-        """Distance from the centre to the skin, for unit vectors of shape (n, 3)."""
+        """Compute the distance from the centre to the skin, for unit vectors of shape (n, 3)."""
         x, y, z = direction.T
         around = np.arctan2(z, x)
         flat = np.hypot(x, z)
@@ -53,7 +53,7 @@ class _Fruit:
         return np.asarray(round_off * lobes * dent * (1 + self.taper * y))
 
     def colour(self, direction: Array) -> Array:
-        """Colour of the skin in 0..255, for unit vectors of shape (n, 3)."""
+        """Compute the colour of the skin in 0..255, for unit vectors of shape (n, 3)."""
         top, bottom, blush = self.colours
         height = (1 + direction[:, 1:2]) / 2
         rough = _lattice(self.grain, direction)[:, None]
@@ -66,7 +66,7 @@ class _Fruit:
 
 
 def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.uint8]:
-    """A fruit seen on a turntable.
+    """Paint a fruit on a turntable.
 
     Parameters
     ----------
@@ -80,22 +80,22 @@ def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.u
     Returns
     -------
     ndarray of uint8, shape (size, size, 3)
-        White where the fruit is not.
+        White around the fruit.
     """
-    made = _fruit(seed, kind)
+    made = _make_fruit(seed, kind)
     fine = 2 * size
     across = (np.arange(fine) + 0.5) / fine * 2 - 1
     x, y = np.meshgrid(across, across)
     scale = 1.12 * max(1.0, made.stretch) * (1 + abs(made.taper))
     eye = np.stack([x, y, np.full_like(x, -2.0)], axis=-1).reshape(-1, 3) * scale
-    turn = _table(degrees)
+    turn = _table_rotation(degrees)
     start, ahead = eye @ turn, np.array([0.0, 0.0, 1.0]) @ turn
     image = np.full((fine * fine, 3), 255.0)
     hit = _march(made, start, ahead, scale)
     seen = np.isfinite(hit)
     point = start[seen] + hit[seen, None] * ahead
     direction = point / np.linalg.norm(point, axis=1, keepdims=True)
-    normal = _normal(made, point)
+    normal = _surface_normals(made, point)
     lamp = _LAMP @ turn
     light = 0.45 + 0.65 * np.clip(normal @ lamp, 0, 1)
     mirrored = 2 * (normal @ lamp)[:, None] * normal - lamp
@@ -109,7 +109,7 @@ def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.u
 
 
 @lru_cache(maxsize=64)
-def _fruit(seed: int, kind: int) -> _Fruit:
+def _make_fruit(seed: int, kind: int) -> _Fruit:
     rng = np.random.default_rng((seed, 71, kind))
     spots = rng.normal(size=(int(rng.integers(2, 40)), 3))
     colours = np.array(_KINDS[kind % len(_KINDS)]) + rng.uniform(-25, 25, (3, 3))
@@ -127,8 +127,8 @@ def _fruit(seed: int, kind: int) -> _Fruit:
     )
 
 
-def _table(degrees: float) -> Array:
-    """From the eye's axes to those of the turned fruit, for rows of vectors."""
+def _table_rotation(degrees: float) -> Array:
+    """Compute the rotation from the eye's axes to the turned fruit's, for rows of vectors."""
     angle = np.radians(degrees)
     sine, cosine = np.sin(angle), np.cos(angle)
     turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
@@ -143,7 +143,7 @@ def _inside(made: _Fruit, point: Array) -> NDArray[np.bool_]:
 
 
 def _march(made: _Fruit, start: Array, ahead: Array, radius: float) -> Array:
-    """Where the rays first enter the skin; infinite where they pass by."""
+    """Compute the distance at which each ray first enters the skin; infinite if it never does."""
     hit = np.full(len(start), np.inf)
     nearest = -start @ ahead  # to the centre
     aside = np.linalg.norm(start + nearest[:, None] * ahead, axis=1)
@@ -153,18 +153,18 @@ def _march(made: _Fruit, start: Array, ahead: Array, radius: float) -> Array:
         entered = _inside(made, start[open_rays] + distance * ahead)
         hit[open_rays[entered]] = distance
         open_rays = open_rays[~entered]
-    found = np.flatnonzero(np.isfinite(hit))
-    low, high = hit[found] - step, hit[found]
+    hitting = np.flatnonzero(np.isfinite(hit))
+    low, high = hit[hitting] - step, hit[hitting]
     for _ in range(9):
         middle = (low + high) / 2
-        within = _inside(made, start[found] + middle[:, None] * ahead)
+        within = _inside(made, start[hitting] + middle[:, None] * ahead)
         low, high = np.where(within, low, middle), np.where(within, middle, high)
-    hit[found] = high
+    hit[hitting] = high
     return hit
 
 
-def _normal(made: _Fruit, point: Array) -> Array:
-    """Outward unit vectors on the skin, by differences."""
+def _surface_normals(made: _Fruit, point: Array) -> Array:
+    """Compute outward unit vectors on the skin, by differences."""
 
     def height(p: Array) -> Array:
         length = np.linalg.norm(p, axis=1)
@@ -175,7 +175,7 @@ def _normal(made: _Fruit, point: Array) -> Array:
 
 
 def _lattice(values: Array, direction: Array) -> Array:
-    """Smooth noise in 0..1 on the sphere, from values at the points of a lattice in space."""
+    """Compute smooth noise in 0..1 on the sphere, from values on a lattice in space."""
     place = (direction + 1) / 2 * (np.array(values.shape) - 1.001)
     low = place.astype(int)
     part = place - low

@@ -14,7 +14,7 @@ from PIL import Image
 
 from imgsim.pictures.textures import fractal_noise
 
-Array = NDArray[np.float32]
+Array32 = NDArray[np.float32]
 _SIZES = ((640, 480), (800, 600), (480, 640), (960, 640))
 _ROWS = 64  # of the picture, traced at a time
 
@@ -23,18 +23,18 @@ _ROWS = 64  # of the picture, traced at a time
 class _Place:
     """Boxes on a ground, of which the first few are houses. x to the right, y up, z ahead."""
 
-    low: Array  # shape (boxes, 3)
-    high: Array
-    colour: Array  # shape (boxes, 3)
-    window: Array  # width and height of windows and the gaps between; shape (boxes, 4)
+    low: Array32  # shape (boxes, 3)
+    high: Array32
+    colour: Array32  # shape (boxes, 3)
+    window: Array32  # width and height of windows and the gaps between; shape (boxes, 4)
     houses: int
-    ground: Array  # a colour
-    noise: Array  # shape (512, 512)
-    sky: Array  # colours at the top and the horizon, shape (2, 3)
+    ground: Array32  # a colour
+    noise: Array32  # shape (512, 512)
+    sky: Array32  # colours at the top and the horizon, shape (2, 3)
 
 
 def view(seed: int, place: int, number: int) -> NDArray[np.uint8]:
-    """A photo of a place.
+    """Paint a photo of a place.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def view(seed: int, place: int, number: int) -> NDArray[np.uint8]:
     ndarray of uint8, shape (height, width, 3)
         480-960 x 480-640.
     """
-    seen = _place(seed, place)
+    seen = _make_place(seed, place)
     rng = np.random.default_rng((seed, 82, place, number))
     width, height = _SIZES[(place + number) % len(_SIZES)]
     eye = np.array([rng.uniform(-3.5, 3.5), rng.uniform(1.4, 2.2), rng.uniform(-3, 2)])
@@ -69,7 +69,7 @@ def view(seed: int, place: int, number: int) -> NDArray[np.uint8]:
     return np.clip(small + rng.normal(0, 3, small.shape), 0, 255).astype(np.uint8)
 
 
-def _place(seed: int, place: int) -> _Place:
+def _make_place(seed: int, place: int) -> _Place:
     rng = np.random.default_rng((seed, 81, place))
     low, high = [], []
     edge = -16.0
@@ -109,8 +109,8 @@ def _rays(
     rows: NDArray[np.int64],
     size: tuple[int, int],
     zoom: float,
-) -> Array:
-    """Unit vectors through the pixels of some rows."""
+) -> Array32:
+    """Compute unit vectors through the pixels of some rows."""
     ahead = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross([0.0, 1, 0], ahead)
     right /= np.linalg.norm(right)
@@ -122,8 +122,8 @@ def _rays(
     return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _hits(seen: _Place, start: Array, rays: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Distance to the first box along each ray, and which; infinite and -1 for none."""
+def _hits(seen: _Place, start: Array32, rays: Array32) -> tuple[Array32, NDArray[np.int64]]:
+    """Find the first box along each ray, and its distance; -1 and infinite for none."""
     nearest = np.full(len(rays), np.inf, np.float32)
     which = np.full(len(rays), -1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -145,8 +145,8 @@ def _hits(seen: _Place, start: Array, rays: Array) -> tuple[Array, NDArray[np.in
     return nearest, which
 
 
-def _trace(seen: _Place, eye: Array, rays: Array, sun: Array) -> Array:
-    """Colours along rays from the eye, shape (n, 3)."""
+def _trace(seen: _Place, eye: Array32, rays: Array32, sun: Array32) -> Array32:
+    """Compute the colours along rays from the eye, shape (n, 3)."""
     height = np.clip(rays[:, 1:2] * 2.5, 0, 1)
     image = seen.sky[1] + (seen.sky[0] - seen.sky[1]) * height
     nearest, which = _hits(seen, eye, rays)
@@ -165,8 +165,8 @@ def _trace(seen: _Place, eye: Array, rays: Array, sun: Array) -> Array:
     return np.asarray(image, dtype=np.float32)
 
 
-def _surface(seen: _Place, point: Array, boxes: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Colour and outward normal of points on boxes, or on the ground (box -1)."""
+def _surface(seen: _Place, point: Array32, boxes: NDArray[np.int64]) -> tuple[Array32, Array32]:
+    """Compute colour and outward normal of points on boxes, or on the ground (box -1)."""
     middle = (seen.low[boxes] + seen.high[boxes]) / 2
     away = (point - middle) / ((seen.high[boxes] - seen.low[boxes]) / 2)
     side = np.abs(away).argmax(axis=1)
@@ -193,14 +193,14 @@ def _surface(seen: _Place, point: Array, boxes: NDArray[np.int64]) -> tuple[Arra
 
 
 def _noise_at(
-    noise: Array, along: Array, up: Array, scale: float, boxes: NDArray[np.int64]
-) -> Array:
-    """Noise at points of surfaces, another cut of it on each box."""
+    noise: Array32, along: Array32, up: Array32, scale: float, boxes: NDArray[np.int64]
+) -> Array32:
+    """Look up the noise at points of surfaces, another cut of it on each box."""
     y, x = np.abs(up * scale).astype(int) + 131 * boxes, np.abs(along * scale).astype(int)
     return np.asarray(noise[_to_and_fro(y, noise.shape[0]), _to_and_fro(x, noise.shape[1])])
 
 
 def _to_and_fro(place: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """0, 1, ... n - 1, n - 1, ... 0 and again: no seam where the noise repeats."""
+    """Fold places to 0, 1, ... n - 1, n - 1, ... 0 and again, so that repeats have no seam."""
     turn = place % (2 * n)
     return np.where(turn < n, turn, 2 * n - 1 - turn)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any, get_type_hints
 
-from imgsim.bench.gate import Comparison
+from imgsim.bench.gate import BaselineComparison
 from imgsim.bench.results import (
     Bench,
     Detection,
@@ -235,7 +235,7 @@ def _markdown_table(table: Table) -> Iterator[str]:
             yield f"|---|{'---:|' * (len(row) - 1)}\n"
 
 
-def gate_text(comparison: Comparison) -> Iterator[str]:
+def gate_text(comparison: BaselineComparison) -> Iterator[str]:
     """Yield the figures that are worse or slower than in the baseline, or that none is."""
     yield from comparison.notes
     for drop in comparison.drops:

@@ -11,7 +11,7 @@ from typing import Any
 from imgsim import __version__
 from imgsim.bench.intervals import Interval
 from imgsim.calibrate.calibrate import Calibrated, Calibration
-from imgsim.calibrate.holdout import Outcome
+from imgsim.calibrate.holdout import ThresholdAccuracy
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
 from imgsim.report.document import json_text
@@ -38,11 +38,13 @@ def calibration_text(calibration: Calibration) -> Iterator[str]:
             yield "  (below the target there: choose stricter, or calibrate on more)\n"
 
 
-def _threshold_row(one: Calibrated, name: str, max_distance: float, outcome: Outcome) -> str:
+def _threshold_row(
+    one: Calibrated, name: str, max_distance: float, outcome: ThresholdAccuracy
+) -> str:
     limit = _threshold_text(one.comparator.scale, max_distance)
-    precision = _share_with_interval(outcome.verdicts.precision, outcome.precision_interval)
-    recall = _share_with_interval(outcome.verdicts.recall, outcome.recall_interval)
-    return f"  {name:8}{limit:>17}  {precision:19} {recall:19} {outcome.verdicts.false}\n"
+    precision = _share_with_interval(outcome.counts.precision, outcome.precision_interval)
+    recall = _share_with_interval(outcome.counts.recall, outcome.recall_interval)
+    return f"  {name:8}{limit:>17}  {precision:19} {recall:19} {outcome.counts.false}\n"
 
 
 def _threshold_text(scale: Scale, max_distance: float) -> str:
@@ -58,7 +60,7 @@ def _missed_target(calibration: Calibration, one: Calibrated) -> bool:
     if one.measured is None:
         return False
     if calibration.target.kind == "precision":
-        precision = one.measured.verdicts.precision
+        precision = one.measured.counts.precision
         return precision is not None and precision < calibration.target.value
     interval = one.measured.false_positive_interval
     return interval is not None and interval.low > calibration.target.value
@@ -114,7 +116,7 @@ def profile_document(calibration: Calibration, command: str) -> dict[str, Any]:
             "source": calibration.source,
             "fingerprint": calibration.fingerprint,
             "seed": calibration.seed,
-            "split": calibration.first,
+            "split": calibration.tuning_split,
             "chosen_on": {"images": calibration.images[0], "labels": calibration.labels[0]},
             "measured_on": {"images": calibration.images[1], "labels": calibration.labels[1]},
             "flat": calibration.flat,
@@ -147,16 +149,16 @@ def _calibrated_document(one: Calibrated) -> dict[str, Any]:
     }
 
 
-def _outcome_document(outcome: Outcome) -> dict[str, Any]:
-    verdicts = outcome.verdicts
+def _outcome_document(outcome: ThresholdAccuracy) -> dict[str, Any]:
+    counts = outcome.counts
     return {
-        "matching_found": verdicts.true,
-        "matching_missed": verdicts.missed,
-        "others_found": verdicts.false,
+        "matching_found": counts.true,
+        "matching_missed": counts.missed,
+        "others_found": counts.false,
         "others": outcome.others,
-        "precision": verdicts.precision,
+        "precision": counts.precision,
         "precision_interval": _bounds(outcome.precision_interval),
-        "recall": verdicts.recall,
+        "recall": counts.recall,
         "recall_interval": _bounds(outcome.recall_interval),
         "false_positive_rate": outcome.false_positive_rate,
         "false_positive_interval": _bounds(outcome.false_positive_interval),

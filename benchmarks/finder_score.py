@@ -1,4 +1,4 @@
-"""What a finder found of the copies in a folder, and what it called a copy that is none.
+"""The score of a finder on a folder: the share of copies that it found, and its wrong pairs.
 
 One rule for all: files that stand in one reported group are a reported pair. A changed copy is
 found if it and its original are such a pair; two files made from different originals are a wrong
@@ -19,13 +19,13 @@ ORIGINAL = "original"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A score.
+class FinderScore:
+    """The copies that a finder found, and the wrong pairs that it reported.
 
     Attributes
     ----------
     found, copies : dict of str to int
-        Of each change: copies found, copies there are.
+        By change: the copies that were found, and all copies.
     wrong : tuple of pairs of Copy
         Pairs of different pictures, in the order of their names.
     """
@@ -43,7 +43,7 @@ class Found:
         return self.found[change] / self.copies[change]
 
 
-def score(groups: Iterable[Iterable[str]], copies: Sequence[Copy]) -> Found:
+def score(groups: Iterable[Iterable[str]], copies: Sequence[Copy]) -> FinderScore:
     """Score groups of files, given by their paths or names.
 
     Raises
@@ -59,21 +59,21 @@ def score(groups: Iterable[Iterable[str]], copies: Sequence[Copy]) -> Found:
         for pair in combinations(sorted({Path(path).name for path in group}), 2)
     }
     wrong = []
-    found: set[str] = set()
+    with_original: set[str] = set()
     for left, right in sorted(pairs):
         a, b = by_name[left], by_name[right]
         if a.label != b.label:
             wrong.append((a, b))
         elif originals[a.label] in (a, b):
-            found |= {left, right}
+            with_original |= {left, right}
     changed = [copy for copy in copies if copy.change != ORIGINAL]
     there = Counter(copy.change for copy in changed)
-    hits = Counter(copy.change for copy in changed if copy.path in found)
-    return Found({change: hits[change] for change in there}, dict(there), tuple(wrong))
+    hits = Counter(copy.change for copy in changed if copy.path in with_original)
+    return FinderScore({change: hits[change] for change in there}, dict(there), tuple(wrong))
 
 
 def pairs_between(copies: Sequence[Copy]) -> int:
-    """Pairs of different pictures: as many as could be reported wrongly."""
+    """Count the pairs of different pictures: as many as could be reported wrongly."""
     n = len(copies)
     alike = Counter(copy.label for copy in copies).values()
     return n * (n - 1) // 2 - sum(k * (k - 1) // 2 for k in alike)

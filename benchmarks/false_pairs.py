@@ -1,10 +1,10 @@
-"""How near unrelated pictures come, by every comparator: the tail of their distances.
+"""The rate of false pairs, by every comparator: the tail of the distances of different pictures.
 
-    python benchmarks/unrelated_pairs.py ../shared/data/{photos,clothing,kodak,large}
+    python benchmarks/false_pairs.py DATA/{photos,clothing,kodak,large}
 
 writes src/imgsim/comparators/false_pairs.json, from which the expected number of false pairs is
 computed. All pictures below the folders must be different. The fit is that of
-`imgsim.comparators.unrelated.fit`.
+`imgsim.comparators.false_pairs.fit_tail`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import imgsim
-from imgsim.comparators import false_pairs as unrelated
 from imgsim.comparators import registry
 from imgsim.comparators.base import Metric, VectorComparator
+from imgsim.comparators.false_pairs import SHARE, fit_tail
 
 SPECS = (
     "ahash",
@@ -37,9 +37,9 @@ OUTPUT = Path(__file__).parents[1] / "src/imgsim/comparators/false_pairs.json"
 
 
 def distances(folders: list[str], spec: str) -> np.ndarray:
-    """All distances between different pictures, ascending."""
-    (found,) = imgsim.matches(folders, spec, k=10**6).methods
-    return np.sort([m.distance for q in found.queries for m in q.matches if q.path < m.path])
+    """Compute all distances between different pictures, ascending."""
+    (ranked,) = imgsim.matches(folders, spec, k=10**6).methods
+    return np.sort([m.distance for q in ranked.queries for m in q.matches if q.path < m.path])
 
 
 def main() -> None:
@@ -51,9 +51,9 @@ def main() -> None:
         comparator = registry.parse(spec)
         ascending = distances(folders, spec)
         bits = isinstance(comparator, VectorComparator) and comparator.metric is Metric.HAMMING
-        level = ascending[math.ceil(unrelated.SHARE * len(ascending))]
+        level = ascending[math.ceil(SHARE * len(ascending))]
         near = ascending[ascending <= level]
-        fitted = asdict(unrelated.fit(near, len(ascending), bits=bits))
+        fitted = asdict(fit_tail(near, len(ascending), bits=bits))
         tails[spec] = {name: value for name, value in fitted.items() if value or name == "level"}
         print(spec, tails[spec], "nearest:", ascending[:8])
     OUTPUT.write_text(json.dumps(tails, indent=1) + "\n", encoding="utf-8")
