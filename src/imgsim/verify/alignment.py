@@ -16,13 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.detail import shrunk
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, in_pixels, plausible
 from imgsim.verify.tracking import lay, track
-
-COARSE_SIDE = 256
-MIN_SIDE = 24
-_MORE_ROUNDS = 2
-_STILL = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +76,12 @@ def align(
         return None
     tracking = track(*scaled, matrix, without)
     if tracking is None:
-        coarse = _at_one_scale(left, right, matrix, COARSE_SIDE)
+        coarse = _at_one_scale(left, right, matrix, LIMITS.coarse_side)
         found = coarse and track(*coarse, matrix, without)
         if found:
             tracking = track(*scaled, found.matrix, without)
-    for _ in range(_MORE_ROUNDS):
-        if tracking is None or tracking.moved < _STILL:
+    for _ in range(LIMITS.extra_rounds):
+        if tracking is None or tracking.moved < LIMITS.settled_shift:
             break
         tracking = track(*scaled, tracking.matrix, without, tracking.corners) or tracking
     if tracking is None or not plausible(tracking.matrix, *scaled):
@@ -111,6 +107,6 @@ def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple
     small = shrunk(left, max(1, round(side)))
     ratio = max(small.shape) / max(left.shape)
     other = shrunk(right, max(1, round(max(right.shape) * min(1.0, scale * ratio))))
-    if min(*small.shape, *other.shape) < MIN_SIDE:
+    if min(*small.shape, *other.shape) < LIMITS.min_side:
         return None
     return small, other

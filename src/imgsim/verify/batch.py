@@ -15,13 +15,14 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
-from imgsim.verify.judge import FINE_SIDE, NOTHING, Views, judge
+from imgsim.verify.judge import NOTHING, Views, judge
 from imgsim.verify.keypoints import by_keypoints
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, by_orientation
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
-_FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
+_FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
 
 
 @dataclass(frozen=True, slots=True)

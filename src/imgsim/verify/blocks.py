@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band
 
 Map = NDArray[Any]
@@ -18,12 +19,14 @@ class Blocks:
     def __init__(self, mask: NDArray[np.uint8], side: int) -> None:
         self.half = side // 2
         self.shape = mask.shape[0] // self.half, mask.shape[1] // self.half  # in cells
-        self.whole = self.mean(mask.astype(np.float32)) > 0.999
+        self.whole = self.mean(mask.astype(np.float32)) > LIMITS.min_block_cover
 
     def share_of_height(self, rows: slice) -> Band:
         """Where some rows of blocks begin and end, and a block more."""
         height = self.shape[0]
-        return max(0, rows.start - 2) / height, min(height, rows.stop + 3) / height
+        first = rows.start - LIMITS.band_margin_cells
+        last = rows.stop + 1 + LIMITS.band_margin_cells
+        return max(0, first) / height, min(height, last) / height
 
     def mean(self, image: Map) -> Map:
         cells = np.empty((1, *self.shape), np.float32)
@@ -61,7 +64,8 @@ class Blocks:
         mean, other, power, other_power, both = self._joined(cells)
         variance = np.maximum(power - mean * mean, 0)
         spread = np.maximum(other_power - other * other, 0)
+        least = LIMITS.min_expected_variance
         joint = both - mean * other
-        explained = np.where(spread > 0.01, joint * joint / np.maximum(spread, 0.01), 0)
+        explained = np.where(spread > least, joint * joint / np.maximum(spread, least), 0)
         overall = power[self.whole].mean() - float(mean[self.whole].mean()) ** 2
         return np.maximum(variance - explained, 0), variance, float(np.sqrt(max(0.0, overall)))

@@ -12,18 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Matrix
 
 YCbCr = NDArray[np.uint8]
-
-_ROUNDS = 4
-_SCALE = 6.0
-_MAX_TINT = 0.2
-_APART = 10.0
-_SHARE = 0.6
-_MIN_PIXELS = 60
-_BRIGHT, _DARK = 225, 28  # small images hold few pixels that are clipped all over
-_CLEAR = 10
 
 
 def recoloured(left: YCbCr, right: YCbCr, matrix: Matrix, without: Sequence[Band] = ()) -> float:
@@ -43,7 +35,7 @@ def recoloured(left: YCbCr, right: YCbCr, matrix: Matrix, without: Sequence[Band
         Rows of the left image not to look at, from and to, as shares of its height.
     """
     overlap = _overlap(left, right, matrix, without)
-    if overlap[0].shape[1] < _MIN_PIXELS:
+    if overlap[0].shape[1] < LIMITS.min_colour_pixels:
         return 0.0
     colours = [_rgb(pixels) for pixels in overlap]
     unknown = _clipped(*colours) | _clipped(*reversed(colours))
@@ -51,7 +43,8 @@ def recoloured(left: YCbCr, right: YCbCr, matrix: Matrix, without: Sequence[Band
     expected = _fitted(richer, paler[1:])
     off = np.hypot(*(paler[1:] - expected))
     vivid = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
-    return float(((off > _APART) & (off > _SHARE * vivid) & ~unknown).mean())
+    other = (off > LIMITS.min_chroma_error) & (off > LIMITS.min_chroma_error_share * vivid)
+    return float((other & ~unknown).mean())
 
 
 def _overlap(
@@ -69,12 +62,13 @@ def _overlap(
         cv2.warpPerspective(x, pixels, (width, height), flags=cv2.INTER_LINEAR)
         for x in (right, np.full(right.shape[:2], 255, np.uint8))
     )
-    inside = cv2.erode(covered, np.ones((3, 3), np.uint8), borderValue=0) > 250
+    window = LIMITS.chroma_window, LIMITS.chroma_window
+    inside = cv2.erode(covered, np.ones(window, np.uint8), borderValue=0) > LIMITS.min_colour_cover
     for first, last in without:
         inside[int(first * height) : int(np.ceil(last * height))] = False
     middle = np.array([0, 128, 128], np.float32)
     one, other = (
-        np.ascontiguousarray((cv2.blur(np.asarray(x, np.float32), (3, 3))[inside] - middle).T)
+        np.ascontiguousarray((cv2.blur(np.asarray(x, np.float32), window)[inside] - middle).T)
         for x in (left, laid)
     )
     return one, other
@@ -83,8 +77,8 @@ def _overlap(
 def _clipped(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a colour ends in light or dark in the one, and is less light or dark in the other."""
     more = one - other
-    light = (one.max(axis=0) >= _BRIGHT) & (more.min(axis=0) >= -_CLEAR)
-    dark = (one.min(axis=0) <= _DARK) & (more.max(axis=0) <= _CLEAR)
+    light = (one.max(axis=0) >= LIMITS.bright) & (more.min(axis=0) >= -LIMITS.clipped_tolerance)
+    dark = (one.min(axis=0) <= LIMITS.dark) & (more.max(axis=0) <= LIMITS.clipped_tolerance)
     return np.asarray(light | dark)
 
 
@@ -99,7 +93,7 @@ def _fitted(pixels: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     luma, chroma = pixels[0], pixels[1:]
     weights = np.ones(len(luma), np.float32)
     expected = chroma
-    for _ in range(_ROUNDS):
+    for _ in range(LIMITS.chroma_rounds):
         cross = (weights * luma * chroma).sum(axis=1)
         normal = np.diag([(weights * chroma * chroma).sum(), *2 * [(weights * luma**2).sum()]])
         normal[0, 1:] = normal[1:, 0] = cross
@@ -107,8 +101,8 @@ def _fitted(pixels: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
         target = [(weights * chroma * wanted).sum(), *(weights * luma * wanted).sum(axis=1)]
         found = np.linalg.solve(normal, target)
         tint = found[1:, None].astype(np.float32) * min(
-            1.0, _MAX_TINT / max(float(np.hypot(*found[1:])), 1e-9)
+            1.0, LIMITS.max_tint / max(float(np.hypot(*found[1:])), 1e-9)
         )
         expected = max(0.0, float(found[0])) * chroma + tint * luma
-        weights = 1 / (1 + np.square(wanted - expected).sum(axis=0) / _SCALE**2)
+        weights = 1 / (1 + np.square(wanted - expected).sum(axis=0) / LIMITS.chroma_scale**2)
     return np.asarray(expected)

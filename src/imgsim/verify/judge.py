@@ -11,6 +11,7 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, inverse
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
@@ -19,23 +20,6 @@ VERSION = 10
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 
-FINE_SIDE = 1280
-"""Longer side, in pixels, at which pages of text are compared."""
-
-
-_DIFFERENCE = 6.0
-_BY_GRAIN = 2.5, 1.5  # grey levels, and by those of the noise
-_MIN_PAPER_SIDE = 400
-_MAX_BLUR = 4.0
-_MIN_HELD = 24
-_MIN_SHARE_HELD = 0.3
-_MIN_BLOCKS = 24
-_SURER = (240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)  # blocks, share of the usual shift
-_SURER_BLUR = (350, 700), (0.4, 1.0)
-_SURER_OVERLAID = 0.7
-_ENOUGH = 400
-_HOPELESS = 2.5
-_RECOLOURED = 0.04
 NOTHING = Verdict(np.inf)
 EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
 
@@ -75,15 +59,19 @@ def judge(left: Views, right: Views, hypotheses: Iterable[Matrix]) -> Verdict:
             if found is None:
                 break
             aligned, residual, excess = found
-            if excess <= _HOPELESS:
+            if excess <= LIMITS.undecided_distance:
                 part = recoloured(one.colours, other.colours, aligned.matrix, residual.bands)
-                excess = max(excess, part / _RECOLOURED)
+                excess = max(excess, part / LIMITS.max_recoloured)
             if excess < best.residual:
                 lying = aligned.matrix if one is left else inverse(aligned.matrix)
                 covered = residual.covered if one is left else -residual.covered
                 images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
                 best = make_verdict(*images, lying, excess, residual.overlay, covered)
-            if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
+            if (
+                excess <= 1
+                or excess > LIMITS.undecided_distance
+                or residual.blocks < LIMITS.min_blocks_both_ways
+            ):
                 break  # only what is undecided is looked at from the other side too
         if best.residual <= 1:
             break
@@ -95,10 +83,10 @@ def _look_twice(
 ) -> tuple[Aligned, Residual, float] | None:
     """Look at a pair; at pages of text more closely."""
     found = _look(left(LONG_SIDE), right(LONG_SIDE), hypothesis, LONG_SIDE)
-    if found is None or not found[1].paper or found[2] > _HOPELESS:
+    if found is None or not found[1].paper or found[2] > LIMITS.undecided_distance:
         return found
-    fine = _look(left(FINE_SIDE), right(FINE_SIDE), found[0].matrix, FINE_SIDE)
-    if fine is None or max(fine[0].left.shape) < _MIN_PAPER_SIDE:
+    fine = _look(left(LIMITS.fine_side), right(LIMITS.fine_side), found[0].matrix, LIMITS.fine_side)
+    if fine is None or max(fine[0].left.shape) < LIMITS.min_text_page_side:
         return None  # too small to tell one text from another
     return fine
 
@@ -125,21 +113,32 @@ def _measure(
     left: Grey, right: Grey, hypothesis: Matrix, side: int, without: Sequence[Band] = ()
 ) -> tuple[Aligned, Residual, float] | None:
     aligned = align(left, right, hypothesis, side, without)
-    if aligned is None or aligned.held < max(_MIN_HELD, _MIN_SHARE_HELD * aligned.tracked):
+    if aligned is None or aligned.held < max(
+        LIMITS.min_inliers, LIMITS.min_inlier_share * aligned.tracked
+    ):
         return None
     residual = compare(aligned)
-    if residual is None or residual.blocks < _MIN_BLOCKS or residual.blur >= _MAX_BLUR:
+    if (
+        residual is None
+        or residual.blocks < LIMITS.min_structured_blocks
+        or residual.blur >= LIMITS.max_blur
+    ):
         return None
     # Grain and blur make the places of points uncertain; a turned or moved thing moves them too,
     # and leaves little grain. The less there is to see, the surer it has to be.
-    by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
-    by_file = 0.06 + 0.02 * residual.noise + by_blur
-    surer = float(np.interp(residual.blocks, *_SURER))
-    surer = min(surer, _SURER_OVERLAID) if without else surer
+    by_blur = (
+        LIMITS.max_shift_per_blur
+        * residual.blur
+        * np.interp(residual.blocks, *LIMITS.blur_allowance)
+    )
+    by_file = LIMITS.max_shift + LIMITS.max_shift_per_noise * residual.noise + by_blur
+    surer = float(np.interp(residual.blocks, *LIMITS.shift_allowance))
+    surer = min(surer, LIMITS.shift_allowance_overlaid) if without else surer
     moved = aligned.shift / float(by_file)
     # where it is no copy anyway, it has to be no surer than others
     moved = moved / surer if moved < surer or surer > 1 else 1 + moved - surer
     # faint print is as much of a difference as black where there is no grain to hide it
-    most = min(_DIFFERENCE, _BY_GRAIN[0] + _BY_GRAIN[1] * residual.noise)
+    most = LIMITS.max_difference_without_noise + LIMITS.max_difference_per_noise * residual.noise
+    most = min(LIMITS.max_difference, most)
     excess = float(np.hypot(residual.difference / most, moved))
     return aligned, residual, excess

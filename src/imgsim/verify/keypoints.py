@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import MIRRORED, PLACE_UNIT
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix
-from imgsim.verify.tracking import SEED
-
-_MAX_BITS = 64
-_NEAR = 0.02
 
 
 def agreeing(
@@ -44,13 +41,16 @@ def agreeing(
     laid = laid[:, :2] / laid[:, 2:]
     apart = np.linalg.norm((one[:, None] - laid[None]) * size, axis=2)
     bits = np.bitwise_count(left["descriptor"][:n, None] ^ known[None]).sum(axis=2, dtype=np.int64)
-    bits[(apart > _NEAR * size.max()) | (bits > _MAX_BITS)] = _MAX_BITS + 1
+    bits[(apart > LIMITS.matched_distance * size.max()) | (bits > LIMITS.max_descriptor_bits)] = (
+        LIMITS.max_descriptor_bits + 1
+    )
     if min(n, m) == 0:
         return np.empty((0, 2)), np.empty((0, 2)), np.empty(0, np.int64)
     best = bits.argmin(axis=1)
     # each is the other's most alike
     own = np.flatnonzero(
-        (bits.min(axis=1) <= _MAX_BITS) & (bits.argmin(axis=0)[best] == np.arange(n))
+        (bits.min(axis=1) <= LIMITS.max_descriptor_bits)
+        & (bits.argmin(axis=0)[best] == np.arange(n))
     )
     own = own[np.argsort(bits[own, best[own]], kind="stable")]
     return one[own], other[best[own]], bits[own, best[own]]
@@ -59,11 +59,6 @@ def agreeing(
 def _units(row: Any) -> NDArray[np.float64]:
     """Places of all keypoints, as shares of width and height."""
     return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
-
-
-_MIN_MATCHES = 10
-_MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
-_MIN_SHARE = 0.25
 
 
 def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
@@ -80,11 +75,11 @@ def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
     n = int(left["count"])
     m = int(right["count"])
     known = right["descriptor"][:m]
-    least = _MIN_MATCHES
+    least = LIMITS.min_keypoint_matches
     if mirrored:
         m = min(m, MIRRORED)
         known = right["mirrored"][:m]
-        least = _MIN_MIRRORED
+        least = LIMITS.min_mirrored_matches
     if min(n, m) < least:
         return None
     here, there = _alike(left["descriptor"][:n], known)
@@ -93,11 +88,14 @@ def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
     target, source = _units(left)[here], _units(right)[there]
     longer = float(max(left["size"]))
     size = left["size"].astype(np.float64)
-    cv2.setRNGSeed(SEED)
+    cv2.setRNGSeed(LIMITS.ransac_seed)
     found, inliers = cv2.estimateAffine2D(
-        source * right["size"], target * size, ransacReprojThreshold=0.01 * longer, maxIters=500
+        source * right["size"],
+        target * size,
+        ransacReprojThreshold=LIMITS.affine_tolerance * longer,
+        maxIters=LIMITS.affine_iterations,
     )
-    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(here)):
+    if found is None or int(inliers.sum()) < max(least, LIMITS.min_match_share * len(here)):
         return None
     pixels = np.vstack([found, [0, 0, 1]])
     to_units = np.diag([1 / size[0], 1 / size[1], 1])
@@ -114,5 +112,5 @@ def _alike(
         bits += np.bitwise_count(one[:, None] ^ other)
     best = bits.argmin(axis=1)
     own = np.arange(len(left))
-    each = (bits[own, best] <= _MAX_BITS) & (bits.argmin(axis=0)[best] == own)
+    each = (bits[own, best] <= LIMITS.max_descriptor_bits) & (bits.argmin(axis=0)[best] == own)
     return own[each], best[each]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import Orientation
+from imgsim.verify.limits import LIMITS
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -68,4 +69,7 @@ def plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
         math.hypot(*edge) / side
         for edge, side in zip(edges, (width, height, width, height), strict=True)
     ]
-    return bool(max(lengths) < 2 * min(lengths) and 0.03 < min(lengths) < 30)
+    return bool(
+        max(lengths) < LIMITS.max_edge_ratio * min(lengths)
+        and LIMITS.min_scale < min(lengths) < LIMITS.max_scale
+    )

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.types import Verdict
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse
-
-_WHOLE = 0.97
-_INSIDE = 0.95
 
 
 def make_verdict(
@@ -24,10 +22,10 @@ def make_verdict(
     whole = min(area) == 1.0
     seen = (1.0, 1.0) if whole else (_seen(left, back), _seen(right, matrix))
     more = covered  # words over a picture hide a part of it
-    if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
+    if area[1] > LIMITS.contained_share and area[0] < LIMITS.whole_overlap and area[0] < area[1]:
         # the right one lies inside the left one: a part of it, or set into it
         more = 1 if _pasted(left, back) else -1
-    elif area[0] > _INSIDE and area[1] < _WHOLE and area[1] < area[0]:
+    elif area[0] > LIMITS.contained_share and area[1] < LIMITS.whole_overlap and area[1] < area[0]:
         more = -1 if _pasted(right, matrix) else 1
     return Verdict(
         excess,
@@ -39,7 +37,8 @@ def make_verdict(
     )
 
 
-_GRID = np.indices((24, 24), np.float64).reshape(2, -1) / 24 + 1 / 48
+_SIDE = LIMITS.overlap_grid
+_GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1) / _SIDE + 0.5 / _SIDE
 
 
 def _within(matrix: NDArray[Any], places: NDArray[Any]) -> float:
@@ -55,8 +54,8 @@ def _seen(image: Grey, matrix: Matrix) -> float:
     """
     import cv2
 
-    side = 4
-    image = image[::2, ::2]
+    side, step = LIMITS.seen_side, LIMITS.seen_step
+    image = image[::step, ::step]
     height, width = (n // side for n in image.shape)
     if not height or not width:
         return 0.0
@@ -65,7 +64,7 @@ def _seen(image: Grey, matrix: Matrix) -> float:
         np.asarray(cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA))
         for x in (blocks, blocks * blocks)
     )
-    y, x = np.nonzero(power - mean * mean > 16)
+    y, x = np.nonzero(power - mean * mean > LIMITS.seen_variance)
     if len(y) == 0:
         return 0.0
     places = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
@@ -78,9 +77,6 @@ def _map(matrix: NDArray[Any], places: NDArray[Any]) -> NDArray[np.float64]:
     return np.stack([x / w, y / w])
 
 
-_PER_SIDE = 48
-
-
 def _pasted(canvas: Grey, matrix: Matrix) -> bool:
     """Whether the other picture is set into a canvas and not cut out of it.
 
@@ -90,8 +86,9 @@ def _pasted(canvas: Grey, matrix: Matrix) -> bool:
     """
     back = inverse(matrix)
     size = np.array([[canvas.shape[1]], [canvas.shape[0]]])
-    t = (np.arange(_PER_SIDE) + 0.5) / _PER_SIDE
-    still = np.zeros(_PER_SIDE)
+    n = LIMITS.rim_samples
+    t = (np.arange(n) + 0.5) / n
+    still = np.zeros(n)
     edges = sides = 0
     for place, normal in (
         ((t, still), (0, -1)),
@@ -102,15 +99,18 @@ def _pasted(canvas: Grey, matrix: Matrix) -> bool:
         on = _map(back, np.stack(place)) * size
         step = _map(back, np.stack(place) + 1e-3 * np.array(normal)[:, None]) * size - on
         step /= np.maximum(np.hypot(*step), 1e-9)
-        levels = [_levels(canvas, on + far * step) for far in (-7, -3, 3)]
+        levels = [_levels(canvas, on + far * step) for far in LIMITS.rim_places]
         there = ~np.isnan(levels[2])
-        if np.count_nonzero(there) < _PER_SIDE // 2:
+        if np.count_nonzero(there) < n // 2:
             continue  # this side lies on the canvas' own edge
         sides += 1
         within = np.abs(levels[0] - levels[1])[there].mean()
         across = np.abs(levels[2] - levels[1])[there].mean()
         rim, around = (float(levels[i][there].std()) for i in (1, 2))
-        edges += bool(across > 2 * within + 4 or rim > 3 * around + 6)
+        edges += bool(
+            across > LIMITS.rim_step[0] * within + LIMITS.rim_step[1]
+            or rim > LIMITS.rim_evenness[0] * around + LIMITS.rim_evenness[1]
+        )
     return edges * 2 > sides
 
 

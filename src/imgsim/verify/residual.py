@@ -14,22 +14,12 @@ from numpy.typing import NDArray
 
 from imgsim.verify.alignment import Aligned
 from imgsim.verify.blocks import Blocks
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band
-from imgsim.verify.overlay import EVEN, are_paper, find_overlay, overlays_on_both, without_flukes
+from imgsim.verify.overlay import are_paper, find_overlay, overlays_on_both, without_flukes
 from imgsim.verify.sharpness import equally_sharp
 from imgsim.verify.tone import joint_levels, tone
 from imgsim.verify.tracking import shrink_mask
-
-_SOFTEN = 0.8
-_SOFTER = 0.005  # of the longer side
-_SOFTEST = 2.0
-_SOFTEST_PAPER = 1.3
-_CONTRAST = 50.0
-_MIN_CONTRAST = 25.0
-_UNEXPLAINED = 0.55
-_STRUCTURE = 4.0
-_NOISY = 3.0
-_DRAWN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +61,25 @@ class Residual:
 
 def compare(aligned: Aligned) -> Residual | None:
     """Compare what lies upon each other, or None if it is too little."""
-    mask = shrink_mask(aligned.covered, 5)
-    blocks = Blocks(mask, 8 if max(mask.shape) < 240 else 12)
-    if np.count_nonzero(mask) < 400 or np.count_nonzero(blocks.whole) < 12:
+    mask = shrink_mask(aligned.covered, LIMITS.residual_margin)
+    small = max(mask.shape) < LIMITS.small_image_side
+    blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
+    if (
+        np.count_nonzero(mask) < LIMITS.min_overlap_pixels
+        or np.count_nonzero(blocks.whole) < LIMITS.min_blocks
+    ):
         return None
-    found = _compare(aligned, mask, blocks, _SOFTEN)
-    if found.noise > _NOISY:
+    found = _compare(aligned, mask, blocks, LIMITS.smoothing)
+    if found.noise > LIMITS.min_noise:
         # coarse compression, or grain: what is real is seen through a softer lens as well
-        softest = _SOFTEST_PAPER if found.paper else _SOFTEST  # digits are soon blurred away
-        soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, softest))
+        softest = (
+            LIMITS.max_smoothing_text_page if found.paper else LIMITS.max_smoothing_noisy
+        )  # digits are soon blurred away
+        soften = float(
+            np.clip(
+                max(aligned.left.shape) * LIMITS.smoothing_noisy_share, LIMITS.smoothing, softest
+            )
+        )
         found = _compare(aligned, mask, blocks, soften, paper=found.paper)
     return found
 
@@ -101,18 +101,20 @@ def _compare(
     for one, other, way in ((left, rounded[1], joint.T), (right, rounded[0], joint)):
         expected = np.asarray(cv2.LUT(other, tone(way).astype(np.float32)))
         unexplained, variance, spread = blocks.unexplained(one, expected)
-        scale = _CONTRAST / max(_MIN_CONTRAST, spread)
+        scale = LIMITS.contrast / max(LIMITS.min_contrast, spread)
         own.append(np.sqrt(unexplained) * scale)
         structure.append(np.sqrt(variance) * scale)
     both = np.minimum(*own)
     share = np.minimum(*(o / np.maximum(s, 1e-3) for o, s in zip(own, structure, strict=True)))
-    differs = np.where(share > _UNEXPLAINED, both, 0)
+    differs = np.where(share > LIMITS.min_unexplained, both, 0)
     # what is drawn where the other one is even is no less a difference
     least = np.minimum(*structure)
-    added = np.where(least < EVEN, np.maximum(*own) - _DRAWN, 0)
+    added = np.where(
+        least < LIMITS.even_structure, np.maximum(*own) - LIMITS.max_added_structure, 0
+    )
     differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
-    structured = blocks.whole & (least > _STRUCTURE)
-    drawn = blocks.whole & (least > 1.5 * _DRAWN)
+    structured = blocks.whole & (least > LIMITS.min_structure)
+    drawn = blocks.whole & (least > LIMITS.min_print_structure)
     paper = paper or are_paper(rounded, blocks, drawn)
     rows = [] if paper else find_overlay(differs, structured, blocks.whole)
     sides = {1 if own[0][part].sum() > own[1][part].sum() else -1 for part in rows}

@@ -6,12 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Map
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
-
-_BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-_PLACE = 24
-_ROWS = 4
-_LIVELY = 16.0
 
 
 def equally_sharp(
@@ -27,8 +23,8 @@ def equally_sharp(
     sharper = int(ratio < 1)
     source = (left, right)[sharper].astype(np.float32)
     blur = 0.0
-    for sigma in _BLURS:
-        if max(ratio, 1 / ratio) < 1.05 or (ratio < 1) != sharper:
+    for sigma in LIMITS.blur_steps:
+        if max(ratio, 1 / ratio) < LIMITS.equal_sharpness or (ratio < 1) != sharper:
             break
         blur = sigma
         images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, soften)))
@@ -41,20 +37,21 @@ class _Sharpness:
     """Compares the gradients of two images, relative to their contrast, place by place.
 
     What covers a part of one image is sharp or not on its own account: half of the places are of
-    one mind. Every fourth row is enough.
+    one mind. Some of the rows are enough.
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        rows, columns = (max(1, (n - 1) // _PLACE) for n in mask.shape)
+        side, step = LIMITS.sharpness_cell, LIMITS.sharpness_row_step
+        rows, columns = (max(1, (n - 1) // side) for n in mask.shape)
         self.size = columns, rows
         # whole places, if there are any: their means are taken much faster
         bottom, end = (
-            min(count * _PLACE, n - 1) for count, n in zip((rows, columns), mask.shape, strict=True)
+            min(count * side, n - 1) for count, n in zip((rows, columns), mask.shape, strict=True)
         )
-        self.rows = slice(0, bottom, _ROWS), slice(0, end)
-        self.beside = slice(0, bottom, _ROWS), slice(1, end + 1)
-        self.below = slice(1, bottom + 1, _ROWS), slice(0, end)
-        self.whole = self._mean(mask[self.rows].astype(np.float32)) > 0.5
+        self.rows = slice(0, bottom, step), slice(0, end)
+        self.beside = slice(0, bottom, step), slice(1, end + 1)
+        self.below = slice(1, bottom + 1, step), slice(0, end)
+        self.whole = self._mean(mask[self.rows].astype(np.float32)) > LIMITS.min_sharpness_cover
 
     def _mean(self, values: Map) -> Map:
         import cv2
@@ -74,7 +71,7 @@ class _Sharpness:
 
     def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
         """How much sharper the left image is than the right one."""
-        lively = self.whole & (np.minimum(left[1], right[1]) > _LIVELY)
+        lively = self.whole & (np.minimum(left[1], right[1]) > LIMITS.min_sharpness_variance)
         if not lively.any():
             return 1.0
         ratios = left[0][lively] * right[1][lively] / (left[1][lively] * right[0][lively] + 1e-6)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 
 
 def joint_levels(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How often a level of the one image lies on a level of the other; of every fourth pixel.
+    """How often a level of the one image lies on a level of the other; of some of the pixels.
 
     Returns
     -------
@@ -17,7 +18,8 @@ def joint_levels(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.
     """
     import cv2
 
-    parts = [np.ascontiguousarray(x[::2, ::2]) for x in (one, other, mask)]
+    step = LIMITS.tone_step
+    parts = [np.ascontiguousarray(x[::step, ::step]) for x in (one, other, mask)]
     counts = cv2.calcHist(parts[:2], [0, 1], parts[2], [256, 256], [0, 256, 0, 256])
     return np.asarray(counts, np.float32)
 
@@ -39,7 +41,7 @@ def tone(joint: NDArray[np.float32]) -> NDArray[np.float64]:
     count, total = (joint @ values for values in (_ONES, _LEVELS))
     pixels = float(count.sum())
     count, total = (np.convolve(x, _NEAR_LEVELS, "same") for x in (count, total))
-    seen = np.flatnonzero(count > pixels / 256_000)
+    seen = np.flatnonzero(count > pixels / LIMITS.tone_rarest)
     rising = isotonic(total[seen] / count[seen], count[seen])
     return np.asarray(np.interp(np.arange(256), seen, rising))
 
@@ -64,7 +66,8 @@ def isotonic(values: NDArray[np.floating], weights: NDArray[np.floating]) -> NDA
 
 _ONES = np.ones(256, np.float32)
 _LEVELS = np.arange(256, dtype=np.float32)
-_NEAR_LEVELS = np.exp(-0.5 * (np.arange(-12, 13) / 4.0) ** 2)
+_APART = np.arange(-LIMITS.tone_smoothing_radius, LIMITS.tone_smoothing_radius + 1)
+_NEAR_LEVELS = np.exp(-0.5 * (_APART / LIMITS.tone_smoothing) ** 2)
 
 
 def apply_tone(image: Grey, curve: NDArray[np.float64]) -> Grey:

@@ -12,17 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, in_opencv_pixels
 from imgsim.verify.tone import apply_tone, joint_levels, tone
-
-_MAX_POINTS = 110
-_MIN_POINTS = 12
-SEED = 1
-_NEIGHBOURS = 6
-_TOLERANCE = 1.5
-_CORNERS_SIDE = 250
-_FRACTION = 4  # bits of a place within a pixel
-_INNER = 0.5
 
 
 def lay(
@@ -34,13 +26,16 @@ def lay(
     height, width = left.shape
     pixels = in_opencv_pixels(matrix, left, right)
     laid = cv2.warpPerspective(right, pixels, (width, height), flags=cv2.INTER_LINEAR)
-    near, bottom, end = _INNER, right.shape[0] - 1 - _INNER, right.shape[1] - 1 - _INNER
+    near = LIMITS.warp_inset
+    bottom, end = right.shape[0] - 1 - near, right.shape[1] - 1 - near
     ends = [(near, end, end, near), (near, near, bottom, bottom), (1, 1, 1, 1.0)]
     corners = pixels @ np.array(ends)
     corners = corners[:2] / corners[2]
     covered = np.zeros((height, width), np.uint8)
-    parts = 1 << _FRACTION
-    cv2.fillConvexPoly(covered, np.rint(corners.T * parts).astype(np.int32), 1, shift=_FRACTION)
+    parts = 1 << LIMITS.mask_bits
+    cv2.fillConvexPoly(
+        covered, np.rint(corners.T * parts).astype(np.int32), 1, shift=LIMITS.mask_bits
+    )
     for first, last in without:
         covered[round(first * height) : round(last * height)] = 0
     return np.asarray(laid, dtype=np.uint8), covered
@@ -73,14 +68,14 @@ class _Tracking:
         """
         x, y = self.places[:, 0], self.places[:, 1]
         apart = np.square(x[:, None] - x) + np.square(y[:, None] - y)
-        near = np.argpartition(apart, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
-        sure = np.minimum(1, self.strength / np.quantile(self.strength, 0.75))
+        near = np.argpartition(apart, LIMITS.neighbours, axis=1)[:, : LIMITS.neighbours]
+        sure = np.minimum(1, self.strength / np.quantile(self.strength, LIMITS.reliable_strength))
         weights = sure[near] / sure[near].sum(axis=1, keepdims=True)
         common = (self.off[near] * weights[..., None]).sum(axis=1)
         far = np.hypot(common[:, 0], common[:, 1])
         order = np.argsort(far)
         passed = np.cumsum(sure[order])
-        return float(far[order[np.searchsorted(passed, 0.75 * passed[-1])]])
+        return float(far[order[np.searchsorted(passed, LIMITS.shift_quantile * passed[-1])]])
 
 
 def track(
@@ -94,16 +89,17 @@ def track(
     import cv2
 
     laid, covered = lay(left, right, matrix, without)
-    inner = shrink_mask(covered, 9)
-    if np.count_nonzero(inner) < 400:
+    inner = shrink_mask(covered, LIMITS.flow_margin)
+    if np.count_nonzero(inner) < LIMITS.min_overlap_pixels:
         return None
     joint = joint_levels(left, laid, inner)
     toned = apply_tone(left, tone(joint))
     if corners is None:
         corners = _corners(toned, inner)
     points = corners
-    if len(points) < _MIN_POINTS:
+    if len(points) < LIMITS.min_points:
         return None
+    stop = cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS
     moved: Any = None
     strength: Any
     moved, status, strength = cv2.calcOpticalFlowPyrLK(
@@ -111,18 +107,24 @@ def track(
         laid,
         points,
         moved,
-        winSize=(15, 15),
-        maxLevel=2,
-        criteria=(3, 12, 0.02),
+        winSize=(LIMITS.flow_window, LIMITS.flow_window),
+        maxLevel=LIMITS.flow_levels,
+        criteria=(stop, LIMITS.flow_iterations, LIMITS.flow_epsilon),
         flags=cv2.OPTFLOW_LK_GET_MIN_EIGENVALS,
     )
     there = status.ravel() > 0
     points, moved, strength = points[there], moved[there], strength.ravel()[there]
-    if len(points) < _MIN_POINTS:
+    if len(points) < LIMITS.min_points:
         return None
-    cv2.setRNGSeed(SEED)
-    found, inliers = cv2.findHomography(moved, points, cv2.USAC_FAST, _TOLERANCE, maxIters=300)
-    if found is None or int(inliers.sum()) < _MIN_POINTS:
+    cv2.setRNGSeed(LIMITS.ransac_seed)
+    found, inliers = cv2.findHomography(
+        moved,
+        points,
+        cv2.USAC_FAST,
+        LIMITS.homography_tolerance,
+        maxIters=LIMITS.homography_iterations,
+    )
+    if found is None or int(inliers.sum()) < LIMITS.min_points:
         return None
     held = inliers.ravel() > 0
     found, _ = cv2.findHomography(moved[held], points[held])  # by all that hold, not the best few
@@ -150,22 +152,27 @@ def _corners(image: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Places, shape (n, 1, 2), in the mask that can be followed; sought in a smaller image."""
     import cv2
 
-    step = max(1, round(max(image.shape) / _CORNERS_SIDE))
+    step = max(1, round(max(image.shape) / LIMITS.corner_side))
     height, width = (n // step for n in image.shape)
     small = cv2.resize(
         image[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA
     )
     inner = np.ascontiguousarray(mask[step // 2 : height * step : step, step // 2 :: step])
-    gap = max(4, min(image.shape) // 30)
+    gap = max(LIMITS.min_corner_gap, min(image.shape) // LIMITS.corners_per_side)
     found: Any = cv2.goodFeaturesToTrack(
-        small, _MAX_POINTS, 0.01, gap / step, mask=inner[:, :width]
+        small, LIMITS.max_points, LIMITS.corner_quality, gap / step, mask=inner[:, :width]
     )
     if found is None:
         return np.empty((0, 1, 2), np.float32)
     places: NDArray[np.float32] = np.asarray(found * step + (step - 1) / 2, np.float32)
     if step > 1:  # a place beside a corner is tracked with far larger errors
-        window = step + 2, step + 2
-        cv2.cornerSubPix(image, places, window, (-1, -1), (3, 10, 0.05))  # in place
+        half = step + LIMITS.subpixel_margin
+        stop = (
+            cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS,
+            LIMITS.subpixel_iterations,
+            LIMITS.subpixel_epsilon,
+        )
+        cv2.cornerSubPix(image, places, (half, half), (-1, -1), stop)  # in place
     return places
 
 

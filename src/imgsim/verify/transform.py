@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.types import Picture, Transform, Verdict
+from imgsim.verify.limits import LIMITS
 
 
 def transform_between(
@@ -45,9 +46,10 @@ def _kind(
     across = np.abs(corners[0, 1] - corners[0, 0]) + np.abs(corners[1, 3] - corners[1, 0])
     if upright > across or corners[0, 1] < corners[0, 0]:
         return "turned"
-    if verdict.whole or verdict.overlap > 0.97:
+    if verdict.whole or verdict.overlap > LIMITS.whole_overlap:
         return "same"
-    if upright > 0.03 * across or abs(matrix[2, 0]) + abs(matrix[2, 1]) > 0.03:
+    perspective = abs(matrix[2, 0]) + abs(matrix[2, 1])
+    if upright > LIMITS.max_skew * across or perspective > LIMITS.max_skew:
         return "warped"
     area = abs(float(np.linalg.det(matrix[:2, :2])))
     return "crop" if area < 1 else "inset"
