@@ -21,7 +21,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
     "judge.py": [10, 3],  # the version; 3 x 3
     "matrix.py": [3],  # 3 x 3
-    "overlay.py": [3],  # an axis
+    "text_page.py": [3],  # an axis
     "transform.py": [3, 3],  # 3 x 3
     "verdicts.py": [24],  # pairs of a batch
 }

@@ -239,6 +239,8 @@ class Limits:
     """Ratio of the structure of letters to that of the picture around, which they exceed."""
     opening_blocks: int = 2
     """Neighbouring blocks, across and down, that have to differ all: one alone is chance."""
+    # text_page.py ---------------------------------------------------------------------------------
+
     text_page_step: int = 4
     """Step, in pixels and either direction, of the pixels that are read; it saves time."""
     text_page_regions: int = 8
