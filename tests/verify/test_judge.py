@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from imgsim.comparators.recipes import Auto
 from imgsim.pictures.lettering import font
+from imgsim.verify.alignment import align
+from imgsim.verify.judge import judge
+from imgsim.verify.matrix import inverse
 from tests.verify.pictures import (
+    SMALL,
+    UPRIGHT,
+    captioned,
+    grained,
+    grey,
+    multiscale,
+    other_limits,
     picture,
     verify,
     waved,
@@ -85,3 +97,132 @@ def test_neighbouring_frames_of_a_small_thing_are_alike_at_loose() -> None:
         for a in (0.0, 0.05)
     ]
     assert 1 < verify(*small).residual <= Auto().preset_distance("loose")
+
+
+# Directions and hypotheses -----------------------------------------------------------------------
+
+
+def underexposed(image: Image.Image, factor: float = 0.3) -> Image.Image:
+    """A copy with black shadows, so that the other picture's tones cannot be told from it.
+
+    Its points are not found so exactly in the other picture as the other's points in it.
+    """
+    pixels = np.asarray(image) * factor - 30
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+SHIFTED = np.array([[1, 0, -6 / 314], [0, 1, -4 / 236], [0, 0, 1]])
+"""The upper left part of a picture of 320 x 240 pixels onto the lower right one."""
+
+
+@pytest.fixture(scope="module")
+def undecided() -> tuple[Image.Image, Image.Image]:
+    """A dark, captioned part of a picture, and a bright one."""
+    whole = picture(21, SMALL)
+    left = captioned(underexposed(whole.crop((6, 4, 320, 240))))
+    return left, whole.crop((0, 0, 314, 236))
+
+
+def test_an_undecided_pair_is_compared_in_the_other_direction_too(
+    undecided: tuple[Image.Image, Image.Image],
+) -> None:
+    verdict = verify(*undecided)
+    assert verdict.residual <= 1
+    np.testing.assert_allclose(np.array(verdict.matrix).reshape(3, 3), SHIFTED, atol=0.003)
+    assert verdict.more == 1  # the words hide a part of the left one
+    with other_limits("judge", min_blocks_both_ways=10**6):
+        assert 1 < verify(*undecided).residual < 2.5  # it is not so from left to right
+
+
+def test_both_directions_tell_the_same_of_a_pair(
+    undecided: tuple[Image.Image, Image.Image],
+) -> None:
+    one, other = verify(*undecided), verify(*reversed(undecided))
+    assert one.residual == pytest.approx(other.residual)
+    back = inverse(np.array(other.matrix).reshape(3, 3))
+    np.testing.assert_allclose(np.array(one.matrix).reshape(3, 3), back / back[2, 2], atol=1e-9)
+    assert (one.more, one.overlay) == (-other.more, pytest.approx(other.overlay))
+
+
+def test_a_turn_is_undone_in_the_other_direction() -> None:
+    whole = picture(23, SMALL)
+    left = underexposed(whole.crop((6, 4, 320, 240)), 0.25)
+    right = whole.crop((0, 0, 314, 236)).transpose(Image.Transpose.ROTATE_90)
+    turn = np.array([[0, -1, 1], [1, 0, 0], [0, 0, 1.0]])
+    verdict = verify(left, right, turn)
+    assert verdict.residual <= 1
+    np.testing.assert_allclose(np.array(verdict.matrix).reshape(3, 3), SHIFTED @ turn, atol=0.003)
+    with other_limits("judge", min_blocks_both_ways=10**6):
+        assert 1 < verify(left, right, turn).residual < 2.5
+
+
+def test_the_hypothesis_that_holds_is_found_and_ends_the_search() -> None:
+    image = picture(3, SMALL)
+    mirrored = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+    tried = []
+
+    def hypotheses() -> Iterator[NDArray[np.float64]]:
+        for matrix in (mirrored, UPRIGHT, mirrored):
+            tried.append(matrix)
+            yield matrix
+
+    verdict = judge(multiscale(image), multiscale(grained(image, 4)), hypotheses())
+    assert verdict.residual <= 1
+    assert len(tried) == 2
+    assert np.isinf(verify(image, image, mirrored).residual)
+
+
+# Limits: a pair on either side of each -----------------------------------------------------------
+
+
+def test_a_block_may_differ_so_much_at_most_even_in_noise() -> None:
+    """Noise hides faint differences, and no others."""
+    pair = []
+    for seed, x, y in ((1, 130, 100), (2, 140, 108)):
+        image = picture(3, SMALL)
+        ImageDraw.Draw(image).rectangle((110, 80, 190, 150), (120, 120, 120))
+        ImageDraw.Draw(image).rectangle((x, y, x + 20, y + 20), (145, 145, 145))
+        pair.append(grained(image, 40, seed))
+    assert verify(*pair).residual > 1
+    with other_limits("judge", max_difference=9.0):
+        assert verify(*pair).residual < 1
+
+
+def test_a_picture_that_is_blurred_too_much_is_not_compared() -> None:
+    whole = picture(3, SMALL)
+    soft, softer = (whole.filter(ImageFilter.GaussianBlur(n)) for n in (3, 4))
+    assert verify(whole, soft).residual <= 1
+    assert verify(whole, softer).residual == np.inf
+    with other_limits("judge", max_blur=99.0):
+        assert verify(whole, softer).residual <= 1
+
+
+def test_a_picture_of_which_few_points_agree_is_not_compared() -> None:
+    one, other = picture(8, (400, 300)), picture(28, (400, 300))
+    other.paste(one.crop((0, 0, 110, 300)), (0, 0))
+    aligned = align(grey(one, 400), grey(other, 400), UPRIGHT, 400)
+    assert aligned is not None
+    assert aligned.inliers > 24
+    assert 0.1 < aligned.inliers / aligned.tracked < 0.3
+    assert verify(one, other).residual == np.inf
+    with other_limits("judge", min_inlier_share=0.1):
+        assert 1 < verify(one, other).residual < np.inf
+
+
+def test_so_much_of_a_picture_may_have_another_colour() -> None:
+    whole = np.asarray(picture(3, SMALL).convert("YCbCr"))
+
+    def with_thing(side: int, *chroma: int) -> Image.Image:
+        pixels = whole.copy()
+        thing = pixels[80 : 80 + side, 100 : 100 + side]
+        thing[..., 0] = thing[..., 0] // 3 + 80
+        thing[..., 1:] = chroma
+        return Image.fromarray(pixels, "YCbCr").convert("RGB")
+
+    def verify_recoloured(side: int) -> float:
+        return verify(with_thing(side, 90, 190), with_thing(side, 190, 90)).residual
+
+    assert verify_recoloured(30) <= 1
+    assert verify_recoloured(50) > 1
+    with other_limits("judge", max_recoloured=0.08):
+        assert verify_recoloured(50) <= 1
