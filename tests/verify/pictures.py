@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from imgsim.comparators.local import COLOURS_SIDE, LocalFeatures, records
-from imgsim.decode.detail import shrunk
+from imgsim.decode.detail import shrink
 from imgsim.pictures.generate import landscape
 from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
@@ -83,7 +83,7 @@ def waved(image: Image.Image, amplitude: float) -> Image.Image:
 
 
 def grey(image: Image.Image, side: int) -> NDArray[np.uint8]:
-    return shrunk(np.asarray(image.convert("L")), side)
+    return shrink(np.asarray(image.convert("L")), side)
 
 
 def rows(*images: Image.Image) -> NDArray:

@@ -1,4 +1,4 @@
-"""How one image lies upon the other, and how exactly.
+"""Aligns two images: how one lies upon the other, and how exactly.
 
 Coordinates and matrices are those of `verify.matrix`.
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.detail import shrunk
+from imgsim.decode.detail import shrink
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, is_plausible, pixel_matrix
 from imgsim.verify.tracking import Tracking, track, warp
@@ -110,9 +110,9 @@ def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple
     area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
     scale = np.sqrt(area)  # pixels of the left image per pixel of the right one
     side = min(longer, max(left.shape) * min(1.0, 1 / scale))
-    small = shrunk(left, max(1, round(side)))
+    small = shrink(left, max(1, round(side)))
     ratio = max(small.shape) / max(left.shape)
-    other = shrunk(right, max(1, round(max(right.shape) * min(1.0, scale * ratio))))
+    other = shrink(right, max(1, round(max(right.shape) * min(1.0, scale * ratio))))
     if min(*small.shape, *other.shape) < LIMITS.min_side:
         return None
     return small, other

@@ -1,4 +1,5 @@
-"""Whether two images show the same picture, how one lies upon the other, and which shows more."""
+"""Decides whether two images show the same picture, how one lies upon the other, and which shows
+more."""
 
 from __future__ import annotations
 

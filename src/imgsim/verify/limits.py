@@ -30,7 +30,7 @@ class Limits:
     max_difference_without_noise: float = 2.5
     """The same where no grain hides anything: faint print is as much of a difference as black."""
     max_difference_per_noise: float = 1.5
-    """What is added to that, up to `max_difference`, per scaled grey level of noise."""
+    """Scaled grey levels added to that, up to `max_difference`, per one of noise."""
     max_shift: float = 0.06
     """Pixels by which the points of a copy are displaced together, at most, if it has neither
     grain nor blur. A turned or moved thing displaces neighbouring points together."""
@@ -343,9 +343,9 @@ class Limits:
     picture gets."""
     min_scale: float = 0.03
     """Pixels of the left image per pixel of the right one, along the side that shrinks most, above
-    which a picture is no more resized than pictures get."""
+    which a picture is no more reduced than pictures get."""
     max_scale: float = 30.0
-    """The same, below which it is not."""
+    """The same, below which it is no more enlarged than pictures get."""
 
     # transform.py ---------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def _share_seen(image: Grey, matrix: Matrix) -> float:
 
 
 def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
-    """Whether the other picture is set into a canvas and not cut out of it.
+    """Return whether the other picture is set into a canvas and not cut out of it.
 
     A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge,
     or is even where the picture is not.
@@ -120,7 +120,7 @@ def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
 def _is_edge(
     inner: NDArray[np.float64], inside: NDArray[np.float64], outside: NDArray[np.float64]
 ) -> bool:
-    """Whether grey levels along a side of a picture, shape (n,) each, tell that it ends there."""
+    """Return whether a picture ends, by grey levels along one of its sides, shape (n,) each."""
     within = np.abs(inner - inside).mean()
     across = np.abs(outside - inside).mean()
     spread, spread_outside = float(inside.std()), float(outside.std())

@@ -84,7 +84,7 @@ def _differing_rows(
 def _both_overlaid(
     structure: Sequence[Map], difference: Map, rows: Sequence[slice], inside: NDArray[np.bool_]
 ) -> bool:
-    """Whether there are letters on both images, and other ones.
+    """Return whether there are letters on both images, and other ones.
 
     Then there is as much structure where they differ on the one as on the other, and more than
     elsewhere. A bar hides what was there, so nothing follows from it.

@@ -1,5 +1,5 @@
-"""What is left of the difference of two aligned images when brightness, contrast, sharpness and
-noise are taken away.
+"""Measures the difference of two aligned images without that of brightness, contrast, sharpness
+and noise.
 
 It is measured block by block. A block differs when *both* images have structure there that the
 other does not explain: other print, another smile, another window of the same program.

@@ -41,7 +41,7 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
 def _is_background_even(
     image: Grey, levels: Grey, blocks: Blocks, printed: NDArray[np.bool_]
 ) -> bool:
-    """Whether enough pixels have the level of the background, in print and elsewhere."""
+    """Return whether enough pixels have the level of the background, in print and elsewhere."""
     import cv2
 
     background = cv2.resize(levels, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
