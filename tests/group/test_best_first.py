@@ -22,7 +22,7 @@ from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
 from imgsim.verify import verdicts
 from imgsim.verify.verdicts import Verdicts
-from tests.verify.test_judge import picture
+from tests.verify.pictures import picture
 
 
 def options(cache: Path | None = None, jobs: int = 1) -> RunOptions:

@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, PLACE_UNIT
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, propose
-from tests.verify.test_judge import picture, rows
+from tests.verify.pictures import picture, rows
 
 
 def test_hashes_and_keypoints_propose_what_they_should() -> None:

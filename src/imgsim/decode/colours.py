@@ -14,7 +14,7 @@ _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def convert(image: Any, colour: Colour) -> Any:
-    """To mode L, RGB or YCbCr, transparency over white; Y is what mode L has."""
+    """Convert a Pillow image to mode L, RGB or YCbCr, transparency over white; Y is what L has."""
     from PIL import Image
 
     if colour == "ycbcr":

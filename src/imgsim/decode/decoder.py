@@ -1,4 +1,4 @@
-"""The bytes of a file to pixels and facts.
+"""Decodes the bytes of a file to pixels and facts.
 
 Treatment of what is no plain 8-bit colour image, the same everywhere:
 
@@ -7,8 +7,8 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
   floating-point images by the range they are commonly stored in, see `_to_8_bit`.
 * CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded
   colour profiles are not applied.
-* Of an animation or a multi-page file only the first frame is looked at.
-* Of a camera raw file the embedded preview is looked at.
+* Of an animation or a multi-page file only the first frame is read.
+* Of a camera raw file the embedded preview is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
-from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrunk
+from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
 from imgsim.decode.source import Scale, Source, open_source, pixel_limit
 from imgsim.decode.spec import (
     DEFAULT_MAX_PIXELS,
@@ -97,7 +97,7 @@ class Decoder:
                 image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
             pixels = np.asarray(image, dtype=np.uint8)
             if want.at_most:
-                pixels = shrunk(pixels, want.at_most)
+                pixels = shrink(pixels, want.at_most)
             images[want] = pixels.reshape(*pixels.shape[:2], -1)
         if own in decoded:
             detail = detail_of(decoded[own]["grey"])
@@ -112,7 +112,7 @@ class Decoder:
 
 
 def decoder_id(mode: DecodeMode) -> str:
-    """Names what decodes: a change of it makes cached facts and features void.
+    """Name what decodes: a change of it makes cached facts and features void.
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
@@ -126,7 +126,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
 
 def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
-    """One line for what a decoder raised."""
+    """Say in one line what a decoder raised."""
     if type(error).__name__ == "DecompressionBombError":
         number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
         reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)

@@ -11,24 +11,33 @@ from numpy.typing import NDArray
 from imgsim.types import MIN_DETAIL
 
 _DETAIL_LEVEL = 8.0
+"""A DCT coefficient with a larger absolute value is more than quantisation noise."""
+
 PLAINLY_DETAILED = MIN_DETAIL + 10
+"""Images with so many significant coefficients are far from flat, in whichever size they were
+counted."""
 
 
 def detail_of(image: Any) -> int:
-    """`count_detail` of a Pillow image in grey."""
+    """Return the `count_detail` of a Pillow image in grey."""
     from PIL import Image
 
     small = image.resize((32, 32), Image.Resampling.BOX)
     return int(count_detail(np.asarray(small)[None])[0])
 
 
-def shrunk(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """An image whose longer side is at most `side` pixels, by area resampling.
+def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Shrink an image to a longer side of at most `side` pixels, by area resampling.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (h, w) or (h, w, c)
     side : int
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w) or (h, w, c)
+        The image itself if it is no larger.
     """
     import cv2
 
@@ -60,6 +69,12 @@ def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 @cache
 def dct_basis(rows: int, points: int) -> NDArray[np.float64]:
-    """The first rows of the DCT-II of some points, scaled as scipy's; not to be modified."""
+    """Return the first rows of the DCT-II of some points, scaled as scipy's.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows, points)
+        Not to be modified.
+    """
     k, n = np.arange(rows)[:, None], np.arange(points)[None, :]
     return np.asarray(2 * np.cos(np.pi * k * (2 * n + 1) / (2 * points)))

@@ -1,4 +1,4 @@
-"""What the name of a file says: which files are worth reading, which claim to be images."""
+"""Judges files by their names: which are worth reading, which claim to be images."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", 
 
 
 def worth_reading(file: ImageFile) -> bool:
-    """Whether a file may hold an image: its name does not say that it holds something else."""
+    """Return whether a file may hold an image: its name speaks of nothing else."""
     return file.named or _suffix(file) not in _OTHER_SUFFIXES
 
 
 def claims_to_be_image(file: ImageFile) -> bool:
-    """Whether it is worth a word that a file turns out not to be an image."""
+    """Return whether a file has the name of an image, or was named by the user."""
     return file.named or _suffix(file) in IMAGE_SUFFIXES | RAW_SUFFIXES
 
 
 def taken_by_accident(file: ImageFile, facts: ImageFacts) -> bool:
-    """Whether the content was taken for an image that its name does not speak of."""
+    """Return whether the content was identified as an image that its name does not speak of."""
     return facts.format in _WITHOUT_MAGIC and not claims_to_be_image(file)
 
 

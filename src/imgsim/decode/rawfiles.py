@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What stands for a camera raw file.
+    """The picture that stands for a camera raw file.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Preview:
 
     @property
     def orientation(self) -> int:
-        """The EXIF orientation of what has none of its own."""
+        """The EXIF orientation, for a preview that has none of its own."""
         return {3: 3, 5: 8, 6: 6}.get(self.flip, 1)
 
 
@@ -59,7 +59,7 @@ def preview(data: bytes) -> Preview:
 
 
 def is_raw(data: bytes) -> bool:
-    """Whether it is camera raw, by its content alone."""
+    """Return whether the bytes of a file are camera raw, by their content alone."""
     head = data[:16]
     if head.startswith((b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb")):
         return True

@@ -59,7 +59,7 @@ class Source:
         return self.format in ("JPEG", "MPO") and self.mode in ("RGB", "L", "CMYK")
 
     def scale(self, side: int) -> Scale:
-        """The divisors that leave a shorter side of at least `side`."""
+        """Return the divisors that leave a shorter side of at least `side`."""
         shorter = min(self.width, self.height)
         divisor = max(1, shorter // side)
         if not self.jpeg:
@@ -271,16 +271,16 @@ def _open_raw(data: bytes) -> Source:
     from PIL import Image
 
     try:
-        found = preview(data)
+        stored = preview(data)
     except ImportError:
         raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
 
     def reopen() -> Any:
-        if found.jpeg is None:
-            return Image.fromarray(found.pixels)
-        return Image.open(io.BytesIO(found.jpeg), formats=["JPEG"])
+        if stored.jpeg is None:
+            return Image.fromarray(stored.pixels)
+        return Image.open(io.BytesIO(stored.jpeg), formats=["JPEG"])
 
-    orientation = _orientation(reopen()) if found.jpeg else 1
-    turned = found.orientation if orientation == 1 else orientation
-    size = found.width, found.height
+    orientation = _orientation(reopen()) if stored.jpeg else 1
+    turned = stored.orientation if orientation == 1 else orientation
+    size = stored.width, stored.height
     return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)

@@ -1,4 +1,4 @@
-"""What is asked of a decoder, and what it gives."""
+"""The input and the output of a decoder."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ BASE_SIDE = 64
 
 
 _OVERSAMPLING = 1.5
+"""A reduced decode has so many times the pixels of a side that are asked for, at least."""
 
 
 class DecodeMode(StrEnum):
@@ -90,7 +91,7 @@ class DecodeError(Exception):
 
 
 def over_cap(pixels: int, max_pixels: int) -> str | None:
-    """Why an image of this size is skipped, or None if it is not."""
+    """Say why an image of this size is skipped; None if it is not."""
     if pixels <= max_pixels:
         return None
     return f"{pixels} pixels are more than --max-pixels {max_pixels}"

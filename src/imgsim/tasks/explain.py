@@ -22,7 +22,7 @@ from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.query import Query, decode_query, query_file
 from imgsim.types import ImageFacts, Verdict
 from imgsim.verify.judge import EQUAL
-from imgsim.verify.keypoints import agreeing
+from imgsim.verify.keypoints import consistent_matches
 from imgsim.verify.verdicts import verify_pair
 
 DEFAULT_METHOD = "ssim"
@@ -125,7 +125,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
     links: tuple[Link, ...] = ()
     if verdict.matrix:
         matrix = np.array(verdict.matrix).reshape(3, 3)
-        left, right, bits = agreeing(one, other, matrix)
+        left, right, bits = consistent_matches(one, other, matrix)
         for grid, places in zip(cells, (left, right), strict=True):
             column, row = (places * _CELLS).astype(int).clip(0, _CELLS - 1).T
             np.add.at(grid, (row, column), 1)

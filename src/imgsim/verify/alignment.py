@@ -1,7 +1,6 @@
-"""How one image lies upon the other, and how exactly.
+"""Aligns two images: how one lies upon the other, and how exactly.
 
-Places are in unit coordinates: (0, 0) is the upper left corner of a picture and (1, 1) the lower
-right one, whatever its size. A matrix maps the right picture onto the left one.
+Coordinates and matrices are those of `verify.matrix`.
 
 Sources: RANSAC, M. Fischler and R. Bolles, 1981, doi:10.1145/358669.358692; tracking, B. Lucas
 and T. Kanade, 1981, in pyramids (J.-Y. Bouguet, 2000); both as OpenCV has them.
@@ -15,49 +14,45 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.detail import shrunk
-from imgsim.verify.matrix import Band, Grey, Matrix, in_pixels, plausible
-from imgsim.verify.tracking import lay, track
-
-COARSE_SIDE = 256
-MIN_SIDE = 24
-_MORE_ROUNDS = 2
-_STILL = 0.3
+from imgsim.decode.detail import shrink
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Band, Grey, Matrix, is_plausible, pixel_matrix
+from imgsim.verify.tracking import Tracking, track, warp
 
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Two images at one scale, the right one laid upon the left one.
+    """Two images at one scale, the right one warped into the frame of the left one.
 
     Attributes
     ----------
     left, right : ndarray of uint8, shape (h, w)
-    covered : ndarray of uint8, shape (h, w)
+    mask : ndarray of uint8, shape (h, w)
         1 where the right image has pixels, else 0.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one.
     tracked : int
-        Points of the left image that were looked for in the right one.
-    held : int
+        Points of the left image that were tracked in the right one.
+    inliers : int
         Those that lie where the matrix says.
     shift : float
-        Pixels, at this scale, by which three quarters of the held points are off at most,
-        together with their neighbours.
+        Pixels, at this scale, by which most inliers are displaced with their neighbours, at most;
+        see `Tracking.shift`.
     """
 
     left: Grey
     right: Grey
-    covered: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
     matrix: Matrix
     tracked: int
-    held: int
+    inliers: int
     shift: float
 
 
 def align(
-    left: Grey, right: Grey, matrix: Matrix, side: int, without: Sequence[Band] = ()
+    left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band] = ()
 ) -> Aligned | None:
-    """Refine a matrix and lay the right image upon the left one.
+    """Refine a matrix and warp the right image by it.
 
     Both are brought to the scale of the coarser one.
 
@@ -65,52 +60,59 @@ def align(
     ----------
     left, right : ndarray of uint8, shape (h, w)
     matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one, roughly.
     side : int
         Longer side, in pixels, of the left image, at most.
-    without : sequence of (float, float)
-        Rows of the left image not to look at, from and to, as shares of its height.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height.
 
     Returns
     -------
     Aligned or None
-        None if the matrix is none that a change of a picture makes, or too little is left.
+        None if editing a picture does not give such a matrix, or too little is left.
     """
     scaled = _at_one_scale(left, right, matrix, side)
     if scaled is None:
         return None
-    tracking = track(*scaled, matrix, without)
+    tracking = track(*scaled, matrix, excluded)
     if tracking is None:
-        coarse = _at_one_scale(left, right, matrix, COARSE_SIDE)
-        found = coarse and track(*coarse, matrix, without)
-        if found:
-            tracking = track(*scaled, found.matrix, without)
-    for _ in range(_MORE_ROUNDS):
-        if tracking is None or tracking.moved < _STILL:
+        coarse = _track_coarse(left, right, matrix, excluded)
+        tracking = coarse and track(*scaled, coarse.matrix, excluded)
+    for _ in range(LIMITS.extra_rounds):
+        if tracking is None or tracking.correction < LIMITS.settled_shift:
             break
-        tracking = track(*scaled, tracking.matrix, without, tracking.corners) or tracking
-    if tracking is None or not plausible(tracking.matrix, *scaled):
+        tracking = track(*scaled, tracking.matrix, excluded, tracking.corners) or tracking
+    if tracking is None or not is_plausible(tracking.matrix, *scaled):
         return None
-    laid, covered = lay(*scaled, tracking.matrix, without)
+    warped, mask = warp(*scaled, tracking.matrix, excluded)
     return Aligned(
         scaled[0],
-        laid,
-        covered,
+        warped,
+        mask,
         tracking.matrix,
         tracking.tracked,
-        tracking.held,
+        len(tracking.inliers),
         tracking.shift(),
     )
 
 
+def _track_coarse(
+    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
+) -> Tracking | None:
+    scaled = _at_one_scale(left, right, matrix, LIMITS.coarse_side)
+    return scaled and track(*scaled, matrix, excluded)
+
+
 def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple[Grey, Grey] | None:
-    if not plausible(matrix, left, right):
+    """Shrink both images, the left one to a longer side at most; None if little is left."""
+    if not is_plausible(matrix, left, right):
         return None
-    area = abs(float(np.linalg.det(in_pixels(matrix, left, right)[:2, :2])))
+    area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
     scale = np.sqrt(area)  # pixels of the left image per pixel of the right one
     side = min(longer, max(left.shape) * min(1.0, 1 / scale))
-    small = shrunk(left, max(1, round(side)))
+    small = shrink(left, max(1, round(side)))
     ratio = max(small.shape) / max(left.shape)
-    other = shrunk(right, max(1, round(max(right.shape) * min(1.0, scale * ratio))))
-    if min(*small.shape, *other.shape) < MIN_SIDE:
+    other = shrink(right, max(1, round(max(right.shape) * min(1.0, scale * ratio))))
+    if min(*small.shape, *other.shape) < LIMITS.min_side:
         return None
     return small, other

@@ -15,13 +15,14 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
-from imgsim.verify.judge import FINE_SIDE, NOTHING, Views, judge
-from imgsim.verify.keypoints import by_keypoints
-from imgsim.verify.matrix import Grey, Matrix, by_orientation
+from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
+from imgsim.verify.keypoints import matrix_from_keypoints
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
-_FINE = InputSpec(0, 0, "grey", at_least=512, at_most=FINE_SIDE)
+_FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class VerifyBatch:
 
     def failure(self, reason: str) -> Outcome:
         """The outcome of a pair whose worker died."""
-        return Outcome(NOTHING, lasting=False)
+        return Outcome(NOT_ALIGNED, lasting=False)
 
     def run(self, heartbeat: Callable[[], object]) -> list[Outcome]:
         """Verify every pair; `heartbeat` is called after each."""
@@ -107,7 +108,7 @@ class VerifyBatch:
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
-            Views(partial(source.grey, path), records(row)[0]["colours"])
+            MultiscaleImage(partial(source.grey, path), records(row)[0]["colours"])
             for path, row in zip(self.paths, rows, strict=True)
         ]
         outcomes = []
@@ -118,7 +119,7 @@ class VerifyBatch:
                 verdict = judge(views[left], views[right], hypotheses)
                 outcomes.append(Outcome(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
-                outcomes.append(Outcome(NOTHING, lasting=False))
+                outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
             heartbeat()
         return outcomes
 
@@ -126,10 +127,10 @@ class VerifyBatch:
         self, left: np.ndarray, right: np.ndarray, hypotheses: Hypotheses
     ) -> Iterator[Matrix]:
         for i in hypotheses.orientations:
-            yield by_orientation(ORIENTATIONS[i])
+            yield orientation_matrix(ORIENTATIONS[i])
         for mirrored in (False, True):
             if hypotheses.mirrored if mirrored else hypotheses.keypoints:
-                one = by_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
+                one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
                 if one is not None:
                     yield one
 

@@ -1,4 +1,5 @@
-"""Whether two images show the same picture, how one lies upon the other, and which shows more."""
+"""Decides whether two images show the same picture, how one lies upon the other, and which shows
+more."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
-from imgsim.verify.colours import YCbCr, recoloured
+from imgsim.verify.colours import YCbCr, recoloured_share
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, inverse
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
@@ -18,128 +20,191 @@ from imgsim.verify.residual import Residual, compare
 VERSION = 10
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
+NOT_ALIGNED = Verdict(np.inf)
+"""On images that do not lie upon each other, or show too little to tell."""
 
-FINE_SIDE = 1280
-"""Longer side, in pixels, at which pages of text are compared."""
-
-
-_DIFFERENCE = 6.0
-_BY_GRAIN = 2.5, 1.5  # grey levels, and by those of the noise
-_MIN_PAPER_SIDE = 400
-_MAX_BLUR = 4.0
-_MIN_HELD = 24
-_MIN_SHARE_HELD = 0.3
-_MIN_BLOCKS = 24
-_SURER = (240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)  # blocks, share of the usual shift
-_SURER_BLUR = (350, 700), (0.4, 1.0)
-_SURER_OVERLAID = 0.7
-_ENOUGH = 400
-_HOPELESS = 2.5
-_RECOLOURED = 0.04
-NOTHING = Verdict(np.inf)
 EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
+"""On two files with the same content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
-    """Gives the pixels of an image, upright.
+class MultiscaleImage:
+    """An upright image in the sizes in which it is verified.
 
     Attributes
     ----------
     grey : callable
-        Gives it as ndarray of uint8, shape (h, w), with a longer side of at most so many pixels.
+        Given a number of pixels, returns it as ndarray of uint8, shape (h, w), with a longer side
+        of so many at most. May raise `OSError` or `DecodeError`.
     colours : ndarray of uint8, shape (n, n, 3)
-        It in YCbCr, small and brought to a square.
+        In YCbCr, small and brought to a square.
     """
 
     grey: Callable[[int], Grey]
     colours: YCbCr
 
 
-def judge(left: Views, right: Views, hypotheses: Iterable[Matrix]) -> Verdict:
-    """Look at two images.
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Two aligned images, and their difference and shift in one number: 1 is the limit."""
+
+    aligned: Aligned
+    residual: Residual
+    distance: float
+
+    @property
+    def undecided(self) -> bool:
+        """Neither a duplicate nor far from one, and there is enough to see to compare again."""
+        return (
+            1 < self.distance <= LIMITS.undecided_distance
+            and self.residual.blocks >= LIMITS.min_blocks_both_ways
+        )
+
+
+def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]) -> Verdict:
+    """Return the verdict on two images under the best hypothesis.
+
+    A pair that is undecided under one is also compared in the other direction, the left image
+    warped into the frame of the right one. What follows the first duplicate is not tried.
 
     Parameters
     ----------
-    left, right : Views
-    hypotheses : iterable of ndarray, shape (3, 3)
-        How the right one may lie upon the left one, in unit coordinates.
+    left, right : MultiscaleImage
+    hypotheses : iterable of ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one, roughly.
+
+    Returns
+    -------
+    Verdict
+        `NOT_ALIGNED` if no hypothesis holds.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
     """
-    best = NOTHING
+    best = NOT_ALIGNED
     for hypothesis in hypotheses:
-        for one, other, matrix in (
-            (left, right, hypothesis),
-            (right, left, inverse(hypothesis)),
-        ):
-            found = _look_twice(one.grey, other.grey, matrix)
-            if found is None:
+        for swapped in (False, True):
+            one, other = (right, left) if swapped else (left, right)
+            matrix = inverse(hypothesis) if swapped else hypothesis
+            comparison = _compare_at_needed_size(one, other, matrix)
+            if comparison is None:
                 break
-            aligned, residual, excess = found
-            if excess <= _HOPELESS:
-                part = recoloured(one.colours, other.colours, aligned.matrix, residual.bands)
-                excess = max(excess, part / _RECOLOURED)
-            if excess < best.residual:
-                lying = aligned.matrix if one is left else inverse(aligned.matrix)
-                covered = residual.covered if one is left else -residual.covered
-                images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-                best = make_verdict(*images, lying, excess, residual.overlay, covered)
-            if excess <= 1 or excess > _HOPELESS or residual.blocks < _ENOUGH:
-                break  # only what is undecided is looked at from the other side too
+            comparison = _with_colours(comparison, one, other)
+            if comparison.distance < best.residual:
+                best = _verdict(left, right, comparison, swapped=swapped)
+            if not comparison.undecided:
+                break
         if best.residual <= 1:
             break
     return best
 
 
-def _look_twice(
-    left: Callable[[int], Grey], right: Callable[[int], Grey], hypothesis: Matrix
-) -> tuple[Aligned, Residual, float] | None:
-    """Look at a pair; at pages of text more closely."""
-    found = _look(left(LONG_SIDE), right(LONG_SIDE), hypothesis, LONG_SIDE)
-    if found is None or not found[1].paper or found[2] > _HOPELESS:
-        return found
-    fine = _look(left(FINE_SIDE), right(FINE_SIDE), found[0].matrix, FINE_SIDE)
-    if fine is None or max(fine[0].left.shape) < _MIN_PAPER_SIDE:
+def _verdict(
+    left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison, *, swapped: bool
+) -> Verdict:
+    matrix, side = comparison.aligned.matrix, comparison.residual.overlay_side
+    if swapped:
+        matrix, side = inverse(matrix), -side
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    return make_verdict(*images, matrix, comparison.distance, comparison.residual.overlay, side)
+
+
+def _with_colours(
+    comparison: _Comparison, left: MultiscaleImage, right: MultiscaleImage
+) -> _Comparison:
+    """The comparison with the distance of the colours, if that is larger and can matter."""
+    if comparison.distance > LIMITS.undecided_distance:
+        return comparison
+    share = recoloured_share(
+        left.colours, right.colours, comparison.aligned.matrix, comparison.residual.bands
+    )
+    distance = max(comparison.distance, share / LIMITS.max_recoloured)
+    return replace(comparison, distance=distance)
+
+
+def _compare_at_needed_size(
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+) -> _Comparison | None:
+    """Compare two images at the usual size, and pages of text again at a larger one."""
+    usual = _compare_beside_overlay(
+        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE
+    )
+    if usual is None or not usual.residual.text_page or usual.distance > LIMITS.undecided_distance:
+        return usual
+    side = LIMITS.fine_side
+    fine = _compare_beside_overlay(left.grey(side), right.grey(side), usual.aligned.matrix, side)
+    if fine is None or max(fine.aligned.left.shape) < LIMITS.min_text_page_side:
         return None  # too small to tell one text from another
     return fine
 
 
-def _look(
+def _compare_beside_overlay(
     left: Grey, right: Grey, hypothesis: Matrix, side: int
-) -> tuple[Aligned, Residual, float] | None:
-    found = _measure(left, right, hypothesis, side)
-    if found is None or not found[1].overlay:
-        return found
-    # words lead points astray: the rest has to lie surely where they are not
-    aligned, residual, _ = found
-    found = _measure(left, right, aligned.matrix, side, residual.bands)
-    if found is None or found[1].overlay:
+) -> _Comparison | None:
+    """Compare two images; where an overlay was found, again without its rows."""
+    first = _align_and_compare(left, right, hypothesis, side)
+    if first is None or not first.residual.overlay:
+        return first
+    # letters mislead tracking: the rest has to lie exactly where they are not
+    bands = first.residual.bands
+    rest = _align_and_compare(left, right, first.aligned.matrix, side, bands)
+    if rest is None or rest.residual.overlay:
         return None
-    aligned, rest, excess = found
-    overlaid = replace(
-        rest, overlay=residual.overlay, bands=residual.bands, covered=residual.covered
+    residual = replace(
+        rest.residual,
+        overlay=first.residual.overlay,
+        bands=bands,
+        overlay_side=first.residual.overlay_side,
     )
-    return aligned, overlaid, excess
+    return replace(rest, residual=residual)
 
 
-def _measure(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int, without: Sequence[Band] = ()
-) -> tuple[Aligned, Residual, float] | None:
-    aligned = align(left, right, hypothesis, side, without)
-    if aligned is None or aligned.held < max(_MIN_HELD, _MIN_SHARE_HELD * aligned.tracked):
+def _align_and_compare(
+    left: Grey, right: Grey, hypothesis: Matrix, side: int, excluded: Sequence[Band] = ()
+) -> _Comparison | None:
+    aligned = align(left, right, hypothesis, side, excluded)
+    if aligned is None:
+        return None
+    least = max(LIMITS.min_inliers, LIMITS.min_inlier_share * aligned.tracked)
+    if aligned.inliers < least:
         return None
     residual = compare(aligned)
-    if residual is None or residual.blocks < _MIN_BLOCKS or residual.blur >= _MAX_BLUR:
+    if (
+        residual is None
+        or residual.blocks < LIMITS.min_structured_blocks
+        or residual.blur >= LIMITS.max_blur
+    ):
         return None
-    # Grain and blur make the places of points uncertain; a turned or moved thing moves them too,
-    # and leaves little grain. The less there is to see, the surer it has to be.
-    by_blur = 0.08 * residual.blur * np.interp(residual.blocks, *_SURER_BLUR)
-    by_file = 0.06 + 0.02 * residual.noise + by_blur
-    surer = float(np.interp(residual.blocks, *_SURER))
-    surer = min(surer, _SURER_OVERLAID) if without else surer
-    moved = aligned.shift / float(by_file)
-    # where it is no copy anyway, it has to be no surer than others
-    moved = moved / surer if moved < surer or surer > 1 else 1 + moved - surer
-    # faint print is as much of a difference as black where there is no grain to hide it
-    most = min(_DIFFERENCE, _BY_GRAIN[0] + _BY_GRAIN[1] * residual.noise)
-    excess = float(np.hypot(residual.difference / most, moved))
-    return aligned, residual, excess
+    difference = residual.difference / _max_difference(residual)
+    moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
+    return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _max_difference(residual: Residual) -> float:
+    """Scaled grey levels by which a block may differ, given the noise."""
+    most = LIMITS.max_difference_without_noise + LIMITS.max_difference_per_noise * residual.noise
+    return min(LIMITS.max_difference, most)
+
+
+def _relative_shift(shift: float, residual: Residual, *, overlaid: bool) -> float:
+    """The shift as a share of what is let pass, given the noise, the blur and what there is to see.
+
+    Noise and blur make the places of points uncertain; a turned or moved thing moves them too, and
+    leaves little noise.
+    """
+    by_blur = float(
+        LIMITS.max_shift_per_blur
+        * residual.blur
+        * np.interp(residual.blocks, *LIMITS.blur_allowance)
+    )
+    most = LIMITS.max_shift + LIMITS.max_shift_per_noise * residual.noise + by_blur
+    allowance = float(np.interp(residual.blocks, *LIMITS.shift_allowance))
+    if overlaid:
+        allowance = min(allowance, LIMITS.shift_allowance_overlaid)
+    moved = shift / most
+    if moved < allowance or allowance > 1:
+        return moved / allowance
+    # beyond a stricter limit no more than the excess counts: it is stricter for normal alone
+    return 1 + moved - allowance

@@ -1,4 +1,4 @@
-"""Which keypoints of two images say that they show the same thing."""
+"""Matches of the keypoints of two images, and the matrix that they imply."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import MIRRORED, PLACE_UNIT
-from imgsim.verify.matrix import Matrix
-from imgsim.verify.tracking import SEED
-
-_MAX_BITS = 64
-_NEAR = 0.02
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Matrix, project, rescale
 
 
-def agreeing(
+def consistent_matches(
     left: Any, right: Any, matrix: Matrix
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Keypoints with like descriptors that a matrix lays upon each other.
+    """Match keypoints by their descriptors, among those that a matrix maps onto each other.
 
     Parameters
     ----------
@@ -31,88 +28,90 @@ def agreeing(
     left_places, right_places : ndarray of float64, shape (n, 2)
         x and y in unit coordinates.
     bits : ndarray of int64, shape (n,)
-        By which the descriptors differ; ascending.
+        Hamming distances of the descriptors; ascending.
     """
-    n, m = int(left["count"]), int(right["count"])
-    known = right["descriptor"][:m]
-    if np.linalg.det(matrix[:2, :2]) < 0:  # a mirror image
-        m = min(m, MIRRORED)
-        known = right["mirrored"][:m]
-    one, other = _units(left)[:n], _units(right)[:m]
+    known = _descriptors(right, mirrored=bool(np.linalg.det(matrix[:2, :2]) < 0))
+    n = int(left["count"])
+    left_places, right_places = _unit_places(left)[:n], _unit_places(right)[: len(known)]
     size = left["size"].astype(np.float64)
-    laid = np.column_stack([other, np.ones(m)]) @ matrix.T
-    laid = laid[:, :2] / laid[:, 2:]
-    apart = np.linalg.norm((one[:, None] - laid[None]) * size, axis=2)
-    bits = np.bitwise_count(left["descriptor"][:n, None] ^ known[None]).sum(axis=2, dtype=np.int64)
-    bits[(apart > _NEAR * size.max()) | (bits > _MAX_BITS)] = _MAX_BITS + 1
-    if min(n, m) == 0:
-        return np.empty((0, 2)), np.empty((0, 2)), np.empty(0, np.int64)
-    best = bits.argmin(axis=1)
-    # each is the other's most alike
-    own = np.flatnonzero(
-        (bits.min(axis=1) <= _MAX_BITS) & (bits.argmin(axis=0)[best] == np.arange(n))
-    )
-    own = own[np.argsort(bits[own, best[own]], kind="stable")]
-    return one[own], other[best[own]], bits[own, best[own]]
+    projected = project(matrix, right_places.T).T
+    distance = np.linalg.norm((left_places[:, None] - projected[None]) * size, axis=2)
+    bits = _hamming(left["descriptor"][:n], known)
+    bits[distance > LIMITS.matched_distance * size.max()] = LIMITS.max_descriptor_bits + 1
+    one, other = _mutual_nearest(bits)
+    order = np.argsort(bits[one, other], kind="stable")
+    one, other = one[order], other[order]
+    return left_places[one], right_places[other], bits[one, other].astype(np.int64)
 
 
-def _units(row: Any) -> NDArray[np.float64]:
-    """Places of all keypoints, as shares of width and height."""
-    return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
-
-
-_MIN_MATCHES = 10
-_MIN_MIRRORED = 7  # fewer keypoints are described in the mirror
-_MIN_SHARE = 0.25
-
-
-def by_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
-    """Estimate the matrix from the keypoints of two rows, or None if too few agree.
+def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
+    """Estimate the matrix from the keypoints of two images.
 
     Parameters
     ----------
-    left, right : record of `LAYOUT`
+    left, right : record of `comparators.local.LAYOUT`
     mirrored : bool
         The pictures are mirror images of each other.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3), or None
+        Unit coordinates of the right picture to those of the left one; None if too few keypoints
+        match, or too few matches agree.
     """
     import cv2
 
     n = int(left["count"])
-    m = int(right["count"])
-    known = right["descriptor"][:m]
-    least = _MIN_MATCHES
-    if mirrored:
-        m = min(m, MIRRORED)
-        known = right["mirrored"][:m]
-        least = _MIN_MIRRORED
-    if min(n, m) < least:
+    known = _descriptors(right, mirrored=mirrored)
+    least = LIMITS.min_mirrored_matches if mirrored else LIMITS.min_keypoint_matches
+    if min(n, len(known)) < least:
         return None
-    here, there = _alike(left["descriptor"][:n], known)
-    if len(here) < least:
+    one, other = _mutual_nearest(_hamming(left["descriptor"][:n], known))
+    if len(one) < least:
         return None
-    target, source = _units(left)[here], _units(right)[there]
-    longer = float(max(left["size"]))
+    target, source = _unit_places(left)[one], _unit_places(right)[other]
     size = left["size"].astype(np.float64)
-    cv2.setRNGSeed(SEED)
-    found, inliers = cv2.estimateAffine2D(
-        source * right["size"], target * size, ransacReprojThreshold=0.01 * longer, maxIters=500
+    cv2.setRNGSeed(LIMITS.ransac_seed)
+    affine, inliers = cv2.estimateAffine2D(
+        source * right["size"],
+        target * size,
+        ransacReprojThreshold=LIMITS.affine_tolerance * float(size.max()),
+        maxIters=LIMITS.affine_iterations,
     )
-    if found is None or int(inliers.sum()) < max(least, _MIN_SHARE * len(here)):
+    if affine is None or int(inliers.sum()) < max(least, LIMITS.min_match_share * len(one)):
         return None
-    pixels = np.vstack([found, [0, 0, 1]])
-    to_units = np.diag([1 / size[0], 1 / size[1], 1])
-    return np.asarray(to_units @ pixels @ np.diag([*right["size"], 1.0]))
+    pixels = np.vstack([affine, [0, 0, 1]])
+    width, height = (float(side) for side in right["size"])
+    return rescale(pixels, (1 / size[0], 1 / size[1]), (width, height))
 
 
-def _alike(
-    left: NDArray[np.uint8], right: NDArray[np.uint8]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of descriptors, shapes (n, 32) and (m, 32), that are each other's most alike."""
+def _descriptors(row: Any, *, mirrored: bool) -> NDArray[np.uint8]:
+    """Descriptors of the keypoints, shape (n, 32), or of those described as in a mirror."""
+    count = int(row["count"])
+    described = row["mirrored"][: min(count, MIRRORED)] if mirrored else row["descriptor"][:count]
+    return np.asarray(described)
+
+
+def _unit_places(row: Any) -> NDArray[np.float64]:
+    """Places of all keypoints, shape (n, 2), as shares of width and height."""
+    return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
+
+
+def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Count the bits, shape (n, m), by which descriptors, (n, 32) and (m, 32), differ."""
     words = [np.ascontiguousarray(x).view(np.uint64).T for x in (left, right)]
     bits = np.zeros((len(left), len(right)), np.uint16)
     for one, other in zip(*words, strict=True):
         bits += np.bitwise_count(one[:, None] ^ other)
+    return bits
+
+
+def _mutual_nearest(bits: NDArray[np.uint16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of pairs that are each other's nearest, and near enough to match."""
+    rows = np.arange(len(bits))
+    if bits.size == 0:
+        return rows[:0], rows[:0]
     best = bits.argmin(axis=1)
-    own = np.arange(len(left))
-    each = (bits[own, best] <= _MAX_BITS) & (bits.argmin(axis=0)[best] == own)
-    return own[each], best[each]
+    near = bits[rows, best] <= LIMITS.max_descriptor_bits
+    mutual = near & (bits.argmin(axis=0)[best] == rows)
+    return rows[mutual], best[mutual]

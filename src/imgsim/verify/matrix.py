@@ -1,30 +1,62 @@
-"""Matrices that lay one picture upon another.
+"""Matrices that map one picture onto another.
 
-Places are in unit coordinates: (0, 0) is the upper left corner of a picture and (1, 1) the lower
-right one, whatever its size. A matrix maps the right picture onto the left one.
+Coordinates are in units: (0, 0) is the upper left corner of a picture and (1, 1) the lower right
+one, whatever its size. A matrix maps the right picture onto the left one; it is a homography.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import Orientation
+from imgsim.verify.limits import LIMITS
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 Band = tuple[float, float]
+"""Rows of an image, from and to, as shares of its height."""
+
+_HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+"""Pixels as OpenCV counts them (the centre of the first one is 0) to pixels whose first corner
+is 0."""
+_BACK_BY_HALF = np.linalg.inv(_HALF_PIXEL)
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """The matrix of the way back."""
+    """Return the matrix that maps the left picture onto the right one.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        The matrix is singular.
+    """
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-def by_orientation(how: Orientation) -> Matrix:
-    """The matrix of a turn or flip of the whole picture."""
+def orientation_matrix(how: Orientation) -> Matrix:
+    """Return the matrix that turns or flips a whole picture.
+
+    Parameters
+    ----------
+    how : Orientation
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+        Unit coordinates to unit coordinates.
+    """
     matrix = np.eye(3)
     if how.transpose:
         matrix = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]]) @ matrix
@@ -35,23 +67,106 @@ def by_orientation(how: Orientation) -> Matrix:
     return matrix
 
 
-def in_pixels(matrix: Matrix, left: Grey, right: Grey) -> Matrix:
-    """The matrix in pixels (the corner of the first pixel is 0), scaled to 1 in the middle."""
-    to_left = np.diag([left.shape[1], left.shape[0], 1.0])
-    from_right = np.diag([1 / right.shape[1], 1 / right.shape[0], 1.0])
-    pixels = to_left @ matrix @ from_right
-    return np.asarray(pixels / (pixels[2] @ [right.shape[1] / 2, right.shape[0] / 2, 1]))
+def project(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
+    """Map points by a homography.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+    points : ndarray of float64, shape (2, n)
+        x and y.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, n)
+        Infinite or not a number where a point has no image.
+    """
+    x, y, w = matrix @ np.vstack([points, np.ones(points.shape[1])])
+    return np.stack([x / w, y / w])
 
 
-def in_opencv_pixels(matrix: Matrix, left: Grey, right: Grey) -> Matrix:
-    """The matrix in pixels as OpenCV counts them (the middle of the first pixel is 0)."""
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    return np.asarray(np.linalg.inv(half) @ in_pixels(matrix, left, right) @ half)
+def rescale(matrix: Matrix, target: tuple[float, float], source: tuple[float, float]) -> Matrix:
+    """Return a matrix between coordinates of other scales.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+    target : tuple of float
+        Factors of x and y that it gives.
+    source : tuple of float
+        Factors of x and y that it is given: it multiplies by them first.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+    """
+    return np.asarray(np.diag([*target, 1.0]) @ matrix @ np.diag([*source, 1.0]))
 
 
-def plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
-    """Whether it is a change that a picture goes through: convex, and not much distorted."""
-    corners = []
+def pixel_matrix(matrix: Matrix, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Matrix:
+    """Return the matrix between pixels of two images; the corner of the first pixel is 0.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    left, right : ndarray of uint8, shape (h, w) or (h, w, c)
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+        Scaled so that the homogeneous coordinate is 1 in the centre of the right image.
+    """
+    (height, width), (right_height, right_width) = left.shape[:2], right.shape[:2]
+    pixels = rescale(matrix, (width, height), (1 / right_width, 1 / right_height))
+    return np.asarray(pixels / (pixels[2] @ [right_width / 2, right_height / 2, 1]))
+
+
+def opencv_matrix(matrix: Matrix, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Matrix:
+    """Return the matrix between pixels as OpenCV counts them; the centre of the first one is 0.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    left, right : ndarray of uint8, shape (h, w) or (h, w, c)
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+    """
+    return np.asarray(_BACK_BY_HALF @ pixel_matrix(matrix, left, right) @ _HALF_PIXEL)
+
+
+def unit_matrix(homography: Matrix, image: Grey) -> Matrix:
+    """Return a matrix within one image in unit coordinates.
+
+    Parameters
+    ----------
+    homography : ndarray of float64, shape (3, 3)
+        Between pixels of the image as OpenCV counts them.
+    image : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+    """
+    size = np.diag([image.shape[1], image.shape[0], 1.0])
+    return np.asarray(
+        np.linalg.inv(size) @ _HALF_PIXEL @ homography @ _BACK_BY_HALF @ size, dtype=np.float64
+    )
+
+
+def is_plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
+    """Return whether editing a picture can give a matrix: it is convex and distorts little.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    left, right : ndarray of uint8, shape (h, w)
+    """
+    corners = []  # four points: numpy would take longer
     for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)):
         u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix.tolist())
         if not (w > 1e-6 and math.isfinite(u + v + w)):
@@ -64,8 +179,11 @@ def plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     if not (min(turns) > 0 or max(turns) < 0):
         return False
     height, width = right.shape
-    lengths = [
+    scales = [
         math.hypot(*edge) / side
         for edge, side in zip(edges, (width, height, width, height), strict=True)
     ]
-    return bool(max(lengths) < 2 * min(lengths) and 0.03 < min(lengths) < 30)
+    return bool(
+        max(scales) < LIMITS.max_edge_ratio * min(scales)
+        and LIMITS.min_scale < min(scales) < LIMITS.max_scale
+    )

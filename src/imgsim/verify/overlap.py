@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.types import Verdict
-from imgsim.verify.matrix import Grey, Matrix, inverse
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Grey, Matrix, inverse, project
 
-_WHOLE = 0.97
-_INSIDE = 0.95
+_SIDE = LIMITS.overlap_grid
+_GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1) / _SIDE + 0.5 / _SIDE
 
 
 def make_verdict(
-    left: Grey, right: Grey, matrix: Matrix, excess: float, overlay: float, covered: int
+    left: Grey, right: Grey, matrix: Matrix, residual: float, overlay: float, overlay_side: int
 ) -> Verdict:
-    """What aligned images share and which shows more, as a verdict with their residual."""
+    """Return the verdict on aligned images: what they share, and which shows more.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        At any scale.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    residual, overlay : float
+        Of the verdict.
+    overlay_side : {-1, 0, 1}
+        -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        The matrix is singular.
+    """
     matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
     back = inverse(matrix)
-    area = _within(back, _GRID), _within(matrix, _GRID)
+    area = _share_inside(back, _GRID), _share_inside(matrix, _GRID)
     whole = min(area) == 1.0
-    seen = (1.0, 1.0) if whole else (_seen(left, back), _seen(right, matrix))
-    more = covered  # words over a picture hide a part of it
-    if area[1] > _INSIDE and area[0] < _WHOLE and area[0] < area[1]:
+    seen = (1.0, 1.0) if whole else (_share_seen(left, back), _share_seen(right, matrix))
+    more = overlay_side  # letters over a picture hide a part of it
+    inside, cut = LIMITS.contained_share, LIMITS.whole_overlap
+    if area[1] > inside and area[0] < cut and area[0] < area[1]:
         # the right one lies inside the left one: a part of it, or set into it
-        more = 1 if _pasted(left, back) else -1
-    elif area[0] > _INSIDE and area[1] < _WHOLE and area[1] < area[0]:
-        more = -1 if _pasted(right, matrix) else 1
+        more = 1 if _is_pasted(left, back) else -1
+    elif area[0] > inside and area[1] < cut and area[1] < area[0]:
+        more = -1 if _is_pasted(right, matrix) else 1
     return Verdict(
-        excess,
+        residual,
         tuple(matrix.ravel().tolist()),
         *seen,
         min(area),
@@ -39,85 +56,83 @@ def make_verdict(
     )
 
 
-_GRID = np.indices((24, 24), np.float64).reshape(2, -1) / 24 + 1 / 48
-
-
-def _within(matrix: NDArray[Any], places: NDArray[Any]) -> float:
-    """Share of places, shape (2, n), that a matrix leaves within the unit square."""
-    u, v = _map(matrix, places)
+def _share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:
+    """Share of points, shape (2, n), that a matrix maps into the unit square."""
+    u, v = project(matrix, points)
     return float(((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)).mean())
 
 
-def _seen(image: Grey, matrix: Matrix) -> float:
-    """Share of the blocks with structure of an image that lie in the other one.
+def _share_seen(image: Grey, matrix: Matrix) -> float:
+    """Share of the squares with structure of an image that lie in the other one.
 
-    `matrix` takes the image's unit coordinates to the other's.
+    `matrix` maps the image's unit coordinates to the other's.
     """
     import cv2
 
-    side = 4
-    image = image[::2, ::2]
+    side, step = LIMITS.seen_side, LIMITS.seen_step
+    image = image[::step, ::step]
     height, width = (n // side for n in image.shape)
     if not height or not width:
         return 0.0
-    blocks = image[: height * side, : width * side].astype(np.float32)
+    squares = image[: height * side, : width * side].astype(np.float32)
     mean, power = (
         np.asarray(cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA))
-        for x in (blocks, blocks * blocks)
+        for x in (squares, squares * squares)
     )
-    y, x = np.nonzero(power - mean * mean > 16)
+    y, x = np.nonzero(power - mean * mean > LIMITS.seen_variance)
     if len(y) == 0:
         return 0.0
-    places = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
-    return _within(matrix, places)
+    centres = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
+    return _share_inside(matrix, centres)
 
 
-def _map(matrix: NDArray[Any], places: NDArray[Any]) -> NDArray[np.float64]:
-    """Places, shape (2, n), under a matrix."""
-    x, y, w = matrix @ np.vstack([places, np.ones(places.shape[1])])
-    return np.stack([x / w, y / w])
-
-
-_PER_SIDE = 48
-
-
-def _pasted(canvas: Grey, matrix: Matrix) -> bool:
-    """Whether the other picture is set into a canvas and not cut out of it.
+def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
+    """Return whether the other picture is set into a canvas and not cut out of it.
 
     A picture goes on smoothly where a crop ends; what is around a pasted one begins with an edge,
     or is even where the picture is not.
-    `matrix` takes the canvas' unit coordinates to the other picture's.
+    `matrix` maps the canvas' unit coordinates to the other picture's.
     """
     back = inverse(matrix)
     size = np.array([[canvas.shape[1]], [canvas.shape[0]]])
-    t = (np.arange(_PER_SIDE) + 0.5) / _PER_SIDE
-    still = np.zeros(_PER_SIDE)
+    n = LIMITS.rim_samples
+    t = (np.arange(n) + 0.5) / n
+    still = np.zeros(n)
     edges = sides = 0
-    for place, normal in (
+    for points, outward in (
         ((t, still), (0, -1)),
         ((t, still + 1), (0, 1)),
         ((still, t), (-1, 0)),
         ((still + 1, t), (1, 0)),
     ):
-        on = _map(back, np.stack(place)) * size
-        step = _map(back, np.stack(place) + 1e-3 * np.array(normal)[:, None]) * size - on
+        rim = project(back, np.stack(points)) * size
+        step = project(back, np.stack(points) + 1e-3 * np.array(outward)[:, None]) * size - rim
         step /= np.maximum(np.hypot(*step), 1e-9)
-        levels = [_levels(canvas, on + far * step) for far in (-7, -3, 3)]
+        levels = [_sample(canvas, rim + distance * step) for distance in LIMITS.rim_places]
         there = ~np.isnan(levels[2])
-        if np.count_nonzero(there) < _PER_SIDE // 2:
+        if np.count_nonzero(there) < n // 2:
             continue  # this side lies on the canvas' own edge
         sides += 1
-        within = np.abs(levels[0] - levels[1])[there].mean()
-        across = np.abs(levels[2] - levels[1])[there].mean()
-        rim, around = (float(levels[i][there].std()) for i in (1, 2))
-        edges += bool(across > 2 * within + 4 or rim > 3 * around + 6)
+        edges += _is_edge(*(x[there] for x in levels))
     return edges * 2 > sides
 
 
-def _levels(canvas: Grey, places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Grey levels at places in pixels, NaN outside."""
-    x, y = np.floor(places).astype(int)
+def _is_edge(
+    inner: NDArray[np.float64], inside: NDArray[np.float64], outside: NDArray[np.float64]
+) -> bool:
+    """Return whether a picture ends, by grey levels along one of its sides, shape (n,) each."""
+    within = np.abs(inner - inside).mean()
+    across = np.abs(outside - inside).mean()
+    spread, spread_outside = float(inside.std()), float(outside.std())
+    times, more = LIMITS.rim_step
+    times_even, more_even = LIMITS.rim_evenness
+    return bool(across > times * within + more or spread > times_even * spread_outside + more_even)
+
+
+def _sample(canvas: Grey, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Grey levels, shape (n,), at points in pixels, shape (2, n); NaN outside."""
+    x, y = np.floor(points).astype(int)
     inside = (x >= 0) & (x < canvas.shape[1]) & (y >= 0) & (y < canvas.shape[0])
-    found = np.full(len(x), np.nan)
-    found[inside] = canvas[y[inside], x[inside]]
-    return found
+    levels = np.full(len(x), np.nan)
+    levels[inside] = canvas[y[inside], x[inside]]
+    return levels

@@ -1,105 +1,123 @@
-"""Words or a logo laid over one of two images, and pages of text."""
+"""Letters or a logo laid over one of two images, at an edge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Blocks, Map
-from imgsim.verify.matrix import Grey
-
-EVEN = 3.0
-_LIGHT = 190
-_MIN_LIGHT = 0.15  # of the pixels: a third of half of the regions
-_REGIONS = 8
-_NEAR_GROUND = 15
-_WEAK = 4.0
-_BOLD = 8.0
-_EDGE = 0.3
-_MIN_AROUND = 60
-_BAR = 0.95
+from imgsim.verify.limits import LIMITS
 
 
-_MOST, _NEARLY_ALL = 0.8, 0.9
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Where an overlay lies.
+
+    Attributes
+    ----------
+    rows : tuple of slice
+        Rows of blocks, at the upper edge, at the lower one, or at both.
+    side : {-1, 0, 1}
+        -1 if it lies on the right image, 1 if on the left one, 0 if there is none.
+    """
+
+    rows: tuple[slice, ...]
+    side: int
 
 
-_AS_MUCH = 0.85
-_MORE_OR_LESS = 0.95
+NO_OVERLAY = Overlay((), 0)
 
 
 def find_overlay(
-    differs: Map, structured: NDArray[np.bool_], whole: NDArray[np.bool_]
-) -> list[slice]:
-    """Rows of blocks of words or a logo at the upper edge, at the lower one, or at both.
+    difference: Map,
+    unexplained: Sequence[Map],
+    structure: Sequence[Map],
+    structured: NDArray[np.bool_],
+    blocks: Blocks,
+) -> Overlay:
+    """Find an overlay on one of two images; elsewhere the picture has to go on as it was.
 
-    Elsewhere the picture has to go on as it was; a band is no overlay where it differs little.
+    Parameters
+    ----------
+    difference : ndarray of float32, shape (rows, columns)
+        By which every block differs, in scaled grey levels; 0 where it does not.
+    unexplained, structure : two ndarrays of float32, shape (rows, columns)
+        Of the left image and the right one: standard deviation of every block, in scaled grey
+        levels, that the other image does not explain, and all of it.
+    structured : ndarray of bool, shape (rows, columns)
+        Blocks with structure in both images.
+    blocks : Blocks
+
+    Returns
+    -------
+    Overlay
+        `NO_OVERLAY` if there is none, or one on each image.
     """
-    strong = without_flukes(differs) > _WEAK
-    if not strong.any() or np.count_nonzero(structured) < _MIN_AROUND:
+    rows = _differing_rows(difference, structured, blocks.inside)
+    sides = {1 if unexplained[0][r].sum() > unexplained[1][r].sum() else -1 for r in rows}
+    if len(sides) != 1 or _both_overlaid(structure, difference, rows, blocks.inside):
+        return NO_OVERLAY
+    return Overlay(tuple(rows), sides.pop())
+
+
+def _differing_rows(
+    difference: Map, structured: NDArray[np.bool_], inside: NDArray[np.bool_]
+) -> list[slice]:
+    """Rows of blocks that differ, at one edge or both; none if others differ too, or all little."""
+    differs = without_single_blocks(difference) > LIMITS.overlay_difference
+    if not differs.any() or np.count_nonzero(structured) < LIMITS.min_structured_around:
         return []
-    covered = np.flatnonzero(whole.any(axis=1))
+    covered = np.flatnonzero(inside.any(axis=1))
     top, height = int(covered[0]), int(covered[-1] - covered[0] + 1)
-    rows = np.flatnonzero(strong.any(axis=1))
+    rows = np.flatnonzero(differs.any(axis=1))
     upper = rows < top + height / 2
     bands = [slice(r[0], r[-1] + 1) for r in (rows[upper], rows[~upper]) if len(r)]
-    near, far = top + _EDGE * height, top + (1 - _EDGE) * height
-    if all((b.stop <= near or b.start >= far) and differs[b].max() >= _BOLD for b in bands):
-        return bands
-    return []
+    near, far = top + LIMITS.overlay_edge * height, top + (1 - LIMITS.overlay_edge) * height
+    at_edge = all(band.stop <= near or band.start >= far for band in bands)
+    peaks = [difference[band].max() for band in bands]
+    return bands if at_edge and min(peaks) >= LIMITS.overlay_peak_difference else []
 
 
-def overlays_on_both(
-    structure: Sequence[Map], differs: Map, rows: Sequence[slice], whole: NDArray[np.bool_]
+def _both_overlaid(
+    structure: Sequence[Map], difference: Map, rows: Sequence[slice], inside: NDArray[np.bool_]
 ) -> bool:
-    """Whether there are words on both images, and other ones: as much is drawn where they differ
-    on the one as on the other, and more than elsewhere. Not if a bar hides what was there."""
-    within = np.zeros_like(whole)
-    for part in rows:
-        within[part] = whole[part]
-    strong = within & (differs > _WEAK)
-    around = whole & ~within
-    if np.count_nonzero(strong) > _BAR * np.count_nonzero(within) or not around.any():
-        return False
-    drawn = [float(np.quantile(one[strong], _MOST)) for one in structure]
-    usual = [max(EVEN, float(np.quantile(one[around], _NEARLY_ALL))) for one in structure]
-    alike = min(drawn) > _AS_MUCH * max(drawn)
-    return alike and all(d > _MORE_OR_LESS * u for d, u in zip(drawn, usual, strict=True))
+    """Return whether there are letters on both images, and other ones.
 
-
-def without_flukes(differs: Map) -> Map:
-    """Values that four neighbouring, overlapping blocks all reach."""
-    import cv2
-
-    return np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)))
-
-
-def are_paper(images: list[Grey], blocks: Blocks, drawn: NDArray[np.bool_]) -> bool:
-    """Whether both are of one level, one of them light, also where they are drawn upon."""
-    import cv2
-
-    if not drawn.any() or max((x[::4, ::4] > _LIGHT).mean() for x in images) < _MIN_LIGHT:
-        return False
-    grounds = [_ground(image) for image in images]
-    if max(float(np.median(ground)) for ground in grounds) <= _LIGHT:
-        return False
-    for image, ground in zip(images, grounds, strict=True):
-        level = cv2.resize(ground, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        near = blocks.mean((cv2.absdiff(image, level) <= _NEAR_GROUND).astype(np.float32))
-        if near[drawn].mean() < 0.45 or (near[blocks.whole] < 0.1).mean() > 0.2:
-            return False
-    return True
-
-
-def _ground(image: Grey) -> Grey:
-    """Level of most of the light pixels of every region, shape (8, 8).
-
-    A page lit from one side has another one in every region.
+    Then there is as much structure where they differ on the one as on the other, and more than
+    elsewhere. A bar hides what was there, so nothing follows from it.
     """
-    height, width = (n // _REGIONS for n in image.shape)
-    regions = image[: height * _REGIONS, : width * _REGIONS]
-    regions = regions.reshape(_REGIONS, height, _REGIONS, width)[:, ::4, :, ::4]
-    pixels = regions.transpose(0, 2, 1, 3).reshape(_REGIONS, _REGIONS, -1)
-    place = pixels.shape[2] * 2 // 3
-    return np.ascontiguousarray(np.partition(pixels, place, axis=2)[:, :, place])
+    within = np.zeros_like(inside)
+    for part in rows:
+        within[part] = inside[part]
+    letters = within & (difference > LIMITS.overlay_difference)
+    around = inside & ~within
+    if np.count_nonzero(letters) > LIMITS.bar_share * np.count_nonzero(within) or not around.any():
+        return False
+    of_letters = [float(np.quantile(one[letters], LIMITS.overlay_quantile)) for one in structure]
+    of_picture = [
+        max(LIMITS.even_structure, float(np.quantile(one[around], LIMITS.around_quantile)))
+        for one in structure
+    ]
+    return min(of_letters) > LIMITS.overlays_alike * max(of_letters) and all(
+        a > LIMITS.overlay_over_around * b for a, b in zip(of_letters, of_picture, strict=True)
+    )
+
+
+def without_single_blocks(difference: Map) -> Map:
+    """Return the values that neighbouring, overlapping blocks all reach, by a grey opening.
+
+    Parameters
+    ----------
+    difference : ndarray of float32, shape (rows, columns)
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    import cv2
+
+    kernel = np.ones((LIMITS.opening_blocks, LIMITS.opening_blocks), np.uint8)
+    return np.asarray(cv2.morphologyEx(difference, cv2.MORPH_OPEN, kernel))

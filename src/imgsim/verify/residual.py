@@ -1,50 +1,42 @@
-"""What is left of the difference of two aligned images when brightness, contrast, sharpness and
-noise are taken away.
+"""Measures the difference of two aligned images without that of brightness, contrast, sharpness
+and noise.
 
-It is looked at block by block. A block differs when *both* images have structure there that the
+It is measured block by block. A block differs when *both* images have structure there that the
 other does not explain: other print, another smile, another window of the same program.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.alignment import Aligned
-from imgsim.verify.blocks import Blocks
-from imgsim.verify.matrix import Band
-from imgsim.verify.overlay import EVEN, are_paper, find_overlay, overlays_on_both, without_flukes
-from imgsim.verify.sharpness import equally_sharp
-from imgsim.verify.tone import joint_levels, tone
-from imgsim.verify.tracking import shrink_mask
-
-_SOFTEN = 0.8
-_SOFTER = 0.005  # of the longer side
-_SOFTEST = 2.0
-_SOFTEST_PAPER = 1.3
-_CONTRAST = 50.0
-_MIN_CONTRAST = 25.0
-_UNEXPLAINED = 0.55
-_STRUCTURE = 4.0
-_NOISY = 3.0
-_DRAWN = 10.0
+from imgsim.verify.blocks import Blocks, Map
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Band, Grey
+from imgsim.verify.overlay import NO_OVERLAY, find_overlay, without_single_blocks
+from imgsim.verify.sharpness import equalise_sharpness
+from imgsim.verify.text_page import are_text_pages
+from imgsim.verify.tone import joint_histogram, tone_curve
+from imgsim.verify.tracking import erode_mask
 
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """What two aligned images differ in.
+    """How two aligned images differ.
 
-    Grey levels are scaled so that the images have a standard deviation of 50.
+    Grey levels are scaled so that the images have a standard deviation of `Limits.contrast`.
 
     Attributes
     ----------
     difference : float
-        Of the block that differs most, in scaled grey levels, flukes of single blocks left out
-        and overlays taken away.
+        Of the block that differs most, in scaled grey levels, single blocks left out and overlays
+        taken away.
     noise : float
-        Median over all blocks of what neither image explains of the other.
+        Median over all blocks of the standard deviation that neither image explains of the other.
     blur : float
         Standard deviation, in pixels, of the blur that makes them equally sharp.
     blocks : int
@@ -53,10 +45,10 @@ class Residual:
         Share of the blocks that an overlay covers.
     bands : tuple of (float, float)
         Rows of the left image that it lies on, from and to, as shares of its height.
-    covered : int
+    overlay_side : {-1, 0, 1}
         -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
-    paper : bool
-        Most of it is of one level, as of a page of text.
+    text_page : bool
+        Most of both is an even, light background.
     """
 
     difference: float
@@ -65,71 +57,100 @@ class Residual:
     blocks: int
     overlay: float
     bands: tuple[Band, ...]
-    covered: int
-    paper: bool
+    overlay_side: int
+    text_page: bool
 
 
 def compare(aligned: Aligned) -> Residual | None:
-    """Compare what lies upon each other, or None if it is too little."""
-    mask = shrink_mask(aligned.covered, 5)
-    blocks = Blocks(mask, 8 if max(mask.shape) < 240 else 12)
-    if np.count_nonzero(mask) < 400 or np.count_nonzero(blocks.whole) < 12:
+    """Compare two aligned images where they overlap, or give None if that is too little."""
+    mask = erode_mask(aligned.mask, LIMITS.residual_margin)
+    small = max(mask.shape) < LIMITS.small_image_side
+    blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
+    if (
+        np.count_nonzero(mask) < LIMITS.min_overlap_pixels
+        or np.count_nonzero(blocks.inside) < LIMITS.min_blocks
+    ):
         return None
-    found = _compare(aligned, mask, blocks, _SOFTEN)
-    if found.noise > _NOISY:
-        # coarse compression, or grain: what is real is seen through a softer lens as well
-        softest = _SOFTEST_PAPER if found.paper else _SOFTEST  # digits are soon blurred away
-        soften = float(np.clip(max(aligned.left.shape) * _SOFTER, _SOFTEN, softest))
-        found = _compare(aligned, mask, blocks, soften, paper=found.paper)
-    return found
+    residual = _compare(aligned, mask, blocks, LIMITS.smoothing)
+    if residual.noise <= LIMITS.min_noise:
+        return residual
+    # coarse compression, or grain: what is real is seen in smoother images as well
+    most = LIMITS.max_smoothing_text_page if residual.text_page else LIMITS.max_smoothing_noisy
+    in_proportion = max(aligned.left.shape) * LIMITS.smoothing_noisy_share
+    smoothing = float(np.clip(in_proportion, LIMITS.smoothing, most))
+    return _compare(aligned, mask, blocks, smoothing, text_page=residual.text_page)
 
 
 def _compare(
     aligned: Aligned,
     mask: NDArray[np.uint8],
     blocks: Blocks,
-    soften: float,
+    smoothing: float,
     *,
-    paper: bool = False,
+    text_page: bool = False,
 ) -> Residual:
     import cv2
 
-    left, right, blur = equally_sharp(aligned.left, aligned.right, mask, soften)
+    left, right, blur = equalise_sharpness(aligned.left, aligned.right, mask, smoothing)
     rounded = [np.asarray(cv2.convertScaleAbs(x), np.uint8) for x in (left, right)]
-    joint = joint_levels(rounded[0], rounded[1], mask)
-    own, structure = [], []
-    for one, other, way in ((left, rounded[1], joint.T), (right, rounded[0], joint)):
-        expected = np.asarray(cv2.LUT(other, tone(way).astype(np.float32)))
-        unexplained, variance, spread = blocks.unexplained(one, expected)
-        scale = _CONTRAST / max(_MIN_CONTRAST, spread)
-        own.append(np.sqrt(unexplained) * scale)
-        structure.append(np.sqrt(variance) * scale)
-    both = np.minimum(*own)
-    share = np.minimum(*(o / np.maximum(s, 1e-3) for o, s in zip(own, structure, strict=True)))
-    differs = np.where(share > _UNEXPLAINED, both, 0)
-    # what is drawn where the other one is even is no less a difference
-    least = np.minimum(*structure)
-    added = np.where(least < EVEN, np.maximum(*own) - _DRAWN, 0)
-    differs = np.where(blocks.whole, np.maximum(differs, added), 0).astype(np.float32)
-    structured = blocks.whole & (least > _STRUCTURE)
-    drawn = blocks.whole & (least > 1.5 * _DRAWN)
-    paper = paper or are_paper(rounded, blocks, drawn)
-    rows = [] if paper else find_overlay(differs, structured, blocks.whole)
-    sides = {1 if own[0][part].sum() > own[1][part].sum() else -1 for part in rows}
-    overlay, bands = 0.0, []
-    # words were written on one of the two
-    if len(sides) == 1 and not overlays_on_both(structure, differs, rows, blocks.whole):
-        for part in rows:
-            overlay += float(np.count_nonzero(blocks.whole[part]) / np.count_nonzero(blocks.whole))
-            bands.append(blocks.share_of_height(part))
-            differs[part] = 0
+    unexplained, structure = _regress((left, right), rounded, mask, blocks)
+    difference = _block_differences(unexplained, structure, blocks)
+    in_both = np.minimum(*structure)
+    structured = blocks.inside & (in_both > LIMITS.min_structure)
+    printed = blocks.inside & (in_both > LIMITS.min_print_structure)
+    text_page = text_page or are_text_pages(rounded, blocks, printed)
+    overlay = (
+        NO_OVERLAY
+        if text_page
+        else find_overlay(difference, unexplained, structure, structured, blocks)
+    )
+    for rows in overlay.rows:
+        difference[rows] = 0
+    noise = np.minimum(*unexplained)[structured]
+    inside = np.count_nonzero(blocks.inside)
     return Residual(
-        float(without_flukes(differs).max()),
-        float(np.median(both[structured])) if structured.any() else 0.0,
+        float(without_single_blocks(difference).max()),
+        float(np.median(noise)) if len(noise) else 0.0,
         blur,
         int(np.count_nonzero(structured)),
-        overlay,
-        tuple(bands),
-        sides.pop() if bands else 0,
-        paper,
+        sum((float(np.count_nonzero(blocks.inside[r]) / inside) for r in overlay.rows), 0.0),
+        tuple(blocks.band(rows) for rows in overlay.rows),
+        overlay.side,
+        text_page,
     )
+
+
+def _regress(
+    images: tuple[Map, Map], rounded: Sequence[Grey], mask: NDArray[np.uint8], blocks: Blocks
+) -> tuple[list[Map], list[Map]]:
+    """Standard deviations of every block of either image, in scaled grey levels.
+
+    Returns what the other image, at this one's tones, leaves unexplained, and all of it.
+    """
+    import cv2
+
+    joint = joint_histogram(rounded[0], rounded[1], mask)
+    unexplained, structure = [], []
+    for image, other, counts in (
+        (images[0], rounded[1], joint.T),
+        (images[1], rounded[0], joint),
+    ):
+        expected = np.asarray(cv2.LUT(other, tone_curve(counts).astype(np.float32)))
+        rest, variance, spread = blocks.regress(image, expected)
+        scale = LIMITS.contrast / max(LIMITS.min_contrast, spread)
+        unexplained.append(np.sqrt(rest) * scale)
+        structure.append(np.sqrt(variance) * scale)
+    return unexplained, structure
+
+
+def _block_differences(unexplained: Sequence[Map], structure: Sequence[Map], blocks: Blocks) -> Map:
+    """By how much every block differs, in scaled grey levels; 0 where it does not."""
+    shares = [u / np.maximum(s, 1e-3) for u, s in zip(unexplained, structure, strict=True)]
+    other = np.where(np.minimum(*shares) > LIMITS.min_unexplained, np.minimum(*unexplained), 0)
+    # what is added where the other one is even is no less a difference
+    added = np.where(
+        np.minimum(*structure) < LIMITS.even_structure,
+        np.maximum(*unexplained) - LIMITS.max_added_structure,
+        0,
+    )
+    return np.where(blocks.inside, np.maximum(other, added), 0).astype(np.float32)

@@ -6,76 +6,91 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Map
+from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 
-_BLURS = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
-_PLACE = 24
-_ROWS = 4
-_LIVELY = 16.0
 
-
-def equally_sharp(
-    left: Grey, right: Grey, mask: NDArray[np.uint8], soften: float
+def equalise_sharpness(
+    left: Grey, right: Grey, mask: NDArray[np.uint8], smoothing: float
 ) -> tuple[Map, Map, float]:
-    """Soften both, and blur the sharper one until they are equally sharp."""
+    """Smooth both images, and blur the sharper one until they are equally sharp.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    mask : ndarray of uint8, shape (h, w)
+        1 where they are compared, else 0.
+    smoothing : float
+        Standard deviation of the smoothing of both, in pixels.
+
+    Returns
+    -------
+    left, right : ndarray of float32, shape (h, w)
+    blur : float
+        Standard deviation of the blur of the sharper one, in pixels; 0 if there was no need.
+    """
     import cv2
 
-    images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), soften) for x in (left, right)]
-    seen = _Sharpness(mask)
-    sharpness = [seen.of(x) for x in images]
-    ratio = seen.ratio(sharpness[0], sharpness[1])
+    images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), smoothing) for x in (left, right)]
+    cells = _SharpnessCells(mask)
+    gradients = [cells.measure(x) for x in images]
+    ratio = cells.ratio(gradients[0], gradients[1])
     sharper = int(ratio < 1)
     source = (left, right)[sharper].astype(np.float32)
     blur = 0.0
-    for sigma in _BLURS:
-        if max(ratio, 1 / ratio) < 1.05 or (ratio < 1) != sharper:
+    for sigma in LIMITS.blur_steps:
+        if max(ratio, 1 / ratio) < LIMITS.equal_sharpness or (ratio < 1) != sharper:
             break
         blur = sigma
-        images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, soften)))
-        sharpness[sharper] = seen.of(images[sharper])
-        ratio = seen.ratio(sharpness[0], sharpness[1])
+        images[sharper] = cv2.GaussianBlur(source, (0, 0), float(np.hypot(sigma, smoothing)))
+        gradients[sharper] = cells.measure(images[sharper])
+        ratio = cells.ratio(gradients[0], gradients[1])
     return np.asarray(images[0]), np.asarray(images[1]), blur
 
 
-class _Sharpness:
-    """Compares the gradients of two images, relative to their contrast, place by place.
+class _SharpnessCells:
+    """Compares the gradients of two images, relative to their contrast, in square cells.
 
-    What covers a part of one image is sharp or not on its own account: half of the places are of
-    one mind. Every fourth row is enough.
+    The median of the cells counts: what covers a part of one image is sharp or not on its own
+    account.
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        rows, columns = (max(1, (n - 1) // _PLACE) for n in mask.shape)
-        self.size = columns, rows
-        # whole places, if there are any: their means are taken much faster
+        side, step = LIMITS.sharpness_cell, LIMITS.sharpness_row_step
+        rows, columns = (max(1, (n - 1) // side) for n in mask.shape)
+        self._size = columns, rows
+        # whole cells, if there are any: their means are taken much faster
         bottom, end = (
-            min(count * _PLACE, n - 1) for count, n in zip((rows, columns), mask.shape, strict=True)
+            min(count * side, n - 1) for count, n in zip((rows, columns), mask.shape, strict=True)
         )
-        self.rows = slice(0, bottom, _ROWS), slice(0, end)
-        self.beside = slice(0, bottom, _ROWS), slice(1, end + 1)
-        self.below = slice(1, bottom + 1, _ROWS), slice(0, end)
-        self.whole = self._mean(mask[self.rows].astype(np.float32)) > 0.5
+        self._pixels = slice(0, bottom, step), slice(0, end)
+        self._beside = slice(0, bottom, step), slice(1, end + 1)
+        self._below = slice(1, bottom + 1, step), slice(0, end)
+        cover = self._mean(mask[self._pixels].astype(np.float32))
+        self._inside = cover > LIMITS.min_sharpness_cover
 
     def _mean(self, values: Map) -> Map:
         import cv2
 
-        return np.asarray(cv2.resize(values, self.size, interpolation=cv2.INTER_AREA))
+        return np.asarray(cv2.resize(values, self._size, interpolation=cv2.INTER_AREA))
 
-    def of(self, image: Map) -> tuple[Map, Map]:
-        """Mean squared gradient, and variance, of every place."""
-        rows = np.ascontiguousarray(image[self.rows])
-        across, down = image[self.beside] - rows, image[self.below] - rows
+    def measure(self, image: Map) -> tuple[Map, Map]:
+        """Return the mean squared gradient, and the variance, of every cell."""
+        pixels = np.ascontiguousarray(image[self._pixels])
+        across, down = image[self._beside] - pixels, image[self._below] - pixels
         across *= across
         down *= down
         across += down
-        mean = self._mean(rows)
-        rows *= rows
-        return self._mean(across), self._mean(rows) - mean * mean
+        mean = self._mean(pixels)
+        pixels *= pixels
+        return self._mean(across), self._mean(pixels) - mean * mean
 
     def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
-        """How much sharper the left image is than the right one."""
-        lively = self.whole & (np.minimum(left[1], right[1]) > _LIVELY)
-        if not lively.any():
+        """Return how much sharper the left image is than the right one, from their measures."""
+        textured = self._inside & (np.minimum(left[1], right[1]) > LIMITS.min_sharpness_variance)
+        if not textured.any():
             return 1.0
-        ratios = left[0][lively] * right[1][lively] / (left[1][lively] * right[0][lively] + 1e-6)
+        ratios = (
+            left[0][textured] * right[1][textured] / (left[1][textured] * right[0][textured] + 1e-6)
+        )
         return float(np.sqrt(max(1e-6, np.median(ratios))))

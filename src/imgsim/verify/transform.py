@@ -5,49 +5,54 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgsim.types import Picture, Transform, Verdict
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Matrix, inverse, project, rescale
 
 
 def transform_between(
     kept: Picture, other: Picture, verdict: Verdict, *, kept_left: bool
 ) -> Transform:
-    """How a picture lies upon the kept one.
+    """Return the transform that maps a picture onto the kept one.
 
     Parameters
     ----------
     kept, other : Picture
     verdict : Verdict
+        On an aligned pair: it has a matrix.
     kept_left : bool
         The kept one is the left one of the verdict.
     """
     matrix = np.array(verdict.matrix).reshape(3, 3)
     if not kept_left:
-        matrix = np.linalg.inv(matrix)
-    to_kept = np.diag([kept.facts.width, kept.facts.height, 1.0])
-    from_other = np.diag([1 / other.facts.width, 1 / other.facts.height, 1.0])
-    pixels = to_kept @ matrix @ from_other
+        matrix = inverse(matrix)
+    pixels = rescale(
+        matrix,
+        (kept.facts.width, kept.facts.height),
+        (1 / other.facts.width, 1 / other.facts.height),
+    )
     pixels /= pixels[2, 2]
     rows = tuple(tuple(float(x) for x in row) for row in pixels)
     return Transform(_kind(matrix, verdict), rows, verdict.overlap, verdict.overlay)
 
 
 def _kind(
-    matrix: NDArray[np.float64], verdict: Verdict
+    matrix: Matrix, verdict: Verdict
 ) -> Literal["same", "turned", "mirrored", "crop", "inset", "warped"]:
-    """A name for a matrix in unit coordinates that takes a picture to the kept one."""
-    corners = matrix @ np.array([(0, 1, 1, 0), (0, 0, 1, 1), (1, 1, 1, 1.0)])
-    corners = corners[:2] / corners[2]
+    """Name a matrix in unit coordinates that maps a picture onto the kept one."""
+    x, y = project(matrix, np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)]))
     if np.linalg.det(matrix[:2, :2]) < 0:
         return "mirrored"
-    upright = np.abs(corners[1, 1] - corners[1, 0]) + np.abs(corners[0, 3] - corners[0, 0])
-    across = np.abs(corners[0, 1] - corners[0, 0]) + np.abs(corners[1, 3] - corners[1, 0])
-    if upright > across or corners[0, 1] < corners[0, 0]:
+    # how far the upper and left edges reach across their own direction, and along it
+    across = np.abs(y[1] - y[0]) + np.abs(x[3] - x[0])
+    along = np.abs(x[1] - x[0]) + np.abs(y[3] - y[0])
+    if across > along or x[1] < x[0]:
         return "turned"
-    if verdict.whole or verdict.overlap > 0.97:
+    if verdict.whole or verdict.overlap > LIMITS.whole_overlap:
         return "same"
-    if upright > 0.03 * across or abs(matrix[2, 0]) + abs(matrix[2, 1]) > 0.03:
+    perspective = abs(matrix[2, 0]) + abs(matrix[2, 1])
+    if across > LIMITS.max_skew * along or perspective > LIMITS.max_skew:
         return "warped"
     area = abs(float(np.linalg.det(matrix[:2, :2])))
     return "crop" if area < 1 else "inset"

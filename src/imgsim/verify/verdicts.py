@@ -19,7 +19,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
-from imgsim.verify.judge import EQUAL, NOTHING, VERSION
+from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
 from imgsim.verify.transform import transform_between
 
 _BATCH = 24
@@ -150,7 +150,7 @@ def verify_pair(
     """
     proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
     if len(proposals.why) == 0:
-        return NOTHING
+        return NOT_ALIGNED
     batch = VerifyBatch(
         (os.fspath(paths[0]), os.fspath(paths[1])),
         (rows[0].tobytes(), rows[1].tobytes()),

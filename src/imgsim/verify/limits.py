@@ -1,0 +1,357 @@
+"""Every number of `verify` that decides something, with its unit and what it is for.
+
+Pixels are those of the images as they are compared: with a longer side of
+`comparators.local.LONG_SIDE`, or of `fine_side` for pages of text. Grey levels go from 0 to 255;
+*scaled* ones are those of images that were brought to a standard deviation of `contrast`. A
+*distance* of 1 is the limit of the preset normal. Blocks are those of `blocks.Blocks`, cells
+their quarters.
+
+A change of almost any of them can change a verdict: raise `judge.VERSION` with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgsim.types import CONTAINED, WHOLE
+
+Table = tuple[tuple[float, ...], tuple[float, ...]]
+"""Places and values of a function that is interpolated in between and level beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers by which a pair is verified, grouped by the module that reads them."""
+
+    # judge.py -------------------------------------------------------------------------------------
+
+    max_difference: float = 6.0
+    """Scaled grey levels by which the most different block of a copy differs, at most."""
+    max_difference_without_noise: float = 2.5
+    """The same where no grain hides anything: faint print is as much of a difference as black."""
+    max_difference_per_noise: float = 1.5
+    """Scaled grey levels added to that, up to `max_difference`, per one of noise."""
+    max_shift: float = 0.06
+    """Pixels by which the points of a copy are displaced together, at most, if it has neither
+    grain nor blur. A turned or moved thing displaces neighbouring points together."""
+    max_shift_per_noise: float = 0.02
+    """Pixels added to that per scaled grey level of noise: grain makes places uncertain."""
+    max_shift_per_blur: float = 0.08
+    """Pixels added to that per pixel of blur, for the same reason."""
+    blur_allowance: Table = (350, 700), (0.4, 1.0)
+    """Structured blocks, share of `max_shift_per_blur`: in small pictures with little in them
+    blur must not excuse a shift (two frames of a turntable passed by it)."""
+    shift_allowance: Table = (240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)
+    """Structured blocks, share of the shift that is let pass: the less there is to see, the more
+    exactly it has to lie."""
+    shift_allowance_overlaid: float = 0.7
+    """Share of the shift that is let pass beside an overlay, at most: letters mislead tracking,
+    so the rest has to lie exactly where they are not."""
+    min_inliers: int = 24
+    """Points that have to lie where the matrix says, for an alignment to count."""
+    min_inlier_share: float = 0.3
+    """Share of the tracked points that have to, for the same."""
+    min_structured_blocks: int = 24
+    """Blocks with structure in both images; with fewer there is too little to tell by."""
+    max_blur: float = 4.0
+    """Pixels: two images are not comparable if one needs so much blur to be as soft as the other;
+    it is the last of `blur_steps`."""
+    undecided_distance: float = 2.5
+    """Distance beyond which nothing else (print, colours, the other direction) is compared."""
+    min_blocks_both_ways: int = 400
+    """Structured blocks from which an undecided pair is compared in the other direction too."""
+    max_recoloured: float = 0.04
+    """Share of the overlap that may have other colours. Of 4,944 copies one lies above, of 29
+    recoloured products 24 do."""
+    fine_side: int = 1280
+    """Longer side, in pixels, at which pages of text are compared."""
+    fine_decoded_side: int = 512
+    """Shorter side, in pixels, that is decoded for that at least, where the file has it."""
+    min_text_page_side: int = 400
+    """Longer side, in pixels, below which a page is too small to tell one text from another."""
+
+    # alignment.py ---------------------------------------------------------------------------------
+
+    coarse_side: int = 256
+    """Longer side, in pixels, at which a matrix is corrected first where the full size fails."""
+    min_side: int = 24
+    """Shorter side, in pixels, of either image, below which they are not aligned."""
+    extra_rounds: int = 2
+    """Times that a matrix is corrected again, at most."""
+    settled_shift: float = 0.3
+    """Pixels: a correction by less, for half of the points, is the last one."""
+
+    # tracking.py ----------------------------------------------------------------------------------
+
+    max_points: int = 110
+    """Corners that are tracked, at most; more cost time."""
+    min_points: int = 12
+    """Corners, tracked points and inliers, below which there is no homography."""
+    ransac_seed: int = 1
+    """Makes RANSAC repeatable; also for the keypoints. Any other would do."""
+    homography_tolerance: float = 1.5
+    """Pixels by which an inlier of the homography may be off."""
+    homography_iterations: int = 300
+    """Iterations of RANSAC for it, at most."""
+    corner_side: int = 250
+    """Longer side, in pixels, of the image in which corners are detected, about; it saves time."""
+    corner_quality: float = 0.01
+    """Strength of a corner as a share of the strongest one's, at least."""
+    min_corner_gap: int = 4
+    """Pixels between corners, at least."""
+    corners_per_side: int = 30
+    """Corners along the shorter side, at most: what is tracked has to come from everywhere."""
+    subpixel_margin: int = 2
+    """Half the window for the exact place of a corner is this much larger, in pixels, than the
+    step between the pixels in which it was detected. Points beside corners are tracked with far
+    larger errors."""
+    subpixel_iterations: int = 10
+    """Steps of the search for that place, at most."""
+    subpixel_epsilon: float = 0.05
+    """Pixels: a smaller step is its last."""
+    flow_window: int = 15
+    """Side, in pixels, of the window of the optical flow."""
+    flow_levels: int = 2
+    """Levels of its pyramid above the image itself."""
+    flow_iterations: int = 12
+    """Steps of its search, at most."""
+    flow_epsilon: float = 0.02
+    """Pixels: a smaller step is its last."""
+    flow_margin: int = 9
+    """Side, in pixels, of the square by which the overlap is eroded for corners and tone: what is
+    tracked has to have surroundings in both images."""
+    min_overlap_pixels: int = 400
+    """Pixels of the eroded overlap, below which it is too little; also in residual.py."""
+    neighbours: int = 6
+    """Points, the nearest ones and the point itself, whose displacements are averaged: grain
+    displaces each on its own, what turned or moved takes its neighbours along."""
+    reliable_strength: float = 0.75
+    """Quantile of the strength of the points from which one counts fully."""
+    shift_quantile: float = 0.75
+    """Share of the points, by weight, that are displaced by no more than the shift."""
+    warp_inset: float = 0.5
+    """Pixels that the overlap ends before the centres of the outermost pixels: there,
+    interpolation would read beyond the image."""
+    mask_bits: int = 4
+    """Binary digits behind the point of the corners of the overlap, as OpenCV draws it."""
+
+    # tone.py --------------------------------------------------------------------------------------
+
+    tone_step: int = 2
+    """Step, in pixels and either direction, of the pixels that are counted; it saves time."""
+    tone_rarest: int = 256_000
+    """A grey level is fitted if more than one pixel in so many has it, or one near it."""
+    tone_smoothing: float = 4.0
+    """Standard deviation, in grey levels, of the smoothing of the counts: a level borrows from
+    those beside it."""
+    tone_smoothing_radius: int = 12
+    """Grey levels to which that reaches."""
+
+    # blocks.py ------------------------------------------------------------------------------------
+
+    min_block_cover: float = 0.999
+    """Share of a block that lies in the overlap, at least: all of it, but for rounding."""
+    band_margin_cells: int = 2
+    """Cells, one block, by which the rows of an overlay are extended to either side."""
+    min_expected_variance: float = 0.01
+    """Squared grey levels: a block that varies less explains nothing of the other one."""
+
+    # sharpness.py ---------------------------------------------------------------------------------
+
+    blur_steps: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+    """Standard deviations, in pixels, by which the sharper image is blurred, one after another."""
+    equal_sharpness: float = 1.05
+    """Ratio of the gradients, either way, within which the images are equally sharp."""
+    sharpness_cell: int = 24
+    """Side, in pixels, of the squares in which sharpness is compared; half of them decide, so that
+    an overlay, sharp or soft on its own account, does not."""
+    sharpness_row_step: int = 4
+    """Step between the rows of pixels that are read; it saves time."""
+    min_sharpness_cover: float = 0.5
+    """Share of a square that lies in the overlap, at least."""
+    min_sharpness_variance: float = 16.0
+    """Squared grey levels of a square in either image, below which its sharpness is noise."""
+
+    # residual.py ----------------------------------------------------------------------------------
+
+    smoothing: float = 0.8
+    """Standard deviation, in pixels, by which images are smoothed before they are compared."""
+    smoothing_noisy_share: float = 0.005
+    """The same for noisy images, as a share of the longer side: real differences are seen through
+    that too, and print of five pixels is not blurred away."""
+    max_smoothing_noisy: float = 2.0
+    """Pixels that that is, at most."""
+    max_smoothing_text_page: float = 1.3
+    """Pixels that that is, at most, for pages of text: digits are soon blurred away."""
+    min_noise: float = 3.0
+    """Scaled grey levels of noise from which images are noisy: coarse compression, or grain."""
+    contrast: float = 50.0
+    """Standard deviation to which grey levels are scaled, so that limits hold for pale images."""
+    min_contrast: float = 25.0
+    """Grey levels: images with a lesser standard deviation are scaled as if they had this one, so
+    that noise is not taken for structure."""
+    min_unexplained: float = 0.55
+    """Share of the standard deviation of a block, in both images, that the other one must leave
+    unexplained if it is to differ."""
+    min_structure: float = 4.0
+    """Scaled grey levels: a block with a lesser standard deviation has no structure."""
+    even_structure: float = 3.0
+    """Scaled grey levels: a block with a lesser standard deviation is even; also in overlay.py."""
+    max_added_structure: float = 10.0
+    """Scaled grey levels of structure that one image may have where the other one is even; what
+    is above it is a difference."""
+    min_print_structure: float = 15.0
+    """Scaled grey levels of structure in both images, from which a block of a page is print."""
+    residual_margin: int = 5
+    """Side, in pixels, of the square by which the overlap is eroded: what lies beside it is
+    smoothed with what lies outside."""
+    block_side: int = 12
+    """Side, in pixels, of a block."""
+    block_side_small: int = 8
+    """The same for small images."""
+    small_image_side: int = 240
+    """Longer side, in pixels, below which an image is small."""
+    min_blocks: int = 12
+    """Blocks within the overlap, below which it is too little."""
+
+    # overlay.py -----------------------------------------------------------------------------------
+
+    overlay_difference: float = 4.0
+    """Scaled grey levels: rows in which a block differs by more may be covered by an overlay."""
+    overlay_peak_difference: float = 8.0
+    """Scaled grey levels by which the most different block under an overlay differs, at least: a
+    band that differs little is none."""
+    overlay_edge: float = 0.3
+    """Share of the height, above and below, in which an overlay lies."""
+    min_structured_around: int = 60
+    """Structured blocks, below which a picture has too little beside an overlay to be told by."""
+    bar_share: float = 0.95
+    """Share of the blocks of an overlay that differ, above which it is a bar, which hides what
+    was there: so it cannot be told whether the other image has an overlay as well."""
+    overlay_quantile: float = 0.8
+    """Quantile of the structure of the blocks that differ, which stands for that of letters."""
+    around_quantile: float = 0.9
+    """Quantile of the structure of the blocks around, which stands for that of the picture."""
+    overlays_alike: float = 0.85
+    """Ratio of the structure of letters on the one image to that on the other one, above which
+    there are letters on both. Of 420 pairs of one photo under two captions 72 still pass."""
+    overlay_over_around: float = 0.95
+    """Ratio of the structure of letters to that of the picture around, which they exceed."""
+    opening_blocks: int = 2
+    """Neighbouring blocks, across and down, that have to differ all: one alone is chance."""
+    # text_page.py ---------------------------------------------------------------------------------
+
+    text_page_step: int = 4
+    """Step, in pixels and either direction, of the pixels that are read; it saves time."""
+    text_page_regions: int = 8
+    """Regions of a page, across and down, each with a background level: a page lit from one side
+    has another one in every region."""
+    text_page_background_rank: tuple[int, int] = (2, 3)
+    """Numerator and denominator of the rank of the background among the levels of a region: most
+    of its light pixels are no darker."""
+    text_page_light: int = 190
+    """Grey level above which a background is light."""
+    min_light_pixels: float = 0.15
+    """Share of light pixels in one of the images, at least: a third of half of the regions. It
+    spares dark pictures the rest of the test."""
+    background_tolerance: int = 15
+    """Grey levels by which a pixel of the background differs from its level, at most."""
+    min_background_in_print: float = 0.45
+    """Mean share of background in the blocks with print, at least."""
+    min_background_in_block: float = 0.1
+    """Share of background in a block, below which the block is a picture's and not a text's."""
+    max_blocks_of_picture: float = 0.2
+    """Share of such blocks on a page, at most."""
+
+    # overlap.py -----------------------------------------------------------------------------------
+
+    whole_overlap: float = WHOLE
+    """Share of the area of both images from which nothing was cut off or added."""
+    contained_share: float = CONTAINED
+    """Share of the area of one image in the other one, above which it lies inside."""
+    overlap_grid: int = 24
+    """Places across and down by which an area is measured."""
+    seen_step: int = 2
+    """Step, in pixels and either direction, of the pixels that are read; it saves time."""
+    seen_side: int = 4
+    """Side, in such pixels, of the squares that have structure or not."""
+    seen_variance: float = 16.0
+    """Squared grey levels above which one has."""
+    rim_samples: int = 48
+    """Places along each side of a picture that may be set into another one; half of them have to
+    lie within the other one if the side is to count."""
+    rim_places: tuple[int, int, int] = (-7, -3, 3)
+    """Pixels from the rim where grey levels are read: far inside, near inside, outside."""
+    rim_step: tuple[float, float] = (2.0, 4.0)
+    """The rim is an edge if the step across it is larger than so many times the step inside, and
+    so many grey levels more: a crop goes on smoothly."""
+    rim_evenness: tuple[float, float] = (3.0, 6.0)
+    """It is one too if the standard deviation along it inside is larger than so many times that
+    outside, and so many grey levels more: what a picture is set into may be even."""
+
+    # colours.py -----------------------------------------------------------------------------------
+
+    chroma_rounds: int = 4
+    """Rounds of the robust fit, each with weights by the errors of the one before."""
+    chroma_scale: float = 6.0
+    """Levels of chroma by which a pixel is off that counts half in it."""
+    max_tint: float = 0.2
+    """Levels of chroma per level of luma that a tint of the whole picture adds, at most."""
+    min_chroma_error: float = 10.0
+    """Levels of chroma by which a pixel is off, at least, to have another colour."""
+    min_chroma_error_share: float = 0.6
+    """The same as a share of how vivid the colour is, or should be."""
+    min_colour_pixels: int = 60
+    """Pixels of the overlap, below which nothing is said of colours."""
+    chroma_window: int = 3
+    """Side, in pixels, of the window that smooths the small images, and of the erosion of their
+    overlap."""
+    min_colour_cover: int = 250
+    """Of 255: how much of a pixel lies in the overlap, more than that."""
+    bright: int = 225
+    """Level of red, green or blue from which it may be clipped. Small images hold few pixels that
+    are clipped all over, so it is far from 255."""
+    dark: int = 28
+    """Level up to which it may be clipped, for the same reason far from 0."""
+    clipped_tolerance: int = 10
+    """Levels by which a channel of the clipped image may lie on the other side of the other
+    image's."""
+
+    # keypoints.py ---------------------------------------------------------------------------------
+
+    max_descriptor_bits: int = 64
+    """Bits, of 256, by which the descriptors of matching keypoints differ, at most."""
+    min_keypoint_matches: int = 10
+    """Matches, and inliers of them, that a matrix needs. Of 311 true pairs none had fewer than 15,
+    of the wrong ones two thirds had."""
+    min_mirrored_matches: int = 7
+    """The same in a mirror, where fewer keypoints are described."""
+    min_match_share: float = 0.25
+    """Share of the matches that have to be inliers."""
+    affine_tolerance: float = 0.01
+    """Share of the longer side by which an inlier may be off: the matrix is corrected later."""
+    affine_iterations: int = 500
+    """Iterations of RANSAC, at most."""
+    matched_distance: float = 0.02
+    """Share of the longer side between two keypoints that a verdict's matrix lays upon each
+    other, at most."""
+
+    # matrix.py ------------------------------------------------------------------------------------
+
+    max_edge_ratio: float = 2.0
+    """Ratio of the scales of two sides of a picture, below which it is no more distorted than a
+    picture gets."""
+    min_scale: float = 0.03
+    """Pixels of the left image per pixel of the right one, along the side that shrinks most, above
+    which a picture is no more reduced than pictures get."""
+    max_scale: float = 30.0
+    """The same, below which it is no more enlarged than pictures get."""
+
+    # transform.py ---------------------------------------------------------------------------------
+
+    max_skew: float = 0.03
+    """Share of its length by which a side may lean, and perspective, at most, if a transform is
+    to be called a crop or an inset."""
+
+
+LIMITS = Limits()
