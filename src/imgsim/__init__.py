@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from imgsim.read.discover import DiscoverOptions
     from imgsim.read.options import RunOptions
     from imgsim.tasks.cluster.cluster_images import cluster_images
-    from imgsim.tasks.cluster.found import Clusters
+    from imgsim.tasks.cluster.results import Clusters
     from imgsim.tasks.compare import Comparison, compare
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.found import Leak, Leaks
+    from imgsim.tasks.leaks.results import Leak, Leaks
     from imgsim.tasks.matches import Matches, MethodMatches, matches, search
     from imgsim.tasks.sort.sort_images import Ordering, sort_images
     from imgsim.tasks.sort.tour import Chain
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Chain": "tasks.sort.tour",
-    "Clusters": "tasks.cluster.found",
+    "Clusters": "tasks.cluster.results",
     "Comparison": "tasks.compare",
     "DiscoverOptions": "read.discover",
     "Duplicates": "tasks.find_duplicates",
@@ -45,8 +45,8 @@ _HOMES = {
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
-    "Leak": "tasks.leaks.found",
-    "Leaks": "tasks.leaks.found",
+    "Leak": "tasks.leaks.results",
+    "Leaks": "tasks.leaks.results",
     "Match": "types",
     "Matches": "tasks.matches",
     "Member": "types",

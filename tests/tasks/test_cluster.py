@@ -13,8 +13,8 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from imgsim import UsageError, cluster_images
 from imgsim.comparators import registry
 from imgsim.pictures.fixed_camera import cycle, frame
-from imgsim.tasks.cluster.found import NO_CLUSTER
 from imgsim.tasks.cluster.methods import elbow, points
+from imgsim.tasks.cluster.results import NO_CLUSTER
 from imgsim.tasks.query import query_file
 
 STATES, FRAMES = 5, 6

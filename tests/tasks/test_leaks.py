@@ -18,7 +18,7 @@ from imgsim import RunOptions, UsageError, find_leaks
 from imgsim.pictures.fixed_camera import write_camera_frames
 from imgsim.read.discover import DiscoverOptions
 from imgsim.tasks.leaks.across import Across
-from imgsim.tasks.leaks.found import Leaks
+from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.leaks.splits import read_split_file, split_folders
 from imgsim.types import Candidates, ImageFacts, ImageFile, Picture
 

@@ -28,7 +28,7 @@ from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsim.tasks.cluster.found import Clusters
+    from imgsim.tasks.cluster.results import Clusters
 
 
 def _number_of_clusters(ctx: click.Context, param: click.Parameter, value: str) -> int | None:

@@ -24,7 +24,7 @@ from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsim.tasks.leaks.found import Leaks
+    from imgsim.tasks.leaks.results import Leaks
 
 
 @click.command("leaks")

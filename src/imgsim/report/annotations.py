@@ -19,7 +19,7 @@ from imgsim.read.discover import printable
 from imgsim.report.document import path_text
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
-from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
+from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 
 _RULES = {
     "leak-exact": "The same file stands in two splits of a data set.",

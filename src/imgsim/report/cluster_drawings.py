@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.label import label
 from imgsim.report.pictures import save_png, shorten_path, thumbnail, thumbnails
 from imgsim.report.text import count, percent
-from imgsim.tasks.cluster.found import NO_CLUSTER, Clusters
+from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters
 
 MAX_ON_SHEET = 400
 _MAP = (1400, 1000)

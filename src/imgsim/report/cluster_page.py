@@ -10,7 +10,7 @@ from imgsim.report.cluster_drawings import cluster_name, colour_of, map_coordina
 from imgsim.report.clusters import cluster_summary
 from imgsim.report.html import escaped_path, page_head
 from imgsim.report.text import count
-from imgsim.tasks.cluster.found import Cluster, Clusters
+from imgsim.tasks.cluster.results import Cluster, Clusters
 
 MAX_PICTURES = 3000
 """Pictures on a page, of which the others are dots: a browser cannot hold more."""

@@ -22,7 +22,7 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import score_text
 from imgsim.report.text import count, skipped_lines
-from imgsim.tasks.cluster.found import NO_CLUSTER, Clusters, LabelledQuery
+from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters, LabelledQuery
 
 _LITTLE = 0.25
 """L. Kaufman and P. J. Rousseeuw, "Finding Groups in Data", 1990: no substantial structure."""

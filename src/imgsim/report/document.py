@@ -17,7 +17,7 @@ from imgsim import __version__
 from imgsim.comparators.base import Scale
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.leaks.found import Leaks
+from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Skipped

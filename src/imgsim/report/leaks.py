@@ -21,7 +21,7 @@ from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
 from imgsim.report.text import Paint, count, percent, skipped_lines, verdict_lines
-from imgsim.tasks.leaks.found import GroupLeak, Leak, Leaks
+from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
 MAX_SHOWN = 1000

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from imgsim.comparators.base import Scale
 from imgsim.read.discover import printable
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.leaks.found import Leaks
+from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, Member, Skipped
 
 Paint = Callable[[str, str], str]

@@ -38,7 +38,7 @@ class Criterion:
 
     @property
     def extractors(self) -> list[Extractor]:
-        """What has to be computed of each image."""
+        """Extractors that have to run over each image."""
         proposers = [self.proposer.extractor] if self.proposer else []
         return [self.comparator.extractor, *proposers]
 

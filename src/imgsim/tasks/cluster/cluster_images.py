@@ -15,16 +15,6 @@ from imgsim.errors import UsageError
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.tasks.arguments import as_comparator
-from imgsim.tasks.cluster.found import (
-    NO_CLUSTER,
-    Algorithm,
-    Choice,
-    Cluster,
-    ClusterQuality,
-    Clusters,
-    LabelledQuery,
-    Projection,
-)
 from imgsim.tasks.cluster.methods import (
     cluster_by_density,
     cluster_by_means,
@@ -33,6 +23,16 @@ from imgsim.tasks.cluster.methods import (
     points,
     project,
     reduce_dimensions,
+)
+from imgsim.tasks.cluster.results import (
+    NO_CLUSTER,
+    Algorithm,
+    Choice,
+    Cluster,
+    ClusterQuality,
+    Clusters,
+    LabelledQuery,
+    Projection,
 )
 from imgsim.tasks.matches import ranked
 from imgsim.tasks.matching import seconds_since

@@ -15,7 +15,7 @@ from imgsim.comparators.base import Metric, VectorComparator
 from imgsim.errors import UsageError
 from imgsim.neighbours.build import collapse
 from imgsim.read.options import RunOptions
-from imgsim.tasks.cluster.found import Choice, ClusterQuality, Projection
+from imgsim.tasks.cluster.results import Choice, ClusterQuality, Projection
 
 _DIMENSIONS = 50
 _SAMPLE = 2000

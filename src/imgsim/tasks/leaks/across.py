@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_identity
-from imgsim.tasks.leaks.found import Leak, path_order
+from imgsim.tasks.leaks.results import Leak, path_order
 from imgsim.types import Candidates, Member, Picture, Transform
 
 ACROSS_SPLITS = Rules(isolate=True)

@@ -27,7 +27,7 @@ from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
-from imgsim.tasks.leaks.found import Crossing, GroupLeak, Leaks, SplitSummary, path_order
+from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
 from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
 from imgsim.tasks.matching import alike, match_into, seconds_since
 from imgsim.types import Picture
