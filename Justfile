@@ -13,6 +13,10 @@ lint:
     ruff check --fix .
     mypy
 
+# Small changes of the sources that the tests do not notice; `just mutate --help` has the options
+mutate *arguments:
+    python benchmarks/mutants.py {{arguments}}
+
 # All benchmarks; the pictures are made in DIR
 bench DIR="/tmp/imgsim-bench":
     python benchmarks/startup.py
