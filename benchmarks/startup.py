@@ -5,6 +5,7 @@ python benchmarks/startup.py
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ TIMES = 20
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help measures nothing
     seconds = {}
     for name, arguments in CASES.items():
         command = [sys.executable, *arguments]

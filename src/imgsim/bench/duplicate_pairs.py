@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.bench.detection import MISTAKES, detection_of
-from imgsim.bench.measure import SAMPLE, Inputs, sample, shown
+from imgsim.bench.measure import MIXED_PAIRS, SAMPLE, TIMED_PAIRS, Inputs, sample, shown
 from imgsim.bench.metrics import PairCounts
 from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
 from imgsim.bench.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
@@ -27,9 +27,6 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
 from imgsim.verify.verdicts import verify_pair
-
-_PAIRS = 200
-_MIXED_PAIRS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +112,17 @@ def measure_pairs(
     n = len(pictures)
     left, right, same = _truth(data)
     said = duplicates.same[left, right]
-    verdicts = PairCounts(
+    counts = PairCounts(
         int(np.sum(said & same)), int(np.sum(said & ~same)), int(np.sum(~said & same))
     )
     if data.pairs:
-        counts = np.stack([said & same, said & ~same, same], axis=1).astype(np.float64)
+        per_group = np.stack([said & same, said & ~same, same], axis=1).astype(np.float64)
         groups = np.arange(len(same))
     else:
-        counts = np.zeros((n, 3))
+        per_group = np.zeros((n, 3))
         for side in (left, right):
             for column, some in enumerate((said & same, said & ~same, same)):
-                counts[:, column] += np.bincount(side[some], minlength=n)
+                per_group[:, column] += np.bincount(side[some], minlength=n)
         groups = data.classes
     names = [shown(path, root) for path in data.paths]
 
@@ -140,7 +137,7 @@ def measure_pairs(
         _timing(recipe, pictures, read, inputs, options, duplicates.seconds, busy, seed),
         None,
         None,
-        detection_of(verdicts, len(same), recipe.scale, limit, counts, groups, seed),
+        detection_of(counts, len(same), recipe.scale, limit, per_group, groups, seed),
         (),
         None,
         mistakes(said & ~same),
@@ -151,8 +148,7 @@ def measure_pairs(
 def _truth(data: LabelledImages) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Pairs, and whether they match."""
     if data.pairs:
-        left, right = (np.array([getattr(p, s) for p in data.pairs]) for s in ("left", "right"))
-        return left, right, np.array([p.same for p in data.pairs])
+        return data.pair_arrays()
     left, right = np.triu_indices(len(data.paths), 1)
     return left, right, data.classes[left] == data.classes[right]
 
@@ -213,8 +209,8 @@ def _timing(
 
         return both
 
-    pairs = [rng.choice(n, 2, replace=False).tolist() for _ in range(_PAIRS)]
-    few = [rng.choice(len(places), 2, replace=False).tolist() for _ in range(_MIXED_PAIRS)]
+    pairs = [rng.choice(n, 2, replace=False).tolist() for _ in range(TIMED_PAIRS)]
+    few = [rng.choice(len(places), 2, replace=False).tolist() for _ in range(MIXED_PAIRS)]
     with one_thread():
         single = each([compared(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)

@@ -27,8 +27,8 @@ from imgsim.read.options import RunOptions
 SAMPLE = 32
 """Images that reading and extraction are timed on."""
 
-_PAIRS = 200
-_MIXED_PAIRS = 20
+TIMED_PAIRS = 200
+MIXED_PAIRS = 20
 _CHECKED = 256
 _TIMES = 3
 """All pairs are compared to warm up, to be timed and to be scored, if that takes long."""
@@ -240,8 +240,8 @@ def _timed(
         nearest[:] = [engine.nearest(np.arange(n), min(3, n - 1)).distance]
 
     rng = np.random.default_rng(seed)
-    pairs = [rng.choice(n, 2, replace=False) for _ in range(_PAIRS)]
-    few = [rng.choice(len(inputs.images), 2, replace=False) for _ in range(_MIXED_PAIRS)]
+    pairs = [rng.choice(n, 2, replace=False) for _ in range(TIMED_PAIRS)]
+    few = [rng.choice(len(inputs.images), 2, replace=False) for _ in range(MIXED_PAIRS)]
 
     def compare(i: int, j: int) -> Callable[[], object]:
         return lambda: distances.of_pair(comparator, rows[i], rows[j])
