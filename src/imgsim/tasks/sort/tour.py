@@ -270,7 +270,13 @@ def _gain(move: _Move) -> float:
 
 
 def spanning_tree(matrix: NDArray[np.float32]) -> float:
-    """Weight of the minimum spanning tree (R. C. Prim, 1957): every chain is a spanning tree."""
+    """Weight of the minimum spanning tree (R. C. Prim, 1957): every chain is a spanning tree.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n, n)
+        Distances, symmetric.
+    """
     n = len(matrix)
     if n == 0:
         return 0.0
