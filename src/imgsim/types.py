@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -71,6 +71,9 @@ class ImageFacts:
         quantisation noise. Photos have nearly all of them, a blank scan has none.
     pixel_digest : str or None
         Hash of the full-size pixels and their size, for images that are flat.
+    thumbnail : str
+        Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal. They differ by a few levels
+        where the same picture is decoded at another scale.
     """
 
     width: int
@@ -81,6 +84,7 @@ class ImageFacts:
     frames: int
     detail: int
     pixel_digest: str | None
+    thumbnail: str = ""
 
     @property
     def flat(self) -> bool:
@@ -98,11 +102,28 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file that was read: where it is, the sha256 of its bytes, what they show."""
+    """A file that was read.
+
+    Attributes
+    ----------
+    file : ImageFile
+    digest : str
+        sha256 of its bytes.
+    facts : ImageFacts
+    sample_digest : str or None
+        sha256 of its decoded samples, see `decode.samples`; None if it was not taken, since no
+        other file could be equal by it.
+    """
 
     file: ImageFile
     digest: str
     facts: ImageFacts
+    sample_digest: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Files of equal identity are equal by their bytes or their samples."""
+        return self.sample_digest or self.digest
 
     @property
     def pixels(self) -> int:
@@ -229,12 +250,35 @@ class Match:
     distance: float
 
 
+Kind = Literal["kept", "exact", "pixels", "near"]
+
+SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3}
+"""How sure each kind is; the lesser number, the surer."""
+
+
+def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near"]:
+    """How sure it is that a picture matches the kept one, given that it does."""
+    if other.digest == kept.digest:
+        return "exact"
+    return "pixels" if other.identity == kept.identity else "near"
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of a group. `distance` is to the kept file, None for the kept file itself."""
+    """One file of a group.
+
+    Attributes
+    ----------
+    picture : Picture
+    kind : {"kept", "exact", "pixels", "near"}
+        How sure it is: the same bytes, the same samples, or verified by the method.
+    distance : float or None
+        To the kept file; None for the kept file itself.
+    transform : Transform or None
+    """
 
     picture: Picture
-    kind: Literal["kept", "exact", "near"]
+    kind: Kind
     distance: float | None
     transform: Transform | None = None
 
@@ -246,7 +290,7 @@ class Group:
     Attributes
     ----------
     members : tuple of Member
-        The kept file first, then the others, exact before near, nearest first.
+        The kept file first, then the others, exact before pixels before near, nearest first.
     keep_reason : str
         What the kept file has over the others.
     """
@@ -258,11 +302,18 @@ class Group:
     def kept(self) -> Picture:
         return self.members[0].picture
 
+    def only(self, kind: str) -> Group:
+        """The group with those members alone that are at least as sure as a kind."""
+        sure = tuple(m for m in self.members if SURENESS[m.kind] <= SURENESS[kind])
+        return replace(self, members=sure)
+
     @property
     def reclaimable_bytes(self) -> int:
-        """Bytes freed if every member but the kept one and the reference files were removed."""
+        """Bytes freed if the equal copies (exact, pixels) that are no reference were removed."""
         return sum(
             m.picture.file.size_bytes
             for m in self.members[1:]
-            if not m.picture.file.reference and not m.picture.file.links
+            if m.kind in ("exact", "pixels")
+            and not m.picture.file.reference
+            and not m.picture.file.links
         )

@@ -38,7 +38,18 @@ def _m002_verdicts(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_create, _m002_verdicts)
+def _m003_samples(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE sample (label INTEGER NOT NULL REFERENCES label, content INTEGER NOT NULL"
+        " REFERENCES content, digest BLOB, PRIMARY KEY (label, content)) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _m001_create,
+    _m002_verdicts,
+    _m003_samples,
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:

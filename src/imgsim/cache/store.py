@@ -209,6 +209,39 @@ class Cache:
                 ],
             )
 
+    def sample_digests(self, label: str, digests: Iterable[str]) -> dict[str, str | None]:
+        """Digests of samples that are known, by the digests of the bytes.
+
+        Parameters
+        ----------
+        label : str
+            Of what decodes, see `keep_sample_digests`.
+        digests : iterable of str
+        """
+        number = self._label(label, create=False)
+        if number is None:
+            return {}
+        query = (
+            "SELECT c.digest, s.digest FROM content c JOIN sample s ON s.content = c.id"
+            f" AND s.label = {number} WHERE c.digest IN ({{}})"
+        )
+        rows = self._select(query, map(bytes.fromhex, digests))
+        return {content.hex(): samples.hex() if samples else None for content, samples in rows}
+
+    def keep_sample_digests(self, label: str, samples: Mapping[str, str | None]) -> None:
+        """Store digests of samples, by the digests of the bytes; these must be stored."""
+        if self._db is None or not samples:
+            return
+        with self._transaction() as db:
+            number = self._label(label, create=True)
+            db.executemany(
+                "INSERT OR REPLACE INTO sample SELECT ?, id, ? FROM content WHERE digest = ?",
+                [
+                    (number, bytes.fromhex(digest) if digest else None, bytes.fromhex(content))
+                    for content, digest in samples.items()
+                ],
+            )
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing of what is written; trouble with the file becomes a warning."""

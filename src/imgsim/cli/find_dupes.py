@@ -54,6 +54,14 @@ if TYPE_CHECKING:
 @timing_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
 @click.option(
+    "--check-kind",
+    type=click.Choice(["exact", "pixels", "near"]),
+    default="near",
+    show_default=True,
+    help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
+    " the same pixels; near: all.",
+)
+@click.option(
     "--baseline",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -81,6 +89,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     check_paths(paths, given["files_from"])
     if given["baseline"] and not given["check"]:
         raise UsageError("--baseline does nothing without --check", "add --check")
+    if given["check_kind"] != "near" and not given["check"]:
+        raise UsageError("--check-kind does nothing without --check", "add --check")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
@@ -88,7 +98,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
     output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
-    strict, check, _ = (given.pop(name) for name in ["strict", "check", "baseline"])
+    strict, check, kind, _ = (
+        given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
+    )
     options = make_run_options(terminal, **given)
     duplicates = find_duplicates(paths, method, **wanted, options=options)
     parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
@@ -100,11 +112,14 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
             f"{len(duplicates.skipped)} files were skipped (--strict)", "see the list above"
         )
         return 2
-    return _check_exit_code(terminal, duplicates, known) if check else 0
+    return _check_exit_code(terminal, duplicates, kind, known) if check else 0
 
 
 def _check_exit_code(
-    terminal: Terminal, duplicates: Duplicates, known: Sequence[frozenset[str]] | None
+    terminal: Terminal,
+    duplicates: Duplicates,
+    kind: str,
+    known: Sequence[frozenset[str]] | None,
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image was read."""
     from imgsim.report.baseline import unknown_groups
@@ -113,9 +128,11 @@ def _check_exit_code(
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
+    groups = [group.only(kind) for group in duplicates.groups]
+    counted = [group for group in groups if len(group.members) > 1]
     if known is None:
-        return 1 if duplicates.groups else 0
-    new = unknown_groups(duplicates.groups, known)
+        return 1 if counted else 0
+    new = unknown_groups(counted, known)
     verb = "is" if len(new) == 1 else "are"
     terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
     return 1 if new else 0

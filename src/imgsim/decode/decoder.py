@@ -100,12 +100,13 @@ class Decoder:
                 pixels = shrink(pixels, want.at_most)
             images[want] = pixels.reshape(*pixels.shape[:2], -1)
         if own in decoded:
-            detail = detail_of(decoded[own]["grey"])
+            detail, thumbnail = detail_of(decoded[own]["grey"])
         else:
-            detail = detail_of(next(made["grey"] for made in decoded.values() if "grey" in made))
+            grey = next(made["grey"] for made in decoded.values() if "grey" in made)
+            detail, thumbnail = detail_of(grey)
             if detail < PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
-                detail = detail_of(source.load(own, {"grey"})["grey"])
-        return Decoded(source.facts(detail), images)
+                detail, thumbnail = detail_of(source.load(own, {"grey"})["grey"])
+        return Decoded(source.facts(detail, thumbnail), images)
 
     def _scale(self, source: Source, want: InputSpec) -> Scale:
         return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
@@ -116,7 +117,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    parts = [f"imgsim-decode 2 {mode.value}"]
+    parts = [f"imgsim-decode 3 {mode.value}"]
     for package in ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
         try:
             parts.append(f"{package} {version(package)}")

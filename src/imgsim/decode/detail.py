@@ -18,12 +18,21 @@ PLAINLY_DETAILED = MIN_DETAIL + 10
 counted."""
 
 
-def detail_of(image: Any) -> int:
-    """Return the `count_detail` of a Pillow image in grey."""
+def detail_of(image: Any) -> tuple[int, str]:
+    """Compute two facts of a Pillow image in grey.
+
+    Returns
+    -------
+    detail : int
+        See `count_detail`.
+    thumbnail : str
+        Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal.
+    """
     from PIL import Image
 
-    small = image.resize((32, 32), Image.Resampling.BOX)
-    return int(count_detail(np.asarray(small)[None])[0])
+    small = np.asarray(image.resize((32, 32), Image.Resampling.BOX))
+    parts = small.reshape(4, 8, 4, 8).mean(axis=(1, 3)).round().astype(np.uint8)
+    return int(count_detail(small[None])[0]), parts.tobytes().hex()
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -87,7 +87,7 @@ class Source:
                 converted = convert(image, colour)
             if reduce > 1:
                 converted = converted.reduce(reduce)
-            made[colour] = _turn(converted, self.orientation)
+            made[colour] = turn_upright(converted, self.orientation)
         return made
 
     @property
@@ -96,15 +96,15 @@ class Source:
         turned = self.orientation in (5, 6, 7, 8)
         return (self.height, self.width) if turned else (self.width, self.height)
 
-    def facts(self, detail: int) -> ImageFacts:
+    def facts(self, detail: int, thumbnail: str) -> ImageFacts:
         facts = ImageFacts(
-            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None
+            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail
         )
         if not facts.flat:
             return facts
         image = self.take()
         image.load()
-        return replace(facts, pixel_digest=pixel_digest(_turn(image, self.orientation)))
+        return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))
 
 
 def _has_luma(image: Any) -> bool:
@@ -117,7 +117,8 @@ _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 """EXIF orientation to `PIL.Image.Transpose`."""
 
 
-def _turn(image: Any, orientation: int) -> Any:
+def turn_upright(image: Any, orientation: int) -> Any:
+    """Turn or flip a Pillow image by its EXIF orientation."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 

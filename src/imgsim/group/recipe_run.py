@@ -45,8 +45,8 @@ class RecipeRun:
     Attributes
     ----------
     classes : list of ndarray of int64
-        Places of the pictures with equal bytes that the rules treat alike; the classes in order
-        of their first picture. Pairs are pairs of classes.
+        Places of pictures with equal bytes or samples that the rules treat alike; the classes in
+        order of their first picture. Pairs are pairs of classes.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class RecipeRun:
         self.max_distance = max_distance
         self.preset = preset
         self.rules = rules
-        self.classes = classes_of((p.digest, rules.key(p)) for p in pictures)
+        self.classes = classes_of((p.identity, rules.key(p)) for p in pictures)
         firsts = [pictures[members[0]] for members in self.classes]
         # an order that does not depend on that of the files
         self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
@@ -85,7 +85,7 @@ class RecipeRun:
         proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs)
         copies = [
             pair
-            for places in classes_of(p.digest for p in self._pictures)
+            for places in classes_of(p.identity for p in self._pictures)
             for pair in combinations(places.tolist(), 2)
         ]
         proposals = proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))

@@ -94,15 +94,28 @@ def classes_of(keys: Iterable[Hashable]) -> list[NDArray[np.int64]]:
     return [np.array(members, np.int64) for members in classes.values()]
 
 
+def split_flat(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """Divide pictures into those with detail and flat ones; equal files stay together."""
+    flat = {p.identity for p in pictures if p.facts.flat}
+    detailed = [p for p in pictures if p.identity not in flat]
+    return detailed, [p for p in pictures if p.identity in flat]
+
+
+def flat_keys(pictures: Sequence[Picture]) -> list[str]:
+    """Keys that are equal for flat pictures with equal pixels, in their order."""
+    digests = {p.identity: flat_identity(p.facts) for p in pictures if flat_identity(p.facts)}
+    return [digests.get(p.identity) or p.identity for p in pictures]
+
+
 def equal_pixels(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
-    """Group flat pictures with the same pixels, or, of several frames, the same bytes.
+    """Group flat pictures with the same pixels, or, of several frames, the same samples.
 
     Returns
     -------
     list of ndarray of int64, shape (members,)
         See `classes_of`.
     """
-    return classes_of(flat_identity(p.facts) or p.digest for p in pictures)
+    return classes_of(flat_keys(pictures))
 
 
 def flat_identity(facts: ImageFacts) -> str | None:
@@ -127,11 +140,11 @@ def are_duplicates(left: ImageFacts, right: ImageFacts, *, near: bool) -> bool:
 
 
 def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:
-    """Count the pairs of different contents that may match.
+    """Count the pairs of different contents that may match; equal samples are one content.
 
     A content that stands in several roots, or as a reference and not, counts once for each.
     """
-    contents = {(p.digest, *rules.key(p)) for p in pictures}
+    contents = {(p.identity, *rules.key(p)) for p in pictures}
 
     def allowed(part: Callable[[tuple[str, Hashable, bool, str]], Hashable]) -> int:
         """Pairs within one part that may match."""

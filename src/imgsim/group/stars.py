@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from imgsim.group.keep import keep_reason
 from imgsim.group.rules import MayMatch, Rules
-from imgsim.types import Candidates, Group, Member, Picture, Transform
+from imgsim.types import SURENESS, Candidates, Group, Member, Picture, Transform, kind_of
 
 
 class Stars:
@@ -111,16 +111,11 @@ class Stars:
         others = []
         for i in members:
             picture = self.pictures[i]
-            exact = picture.digest == kept.digest
+            distance = float(self._distance[i])
             others.append(
-                Member(
-                    picture,
-                    "exact" if exact else "near",
-                    float(self._distance[i]),
-                    self._transform(kept, picture),
-                )
+                Member(picture, kind_of(kept, picture), distance, self._transform(kept, picture))
             )
-        others.sort(key=lambda m: (m.kind, m.distance, os.fsencode(m.picture.file.path)))
+        others.sort(key=lambda m: (SURENESS[m.kind], m.distance, os.fsencode(m.picture.file.path)))
         runner_up = self.pictures[min(members)]
         return Group((Member(kept, "kept", None), *others), keep_reason(kept, runner_up, policy))
 

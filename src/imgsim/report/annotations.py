@@ -16,13 +16,14 @@ from urllib.parse import quote
 
 from imgsim import __version__
 from imgsim.read.discover import printable
-from imgsim.report.document import path_text
+from imgsim.report.document import member_similarity, path_text
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 
 _RULES = {
     "leak-exact": "The same file stands in two splits of a data set.",
+    "leak-pixels": "The same pixels stand in two splits of a data set.",
     "leak-near": "A near duplicate stands in another split of a data set.",
     "leak-group": "Files that belong together stand in several splits of a data set.",
 }
@@ -63,9 +64,11 @@ def _leak_message(leak: Leak, leaks: Leaks) -> str:
     path, split = printable(nearest.picture.file.path), printable(nearest.picture.file.root)
     if nearest.kind == "exact":
         text = f"the same file as {path} in {split}"
+    elif nearest.kind == "pixels":
+        text = f"the same pixels as {path} in {split}"
     else:
         distance = nearest.distance or 0.0
-        alike = percent(leaks.comparator.scale.similarity(distance))
+        alike = percent(member_similarity(nearest, leaks.comparator.scale))
         text = f"looks like {path} in {split} ({alike}, {score_text(leaks.comparator, distance)})"
     more = leak.matched - 1
     return text + (f", and {more} more" if more else "")

@@ -10,6 +10,8 @@ from imgsim.errors import UsageError
 from imgsim.report.document import path_document
 from imgsim.types import Group
 
+_SCHEMAS = ("imgsim.find-dupes/1", "imgsim.find-dupes/2")
+
 
 def known_groups(path: Path) -> list[frozenset[str]]:
     """Read the groups of a JSON output: the paths of each (in base64 where they are no UTF-8).
@@ -22,7 +24,7 @@ def known_groups(path: Path) -> list[frozenset[str]]:
     hint = "make one: imgsim find-dupes PATH --format json -o FILE"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if not document["schema"].startswith("imgsim.find-dupes/1"):
+        if document["schema"] not in _SCHEMAS:
             raise ValueError(f"schema is {document['schema']}")
         return [
             frozenset(m.get("path_bytes") or m["path"] for m in g["members"])

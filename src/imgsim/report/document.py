@@ -22,6 +22,9 @@ from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Skipped
 
+MOST_NEAR = 99.9
+"""Percent: what is only verified is shown as no more alike than this."""
+
 
 def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[str, Any]:
     """Return the document of everything that `find_duplicates` returned.
@@ -34,11 +37,12 @@ def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[
     """
     scale = duplicates.comparator.scale
     document: dict[str, Any] = {
-        **heading("imgsim.find-dupes/1"),
+        **heading("imgsim.find-dupes/2"),
         **verdicts_document(duplicates),
         "other_files": duplicates.other_files,
         "too_small": duplicates.too_small,
         "groups": [group_document(i, g, scale) for i, g in enumerate(duplicates.groups, 1)],
+        "related": [],
         "reclaimable_bytes": duplicates.reclaimable_bytes,
     }
     if timing:
@@ -52,8 +56,10 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
         "id": number,
         "keep": path_text(group.kept.file.path),
         "keep_reason": group.keep_reason,
+        "keep_rule": None,
         "copies": len(group.members),
         "members": [member_document(member, scale) for member in group.members],
+        "related": [],
     }
 
 
@@ -63,15 +69,25 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     document: dict[str, Any] = {
         **path_document(picture.file.path),
         "kind": member.kind,
+        "role": None,
+        "changes": [],
+        "why": None,
         **picture_document(picture),
         "reference": picture.file.reference,
         "score": None if distance is None else scale.score(distance),
-        "similarity": scale.similarity(distance or 0.0),
+        "similarity": member_similarity(member, scale),
         "transform": None if member.transform is None else asdict(member.transform),
+        "facts": None,
     }
     if picture.file.links:
         document["links"] = [path_text(link) for link in picture.file.links]
     return document
+
+
+def member_similarity(member: Member, scale: Scale) -> float:
+    """Return how alike a member is to the kept file, in percent; 100 only for equal samples."""
+    similarity = scale.similarity(member.distance or 0.0)
+    return min(similarity, MOST_NEAR) if member.kind == "near" else 100.0
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
@@ -84,6 +100,7 @@ def picture_document(picture: Picture) -> dict[str, Any]:
         "bytes": picture.file.size_bytes,
         "mtime_ns": picture.file.mtime_ns,
         "digest": f"sha256:{picture.digest}",
+        "pixel_digest": f"sha256:{picture.sample_digest}" if picture.sample_digest else None,
     }
 
 

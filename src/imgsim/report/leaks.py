@@ -11,6 +11,7 @@ from imgsim.report.document import (
     heading,
     json_text,
     member_document,
+    member_similarity,
     path_document,
     path_text,
     picture_document,
@@ -27,7 +28,7 @@ from imgsim.types import Member
 MAX_SHOWN = 1000
 """Leaks on a page, which has a picture of each: a browser cannot hold more."""
 
-_KIND_COLOURS = {"exact": "red", "near": "yellow"}
+_KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _PAGE_STYLE = """
 figcaption { margin-top: 5px }
@@ -42,10 +43,10 @@ def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterat
         path = printable(leak.picture.file.path)
         yield paint(path, "bold") + f" ({leak.picture.file.root})\n"
         for match in leak.matches:
-            alike = percent(leaks.comparator.scale.similarity(match.distance or 0.0))
+            alike = percent(member_similarity(match, leaks.comparator.scale))
             score = score_text(leaks.comparator, match.distance or 0.0)
-            kind = paint(f"{match.kind:5}", _KIND_COLOURS[match.kind])
-            yield f"  {kind} {alike:>5} {score:>12}  {printable(match.picture.file.path)}\n"
+            kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
+            yield f"  {kind}{alike:>6} {score:>12}  {printable(match.picture.file.path)}\n"
         if leak.matched > len(leak.matches):
             yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
         yield "\n"
@@ -148,9 +149,8 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
 
 
 def _match_caption(match: Member, leaks: Leaks) -> str:
-    distance = match.distance or 0.0
-    alike = percent(leaks.comparator.scale.similarity(distance))
-    score = score_text(leaks.comparator, distance)
+    alike = percent(member_similarity(match, leaks.comparator.scale))
+    score = score_text(leaks.comparator, match.distance or 0.0)
     return f"{match.picture.file.root}: {match.kind}, {alike} · {score}"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from imgsim.comparators.base import Scale
 from imgsim.read.discover import printable
+from imgsim.report.document import member_similarity
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, Member, Skipped
@@ -67,14 +68,15 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     kind, colour = {
         "kept": ("keep", "green"),
         "exact": ("exact", "red"),
+        "pixels": ("pixels", "red"),
         "near": ("near", "yellow"),
     }[member.kind]
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
     similarity = ""
     if member.distance is not None:
-        similarity = percent(scale.similarity(member.distance))
+        similarity = percent(member_similarity(member, scale))
     return (
-        f"  {paint(f'{kind:5}', colour)} {dimensions:>11} {size(picture.file.size_bytes):>9}"
+        f"  {paint(f'{kind:6}', colour)}{dimensions:>11} {size(picture.file.size_bytes):>9}"
         f" {similarity:>5}  {printable(picture.file.path)}"
     )
 

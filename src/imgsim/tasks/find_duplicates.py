@@ -14,10 +14,11 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.group.keep import KEEP_POLICIES, rank
 from imgsim.group.recipe_run import RecipeRun
-from imgsim.group.rules import Rules, comparable_pairs, equal_pixels
+from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.stars import Stars, join
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
+from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -123,11 +124,11 @@ def find_duplicates(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
     collection = collect(as_list(paths), criterion.extractors, options)
+    collection = with_sample_digests(collection, criterion.comparator.extractor, options)
     read = time.perf_counter()
     rules = Rules(isolate)
     ranked = rank(collection.pictures, keep)
-    detailed = [p for p in ranked if not p.facts.flat]
-    flat = [p for p in ranked if p.facts.flat]
+    detailed, flat = split_flat(ranked)
     near = _near_duplicates(criterion, collection, detailed, rules, keep, options)
     groups = join(near.groups(keep), Stars(flat, equal_pixels(flat), rules).groups(keep))
     pairs = comparable_pairs(detailed, rules)

@@ -62,7 +62,7 @@ def alike(
     list of ndarray of int64, shape (members,)
         Places of the pictures; see `rules.classes_of`.
     """
-    contents = classes_of(p.digest for p in pictures)
+    contents = classes_of(p.identity for p in pictures)
     row = np.empty(len(pictures), np.int64)
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):

@@ -79,7 +79,7 @@ class Verdicts:
 
     def transform(self, kept: Picture, other: Picture) -> Transform | None:
         """How a picture lies upon the kept one, if the two were verified."""
-        verdict = None if kept.digest == other.digest else self.between(kept, other)
+        verdict = None if kept.identity == other.identity else self.between(kept, other)
         if verdict is None:
             return None
         return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
@@ -88,9 +88,11 @@ class Verdicts:
         return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
 
     def _recall(self) -> None:
-        wanted = {self._contents(pair) for pair in self._why}
-        self._verdicts = {pair: EQUAL for pair in wanted if pair[0] == pair[1]}
-        lefts = {left for left, right in wanted if left != right}
+        identity = [picture.identity for picture in self.pictures]
+        equal = {self._contents((a, b)) for a, b in self._why if identity[a] == identity[b]}
+        self._verdicts = dict.fromkeys(equal, EQUAL)
+        wanted = {self._contents(pair) for pair in self._why} - equal
+        lefts = {left for left, _ in wanted}
         for contents, verdict in self._cache.verdicts(self._label, lefts).items():
             if contents in wanted:
                 self._verdicts[contents] = verdict

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.group.rules import MayMatch, Rules, classes_of, flat_identity
+from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys
 from imgsim.tasks.leaks.results import Leak, path_order
-from imgsim.types import Candidates, Member, Picture, Transform
+from imgsim.types import SURENESS, Candidates, Member, Picture, Transform, kind_of
 
 ACROSS_SPLITS = Rules(isolate=True)
 """The root of every picture is the name of its split here, so this isolates the splits."""
@@ -81,7 +80,9 @@ class Across:
                         for place in near
                         for other in self._firsts(right[place], picture.digest, k)
                     ]
-                    matches.sort(key=lambda m: (m.distance, m.kind, path_order(m.picture)))
+                    matches.sort(
+                        key=lambda m: (m.distance, SURENESS[m.kind], path_order(m.picture))
+                    )
                     leaks.append(Leak(picture, matched, tuple(matches[:k])))
         return leaks
 
@@ -99,8 +100,7 @@ class Across:
         return same + [int(i) for i in members[:k] if self.pictures[i].digest != digest]
 
     def _member(self, picture: Picture, other: Picture, distance: float) -> Member:
-        kind: Literal["exact", "near"] = "exact" if other.digest == picture.digest else "near"
-        return Member(other, kind, distance, self._transform(picture, other))
+        return Member(other, kind_of(picture, other), distance, self._transform(picture, other))
 
     def dropped(self) -> list[Picture]:
         """Pictures that match one of a smaller split."""
@@ -132,7 +132,7 @@ class Across:
 
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:
     """Flat pictures, which match what their pixels equal, or their bytes if of several frames."""
-    identities = [flat_identity(p.facts) or p.digest for p in pictures]
+    identities = flat_keys(pictures)
     classes = classes_of(
         (identity, ACROSS_SPLITS.key(p)) for identity, p in zip(identities, pictures, strict=True)
     )

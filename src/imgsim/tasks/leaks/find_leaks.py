@@ -20,9 +20,10 @@ from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import RecipeRun
-from imgsim.group.rules import comparable_pairs
+from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
+from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -93,12 +94,13 @@ def find_leaks(
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
     collection = collect([] if base is not None else places.paths, criterion.extractors, options)
+    collection = with_sample_digests(collection, criterion.comparator.extractor, options)
     read = time.perf_counter()
     pictures, sizes = _by_split(collection.pictures, places, list(splits))
     number = {name: i for i, name in enumerate(sizes)}
-    detailed = [p for p in pictures if not p.facts.flat]
+    detailed, without_detail = split_flat(pictures)
     near = _near_duplicates(criterion, collection, detailed, number, options)
-    flat = equal_across([p for p in pictures if p.facts.flat], number)
+    flat = equal_across(without_detail, number)
     groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
     leaks = [*near.leaks(k), *flat.leaks(k)]

@@ -1,0 +1,134 @@
+"""A digest of the decoded samples of a file: by it two files are equal, whatever their bytes are.
+
+Equal are size, depth, channels and alpha of the upright samples; the colour under alpha 0 does not
+count, a palette is expanded, grey is not RGB, and an ICC profile is part of the picture. All frames
+and pages count, with their durations, and so does what a JPEG carries behind its picture: the film
+of a motion photo, a gain map, a second view.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode.rawfiles import is_raw
+from imgsim.decode.source import open_source, pixel_limit, turn_upright
+from imgsim.decode.spec import DecodeError, over_cap
+
+_ROWS = 256
+_FILM_BOXES = (b"mpvd", b"sefd")
+"""Boxes of HEIC files that hold the film of a motion photo."""
+
+
+def sample_digest(data: bytes, max_pixels: int) -> str | None:
+    """Hash the samples of an image file.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    max_pixels : int
+        An image with more is not decoded.
+
+    Returns
+    -------
+    str or None
+        sha256 in hexadecimal. None for camera raw files, for files with parts that are not read
+        here (depth maps, auxiliary images and films of HEIC), and for what cannot be decoded.
+    """
+    if is_raw(data) or (data[4:8] == b"ftyp" and any(box in data for box in _FILM_BOXES)):
+        return None
+    try:
+        with pixel_limit(max_pixels), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
+            return _digest(data, max_pixels)
+    except (DecodeError, MemoryError):
+        return None
+    except Exception:  # decoders raise whatever they like
+        return None
+
+
+def _digest(data: bytes, max_pixels: int) -> str | None:
+    source = open_source(data)
+    if over_cap(source.width * source.height, max_pixels):
+        return None
+    image = source.reopen()
+    if image.info.get("depth_images") or image.info.get("aux"):
+        return None
+    digest = hashlib.sha256()
+    frames = 1 if source.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+    for number in range(frames):
+        if frames > 1:
+            image.seek(number)
+        image.load()
+        if over_cap(image.width * image.height, max_pixels):
+            return None
+        digest.update(f"duration {image.info.get('duration', 0)} ".encode())
+        _add_frame(digest, turn_upright(image, source.orientation))
+    if source.format in ("JPEG", "MPO"):
+        digest.update(_appended_to_jpeg(data))
+    return digest.hexdigest()
+
+
+def _add_frame(digest: Any, image: Any) -> None:
+    """Add the size, kind, profile and samples of one frame."""
+    profile = image.info.get("icc_profile") or b""
+    image = _expanded(image)
+    digest.update(f"{image.mode} {image.width} {image.height} {len(profile)} ".encode())
+    digest.update(profile)
+    for top in range(0, image.height, _ROWS):
+        strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
+        digest.update(_without_hidden_colours(np.asarray(strip), image.mode).tobytes())
+
+
+def _expanded(image: Any) -> Any:
+    """Palettes become colours, transparent levels an alpha channel."""
+    transparent = "transparency" in image.info
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA" if transparent or image.mode == "PA" else "RGB")
+    if transparent and image.mode in ("1", "L"):
+        return image.convert("LA")
+    if transparent and image.mode == "RGB":
+        return image.convert("RGBA")
+    return image
+
+
+def _without_hidden_colours(samples: NDArray[Any], mode: str) -> NDArray[Any]:
+    if mode not in ("LA", "RGBA"):
+        return samples
+    samples = samples.copy()
+    samples[samples[..., -1] == 0] = 0
+    return samples
+
+
+def _appended_to_jpeg(data: bytes) -> bytes:
+    """The bytes behind the end of the first picture of a JPEG file, without filling."""
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            return b""  # damaged
+        marker = data[place + 1]
+        if marker == 0xD9:
+            return data[place + 2 :].strip(b"\0\xff")
+        if marker == 0xFF or 0xD0 <= marker <= 0xD8 or marker == 0x01:  # no length follows
+            place += 1 if marker == 0xFF else 2
+            continue
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == 0xDA:
+            place = _end_of_scan(data, place)
+    return b""
+
+
+def _end_of_scan(data: bytes, place: int) -> int:
+    """The place of the next marker that is neither a restart nor an escaped byte."""
+    while True:
+        place = data.find(b"\xff", place)
+        if place < 0 or place + 1 >= len(data):
+            return len(data)
+        if data[place + 1] not in (0x00, 0xFF, *range(0xD0, 0xD8)):
+            return place
+        place += 1 if data[place + 1] == 0xFF else 2

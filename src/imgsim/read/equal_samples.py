@@ -1,0 +1,183 @@
+"""Finds the files whose decoded samples may be equal, and takes their digests.
+
+A digest costs a decode in full, so it is taken only of files that have another one of their size
+which may be equal: one with an equal row where both were decoded in one way, else one whose
+thumbnail differs by a few levels at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.cache.store import Cache
+from imgsim.comparators.extractor import Extractor
+from imgsim.decode.decoder import decoder_id
+from imgsim.decode.samples import sample_digest
+from imgsim.decode.spec import DecodeMode
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
+from imgsim.types import Picture
+
+MAX_DIFFERENCE = 8
+"""Grey levels by which thumbnails of equal samples differ, at most: a JPEG is decoded at a reduced
+scale and its PNG is not."""
+
+_BATCH = 8
+_FEW = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Files whose samples are to be hashed; picklable.
+
+    Attributes
+    ----------
+    paths : tuple of str
+    max_pixels : int
+    """
+
+    paths: tuple[str, ...]
+    max_pixels: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def part(self, start: int, stop: int) -> SampleBatch:
+        """A batch of some of the files."""
+        return replace(self, paths=self.paths[start:stop])
+
+    def failure(self, reason: str) -> str | None:
+        """The digest of a file whose worker died."""
+        return None
+
+    def run(self, heartbeat: Callable[[], object]) -> list[str | None]:
+        """Read, decode and hash; `heartbeat` is called after each file."""
+        digests = []
+        for path in self.paths:
+            try:
+                with open(path, "rb") as stream:
+                    digests.append(sample_digest(stream.read(), self.max_pixels))
+            except OSError:  # it could be read before
+                digests.append(None)
+            heartbeat()
+        return digests
+
+
+def with_sample_digests(
+    collection: Collection, extractor: Extractor, options: RunOptions
+) -> Collection:
+    """Take the digests of samples of those pictures that another one may equal.
+
+    Parameters
+    ----------
+    collection : Collection
+    extractor : Extractor
+        One whose rows were read.
+    options : RunOptions
+
+    Returns
+    -------
+    Collection
+        The same, its pictures with `Picture.sample_digest`.
+    """
+    firsts = list({p.digest: p for p in collection.pictures if not p.facts.raw}.values())
+    rows = None if extractor.heavy else collection.features(extractor, firsts).rows
+    chosen = _that_may_be_equal(firsts, rows, options.decode)
+    if not chosen:
+        return collection
+    label = f"samples {decoder_id(DecodeMode.FULL)}"
+    with closing(Cache(options.cache, lambda trouble: None)) as cache:
+        digests = cache.sample_digests(label, [p.digest for p in chosen])
+        new = _take([p for p in chosen if p.digest not in digests], collection, options)
+        cache.keep_sample_digests(label, new)
+    digests |= new
+    pictures = tuple(replace(p, sample_digest=digests.get(p.digest)) for p in collection.pictures)
+    return replace(collection, pictures=pictures)
+
+
+def _take(
+    pictures: Sequence[Picture], collection: Collection, options: RunOptions
+) -> dict[str, str | None]:
+    if not pictures:
+        return {}
+    parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
+    batches = [SampleBatch(tuple(p.file.path for p in part), options.max_pixels) for part in parts]
+    executor = collection.executor or options.open_executor(options.jobs)
+    progress = options.progress
+    progress.start("comparing pixels", len(pictures), "image")
+    digests: dict[str, str | None] = {}
+    try:
+        with closing(executor.run(batches)) as results:
+            for number, some in results:
+                digests |= {p.digest: d for p, d in zip(parts[number], some, strict=True)}
+                progress.advance(len(some))
+    finally:
+        progress.finish()
+        if collection.executor is None:
+            executor.close()
+    return digests
+
+
+def _that_may_be_equal(
+    pictures: Sequence[Picture], rows: NDArray[np.generic] | None, mode: DecodeMode
+) -> list[Picture]:
+    """Pictures of different contents that have another one of their size which may be equal."""
+    by_size: dict[tuple[int, int, int], list[int]] = {}
+    for i, p in enumerate(pictures):
+        by_size.setdefault((p.facts.width, p.facts.height, p.facts.frames), []).append(i)
+    chosen: set[int] = set()
+    for members in by_size.values():
+        if len(members) > 1:
+            chosen |= _alike(pictures, rows, mode, members)
+    return [pictures[i] for i in sorted(chosen)]
+
+
+def _alike(
+    pictures: Sequence[Picture],
+    rows: NDArray[np.generic] | None,
+    mode: DecodeMode,
+    members: Sequence[int],
+) -> set[int]:
+    """Those of one size that another one may equal."""
+    thumbnails = np.array(
+        [np.frombuffer(bytes.fromhex(pictures[i].facts.thumbnail), np.uint8) for i in members],
+        np.int16,
+    )
+    if rows is None:
+        return {members[i] for i in _near(thumbnails, thumbnails, same=True)}
+    reduced = [
+        mode is DecodeMode.REDUCED and pictures[i].facts.format in ("JPEG", "MPO") for i in members
+    ]
+    chosen: set[int] = set()
+    by_row: dict[tuple[bool, bytes], list[int]] = {}
+    for i, jpeg in zip(members, reduced, strict=True):
+        by_row.setdefault((jpeg, blake2b(rows[i].tobytes(), digest_size=16).digest()), []).append(i)
+    chosen.update(i for equal in by_row.values() if len(equal) > 1 for i in equal)
+    jpegs, others = np.flatnonzero(reduced), np.flatnonzero(np.logical_not(reduced))
+    for some, against in ((jpegs, others), (others, jpegs)):
+        near = _near(thumbnails[some], thumbnails[against], same=False)
+        chosen.update(members[some[i]] for i in near)
+    return chosen
+
+
+def _near(some: NDArray[np.int16], others: NDArray[np.int16], *, same: bool) -> NDArray[np.int64]:
+    """Places of thumbnails, shape (n, 16), that one of the others is near; not themselves."""
+    if len(some) == 0 or len(others) == 0:
+        return np.empty(0, np.int64)
+    if len(some) * len(others) <= _FEW * _FEW:
+        apart = np.abs(some[:, None] - others[None]).max(axis=2)
+        if same:
+            np.fill_diagonal(apart, MAX_DIFFERENCE + 1)
+        return np.flatnonzero(apart.min(axis=1) <= MAX_DIFFERENCE)
+    from scipy.spatial import cKDTree
+
+    distance, _ = cKDTree(others).query(
+        some, k=[2 if same else 1], p=np.inf, distance_upper_bound=MAX_DIFFERENCE + 0.5
+    )
+    return np.flatnonzero(np.isfinite(np.ravel(distance)))
