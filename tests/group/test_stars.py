@@ -166,7 +166,31 @@ def test_reference_files_are_kept_whatever_the_policy() -> None:
         assert rank(pictures, policy)[0].file.path == "b"
     (group,) = groups(pictures, {("a", "b"): 1})
     assert group.keep_reason == "a reference file"
-    assert group.reclaimable_bytes == 1000
+
+
+@pytest.mark.parametrize(
+    ("digests", "samples", "kind", "freed"),
+    [("xx", ("s", "s"), "exact", 1000), ("xy", ("s", "s"), "pixels", 1000)]
+    + [
+        ("xy", ("s", "t"), "near", 0),
+        ("xy", (None, None), "near", 0),
+        ("xy", ("s", None), "near", 0),
+    ],
+)
+def test_how_sure_a_member_is(
+    digests: str, samples: tuple[str | None, str | None], kind: str, freed: int
+) -> None:
+    pictures = [
+        replace(picture(name, digest=digest), sample_digest=sample)
+        for name, digest, sample in zip("ab", digests, samples, strict=True)
+    ]
+    (group,) = groups(pictures, {("a", "b"): 0.5})
+    assert [m.kind for m in group.members] == ["kept", kind]
+    assert group.reclaimable_bytes == freed
+    sure = ["exact", "pixels", "near"]
+    assert [len(group.only(one).members) - 1 for one in sure] == [
+        int(sure.index(kind) <= place) for place in range(3)
+    ]
 
 
 def test_isolate_matches_only_across_arguments() -> None:
