@@ -170,8 +170,9 @@ def test_reference_files_are_kept_whatever_the_policy() -> None:
 
 @pytest.mark.parametrize(
     ("digests", "samples", "kind", "freed"),
-    [("xx", ("s", "s"), "exact", 1000), ("xy", ("s", "s"), "pixels", 1000)]
-    + [
+    [
+        ("xx", ("s", "s"), "exact", 1000),
+        ("xy", ("s", "s"), "pixels", 1000),
         ("xy", ("s", "t"), "near", 0),
         ("xy", (None, None), "near", 0),
         ("xy", ("s", None), "near", 0),
