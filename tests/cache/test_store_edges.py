@@ -171,7 +171,8 @@ def test_damaged_facts_hide_no_others(damage: str, cache: Cache, path: Path) -> 
     cache.keep("d", [], [entry(digest) for digest in (ONE, TWO, THREE)])
     change(
         path,
-        "UPDATE fact SET facts = ? WHERE content IN (SELECT id FROM content WHERE digest IN (?, ?))",
+        "UPDATE fact SET facts = ? WHERE content IN"
+        " (SELECT id FROM content WHERE digest IN (?, ?))",
         damage,
         bytes.fromhex(ONE),
         bytes.fromhex(TWO),
