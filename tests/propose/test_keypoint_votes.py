@@ -358,3 +358,34 @@ def test_the_size_of_the_parts_changes_nothing(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert sorted(listed(rows)) == plain
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("at_once", "parts"), [(20, [20, 28, 12]), (56, [56, 4]), (57, [60]), (60, [60])]
+)
+def test_a_part_ends_where_a_query_image_does(
+    at_once: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six images with four keypoints in common: 20, 16, 12, 8 and 4 pairs of keypoints."""
+    rows = images(6)
+    for row in rows:
+        put(row, points(4))
+    monkeypatch.setattr(keypoint_votes, "_AT_ONCE", at_once)
+    collisions = list(keypoint_votes._Keypoints.of(rows).collisions())
+    assert [len(query) for query, _ in collisions] == parts
+    pairs = [
+        (int(q), int(o)) for query, other in collisions for q, o in zip(query, other, strict=True)
+    ]
+    assert pairs == [(i, j) for i in range(24) for j in range(i + 1, 24) if (j - i) % 4 == 0]
+
+
+def test_what_was_read_takes_no_more_room_on_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = images(4)
+    for row in rows:
+        put(row, points(4))
+    monkeypatch.setattr(keypoint_votes, "_IMAGES", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    collisions = keypoint_votes._Keypoints.of(rows).collisions()
+    assert [len(list(tmp_path.glob("*/*"))) for _ in collisions] == [2, 1, 0]
