@@ -161,6 +161,10 @@ def test_of_several_that_show_more_the_best_comes_first() -> None:
     assert order == [3, 0, 1, 2]
 
 
+def test_one_that_shows_more_comes_before_that_one_but_not_before_better_ones() -> None:
+    assert run(4, [(1, 2), (1, 3)], [(1, 2), (1, 3)], more={(1, 3): 1})[0] == [0, 3, 1, 2]
+
+
 def test_one_that_shows_more_but_is_not_accepted_stays() -> None:
     order, pairs, _ = run(3, TRIANGLE, [(0, 2)], more={(0, 1): 1})
     assert (order, pairs) == ([0, 1, 2], [(0, 2)])

@@ -11,6 +11,7 @@ from imgsim.group.rules import (
     Rules,
     are_duplicates,
     classes_of,
+    comparable_pairs,
     comparison_kind,
     equal_pixels,
     flat_identity,
@@ -242,3 +243,13 @@ def test_one_flat_file_is_enough_to_ask_for_equal_pixels(near: bool, left: int, 
         one = picture("a", detail=left, pixel_digest="1").facts
         other = picture("b", detail=right, pixel_digest=pixels).facts
         assert are_duplicates(one, other, near=near) is equal
+
+
+def test_pairs_of_different_contents_are_counted_and_not_copies() -> None:
+    copies = [picture("a", digest="x"), picture("b", digest="x", reference=True)]
+    assert comparable_pairs([], Rules()) == comparable_pairs(copies, Rules()) == 0
+    more = [*copies, picture("c"), picture("d", reference=True), picture("e", frames=2)]
+    assert comparable_pairs(more, Rules()) == 4  # a c, a d, b c and c d
+    roots = [picture(n, digest=d, root=r) for n, d, r in ("axp", "bxq", "cyp", "dzq")]
+    assert comparable_pairs(roots, Rules(isolate=True)) == 3  # a d, b c and c d
+    assert comparable_pairs(roots, Rules()) == 3  # x y, x z and y z
