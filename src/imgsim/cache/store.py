@@ -160,7 +160,7 @@ class Cache:
         )
         file = self._row_file(extractor, decoder)
         for digest, data, place, check_sum in self._select(query, map(bytes.fromhex, digests)):
-            if data is None and place is not None:
+            if data is None and place is not None and self._db is not None:
                 with self._trouble():
                     data = file.read(place)
             if data is None or len(data) != extractor.row_bytes or zlib.crc32(data) != check_sum:

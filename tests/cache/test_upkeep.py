@@ -1,0 +1,165 @@
+"""Counting, pruning and clearing a cache whose entries are known one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from imgsim.cache.rowfile import row_path
+from imgsim.cache.store import Cache, Known
+from imgsim.cache.upkeep import CacheInfo, clear, default_path, prune, read_info
+from imgsim.errors import CacheUnusable
+from imgsim.types import ImageFile, Verdict
+from tests.cache.test_store_edges import FACTS, FOUR, LONG, ONE, SHORT, THREE, TWO
+
+NEW, OLD = "imgsim-decode 2 reduced, pillow 11", "imgsim-decode 1 reduced, pillow 9"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "caches" / "cache.sqlite"
+
+
+@pytest.fixture
+def filled(path: Path, tmp_path: Path) -> Path:
+    """Contents ONE and TWO in files that are there, THREE and FOUR in files that are gone."""
+    with closing(Cache(path, pytest.fail, 10**18)) as cache:
+        for digest, name in ((ONE, "1"), (TWO, "2"), (THREE, "3"), (FOUR, "4")):
+            if digest in (ONE, TWO):
+                (tmp_path / name).touch()
+            file = ImageFile(str(tmp_path / name), 100, 0, ".")
+            rows = SHORT.row(1), LONG.row(1)
+            cache.keep(NEW, [SHORT, LONG], [(file, digest, Known(FACTS), rows)])
+            if digest != TWO:
+                cache.keep(OLD, [SHORT, LONG], [(file, digest, Known(FACTS), rows)])
+        pairs = (ONE, TWO), (ONE, THREE), (THREE, TWO), (THREE, FOUR)
+        for decoder in (NEW, OLD):
+            cache.keep_verdicts(f"verdict/1 {decoder}", dict.fromkeys(pairs, Verdict(0.5)))
+    return path
+
+
+def query(path: Path, text: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(text).fetchall()
+
+
+def test_the_default_path_is_in_the_users_cache_folder() -> None:
+    assert default_path() == user_cache_path("imgsim", appauthor=False) / "cache.sqlite"
+
+
+def test_a_cache_that_is_not_there_is_empty_and_not_made(path: Path) -> None:
+    assert read_info(path, pytest.fail) == CacheInfo(str(path), 0, 0, 0, {})
+    assert not path.parent.exists()
+
+
+def test_what_is_in_a_cache_is_counted(filled: Path) -> None:
+    info = read_info(filled, pytest.fail)
+    assert (info.path, info.files, info.contents) == (str(filled), 4, 4)
+    assert info.rows == {SHORT.key: 4 + 3, LONG.key: 4 + 3}  # of both decoders
+    rows = [*filled.with_name("cache.sqlite-rows").iterdir()]
+    assert [p.stat().st_size for p in sorted(rows)].count(4 * 516) == 1
+    # what SQLite puts beside the database is there while it is open
+    assert info.size_bytes >= filled.stat().st_size + (4 + 3) * 516
+
+
+def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as db, db:  # room that the file gives back
+        db.execute("CREATE TABLE big (x)")
+        db.execute("INSERT INTO big VALUES (zeroblob(100000))")
+        db.execute("DROP TABLE big")
+    assert query(filled, "PRAGMA freelist_count") != [(0,)]
+    assert prune(filled, [NEW, "another one in use"], pytest.fail) == 2
+    assert query(filled, "PRAGMA freelist_count") == [(0,)]
+    assert query(filled, "SELECT COUNT(*) FROM file") == [(2,)]
+    assert query(filled, "SELECT hex(digest) FROM content ORDER BY digest") == [(ONE,), (TWO,)]
+    assert query(filled, "SELECT text FROM label ORDER BY text") == sorted(
+        (f"{start}{NEW}",) for start in ("", f"{SHORT.key} ", f"{LONG.key} ", "verdict/1 ")
+    )
+    assert query(filled, "SELECT COUNT(*) FROM fact") == [(2,)]
+    assert query(filled, "SELECT COUNT(*) FROM feature") == [(4,)]
+    assert query(filled, "SELECT COUNT(*) FROM verdict") == [(1,)]
+    kept = row_path(filled, f"{LONG.key} {NEW}")
+    assert list(filled.with_name("cache.sqlite-rows").iterdir()) == [kept]
+    with closing(Cache(filled, pytest.fail)) as cache:
+        assert cache.facts([ONE, TWO, THREE, FOUR], NEW).keys() == {ONE, TWO}
+        for extractor in (SHORT, LONG):
+            assert dict(cache.rows(extractor, NEW, [ONE, TWO, THREE])).keys() == {ONE, TWO}
+        assert cache.verdicts(f"verdict/1 {NEW}", [ONE, TWO, THREE]).keys() == {(ONE, TWO)}
+    assert prune(filled, [NEW], pytest.fail) == 0
+
+
+def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> None:
+    with closing(Cache(filled, pytest.fail, 10**18)) as cache:
+        (tmp_path / "copy").touch()
+        file = ImageFile(str(tmp_path / "copy"), 100, 0, ".")
+        cache.keep(NEW, [], [(file, THREE, None, ())])
+    assert prune(filled, [NEW, OLD], pytest.fail) == 2
+    info = read_info(filled, pytest.fail)
+    assert (info.files, info.contents) == (3, 3)
+    assert info.rows == {SHORT.key: 3 + 2, LONG.key: 3 + 2}
+
+
+@pytest.mark.xfail(
+    raises=RuntimeError, strict=True, reason="`_opened` fails inside the context manager: no yield"
+)
+@pytest.mark.parametrize("content", [b"something else", b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_cache_that_cannot_be_read_is_told_of_once(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    for act, nothing in (
+        (read_info, CacheInfo(str(path), 0, 0, 0, {})),
+        (lambda path, warn: prune(path, [NEW], warn), 0),
+    ):
+        warnings: list[str] = []
+        assert act(path, warnings.append) == nothing
+        (warning,) = warnings
+        assert warning.startswith(f"cannot use the cache {path}: ")
+    assert path.read_bytes() == content
+
+
+# Clearing ----------------------------------------------------------------------------------------
+
+
+def test_clearing_deletes_all_of_it_and_says_how_much(filled: Path) -> None:
+    neighbour = filled.with_name("other.sqlite")
+    neighbour.touch()
+    size = sum(p.stat().st_size for p in filled.parent.rglob("*") if p.is_file())
+    assert clear(filled) == size
+    assert list(filled.parent.iterdir()) == [neighbour]
+
+
+def test_a_cache_without_long_rows_is_cleared(path: Path) -> None:
+    Cache(path, pytest.fail).close()
+    size = path.stat().st_size
+    assert clear(path) == size > 0
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_damaged_cache_is_cleared_too(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    assert clear(path) == 5016
+    assert not path.exists()
+
+
+def test_a_database_without_tables_is_cleared(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+    assert clear(path) > 0
+
+
+@pytest.mark.parametrize("tables", [["theirs"], ["content"], ["feature", "theirs"]])
+def test_a_database_without_our_tables_is_not_cleared(path: Path, tables: list[str]) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db, db:
+        for table in tables:
+            db.execute(f"CREATE TABLE {table} (x)")
+    with pytest.raises(CacheUnusable, match="another program's database") as error:
+        clear(path)
+    assert error.value.hint == "name imgsim's cache"
+    assert path.exists()
