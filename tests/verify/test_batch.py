@@ -37,7 +37,7 @@ class CountingDecoder:
         side = int(data)
         channels = np.zeros((side, side, 1), np.uint8)
         channels[0, -1] = 7
-        return SimpleNamespace(images={want: channels for want in wants})
+        return SimpleNamespace(images=dict.fromkeys(wants, channels))
 
 
 @pytest.fixture

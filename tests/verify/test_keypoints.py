@@ -204,7 +204,8 @@ def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_at_most() -> None:
         matrices = [
             matrix_from_keypoints(
                 record(
-                    np.where(np.arange(30)[:, None] < 15, right + (0, d), right), DESCRIPTORS[:30]
+                    np.where(np.arange(30)[:, None] < 15, right + np.array([0, d]), right),
+                    DESCRIPTORS[:30],
                 ),
                 record(right, DESCRIPTORS[:30], size),
                 mirrored=False,

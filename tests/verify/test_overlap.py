@@ -203,9 +203,9 @@ LEVELS = np.array([100.0, 100, 100, 100])
         (LEVELS + 10, LEVELS + 24, False),  # 2 times 10, and 4
         (LEVELS + 10, LEVELS + 24.1, True),
         (LEVELS - 10, LEVELS - 24.1, True),
-        (LEVELS + [9, -9, 9, -9], LEVELS + [22, 0, -22, 0], False),
-        (LEVELS, LEVELS + [20, 0, 0, 0], True),
-        (LEVELS, LEVELS + [5, -5, 5, -5], True),
+        (LEVELS + np.array([9, -9, 9, -9]), LEVELS + np.array([22, 0, -22, 0]), False),
+        (LEVELS, LEVELS + np.array([20, 0, 0, 0]), True),
+        (LEVELS, LEVELS + np.array([5, -5, 5, -5]), True),
     ],
 )
 def test_a_step_larger_than_inside_is_an_edge(
