@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imgsim.decode.detail import shrink
 from imgsim.verify import alignment
 from imgsim.verify.alignment import _at_one_scale, align
 from imgsim.verify.tracking import Tracking
@@ -127,11 +128,13 @@ def test_a_round_that_fails_leaves_what_was_before(monkeypatch: pytest.MonkeyPat
 def test_where_the_full_size_fails_a_coarse_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     coarse, fine = tracking_of(9.0, 0.05), tracking_of(0.1, 0.06)
     asked = let_track(monkeypatch, None, coarse, fine)
-    aligned = align(LEFT, LEFT, UPRIGHT, 400, [(0.0, 0.25)])
+    right = np.ascontiguousarray(LEFT[::-1])
+    aligned = align(LEFT, right, UPRIGHT, 400, [(0.0, 0.25)])
     assert aligned is not None
     assert aligned.matrix is fine.matrix
-    assert [given[0].shape for given in asked] == [(300, 400), (192, 256), (300, 400)]
-    assert [given[1].shape for given in asked] == [(300, 400), (192, 256), (300, 400)]
+    for given, side in zip(asked, (400, 256, 400), strict=True):
+        np.testing.assert_array_equal(given[0], shrink(LEFT, side))
+        np.testing.assert_array_equal(given[1], shrink(right, side))
     assert asked[1][2] is UPRIGHT
     assert asked[2][2] is coarse.matrix
     assert all(given[3] == [(0.0, 0.25)] for given in asked)

@@ -129,13 +129,16 @@ def test_sides_are_measured_in_pixels_of_either_image() -> None:
         assert is_plausible(np.eye(3), np.zeros(shape, np.uint8), right) == plausible
 
 
-def test_a_picture_folded_over_itself_is_not_plausible() -> None:
-    """Three corners stay and the fourth moves inside, beyond their diagonal, or on it."""
-    image = np.zeros((40, 40), np.uint8)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_picture_folded_over_itself_is_not_plausible(mirrored: bool) -> None:
+    """Three corners stay and the fourth moves inside, beyond their diagonal, or not so far."""
+    image = np.zeros((1, 1), np.uint8)
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
-    for inner, plausible in ((0.7, True), (0.3, False)):
+    for moved_by, plausible in ((0.3, True), (0.7, False), (0.55, False)):
         for place in range(4):
             moved = corners.copy()
-            moved[place] = abs(corners[place] - (1 - inner))
+            moved[place] = abs(corners[place] - moved_by)
+            if mirrored:
+                moved[:, 0] = 1 - moved[:, 0]
             matrix = cv2.getPerspectiveTransform(corners, moved)
             assert is_plausible(matrix, image, image) == plausible

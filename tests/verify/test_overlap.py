@@ -103,6 +103,15 @@ def test_areas_are_measured_in_24_places_either_way() -> None:
     assert verdict_on(placed(1.2 / 48, 0, 1, 1)).overlap == pytest.approx(23 / 24)
 
 
+C, S = 0.98 * np.cos(np.deg2rad(1.5)), 0.98 * np.sin(np.deg2rad(1.5))
+TILTED = np.array([[C, -S, 0.5 - (C - S) / 2], [S, C, 0.5 - (C + S) / 2], [0, 0, 1]])
+"""About the middle by 1.5 degrees, and a little smaller."""
+
+
+def test_a_tilted_picture_lacks_corners() -> None:
+    assert 0.97 < verdict_on(TILTED).overlap < 1
+
+
 @pytest.mark.parametrize("side", [-1, 0, 1])
 @pytest.mark.parametrize(
     ("matrix", "more"),
@@ -115,6 +124,11 @@ def test_areas_are_measured_in_24_places_either_way() -> None:
         (placed(2 / 24, 0, 23 / 24, 1), -1),  # 22 columns of 24, and of 23
         (placed(3 / 24, 0, 23 / 24, 1), None),  # 21
         (placed(0.5, 0, 1, 1), None),
+        (placed(0.25, 0, 2, 1), None),  # 0.75 of the left one, 0.375 of the right one
+        (placed(-0.125, 0, 0.5, 1), None),
+        (np.linalg.inv(placed(0, 0, 23 / 24, 1)), 1),
+        (TILTED, None),  # all but corners of the left one
+        (np.linalg.inv(TILTED), None),
     ],
 )
 def test_what_holds_the_other_one_shows_more_whatever_covers_it(

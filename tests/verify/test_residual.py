@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from imgsim.verify.alignment import align
 from imgsim.verify import residual as module
-from imgsim.verify.alignment import Aligned
+from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.blocks import Blocks
 from imgsim.verify.overlay import NO_OVERLAY, Overlay
 from imgsim.verify.residual import Residual, _block_differences, _compare, _regress, compare
