@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import ImageOps
 
-from imgsim.comparators.local import MIRRORED
-from imgsim.verify.keypoints import consistent_matches, matrix_from_keypoints
+from imgsim.comparators.local import LAYOUT, MIRRORED
+from imgsim.verify.keypoints import (
+    _hamming,
+    _mutual_nearest,
+    consistent_matches,
+    matrix_from_keypoints,
+)
 from imgsim.verify.matrix import project
-from tests.verify.pictures import picture, rows
+from tests.verify.pictures import other_limits, picture, rows
 
 BOX = (100, 60, 436, 312)
 CUT = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
@@ -78,3 +86,163 @@ def test_mirrored_descriptors_are_matched_under_a_mirroring_matrix() -> None:
     left, right = rows(whole, ImageOps.mirror(whole))
     mirror = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
     assert 10 < len(consistent_matches(left, right, mirror)[2]) <= MIRRORED
+
+
+# Records made by hand -----------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+DESCRIPTORS = RNG.integers(0, 256, (60, 32), np.uint8)
+PLACES = RNG.uniform((20, 20), (180, 80), (60, 2))
+
+
+def record(
+    places: NDArray[np.float64],
+    descriptors: NDArray[np.uint8],
+    size: tuple[int, int] = (200, 100),
+    *,
+    mirrored: bool = False,
+) -> Any:
+    """A record with keypoints at places in pixels, the centre of the first one being (0, 0)."""
+    row = np.zeros(1, LAYOUT)[0]
+    row["size"] = size
+    row["count"] = n = len(places)
+    row["place"][:n] = np.rint(places * 64)
+    row["mirrored" if mirrored else "descriptor"][:n] = descriptors
+    return row
+
+
+def with_flipped_bits(descriptors: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    changed = np.unpackbits(descriptors, axis=1)
+    changed[:, :bits] ^= 1
+    return np.packbits(changed, axis=1)
+
+
+def test_bits_that_differ_are_counted() -> None:
+    one, other = DESCRIPTORS[:5], DESCRIPTORS[5:12]
+    bits = _hamming(one, other)
+    assert bits.shape == (5, 7)
+    for i, j in np.ndindex(5, 7):
+        assert bits[i, j] == sum(
+            (int(a) ^ int(b)).bit_count() for a, b in zip(one[i], other[j], strict=True)
+        )
+    assert _hamming(one, with_flipped_bits(one, 256)).diagonal().tolist() == [256] * 5
+
+
+def test_matches_are_each_others_nearest_and_near() -> None:
+    bits = np.array([[9, 3, 70], [2, 3, 70], [90, 80, 65], [90, 80, 64]], np.uint16)
+    one, other = _mutual_nearest(bits)
+    assert list(zip(one.tolist(), other.tolist(), strict=True)) == [(0, 1), (1, 0), (3, 2)]
+    for shape in ((0, 3), (3, 0), (0, 0)):
+        assert [len(x) for x in _mutual_nearest(np.zeros(shape, np.uint16))] == [0, 0]
+
+
+AFFINE = np.array([[1.25, 0.25, 10], [-0.125, 1.5, 20]])
+"""Pixels of 200 x 100, as OpenCV counts them, to those of 300 x 240."""
+
+
+def mapped(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    return places @ AFFINE[:, :2].T + AFFINE[:, 2]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_keypoints_give_the_affine_matrix_that_maps_them(mirrored: bool) -> None:
+    left = record(mapped(PLACES), DESCRIPTORS, (300, 240))
+    right = record(PLACES, with_flipped_bits(DESCRIPTORS, 64), mirrored=mirrored)
+    matrix = matrix_from_keypoints(left, right, mirrored=mirrored)
+    assert matrix is not None
+    units = (PLACES + 0.5) / (200, 100)
+    expected = (mapped(PLACES) + 0.5) / (300, 240)
+    np.testing.assert_allclose(project(matrix, units.T).T, expected, atol=1e-3)
+    far = record(PLACES, with_flipped_bits(DESCRIPTORS, 65), mirrored=mirrored)
+    assert matrix_from_keypoints(left, far, mirrored=mirrored) is None
+
+
+@pytest.mark.parametrize(("mirrored", "least"), [(False, 10), (True, 7)])
+@pytest.mark.parametrize("short", ["left", "right", "matches"])
+def test_a_matrix_needs_so_many_keypoints_and_matches(
+    mirrored: bool, least: int, short: str
+) -> None:
+    for n in (least - 1, least):
+        many = {"left": 30, "right": 30} | {short: n}
+        left = record(PLACES[: many["left"]], DESCRIPTORS[: many["left"]])
+        known = DESCRIPTORS[: many["right"]].copy()
+        if short == "matches":
+            known[n:] = RNG.integers(0, 256, (30 - n, 32), np.uint8)
+        right = record(PLACES[: many["right"]], known, mirrored=mirrored)
+        matrix = matrix_from_keypoints(left, right, mirrored=mirrored)
+        assert (matrix is not None) == (n == least)
+        if matrix is not None:
+            np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)
+
+
+@pytest.mark.parametrize(("inliers", "enough"), [(9, False), (10, True), (14, True), (16, True)])
+def test_a_matrix_needs_so_many_inliers(inliers: int, enough: bool) -> None:
+    """10 at least; the others lie where no affine matrix takes more than three of them."""
+    n = inliers + 8
+    places = PLACES[:n].copy()
+    places[inliers:] = np.random.default_rng(5).uniform((0, 0), (199, 99), (8, 2))
+    right = record(PLACES[:n], DESCRIPTORS[:n])
+    matrix = matrix_from_keypoints(record(places, DESCRIPTORS[:n]), right, mirrored=False)
+    assert (matrix is not None) == enough
+
+
+@pytest.mark.parametrize(("inliers", "enough"), [(14, False), (15, True)])
+def test_a_quarter_of_the_matches_have_to_be_inliers(inliers: int, enough: bool) -> None:
+    places = PLACES.copy()
+    places[inliers:] = np.random.default_rng(6).uniform((0, 0), (199, 99), (60 - inliers, 2))
+    left = record(places, DESCRIPTORS)
+    with other_limits("keypoints", affine_tolerance=0.0005, affine_iterations=100_000):
+        matrix = matrix_from_keypoints(left, record(PLACES, DESCRIPTORS), mirrored=False)
+    assert (matrix is not None) == enough
+
+
+def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_at_most() -> None:
+    """The left image has 200 x 100 pixels, so 2 pixels either way; nine of ten are exact."""
+    left, right = PLACES[:30].copy(), PLACES[:30]
+    left[:15] += (0, 4.5)  # half of them: no one matrix has both within 2 pixels
+    with other_limits("keypoints", min_match_share=0.75):
+        matrices = [
+            matrix_from_keypoints(
+                record(
+                    np.where(np.arange(30)[:, None] < 15, right + np.array([0, d]), right),
+                    DESCRIPTORS[:30],
+                ),
+                record(right, DESCRIPTORS[:30], size),
+                mirrored=False,
+            )
+            for d, size in ((4.5, (200, 100)), (1.9, (200, 100)), (4.5, (800, 400)))
+        ]
+    assert [matrix is not None for matrix in matrices] == [False, True, False]
+
+
+def test_consistent_matches_lie_within_a_fiftieth_of_the_longer_side() -> None:
+    """4 of 200 pixels, in whichever direction."""
+    right = record(PLACES, DESCRIPTORS)
+    shifts = np.zeros((60, 2))
+    shifts[0], shifts[1], shifts[2], shifts[3] = (3.9, 0), (4.1, 0), (0, -3.9), (0, 4.1)
+    changed = DESCRIPTORS.copy()
+    changed[2:3] = with_flipped_bits(DESCRIPTORS[2:3], 7)
+    changed[5:6] = with_flipped_bits(DESCRIPTORS[5:6], 64)
+    changed[6:7] = with_flipped_bits(DESCRIPTORS[6:7], 65)
+    changed[9:10] = with_flipped_bits(DESCRIPTORS[9:10], 3)
+    left = record(PLACES + shifts, changed)
+    left_places, right_places, bits = consistent_matches(left, right, np.eye(3))
+    kept = [i for i in range(60) if i not in {1, 2, 3, 5, 6, 9}] + [9, 2, 5]
+    assert bits.tolist() == [0] * (len(kept) - 3) + [3, 7, 64]
+    assert bits.dtype == np.int64
+    np.testing.assert_allclose(right_places, (PLACES[kept] + 0.5) / (200, 100), atol=1e-4)
+    np.testing.assert_allclose(left_places, ((PLACES + shifts)[kept] + 0.5) / (200, 100), atol=1e-4)
+
+
+def test_of_two_like_keypoints_the_one_in_its_place_is_matched() -> None:
+    places, descriptors = PLACES[:12].copy(), DESCRIPTORS[:12].copy()
+    places[1] = places[0] + (30, 0)
+    descriptors[1] = descriptors[0]
+    row = record(places, descriptors)
+    left_places, right_places, _ = consistent_matches(row, row, np.eye(3))
+    assert len(left_places) == 12
+    np.testing.assert_array_equal(left_places, right_places)
+    mirror = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+    both = record(places, descriptors, mirrored=True)  # no upright descriptors: all alike
+    mirrored = record((199, 0) + places * (-1, 1), descriptors)
+    assert len(consistent_matches(mirrored, both, mirror)[0]) == 12

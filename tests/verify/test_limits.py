@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imgsim.verify import limits
+from imgsim.verify.judge import VERSION
+from tests.verify.pictures import SMALL, captioned, picture, verify
 
 FOLDER = Path(limits.__file__).parent
 
@@ -24,6 +28,139 @@ EXCEPTIONS: dict[str, list[float]] = {
     "text_page.py": [3],  # an axis
     "transform.py": [3, 3],  # 3 x 3
     "verdicts.py": [24],  # pairs of a batch
+}
+
+VERDICTS_OF = 10
+"""The version whose limits these are."""
+
+KNOWN: dict[str, object] = {
+    "max_difference": 6.0,
+    "max_difference_without_noise": 2.5,
+    "max_difference_per_noise": 1.5,
+    "max_shift": 0.06,
+    "max_shift_per_noise": 0.02,
+    "max_shift_per_blur": 0.08,
+    "blur_allowance": ((350, 700), (0.4, 1.0)),
+    "shift_allowance": ((240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)),
+    "shift_allowance_overlaid": 0.7,
+    "min_inliers": 24,
+    "min_inlier_share": 0.3,
+    "min_structured_blocks": 24,
+    "max_blur": 4.0,
+    "undecided_distance": 2.5,
+    "min_blocks_both_ways": 400,
+    "max_recoloured": 0.04,
+    "fine_side": 1280,
+    "fine_decoded_side": 512,
+    "min_text_page_side": 400,
+    "coarse_side": 256,
+    "min_side": 24,
+    "extra_rounds": 2,
+    "settled_shift": 0.3,
+    "max_points": 110,
+    "min_points": 12,
+    "ransac_seed": 1,
+    "homography_tolerance": 1.5,
+    "homography_iterations": 300,
+    "corner_side": 250,
+    "corner_quality": 0.01,
+    "min_corner_gap": 4,
+    "corners_per_side": 30,
+    "subpixel_margin": 2,
+    "subpixel_iterations": 10,
+    "subpixel_epsilon": 0.05,
+    "flow_window": 15,
+    "flow_levels": 2,
+    "flow_iterations": 12,
+    "flow_epsilon": 0.02,
+    "flow_margin": 9,
+    "min_overlap_pixels": 400,
+    "neighbours": 6,
+    "reliable_strength": 0.75,
+    "shift_quantile": 0.75,
+    "warp_inset": 0.5,
+    "mask_bits": 4,
+    "tone_step": 2,
+    "tone_rarest": 256_000,
+    "tone_smoothing": 4.0,
+    "tone_smoothing_radius": 12,
+    "min_block_cover": 0.999,
+    "band_margin_cells": 2,
+    "min_expected_variance": 0.01,
+    "blur_steps": (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0),
+    "equal_sharpness": 1.05,
+    "sharpness_cell": 24,
+    "sharpness_row_step": 4,
+    "min_sharpness_cover": 0.5,
+    "min_sharpness_variance": 16.0,
+    "smoothing": 0.8,
+    "smoothing_noisy_share": 0.005,
+    "max_smoothing_noisy": 2.0,
+    "max_smoothing_text_page": 1.3,
+    "min_noise": 3.0,
+    "contrast": 50.0,
+    "min_contrast": 25.0,
+    "min_unexplained": 0.55,
+    "min_structure": 4.0,
+    "even_structure": 3.0,
+    "max_added_structure": 10.0,
+    "min_print_structure": 15.0,
+    "residual_margin": 5,
+    "block_side": 12,
+    "block_side_small": 8,
+    "small_image_side": 240,
+    "min_blocks": 12,
+    "overlay_difference": 4.0,
+    "overlay_peak_difference": 8.0,
+    "overlay_edge": 0.3,
+    "min_structured_around": 60,
+    "bar_share": 0.95,
+    "overlay_quantile": 0.8,
+    "around_quantile": 0.9,
+    "overlays_alike": 0.85,
+    "overlay_over_around": 0.95,
+    "opening_blocks": 2,
+    "text_page_step": 4,
+    "text_page_regions": 8,
+    "text_page_background_rank": (2, 3),
+    "text_page_light": 190,
+    "min_light_pixels": 0.15,
+    "background_tolerance": 15,
+    "min_background_in_print": 0.45,
+    "min_background_in_block": 0.1,
+    "max_blocks_of_picture": 0.2,
+    "whole_overlap": 0.97,
+    "contained_share": 0.95,
+    "overlap_grid": 24,
+    "seen_step": 2,
+    "seen_side": 4,
+    "seen_variance": 16.0,
+    "rim_samples": 48,
+    "rim_places": (-7, -3, 3),
+    "rim_step": (2.0, 4.0),
+    "rim_evenness": (3.0, 6.0),
+    "chroma_rounds": 4,
+    "chroma_scale": 6.0,
+    "max_tint": 0.2,
+    "min_chroma_error": 10.0,
+    "min_chroma_error_share": 0.6,
+    "min_colour_pixels": 60,
+    "chroma_window": 3,
+    "min_colour_cover": 250,
+    "bright": 225,
+    "dark": 28,
+    "clipped_tolerance": 10,
+    "max_descriptor_bits": 64,
+    "min_keypoint_matches": 10,
+    "min_mirrored_matches": 7,
+    "min_match_share": 0.25,
+    "affine_tolerance": 0.01,
+    "affine_iterations": 500,
+    "matched_distance": 0.02,
+    "max_edge_ratio": 2.0,
+    "min_scale": 0.03,
+    "max_scale": 30.0,
+    "max_skew": 0.03,
 }
 
 
@@ -50,3 +187,21 @@ def _numbers(path: Path) -> list[float]:
 def test_numbers_that_decide_stand_among_the_limits(path: Path) -> None:
     if path.name != "limits.py":
         assert Counter(_numbers(path)) == Counter(EXCEPTIONS.get(path.name, []))
+
+
+def test_limits_change_with_the_version_of_the_verdicts() -> None:
+    """Verdicts are cached under `judge.VERSION`, so a change of what gives them has to raise it."""
+    image = picture(3, SMALL)
+    verdict = verify(image, captioned(image))
+    assert (verdict.more, verdict.left_seen, verdict.right_seen) == (-1, 1, 1)
+    assert verdict.residual == pytest.approx(0.128, abs=0.05)
+    np.testing.assert_allclose(verdict.matrix, np.eye(3).ravel(), atol=1e-3)
+    changed = {
+        name: (KNOWN.get(name), value)
+        for name, value in asdict(limits.LIMITS).items()
+        if KNOWN.get(name) != value
+    }
+    advice = "raise judge.VERSION, then VERDICTS_OF and KNOWN here: verdicts in caches are void"
+    assert not changed, f"limits were {advice}: {changed}"
+    assert set(KNOWN) == set(asdict(limits.LIMITS)), advice
+    assert VERSION == VERDICTS_OF, "write the limits of this version to KNOWN, it to VERDICTS_OF"

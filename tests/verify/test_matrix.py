@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -87,6 +88,27 @@ def test_scales_are_those_of_what_is_given_and_of_what_comes_out() -> None:
         (np.array([[1, 0, 0], [0, 1, 0], [-1.5, 0, 1]]), False),  # beyond the horizon
         (np.array([[1, 0, 0], [0, 1, 0], [0.9, 0, 1]]), True),
         (np.array([[1, 0, 0], [0, 1, 0], [1.5, 0, 1]]), False),  # one edge far longer
+        (np.diag([1, 0.5, 1.0]), False),
+        (np.diag([0.5, 1, 1.0]), False),
+        (np.diag([0.03, 0.03, 1]), False),
+        (np.diag([0.0301, 0.0301, 1]), True),
+        (np.diag([0.0301, 0.029, 1]), False),
+        (np.diag([29.9, 29.9, 1.0]), True),
+        (np.diag([30, 30, 1.0]), False),
+        (np.diag([31, 29, 1.0]), True),
+        (np.diag([-1, 1, 1.0]), True),  # mirrored
+        (np.diag([1, -1, 1.0]), True),
+        (np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]]), True),  # turned: 4:3 by 3:4
+        (np.diag([1e-7, 1e-7, 1e-7]), False),
+        (np.diag([1e-5, 1e-5, 1e-5]), True),
+        (-np.eye(3), False),
+        (np.array([[1, 0, 0], [0, 1, 0], [0, 0, np.inf]]), False),
+        (np.array([[1, 0, np.inf], [0, 1, 0], [0, 0, 1]]), False),
+        (np.array([[1, 0, 0], [0, 1, 0], [-0.6, -0.6, 1]]), False),  # one corner beyond
+        (np.array([[1, 1, 0], [1, 1, 0.5], [0, 0, 1.0]]), False),  # all on one line
+        (np.array([[1, 0, 0], [0, 1, 0], [0, 0.9, 1]]), True),
+        (np.array([[1, 0.5, 0], [0, 1, 0], [0, 0, 1]]), True),
+        (np.array([[1, 0, 0], [0.5, 1, 0], [0, 0, 1]]), True),
         (np.full((3, 3), np.nan), False),
         (np.ones((3, 3)), False),
     ],
@@ -94,3 +116,29 @@ def test_scales_are_those_of_what_is_given_and_of_what_comes_out() -> None:
 def test_a_matrix_is_plausible_if_editing_gives_it(matrix: NDArray, plausible: bool) -> None:
     image = np.zeros((30, 40), np.uint8)
     assert is_plausible(matrix, image, image) == plausible
+
+
+def test_sides_are_measured_in_pixels_of_either_image() -> None:
+    """The right image has 40 x 30 pixels, the left one others."""
+    right = np.zeros((30, 40), np.uint8)
+    for shape, plausible in (
+        ((30, 79), True), ((30, 80), False), ((30, 21), True), ((30, 20), False),
+        ((59, 40), True), ((60, 40), False), ((16, 40), True), ((15, 40), False),
+        ((890, 1190), True), ((900, 1200), False),
+    ):  # fmt: skip
+        assert is_plausible(np.eye(3), np.zeros(shape, np.uint8), right) == plausible
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_picture_folded_over_itself_is_not_plausible(mirrored: bool) -> None:
+    """Three corners stay and the fourth moves inside, beyond their diagonal, or not so far."""
+    image = np.zeros((1, 1), np.uint8)
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    for moved_by, plausible in ((0.3, True), (0.7, False), (0.55, False)):
+        for place in range(4):
+            moved = corners.copy()
+            moved[place] = abs(corners[place] - moved_by)
+            if mirrored:
+                moved[:, 0] = 1 - moved[:, 0]
+            matrix = cv2.getPerspectiveTransform(corners, moved)
+            assert is_plausible(matrix, image, image) == plausible

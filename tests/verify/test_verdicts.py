@@ -1,0 +1,297 @@
+"""Which pairs are verified, in what batches, and which verdicts are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgsim.cache.store import Cache, Known
+from imgsim.comparators.local import LocalFeatures
+from imgsim.comparators.recipes import Auto
+from imgsim.executors.base import Executor
+from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
+from imgsim.read.options import RunOptions
+from imgsim.read.spool import Slot
+from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
+from imgsim.verify import verdicts as module
+from imgsim.verify.batch import Hypotheses, Outcome, Pair, VerifyBatch
+from imgsim.verify.judge import EQUAL, NOT_ALIGNED
+from imgsim.verify.verdicts import Verdicts, verify_pair
+from tests.verify.pictures import picture
+
+DIGESTS = ["11" * 32, "22" * 32, "22" * 32, "33" * 32]
+FACTS = ImageFacts(400, 300, "PNG", True, False, 1, 60, None)
+PICTURES = [
+    Picture(ImageFile(f"{number}.png", 1, 1, "."), digest, FACTS)
+    for number, digest in enumerate(DIGESTS)
+]
+ROWS = np.arange(8, dtype=np.uint8).reshape(4, 2)
+PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+WHY = [1, KEYPOINTS, MIRRORED, 0, 0b10000101 | KEYPOINTS | MIRRORED, 2]
+
+
+class KnowingExecutor(Executor):
+    """Answers by the number of the pair's left and right file, the last batch first."""
+
+    def __init__(self, lasting: bool = True) -> None:
+        self.runs: list[Sequence[VerifyBatch]] = []
+        self.lasting = lasting
+        self.closed = False
+
+    def run(self, batches: Sequence[Any]) -> Generator[tuple[int, list[Outcome]]]:  # type: ignore[override]
+        self.runs.append(batches)
+        for number in reversed(range(len(batches))):
+            part = batches[number]
+            yield (
+                number,
+                [
+                    Outcome(residual_of(part.paths[p.left], part.paths[p.right]), self.lasting)
+                    for p in part.pairs
+                ],
+            )
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def residual_of(left: str, right: str) -> Verdict:
+    return Verdict(int(left[:-4]) + int(right[:-4]) / 1024)
+
+
+class NotedProgress:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        self.told.append((stage, total, unit))
+
+    def advance(self, n: int) -> None:
+        self.told.append((n,))
+
+    def finish(self) -> None:
+        self.told.append(())
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def verdicts_by(
+    executor: Executor, options: RunOptions | None = None, slots: dict[str, Slot] | None = None
+) -> Verdicts:
+    left, right = np.array(PAIRS).T
+    return Verdicts(
+        PICTURES, ROWS, Proposals(left, right, np.array(WHY)), slots or {}, executor,
+        options or RunOptions(jobs=1),
+    )  # fmt: skip
+
+
+def test_a_pair_of_contents_is_verified_once() -> None:
+    executor, progress = KnowingExecutor(), NotedProgress()
+    verdicts = verdicts_by(executor, RunOptions(jobs=1, progress=progress))
+    verdicts.verify([(1, 0), (0, 2), (1, 2)])  # the second one is of the same contents
+    assert verdicts.verified == 1
+    assert progress.told == [("verifying", 1, "pair"), (1,), ()]
+    ((part,),) = executor.runs
+    assert part.paths == ("0.png", "2.png")
+    assert verdicts[0, 1] == verdicts[1, 0] == verdicts[2, 0] == Verdict(2 / 1024)
+    assert verdicts[1, 2] == verdicts[2, 1] == EQUAL
+    verdicts.verify([(0, 1)])
+    verdicts.verify([])
+    assert len(executor.runs) == 1
+    verdicts.verify([(3, 2), (3, 0)])
+    assert verdicts.verified == 3
+    assert verdicts[1, 3] == Verdict(2 + 3 / 1024)
+    assert verdicts[3, 0] == Verdict(3 / 1024)
+    with pytest.raises(KeyError):
+        verdicts[0, 0]
+
+
+def test_pairs_go_to_workers_with_what_they_need() -> None:
+    executor = KnowingExecutor()
+    slot = Slot("spool", 0, 3, 4)
+    verdicts = verdicts_by(executor, RunOptions(jobs=1, max_pixels=77), {DIGESTS[3]: slot})
+    verdicts.verify([(1, 3)])
+    ((part,),) = executor.runs
+    assert part.paths == ("1.png", "3.png")
+    assert part.rows == (bytes([2, 3]), bytes([6, 7]))
+    assert part.slots == (None, slot)
+    assert part.decoder.max_pixels == 77
+    assert part.decoder.mode == verdicts.options.decode
+    assert part.pairs == (Pair(0, 1, Hypotheses((0, 2, 7), keypoints=True, mirrored=True)),)
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ((0, 1), Hypotheses((0,), keypoints=False, mirrored=False)),
+        ((0, 2), Hypotheses((), keypoints=True, mirrored=False)),
+        ((0, 3), Hypotheses((), keypoints=False, mirrored=True)),
+        ((2, 3), Hypotheses((1,), keypoints=False, mirrored=False)),
+    ],
+)
+def test_hypotheses_are_those_of_the_proposal(pair: tuple[int, int], expected: Hypotheses) -> None:
+    executor = KnowingExecutor()
+    verdicts_by(executor).verify([pair])
+    assert executor.runs[0][0].pairs[0].hypotheses == expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "jobs", "sizes"),
+    [
+        (1, 1, [1]),
+        (5, 1, [2, 2, 1]),  # two batches for each worker, if there is enough
+        (12, 3, [2] * 6),
+        (47, 1, [23, 23, 1]),
+        (48, 1, [24, 24]),
+        (100, 1, [24, 24, 24, 24, 4]),
+    ],
+)
+def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) -> None:
+    many = [Picture(ImageFile(f"{n}.png", 1, 1, "."), f"{n:064}", FACTS) for n in range(pairs + 1)]
+    left, right = np.zeros(pairs, int), np.arange(1, pairs + 1)
+    executor, progress = KnowingExecutor(), NotedProgress()
+    options = RunOptions(jobs=jobs, progress=progress)
+    proposals = Proposals(left, right, np.ones(pairs, int))
+    rows = np.zeros((pairs + 1, 2), np.uint8)
+    verdicts = Verdicts(many, rows, proposals, {}, executor, options)
+    verdicts.verify(proposals.pairs())
+    assert [len(part) for part in executor.runs[0]] == sizes
+    assert progress.told == [
+        ("verifying", pairs, "pair"), *((size,) for size in reversed(sizes)), (),
+    ]  # fmt: skip
+    for number in (1, pairs):
+        assert verdicts[0, number] == Verdict(number / 1024)
+
+
+def test_progress_ends_even_if_a_worker_fails() -> None:
+    class Failing(KnowingExecutor):
+        def run(self, batches: Sequence[Any]) -> Generator[tuple[int, list[Outcome]]]:  # type: ignore[override]
+            raise RuntimeError("no workers")
+            yield
+
+    progress = NotedProgress()
+    verdicts = verdicts_by(Failing(), RunOptions(jobs=1, progress=progress))
+    with pytest.raises(RuntimeError):
+        verdicts.verify([(0, 1)])
+    assert progress.told[-1] == ()
+
+
+def known_contents(path: Path) -> RunOptions:
+    """Options with a cache that knows the contents of the pictures."""
+    cache = Cache(path, pytest.fail)
+    cache.keep("decoder", [], [(p.file, p.digest, Known(p.facts), ()) for p in PICTURES])
+    cache.close()
+    return RunOptions(jobs=1, cache=path)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_verdicts_that_last_are_remembered(lasting: bool, tmp_path: Path) -> None:
+    options = known_contents(tmp_path / "cache.sqlite")
+    executor = KnowingExecutor(lasting)
+    verdicts = verdicts_by(executor, options)
+    verdicts.verify([(0, 1), (2, 3)])
+    verdicts.close()
+    assert executor.closed
+    again = verdicts_by(KnowingExecutor(), options)
+    again.verify([(0, 2), (1, 3), (0, 3)])
+    assert again.verified == (1 if lasting else 3)
+    assert again[0, 1] == Verdict((1 if lasting else 2) / 1024)
+    again.close()
+
+
+def test_of_the_cache_only_pairs_that_are_proposed_are_recalled(tmp_path: Path) -> None:
+    options = known_contents(tmp_path / "cache.sqlite")
+    first = verdicts_by(KnowingExecutor(), options)
+    first.verify([(0, 1), (0, 3)])
+    first.close()
+    few = Proposals(np.array([0]), np.array([3]), np.array([1]))
+    again = Verdicts(PICTURES, ROWS, few, {}, KnowingExecutor(), options)
+    assert again.between(PICTURES[0], PICTURES[3]) == Verdict(3 / 1024)
+    assert again.between(PICTURES[0], PICTURES[1]) is None
+    again.close()
+
+
+def test_a_verdict_is_found_whichever_picture_is_named_first() -> None:
+    verdicts = verdicts_by(KnowingExecutor())
+    assert verdicts.between(PICTURES[0], PICTURES[3]) is None
+    verdicts.verify([(0, 3)])
+    for one, other in ((0, 3), (3, 0)):
+        assert verdicts.between(PICTURES[one], PICTURES[other]) == Verdict(3 / 1024)
+    assert verdicts.between(PICTURES[1], PICTURES[2]) == EQUAL
+
+
+def test_a_transform_is_that_of_the_verdict_whichever_is_kept() -> None:
+    verdicts = verdicts_by(KnowingExecutor())
+    assert verdicts.transform(PICTURES[0], PICTURES[3]) is None
+    assert verdicts.transform(PICTURES[1], PICTURES[2]) is None  # equal bytes
+    matrix = 0.5, 0, 0.25, 0, 0.5, 0.25, 0, 0, 1
+    verdicts._verdicts[DIGESTS[0], DIGESTS[3]] = Verdict(0.5, matrix, 1.0, 1.0, 0.25)
+    for kept, other, kind, corner in ((0, 3, "crop", (100, 75)), (3, 0, "inset", (-200, -150))):
+        transform = verdicts.transform(PICTURES[kept], PICTURES[other])
+        assert transform is not None
+        assert transform.kind == kind
+        assert [row[2] for row in transform.matrix] == pytest.approx([*corner, 1])
+
+
+# Two files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_files_are_verified_in_the_order_given(swapped: bool, tmp_path: Path) -> None:
+    whole = picture()
+    paths = [tmp_path / "whole.png", tmp_path / "part.png"]
+    images = [whole, whole.crop((100, 60, 436, 312))]
+    if swapped:
+        paths.reverse()
+        images.reverse()
+    for path, image in zip(paths, images, strict=True):
+        image.save(path)
+    extracted = [LocalFeatures().extract(np.asarray(i.convert("YCbCr"))[None]) for i in images]
+    rows = np.concatenate(extracted)
+    verdict = verify_pair(Auto(), (paths[0], str(paths[1])), rows, RunOptions(jobs=1))
+    assert verdict.residual <= 1
+    assert verdict.more == (1 if swapped else -1)
+    matrix = np.array(verdict.matrix).reshape(3, 3)
+    cut = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
+    expected = np.linalg.inv(cut) if swapped else cut
+    np.testing.assert_allclose(matrix, expected, atol=0.005)
+
+
+def test_two_files_that_nothing_proposes_are_not_read(tmp_path: Path) -> None:
+    extracted = [
+        LocalFeatures().extract(np.asarray(picture(seed).convert("YCbCr"))[None]) for seed in (3, 4)
+    ]
+    missing = tmp_path / "one.png", tmp_path / "other.png"
+    verdict = verify_pair(Auto(), missing, np.concatenate(extracted), RunOptions(jobs=1))
+    assert verdict == NOT_ALIGNED
+
+
+def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    monkeypatch.setattr(
+        VerifyBatch, "run", lambda self, beat: [ran.append(self), Outcome(EQUAL, lasting=True)][1:]
+    )
+    why = np.array([0b1000001 | MIRRORED])
+    asked = []
+
+    def propose(rows: np.ndarray, *, hashes: bool, jobs: int) -> Proposals:
+        asked.append((len(rows), hashes, jobs))
+        return Proposals(np.array([0]), np.array([1]), why)
+
+    monkeypatch.setattr(module, "propose", propose)
+    rows = np.zeros((2, LocalFeatures().shape[0]), np.uint8)
+    rows[1] = 1
+    options = RunOptions(jobs=1, max_pixels=55)
+    assert verify_pair(Auto(), ("a.png", Path("b.png")), rows, options) == EQUAL
+    assert asked == [(2, True, 1)]
+    (work,) = ran
+    assert work.paths == ("a.png", "b.png")
+    assert work.rows == (rows[0].tobytes(), rows[1].tobytes())
+    assert work.pairs == (Pair(0, 1, Hypotheses((0, 6), keypoints=False, mirrored=True)),)
+    assert work.decoder.max_pixels == 55
