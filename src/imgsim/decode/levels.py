@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ SMALL_BESIDE_BACKGROUND = 1 / 16
 """The same for a picture whose constant background lies far outside of its own levels (12 bits
 in 16): less is asked of a plain picture, since its background is lost."""
 
-PERCENTILES = (0.1, 99.9)
-"""Become black and white. Hot pixels and specular points are fewer than one in a thousand."""
+PERCENTILES = (0.5, 99.5)
+"""Become black and white. Hot pixels and specular points are fewer than one in two hundred."""
 
 _FEWEST_STEPS = 32
 """Integers of a smaller range are class indices or the noise of a blank frame: not mapped, so
@@ -30,19 +30,24 @@ levels between the two."""
 _COUNTED_SIDE = 1024
 """Percentiles are taken from a regular grid of at most about so many pixels a side."""
 
-Levels = tuple[float, float]
-"""The samples that become 0 and 255."""
+
+class Levels(NamedTuple):
+    """The samples that become 0 and 255, and that of a background that lies far from both."""
+
+    low: float
+    high: float
+    background: float | None = None
 
 
 def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
     """Map samples to 8 bits by one straight line for all bands.
 
     The scale of a picture is the smallest of 0 to 1 (floating point only), 0 to 255 and 0 to
-    65,535 that holds its samples; those outside the 0.1 and 99.9 percentiles do not count. A
+    65,535 that holds its samples; those outside the 0.5 and 99.5 percentiles do not count. A
     picture that uses at least a quarter of its scale is mapped by the scale (65,535: / 257), and
     so is one of 8-bit samples, and one whose 16-bit samples are all multiples of 257. One that
     uses less, or fits no scale (negative or larger samples), is mapped by its percentiles:
-    0.1 becomes 0 and 99.9 becomes 255. Integers that use fewer than 32 steps are not stretched.
+    0.5 becomes 0 and 99.5 becomes 255. Integers that use fewer than 32 steps are not stretched.
 
     A constant background (a sample that at least 5 % of the pixels have) is left out of the
     percentiles if it lies further from all others than these from each other and they use at
@@ -61,12 +66,16 @@ def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) ->
     """
     if samples.dtype == np.uint8:
         return samples
-    low, high = _levels(samples, visible)
+    levels = _levels(samples, visible)
     if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
-        return np.asarray(_map(np.arange(65536, dtype=np.uint16), low, high)[samples])
-    mapped = np.empty(samples.shape, np.uint8)
-    for top in range(0, len(samples), 256):
-        mapped[top : top + 256] = _map(samples[top : top + 256], low, high)
+        every = np.arange(65536, dtype=np.uint16)
+        mapped = np.asarray(_map(every, levels.low, levels.high)[samples])
+    else:
+        mapped = np.empty(samples.shape, np.uint8)
+        for top in range(0, len(samples), 256):
+            mapped[top : top + 256] = _map(samples[top : top + 256], levels.low, levels.high)
+    if levels.background is not None:
+        _blend_edge(samples, mapped, levels, levels.background)
     return mapped
 
 
@@ -92,31 +101,31 @@ def _levels(samples: NDArray[Any], visible: NDArray[np.bool_] | None) -> Levels:
         counted &= shown.reshape(*shown.shape, *[1] * (grid.ndim - 2))
     values = grid[counted].astype(np.float64)
     if not len(values):
-        return 0.0, 255.0
+        return Levels(0.0, 255.0)
     low, high = _percentiles(values)
     scale = _scale(samples.dtype, low, high)
     apart = _beside_background(grid, counted, values)
     if apart is not None:
-        scale_apart = scale or _scale(samples.dtype, *apart)
-        if scale_apart is None or apart[1] - apart[0] <= scale_apart * SMALL_BESIDE_BACKGROUND:
-            low, high = apart
+        used = apart.high - apart.low
+        if used > 0 and (scale is None or used <= scale * SMALL_BESIDE_BACKGROUND):
+            return apart
     return _choose(samples, low, high, scale)
 
 
 def _choose(samples: NDArray[Any], low: float, high: float, scale: float | None) -> Levels:
     used = high - low
     if scale is not None and used >= scale * SMALL_RANGE:
-        return 0.0, scale
+        return Levels(0.0, scale)
     whole = samples.dtype.kind in "ui"
     too_small = used < _FEWEST_STEPS if whole else used <= 1e-6 * max(abs(low), abs(high))
     if too_small:
-        return (0.0, scale) if scale is not None else (low, low + 255.0)
+        return Levels(0.0, scale) if scale is not None else Levels(low, low + 255.0)
     if whole and samples.dtype.itemsize == 2 and scale == 65535 and not (samples % 257).any():
-        return 0.0, scale
-    return low, high
+        return Levels(0.0, scale)
+    return Levels(low, high)
 
 
-def _percentiles(values: NDArray[np.float64]) -> Levels:
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = np.percentile(values, PERCENTILES)
     return float(low), float(high)
 
@@ -135,19 +144,47 @@ def _beside_background(
     grid: NDArray[Any], counted: NDArray[np.bool_], values: NDArray[np.float64]
 ) -> Levels | None:
     """Return the percentiles of what is no constant background; None if there is none far off."""
-    import cv2
-
     kinds, counts = np.unique(values, return_counts=True)
     background = float(kinds[counts.argmax()])
     if len(kinds) == 1 or counts.max() < _BACKGROUND_SHARE * len(values):
         return None
-    square = np.ones((_BACKGROUND_MARGIN, _BACKGROUND_MARGIN), np.uint8)
-    same = np.asarray(grid == background)
-    mask = np.asarray(same.reshape(*same.shape[:2], -1).any(axis=2))
-    near = cv2.dilate(mask.astype(np.uint8), square).astype(bool)
+    near = _near(np.asarray(grid == background))
     rest = grid[counted & ~near.reshape(*near.shape, *[1] * (grid.ndim - 2))].astype(np.float64)
     if len(rest) < len(values) / 10:
         return None
     low, high = _percentiles(rest)
     gap = max(low - background, background - high)
-    return (low, high) if gap > high - low else None
+    return Levels(low, high, background) if gap > high - low else None
+
+
+def _near(background: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the pixels around those where any band is background."""
+    import cv2
+
+    square = np.ones((_BACKGROUND_MARGIN, _BACKGROUND_MARGIN), np.uint8)
+    mask = background.reshape(*background.shape[:2], -1).any(axis=2)
+    marked: NDArray[Any] = np.asarray(mask, dtype=np.uint8)
+    return np.asarray(cv2.dilate(marked, square) > 0)
+
+
+def _blend_edge(
+    samples: NDArray[Any], mapped: NDArray[np.uint8], levels: Levels, background: float
+) -> None:
+    """Map mixtures of background and picture, as resampling makes them, to mixtures of both.
+
+    Without it the soft edge of a resized copy would be all background.
+    """
+    import cv2
+
+    below = background < levels.low
+    beyond = (levels.high - levels.low) / 2  # what is nearer may be the picture's own
+    edge = samples < levels.low - beyond if below else samples > levels.high + beyond
+    near = _near(np.asarray(samples == background))
+    edge &= near.reshape(*near.shape, *[1] * (samples.ndim - 2)) & (samples != background)
+    square = np.ones((5, 5), np.uint8)
+    beside = cv2.dilate(mapped, square) if below else 255 - cv2.erode(mapped, square)
+    beside = beside.reshape(mapped.shape)
+    nearest = levels.low if below else levels.high
+    share = (samples[edge].astype(np.float64) - background) / (nearest - background)
+    blended = np.rint(beside[edge] * share).astype(np.uint8)
+    mapped[edge] = blended if below else 255 - blended
