@@ -5,10 +5,10 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
 * EXIF orientation (any format that has it) is applied.
 * Transparency is laid over white.
 * Samples of more than 8 bits, signed and floating-point ones are mapped to 8 bits by one straight
-  line for all bands, see `levels.to_8_bit`: 16-bit pictures by / 257, and those that use less than
-  a quarter of their scale (12 bits in 16, distances in millimetres, reflectance) by their 0.5 and
-  99.5 percentiles. PNG and TIFF are read at their full depth, see `deep`; of JPEG 2000, AVIF, HEIC
-  and JPEG XL with several bands the high byte is.
+  line for all bands, see `levels.to_8_bit`: 16-bit grey by / 257 and colour to its high byte, but
+  those that use less than a quarter of their scale (12 bits in 16, distances in millimetres,
+  reflectance) by their 0.5 and 99.5 percentiles. PNG and TIFF are read at their full depth, see
+  `deep`; JPEG 2000, AVIF, HEIC and JPEG XL with several bands at 8 bits.
 * Of three bands and more the first three are red, green and blue, of two the first is grey, but
   for those that the file declares as alpha. Other extra samples are not shown.
 * CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded

@@ -209,6 +209,8 @@ def turn_samples(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _alpha_to_8_bit(alpha: NDArray[Any]) -> NDArray[np.uint8]:
+    if alpha.dtype == np.uint16:
+        return (alpha >> 8).astype(np.uint8)  # as Pillow
     full = 1.0 if alpha.dtype.kind == "f" else float(np.iinfo(alpha.dtype).max)
     return np.clip(np.rint(np.nan_to_num(alpha * (255.0 / full))), 0, 255).astype(np.uint8)
 

@@ -44,10 +44,11 @@ def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) ->
 
     The scale of a picture is the smallest of 0 to 1 (floating point only), 0 to 255 and 0 to
     65,535 that holds its samples; those outside the 0.5 and 99.5 percentiles do not count. A
-    picture that uses at least a quarter of its scale is mapped by the scale (65,535: / 257), and
-    so is one of 8-bit samples, and one whose 16-bit samples are all multiples of 257. One that
-    uses less, or fits no scale (negative or larger samples), is mapped by its percentiles:
-    0.5 becomes 0 and 99.5 becomes 255. Integers that use fewer than 32 steps are not stretched.
+    picture that uses at least a quarter of its scale is mapped by the scale: 65,535 by / 257, of
+    arrays with bands to the high byte, as programs that read 8 bits see them. So is one whose
+    16-bit samples are all multiples of 257. One that uses less, or fits no scale (negative or
+    larger samples), is mapped by its percentiles: 0.5 becomes 0 and 99.5 becomes 255. Integers
+    that use fewer than 32 steps are not stretched.
 
     A constant background (a sample that at least 5 % of the pixels have) is left out of the
     percentiles if it lies further from all others than these from each other and they use at
@@ -68,6 +69,8 @@ def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) ->
         return samples
     levels = _levels(samples, visible)
     if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
+        if samples.ndim == 3 and levels == (0, 65535, None):
+            return (samples >> 8).astype(np.uint8)
         every = np.arange(65536, dtype=np.uint16)
         mapped = np.asarray(_map(every, levels.low, levels.high)[samples])
     else:
