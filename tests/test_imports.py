@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "imgsim"
 HEAVY = {
     "cv2", "efficientnet_pytorch", "faiss", "matplotlib", "pandas", "pywt", "scipy", "skimage",
-    "sklearn", "torch", "torchvision",
+    "sklearn", "tifffile", "torch", "torchvision",
 }  # fmt: skip
 
 LAYERS = (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -38,6 +39,31 @@ def palette(image: Image.Image) -> Image.Image:
     return image.convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
 
 
+def deep_samples(bands: int) -> np.ndarray:
+    return np.arange(40 * 30 * bands, dtype=np.uint16).reshape(40, 30, bands) % 4000
+
+
+def deep_tiff(
+    bands: int, compression: str | None, change: int = 0, dtype: type = np.uint16
+) -> bytes:
+    samples = deep_samples(bands).astype(dtype)
+    samples[-1, -1, -1] ^= change
+    stream = io.BytesIO()
+    photometric = "rgb" if bands == 3 else "minisblack"
+    tifffile.imwrite(
+        stream, samples, compression=compression, photometric=photometric, planarconfig="contig"
+    )
+    return stream.getvalue()
+
+
+def deep_png() -> bytes:
+    import cv2
+
+    encoded, data = cv2.imencode(".png", deep_samples(3)[..., ::-1])
+    assert encoded
+    return data.tobytes()
+
+
 def hidden(colour: int) -> Image.Image:
     """A picture with a transparent part, of this colour."""
     samples = np.dstack([np.asarray(PHOTO), np.full((64, 96), 255, np.uint8)])
@@ -61,6 +87,8 @@ EQUAL: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         saved(palette(PHOTO), "PNG"), saved(palette(PHOTO).convert("RGB"), "PNG")
     ),
     "colours under alpha 0": lambda: (saved(hidden(0), "PNG"), saved(hidden(200), "PNG")),
+    "four bands of 16 bits": lambda: (deep_tiff(4, None), deep_tiff(4, "zlib")),
+    "colours of 16 bits": lambda: (deep_tiff(3, "zlib"), deep_png()),
     "16 bits": lambda: (
         saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)), "PNG"),
         saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)), "TIFF"),
@@ -88,6 +116,9 @@ def one_off() -> Image.Image:
 
 
 OTHERS: dict[str, Callable[[], tuple[bytes, bytes]]] = {
+    "the low byte of one sample": lambda: (deep_tiff(3, None), deep_tiff(3, None, change=1)),
+    "the fourth band": lambda: (deep_tiff(4, None), deep_tiff(4, None, change=1)),
+    "signed and unsigned": lambda: (deep_tiff(4, None), deep_tiff(4, None, dtype=np.int16)),
     "one sample by one": lambda: (saved(PHOTO, "PNG"), saved(one_off(), "PNG")),
     "grey and its RGB": lambda: (
         saved(PHOTO.convert("L"), "PNG"), saved(PHOTO.convert("L").convert("RGB"), "PNG")

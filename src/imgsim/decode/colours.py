@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.levels import to_8_bit
+
 Colour = Literal["grey", "rgb", "ycbcr"]
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -24,7 +26,7 @@ def convert(image: Any, colour: Colour) -> Any:
     if image.mode == target:
         return image if "transparency" not in image.info else _flatten(image).convert(target)
     if image.mode in _DEEP_MODES:
-        return Image.fromarray(_to_8_bit(np.asarray(image))).convert(target)
+        return Image.fromarray(to_8_bit(np.asarray(image))).convert(target)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return _flatten(image).convert(target)
     if image.mode == "LAB":
@@ -41,19 +43,6 @@ def _flatten(image: Any) -> Any:
     return ground.convert("RGB")
 
 
-def _to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale deep samples: 0..1, 0..255 or 0..65535 by the smallest of these that holds them."""
-    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(values.max(initial=0.0))
-    if samples.dtype.kind == "f" and top <= 1.0:
-        values = values * 255.0
-    elif samples.dtype.itemsize == 2 or 255.0 < top <= 65535.0:
-        values = values / 257.0
-    elif top > 65535.0:
-        values = values * (255.0 / top)
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
 def _lab_to_rgb(image: Any) -> Any:
     from PIL import ImageCms
 
@@ -63,12 +52,9 @@ def _lab_to_rgb(image: Any) -> Any:
 
 def pixel_digest(image: Any) -> str:
     """Hash size and pixels; fully transparent pixels count as equal, deep samples in full."""
-    digest = hashlib.sha256()
     if image.mode in _DEEP_MODES:
-        samples = np.asarray(image)
-        digest.update(f"{image.mode[0]} {image.size} {samples.dtype.itemsize} ".encode())
-        digest.update(samples.tobytes())
-        return digest.hexdigest()
+        return samples_digest(np.asarray(image))
+    digest = hashlib.sha256()
     digest.update(f"8 {image.size} ".encode())
     if image.mode == "LAB":
         image = _lab_to_rgb(image)
@@ -77,4 +63,19 @@ def pixel_digest(image: Any) -> str:
         pixels = np.asarray(strip.convert("RGBA")).copy()
         pixels[pixels[..., 3] == 0] = 0
         digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def samples_digest(samples: NDArray[Any]) -> str:
+    """Hash the shape, type and values of samples, whatever their byte order.
+
+    Parameters
+    ----------
+    samples : ndarray of any dtype, shape (h, w) or (h, w, bands)
+    """
+    digest = hashlib.sha256(f"{samples.dtype.kind}{samples.dtype.itemsize} ".encode())
+    digest.update(f"{samples.shape} ".encode())
+    for top in range(0, len(samples), 256):
+        strip = samples[top : top + 256]
+        digest.update(strip.astype(strip.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -3,8 +3,14 @@
 Treatment of what is no plain 8-bit colour image, the same everywhere:
 
 * EXIF orientation (any format that has it) is applied.
-* Transparency is laid over white. 16-bit samples are scaled to 8 (/ 257); 32-bit integer and
-  floating-point images by the range they are commonly stored in, see `_to_8_bit`.
+* Transparency is laid over white.
+* Samples of more than 8 bits, signed and floating-point ones are mapped to 8 bits by one straight
+  line for all bands, see `levels.to_8_bit`: 16-bit grey by / 257 and colour to its high byte, but
+  those that use less than a quarter of their scale (12 bits in 16, distances in millimetres,
+  reflectance) by their 0.5 and 99.5 percentiles. PNG and TIFF are read at their full depth, see
+  `deep`; JPEG 2000, AVIF, HEIC and JPEG XL with several bands at 8 bits.
+* Of three bands and more the first three are red, green and blue, of two the first is grey, but
+  for those that the file declares as alpha. Other extra samples are not shown.
 * CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded
   colour profiles are not applied.
 * Of an animation or a multi-page file only the first frame is read.
@@ -68,6 +74,8 @@ class Decoder:
             with pixel_limit(self.max_pixels):
                 source = open_source(data)
                 reason = over_cap(source.width * source.height, self.max_pixels)
+                if source.deep is not None:
+                    reason = source.deep.over_cap(self.max_pixels)
                 if reason:
                     raise DecodeError(reason, lasting=False)
                 return self._decode(source, wants)
@@ -118,7 +126,10 @@ def decoder_id(mode: DecodeMode) -> str:
     The pixel cap is no part of it: files over the cap are not cached.
     """
     parts = [f"imgsim-decode 3 {mode.value}"]
-    for package in ("pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy"):
+    for package in (
+        "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
+        "imagecodecs",
+    ):  # fmt: skip
         try:
             parts.append(f"{package} {version(package)}")
         except PackageNotFoundError:

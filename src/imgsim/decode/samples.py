@@ -9,12 +9,14 @@ of a motion photo, a gain map, a second view.
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.deep import DeepImage, deep_image, turn_samples
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, over_cap
@@ -53,6 +55,9 @@ def sample_digest(data: bytes, max_pixels: int) -> str | None:
 
 
 def _digest(data: bytes, max_pixels: int) -> str | None:
+    deep = deep_image(data)
+    if deep is not None:
+        return None if deep.over_cap(max_pixels) else _deep_digest(deep)
     source = open_source(data)
     if over_cap(source.width * source.height, max_pixels):
         return None
@@ -72,6 +77,33 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     if source.format in ("JPEG", "MPO"):
         digest.update(_appended_to_jpeg(data))
     return digest.hexdigest()
+
+
+def _deep_digest(image: DeepImage) -> str | None:
+    """Hash the samples that Pillow does not give as they are; animations of them are not read."""
+    if image.format == "PNG" and image.frames > 1:
+        return None
+    digest = hashlib.sha256(_deep_profile(image))
+    for page in range(image.frames):
+        samples = turn_samples(image.samples(page), image.orientation)
+        if image.alpha is not None:
+            samples = samples.copy()
+            samples[samples[..., image.alpha] == 0] = 0
+        digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
+        digest.update(np.ascontiguousarray(samples).data)
+    return digest.hexdigest()
+
+
+def _deep_profile(image: DeepImage) -> bytes:
+    if image.format == "PNG":
+        from PIL import Image
+
+        return Image.open(io.BytesIO(image.data), formats=["PNG"]).info.get("icc_profile") or b""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(image.data)) as file:
+        tag = file.pages.first.tags.get("InterColorProfile")
+        return bytes(tag.value) if tag is not None else b""
 
 
 def _add_frame(digest: Any, image: Any) -> None:

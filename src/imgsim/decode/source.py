@@ -11,7 +11,8 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from imgsim.decode.colours import Colour, convert, pixel_digest
+from imgsim.decode.colours import Colour, convert, pixel_digest, samples_digest
+from imgsim.decode.deep import DeepImage, deep_image, turn_samples
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
 from imgsim.types import ImageFacts
@@ -36,6 +37,7 @@ class Source:
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
+    `deep` is set where `reopen` maps samples that Pillow does not give as they are to 8 bits.
     """
 
     reopen: Callable[[], Any]
@@ -48,6 +50,7 @@ class Source:
     orientation: int
     width: int
     height: int
+    deep: DeepImage | None = None
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
@@ -102,6 +105,9 @@ class Source:
         )
         if not facts.flat:
             return facts
+        if self.deep is not None:
+            samples = turn_samples(self.deep.samples(), self.orientation)
+            return replace(facts, pixel_digest=samples_digest(samples))
         image = self.take()
         image.load()
         return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))
@@ -153,6 +159,9 @@ def open_source(data: bytes) -> Source:
     head = data[:64]
     if is_raw(data):
         return _open_raw(data)
+    deep = deep_image(data)
+    if deep is not None and deep.needed:
+        return _open_deep(deep)
     plugin = _plugin_for(head)
     if plugin:
         _enable(plugin)
@@ -169,6 +178,8 @@ def open_source(data: bytes) -> Source:
         try:
             image = reopen(_formats())
         except UnidentifiedImageError:
+            if deep is not None:
+                return _open_deep(deep)
             raise DecodeError(_unidentified(head), identified=plugin is not None) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
@@ -266,6 +277,15 @@ def _unidentified(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return "a film, or an image of a kind that is not read"
     return "content is no image format that is read here, or its header is damaged"
+
+
+def _open_deep(deep: DeepImage) -> Source:
+    if not (deep.width and deep.height):
+        raise DecodeError("no pixels")
+    return Source(
+        cache(deep.shown), None, "", deep.format, deep.lossless, False, deep.frames,
+        deep.orientation, deep.width, deep.height, deep,
+    )  # fmt: skip
 
 
 def _open_raw(data: bytes) -> Source:

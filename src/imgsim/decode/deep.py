@@ -1,0 +1,352 @@
+"""Reads the files whose samples Pillow does not give as they are.
+
+Of PNG, that is 16-bit RGB, RGBA and grey with alpha (Pillow gives the high byte); of TIFF, 16 bits
+in several bands, signed, 32-bit unsigned, half and double precision, and bands beyond those of a
+colour model. OpenCV reads the PNGs, tifffile the TIFFs, and OpenCV those of its compressions that
+tifffile needs the package imagecodecs for.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode import tifftags
+from imgsim.decode.levels import to_8_bit
+from imgsim.decode.rawfiles import is_raw
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
+from imgsim.decode.tifftags import TiffTags
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BYTES_PER_PIXEL = 16
+"""As many bytes a pixel as four bands of 32 bits are within the cap on pixels."""
+
+_INFLATED = 1032
+"""Deflate shrinks at most by this factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeepImage:
+    """An image that is read here; its pixels are not decoded yet.
+
+    Attributes
+    ----------
+    data : bytes
+        Of the whole file.
+    format : {"PNG", "TIFF"}
+    width, height : int
+        As stored.
+    bands : int
+        With alpha and other extra samples.
+    bits : int
+        Per sample.
+    alpha : int or None
+        The place of the band that is declared as alpha.
+    frames : int
+    orientation : int
+        As in EXIF, 1 to 8.
+    tags : TiffTags or None
+        Of the first page of a TIFF.
+    """
+
+    data: bytes
+    format: Literal["PNG", "TIFF"]
+    width: int
+    height: int
+    bands: int
+    bits: int
+    alpha: int | None
+    frames: int
+    orientation: int
+    tags: TiffTags | None = None
+
+    @property
+    def lossless(self) -> bool:
+        return self.tags is None or self.tags.lossless
+
+    @property
+    def needed(self) -> bool:
+        """Whether Pillow cannot show it, or by the high bytes only."""
+        return self.bits > 8 or (self.tags is not None and self.tags.sample_format == 2)
+
+    def over_cap(self, max_pixels: int) -> str | None:
+        """Say why an image of this size is not decoded; None if it is."""
+        pixels = self.width * self.height
+        size = pixels * self.bands * max(1, self.bits // 8)
+        if pixels > max_pixels or size <= max_pixels * _BYTES_PER_PIXEL:
+            return over_cap(pixels, max_pixels)
+        return (
+            f"{pixels} pixels of {self.bands} bands are {size} bytes, more than "
+            f"--max-pixels {max_pixels} allows ({_BYTES_PER_PIXEL} a pixel)"
+        )
+
+    def samples(self, page: int = 0) -> NDArray[Any]:
+        """Decode the samples of one page, as stored (not turned upright).
+
+        Parameters
+        ----------
+        page : int
+            Of a TIFF; of any other image there is page 0 only.
+
+        Returns
+        -------
+        ndarray of the file's dtype, shape (h, w) or (h, w, bands)
+            In native byte order.
+
+        Raises
+        ------
+        DecodeError
+        """
+        read = _read_png(self) if self.tags is None else _read_tiff(self, page)
+        return np.asarray(read, dtype=read.dtype.newbyteorder("="))
+
+    def shown(self) -> Any:
+        """Return a Pillow image of 8 bits: L, RGB, CMYK, or with alpha; as stored (not turned).
+
+        The first three bands are red, green and blue; of one or two bands the first is grey. Alpha
+        is the band that is declared as such, other extra samples are not shown.
+        """
+        from PIL import Image
+
+        samples = self.samples()
+        if samples.ndim == 2:
+            return Image.fromarray(to_8_bit(samples))
+        if self.tags is not None and self.tags.photometric == tifftags.CMYK and self.bands >= 4:
+            return Image.fromarray(to_8_bit(samples[..., :4]), "CMYK")
+        colours = [band for band in range(self.bands) if band != self.alpha]
+        colours = colours[:3] if len(colours) >= 3 else colours[:1]
+        if self.alpha is None:
+            return Image.fromarray(to_8_bit(np.squeeze(samples[..., colours])))
+        alpha = samples[..., self.alpha]
+        mapped = to_8_bit(samples[..., colours], alpha > 0)
+        stacked = np.concatenate([mapped, _alpha_to_8_bit(alpha)[..., None]], axis=2)
+        return Image.fromarray(stacked, "LA" if len(colours) == 1 else "RGBA")
+
+
+def deep_image(data: bytes) -> DeepImage | None:
+    """Read the header of a file; None if Pillow gives its samples as they are.
+
+    Raises
+    ------
+    DecodeError
+        It is a TIFF of a kind that neither Pillow nor this module reads.
+    """
+    if data.startswith(_PNG):
+        return _png_header(data)
+    if not tifftags.is_tiff(data) or is_raw(data):
+        return None
+    tags = tifftags.read_tags(data)
+    if tags is None or tags.exact_in_pillow:
+        return None
+    reason = tags.why_not_read
+    if reason:
+        raise DecodeError(reason)
+    return DeepImage(
+        data, "TIFF", tags.width, tags.height, tags.bands, tags.bits[0], tags.alpha,
+        tifftags.count_pages(data), tags.orientation, tags,
+    )  # fmt: skip
+
+
+def read_samples(
+    data: bytes, page: int = 0, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> NDArray[Any] | None:
+    """Decode the samples of a file, if Pillow does not give them as they are.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    page : int
+        Of a TIFF.
+    max_pixels : int
+        An image with more is not decoded.
+
+    Returns
+    -------
+    ndarray of the file's dtype, shape (h, w) or (h, w, bands), or None
+        Turned upright; a level of 0 is black. None where Pillow gives them as they are.
+
+    Raises
+    ------
+    DecodeError
+        It is too large, damaged, or needs a package that is not installed.
+    """
+    image = deep_image(data)
+    if image is None:
+        return None
+    reason = image.over_cap(max_pixels)
+    if reason:
+        raise DecodeError(reason, lasting=False)
+    return np.ascontiguousarray(turn_samples(image.samples(page), image.orientation))
+
+
+def turn_samples(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn or flip samples by an EXIF orientation.
+
+    Parameters
+    ----------
+    samples : ndarray of any dtype, shape (h, w) or (h, w, bands)
+    orientation : int
+
+    Returns
+    -------
+    ndarray of the same dtype, shape (h, w) or (w, h), and bands
+        A view.
+    """
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples
+
+
+def _alpha_to_8_bit(alpha: NDArray[Any]) -> NDArray[np.uint8]:
+    if alpha.dtype == np.uint16:
+        return (alpha >> 8).astype(np.uint8)  # as Pillow
+    full = 1.0 if alpha.dtype.kind == "f" else float(np.iinfo(alpha.dtype).max)
+    return np.clip(np.rint(np.nan_to_num(alpha * (255.0 / full))), 0, 255).astype(np.uint8)
+
+
+# PNG -------------------------------------------------------------------------------------------
+
+
+def _png_header(data: bytes) -> DeepImage | None:
+    if len(data) < 33 or data[12:16] != b"IHDR" or data[24] != 16 or data[25] not in (2, 4, 6):
+        return None
+    width, height = struct.unpack_from(">II", data, 16)
+    bands = {2: 3, 4: 2, 6: 4}[data[25]]
+    frames, orientation = 1, 1
+    for kind, start, length in _chunks(data):
+        if kind == b"tRNS" and bands == 3:
+            bands = 4
+        elif kind == b"acTL":
+            frames = max(1, int.from_bytes(data[start : start + 4], "big"))
+        elif kind == b"eXIf":
+            orientation = _exif_orientation(data[start : start + length])
+    alpha = bands - 1 if bands in (2, 4) else None
+    return DeepImage(data, "PNG", width, height, bands, 16, alpha, frames, orientation)
+
+
+def _exif_orientation(exif: bytes) -> int:
+    from PIL import Image
+
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        return int(tags.get(0x0112, 1))
+    except Exception:  # damaged EXIF is no reason to lose the picture
+        return 1
+
+
+def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
+    """List name, start and length of the chunks of a PNG that lie within the file."""
+    place, chunks = 8, []
+    while place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        if place + 12 + length > len(data):
+            break
+        chunks.append((data[place + 4 : place + 8], place + 8, length))
+        place += 12 + length
+    return chunks
+
+
+def _read_png(image: DeepImage) -> NDArray[Any]:
+    data, last = image.data, b""
+    for last, start, length in _chunks(data):
+        if last in (b"IHDR", b"IDAT"):
+            stored = int.from_bytes(data[start + length : start + length + 4], "big")
+            if zlib.crc32(memoryview(data)[start - 4 : start + length]) != stored:
+                raise DecodeError("damaged or unsupported: a checksum of the PNG is wrong")
+    if last != b"IEND":
+        raise DecodeError("truncated: the PNG has no end")
+    read = _by_opencv(data)
+    if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
+        raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
+    order = {2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.bands]
+    if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
+        raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
+    return read[..., order]
+
+
+def _by_opencv(data: bytes) -> NDArray[Any] | None:
+    import cv2
+
+    # It writes what is wrong with a file to the standard error
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+
+
+# TIFF ------------------------------------------------------------------------------------------
+
+
+def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
+    import logging
+
+    import tifffile
+
+    assert image.tags is not None
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    tags = image.tags if not page else tifftags.read_tags(image.data, page)
+    if tags is None:
+        raise DecodeError(f"damaged or unsupported: page {page + 1} of the TIFF cannot be read")
+    _check_segments(image.data, tags)
+    try:
+        with tifffile.TiffFile(io.BytesIO(image.data)) as file:
+            read = np.asarray(file.pages[page].asarray(maxworkers=1))
+    except Exception as error:
+        if "imagecodecs" not in str(error):
+            raise
+        decoded = _by_opencv(image.data) if tags.in_opencv and not page else None
+        if decoded is None or not _fits(decoded, tags):
+            raise DecodeError(
+                f"{tags.described} need the package imagecodecs (imgsim[formats])"
+            ) from None
+        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[tags.bands]
+        read = decoded[..., order] if decoded.ndim == 3 else decoded
+    else:
+        if tags.planes and tags.bands > 1 and read.ndim == 3:
+            read = np.moveaxis(read, 0, -1)
+    if read.shape[-1:] == (1,) and read.ndim == 3:
+        read = read[..., 0]
+    if not _fits(read, tags):
+        raise DecodeError(f"damaged or unsupported: {tags.described} are not in the file")
+    if tags.photometric == tifftags.WHITE_IS_ZERO and read.dtype.kind == "u":
+        read = read.dtype.type(2 ** tags.bits[0] - 1) - read
+    return read
+
+
+def _fits(read: NDArray[Any], tags: TiffTags) -> bool:
+    bands = read.shape[2] if read.ndim == 3 else 1
+    return (*read.shape[:2], bands) == (tags.height, tags.width, tags.bands)
+
+
+def _check_segments(data: bytes, tags: TiffTags) -> None:
+    """Raise if strips or tiles lie outside the file, or would take more memory than they should."""
+    size = tags.segment_bytes
+    if size > 2 * tags.width * tags.height * tags.bands * 8 + 2**26:
+        raise DecodeError("damaged or unsupported: the tiles of the TIFF are larger than the image")
+    for start, length in tags.segments:
+        if start + length > len(data):
+            raise DecodeError("truncated: a part of the TIFF lies behind its end")
+        if tags.deflated and length * _INFLATED > 4 * size + 2**26:
+            _check_inflated(memoryview(data)[start : start + length], size)
+
+
+def _check_inflated(segment: memoryview, expected: int) -> None:
+    inflater = zlib.decompressobj()
+    total = len(inflater.decompress(segment, 2**20))
+    while inflater.unconsumed_tail and total <= expected:
+        total += len(inflater.decompress(inflater.unconsumed_tail, 2**20))
+    if total > expected:
+        raise DecodeError("damaged or unsupported: a part of the TIFF holds more than it should")
