@@ -285,6 +285,15 @@ def test_a_pair_may_be_alike_plain_and_mirrored() -> None:
     assert listed(rows) == [(1, 2, False), (1, 2, True)]
 
 
+def test_one_may_be_alike_plain_and_the_one_before_it_mirrored() -> None:
+    rows = images(4)
+    own, more = points(4, 1), points(4, 2)
+    put(rows[1], own + more)
+    put(rows[2], [mirror(p) for p in more], [p.descriptor for p in more])
+    put(rows[3], own)
+    assert listed(rows) == [(1, 3, False), (1, 2, True)]
+
+
 def test_three_votes_plain_and_three_mirrored_are_not_six() -> None:
     rows = images(2)
     own, more = points(3, 1), points(3, 2)
