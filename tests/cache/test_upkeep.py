@@ -103,9 +103,6 @@ def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> N
     assert info.rows == {SHORT.key: 3 + 2, LONG.key: 3 + 2}
 
 
-@pytest.mark.xfail(
-    raises=RuntimeError, strict=True, reason="`_opened` fails inside the context manager: no yield"
-)
 @pytest.mark.parametrize("content", [b"something else", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_cache_that_cannot_be_read_is_told_of_once(path: Path, content: bytes) -> None:
     path.parent.mkdir()

@@ -14,7 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,7 @@ class Cache:
         """Store verdicts on pairs of contents, by their digests; both contents must be stored."""
         if self._db is None or not verdicts:
             return
-        with self._transaction() as db:
+        with self._trouble(), self._transaction() as db:
             number = self._label(label, create=True)
             db.executemany(
                 "INSERT OR REPLACE INTO verdict SELECT ?, l.id, r.id, ? FROM content l,"
@@ -244,18 +244,18 @@ class Cache:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing of what is written; trouble with the file becomes a warning."""
-        with self._trouble():
-            assert self._db is not None
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._labels.clear()
-                raise
+        """All or nothing of what is written."""
+        database = self._db
+        assert database is not None
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            self._labels.clear()
+            raise
 
     def _select(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         if self._db is None:
@@ -290,7 +290,7 @@ class Cache:
         """
         if self._db is None or not entries:
             return
-        with self._transaction() as db:
+        with self._trouble(), self._transaction() as db:
             ids = self._write_contents(db, entries)
             self._write_facts(db, decoder, entries, ids)
             for column, extractor in enumerate(extractors):
@@ -376,7 +376,7 @@ class Cache:
         if create:
             self._db.execute("INSERT OR IGNORE INTO label (text) VALUES (?)", (text,))
         ids: list[tuple[int]] = []
-        with self._trouble():
+        with nullcontext() if create else self._trouble():  # in a transaction, that is its own
             ids = self._db.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchall()
         if not ids:
             return None

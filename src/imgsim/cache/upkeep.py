@@ -42,7 +42,7 @@ def read_info(path: Path, warn: Callable[[str], object]) -> CacheInfo:
         Told in one line why it cannot be read.
     """
     if path.exists():
-        with _opened(path, warn) as db:
+        with _trouble(path, warn), closing(connect(path)) as db:
             return _count(db, path)
     return CacheInfo(str(path), 0, 0, 0, {})
 
@@ -77,7 +77,7 @@ def prune(path: Path, decoders: Sequence[str], warn: Callable[[str], object]) ->
     int
         Number of files dropped.
     """
-    with _opened(path, warn) as db:
+    with _trouble(path, warn), closing(connect(path)) as db:
         return _prune(db, path, decoders)
     return 0
 
@@ -112,11 +112,10 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
 
 
 @contextmanager
-def _opened(path: Path, warn: Callable[[str], object]) -> Iterator[sqlite3.Connection]:
-    """The database, open; trouble with it becomes one warning and ends what is done with it."""
+def _trouble(path: Path, warn: Callable[[str], object]) -> Iterator[None]:
+    """Trouble with the cache becomes one warning and ends what is done with it."""
     try:
-        with closing(connect(path)) as db:
-            yield db
+        yield
     except (sqlite3.Error, OSError, CacheUnusable) as error:
         warn(f"cannot use the cache {path}: {error}")
 
