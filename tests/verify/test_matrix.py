@@ -99,8 +99,8 @@ def test_scales_are_those_of_what_is_given_and_of_what_comes_out() -> None:
         (np.diag([-1, 1, 1.0]), True),  # mirrored
         (np.diag([1, -1, 1.0]), True),
         (np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]]), True),  # turned: 4:3 by 3:4
-        (np.diag([1e-7, 1e-7, 1e-7]), False),
-        (np.diag([1e-5, 1e-5, 1e-5]), True),
+        (np.diag([1e-6, 1e-6, 1e-6]), False),
+        (np.diag([1.5e-6, 1.5e-6, 1.5e-6]), True),
         (-np.eye(3), False),
         (np.array([[1, 0, 0], [0, 1, 0], [0, 0, np.inf]]), False),
         (np.array([[1, 0, np.inf], [0, 1, 0], [0, 0, 1]]), False),

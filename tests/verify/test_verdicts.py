@@ -295,3 +295,13 @@ def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPat
     assert work.rows == (rows[0].tobytes(), rows[1].tobytes())
     assert work.pairs == (Pair(0, 1, Hypotheses((0, 6), keypoints=False, mirrored=True)),)
     assert work.decoder.max_pixels == 55
+
+
+def test_closing_lets_go_of_the_executor_and_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, closed = KnowingExecutor(), []
+    monkeypatch.setattr(Cache, "close", lambda self: closed.append(self))
+    verdicts = verdicts_by(executor)
+    assert not executor.closed
+    verdicts.close()
+    assert executor.closed
+    assert closed == [verdicts._cache]
