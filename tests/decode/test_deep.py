@@ -418,19 +418,24 @@ def test_kinds_that_nothing_reads_say_so() -> None:
         Decoder()(palette, [WHOLE])
 
 
-def test_a_missing_package_is_named_with_what_needs_it(tmp_path: Path) -> None:
-    # 13 bands that claim to be packed by LZW, where imagecodecs is not installed
+@pytest.mark.parametrize(("compression", "name"), [(5, "LZW"), (50000, "Zstandard")])
+def test_a_missing_package_is_named_with_what_needs_it(
+    compression: int, name: str, tmp_path: Path
+) -> None:
+    # 13 bands that claim to be packed so, where imagecodecs is not installed
     data = tiff(noise(13, "uint16"), compression="zlib")
     place = data.index(struct.pack("<HHIH", 259, 3, 1, 8)) + 8
-    (tmp_path / "a.tif").write_bytes(data[:place] + struct.pack("<H", 5) + data[place + 2 :])
+    (tmp_path / "a.tif").write_bytes(
+        data[:place] + struct.pack("<H", compression) + data[place + 2 :]
+    )
     program = (
-        "import sys; sys.modules['imagecodecs'] = None\n"
+        "import sys; sys.modules['imagecodecs'] = sys.modules['compression'] = None\n"
         "from imgsim.decode.deep import read_samples\n"
         "read_samples(open(sys.argv[1], 'rb').read())"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "a.tif")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (
-        "13 bands of 16 bits compressed with LZW need the package imagecodecs (imgsim[formats])"
+        f"13 bands of 16 bits compressed with {name} need the package imagecodecs (imgsim[formats])"
         in done.stderr
     )

@@ -305,7 +305,7 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
         with tifffile.TiffFile(io.BytesIO(image.data)) as file:
             read = np.asarray(file.pages[page].asarray(maxworkers=1))
     except Exception as error:
-        if "imagecodecs" not in str(error):
+        if not isinstance(error, ImportError) and "imagecodecs" not in str(error):
             raise
         decoded = _by_opencv(image.data) if tags.in_opencv and not page else None
         if decoded is None or not _fits(decoded, tags):

@@ -123,9 +123,14 @@ def _choose(samples: NDArray[Any], low: float, high: float, scale: float | None)
     too_small = used < _FEWEST_STEPS if whole else used <= 1e-6 * max(abs(low), abs(high))
     if too_small:
         return Levels(0.0, scale) if scale is not None else Levels(low, low + 255.0)
-    if whole and samples.dtype.itemsize == 2 and scale == 65535 and not (samples % 257).any():
+    if whole and samples.dtype.itemsize == 2 and scale == 65535 and _of_8_bits(samples):
         return Levels(0.0, scale)
     return Levels(low, high)
+
+
+def _of_8_bits(samples: NDArray[Any]) -> bool:
+    """Whether 16-bit samples are all multiples of 257."""
+    return not any((samples[top : top + 64] % 257).any() for top in range(0, len(samples), 64))
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
