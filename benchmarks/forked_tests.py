@@ -70,6 +70,7 @@ def fork(copy: Path, work: Callable[[], int]) -> int:
         return pid
     status = BROKEN
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
         os.chdir(copy)
         for name in ("home", "tmp"):

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -206,6 +207,8 @@ def main() -> None:
     parser.add_argument("--list-survivors", action="store_true", help="their changes, at the end")
     options = parser.parse_args()
     folders = options.only or list(FOLDERS)
+    # as Ctrl-C does: end the tests that run, and remove the copies
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"  # threads do not outlive a fork
     for name in PRELOADED:
