@@ -56,6 +56,12 @@ def deep_tiff(
     return stream.getvalue()
 
 
+def grey_tiff(order: str) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, deep_samples(1)[..., 0], byteorder=order, photometric="minisblack")
+    return stream.getvalue()
+
+
 def deep_png() -> bytes:
     import cv2
 
@@ -89,6 +95,7 @@ EQUAL: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     "colours under alpha 0": lambda: (saved(hidden(0), "PNG"), saved(hidden(200), "PNG")),
     "four bands of 16 bits": lambda: (deep_tiff(4, None), deep_tiff(4, "zlib")),
     "colours of 16 bits": lambda: (deep_tiff(3, "zlib"), deep_png()),
+    "the order of bytes": lambda: (grey_tiff("<"), grey_tiff(">")),
     "16 bits": lambda: (
         saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)), "PNG"),
         saved(Image.fromarray(np.arange(4096, dtype=np.uint16).reshape(64, 64)), "TIFF"),

@@ -57,7 +57,7 @@ def sample_digest(data: bytes, max_pixels: int) -> str | None:
 def _digest(data: bytes, max_pixels: int) -> str | None:
     deep = deep_image(data)
     if deep is not None:
-        return None if deep.over_cap(max_pixels) else _deep_digest(deep)
+        return None if deep.over_cap(max_pixels) else _deep_digest(deep, max_pixels)
     source = open_source(data)
     if over_cap(source.width * source.height, max_pixels):
         return None
@@ -79,13 +79,15 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     return digest.hexdigest()
 
 
-def _deep_digest(image: DeepImage) -> str | None:
+def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
     """Hash the samples that Pillow does not give as they are; animations of them are not read."""
     if image.format == "PNG" and image.frames > 1:
         return None
     digest = hashlib.sha256(_deep_profile(image))
     for page in range(image.frames):
         samples = turn_samples(image.samples(page), image.orientation)
+        if over_cap(samples.shape[0] * samples.shape[1], max_pixels):
+            return None
         if image.alpha is not None:
             samples = samples.copy()
             samples[samples[..., image.alpha] == 0] = 0
@@ -110,11 +112,13 @@ def _add_frame(digest: Any, image: Any) -> None:
     """Add the size, kind, profile and samples of one frame."""
     profile = image.info.get("icc_profile") or b""
     image = _expanded(image)
-    digest.update(f"{image.mode} {image.width} {image.height} {len(profile)} ".encode())
+    kind = "I;16" if image.mode.startswith("I;16") else image.mode  # whatever the byte order
+    digest.update(f"{kind} {image.width} {image.height} {len(profile)} ".encode())
     digest.update(profile)
     for top in range(0, image.height, _ROWS):
         strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
-        digest.update(_without_hidden_colours(np.asarray(strip), image.mode).tobytes())
+        samples = _without_hidden_colours(np.asarray(strip), image.mode)
+        digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
 
 
 def _expanded(image: Any) -> Any:
