@@ -15,7 +15,8 @@ from imgsim.cache import schema
 from imgsim.cache.schema import check_header, connect
 from imgsim.errors import CacheUnusable
 
-TABLES = {"content", "file", "label", "fact", "feature", "verdict"}
+TABLES = {"content", "file", "label", "fact", "feature", "sample", "verdict"}
+VERSION = 3
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_new_database_and_the_folders_above_it(tmp_path: Path) -> None:
     for _ in range(2):  # made, and opened again
         with closing(connect(path)) as db:
             assert tables(db) == TABLES
-            assert version(db) == 2
+            assert version(db) == VERSION
             assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             assert db.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
             assert db.execute("PRAGMA busy_timeout").fetchone() == (60_000,)
@@ -69,16 +70,19 @@ def test_a_database_of_the_first_version_is_migrated_and_keeps_what_it_has(path:
         schema.MIGRATIONS[0](db)
         db.execute("PRAGMA user_version = 1")
         db.execute("INSERT INTO content (digest, size) VALUES (x'aa', 7)")
-        assert tables(db) == TABLES - {"verdict"}
+        assert tables(db) == TABLES - {"sample", "verdict"}
     with closing(connect(path)) as db:
         assert tables(db) == TABLES
-        assert version(db) == 2
+        assert version(db) == VERSION
         assert db.execute("SELECT digest, size FROM content").fetchall() == [(b"\xaa", 7)]
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [("PRAGMA user_version = 3", "a newer imgsim"), ("CREATE TABLE x (y)", "another program's")],
+    [
+        (f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}", "a newer imgsim"),
+        ("CREATE TABLE x (y)", "another program's"),
+    ],
 )
 def test_what_is_not_ours_is_refused_and_closed(
     spoil: str, message: str, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +119,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
             schema._migrate(db)
         assert not db.in_transaction
         assert tables(db) == TABLES
-        assert version(db) == 2
+        assert version(db) == VERSION
 
 
 def test_another_process_may_migrate_at_the_same_time(
@@ -135,4 +139,4 @@ def test_another_process_may_migrate_at_the_same_time(
     monkeypatch.setattr(sqlite3, "connect", partial(plain, factory=Overtaken))
     with closing(connect(path)) as db:
         assert tables(db) == TABLES
-        assert version(db) == 2
+        assert version(db) == VERSION
