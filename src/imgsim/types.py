@@ -302,10 +302,18 @@ class Group:
     def kept(self) -> Picture:
         return self.members[0].picture
 
-    def only(self, kind: str) -> Group:
-        """The group with those members alone that are at least as sure as a kind."""
-        sure = tuple(m for m in self.members if SURENESS[m.kind] <= SURENESS[kind])
-        return replace(self, members=sure)
+    def parts(self, kind: Literal["exact", "pixels", "near"]) -> list[Group]:
+        """The parts whose members are as sure of each other as a kind, each of two or more.
+
+        Two members may have the same bytes, or the same samples, and be near the kept file only.
+        """
+        if kind == "near":
+            return [self]
+        equal: dict[str, list[Member]] = {}
+        for member in self.members:
+            one = member.picture
+            equal.setdefault(one.digest if kind == "exact" else one.identity, []).append(member)
+        return [replace(self, members=tuple(some)) for some in equal.values() if len(some) > 1]
 
     @property
     def reclaimable_bytes(self) -> int:

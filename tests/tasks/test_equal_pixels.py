@@ -58,9 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pixel_pairs(duplicates: imgsim.Duplicates) -> list[tuple[str, ...]]:
     """Names of the members that are equal by their pixels, with the kept file."""
     return sorted(
-        tuple(sorted(Path(m.picture.file.path).name for m in group.only("pixels").members))
+        tuple(sorted(Path(m.picture.file.path).name for m in part.members))
         for group in duplicates.groups
-        if len(group.only("pixels").members) > 1
+        for part in group.parts("pixels")
     )
 
 
@@ -185,6 +185,19 @@ def test_a_gate_counts_what_is_sure_enough(
     for kind, code in codes.items():
         given = ("find-dupes", tmp_path, "--check", "--check-kind", kind, "-q")
         assert run(*given)[0] == code
+
+
+def test_equal_files_count_though_another_one_is_kept(
+    tmp_path: Path, photo: Callable[[int], Image.Image], run
+) -> None:
+    photo(1).save(tmp_path / "kept.png")
+    photo(1).save(tmp_path / "a.jpg", quality=90)
+    for name in ("a.jpg", "commented.jpg"):
+        photo(1).save(tmp_path / name, quality=90, comment=name.encode())
+    given = ("find-dupes", tmp_path, "--check", "-q", "--check-kind")
+    assert [run(*given, kind)[0] for kind in ("exact", "pixels")] == [0, 1]
+    shutil.copy(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert [run(*given, kind)[0] for kind in ("exact", "pixels")] == [1, 1]
 
 
 def test_a_near_member_is_never_shown_as_all_alike(

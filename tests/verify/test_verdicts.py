@@ -206,15 +206,18 @@ def test_verdicts_that_last_are_remembered(lasting: bool, tmp_path: Path) -> Non
 
 
 def test_of_the_cache_only_pairs_that_are_proposed_are_recalled(tmp_path: Path) -> None:
+    """And only if they are proposed for the same reasons: a verdict follows from these too."""
     options = known_contents(tmp_path / "cache.sqlite")
     first = verdicts_by(KnowingExecutor(), options)
     first.verify([(0, 1), (0, 3)])
     first.close()
-    few = Proposals(np.array([0]), np.array([3]), np.array([1]))
-    again = Verdicts(PICTURES, ROWS, few, {}, KnowingExecutor(), options)
-    assert again.between(PICTURES[0], PICTURES[3]) == Verdict(3 / 1024)
-    assert again.between(PICTURES[0], PICTURES[1]) is None
-    again.close()
+    why = WHY[PAIRS.index((0, 3))]
+    for reasons, expected in ((why, Verdict(3 / 1024)), (why | 64, None)):
+        few = Proposals(np.array([0]), np.array([3]), np.array([reasons]))
+        again = Verdicts(PICTURES, ROWS, few, {}, KnowingExecutor(), options)
+        assert again.between(PICTURES[0], PICTURES[3]) == expected
+        assert again.between(PICTURES[0], PICTURES[1]) is None
+        again.close()
 
 
 def test_a_verdict_is_found_whichever_picture_is_named_first() -> None:

@@ -73,9 +73,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def check_header(path: Path) -> None:
     """Check that a file begins as a SQLite database does."""
-    with path.open("rb") as stream:
-        if stream.read(16) != b"SQLite format 3\0":
-            raise CacheUnusable(f"{path} is no imgsim cache", "name imgsim's cache")
+    try:
+        with path.open("rb") as stream:
+            begins_right = stream.read(16) == b"SQLite format 3\0"
+    except OSError as error:
+        raise CacheUnusable(
+            f"cannot read {path}: {error.strerror}", "name imgsim's cache"
+        ) from None
+    if not begins_right:
+        raise CacheUnusable(f"{path} is no imgsim cache", "name imgsim's cache")
 
 
 def _check(db: sqlite3.Connection) -> None:

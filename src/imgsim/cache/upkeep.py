@@ -137,10 +137,13 @@ def clear(path: Path) -> int:
         if tables and not {"content", "feature"} <= tables:
             raise CacheUnusable(f"{path} is another program's database", "name imgsim's cache")
     files = all_files(path)
-    freed = sum(p.stat().st_size for p in files)
-    for file in files:
-        file.unlink()
-    folder = path.with_name(path.name + "-rows")
-    if folder.is_dir():
-        folder.rmdir()
+    try:
+        freed = sum(p.stat().st_size for p in files)
+        for file in files:
+            file.unlink()
+        folder = path.with_name(path.name + "-rows")
+        if folder.is_dir():
+            folder.rmdir()
+    except OSError as error:
+        raise CacheUnusable(f"cannot delete {path}: {error.strerror}", "delete it") from None
     return freed

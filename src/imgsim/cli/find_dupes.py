@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     default="near",
     show_default=True,
     help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
-    " the same pixels; near: all.",
+    " the same pixels; near: all. Any two files of a group count, whichever is kept.",
 )
 @click.option(
     "--baseline",
@@ -118,7 +118,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 def _check_exit_code(
     terminal: Terminal,
     duplicates: Duplicates,
-    kind: str,
+    kind: Literal["exact", "pixels", "near"],
     known: Sequence[frozenset[str]] | None,
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image was read."""
@@ -128,8 +128,7 @@ def _check_exit_code(
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
-    groups = [group.only(kind) for group in duplicates.groups]
-    counted = [group for group in groups if len(group.members) > 1]
+    counted = [part for group in duplicates.groups for part in group.parts(kind)]
     if known is None:
         return 1 if counted else 0
     new = unknown_groups(counted, known)

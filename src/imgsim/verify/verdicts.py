@@ -59,7 +59,6 @@ class Verdicts:
         self.verified = 0
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        self._label = f"verdict/{VERSION} {decoder_id(options.decode)}"
         # what is wrong with it was said when the files were read
         self._cache = Cache(options.cache, lambda trouble: None)
         self._executor = executor or options.open_executor(options.jobs, keep=True)
@@ -91,11 +90,22 @@ class Verdicts:
         identity = [picture.identity for picture in self.pictures]
         equal = {self._contents((a, b)) for a, b in self._why if identity[a] == identity[b]}
         self._verdicts = dict.fromkeys(equal, EQUAL)
-        wanted = {self._contents(pair) for pair in self._why} - equal
-        lefts = {left for left, _ in wanted}
-        for contents, verdict in self._cache.verdicts(self._label, lefts).items():
-            if contents in wanted:
-                self._verdicts[contents] = verdict
+        wanted: dict[int, set[tuple[str, str]]] = {}
+        for pair, why in self._why.items():
+            wanted.setdefault(why, set()).add(self._contents(pair))
+        for why, pairs in wanted.items():
+            lefts = {left for left, _ in pairs - equal}
+            for contents, verdict in self._cache.verdicts(self._label(why), lefts).items():
+                if contents in pairs - equal:
+                    self._verdicts[contents] = verdict
+
+    def _label(self, why: int) -> str:
+        """Name what a verdict follows from besides the contents.
+
+        That is also how the pair may lie upon each other: another method, or another folder, may
+        propose it for other reasons.
+        """
+        return f"verdict/{VERSION} {why} {decoder_id(self.options.decode)}"
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before."""
@@ -111,13 +121,14 @@ class Verdicts:
         try:
             with closing(self._executor.run([self._batch(part) for part in parts])) as results:
                 for number, outcomes in results:
-                    lasting = {}
+                    lasting: dict[int, dict[tuple[str, str], Verdict]] = {}
                     for pair, one in zip(parts[number], outcomes, strict=True):
                         contents = self._contents(pair)
                         self._verdicts[contents] = one.verdict
                         if one.lasting:
-                            lasting[contents] = one.verdict
-                    self._cache.keep_verdicts(self._label, lasting)
+                            lasting.setdefault(self._why[pair], {})[contents] = one.verdict
+                    for why, verdicts in lasting.items():
+                        self._cache.keep_verdicts(self._label(why), verdicts)
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
