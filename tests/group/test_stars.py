@@ -204,6 +204,18 @@ def test_isolate_matches_only_across_arguments() -> None:
     assert names(stars.groups()) == [["a/1", "b/1"]]
 
 
+def test_a_centre_takes_no_picture_that_comes_before_it() -> None:
+    """Of two equal files the first was taken; the second, which may not be, keeps its place."""
+    pictures = [
+        picture("a/0", root="a"),
+        picture("b/1", root="b", digest="x"),
+        picture("a/2", root="a", digest="x"),
+    ]
+    stars = Stars(pictures, [np.array([0]), np.array([1, 2])], Rules(isolate=True))
+    stars.add(Candidates(np.array([0]), np.array([1]), np.array([3.0])))
+    assert names(stars.groups()) == [["a/0", "b/1"]]
+
+
 @pytest.mark.parametrize(
     ("policy", "kept", "reason"),
     [
