@@ -2,8 +2,8 @@
 
 Equal are size, depth, channels and alpha of the upright samples; the colour under alpha 0 does not
 count, a palette is expanded, grey is not RGB, and an ICC profile is part of the picture. All frames
-and pages count, with their durations, and so does what a JPEG carries behind its picture: the film
-of a motion photo, a gain map, a second view.
+and pages count, with their durations, and so does what a JPEG carries behind its picture (the film
+of a motion photo, a gain map, a second view), and the film of a HEIC file.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.parts import film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, over_cap
 
 _ROWS = 256
-_FILM_BOXES = (b"mpvd", b"sefd")
-"""Boxes of HEIC files that hold the film of a motion photo."""
 
 
 def sample_digest(data: bytes, max_pixels: int) -> str | None:
@@ -39,10 +38,11 @@ def sample_digest(data: bytes, max_pixels: int) -> str | None:
     Returns
     -------
     str or None
-        sha256 in hexadecimal. None for camera raw files, for files with parts that are not read
-        here (depth maps, auxiliary images and films of HEIC), and for what cannot be decoded.
+        sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
+        auxiliary images or image sequences, which are not read here, and for what cannot be
+        decoded.
     """
-    if is_raw(data) or (data[4:8] == b"ftyp" and any(box in data for box in _FILM_BOXES)):
+    if is_raw(data):
         return None
     try:
         with pixel_limit(max_pixels), warnings.catch_warnings():
@@ -76,6 +76,11 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
         digest.update(_appended_to_jpeg(data))
+    elif source.format == "HEIF":
+        film = film_of_boxes(data)
+        if film is None:
+            return None
+        digest.update(film)
     return digest.hexdigest()
 
 
