@@ -88,7 +88,7 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
 
 
 def parts_note(kept: Picture, member: Member) -> str | None:
-    """Say which parts of a near member are not known to be in the kept file; None if there are none.
+    """Say which parts of a near member the kept file may not have; None if there are none.
 
     Films, gain maps and the like are compared for equality only.
     """
