@@ -135,3 +135,16 @@ def test_a_film_that_would_be_lost_is_named(tmp_path: Path, threads: RunOptions)
     assert note in "".join(find_dupes_text(result))
     (group,) = find_dupes_document(result)["groups"]
     assert [(m["why"], m["parts"]) for m in group["members"]] == [(None, []), (note, ["film"])]
+
+
+def test_bursts_in_heic_match_by_all_pictures(tmp_path: Path, threads: RunOptions) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    burst = [Image.fromarray(landscape(80 + i, *SIZE)) for i in range(3)]
+    save(burst, tmp_path / "burst.heic", quality=90)
+    save(burst, tmp_path / "again.heic", quality=70)
+    save([*burst[:2], Image.fromarray(landscape(90, *SIZE))], tmp_path / "other.heic", quality=90)
+    burst[0].save(tmp_path / "first.jpg")
+    for method in ("auto", "phash:size=16"):
+        result = imgsim.find_duplicates(tmp_path, method, options=threads)
+        assert groups(result) == [{"again", "burst"}], method
