@@ -52,15 +52,18 @@ def distance(one: Image.Image, other: Image.Image) -> float:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_copies_of_small_pictures_are_told(side: int) -> None:
-    for image in (small(3, side), digit(5, side)):
+    for image in (small(5, side), digit(5, side)):
         assert distance(image, image) == pytest.approx(0, abs=0.02)
         for changed in (
-            jpeg(image),
+            jpeg(image, 92),
             grained(image, 2),
             ImageEnhance.Brightness(image).enhance(1.3),
             jpeg(ImageEnhance.Brightness(image).enhance(0.7)),
             ImageEnhance.Brightness(image).enhance(0.7),
             ImageEnhance.Contrast(image).enhance(1.25),
+            image.point(
+                [round(255 * (i / 255) ** 0.8) for i in range(256)] * len(image.getbands())
+            ),
         ):
             assert distance(image, changed) <= 1
             assert distance(changed, image) == distance(image, changed)
@@ -68,13 +71,13 @@ def test_copies_of_small_pictures_are_told(side: int) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_grey_copy_is_a_copy(side: int) -> None:
-    assert distance(small(3, side), small(3, side).convert("L")) <= 1
-    assert distance(small(3, side), small(3, side).convert("L").convert("RGB")) <= 1
+    assert distance(small(5, side), small(5, side).convert("L")) <= 1
+    assert distance(small(5, side), small(5, side).convert("L").convert("RGB")) <= 1
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_other_small_pictures_are_none_also_at_loose(side: int) -> None:
-    image = small(3, side)
+    image = small(5, side)
     moved = Image.fromarray(np.roll(np.asarray(image), 1, axis=1))
     assert distance(image, moved) > 4
     assert distance(image, small(4, side)) > 4
@@ -85,7 +88,7 @@ def test_other_small_pictures_are_none_also_at_loose(side: int) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_one_other_pixel_makes_another_picture(side: int) -> None:
-    image = small(3, side)
+    image = small(5, side)
     pixels = np.array(image)
     pixels[side // 3, side // 2] ^= 128
     assert distance(image, Image.fromarray(pixels)) > 1
@@ -123,7 +126,7 @@ def test_the_next_view_of_a_turning_thing_is_another_picture(side: int) -> None:
     assert error.std() < 4  # as much as compression makes
     assert distance(one, other) > 1
     with other_limits("small", small_max_moved_share=9.0):
-        assert distance(one, other) <= 1.3
+        assert distance(one, other) < 2
 
 
 def test_pictures_that_show_too_little_are_not_told_apart() -> None:

@@ -24,7 +24,7 @@ from imgsim.verify.matrix import (
 )
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
-from imgsim.verify.small import Pixels, pixel_distance, same_frame
+from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
 
 VERSION = 11
 """Raised whenever a pair can get another verdict: stored ones are void then."""
@@ -121,16 +121,18 @@ def _judge_small(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
 ) -> Verdict:
     """Compare two small pictures as wholes, in the orientations that the hypotheses are near."""
-    sides = [max(image.grey(LONG_SIDE).shape) for image in (left, right)]
-    if max(sides) > LIMITS.small_side:
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    if max(*images[0].shape, *images[1].shape) > LIMITS.small_side:
         return NOT_ALIGNED
     best = NOT_ALIGNED
     known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
     for orientation in dict.fromkeys(how for how in known if how is not None):
+        pair = same_frame(images[0], oriented(images[1], orientation))
+        if pair is None or not are_correlated(*pair):
+            continue
         pair = same_frame(left.rgb(), oriented(right.rgb(), orientation))
         distance = np.inf if pair is None else pixel_distance(*pair)
         if distance < best.residual:
-            images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
             best = make_verdict(*images, orientation_matrix(orientation), distance, 0.0, 0)
     return best
 

@@ -56,6 +56,20 @@ def same_frame(left: Pixels, right: Pixels) -> tuple[Pixels, Pixels] | None:
     return fitted(left), fitted(right)
 
 
+def are_correlated(left: Pixels, right: Pixels) -> bool:
+    """Return whether two grey pictures in one frame are light and dark in the same places, roughly.
+
+    Where they are not, `pixel_distance` need not be asked.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    """
+    one, other = (image - image.mean(dtype=np.float32) for image in (left, right))
+    product = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) >= LIMITS.small_min_correlation * product
+
+
 def pixel_distance(left: Pixels, right: Pixels) -> float:
     """Return how far two small pictures in one frame are from being copies of each other.
 
@@ -79,8 +93,15 @@ def pixel_distance(left: Pixels, right: Pixels) -> float:
     if left.shape[:2] != right.shape[:2]:
         raise ValueError(f"images of {left.shape[:2]} and {right.shape[:2]} pixels")
     one, other = (_channels(image) for image in (left, right))
-    # light that ends in white is lost: it can be told from one of the two alone
-    distance = min(_distance(one, other), _distance(other, one))
+    if one.shape != other.shape:
+        one, other = _luma(one)[..., None], _luma(other)[..., None]
+    distance = _distance(one, other)
+    if distance > 1:
+        # light that ends in white is lost: it can be told from one of the two alone
+        for source, target in ((one, other), (other, one)):
+            expected = _with_tone_of(source, target)
+            if expected is not None:
+                distance = min(distance, _distance(expected, target))
     return distance if distance <= 1 else 1 + LIMITS.small_excess * (distance - 1)
 
 
@@ -91,15 +112,10 @@ def _channels(image: Pixels) -> _Map:
     return np.asarray(image.reshape(*image.shape[:2], -1), np.float32)
 
 
-def _distance(source: _Map, target: _Map) -> float:
-    """The distance of a target from what editing and compressing a source gives."""
-    if source.shape != target.shape:
-        source, target = _luma(source)[..., None], _luma(target)[..., None]
-    expected = _with_tone_of(source, target)
-    if expected is None:
-        return float("inf")
+def _distance(expected: _Map, target: _Map) -> float:
+    """The distance of a target from what is expected of it before it is compressed."""
     distance = _distance_of(expected, target)
-    if 1 < distance < np.inf and source.shape[2] > 1:
+    if 1 < distance < np.inf and target.shape[2] > 1:
         # in vivid pictures coarse chroma is the larger part of what compression does
         distance = min(distance, _distance_of(_with_coarse_chroma(expected), target))
     return distance
@@ -109,10 +125,11 @@ def _distance_of(expected: _Map, target: _Map) -> float:
     one, other = _luma(expected), _luma(target)
     spread = min(float(one.std()), float(other.std()))
     slopes = _slopes(np.asarray((one + other) / 2, np.float32))
-    if spread < LIMITS.small_min_spread or _share_of_edges(slopes) < LIMITS.small_min_edges:
+    edges = np.hypot(*slopes) > LIMITS.small_edge
+    if spread < LIMITS.small_min_spread or edges.mean() < LIMITS.small_min_edges:
         return float("inf")
     scale = max(1.0, LIMITS.small_contrast / spread)
-    distances = [scale * _difference(one - other), _movement(one - other, slopes)]
+    distances = [scale * _difference(one - other, edges), _movement(one - other, slopes)]
     if target.shape[2] > 1:
         distances.append(_colour_difference(expected, target))
     return max(distances)
@@ -182,18 +199,25 @@ def _blurred(image: _Map, deviation: float) -> _Map:
     )
 
 
-def _difference(error: _Map) -> float:
-    """The error, unless it is that of compression or grain: that averages out."""
+def _difference(error: _Map, edges: NDArray[np.bool_]) -> float:
+    """The error, unless it is that of compression or grain: that averages out, and is everywhere.
+
+    `edges` says where there is something that compression cannot keep as it is.
+    """
     import cv2
 
-    most = float(np.interp(max(error.shape), *LIMITS.small_max_local))
     window = (LIMITS.small_window,) * 2
-    squares = cv2.blur(np.square(error), window, borderType=cv2.BORDER_REFLECT)
+    squares = cv2.blur(np.square(error), window, borderType=cv2.BORDER_REFLECT).clip(0)
+    noise = float(np.sqrt(np.median(squares[edges])))
+    most = min(
+        float(np.interp(max(error.shape), *LIMITS.small_max_local)),
+        LIMITS.small_max_local_without_noise + LIMITS.small_max_local_per_noise * noise,
+    )
     return max(
         float(np.abs(_blurred(error, LIMITS.small_local)).max()) / most,
         float(np.sqrt(np.square(_blurred(error, LIMITS.small_wide)).mean()))
         / LIMITS.small_max_wide,
-        float(np.sqrt(np.max(squares).clip(0))) / LIMITS.small_max_fine,
+        float(np.sqrt(squares.max())) / LIMITS.small_max_fine,
     )
 
 
@@ -207,10 +231,6 @@ def _slopes(image: _Map) -> tuple[_Map, _Map]:
         for dx, dy in ((1, 0), (0, 1))
     )
     return across, down
-
-
-def _share_of_edges(slopes: tuple[_Map, _Map]) -> float:
-    return float((np.hypot(*slopes) > LIMITS.small_edge).mean())
 
 
 def _movement(error: _Map, slopes: tuple[_Map, _Map]) -> float:
