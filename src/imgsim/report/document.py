@@ -210,6 +210,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "expected_false_pairs": result.expected_false_pairs,
         "images": result.images,
         "skipped": skipped_document(result.skipped),
+        "not_judged": len(result.not_judged),
     }
 
 

@@ -21,7 +21,14 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
-from imgsim.report.text import Paint, count, percent, skipped_lines, verdict_lines
+from imgsim.report.text import (
+    Paint,
+    count,
+    not_judged_lines,
+    percent,
+    skipped_lines,
+    verdict_lines,
+)
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
@@ -70,7 +77,15 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
     document = {
         **heading("imgsim.leaks/1"),
         **verdicts_document(leaks),
-        "splits": [{"name": s.name, "images": s.images, "leaked": s.leaked} for s in leaks.splits],
+        "splits": [
+            {
+                "name": s.name,
+                "images": s.images,
+                "leaked": s.leaked,
+                "not_judged": s.not_judged,
+            }
+            for s in leaks.splits
+        ],
         "crossings": [
             {"smaller": c.smaller, "larger": c.larger, "leaked": c.leaked, "pairs": c.pairs}
             for c in leaks.crossings
@@ -179,4 +194,5 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
     yield from verdict_lines(leaks)
+    yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)

@@ -110,6 +110,7 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     yield from verdict_lines(duplicates)
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
+    yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
 
 
@@ -131,6 +132,19 @@ def _expected_pairs(pairs: float) -> str:
     if pairs < 0.01:
         return "fewer than 0.01 pairs"
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
+
+
+def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:
+    """Yield how many images were compared by their pixels alone; and which, if `verbose`."""
+    if not paths:
+        return
+    verb = "is" if len(paths) == 1 else "are"
+    yield (
+        f"{count(len(paths), 'image')} {verb} too small or too plain to be compared by more than"
+        f" their pixels{':' if verbose else ''}"
+    )
+    if verbose:
+        yield from (f"  {printable(path)}" for path in paths)
 
 
 def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:

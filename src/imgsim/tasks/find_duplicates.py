@@ -22,7 +22,7 @@ from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
-from imgsim.tasks.matching import Seconds, alike, match_into, seconds_since
+from imgsim.tasks.matching import Seconds, alike, match_into, paths_of, seconds_since
 from imgsim.types import Group, Picture, Skipped
 
 
@@ -49,6 +49,9 @@ class Duplicates:
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+    not_judged : tuple of str
+        Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
+        than their pixels.
     """
 
     comparator: Comparator
@@ -63,6 +66,12 @@ class Duplicates:
     pairs_compared: int
     expected_false_pairs: float | None
     seconds: Seconds
+    not_judged: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> int:
+        """Images that the method compares."""
+        return self.images - len(self.not_judged)
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -145,6 +154,7 @@ def find_duplicates(
         pairs,
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
+        paths_of(flat),
     )
 
 

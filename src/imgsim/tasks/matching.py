@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,3 +117,8 @@ def seconds_since(started: float, read: float, collection: Collection) -> Second
     """The times of a run that ends now; `read` is when all was read."""
     done = time.perf_counter()
     return Seconds(done - started, read - started, done - read, collection.seconds_decoding)
+
+
+def paths_of(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """The paths of pictures, in order."""
+    return tuple(sorted((p.file.path for p in pictures), key=os.fsencode))

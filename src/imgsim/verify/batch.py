@@ -20,9 +20,11 @@ from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
+from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
+_RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
 
 
@@ -113,7 +115,9 @@ class VerifyBatch:
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
-            MultiscaleImage(partial(source.grey, path), records(row)[0]["colours"])
+            MultiscaleImage(
+                partial(source.grey, path), records(row)[0]["colours"], partial(source.rgb, path)
+            )
             for path, row in zip(self.paths, rows, strict=True)
         ]
         outcomes = []
@@ -156,7 +160,7 @@ class PixelSource:
     def __init__(self, decoder: Decoder, slots: Mapping[str, Slot]) -> None:
         self.decoder = decoder
         self.slots = slots
-        self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Pixels] = OrderedDict()
         self._bytes = 0
 
     def grey(self, path: str, max_side: int) -> Grey:
@@ -171,11 +175,27 @@ class PixelSource:
         OSError, DecodeError
             The file cannot be read.
         """
-        key = path, max_side
+        return self._keep((path, max_side), partial(self._read, path, max_side))
+
+    def rgb(self, path: str) -> Pixels:
+        """Read the upright image in colour, with a longer side of at most `LONG_SIDE` pixels.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def _keep(self, key: tuple[str, int], read: Callable[[], Pixels]) -> Pixels:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        image = self._kept[key] = self._read(path, max_side)
+        image = self._kept[key] = read()
         self._bytes += image.nbytes
         while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
@@ -185,8 +205,10 @@ class PixelSource:
         if max_side <= LONG_SIDE and path in self.slots:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
-        wants = _SMALL if max_side <= LONG_SIDE else _FINE
-        return self.decoder(self.content(path), [wants]).images[wants][..., 0]
+        return self._decode(path, _SMALL if max_side <= LONG_SIDE else _FINE)[..., 0]
+
+    def _decode(self, path: str, wants: InputSpec) -> Pixels:
+        return self.decoder(self.content(path), [wants]).images[wants]
 
     def content(self, path: str) -> bytes:
         """Read the bytes of a file.

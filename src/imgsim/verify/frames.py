@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from imgsim.verify.colours import YCbCr
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, MultiscaleImage, judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, project
+from imgsim.verify.small import Pixels
 from imgsim.verify.tracking import erode_mask, warp
 
 _FRAME = InputSpec(0, 0, "ycbcr", at_most=LIMITS.fine_side)
@@ -118,7 +120,13 @@ def _scaled(frame: YCbCr) -> MultiscaleImage:
     size = COLOURS_SIDE, COLOURS_SIDE
     colours = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = np.ascontiguousarray(frame[..., 0])
-    return MultiscaleImage(lambda side: shrink(grey, side), colours)
+    return MultiscaleImage(lambda side: shrink(grey, side), colours, partial(_rgb, frame))
+
+
+def _rgb(frame: YCbCr) -> Pixels:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(frame, "YCbCr").convert("RGB"))
 
 
 def _largest_difference(left: YCbCr, right: YCbCr, matrix: Matrix) -> float:

@@ -30,7 +30,7 @@ from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
 from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
-from imgsim.tasks.matching import alike, match_into, seconds_since
+from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
 from imgsim.types import Picture
 
 
@@ -108,12 +108,15 @@ def find_leaks(
     leaks = [*near.leaks(k), *flat.leaks(k)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
+    not_judged = Counter(p.file.root for p in without_detail)
     pairs = comparable_pairs(detailed, ACROSS_SPLITS)
     return Leaks(
         criterion.comparator,
         criterion.preset,
         criterion.max_distance,
-        tuple(SplitSummary(name, size, leaked[name]) for name, size in sizes.items()),
+        tuple(
+            SplitSummary(name, size, leaked[name], not_judged[name]) for name, size in sizes.items()
+        ),
         tuple(_crossing(a, b, (near, flat)) for a, b in combinations(sizes, 2)),
         tuple(leaks),
         tuple(_group_leak(name, divided[name]) for name in sorted(divided)),
@@ -124,6 +127,7 @@ def find_leaks(
         pairs,
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
+        paths_of(without_detail),
     )
 
 

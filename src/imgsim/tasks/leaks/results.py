@@ -21,11 +21,14 @@ class SplitSummary:
         Readable ones.
     leaked : int
         Those that match one of another split.
+    not_judged : int
+        Those that are too small or too plain to be compared by more than their pixels.
     """
 
     name: str
     images: int
     leaked: int
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Leaks:
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+    not_judged : tuple of str
+        As in `Duplicates`; a file of two splits counts in both.
     """
 
     comparator: Comparator
@@ -129,6 +134,7 @@ class Leaks:
     pairs_compared: int
     expected_false_pairs: float | None
     seconds: Seconds
+    not_judged: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
