@@ -19,16 +19,16 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
+from imgsim.decode.failure import decode_error
+from imgsim.decode.packages import package_versions
 from imgsim.decode.source import Scale, Source, open_source, pixel_limit
 from imgsim.decode.spec import (
     DEFAULT_MAX_PIXELS,
@@ -70,19 +70,20 @@ class Decoder:
         """
         if not data:
             raise DecodeError("empty file", identified=False)
+        pixels = 0
         try:
             with pixel_limit(self.max_pixels):
                 source = open_source(data)
-                reason = over_cap(source.width * source.height, self.max_pixels)
+                pixels = source.width * source.height
+                reason = over_cap(pixels, self.max_pixels)
                 if source.deep is not None:
                     reason = source.deep.over_cap(self.max_pixels)
                 if reason:
                     raise DecodeError(reason, lasting=False)
                 return self._decode(source, wants)
-        except DecodeError:
-            raise
         except Exception as error:
-            raise _decode_error(error, self.max_pixels) from error
+            said = decode_error(error, self.max_pixels, pixels)
+            raise said from (None if said is error else error)
 
     def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
         from PIL import Image
@@ -125,27 +126,4 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    parts = [f"imgsim-decode 3 {mode.value}"]
-    for package in (
-        "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
-        "imagecodecs",
-    ):  # fmt: skip
-        try:
-            parts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            parts.append(f"no {package}")
-    return ", ".join(parts)
-
-
-def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
-    """Say in one line what a decoder raised."""
-    if type(error).__name__ == "DecompressionBombError":
-        number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
-        reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
-        return DecodeError(str(reason), lasting=False)
-    if isinstance(error, MemoryError):
-        return DecodeError("not enough memory to decode it", lasting=False)
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError) and "truncated" in text:
-        return DecodeError(f"truncated: {text}")
-    return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])
+    return f"imgsim-decode 3 {mode.value}, {package_versions()}"
