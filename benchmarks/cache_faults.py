@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,12 @@ class Faults:
     def environment(self) -> dict[str, str]:
         return os.environ | {"TMPDIR": str(self.temporary)}
 
-    def run(self, cache: Path | None, **options: Any) -> tuple[int, str, str]:
-        options = {"env": self.environment()} | options
+    def run(self, cache: Path | None, before: Sequence[str] = ()) -> tuple[int, str, str]:
+        """Run with a cache; return the exit code and what was printed."""
         done = subprocess.run(
-            self.command(cache), capture_output=True, text=True, check=False, **options
-        )
+            [*before, *self.command(cache)],
+            env=self.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
     def note(self, name: str, done: tuple[int, str, str], **more: Any) -> None:
@@ -220,15 +221,12 @@ def confine(faults: Faults) -> None:
     """Run with little memory, and then without a limit on the same cache."""
     for mb in (700, 1000, 1500, 2000, 2500, 3000):
         cache = faults.top / f"confined-{mb}" / "cache.sqlite"
-        limited = subprocess.run(
-            ["bash", "-c", f'ulimit -v {mb * 1000}; exec "$@"', "-", *faults.command(cache)],
-            env=faults.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        limited = faults.run(cache, ["bash", "-c", f'ulimit -v {mb * 1000}; exec "$@"', "-"])
         faults.note(
             f"after a run under ulimit -v of {mb} MB",
             faults.run(cache),
-            code_confined=limited.returncode,
-            same_confined=limited.stdout == faults.expected[1],
+            code_confined=limited[0],
+            same_confined=limited[1] == faults.expected[1],
         )
 
 
@@ -236,18 +234,20 @@ def others(faults: Faults) -> None:
     """Run as a user without a name, on read-only files, and on a full disk."""
     if os.getuid() != 0:
         return
-    nobody: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    # who may read everything, since Python itself may lie in the home of root
+    nobody = [
+        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+        "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
+    ]  # fmt: skip
     homeless = {k: v for k, v in faults.environment().items() if not k.startswith(("HOME", "XDG"))}
-    command = faults.command(None)[:-2]  # no --cache
+    command = [*nobody, *faults.command(None)[:-2]]  # no --cache
     homeless.pop("IMGSIM_CACHE", None)
-    done = subprocess.run(
-        command, env=homeless, cwd="/", capture_output=True, text=True, check=False, **nobody
-    )
+    done = subprocess.run(command, env=homeless, capture_output=True, text=True, check=False)
     faults.note("without a home and a name", (done.returncode, done.stdout, done.stderr))
     with faults.copy() as cache:
         shutil.rmtree(cache.with_name(cache.name + "-rows"))  # so that there is something to write
-        faults.note("read-only", faults.run(cache, **nobody))
-        faults.note("read-only, no cache yet", faults.run(cache.with_name("new"), **nobody))
+        faults.note("read-only", faults.run(cache, nobody))
+        faults.note("read-only, no cache yet", faults.run(cache.with_name("new"), nobody))
     disk = faults.top / "disk"
     disk.mkdir()
     for size in (40, 200, 1000):
@@ -257,12 +257,7 @@ def others(faults: Faults) -> None:
         if mounted.returncode:
             limit = ["bash", "-c", f'ulimit -f {size}; exec "$@"', "-"]
             cache = faults.top / f"full-{size}" / "cache.sqlite"
-            done = subprocess.run(
-                [*limit, *faults.command(cache)],
-                env=faults.environment(), capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            outcome = done.returncode, done.stdout, done.stderr
-            faults.note(f"files of at most {size} kB", outcome)
+            faults.note(f"files of at most {size} kB", faults.run(cache, limit))
             continue
         faults.note(f"a disk of {size} kB", faults.run(disk / "cache.sqlite"))
         subprocess.run(["umount", disk], check=True)

@@ -259,6 +259,8 @@ def _migrate(db: sqlite3.Connection) -> None:
                 db.execute(f"PRAGMA user_version = {applied + 1}")
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # a full disk ends it already
+                with suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
             raise
         (applied,) = db.execute("PRAGMA user_version").fetchone()
