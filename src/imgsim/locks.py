@@ -27,7 +27,8 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        own = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | own, 0o666)
 
     def acquire(self, *, exclusive: bool) -> bool:
         """Take the lock, or change what was taken; do not wait.
