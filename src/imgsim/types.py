@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,46 @@ drawings have fewer than 20.
 
 MIN_SIDE = 16
 """Images that are narrower or lower are flat too: they have fewer pixels than a hash has bits."""
+
+
+class FileStamp(NamedTuple):
+    """What the system tells of a file, by which the same content is known again.
+
+    Attributes
+    ----------
+    size_bytes : int
+    mtime_ns : int
+    ctime_ns : int
+        When the file was changed, be it by a rename; on Windows when it was made.
+    inode : int
+        Or the file's id on Windows; 0 where the file system has none.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStamp:
+        """Take it from what `os.stat` returns."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Whether any later change will give another stamp.
+
+        A file that was changed shortly before may change again within the same unit of the file
+        system's clock, which is 2 s at worst.
+
+        Parameters
+        ----------
+        now_ns : int
+            When the content was read, or before.
+        """
+        return now_ns - max(self.mtime_ns, self.ctime_ns) > _COARSEST_CLOCK_NS
+
+
+_COARSEST_CLOCK_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +80,8 @@ class ImageFile:
         The user named this file itself, so it is reported even if it is no image at all.
     links : tuple of str
         Other names of the same file (hard links, followed symlinks). They are not copies.
+    ctime_ns, inode : int
+        As in `FileStamp`.
     """
 
     path: str
@@ -48,6 +91,16 @@ class ImageFile:
     reference: bool = False
     named: bool = False
     links: tuple[str, ...] = ()
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> FileStamp:
+        return FileStamp(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
+
+    def with_stamp(self, stamp: FileStamp) -> ImageFile:
+        """The same file as it was found later."""
+        return self if stamp == self.stamp else replace(self, **stamp._asdict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +172,15 @@ class Picture:
     sample_digest : str or None
         sha256 of its decoded samples, see `decode.samples`; None if it was not taken, since no
         other file could be equal by it.
+    settled : bool
+        A file that still has `file.stamp` has the same content; else its bytes have to tell.
     """
 
     file: ImageFile
     digest: str
     facts: ImageFacts
     sample_digest: str | None = None
+    settled: bool = field(default=False, compare=False)
 
     @property
     def identity(self) -> str:

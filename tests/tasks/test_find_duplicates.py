@@ -134,14 +134,14 @@ def test_a_copy_that_cannot_be_read_does_not_take_the_others_along(
         photo(1).save(tmp_path / f"{name}.png")
     from imgsim.read import collect
 
-    hashed = collect._file_digest
+    hashed = collect._hash
 
-    def vanishing(file: imgsim.ImageFile) -> str | None:
+    def vanishing(file: imgsim.ImageFile) -> object:
         digest = hashed(file)
         (tmp_path / "a.png").unlink(missing_ok=True)
         return digest
 
-    monkeypatch.setattr(collect, "_file_digest", vanishing)
+    monkeypatch.setattr(collect, "_hash", vanishing)
     found = imgsim.find_duplicates(tmp_path, options=replace(threads, jobs=1))
     assert shown(found, tmp_path) == [("b.png", "c.png")]
     assert [Path(s.path).name for s in found.skipped] == ["a.png"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.records import Known
+from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
 from imgsim.executors.base import Executor

@@ -20,11 +20,9 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -32,6 +30,8 @@ from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour, convert
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
+from imgsim.decode.failure import decode_error
+from imgsim.decode.packages import package_versions
 from imgsim.decode.source import Scale, Source, open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import (
     DEFAULT_MAX_PIXELS,
@@ -73,8 +73,8 @@ class Decoder:
         """
         if not data:
             raise DecodeError("empty file", identified=False)
-        with self._limits_and_errors():
-            source = self._open(data)
+        with self._limits_and_errors() as pixels:
+            source = self._open(data, pixels)
             return self._decode(source, wants)
 
     def durations(self, data: bytes) -> tuple[int, tuple[int, ...]]:
@@ -120,8 +120,8 @@ class Decoder:
         DecodeError
             As `__call__`.
         """
-        with self._limits_and_errors():
-            source = self._open(data)
+        with self._limits_and_errors() as pixels:
+            source = self._open(data, pixels)
             for image in source.images(numbers):
                 upright = turn_upright(image, source.orientation)
                 reason = over_cap(upright.width * upright.height, self.max_pixels)
@@ -130,17 +130,19 @@ class Decoder:
                 yield {want: _as_wanted(convert(upright, want.colour), want) for want in wants}
 
     @contextmanager
-    def _limits_and_errors(self) -> Iterator[None]:
+    def _limits_and_errors(self) -> Iterator[list[int]]:
+        """Say in one line what a decoder raises; takes the number of pixels, once it is known."""
+        pixels: list[int] = []
         try:
             with pixel_limit(self.max_pixels):
-                yield
-        except DecodeError:
-            raise
+                yield pixels
         except Exception as error:
-            raise _decode_error(error, self.max_pixels) from error
+            said = decode_error(error, self.max_pixels, max(pixels, default=0))
+            raise said from (None if said is error else error)
 
-    def _open(self, data: bytes) -> Source:
+    def _open(self, data: bytes, pixels: list[int]) -> Source:
         source = open_source(data)
+        pixels.append(source.width * source.height)
         reason = over_cap(source.width * source.height, self.max_pixels)
         if source.deep is not None:
             reason = source.deep.over_cap(self.max_pixels)
@@ -195,27 +197,4 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    parts = [f"imgsim-decode 4 {mode.value}"]
-    for package in (
-        "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
-        "imagecodecs",
-    ):  # fmt: skip
-        try:
-            parts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            parts.append(f"no {package}")
-    return ", ".join(parts)
-
-
-def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
-    """Say in one line what a decoder raised."""
-    if type(error).__name__ == "DecompressionBombError":
-        number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
-        reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
-        return DecodeError(str(reason), lasting=False)
-    if isinstance(error, MemoryError):
-        return DecodeError("not enough memory to decode it", lasting=False)
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError) and "truncated" in text:
-        return DecodeError(f"truncated: {text}")
-    return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])
+    return f"imgsim-decode 4 {mode.value}, {package_versions()}"

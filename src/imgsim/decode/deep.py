@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
 from imgsim.decode.levels import to_8_bit
+from imgsim.decode.packages import needs_package
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
 from imgsim.decode.tifftags import TiffTags
+from imgsim.errors import is_out_of_memory
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BYTES_PER_PIXEL = 16
@@ -249,6 +251,8 @@ def _exif_orientation(exif: bytes) -> int:
     try:
         tags.load(exif)
         return int(tags.get(0x0112, 1))
+    except MemoryError:
+        raise
     except Exception:  # damaged EXIF is no reason to lose the picture
         return 1
 
@@ -290,7 +294,9 @@ def _by_opencv(data: bytes) -> NDArray[Any] | None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         return None
 
 
@@ -316,9 +322,7 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
             raise
         decoded = _by_opencv(image.data) if tags.in_opencv and not page else None
         if decoded is None or not _fits(decoded, tags):
-            raise DecodeError(
-                f"{tags.described} need the package imagecodecs (imgsim[formats])"
-            ) from None
+            raise needs_package(f"{tags.described} need", "imagecodecs") from None
         order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[tags.bands]
         read = decoded[..., order] if decoded.ndim == 3 else decoded
     else:

@@ -11,21 +11,47 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.failure import decode_error
 from imgsim.decode.parts import film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, over_cap
 
+VERSION = 1
+"""Raised whenever the same file gives another digest, or gives one where it had none."""
+
 _ROWS = 256
 
 
+class SampleOutcome(NamedTuple):
+    """The digest of the samples of a file.
+
+    Attributes
+    ----------
+    digest : str or None
+        sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
+        auxiliary images or image sequences, which are not read here, and for what cannot be
+        decoded.
+    lasting : bool
+        It follows from the content, not from this run's limits.
+    """
+
+    digest: str | None
+    lasting: bool = True
+
+
 def sample_digest(data: bytes, max_pixels: int) -> str | None:
+    """Hash the samples of an image file, see `take_sample_digest`."""
+    return take_sample_digest(data, max_pixels).digest
+
+
+def take_sample_digest(data: bytes, max_pixels: int) -> SampleOutcome:
     """Hash the samples of an image file.
 
     Parameters
@@ -37,30 +63,33 @@ def sample_digest(data: bytes, max_pixels: int) -> str | None:
 
     Returns
     -------
-    str or None
-        sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
-        auxiliary images or image sequences, which are not read here, and for what cannot be
-        decoded.
+    SampleOutcome
     """
     if is_raw(data):
-        return None
+        return SampleOutcome(None)
     try:
         with pixel_limit(max_pixels), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            return _digest(data, max_pixels)
-    except (DecodeError, MemoryError):
-        return None
-    except Exception:  # decoders raise whatever they like
-        return None
+            return SampleOutcome(_digest(data, max_pixels))
+    except Exception as error:  # decoders raise whatever they like
+        return SampleOutcome(None, lasting=decode_error(error, max_pixels).lasting)
+
+
+def _check_cap(pixels: int, max_pixels: int) -> None:
+    reason = over_cap(pixels, max_pixels)
+    if reason:
+        raise DecodeError(reason, lasting=False)
 
 
 def _digest(data: bytes, max_pixels: int) -> str | None:
     deep = deep_image(data)
     if deep is not None:
-        return None if deep.over_cap(max_pixels) else _deep_digest(deep, max_pixels)
+        reason = deep.over_cap(max_pixels)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+        return _deep_digest(deep, max_pixels)
     source = open_source(data)
-    if over_cap(source.width * source.height, max_pixels):
-        return None
+    _check_cap(source.width * source.height, max_pixels)
     image = source.reopen()
     if image.info.get("depth_images") or image.info.get("aux"):
         return None
@@ -70,8 +99,7 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
         if frames > 1:
             image.seek(number)
         image.load()
-        if over_cap(image.width * image.height, max_pixels):
-            return None
+        _check_cap(image.width * image.height, max_pixels)
         digest.update(f"duration {image.info.get('duration', 0)} ".encode())
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
@@ -91,8 +119,7 @@ def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
     digest = hashlib.sha256(_deep_profile(image))
     for page in range(image.frames):
         samples = turn_samples(image.samples(page), image.orientation)
-        if over_cap(samples.shape[0] * samples.shape[1], max_pixels):
-            return None
+        _check_cap(samples.shape[0] * samples.shape[1], max_pixels)
         if image.alpha is not None:
             samples = samples.copy()
             samples[samples[..., image.alpha] == 0] = 0

@@ -15,6 +15,7 @@ from imgsim.decode.colours import Colour, convert, pixel_digest, samples_digest
 from imgsim.decode.deep import DeepImage, deep_image, turn_samples
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
+from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
@@ -267,6 +268,8 @@ def _count_frames(image: Any) -> int:
 def _orientation(image: Any) -> int:
     try:
         return int(image.getexif().get(0x0112, 1))
+    except MemoryError:
+        raise
     except Exception:  # damaged EXIF is no reason to lose the picture
         return 1
 
@@ -303,7 +306,7 @@ def _enable(module: str) -> None:
     except ImportError:
         kind = "JPEG XL" if module == "pillow_jxl" else "HEIC"
         package = _EXTRA_PACKAGES[module]
-        raise DecodeError(f"{kind} needs the package {package} (imgsim[formats])") from None
+        raise needs_package(f"{kind} needs", package) from None
     if module == "pillow_heif":
         plugin.register_heif_opener()
     _formats.cache_clear()
@@ -342,7 +345,7 @@ def _open_raw(data: bytes) -> Source:
     try:
         stored = preview(data)
     except ImportError:
-        raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
+        raise needs_package("camera raw needs", "rawpy") from None
 
     def reopen() -> Any:
         if stored.jpeg is None:

@@ -135,6 +135,8 @@ def read_tags(data: bytes, page: int = 0) -> TiffTags | None:
     try:
         directory = next(d for number, d in enumerate(_directories(data)) if number == page)
         return _tags(directory)
+    except MemoryError:
+        raise
     except Exception:  # Pillow raises whatever it likes; it then says itself what is wrong
         return None
 

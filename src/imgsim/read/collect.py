@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -13,18 +12,21 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.records import Known
+from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
+from imgsim.read.content import hash_file
 from imgsim.read.discover import discover
 from imgsim.read.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
-from imgsim.types import ImageFile, Picture, Skipped
+from imgsim.temporary import remove_leftovers
+from imgsim.types import FileStamp, ImageFile, Picture, Skipped
 
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
@@ -56,12 +58,14 @@ def collect(
     """
     for extractor in extractors:
         extractor.get_ready()
+    remove_leftovers()
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
-    cache = Cache(options.cache, options.progress.note, started_ns)
-    with closing(cache):
-        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache, keep_workers)
+    with closing(options.open_cache(started_ns)) as cache:
+        run = _Collecting(
+            files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
+        )
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
@@ -76,12 +80,14 @@ class _Collecting:
         extractors: tuple[Extractor, ...],
         options: RunOptions,
         cache: Cache,
+        started_ns: int,
         keep_workers: bool,
     ) -> None:
         again = any(e.needs_pixels_again for e in extractors)
         # a network runs in this process, and its threads are not kept
         self.keep_workers = (keep_workers or again) and not any(e.heavy for e in extractors)
         self.files = files
+        self.started_ns = started_ns
         self.extractors = extractors
         self.options = options
         self.cache = cache
@@ -92,6 +98,7 @@ class _Collecting:
         self.copies: dict[str, list[str]] = {}  # paths of the contents that are hashed
         self.known: dict[str, Known] = {}  # by digest
         self.failed: dict[str, str] = {}  # reasons of this run, by path
+        self.as_read: dict[str, ImageFile] = {}  # files as they were when they were read, by path
         self.tables = {e: FeatureTable(e, len(files)) for e in extractors}
         self.new: list[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]] = []
         self.kept_at = time.monotonic()
@@ -131,9 +138,10 @@ class _Collecting:
         self.options.progress.start("reading", len(files), "file")
         with ThreadPoolExecutor(self.options.jobs) as pool:
             try:
-                for file, digest in zip(files, pool.map(_file_digest, files), strict=True):
-                    if digest is not None:
-                        self.digests[file.path] = digest
+                for file, hashed in zip(files, pool.map(_hash, files), strict=True):
+                    if hashed is not None:
+                        self.digests[file.path] = hashed[0]
+                        self.as_read[file.path] = file.with_stamp(hashed[1])
                     self.options.progress.advance(1)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -148,7 +156,7 @@ class _Collecting:
         for file in self.unlisted.values():
             digest = self.digests.get(file.path)
             if digest in self.known and file.path not in self.failed:
-                self.new.append((file, digest, None, ()))
+                self.new.append((self.as_read[file.path], digest, None, ()))
         self._flush()
 
     def _missing(self) -> list[ImageFile]:
@@ -199,12 +207,21 @@ class _Collecting:
         kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
         if not kept or self.spool is not None:
             return [""] * len(parts)  # what is decoded later is too little to matter
-        self.spool = Spool()
+        try:
+            self.spool = Spool()
+        except OSError:  # no folder for temporary files: what is needed again is decoded again
+            return [""] * len(parts)
         return self.spool.files([len(part) for part in parts], max(kept) ** 2)
 
     def _take(self, file: ImageFile, one: Extracted) -> None:
         self.decoded += 1
         self.seconds_decoding += one.seconds
+        if one.stamp is not None:
+            self.as_read[file.path] = file.with_stamp(one.stamp)
+        if one.digest is not None and not one.lasting and not one.identified:
+            self.digests[file.path] = one.digest  # no image, as far as this run can tell
+            self.known[one.digest] = Known(None, one.reason, identified=False)
+            return
         if one.digest is None or not one.lasting:
             copies = self.copies.get(self.digests.get(file.path, ""), []) if one.opened else []
             for path in (file.path, *copies):
@@ -216,7 +233,8 @@ class _Collecting:
             table.add(one.digest, row)
         if one.slot is not None:
             self.slots[one.digest] = one.slot
-        self.new.append((file, one.digest, self.known[one.digest], one.rows))
+        read = self.as_read[file.path]
+        self.new.append((read, one.digest, self.known[one.digest], one.rows))
         self.unlisted.pop(file.path, None)
 
     def _flush(self) -> None:
@@ -246,7 +264,9 @@ class _Collecting:
             elif taken_by_accident(file, known.facts):
                 others += 1
             else:
-                picture = Picture(file, digest, known.facts)
+                read = self.as_read.get(file.path, file)
+                settled = read.stamp.is_settled(self.started_ns)
+                picture = Picture(read, digest, known.facts, settled=settled)
                 reason = over_cap(picture.pixels, options.max_pixels)
                 if reason:
                     skipped.append(Skipped(file.path, reason))
@@ -268,9 +288,8 @@ class _Collecting:
         )
 
 
-def _file_digest(file: ImageFile) -> str | None:
+def _hash(file: ImageFile) -> tuple[str, FileStamp] | None:
     try:
-        with open(file.path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hash_file(file.path)
     except OSError:
         return None  # said when it is read to be decoded

@@ -15,11 +15,11 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import decoder_id
-from imgsim.decode.samples import sample_digest
+from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeMode
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -39,35 +39,34 @@ class SampleBatch:
 
     Attributes
     ----------
-    paths : tuple of str
+    contents : tuple of Content
     max_pixels : int
     """
 
-    paths: tuple[str, ...]
+    contents: tuple[Content, ...]
     max_pixels: int
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.contents)
 
     def part(self, start: int, stop: int) -> SampleBatch:
         """A batch of some of the files."""
-        return replace(self, paths=self.paths[start:stop])
+        return replace(self, contents=self.contents[start:stop])
 
-    def failure(self, reason: str) -> str | None:
-        """The digest of a file whose worker died."""
-        return None
+    def failure(self, reason: str) -> SampleOutcome:
+        """The outcome of a file whose worker died."""
+        return SampleOutcome(None, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[str | None]:
+    def run(self, heartbeat: Callable[[], object]) -> list[SampleOutcome]:
         """Read, decode and hash; `heartbeat` is called after each file."""
-        digests = []
-        for path in self.paths:
+        outcomes = []
+        for content in self.contents:
             try:
-                with open(path, "rb") as stream:
-                    digests.append(sample_digest(stream.read(), self.max_pixels))
+                outcomes.append(take_sample_digest(content.read(), self.max_pixels))
             except OSError:  # it could be read before
-                digests.append(None)
+                outcomes.append(SampleOutcome(None, lasting=False))
             heartbeat()
-        return digests
+        return outcomes
 
 
 def with_sample_digests(
@@ -102,12 +101,13 @@ def _with_digests(collection: Collection, extractor: Extractor, options: RunOpti
     chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
-    label = f"samples {decoder_id(DecodeMode.FULL)}"
-    with closing(Cache(options.cache, lambda trouble: None)) as cache:
+    label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
+    with closing(options.open_cache()) as cache:
         digests = cache.sample_digests(label, [p.digest for p in chosen])
         new = _take([p for p in chosen if p.digest not in digests], collection, options)
-        cache.keep_sample_digests(label, new)
-    digests |= new
+        lasting = {content: one.digest for content, one in new.items() if one.lasting}
+        cache.keep_sample_digests(label, lasting)
+    digests |= {content: one.digest for content, one in new.items()}
     pictures = tuple(replace(p, sample_digest=digests.get(p.digest)) for p in collection.pictures)
     return replace(collection, pictures=pictures)
 
@@ -127,25 +127,25 @@ def _row_keys(
 
 def _take(
     pictures: Sequence[Picture], collection: Collection, options: RunOptions
-) -> dict[str, str | None]:
+) -> dict[str, SampleOutcome]:
     if not pictures:
         return {}
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    batches = [SampleBatch(tuple(p.file.path for p in part), options.max_pixels) for part in parts]
+    batches = [SampleBatch(tuple(map(Content.of, part)), options.max_pixels) for part in parts]
     executor = collection.executor or options.open_executor(options.jobs)
     progress = options.progress
     progress.start("comparing pixels", len(pictures), "image")
-    digests: dict[str, str | None] = {}
+    outcomes: dict[str, SampleOutcome] = {}
     try:
         with closing(executor.run(batches)) as results:
             for number, some in results:
-                digests |= {p.digest: d for p, d in zip(parts[number], some, strict=True)}
+                outcomes |= {p.digest: one for p, one in zip(parts[number], some, strict=True)}
                 progress.advance(len(some))
     finally:
         progress.finish()
         if collection.executor is None:
             executor.close()
-    return digests
+    return outcomes
 
 
 def _that_may_be_equal(

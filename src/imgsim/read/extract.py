@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,9 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.executors.base import Heartbeat
+from imgsim.read.content import read_bytes
 from imgsim.read.spool import Slot, write
-from imgsim.types import ImageFacts
+from imgsim.types import FileStamp, ImageFacts
 
 MAX_FILE_BYTES = 1_000_000_000
 """Larger files are skipped: they are read as a whole, by every worker."""
@@ -52,6 +52,8 @@ class Extracted:
         Spent in decoding.
     slot : Slot or None
         Where the pixels lie that verification needs again.
+    stamp : FileStamp or None
+        Of the file when it was read.
     """
 
     digest: str | None
@@ -63,6 +65,7 @@ class Extracted:
     rows: tuple[NDArray[Any], ...] = ()
     seconds: float = 0.0
     slot: Slot | None = None
+    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +135,11 @@ class ExtractBatch:
         self, path: str, wants: Sequence[InputSpec]
     ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
-            with open(path, "rb") as stream:
-                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
-                    reason = f"more than {MAX_FILE_BYTES:,} bytes"
-                    return Extracted(None, None, reason, lasting=False), None
-                data = stream.read()
+            data, stamp = read_bytes(path, MAX_FILE_BYTES)
+        except ValueError as error:
+            return Extracted(None, None, str(error), lasting=False), None
+        except MemoryError:
+            return Extracted(None, None, "not enough memory to read it", lasting=False), None
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             return Extracted(None, None, reason, lasting=False, opened=False), None
@@ -145,9 +148,10 @@ class ExtractBatch:
         try:
             decoded = self.decoder(data, wants)
         except DecodeError as error:
-            return Extracted(digest, None, str(error), error.lasting, error.identified), None
+            failed = Extracted(digest, None, str(error), error.lasting, error.identified)
+            return replace(failed, stamp=stamp), None
         seconds = time.perf_counter() - started
-        return Extracted(digest, decoded.facts, seconds=seconds), decoded.images
+        return Extracted(digest, decoded.facts, seconds=seconds, stamp=stamp), decoded.images
 
 
 def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:

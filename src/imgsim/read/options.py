@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from imgsim.cache.store import Cache
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.executors.base import Executor, usable_cores
@@ -43,10 +44,20 @@ class RunOptions:
     file_timeout: float = 60.0
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
+    _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.jobs < 1 or self.file_timeout <= 0:
             raise UsageError("jobs and file_timeout must be positive", "leave them out")
+
+    def open_cache(self, started_ns: int | None = None) -> Cache:
+        """The open cache; what is wrong with it is said once, however often it is opened."""
+        return Cache(self.cache, self._say_once, started_ns)
+
+    def _say_once(self, text: str) -> None:
+        if not self._said:
+            self._said.append(text)
+            self.progress.note(text)
 
     def open_executor(self, jobs: int, *, keep: bool = False) -> Executor:
         """The place where so many batches run at a time, several times if it is to be kept."""

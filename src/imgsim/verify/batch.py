@@ -13,6 +13,7 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.frames import with_frames
@@ -86,6 +87,8 @@ class VerifyBatch:
     decoder : Decoder
     slots : tuple of Slot or None
         Where the small images of the paths were kept, or empty.
+    contents : tuple of Content
+        What the paths held when they were read first; empty if that does not matter.
     """
 
     paths: tuple[str, ...]
@@ -93,6 +96,7 @@ class VerifyBatch:
     pairs: tuple[Pair, ...]
     decoder: Decoder
     slots: tuple[Slot | None, ...] = ()
+    contents: tuple[Content, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -111,7 +115,11 @@ class VerifyBatch:
 
         cv2.setNumThreads(1)  # there is a worker for every core
         kept = zip(self.paths, self.slots, strict=False)
-        source = PixelSource(self.decoder, {path: slot for path, slot in kept if slot})
+        source = PixelSource(
+            self.decoder,
+            {path: slot for path, slot in kept if slot},
+            {content.path: content for content in self.contents},
+        )
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
@@ -155,11 +163,19 @@ class PixelSource:
     decoder : Decoder
     slots : dict
         Small images that need not be decoded again, by path.
+    contents : dict, optional
+        What files must hold, by path.
     """
 
-    def __init__(self, decoder: Decoder, slots: Mapping[str, Slot]) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        slots: Mapping[str, Slot],
+        contents: Mapping[str, Content] | None = None,
+    ) -> None:
         self.decoder = decoder
         self.slots = slots
+        self.contents = contents or {}
         self._kept: OrderedDict[tuple[str, int], Pixels] = OrderedDict()
         self._bytes = 0
 
@@ -173,7 +189,7 @@ class PixelSource:
         Raises
         ------
         OSError, DecodeError
-            The file cannot be read.
+            The file cannot be read, or holds something else by now.
         """
         return self._keep((path, max_side), partial(self._read, path, max_side))
 
@@ -216,7 +232,7 @@ class PixelSource:
         Raises
         ------
         OSError
-            It cannot be read.
+            It cannot be read, or holds something else by now.
         """
-        with open(path, "rb") as stream:
-            return stream.read()
+        content = self.contents.get(path)
+        return content.read() if content else read_bytes(path)[0]

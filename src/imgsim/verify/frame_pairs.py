@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.spec import DecodeError, DecodeMode
 from imgsim.executors.base import Executor
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.types import Candidates, Picture, Verdict
 from imgsim.verify.batch import Outcome
@@ -29,7 +29,7 @@ _MAX_RESIDUAL = 1.0
 class FrameBatch:
     """Pairs of files whose frames are to be compared as they lie; picklable."""
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[Content, Content], ...]
     decoder: Decoder
 
     def __len__(self) -> int:
@@ -49,13 +49,9 @@ class FrameBatch:
 
         cv2.setNumThreads(1)  # there is a worker for every core
         outcomes = []
-        for paths in self.pairs:
+        for left, right in self.pairs:
             try:
-                files = []
-                for path in paths:
-                    with open(path, "rb") as stream:
-                        files.append(stream.read())
-                verdict = with_frames(EQUAL, files[0], files[1], self.decoder)
+                verdict = with_frames(EQUAL, left.read(), right.read(), self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
             except OSError:  # it could be read before
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
@@ -110,7 +106,7 @@ class FramePairs:
             contents: EQUAL for contents, (a, b) in pairs.items() if a.identity == b.identity
         }
         label = f"frames/{VERSION} {decoder_id(DecodeMode.FULL)}"
-        with closing(Cache(options.cache, lambda trouble: None)) as cache:
+        with closing(options.open_cache()) as cache:
             known = cache.verdicts(label, {left for left, _ in pairs})
             verdicts |= {contents: v for contents, v in known.items() if contents in pairs}
             todo = [contents for contents in pairs if contents not in verdicts]
@@ -127,7 +123,7 @@ class FramePairs:
         parts = [pairs[i : i + _BATCH] for i in range(0, len(pairs), _BATCH)]
         decoder = Decoder(options.decode, options.max_pixels)
         batches = [
-            FrameBatch(tuple((a.file.path, b.file.path) for a, b in part), decoder)
+            FrameBatch(tuple((Content.of(a), Content.of(b)) for a, b in part), decoder)
             for part in parts
         ]
         executor = self._executor or options.open_executor(options.jobs)

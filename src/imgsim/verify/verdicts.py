@@ -9,12 +9,12 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.executors.base import Executor
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
@@ -59,8 +59,7 @@ class Verdicts:
         self.verified = 0
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        # what is wrong with it was said when the files were read
-        self._cache = Cache(options.cache, lambda trouble: None)
+        self._cache = options.open_cache()
         self._executor = executor or options.open_executor(options.jobs, keep=True)
         self._recall()
 
@@ -145,6 +144,7 @@ class Verdicts:
             ),
             Decoder(self.options.decode, self.options.max_pixels),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
+            tuple(Content.of(self.pictures[i]) for i in files),
         )
 
     def _several_frames(self, left: int, right: int) -> bool:
