@@ -20,6 +20,10 @@ MIN_SIDE = 16
 """Images that are narrower or lower are flat too: they have fewer pixels than a hash has bits."""
 
 
+WHOLE_PART = (0.0, 0.0, 1.0, 1.0)
+"""The `ImageFacts.decoded_part` of a file of which every row decodes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """A file that may hold an image, as `discover` found it.
@@ -74,6 +78,11 @@ class ImageFacts:
     thumbnail : str
         Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal. They differ by a few levels
         where the same picture is decoded at another scale.
+    damage : str
+        What a strict decoder reports; empty for a whole file.
+    decoded_part : tuple of float
+        Left, top, right and bottom of what decodes of a damaged file, as shares of the width and
+        height. Everything but `width` and `height` is about that part.
     """
 
     width: int
@@ -85,6 +94,8 @@ class ImageFacts:
     detail: int
     pixel_digest: str | None
     thumbnail: str = ""
+    damage: str = ""
+    decoded_part: tuple[float, float, float, float] = WHOLE_PART
 
     @property
     def flat(self) -> bool:

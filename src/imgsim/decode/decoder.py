@@ -28,8 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
+from imgsim.decode.damage import fault_after, fault_before, open_damaged, open_or_mend
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
-from imgsim.decode.source import Scale, Source, open_source, pixel_limit
+from imgsim.decode.source import Scale, Source, pixel_limit
 from imgsim.decode.spec import (
     DEFAULT_MAX_PIXELS,
     Decoded,
@@ -72,17 +73,39 @@ class Decoder:
             raise DecodeError("empty file", identified=False)
         try:
             with pixel_limit(self.max_pixels):
-                source = open_source(data)
+                source = open_or_mend(data, self.max_pixels)
                 reason = over_cap(source.width * source.height, self.max_pixels)
                 if source.deep is not None:
                     reason = source.deep.over_cap(self.max_pixels)
                 if reason:
                     raise DecodeError(reason, lasting=False)
-                return self._decode(source, wants)
+                return self._decode_strictly(data, source, wants)
         except DecodeError:
             raise
         except Exception as error:
             raise _decode_error(error, self.max_pixels) from error
+
+    def _decode_strictly(self, data: bytes, source: Source, wants: Sequence[InputSpec]) -> Decoded:
+        """Decode a file, or of a damaged one what is there."""
+        fault, error = fault_before(data, source), None
+        if not fault:
+            try:
+                decoded = self._decode(source, wants)
+                fault = fault_after(data, source)
+                if not fault:
+                    return decoded
+            except Exception as raised:
+                error = _decode_error(raised, self.max_pixels)
+                if not error.lasting:
+                    raise error from raised
+                fault = _fault(raised)
+        try:
+            return self._decode(open_damaged(data, source, fault), wants)
+        except DecodeError as damaged:
+            # what the decoder said of the file as it is tells more
+            raise (error if error and not damaged.damaged else damaged) from None
+        except Exception as raised:
+            raise error or _decode_error(raised, self.max_pixels) from raised
 
     def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
         from PIL import Image
@@ -125,10 +148,10 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    parts = [f"imgsim-decode 3 {mode.value}"]
+    parts = [f"imgsim-decode 4 {mode.value}"]
     for package in (
         "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
-        "imagecodecs",
+        "imagecodecs", "simplejpeg",
     ):  # fmt: skip
         try:
             parts.append(f"{package} {version(package)}")
@@ -137,8 +160,18 @@ def decoder_id(mode: DecodeMode) -> str:
     return ", ".join(parts)
 
 
+def _fault(error: Exception) -> str:
+    """Say in a few words what a decoder raised, for the reason of a damaged file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for known in ("damaged or unsupported: ", "truncated: "):
+        text = text.removeprefix(known)
+    return text[:120]
+
+
 def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
     """Say in one line what a decoder raised."""
+    if isinstance(error, DecodeError):
+        return error
     if type(error).__name__ == "DecompressionBombError":
         number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
         reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
