@@ -97,6 +97,10 @@ class ImageFacts:
     damage: str = ""
     decoded_part: tuple[float, float, float, float] = WHOLE_PART
 
+    def __post_init__(self) -> None:
+        # a list, where it comes from JSON
+        object.__setattr__(self, "decoded_part", tuple(self.decoded_part))
+
     @property
     def flat(self) -> bool:
         """Too little detail to tell it from other images by anything but its pixels."""
@@ -261,14 +265,16 @@ class Match:
     distance: float
 
 
-Kind = Literal["kept", "exact", "pixels", "near"]
+Kind = Literal["kept", "exact", "pixels", "near", "damaged"]
 
-SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3}
+SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3, "damaged": 4}
 """How sure each kind is; the lesser number, the surer."""
 
 
-def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near"]:
+def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near", "damaged"]:
     """How sure it is that a picture matches the kept one, given that it does."""
+    if kept.facts.damage or other.facts.damage:
+        return "damaged"
     if other.digest == kept.digest:
         return "exact"
     return "pixels" if other.identity == kept.identity else "near"
@@ -281,8 +287,9 @@ class Member:
     Attributes
     ----------
     picture : Picture
-    kind : {"kept", "exact", "pixels", "near"}
-        How sure it is: the same bytes, the same samples, or verified by the method.
+    kind : {"kept", "exact", "pixels", "near", "damaged"}
+        How sure it is: the same bytes, the same samples, or verified by the method, of whole files
+        or of a damaged one.
     distance : float or None
         To the kept file; None for the kept file itself.
     transform : Transform or None
@@ -301,7 +308,8 @@ class Group:
     Attributes
     ----------
     members : tuple of Member
-        The kept file first, then the others, exact before pixels before near, nearest first.
+        The kept file first, then the others, exact before pixels before near before damaged,
+        nearest first.
     keep_reason : str
         What the kept file has over the others.
     """
@@ -317,12 +325,15 @@ class Group:
         """The parts whose members are as sure of each other as a kind, each of two or more.
 
         Two members may have the same bytes, or the same samples, and be near the kept file only.
+        A damaged file is as sure as near at most.
         """
         if kind == "near":
             return [self]
         equal: dict[str, list[Member]] = {}
         for member in self.members:
             one = member.picture
+            if one.facts.damage:
+                continue
             equal.setdefault(one.digest if kind == "exact" else one.identity, []).append(member)
         return [replace(self, members=tuple(some)) for some in equal.values() if len(some) > 1]
 

@@ -67,7 +67,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="With --check: groups in this earlier JSON output do not count.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 2 if a file was skipped, or is damaged: all are then checked for damage that"
+    " decoders hide.",
+)
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
@@ -83,7 +88,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
-    from imgsim.report.text import find_dupes_summary
+    from imgsim.report.text import find_dupes_summary, unread_files_error
     from imgsim.tasks.find_duplicates import find_duplicates
 
     check_paths(paths, given["files_from"])
@@ -102,15 +107,13 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
-    duplicates = find_duplicates(paths, method, **wanted, options=options)
+    duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
     parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
     for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and duplicates.skipped:
-        terminal.error(
-            f"{len(duplicates.skipped)} files were skipped (--strict)", "see the list above"
-        )
+    if strict and (duplicates.skipped or duplicates.damaged):
+        terminal.error(*unread_files_error(duplicates))
         return 2
     return _check_exit_code(terminal, duplicates, kind, known) if check else 0
 

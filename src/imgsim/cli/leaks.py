@@ -61,7 +61,12 @@ if TYPE_CHECKING:
 )
 @timing_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
-@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 2 if a file was skipped, or is damaged: all are then checked for damage that"
+    " decoders hide.",
+)
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> int:
@@ -77,6 +82,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     """
     from imgsim.profile import read_profile
     from imgsim.report.leaks import leaks_summary
+    from imgsim.report.text import unread_files_error
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.splits import read_split_file, split_folders
 
@@ -95,12 +101,12 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
-    leaks = find_leaks(splits, method, **wanted, base=base, options=options)
+    leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
     _write_leaks(leaks, **output)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and leaks.skipped:
-        terminal.error(f"{len(leaks.skipped)} files were skipped (--strict)", "see the list above")
+    if strict and (leaks.skipped or leaks.damaged):
+        terminal.error(*unread_files_error(leaks))
         return 2
     if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(

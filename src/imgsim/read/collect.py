@@ -32,7 +32,11 @@ _HEAVY_FILES = 256
 
 
 def collect(
-    paths: Sequence[str], extractors: Sequence[Extractor], options: RunOptions
+    paths: Sequence[str],
+    extractors: Sequence[Extractor],
+    options: RunOptions,
+    *,
+    keep_workers: bool = False,
 ) -> Collection:
     """Read what is not known yet of the images below some paths.
 
@@ -41,6 +45,8 @@ def collect(
     paths : sequence of str
     extractors : sequence of Extractor
     options : RunOptions
+    keep_workers : bool
+        Keep them in `Collection.executor`, for other work on the files.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def collect(
     files = [file for file in discovered.files if worth_reading(file)]
     cache = Cache(options.cache, options.progress.note, started_ns)
     with closing(cache):
-        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
+        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache, keep_workers)
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
@@ -69,8 +75,10 @@ class _Collecting:
         extractors: tuple[Extractor, ...],
         options: RunOptions,
         cache: Cache,
+        keep_workers: bool,
     ) -> None:
         self.files = files
+        self.keep_workers = keep_workers
         self.extractors = extractors
         self.options = options
         self.cache = cache
@@ -160,7 +168,8 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
-        again = any(e.needs_pixels_again for e in self.extractors) and not heavy
+        again = any(e.needs_pixels_again for e in self.extractors) or self.keep_workers
+        again = again and not heavy
         executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
         if again:
             self.executor = executor  # its workers need not start once more

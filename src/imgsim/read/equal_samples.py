@@ -86,7 +86,8 @@ def with_sample_digests(
     Collection
         The same, its pictures with `Picture.sample_digest`.
     """
-    firsts = list({p.digest: p for p in collection.pictures if not p.facts.raw}.values())
+    whole = (p for p in collection.pictures if not p.facts.raw and not p.facts.damage)
+    firsts = list({p.digest: p for p in whole}.values())
     rows = None if extractor.heavy else collection.features(extractor, firsts).rows
     chosen = _that_may_be_equal(firsts, rows, options.decode)
     if not chosen:

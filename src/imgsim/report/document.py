@@ -87,7 +87,7 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
 def member_similarity(member: Member, scale: Scale) -> float:
     """Return how alike a member is to the kept file, in percent; 100 only for equal samples."""
     similarity = scale.similarity(member.distance or 0.0)
-    return min(similarity, MOST_NEAR) if member.kind == "near" else 100.0
+    return min(similarity, MOST_NEAR) if member.kind in ("near", "damaged") else 100.0
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
@@ -97,6 +97,7 @@ def picture_document(picture: Picture) -> dict[str, Any]:
         "height": picture.facts.height,
         "format": picture.facts.format,
         "frames": picture.facts.frames,
+        "damage": picture.facts.damage or None,
         "bytes": picture.file.size_bytes,
         "mtime_ns": picture.file.mtime_ns,
         "digest": f"sha256:{picture.digest}",
@@ -190,6 +191,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "expected_false_pairs": result.expected_false_pairs,
         "images": result.images,
         "skipped": skipped_document(result.skipped),
+        "damaged": skipped_document(result.damaged),
     }
 
 
@@ -199,7 +201,7 @@ def score_document(distance: float, scale: Scale) -> dict[str, float]:
 
 
 def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
-    """Return the files that could not be read, and why."""
+    """Return the files that could not be read, or are damaged, and why."""
     return [{**path_document(s.path), "reason": s.reason} for s in skipped]
 
 

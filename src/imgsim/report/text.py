@@ -38,6 +38,8 @@ def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Itera
         yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
         notes.extend(_transform_notes(member))
+        if member.picture.facts.damage:
+            notes.append(f"damaged: {member.picture.facts.damage}")
         if member.picture.facts.frames > 1:
             notes.append(f"compared by the first of {member.picture.facts.frames} frames")
         yield from (f"{'':37}{note}\n" for note in notes)
@@ -70,13 +72,15 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
         "exact": ("exact", "red"),
         "pixels": ("pixels", "red"),
         "near": ("near", "yellow"),
+        "damaged": ("damaged", "yellow"),
     }[member.kind]
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
+    room = 17 - max(6, len(kind))
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
     return (
-        f"  {paint(f'{kind:6}', colour)}{dimensions:>11} {size(picture.file.size_bytes):>9}"
+        f"  {paint(f'{kind:6}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
         f" {similarity:>5}  {printable(picture.file.path)}"
     )
 
@@ -102,6 +106,7 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
     yield from skipped_lines(duplicates.skipped, verbose)
+    yield from damaged_lines(duplicates.damaged, verbose)
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
@@ -126,9 +131,27 @@ def _expected_pairs(pairs: float) -> str:
 
 def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     """Yield which files were skipped, and why: some of them, or all if `verbose`."""
-    if not skipped:
-        return
-    yield f"skipped {count(len(skipped), 'file')}:"
+    if skipped:
+        yield f"skipped {count(len(skipped), 'file')}:"
+        yield from _reason_lines(skipped, verbose)
+
+
+def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    """Yield which of the files that were read are damaged, as `skipped_lines` does."""
+    if damaged:
+        verb = "is" if len(damaged) == 1 else "are"
+        yield f"{count(len(damaged), 'file')} {verb} damaged, and kept in no group:"
+        yield from _reason_lines(damaged, verbose)
+
+
+def unread_files_error(result: Duplicates | Leaks) -> tuple[str, str]:
+    """Return the error of ``--strict``, and the hint below it."""
+    counts = [f"{len(result.skipped)} files were skipped"] if result.skipped else []
+    counts += [f"{len(result.damaged)} are damaged"] if result.damaged else []
+    return f"{' and '.join(counts)} (--strict)", "see the list above"
+
+
+def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     if verbose or len(skipped) <= _SHOWN_SKIPPED:
         for one in skipped:
             yield f"  {printable(one.path)}: {one.reason}"
