@@ -71,8 +71,7 @@ def fault_after(data: bytes, source: Source) -> str:
     if not source.ends_blank or source.raw:
         return ""
     if source.format == "GIF":
-        salvaged = salvage(data, "GIF")
-        return "the GIF holds fewer rows than it says" if salvaged and salvaged.rows < 1 else ""
+        return _gif_fault(data)
     damage = jpeg_damage(data)
     return damage.reason if damage is not None and damage.rows < 1 else ""
 
@@ -90,17 +89,24 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     Returns
     -------
     str
-        Of JPEG what libjpeg warns of, of TIFF a wrong checksum of deflated data; empty if nothing
-        is wrong, or nothing more can be told of the format.
+        Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF a wrong checksum of
+        deflated data; empty if nothing is wrong, or nothing more can be told of the format.
     """
     if data.startswith(b"\xff\xd8"):
         damage = jpeg_damage(data)
         return damage.reason if damage is not None else ""
+    if data.startswith(b"GIF8"):
+        return _gif_fault(data)
     if tifftags.is_tiff(data) and not is_raw(data):
         tags = tifftags.read_tags(data)
         if tags is not None and tags.deflated and tags.width * tags.height <= max_pixels:
             return _deflate_fault(data, tags)
     return ""
+
+
+def _gif_fault(data: bytes) -> str:
+    salvaged = _salvaged(data, "GIF")
+    return "the GIF holds fewer rows than it says" if salvaged and salvaged.rows < 1 else ""
 
 
 def _deflate_fault(data: bytes, tags: TiffTags) -> str:

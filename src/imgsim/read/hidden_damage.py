@@ -18,7 +18,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
 
-HIDING_FORMATS = frozenset({"JPEG", "MPO", "TIFF"})
+HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "TIFF"})
 """Formats whose decoders hide damage that can be found."""
 
 _BATCH = 16
