@@ -128,12 +128,15 @@ class Picture:
     sample_digest : str or None
         sha256 of its decoded samples, see `decode.samples`; None if it was not taken, since no
         other file could be equal by it.
+    suspect : bool
+        It differs in a few blocks from what more files of its group agree on.
     """
 
     file: ImageFile
     digest: str
     facts: ImageFacts
     sample_digest: str | None = None
+    suspect: bool = False
 
     @property
     def identity(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -160,3 +161,30 @@ def test_strict_finds_hidden_damage_of_a_file_that_matches_nothing(
     (tmp_path / "alone.jpg").write_bytes(hidden(jpeg))
     assert find(tmp_path).damaged == ()
     assert [s.path for s in find(tmp_path, check_all=True).damaged] == [str(tmp_path / "alone.jpg")]
+
+
+@pytest.mark.parametrize("keep", ["best", "oldest", "first"])
+def test_of_two_that_differ_in_a_block_the_one_with_more_copies_is_kept(
+    keep: str, photo, tmp_path: Path
+) -> None:
+    """Nothing can tell a wrong byte of a BMP but its other copies."""
+    picture = photo(5).resize((320, 240), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "b.bmp")
+    picture.save(tmp_path / "c.png")
+    spoilt = bytearray((tmp_path / "b.bmp").read_bytes())
+    spoilt[100_000:100_003] = b"\0\xff\0"
+    (tmp_path / "a.bmp").write_bytes(bytes(spoilt))
+    for name, time in (("a.bmp", 1), ("b.bmp", 2), ("c.png", 3)):
+        os.utime(tmp_path / name, (time, time))
+    (group,) = kinds(find(tmp_path, keep=keep))
+    assert group == [("b.bmp", "kept"), ("c.png", "pixels"), ("a.bmp", "near")]
+    (tmp_path / "c.png").unlink()  # one against one: the keep policy decides
+    assert kinds(find(tmp_path, keep="first")) == [[("a.bmp", "kept"), ("b.bmp", "near")]]
+
+
+def test_another_encoding_with_more_copies_is_not_kept_for_them(photo, tmp_path: Path) -> None:
+    picture = photo(6).resize((320, 240), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "z.png")
+    picture.save(tmp_path / "a.jpg", quality=70)
+    shutil.copyfile(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert kinds(find(tmp_path))[0][0] == ("z.png", "kept")

@@ -52,7 +52,7 @@ def best_first(
         Accepted pairs.
     """
     back = _positions_back(proposals, len(rank)) * by_content
-    damaged = np.array([bool(p.facts.damage) for p in verdicts.pictures], bool)
+    damaged = np.array([bool(p.facts.damage) or p.suspect for p in verdicts.pictures], bool)
     back += 2 * len(rank) * damaged  # behind all whole ones, whatever they show
     grouping = _Grouping(verdicts, proposals, rank, back, damaged, accepts)
     while True:

@@ -154,8 +154,8 @@ class RecipeRun:
         return [self._class[place] for place in order], _in_order(ends, residual)
 
 
-def _precedence(picture: Picture) -> tuple[bool, bool]:
-    return bool(picture.facts.damage), not picture.file.reference
+def _precedence(picture: Picture) -> tuple[bool, bool, bool]:
+    return bool(picture.facts.damage), not picture.file.reference, picture.suspect
 
 
 def _in_order(pairs: Sequence[tuple[int, int]], distance: Sequence[float]) -> Candidates:

@@ -108,6 +108,17 @@ class HiddenDamage:
         )
         return bool(faults)
 
+    def mark_suspects(self, identities: set[str]) -> bool:
+        """Mark pictures as suspect, and tell whether one was not."""
+        new = False
+        pictures = []
+        for p in self.collection.pictures:
+            if p.identity in identities and not p.suspect:
+                p, new = replace(p, suspect=True), True
+            pictures.append(p)
+        self.collection = replace(self.collection, pictures=tuple(pictures))
+        return new
+
     def _check(self, pictures: Sequence[Picture]) -> dict[str, str]:
         """Faults of some pictures, by digest, of those that could be read."""
         if not pictures:

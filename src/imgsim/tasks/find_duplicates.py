@@ -20,6 +20,7 @@ from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
+from imgsim.read.majority import find_suspects
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -140,8 +141,10 @@ def find_duplicates(
         while True:
             collection = hidden.collection
             groups, pairs = _groups(criterion, collection, rules, keep, options)
-            # with another file damaged, others may be kept or matched
-            if not hidden.look_in([m.picture for group in groups for m in group.members]):
+            # with another file damaged or suspect, others may be kept or matched
+            if hidden.look_in([m.picture for group in groups for m in group.members]):
+                continue
+            if not hidden.mark_suspects(find_suspects(groups, collection, options)):
                 break
         if check_all:
             hidden.look_in(collection.pictures)
