@@ -117,16 +117,15 @@ def _outcomes(folder: Path, seeds: list[str], jobs: int) -> dict[str, str]:
     return outcomes
 
 
-def _refused(path: Path) -> bool:
+def _refused(data: bytes, form: str) -> bool:
     """Tell whether another decoder reports an error in a file."""
-    data = path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(io.BytesIO(data)).load()
     except Exception:
         return True
-    if path.suffix in (".heic", ".avif", ".jp2", ".gif"):
+    if form in ("heic", "avif", "jp2", "gif"):
         return False
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None
 
@@ -151,6 +150,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--no-record", action="store_true")
     given = parser.parse_args()
+    pillow_heif.register_heif_opener()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     names = [(form, i) for form in FORMATS for i in range(given.files)]
     pictures = _pictures(given.sources, len(names))
@@ -160,6 +160,10 @@ def main() -> None:
         f"{form} {i}.{form}": FORMATS[form](picture, i)
         for (form, i), picture in zip(names, pictures, strict=False)
     }
+    # one that refuses whole files would tell nothing about the mutants
+    wrong = [name for name, data in files.items() if _refused(data, name.rsplit(".", 1)[1])]
+    if wrong:
+        parser.error(f"the other decoder refuses whole files, such as {wrong[0]}")
     rng = np.random.default_rng(given.seed)
     counts: dict[str, Counter[str]] = {form: Counter() for form in FORMATS}
     ways: dict[str, Counter[str]] = {form: Counter() for form in FORMATS}
@@ -185,7 +189,9 @@ def main() -> None:
             form = name.rsplit(".", 1)[1]
             counts[form][outcome] += 1
             ways[form][f"{way[name]}: {outcome}"] += 1
-            if outcome.endswith("kept") and _refused(given.folder / f"a {name}"):
+            if outcome.endswith("kept") and _refused(
+                (given.folder / f"a {name}").read_bytes(), form
+            ):
                 refused_and_kept.append(f"round {round_number}, {name}: {way[name]}")
         print(f"round {round_number}: {sum(map(sum_of, counts.values()))} mutants", flush=True)
     shutil.rmtree(given.folder, ignore_errors=True)
