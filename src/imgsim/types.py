@@ -59,6 +59,8 @@ class FileStamp(NamedTuple):
 
 
 _COARSEST_CLOCK_NS = 2_000_000_000
+WHOLE_PART = (0.0, 0.0, 1.0, 1.0)
+"""The `ImageFacts.decoded_part` of a file of which every row decodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ class ImageFacts:
         Milliseconds that an animation takes; 0 for stills and for the pages of a document.
     parts : str
         Parts that are no frame and are not compared, separated by ", ", see `decode.parts`.
+    damage : str
+        What a strict decoder reports; empty for a whole file.
+    decoded_part : tuple of float
+        Left, top, right and bottom of what decodes of a damaged file, as shares of the width and
+        height. Everything but `width` and `height` is about that part.
     """
 
     width: int
@@ -144,6 +151,12 @@ class ImageFacts:
     thumbnail: str = ""
     duration_ms: int = 0
     parts: str = ""
+    damage: str = ""
+    decoded_part: tuple[float, float, float, float] = WHOLE_PART
+
+    def __post_init__(self) -> None:
+        # a list, where it comes from JSON
+        object.__setattr__(self, "decoded_part", tuple(self.decoded_part))
 
     @property
     def flat(self) -> bool:
@@ -174,12 +187,15 @@ class Picture:
         other file could be equal by it.
     settled : bool
         A file that still has `file.stamp` has the same content; else its bytes have to tell.
+    suspect : bool
+        It differs in a few blocks from what more files of its group agree on.
     """
 
     file: ImageFile
     digest: str
     facts: ImageFacts
     sample_digest: str | None = None
+    suspect: bool = False
     settled: bool = field(default=False, compare=False)
 
     @property
@@ -312,14 +328,16 @@ class Match:
     distance: float
 
 
-Kind = Literal["kept", "exact", "pixels", "near"]
+Kind = Literal["kept", "exact", "pixels", "near", "damaged"]
 
-SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3}
+SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3, "damaged": 4}
 """How sure each kind is; the lesser number, the surer."""
 
 
-def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near"]:
+def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near", "damaged"]:
     """How sure it is that a picture matches the kept one, given that it does."""
+    if kept.facts.damage or other.facts.damage:
+        return "damaged"
     if other.digest == kept.digest:
         return "exact"
     return "pixels" if other.identity == kept.identity else "near"
@@ -332,8 +350,9 @@ class Member:
     Attributes
     ----------
     picture : Picture
-    kind : {"kept", "exact", "pixels", "near"}
-        How sure it is: the same bytes, the same samples, or verified by the method.
+    kind : {"kept", "exact", "pixels", "near", "damaged"}
+        How sure it is: the same bytes, the same samples, or verified by the method, of whole files
+        or of a damaged one.
     distance : float or None
         To the kept file; None for the kept file itself.
     transform : Transform or None
@@ -352,7 +371,8 @@ class Group:
     Attributes
     ----------
     members : tuple of Member
-        The kept file first, then the others, exact before pixels before near, nearest first.
+        The kept file first, then the others, exact before pixels before near before damaged,
+        nearest first.
     keep_reason : str
         What the kept file has over the others.
     """
@@ -368,12 +388,15 @@ class Group:
         """The parts whose members are as sure of each other as a kind, each of two or more.
 
         Two members may have the same bytes, or the same samples, and be near the kept file only.
+        A damaged file is as sure as near at most.
         """
         if kind == "near":
             return [self]
         equal: dict[str, list[Member]] = {}
         for member in self.members:
             one = member.picture
+            if one.facts.damage:
+                continue
             equal.setdefault(one.digest if kind == "exact" else one.identity, []).append(member)
         return [replace(self, members=tuple(some)) for some in equal.values() if len(some) > 1]
 

@@ -72,7 +72,7 @@ def test_text_fits_80_columns_and_ends_lines_with_paths(imgsim, demo, tmp_path: 
     assert "\x1b" not in done.stdout + done.stderr
     summary = done.stderr
     assert "9 groups of 19 files; 10 more than needed" in summary
-    assert "broken.jpg: truncated" in summary
+    assert "broken.jpg: damaged: " in summary
     assert imgsim("find-dupes", ".", "-q", cwd=folder).stderr == ""
     listed = imgsim("find-dupes", ".", "-o", tmp_path / "out.txt", cwd=folder)
     assert listed.stdout == ""

@@ -104,13 +104,14 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
-    duplicates = find_duplicates(paths, method, **wanted, options=options)
+    duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
     parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
     for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     not_judged = len(duplicates.not_judged) if kind == "near" else 0
-    if strict and fails_strictly(terminal, len(duplicates.skipped), not_judged):
+    unread = len(duplicates.skipped), len(duplicates.damaged)
+    if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
     return _check_exit_code(terminal, duplicates, kind, known) if check else 0
 

@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from imgsim.cli.terminal import Terminal
 
 STRICT_HELP = (
-    "Exit with 2 if a file was skipped, or an image is too small or too plain to be compared by"
-    " more than its pixels."
+    "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
+    " hide), or an image is too small or too plain to be compared by more than its pixels."
 )
 
 
-def fails_strictly(terminal: Terminal, skipped: int, not_judged: int) -> bool:
+def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: int) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
     from imgsim.report.text import count
 
     parts = []
     if skipped:
         parts.append(f"{count(skipped, 'file')} {'was' if skipped == 1 else 'were'} skipped")
+    if damaged:
+        parts.append(f"{count(damaged, 'file')} {'is' if damaged == 1 else 'are'} damaged")
     if not_judged:
         parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
     if parts:
-        named = "see the list above" if skipped else "-v names them"
+        named = "see the list above" if skipped or damaged else "-v names them"
         terminal.error(f"{', '.join(parts)} (--strict)", named)
     return bool(parts)
 

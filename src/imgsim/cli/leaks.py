@@ -97,11 +97,12 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
-    leaks = find_leaks(splits, method, **wanted, base=base, options=options)
+    leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
     _write_leaks(leaks, **output)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and fails_strictly(terminal, len(leaks.skipped), len(leaks.not_judged)):
+    unread = len(leaks.skipped), len(leaks.damaged)
+    if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
         return 2
     if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(

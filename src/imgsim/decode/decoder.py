@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour, convert
+from imgsim.decode.damage import fault_after, fault_before, open_damaged, open_or_mend
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
 from imgsim.decode.failure import decode_error
 from imgsim.decode.packages import package_versions
@@ -75,7 +76,7 @@ class Decoder:
             raise DecodeError("empty file", identified=False)
         with self._limits_and_errors() as pixels:
             source = self._open(data, pixels)
-            return self._decode(source, wants)
+            return self._decode_strictly(data, source, wants)
 
     def durations(self, data: bytes) -> tuple[int, tuple[int, ...]]:
         """Count the frames of a file, and tell for how long each is shown.
@@ -141,7 +142,7 @@ class Decoder:
             raise said from (None if said is error else error)
 
     def _open(self, data: bytes, pixels: list[int]) -> Source:
-        source = open_source(data)
+        source = open_or_mend(data, self.max_pixels)
         pixels.append(source.width * source.height)
         reason = over_cap(source.width * source.height, self.max_pixels)
         if source.deep is not None:
@@ -151,6 +152,28 @@ class Decoder:
         if source.frames > 1:
             source.choose_frame()
         return source
+
+    def _decode_strictly(self, data: bytes, source: Source, wants: Sequence[InputSpec]) -> Decoded:
+        """Decode a file, or of a damaged one what is there."""
+        fault, error = fault_before(data, source), None
+        if not fault:
+            try:
+                decoded = self._decode(source, wants)
+                fault = fault_after(data, source)
+                if not fault:
+                    return decoded
+            except Exception as raised:
+                error = decode_error(raised, self.max_pixels, source.width * source.height)
+                if not error.lasting:
+                    raise error from raised
+                fault = _fault(raised)
+        try:
+            return self._decode(open_damaged(data, source, fault), wants)
+        except DecodeError as damaged:
+            # what the decoder said of the file as it is tells more
+            raise (error if error and not damaged.damaged else damaged) from None
+        except Exception as raised:
+            raise (error or raised) from raised
 
     def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
         # One decode per scale serves all inputs of that scale.
@@ -197,4 +220,12 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The pixel cap is no part of it: files over the cap are not cached.
     """
-    return f"imgsim-decode 4 {mode.value}, {package_versions()}"
+    return f"imgsim-decode 5 {mode.value}, {package_versions()}"
+
+
+def _fault(error: Exception) -> str:
+    """Say in a few words what a decoder raised, for the reason of a damaged file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for known in ("damaged or unsupported: ", "truncated: "):
+        text = text.removeprefix(known)
+    return text[:120]

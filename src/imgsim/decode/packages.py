@@ -10,7 +10,7 @@ from imgsim.decode.spec import DecodeError
 
 _PACKAGES = (
     "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
-    "imagecodecs",
+    "imagecodecs", "simplejpeg",
 )  # fmt: skip
 _SAME_MODULE = {
     "opencv-python-headless": (

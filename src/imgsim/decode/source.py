@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
-from imgsim.types import MIN_DETAIL, ImageFacts
+from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
 
 _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
 """Pillow would run another program for these, or has no decoder of its own."""
@@ -44,6 +45,9 @@ class Source:
     `deep` is set where `reopen` maps samples that Pillow does not give as they are to 8 bits.
     Of several frames `durations` tells for how long each is shown (nothing of pages), and `shown`
     is the one that is decoded.
+    Of a damaged file, `top` and `bottom` say which rows `reopen` gives that are there, as shares of
+    the stored height, and `part` where these lie in the whole picture, upright. `ends_blank` tells
+    after the first decode that the last row holds what a decoder fills in where data are missing.
     """
 
     reopen: Callable[[], Any]
@@ -60,6 +64,11 @@ class Source:
     durations: tuple[int, ...] = ()
     shown: int = 0
     parts: str = ""
+    damage: str = ""
+    top: float = 0.0
+    bottom: float = 1.0
+    part: tuple[float, float, float, float] = WHOLE_PART
+    ends_blank: bool = False
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
@@ -101,7 +110,8 @@ class Source:
 
     def scale(self, side: int) -> Scale:
         """Return the divisors that leave a shorter side of at least `side`."""
-        shorter = min(self.width, self.height)
+        rows = self.part[3] - self.part[1], self.part[2] - self.part[0]
+        shorter = min(self.width, max(1, int(self.height * min(rows))))
         divisor = max(1, shorter // side)
         if not self.jpeg:
             return (1, divisor)
@@ -118,6 +128,8 @@ class Source:
             width, height = image.size
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
+        self.ends_blank = _ends_blank(image, self.format)
+        image = self._crop(image)
         made: dict[Colour, Any] = {}
         for colour in colours:
             if image.mode == "YCbCr" and colour == "grey":
@@ -131,6 +143,14 @@ class Source:
             made[colour] = turn_upright(converted, self.orientation)
         return made
 
+    def _crop(self, image: Any) -> Any:
+        """Leave out the rows that are not there."""
+        if (self.top, self.bottom) == (0.0, 1.0):
+            return image
+        top, bottom = self.top * image.height, self.bottom * image.height
+        top, bottom = math.ceil(top - 1e-6), math.floor(bottom + 1e-6)
+        return image.crop((0, top, image.width, max(bottom, top + 1)))
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, turned upright."""
@@ -140,16 +160,34 @@ class Source:
     def facts(self, detail: int, thumbnail: str) -> ImageFacts:
         facts = ImageFacts(
             *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
-            sum(self.durations), self.parts,
+            sum(self.durations), self.parts, self.damage, self.part,
         )  # fmt: skip
         if not facts.flat:
             return facts
-        if self.deep is not None:
+        if self.deep is not None and not self.damage:
             samples = turn_samples(self.deep.samples(), self.orientation)
             return replace(facts, pixel_digest=samples_digest(samples))
         image = self.take()
         image.load()
+        image = self._crop(image)
         return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))
+
+
+def _ends_blank(image: Any, format: str) -> bool:
+    """Whether the last row holds what decoders fill in: grey in JPEG, the colour 0 in GIF."""
+    if format not in ("JPEG", "MPO", "GIF"):
+        return False
+    rows = 2 if format == "GIF" else 1  # the last row may not be the last of an interlaced one
+    for row in range(max(0, image.height - rows), image.height):
+        extrema = image.crop((0, row, image.width, row + 1)).getextrema()
+        bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+        if format == "GIF" or image.mode == "CMYK":
+            blank = all(low == high for low, high in bands)
+        else:
+            blank = all(band == (128, 128) for band in bands)
+        if blank:
+            return True
+    return False
 
 
 def _has_luma(image: Any) -> bool:
@@ -226,37 +264,18 @@ def open_source(data: bytes) -> Source:
     frames = 1 if kind == "MPO" else _count_frames(image)
     size = image.width, image.height
     opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
-    if kind in ("JPEG", "MPO") and not _has_end(data):
-        raise DecodeError("truncated: the JPEG has no end")
     lossless = (
         kind in _LOSSLESS
         or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
         or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
-    turned = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF itself
-    source = Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+    turned, usable = (1, True) if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF
+    opened = image if usable else None
+    source = Source(opener, opened, image.mode, kind, lossless, False, frames, turned, *size)
     source.parts = extra_parts(data, image)
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None
     return source
-
-
-def _has_end(data: bytes) -> bool:
-    """Whether an end marker follows the first scan of a JPEG.
-
-    A file whose tail was lost and filled with zeros decodes without a complaint. (One that ends
-    too early, but with the marker, cannot be told from a plain picture.)
-    """
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", place) >= 0
-        if marker == 0xFF:  # filling
-            place += 1
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return data.find(b"\xff\xd9", max(2, place)) >= 0
 
 
 def _count_frames(image: Any) -> int:
@@ -265,13 +284,17 @@ def _count_frames(image: Any) -> int:
     return frames
 
 
-def _orientation(image: Any) -> int:
+def _orientation(image: Any) -> tuple[int, bool]:
+    """Read the EXIF orientation, and tell whether the image can still be decoded.
+
+    Pillow decodes a PNG to find its EXIF, and gives what it has of a broken one the second time.
+    """
     try:
-        return int(image.getexif().get(0x0112, 1))
+        return int(image.getexif().get(0x0112, 1)), True
     except MemoryError:
         raise
     except Exception:  # damaged EXIF is no reason to lose the picture
-        return 1
+        return 1, False
 
 
 @cache
@@ -352,7 +375,7 @@ def _open_raw(data: bytes) -> Source:
             return Image.fromarray(stored.pixels)
         return Image.open(io.BytesIO(stored.jpeg), formats=["JPEG"])
 
-    orientation = _orientation(reopen()) if stored.jpeg else 1
+    orientation, _ = _orientation(reopen()) if stored.jpeg else (1, True)
     turned = stored.orientation if orientation == 1 else orientation
     size = stored.width, stored.height
     return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,15 @@ def read_tags(data: bytes, page: int = 0) -> TiffTags | None:
         raise
     except Exception:  # Pillow raises whatever it likes; it then says itself what is wrong
         return None
+
+
+def read_pages(data: bytes) -> Iterator[TiffTags]:
+    """Yield how the pages are stored, up to one whose directory is damaged."""
+    try:
+        for directory in _directories(data):
+            yield _tags(directory)
+    except Exception:  # as in `read_tags`
+        return
 
 
 def _directories(data: bytes) -> Any:

@@ -28,9 +28,12 @@ KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
 }
 """The criteria of each policy, in the order in which they choose the kept file.
 
-Reference files come before all, and the path decides in the end."""
+Whole files come before damaged ones, then reference files before all, and the path decides in the
+end."""
 
 
+_WHOLE: _Criterion = ("not damaged", lambda p: bool(p.facts.damage))
+_AGREED: _Criterion = ("more of the group agree on it", lambda p: p.suspect)
 _FIRST: _Criterion = ("a reference file", lambda p: not p.file.reference)
 _LAST: _Criterion = ("first by path", lambda p: os.fsencode(p.file.path))
 
@@ -42,7 +45,7 @@ def rank(pictures: Sequence[Picture], policy: str = "best") -> list[Picture]:
 
 
 def _criteria(policy: str) -> tuple[_Criterion, ...]:
-    return (_FIRST, *KEEP_POLICIES[policy], _LAST)
+    return (_WHOLE, _FIRST, _AGREED, *KEEP_POLICIES[policy], _LAST)
 
 
 def keep_reason(kept: Picture, other: Picture, policy: str) -> str:

@@ -134,7 +134,7 @@ class RecipeRun:
         Returns
         -------
         order : list of int
-            The classes, those to keep first, references before all.
+            The classes, those to keep first, references before all, damaged ones last.
         matches : Candidates
             The numbers are places in `order`.
         """
@@ -147,11 +147,15 @@ class RecipeRun:
             by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
-        order = sorted(places.tolist(), key=lambda i: not self._pictures[i].file.reference)
+        order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}
         ends = [(number[a], number[b]) for a, b in pairs]
         residual = [self._verdicts[pair].residual for pair in pairs]
         return [self._class[place] for place in order], _in_order(ends, residual)
+
+
+def _precedence(picture: Picture) -> tuple[bool, bool, bool]:
+    return bool(picture.facts.damage), not picture.file.reference, picture.suspect
 
 
 def _in_order(pairs: Sequence[tuple[int, int]], distance: Sequence[float]) -> Candidates:

@@ -74,8 +74,6 @@ def with_sample_digests(
 ) -> Collection:
     """Take the digests of samples of those pictures that another one may equal.
 
-    Workers are kept only if the extractor needs pixels again.
-
     Parameters
     ----------
     collection : Collection
@@ -88,16 +86,8 @@ def with_sample_digests(
     Collection
         The same, its pictures with `Picture.sample_digest`.
     """
-    try:
-        collection = _with_digests(collection, extractor, options)
-    finally:
-        if collection.executor is not None and not extractor.needs_pixels_again:
-            collection.executor.close()
-    return collection if extractor.needs_pixels_again else replace(collection, executor=None)
-
-
-def _with_digests(collection: Collection, extractor: Extractor, options: RunOptions) -> Collection:
-    firsts = list({p.digest: p for p in collection.pictures if not p.facts.raw}.values())
+    whole = (p for p in collection.pictures if not p.facts.raw and not p.facts.damage)
+    firsts = list({p.digest: p for p in whole}.values())
     chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection

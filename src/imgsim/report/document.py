@@ -105,7 +105,7 @@ def parts_note(kept: Picture, member: Member) -> str | None:
 def member_similarity(member: Member, scale: Scale) -> float:
     """Return how alike a member is to the kept file, in percent; 100 only for equal samples."""
     similarity = scale.similarity(member.distance or 0.0)
-    return min(similarity, MOST_NEAR) if member.kind == "near" else 100.0
+    return min(similarity, MOST_NEAR) if member.kind in ("near", "damaged") else 100.0
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
@@ -117,6 +117,7 @@ def picture_document(picture: Picture) -> dict[str, Any]:
         "frames": picture.facts.frames,
         "duration_ms": picture.facts.duration_ms,
         "parts": picture.facts.parts.split(", ") if picture.facts.parts else [],
+        "damage": picture.facts.damage or None,
         "bytes": picture.file.size_bytes,
         "mtime_ns": picture.file.mtime_ns,
         "digest": f"sha256:{picture.digest}",
@@ -211,6 +212,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "images": result.images,
         "skipped": skipped_document(result.skipped),
         "not_judged": len(result.not_judged),
+        "damaged": skipped_document(result.damaged),
     }
 
 
@@ -220,7 +222,7 @@ def score_document(distance: float, scale: Scale) -> dict[str, float]:
 
 
 def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
-    """Return the files that could not be read, and why."""
+    """Return the files that could not be read, or are damaged, and why."""
     return [{**path_document(s.path), "reason": s.reason} for s in skipped]
 
 

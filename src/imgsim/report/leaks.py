@@ -24,6 +24,7 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import (
     Paint,
     count,
+    damaged_lines,
     not_judged_lines,
     percent,
     skipped_lines,
@@ -35,7 +36,7 @@ from imgsim.types import Member
 MAX_SHOWN = 1000
 """Leaks on a page, which has a picture of each: a browser cannot hold more."""
 
-_KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow"}
+_KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow", "damaged": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _PAGE_STYLE = """
 figcaption { margin-top: 5px }
@@ -53,7 +54,8 @@ def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterat
             alike = percent(member_similarity(match, leaks.comparator.scale))
             score = score_text(leaks.comparator, match.distance or 0.0)
             kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
-            yield f"  {kind}{alike:>6} {score:>12}  {printable(match.picture.file.path)}\n"
+            room = 12 - max(6, len(match.kind))
+            yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
         if leak.matched > len(leak.matches):
             yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
         yield "\n"
@@ -196,3 +198,4 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     yield from verdict_lines(leaks)
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
+    yield from damaged_lines(leaks.damaged, verbose)

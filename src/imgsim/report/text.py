@@ -38,6 +38,8 @@ def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Itera
         yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
         notes.extend(_transform_notes(member))
+        if member.picture.facts.damage:
+            notes.append(f"damaged: {member.picture.facts.damage}")
         notes.extend(_frame_notes(member.picture.facts))
         if note := parts_note(group.kept, member):
             notes.append(note)
@@ -79,13 +81,15 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
         "exact": ("exact", "red"),
         "pixels": ("pixels", "red"),
         "near": ("near", "yellow"),
+        "damaged": ("damaged", "yellow"),
     }[member.kind]
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
+    room = 17 - max(6, len(kind))
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
     return (
-        f"  {paint(f'{kind:6}', colour)}{dimensions:>11} {size(picture.file.size_bytes):>9}"
+        f"  {paint(f'{kind:6}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
         f" {similarity:>5}  {printable(picture.file.path)}"
     )
 
@@ -112,6 +116,7 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
+    yield from damaged_lines(duplicates.damaged, verbose)
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
@@ -149,9 +154,20 @@ def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:
 
 def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     """Yield which files were skipped, and why: some of them, or all if `verbose`."""
-    if not skipped:
-        return
-    yield f"skipped {count(len(skipped), 'file')}:"
+    if skipped:
+        yield f"skipped {count(len(skipped), 'file')}:"
+        yield from _reason_lines(skipped, verbose)
+
+
+def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    """Yield which of the files that were read are damaged, as `skipped_lines` does."""
+    if damaged:
+        verb = "is" if len(damaged) == 1 else "are"
+        yield f"{count(len(damaged), 'file')} {verb} damaged, and kept in no group:"
+        yield from _reason_lines(damaged, verbose)
+
+
+def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     if verbose or len(skipped) <= _SHOWN_SKIPPED:
         for one in skipped:
             yield f"  {printable(one.path)}: {one.reason}"

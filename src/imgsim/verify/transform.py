@@ -28,13 +28,20 @@ def transform_between(
     if not kept_left:
         matrix = inverse(matrix)
     pixels = rescale(
-        matrix,
+        inverse(_to_part(kept.facts.decoded_part)) @ matrix @ _to_part(other.facts.decoded_part),
         (kept.facts.width, kept.facts.height),
         (1 / other.facts.width, 1 / other.facts.height),
     )
     pixels /= pixels[2, 2]
     rows = tuple(tuple(float(x) for x in row) for row in pixels)
     return Transform(_kind(matrix, verdict), rows, verdict.overlap, verdict.overlay)
+
+
+def _to_part(part: tuple[float, float, float, float]) -> Matrix:
+    """Return what maps the unit coordinates of a picture to those of a part of it."""
+    left, top, right, bottom = part
+    width, height = right - left, bottom - top
+    return np.array([(1 / width, 0, -left / width), (0, 1 / height, -top / height), (0, 0, 1.0)])
 
 
 def _kind(

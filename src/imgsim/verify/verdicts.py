@@ -39,7 +39,7 @@ class Verdicts:
     slots : dict
         Images kept since they were decoded, by digest.
     executor : Executor or None
-        Where they were decoded; it is closed with this.
+        Where they were decoded; it is not closed with this.
     options : RunOptions
     """
 
@@ -60,11 +60,13 @@ class Verdicts:
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._cache = options.open_cache()
+        self._own = executor is None
         self._executor = executor or options.open_executor(options.jobs, keep=True)
         self._recall()
 
     def close(self) -> None:
-        self._executor.close()
+        if self._own:
+            self._executor.close()
         self._cache.close()
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:

@@ -24,6 +24,7 @@ from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
+from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -46,6 +47,7 @@ def find_leaks(
     group_by: str | None = None,
     base: str | None = None,
     k: int = 3,
+    check_all: bool = False,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -68,6 +70,8 @@ def find_leaks(
         paths below it, and a path that is gone is skipped; else that is an error.
     k : int
         How many matches of each leak are kept.
+    check_all : bool
+        As for `find_duplicates`.
     options : RunOptions, optional
 
     Returns
@@ -93,16 +97,26 @@ def find_leaks(
     places = SplitPaths(splits)
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
-    collection = collect(
-        [] if base is not None else places.paths, criterion.extractors, options, keep_workers=True
-    )
-    collection = with_sample_digests(collection, criterion.comparator.extractor, options)
-    read = time.perf_counter()
-    pictures, sizes = _by_split(collection.pictures, places, list(splits))
-    number = {name: i for i, name in enumerate(sizes)}
-    detailed, without_detail = split_flat(pictures)
-    near = _near_duplicates(criterion, collection, detailed, number, options)
-    flat = equal_across(without_detail, number)
+    paths = [] if base is not None else places.paths
+    collection = collect(paths, criterion.extractors, options, keep_workers=True)
+    try:
+        collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        read = time.perf_counter()
+        hidden = HiddenDamage(collection, options)
+        while True:
+            collection = hidden.collection
+            pictures, sizes = _by_split(collection.pictures, places, list(splits))
+            number = {name: i for i, name in enumerate(sizes)}
+            detailed, without_detail = split_flat(pictures)
+            near = _near_duplicates(criterion, collection, detailed, number, options)
+            flat = equal_across(without_detail, number)
+            if not hidden.look_in([*near.matched(), *flat.matched()]):
+                break
+        if check_all:
+            hidden.look_in(collection.pictures)
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
     groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
     leaks = [*near.leaks(k), *flat.leaks(k)]
@@ -123,6 +137,7 @@ def find_leaks(
         _to_drop((near, flat), divided.values()),
         len(pictures),
         collection.skipped,
+        hidden.collection.damaged,
         collection.decoded,
         pairs,
         criterion.expected_false_pairs(pairs),

@@ -110,6 +110,8 @@ class Leaks:
         Paths to drop from larger splits so that neither a leak nor a divided group remains.
     images : int
     skipped : tuple of Skipped
+    damaged : tuple of Skipped
+        Files that were read, but are damaged; see `find_leaks`.
     decoded : int
     pairs_compared : int
         Pairs of different contents across splits.
@@ -130,6 +132,7 @@ class Leaks:
     drop: tuple[str, ...]
     images: int
     skipped: tuple[Skipped, ...]
+    damaged: tuple[Skipped, ...]
     decoded: int
     pairs_compared: int
     expected_false_pairs: float | None
