@@ -150,7 +150,7 @@ def test_the_output_names_what_is_damaged(jpeg: bytes, tmp_path: Path, imgsim) -
     assert document["damaged"] == [{"path": str(tmp_path / "b.jpg"), "reason": member["damage"]}]
     assert imgsim("find-dupes", tmp_path).returncode == 0
     strict = imgsim("find-dupes", tmp_path, "--strict")
-    assert (strict.returncode, "1 are damaged" in strict.stderr) == (2, True)
+    assert (strict.returncode, "1 file is damaged" in strict.stderr) == (2, True)
     assert imgsim("find-dupes", tmp_path, "--check").returncode == 1
     assert imgsim("find-dupes", tmp_path, "--check", "--check-kind", "pixels").returncode == 0
 
