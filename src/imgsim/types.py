@@ -110,7 +110,7 @@ class ImageFacts:
     Attributes
     ----------
     width, height : int
-        Pixels of the first frame, after the EXIF orientation is applied.
+        Pixels of the frame that is compared first, after the EXIF orientation is applied.
     format : str
         Pillow's name of the format, found from the content.
     lossless : bool
@@ -118,7 +118,7 @@ class ImageFacts:
     raw : bool
         Camera raw: matched with other raw files only.
     frames : int
-        Number of frames or pages. Only the first is looked at.
+        Number of frames or pages.
     detail : int
         Number of the 63 lowest DCT coefficients of the 32 x 32 grey image that stand above
         quantisation noise. Photos have nearly all of them, a blank scan has none.
@@ -127,6 +127,10 @@ class ImageFacts:
     thumbnail : str
         Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal. They differ by a few levels
         where the same picture is decoded at another scale.
+    duration_ms : int
+        Milliseconds that an animation takes; 0 for stills and for the pages of a document.
+    parts : str
+        Parts that are no frame and are not compared, separated by ", ", see `decode.parts`.
     """
 
     width: int
@@ -138,6 +142,8 @@ class ImageFacts:
     detail: int
     pixel_digest: str | None
     thumbnail: str = ""
+    duration_ms: int = 0
+    parts: str = ""
 
     @property
     def flat(self) -> bool:

@@ -108,7 +108,13 @@ class DeepImage:
         read = _read_png(self) if self.tags is None else _read_tiff(self, page)
         return np.asarray(read, dtype=read.dtype.newbyteorder("="))
 
-    def shown(self) -> Any:
+    def in_pillow(self) -> Any:
+        """Open the file with Pillow, which shows every frame of a PNG, by the high bytes."""
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self.data), formats=[self.format])
+
+    def shown(self, page: int = 0) -> Any:
         """Return a Pillow image of 8 bits: L, RGB, CMYK, or with alpha; as stored (not turned).
 
         The first three bands are red, green and blue; of one or two bands the first is grey. Alpha
@@ -116,14 +122,15 @@ class DeepImage:
         """
         from PIL import Image
 
-        samples = self.samples()
+        samples = self.samples(page)
         if samples.ndim == 2:
             return Image.fromarray(to_8_bit(samples))
-        if self.tags is not None and self.tags.photometric == tifftags.CMYK and self.bands >= 4:
+        bands = samples.shape[2]  # a further page may have fewer
+        if self.tags is not None and self.tags.photometric == tifftags.CMYK and bands >= 4:
             return Image.fromarray(to_8_bit(samples[..., :4]), "CMYK")
-        colours = [band for band in range(self.bands) if band != self.alpha]
+        colours = [band for band in range(bands) if band != self.alpha]
         colours = colours[:3] if len(colours) >= 3 else colours[:1]
-        if self.alpha is None:
+        if self.alpha is None or self.alpha >= bands:
             return Image.fromarray(to_8_bit(np.squeeze(samples[..., colours])))
         alpha = samples[..., self.alpha]
         mapped = to_8_bit(samples[..., colours], alpha > 0)

@@ -2,8 +2,8 @@
 
 Equal are size, depth, channels and alpha of the upright samples; the colour under alpha 0 does not
 count, a palette is expanded, grey is not RGB, and an ICC profile is part of the picture. All frames
-and pages count, with their durations, and so does what a JPEG carries behind its picture: the film
-of a motion photo, a gain map, a second view.
+and pages count, with their durations, and so does what a JPEG carries behind its picture (the film
+of a motion photo, a gain map, a second view), and the film of a HEIC file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.deep import DeepImage, deep_image, turn_samples
 from imgsim.decode.failure import decode_error
+from imgsim.decode.parts import film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, over_cap
@@ -26,8 +27,6 @@ VERSION = 1
 """Raised whenever the same file gives another digest, or gives one where it had none."""
 
 _ROWS = 256
-_FILM_BOXES = (b"mpvd", b"sefd")
-"""Boxes of HEIC files that hold the film of a motion photo."""
 
 
 class SampleOutcome(NamedTuple):
@@ -36,8 +35,9 @@ class SampleOutcome(NamedTuple):
     Attributes
     ----------
     digest : str or None
-        sha256 in hexadecimal. None for camera raw files, for files with parts that are not read
-        here (depth maps, auxiliary images and films of HEIC), and for what cannot be decoded.
+        sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
+        auxiliary images or image sequences, which are not read here, and for what cannot be
+        decoded.
     lasting : bool
         It follows from the content, not from this run's limits.
     """
@@ -65,7 +65,7 @@ def take_sample_digest(data: bytes, max_pixels: int) -> SampleOutcome:
     -------
     SampleOutcome
     """
-    if is_raw(data) or (data[4:8] == b"ftyp" and any(box in data for box in _FILM_BOXES)):
+    if is_raw(data):
         return SampleOutcome(None)
     try:
         with pixel_limit(max_pixels), warnings.catch_warnings():
@@ -104,6 +104,11 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
         digest.update(_appended_to_jpeg(data))
+    elif source.format == "HEIF":
+        film = film_of_boxes(data)
+        if film is None:
+            return None
+        digest.update(film)
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -13,10 +13,13 @@ from typing import Any
 
 from imgsim.decode.colours import Colour, convert, pixel_digest, samples_digest
 from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.detail import RICHLY_DETAILED, detail_of
+from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
 from imgsim.decode.packages import needs_package
+from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
-from imgsim.types import ImageFacts
+from imgsim.types import MIN_DETAIL, ImageFacts
 
 _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
 """Pillow would run another program for these, or has no decoder of its own."""
@@ -39,6 +42,8 @@ class Source:
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
     `deep` is set where `reopen` maps samples that Pillow does not give as they are to 8 bits.
+    Of several frames `durations` tells for how long each is shown (nothing of pages), and `shown`
+    is the one that is decoded.
     """
 
     reopen: Callable[[], Any]
@@ -52,11 +57,43 @@ class Source:
     width: int
     height: int
     deep: DeepImage | None = None
+    durations: tuple[int, ...] = ()
+    shown: int = 0
+    parts: str = ""
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
         image, self.opened = self.opened, None
+        if self.shown:
+            return next(self.images([self.shown]))
         return self.reopen() if image is None else image
+
+    def images(self, numbers: Sequence[int]) -> Iterator[Any]:
+        """Decode some frames, in ascending order, each good until the next one is asked for."""
+        image = None
+        for number in numbers:
+            if self.deep is not None and self.deep.format == "TIFF":
+                yield self.deep.shown(number)
+                continue
+            image = image or (self.reopen() if self.deep is None else self.deep.in_pillow())
+            image.seek(number)
+            image.load()
+            yield image
+
+    @property
+    def sampled(self) -> list[int]:
+        """The frames or pages that count, see `frames.sampled_frames`."""
+        return sampled_frames(self.durations) if self.durations else sampled_pages(self.frames)
+
+    def choose_frame(self) -> None:
+        """Pass over frames that show too little: many animations begin with a black one."""
+        least = MIN_DETAIL
+        with suppress(Exception):  # a damaged frame is no reason to lose those before it
+            for number, image in zip(self.sampled, self.images(self.sampled), strict=True):
+                if detail_of(convert(image, "grey"))[0] >= least:
+                    self.shown, self.width, self.height = number, image.width, image.height
+                    return
+                least = RICHLY_DETAILED  # those that are still half black are no good
 
     @property
     def jpeg(self) -> bool:
@@ -102,8 +139,9 @@ class Source:
 
     def facts(self, detail: int, thumbnail: str) -> ImageFacts:
         facts = ImageFacts(
-            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail
-        )
+            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
+            sum(self.durations), self.parts,
+        )  # fmt: skip
         if not facts.flat:
             return facts
         if self.deep is not None:
@@ -196,7 +234,11 @@ def open_source(data: bytes) -> Source:
         or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
     turned = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF itself
-    return Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+    source = Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+    source.parts = extra_parts(data, image)
+    if frames > 1:
+        source.durations, source.opened = frame_durations(data, image, frames), None
+    return source
 
 
 def _has_end(data: bytes) -> bool:
@@ -285,9 +327,15 @@ def _unidentified(head: bytes) -> str:
 def _open_deep(deep: DeepImage) -> Source:
     if not (deep.width and deep.height):
         raise DecodeError("no pixels")
+    frames = deep.frames
+    durations: tuple[int, ...] = ()
+    if deep.format == "PNG" and frames > 1:
+        image = deep.in_pillow()
+        frames = image.n_frames
+        durations = frame_durations(deep.data, image, frames)
     return Source(
-        cache(deep.shown), None, "", deep.format, deep.lossless, False, deep.frames,
-        deep.orientation, deep.width, deep.height, deep,
+        cache(deep.shown), None, "", deep.format, deep.lossless, False, frames,
+        deep.orientation, deep.width, deep.height, deep, durations,
     )  # fmt: skip
 
 

@@ -10,10 +10,14 @@ from imgsim.types import Picture
 
 _Criterion = tuple[str, Callable[[Picture], Any]]
 _PIXELS: _Criterion = ("most pixels", lambda p: -p.pixels)
+_PARTS: _Criterion = (
+    "has a film or another part",
+    lambda p: -len(p.facts.parts.split(", ")) if p.facts.parts else 0,
+)
 _LOSSLESS: _Criterion = ("lossless", lambda p: not p.facts.lossless)
 _LARGEST: _Criterion = ("largest file", lambda p: -p.file.size_bytes)
 _OLDEST: _Criterion = ("oldest", lambda p: p.file.mtime_ns)
-_BEST = (_PIXELS, _LOSSLESS, _LARGEST, _OLDEST)
+_BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _OLDEST)
 KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
     "best": _BEST,
     "largest": (_LARGEST, *_BEST),

@@ -13,11 +13,12 @@ from imgsim.types import ImageFacts, Picture
 
 
 def comparison_kind(facts: ImageFacts) -> Hashable:
-    """Files match only within their kind: camera raw or not, and as many frames or pages.
+    """Files match only within their kind: camera raw or not, a still, an animation, or pages.
 
-    Just the first frame is compared, and the preview inside a raw file.
+    As many pages, that is; the frames of an animation are a matter of its encoder, which may show
+    one for longer instead of showing it twice. Of a raw file the preview inside is compared.
     """
-    return facts.raw, facts.frames
+    return facts.raw, "animation" if facts.duration_ms else facts.frames
 
 
 @dataclass(frozen=True, slots=True)

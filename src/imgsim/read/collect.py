@@ -34,7 +34,11 @@ _HEAVY_FILES = 256
 
 
 def collect(
-    paths: Sequence[str], extractors: Sequence[Extractor], options: RunOptions
+    paths: Sequence[str],
+    extractors: Sequence[Extractor],
+    options: RunOptions,
+    *,
+    keep_workers: bool = False,
 ) -> Collection:
     """Read what is not known yet of the images below some paths.
 
@@ -43,6 +47,9 @@ def collect(
     paths : sequence of str
     extractors : sequence of Extractor
     options : RunOptions
+    keep_workers : bool
+        The caller closes `Collection.executor`. Otherwise only extractors that need pixels again
+        leave one.
 
     Raises
     ------
@@ -56,7 +63,9 @@ def collect(
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
     with closing(options.open_cache(started_ns)) as cache:
-        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache, started_ns)
+        run = _Collecting(
+            files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
+        )
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
@@ -72,7 +81,11 @@ class _Collecting:
         options: RunOptions,
         cache: Cache,
         started_ns: int,
+        keep_workers: bool,
     ) -> None:
+        again = any(e.needs_pixels_again for e in extractors)
+        # a network runs in this process, and its threads are not kept
+        self.keep_workers = (keep_workers or again) and not any(e.heavy for e in extractors)
         self.files = files
         self.started_ns = started_ns
         self.extractors = extractors
@@ -166,9 +179,9 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
-        again = any(e.needs_pixels_again for e in self.extractors) and not heavy
-        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
-        if again:
+        keep = self.keep_workers
+        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=keep)
+        if keep:
             self.executor = executor  # its workers need not start once more
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
@@ -186,7 +199,7 @@ class _Collecting:
             executor.close()
             raise
         finally:
-            if not again:
+            if not keep:
                 executor.close()
             progress.finish()
 

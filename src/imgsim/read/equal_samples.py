@@ -30,6 +30,7 @@ scale and its PNG is not."""
 
 _BATCH = 8
 _FEW = 1024
+_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def with_sample_digests(
 ) -> Collection:
     """Take the digests of samples of those pictures that another one may equal.
 
+    Workers are kept only if the extractor needs pixels again.
+
     Parameters
     ----------
     collection : Collection
@@ -85,9 +88,17 @@ def with_sample_digests(
     Collection
         The same, its pictures with `Picture.sample_digest`.
     """
+    try:
+        collection = _with_digests(collection, extractor, options)
+    finally:
+        if collection.executor is not None and not extractor.needs_pixels_again:
+            collection.executor.close()
+    return collection if extractor.needs_pixels_again else replace(collection, executor=None)
+
+
+def _with_digests(collection: Collection, extractor: Extractor, options: RunOptions) -> Collection:
     firsts = list({p.digest: p for p in collection.pictures if not p.facts.raw}.values())
-    rows = None if extractor.heavy else collection.features(extractor, firsts).rows
-    chosen = _that_may_be_equal(firsts, rows, options.decode)
+    chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
     label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
@@ -99,6 +110,19 @@ def with_sample_digests(
     digests |= {content: one.digest for content, one in new.items()}
     pictures = tuple(replace(p, sample_digest=digests.get(p.digest)) for p in collection.pictures)
     return replace(collection, pictures=pictures)
+
+
+def _row_keys(
+    pictures: Sequence[Picture], collection: Collection, extractor: Extractor
+) -> list[bytes] | None:
+    """Equal keys for equal rows; None if rows that a network gave may differ by rounding."""
+    if extractor.heavy:
+        return None
+    keys: list[bytes] = []
+    for start in range(0, len(pictures), _ROWS):  # not all at once: they may fill the memory
+        rows = collection.features(extractor, pictures[start : start + _ROWS]).rows
+        keys.extend(blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return keys
 
 
 def _take(
@@ -125,7 +149,7 @@ def _take(
 
 
 def _that_may_be_equal(
-    pictures: Sequence[Picture], rows: NDArray[np.generic] | None, mode: DecodeMode
+    pictures: Sequence[Picture], keys: Sequence[bytes] | None, mode: DecodeMode
 ) -> list[Picture]:
     """Pictures of different contents that have another one of their size which may be equal."""
     by_size: dict[tuple[int, int, int], list[int]] = {}
@@ -134,13 +158,13 @@ def _that_may_be_equal(
     chosen: set[int] = set()
     for members in by_size.values():
         if len(members) > 1:
-            chosen |= _alike(pictures, rows, mode, members)
+            chosen |= _alike(pictures, keys, mode, members)
     return [pictures[i] for i in sorted(chosen)]
 
 
 def _alike(
     pictures: Sequence[Picture],
-    rows: NDArray[np.generic] | None,
+    keys: Sequence[bytes] | None,
     mode: DecodeMode,
     members: Sequence[int],
 ) -> set[int]:
@@ -149,7 +173,7 @@ def _alike(
         [np.frombuffer(bytes.fromhex(pictures[i].facts.thumbnail), np.uint8) for i in members],
         np.int16,
     )
-    if rows is None:
+    if keys is None:
         return {members[i] for i in _near(thumbnails, thumbnails, same=True)}
     reduced = [
         mode is DecodeMode.REDUCED and pictures[i].facts.format in ("JPEG", "MPO") for i in members
@@ -157,7 +181,7 @@ def _alike(
     chosen: set[int] = set()
     by_row: dict[tuple[bool, bytes], list[int]] = {}
     for i, jpeg in zip(members, reduced, strict=True):
-        by_row.setdefault((jpeg, blake2b(rows[i].tobytes(), digest_size=16).digest()), []).append(i)
+        by_row.setdefault((jpeg, keys[i]), []).append(i)
     chosen.update(i for equal in by_row.values() if len(equal) > 1 for i in equal)
     jpegs, others = np.flatnonzero(reduced), np.flatnonzero(np.logical_not(reduced))
     for some, against in ((jpegs, others), (others, jpegs)):

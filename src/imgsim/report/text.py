@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from imgsim.comparators.base import Scale
 from imgsim.read.discover import printable
-from imgsim.report.document import member_similarity
+from imgsim.report.document import member_similarity, parts_note
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
-from imgsim.types import Group, Member, Skipped
+from imgsim.types import Group, ImageFacts, Member, Skipped
 
 Paint = Callable[[str, str], str]
 """Returns a text in a colour, or as it is where nothing is to be coloured."""
@@ -38,8 +38,9 @@ def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Itera
         yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
         notes.extend(_transform_notes(member))
-        if member.picture.facts.frames > 1:
-            notes.append(f"compared by the first of {member.picture.facts.frames} frames")
+        notes.extend(_frame_notes(member.picture.facts))
+        if note := parts_note(group.kept, member):
+            notes.append(note)
         yield from (f"{'':37}{note}\n" for note in notes)
     yield "\n"
 
@@ -61,6 +62,14 @@ def _transform_notes(member: Member) -> Iterator[str]:
         yield _TRANSFORM_NOTES[member.transform.kind]
     if member.transform.overlay:
         yield "one of them has words or a logo laid over it"
+
+
+def _frame_notes(facts: ImageFacts) -> Iterator[str]:
+    """Yield how many frames or pages a file has, if it is no still."""
+    if facts.duration_ms:
+        yield f"{count(facts.frames, 'frame')}, {facts.duration_ms / 1000:.1f} s"
+    elif facts.frames > 1:
+        yield count(facts.frames, "page")
 
 
 def _member_line(member: Member, scale: Scale, paint: Paint) -> str:

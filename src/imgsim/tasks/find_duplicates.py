@@ -123,7 +123,7 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
-    collection = collect(as_list(paths), criterion.extractors, options)
+    collection = collect(as_list(paths), criterion.extractors, options, keep_workers=True)
     collection = with_sample_digests(collection, criterion.comparator.extractor, options)
     read = time.perf_counter()
     rules = Rules(isolate)

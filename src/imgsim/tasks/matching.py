@@ -20,6 +20,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.types import Candidates, Picture
+from imgsim.verify.frame_pairs import FramePairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,11 @@ def alike(
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):
         row[members] = number
-    return classes_of((i, rules.key(p)) for i, p in zip(row.tolist(), pictures, strict=True))
+    return classes_of(
+        # of files of several frames the rows tell only one
+        (i, rules.key(p), p.identity if p.facts.frames > 1 else "")
+        for i, p in zip(row.tolist(), pictures, strict=True)
+    )
 
 
 def match_into(
@@ -86,10 +91,11 @@ def match_into(
             proposing.preset_distance("loose"),
             engine,
         )
+    frames = FramePairs(firsts, collection.executor, options)
     later = np.arange(engine.n)[::-1]  # rows after each
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
         for candidates in engine.within(criterion.max_distance, sink.closed):
-            sink.add(candidates)
+            sink.add(frames.only(candidates))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
+from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
@@ -45,11 +46,15 @@ class Hypotheses:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two images to verify; the numbers are places among the batch's files."""
+    """Two images to verify; the numbers are places among the batch's files.
+
+    `frames` is set if they have further frames, which have to agree too.
+    """
 
     left: int
     right: int
     hypotheses: Hypotheses
+    frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,9 @@ class VerifyBatch:
             hypotheses = self._hypotheses(rows[left], rows[right], pair.hypotheses)
             try:
                 verdict = judge(views[left], views[right], hypotheses)
+                if pair.frames and np.isfinite(verdict.residual):
+                    files = [source.content(self.paths[i]) for i in (left, right)]
+                    verdict = with_frames(verdict, files[0], files[1], self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
@@ -194,6 +202,15 @@ class PixelSource:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
         wants = _SMALL if max_side <= LONG_SIDE else _FINE
+        return self.decoder(self.content(path), [wants]).images[wants][..., 0]
+
+    def content(self, path: str) -> bytes:
+        """Read the bytes of a file.
+
+        Raises
+        ------
+        OSError
+            It cannot be read, or holds something else by now.
+        """
         content = self.contents.get(path)
-        data = content.read() if content else read_bytes(path)[0]
-        return self.decoder(data, [wants]).images[wants][..., 0]
+        return content.read() if content else read_bytes(path)[0]

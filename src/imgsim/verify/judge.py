@@ -17,7 +17,7 @@ from imgsim.verify.matrix import Band, Grey, Matrix, inverse
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 
-VERSION = 10
+VERSION = 11
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)

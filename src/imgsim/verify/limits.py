@@ -353,5 +353,28 @@ class Limits:
     """Share of its length by which a side may lean, and perspective, at most, if a transform is
     to be called a crop or an inset."""
 
+    # frames.py ------------------------------------------------------------------------------------
+
+    max_duration_ratio: float = 1.15
+    """Ratio of the times that two animations take, at most: a format may round each frame's to 10
+    ms. A copy at another speed is another file."""
+    even_window: int = 7
+    """Side, in pixels, of the squares whose means are compared in two frames, as they lie."""
+    even_window_small: int = 3
+    """The same in frames of a longer side below `even_small_side`."""
+    even_small_side: int = 128
+    """Pixels."""
+    max_even_luma: float = 6.0
+    """Grey levels by which such means may differ: with no more than that everywhere the frames need
+    no other comparison. Of 96 lossy copies of frames none differs by more than 5.4; frames of
+    a film that follow each other differ by 12 and more."""
+    max_even_chroma: float = 16.0
+    """The same in steps of Cb and Cr. The same copies differ by up to 14."""
+    max_even_brighter: float = 32.0
+    """Grey levels by which a frame may be brighter or darker as a whole for that."""
+    max_frame_shift: float = 0.03
+    """Share of the side by which a frame may lie elsewhere than the first one: in a film that
+    moves over a scene every frame is a part of the next one."""
+
 
 LIMITS = Limits()

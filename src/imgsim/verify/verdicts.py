@@ -138,11 +138,17 @@ class Verdicts:
         return VerifyBatch(
             tuple(self.pictures[i].file.path for i in files),
             tuple(self.rows[i].tobytes() for i in files),
-            tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
+            tuple(
+                Pair(place[a], place[b], _hypotheses(self._why[a, b]), self._several_frames(a, b))
+                for a, b in pairs
+            ),
             Decoder(self.options.decode, self.options.max_pixels),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
             tuple(Content.of(self.pictures[i]) for i in files),
         )
+
+    def _several_frames(self, left: int, right: int) -> bool:
+        return any(self.pictures[i].facts.frames > 1 for i in (left, right))
 
 
 def verify_pair(
@@ -150,6 +156,8 @@ def verify_pair(
     paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
     rows: NDArray[np.generic],
     options: RunOptions,
+    *,
+    frames: bool = False,
 ) -> Verdict:
     """Verify two files, if the recipe proposes them.
 
@@ -160,6 +168,8 @@ def verify_pair(
     rows : ndarray of uint8, shape (2, ...)
         Their `LocalFeatures`.
     options : RunOptions
+    frames : bool
+        They have further frames, which have to agree too.
     """
     proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
     if len(proposals.why) == 0:
@@ -167,7 +177,7 @@ def verify_pair(
     batch = VerifyBatch(
         (os.fspath(paths[0]), os.fspath(paths[1])),
         (rows[0].tobytes(), rows[1].tobytes()),
-        (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
+        (Pair(0, 1, _hypotheses(int(proposals.why[0])), frames),),
         Decoder(options.decode, options.max_pixels),
     )
     return batch.run(lambda: None)[0].verdict

@@ -93,7 +93,9 @@ def find_leaks(
     places = SplitPaths(splits)
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
-    collection = collect([] if base is not None else places.paths, criterion.extractors, options)
+    collection = collect(
+        [] if base is not None else places.paths, criterion.extractors, options, keep_workers=True
+    )
     collection = with_sample_digests(collection, criterion.comparator.extractor, options)
     read = time.perf_counter()
     pictures, sizes = _by_split(collection.pictures, places, list(splits))
