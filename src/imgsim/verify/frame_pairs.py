@@ -53,7 +53,7 @@ class FrameBatch:
             try:
                 verdict = with_frames(EQUAL, left.read(), right.read(), self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
-            except OSError:  # it could be read before
+            except OSError:  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
             except DecodeError as error:
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=error.lasting))
