@@ -63,7 +63,7 @@ def best_first(
         missed: dict[int, list[int]] = {}
         for centre, around in _by_first(first, second).items():
             own[centre] = [other for other in around if (centre, other) in matched]
-            if by_content and grouping.demote_if_one_shows_more(centre, own[centre]):
+            if by_content and grouping.demote_if_oneshows_more(centre, own[centre]):
                 del own[centre]
             elif by_content and len(own[centre]) < len(around):
                 missed[centre] = own[centre]
@@ -128,7 +128,7 @@ class _Grouping:
         self.accepted.update(dict.fromkeys(taken))
         return set(taken)
 
-    def demote_if_one_shows_more(self, centre: int, others: Sequence[int]) -> bool:
+    def demote_if_oneshows_more(self, centre: int, others: Sequence[int]) -> bool:
         """Put the first one that shows more than a picture before it, or one that shows as much
         and only stood back.
 
@@ -141,10 +141,10 @@ class _Grouping:
             for other in others
             if self._large(other, [centre])
             and (
-                _shows_more(self.verdicts, other, centre)
+                shows_more(self.verdicts, other, centre)
                 or (
                     self.rank[other] < self.rank[centre]
-                    and not _shows_more(self.verdicts, centre, other)
+                    and not shows_more(self.verdicts, centre, other)
                 )
             )
         ]
@@ -225,7 +225,7 @@ def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, 
     return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
-def _shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
+def shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
     """Whether a picture shows more than another."""
     more = verdicts[one, other].more
     return more < 0 if one < other else more > 0

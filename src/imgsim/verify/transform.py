@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from imgsim.types import Picture, Transform, Verdict
+from imgsim.types import ImageFacts, Picture, Transform, Verdict
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, rescale
 
@@ -35,6 +35,28 @@ def transform_between(
     pixels /= pixels[2, 2]
     rows = tuple(tuple(float(x) for x in row) for row in pixels)
     return Transform(_kind(matrix, verdict), rows, verdict.overlap, verdict.overlay)
+
+
+def stretch(verdict: Verdict, left: ImageFacts, right: ImageFacts) -> float:
+    """Return by how much one picture is stretched in one direction, upon the other.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    left, right : ImageFacts
+
+    Returns
+    -------
+    float
+        Ratio of the scales of two directions at right angles, the greatest there is; 1 where
+        nothing was aligned.
+    """
+    if not verdict.matrix:
+        return 1.0
+    matrix = np.array(verdict.matrix).reshape(3, 3)
+    pixels = rescale(matrix, (left.width, left.height), (1 / right.width, 1 / right.height))
+    largest, least = np.linalg.svd(pixels[:2, :2] / pixels[2, 2], compute_uv=False)
+    return float(largest / least)
 
 
 def _kind(
