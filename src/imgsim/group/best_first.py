@@ -145,10 +145,10 @@ class _Grouping:
             if self._large(other, [centre])
             and not self.damaged[other]
             and (
-                _shows_more(self.verdicts, other, centre)
+                shows_more(self.verdicts, other, centre)
                 or (
                     self.rank[other] < self.rank[centre]
-                    and not _shows_more(self.verdicts, centre, other)
+                    and not shows_more(self.verdicts, centre, other)
                 )
             )
         ]
@@ -229,7 +229,14 @@ def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, 
     return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
-def _shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
-    """Whether a picture shows more than another."""
+def shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
+    """Return whether a picture shows more than another that it was verified with.
+
+    Parameters
+    ----------
+    verdicts : Verdicts
+    one, other : int
+        Places among `Verdicts.pictures`.
+    """
     more = verdicts[one, other].more
     return more < 0 if one < other else more > 0

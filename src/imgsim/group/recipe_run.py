@@ -16,6 +16,7 @@ from imgsim.comparators.base import Preset
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.group.best_first import best_first
+from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
@@ -146,6 +147,16 @@ class RecipeRun:
             self.accepts,
             by_content=by_content,
             closing_allowed=np.array(free, bool),
+        )
+        may_match = MayMatch(self._pictures, self.rules)
+        places, pairs = complete(
+            self._verdicts,
+            self._proposals,
+            places,
+            pairs,
+            self.accepts,
+            may_match,
+            by_content=by_content,
         )
         order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}

@@ -50,13 +50,15 @@ class Hypotheses:
 class Pair:
     """Two images to verify; the numbers are places among the batch's files.
 
-    `frames` is set if they have further frames, which have to agree too.
+    `frames` is set if they have further frames, which have to agree too; `matrix` is another
+    hypothesis, row by row, to be tried first.
     """
 
     left: int
     right: int
     hypotheses: Hypotheses
     frames: bool = False
+    matrix: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class VerifyBatch:
         outcomes = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            hypotheses = self._hypotheses(rows[left], rows[right], pair.hypotheses)
+            hypotheses = self._hypotheses(rows[left], rows[right], pair)
             try:
                 verdict = judge(views[left], views[right], hypotheses)
                 if pair.frames and np.isfinite(verdict.residual):
@@ -143,9 +145,10 @@ class VerifyBatch:
             heartbeat()
         return outcomes
 
-    def _hypotheses(
-        self, left: np.ndarray, right: np.ndarray, hypotheses: Hypotheses
-    ) -> Iterator[Matrix]:
+    def _hypotheses(self, left: np.ndarray, right: np.ndarray, pair: Pair) -> Iterator[Matrix]:
+        hypotheses = pair.hypotheses
+        if pair.matrix:
+            yield np.array(pair.matrix).reshape(3, 3)
         for i in hypotheses.orientations:
             yield orientation_matrix(ORIENTATIONS[i])
         for mirrored in (False, True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from imgsim.types import Picture, Transform, Verdict
+from imgsim.types import ImageFacts, Picture, Transform, Verdict
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, rescale
 
@@ -42,6 +42,36 @@ def _to_part(part: tuple[float, float, float, float]) -> Matrix:
     left, top, right, bottom = part
     width, height = right - left, bottom - top
     return np.array([(1 / width, 0, -left / width), (0, 1 / height, -top / height), (0, 0, 1.0)])
+
+
+def stretch(verdict: Verdict, left: ImageFacts, right: ImageFacts) -> float:
+    """Return by how much one picture is stretched in one direction, upon the other.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    left, right : ImageFacts
+
+    Returns
+    -------
+    float
+        Ratio of the scales of two directions at right angles, the greatest there is; 1 where
+        nothing was aligned.
+    """
+    if not verdict.matrix:
+        return 1.0
+    matrix = np.array(verdict.matrix).reshape(3, 3)
+    width, height = _decoded_size(left)
+    other_width, other_height = _decoded_size(right)
+    pixels = rescale(matrix, (width, height), (1 / other_width, 1 / other_height))
+    largest, least = np.linalg.svd(pixels[:2, :2] / pixels[2, 2], compute_uv=False)
+    return float(largest / least)
+
+
+def _decoded_size(facts: ImageFacts) -> tuple[float, float]:
+    """Width and height of what decodes of a picture."""
+    left, top, right, bottom = facts.decoded_part
+    return facts.width * (right - left), facts.height * (bottom - top)
 
 
 def _kind(
