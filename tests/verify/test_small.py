@@ -186,11 +186,23 @@ def test_small_pictures_are_found_in_every_orientation(how: Any) -> None:
 
 
 def test_larger_pictures_are_never_compared_pixel_by_pixel() -> None:
-    """A picture that cannot be aligned, 96 and 97 pixels wide."""
     for side, found in ((96, True), (97, False)):
         image = digit(4, side)
-        with other_limits("judge", min_inliers=10**6):
+        with other_limits("judge", min_inliers=10**6):  # nothing can be aligned
             verdict = verify(image, jpeg(image))
         assert (verdict.residual <= 1) == found
     with other_limits("judge", min_inliers=10**6):
         assert verify(digit(4, 64), digit(4, 128)).residual == np.inf
+
+
+def test_pixels_decide_on_small_pictures_that_can_be_aligned() -> None:
+    image = small(5, 64)
+    moved = Image.fromarray(np.roll(np.asarray(image), 1, axis=1))
+    blurred = image.filter(ImageFilter.GaussianBlur(0.6))
+    for other in (moved, blurred):
+        with other_limits("judge", small_decided_side=63):
+            aligned = verify(image, other)
+        assert aligned.residual != verify(image, other).residual > 1
+    assert aligned.residual <= 1
+    part = image.crop((0, 0, 64, 58))
+    assert verify(image, part, np.diag([1, 58 / 64, 1])).residual != np.inf  # not a whole picture

@@ -79,7 +79,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
 
     A pair that is undecided under one is also compared in the other direction, the left image
     warped into the frame of the right one. What follows the first duplicate is not tried. Two small
-    pictures that could not be aligned are compared pixel by pixel, see `verify.small`.
+    pictures are compared pixel by pixel first, see `verify.small`.
 
     Parameters
     ----------
@@ -97,10 +97,30 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     OSError, DecodeError
         An image cannot be read.
     """
+    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    if max(map(max, shapes)) > LIMITS.small_side:
+        return _judge_aligned(left, right, hypotheses)
+    hypotheses = list(hypotheses)
+    by_pixels = _judge_small(left, right, hypotheses)
+    if by_pixels.residual <= 1:
+        return by_pixels
+    aligned = _judge_aligned(left, right, hypotheses)
+    # points of so small pictures do not tell the next view of a thing from a copy; pixels do
+    decided = (
+        max(map(max, shapes)) <= LIMITS.small_decided_side
+        and sorted(shapes[0]) == sorted(shapes[1])
+        and aligned.whole
+        and by_pixels.residual < np.inf
+    )
+    return by_pixels if decided or aligned is NOT_ALIGNED else aligned
+
+
+def _judge_aligned(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+) -> Verdict:
+    """Align two images under one hypothesis after the other, and compare them block by block."""
     best = NOT_ALIGNED
-    tried = []
     for hypothesis in hypotheses:
-        tried.append(hypothesis)
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
@@ -114,7 +134,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
                 break
         if best.residual <= 1:
             break
-    return _judge_small(left, right, tried) if best is NOT_ALIGNED else best
+    return best
 
 
 def _judge_small(
@@ -122,8 +142,6 @@ def _judge_small(
 ) -> Verdict:
     """Compare two small pictures as wholes, in the orientations that the hypotheses are near."""
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    if max(*images[0].shape, *images[1].shape) > LIMITS.small_side:
-        return NOT_ALIGNED
     best = NOT_ALIGNED
     known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
     for orientation in dict.fromkeys(how for how in known if how is not None):

@@ -320,8 +320,10 @@ class Limits:
     # small.py -------------------------------------------------------------------------------------
 
     small_side: int = 96
-    """Longer side, in pixels, of either picture, up to which two that cannot be aligned are
-    compared pixel by pixel."""
+    """Longer side, in pixels, of either picture, up to which two are compared pixel by pixel."""
+    small_decided_side: int = 80
+    """Longer side, in pixels, up to which that decides on two whole pictures of one size, also
+    where they can be aligned: there are too few points to tell the next view of a thing."""
     small_max_scale: float = 2.0
     """Ratio of the sides up to which they are."""
     small_min_correlation: float = 0.7
@@ -362,7 +364,7 @@ class Limits:
     """Root mean square, in grey levels, of the error averaged over those."""
     small_window: int = 3
     """Side, in pixels, of the window for the error that is not averaged."""
-    small_max_fine: float = 14.0
+    small_max_fine: float = 22.0
     """Root mean square, in grey levels, of the error in the most different window."""
     small_slope: float = 0.7
     """Standard deviation, in pixels, by which pictures are smoothed for their slopes."""

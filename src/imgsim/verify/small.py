@@ -1,4 +1,4 @@
-"""Compares two small pictures pixel by pixel, where there are too few pixels to align them.
+"""Compares two small pictures pixel by pixel: there are too few pixels to align them.
 
 What copying does to a picture of 28 to 96 pixels is predicted from the one and held against the
 other: a change of brightness, contrast or gamma by one curve, and light and dark that end in white
