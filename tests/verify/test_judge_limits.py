@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,13 +27,20 @@ from imgsim.verify.judge import (
     judge,
 )
 from imgsim.verify.residual import Residual
-from tests.verify.pictures import UPRIGHT
+from tests.verify.pictures import UPRIGHT, other_limits
 
 GREY = np.zeros((30, 40), np.uint8)
 COLOURS = np.zeros((4, 4, 3), np.uint8)
 ALIGNED = Aligned(GREY, GREY, GREY, UPRIGHT, 100, 80, 0.0)
 RESIDUAL = Residual(0.0, 0.0, 0.0, 700, 0.0, (), 0, False)
 SHIFTED = np.array([[1, 0, 0.25], [0, 1, 0], [0, 0, 1.0]])
+
+
+@pytest.fixture(autouse=True)
+def _no_small_pictures() -> Iterator[None]:
+    """Images of a few pixels stand for larger ones here."""
+    with other_limits("judge", small_side=0):
+        yield
 
 
 def test_the_constants_of_verdicts() -> None:

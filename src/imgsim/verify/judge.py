@@ -102,17 +102,14 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
     by_pixels = _judge_small(left, right, hypotheses)
-    if by_pixels.residual <= 1:
+    # points of so small pictures do not tell the next view of a thing from a copy; pixels do
+    decided = max(map(max, shapes)) <= LIMITS.small_decided_side and sorted(shapes[0]) == sorted(
+        shapes[1]
+    )
+    if decided or by_pixels.residual <= 1:
         return by_pixels
     aligned = _judge_aligned(left, right, hypotheses)
-    # points of so small pictures do not tell the next view of a thing from a copy; pixels do
-    decided = (
-        max(map(max, shapes)) <= LIMITS.small_decided_side
-        and sorted(shapes[0]) == sorted(shapes[1])
-        and aligned.whole
-        and by_pixels.residual < np.inf
-    )
-    return by_pixels if decided or aligned is NOT_ALIGNED else aligned
+    return by_pixels if aligned is NOT_ALIGNED else aligned
 
 
 def _judge_aligned(

@@ -322,8 +322,8 @@ class Limits:
     small_side: int = 96
     """Longer side, in pixels, of either picture, up to which two are compared pixel by pixel."""
     small_decided_side: int = 80
-    """Longer side, in pixels, up to which that decides on two whole pictures of one size, also
-    where they can be aligned: there are too few points to tell the next view of a thing."""
+    """Longer side, in pixels, up to which that decides on two pictures of one size, also where
+    they can be aligned: there are too few points to tell the next view of a thing."""
     small_max_scale: float = 2.0
     """Ratio of the sides up to which they are."""
     small_min_correlation: float = 0.7
@@ -347,9 +347,11 @@ class Limits:
     """Grey levels per pixel, above which there is an edge."""
     small_min_edges: float = 0.1
     """Share of the pixels with edges, below which a picture shows too little to tell."""
+    small_max_offset: float = 1.0
+    """Grey levels of the mean error that do not count."""
     small_local: float = 1.2
     """Standard deviation, in pixels, of the weights by which the error at a place is averaged."""
-    small_max_local: Table = (28, 64), (3.3, 5.5)
+    small_max_local: Table = (28, 64), (3.4, 5.5)
     """Longer side in pixels, grey levels of that average: at its largest that of a copy is less.
     The smaller the picture, the less the next view of a thing differs."""
     small_max_local_without_noise: float = 0.8

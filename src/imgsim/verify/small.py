@@ -95,13 +95,13 @@ def pixel_distance(left: Pixels, right: Pixels) -> float:
     one, other = (_channels(image) for image in (left, right))
     if one.shape != other.shape:
         one, other = _luma(one)[..., None], _luma(other)[..., None]
-    distance = _distance(one, other)
-    if distance > 1:
-        # light that ends in white is lost: it can be told from one of the two alone
-        for source, target in ((one, other), (other, one)):
-            expected = _with_tone_of(source, target)
-            if expected is not None:
-                distance = min(distance, _distance(expected, target))
+    # compression, and light that ends in white, can be told from what was there before alone
+    directions = (one, other), (other, one)
+    distance = min(_distance(source, target) for source, target in directions)
+    for source, target in directions if distance > 1 else ():
+        expected = _with_tone_of(source, target)
+        if expected is not None:
+            distance = min(distance, _distance(expected, target))
     return distance if distance <= 1 else 1 + LIMITS.small_excess * (distance - 1)
 
 
@@ -129,7 +129,10 @@ def _distance_of(expected: _Map, target: _Map) -> float:
     if spread < LIMITS.small_min_spread or edges.mean() < LIMITS.small_min_edges:
         return float("inf")
     scale = max(1.0, LIMITS.small_contrast / spread)
-    distances = [scale * _difference(one - other, edges), _movement(one - other, slopes)]
+    error = one - other
+    # decoders round in their own ways
+    error -= np.clip(error.mean(), -LIMITS.small_max_offset, LIMITS.small_max_offset)
+    distances = [scale * _difference(error, edges), _movement(error, slopes)]
     if target.shape[2] > 1:
         distances.append(_colour_difference(expected, target))
     return max(distances)
