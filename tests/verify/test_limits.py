@@ -168,7 +168,7 @@ KNOWN: dict[str, object] = {
     "small_min_spread": 8.0,
     "small_contrast": 25.0,
     "small_edge": 5.0,
-    "small_min_edges": 0.1,
+    "small_min_edges": 0.05,
     "small_max_offset": 1.0,
     "small_local": 1.2,
     "small_max_local": ((28, 64), (3.4, 5.5)),

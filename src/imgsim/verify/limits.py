@@ -345,7 +345,7 @@ class Limits:
     """Standard deviation below which differences count for more, as much as this is larger."""
     small_edge: float = 5.0
     """Grey levels per pixel, above which there is an edge."""
-    small_min_edges: float = 0.1
+    small_min_edges: float = 0.05
     """Share of the pixels with edges, below which a picture shows too little to tell."""
     small_max_offset: float = 1.0
     """Grey levels of the mean error that do not count."""
