@@ -27,6 +27,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import InputSpec
 from imgsim.pictures.changes import CHANGES
 from imgsim.read.collect import collect
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.verify.verdicts import verify_pair
@@ -95,7 +96,7 @@ def make_copies(
     options.progress.start("changing", len(paths), "image")
     try:
         for number, path in enumerate(paths):
-            pixels = decoder(Path(path).read_bytes(), [want]).images[want]
+            pixels = decoder(read_file(path), [want]).images[want]
             image = Image.fromarray(pixels)
             image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
             original = folder / f"{number:04}.png"

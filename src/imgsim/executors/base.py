@@ -17,6 +17,9 @@ class Heartbeat:
     def __call__(self) -> None:
         """An item is done, and the next one has begun."""
 
+    def reading(self) -> None:
+        """Some of the item's file was read: it is slow, but does not hang."""
+
     def pause_time_limit(self) -> None:
         """Let no time or memory limit of one item apply until the next item is done.
 

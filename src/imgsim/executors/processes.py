@@ -21,6 +21,7 @@ from contextlib import suppress
 from imgsim.errors import ImgsimError
 from imgsim.executors import worker
 from imgsim.executors.base import Batch, Executor, R
+from imgsim.executors.limit import ItemClock, process_seconds
 
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
@@ -28,6 +29,9 @@ _PROGRAM = (
 )
 _MEMORY_ALONE = 4 << 30
 """Address space of a worker that tries a suspicious file once more, in bytes."""
+
+
+_WATCH_SECONDS = 0.2
 
 
 class _Died(Exception):
@@ -44,8 +48,8 @@ class _Worker:
 
     def __init__(self, timeout: float, memory_bytes: int = 0) -> None:
         self.timeout = timeout
-        self.deadline: float | None = None
-        self.timed_out = False
+        self.item: ItemClock | None = None  # none while nothing, or work without a limit, runs
+        self.exceeded = ""
         # argv is encoded as the file system is, so paths of any bytes get through
         # -P: the first imports must not find modules in the current folder
         arguments = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
@@ -70,7 +74,7 @@ class _Worker:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 self.ready = True
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
-            self.deadline = time.monotonic() + self.timeout
+            self._begin_item(process_seconds(self.process) or 0.0)
             worker.send(self.process.stdin, 0, payload)  # type: ignore[arg-type]
             while True:
                 kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
@@ -82,10 +86,13 @@ class _Worker:
                         "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                     )
                 if kind == worker.PAUSE_TIME_LIMIT:
-                    self.deadline = None
-                    continue
-                done += 1
-                self.deadline = time.monotonic() + self.timeout
+                    self.item = None
+                elif kind == worker.READING:
+                    if self.item is not None:
+                        self.item.read_some()
+                else:
+                    done += 1
+                    self._begin_item(*worker.SECONDS.unpack(payload))
         except (EOFError, OSError):
             code = self.process.wait()
             if not self.ready:
@@ -94,11 +101,14 @@ class _Worker:
                 ) from None
             raise _Died(self._cause(code), done) from None
         finally:
-            self.deadline = None
+            self.item = None
+
+    def _begin_item(self, seconds: float) -> None:
+        self.item = ItemClock(self.timeout, seconds, seconds)
 
     def _cause(self, code: int) -> str:
-        if self.timed_out:
-            return f"decoding took more than {self.timeout:g} s"
+        if self.exceeded:
+            return self.exceeded
         if code == 3:
             return "not enough memory to decode it"
         name = f"exit code {code}"
@@ -109,11 +119,14 @@ class _Worker:
                 name = f"signal {-code}"
         return f"its decoder crashed ({name})"
 
-    def watch(self) -> None:
-        """End the worker if its file takes too long."""
-        deadline = self.deadline
-        if deadline is not None and time.monotonic() > deadline:
-            self.timed_out = True
+    def watch(self, elapsed: float) -> None:
+        """End the worker if its file takes too long; `elapsed` seconds after the last call."""
+        item = self.item
+        if item is None:
+            return
+        reason = item.exceeded(process_seconds(self.process), elapsed)
+        if reason and item is self.item:
+            self.exceeded = reason
             self.process.kill()
 
     def close(self) -> None:
@@ -140,9 +153,10 @@ class ProcessesExecutor(Executor):
     ----------
     jobs : int
     timeout : float
-        Seconds that one file may take. A worker that takes longer is killed, the file tried once
-        more by itself with the same limit and one on its memory, then given up. A network that
-        runs over the images of many files has no limit.
+        Processor seconds that one file may take, and seconds for which nothing of it is read or
+        decoded. A worker that takes longer is killed, the file tried once more by itself with the
+        same limit and one on its memory, then given up. A network that runs over the images of
+        many files has no limit.
     keep : bool
         Keep the workers for the next run; `close`, or the end of this object, ends them.
     """
@@ -262,7 +276,12 @@ class ProcessesExecutor(Executor):
         one.close()
 
     def _watch(self) -> None:
-        while not self.stopped.wait(0.2):
+        last = time.monotonic()
+        while not self.stopped.wait(_WATCH_SECONDS):
+            now = time.monotonic()
+            # not the full time: this process may have been stopped in between, with its workers
+            elapsed, last = min(now - last, 5 * _WATCH_SECONDS), now
             with self.lock:
-                for one in self.workers:
-                    one.watch()
+                workers = tuple(self.workers)
+            for one in workers:
+                one.watch(elapsed)

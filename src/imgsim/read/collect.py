@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -20,7 +18,9 @@ from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_rea
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
 from imgsim.read.discover import discover
-from imgsim.read.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
+from imgsim.read.extract import ExtractBatch, Extracted
+from imgsim.read.files import MAX_FILE_BYTES
+from imgsim.read.hashing import hash_files
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
@@ -101,7 +101,9 @@ class _Collecting:
         # The content of others is hashed when it is read to be decoded, with one read.
         sizes = Counter(f.size_bytes for f in self.files)
         sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
-        self._hash([f for f in unknown if sizes[f.size_bytes] > 1])
+        self._hash(
+            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= MAX_FILE_BYTES]
+        )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
         digests = set(self.digests.values())
@@ -117,18 +119,18 @@ class _Collecting:
     def _hash(self, files: Sequence[ImageFile]) -> None:
         if not files:
             return
-        self.options.progress.start("reading", len(files), "file")
-        with ThreadPoolExecutor(self.options.jobs) as pool:
-            try:
-                for file, digest in zip(files, pool.map(_file_digest, files), strict=True):
+        options = self.options
+        options.progress.start("reading", len(files), "file")
+        try:
+            with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
+                for file, digest, reason in hashed:
                     if digest is not None:
                         self.digests[file.path] = digest
-                    self.options.progress.advance(1)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-            finally:
-                self.options.progress.finish()
+                    if reason:
+                        self.failed[file.path] = reason
+                    options.progress.advance(1)
+        finally:
+            options.progress.finish()
 
     def extract(self) -> None:
         """Decode one file of each content that is not known."""
@@ -255,11 +257,3 @@ class _Collecting:
             self.slots,
             self.executor,
         )
-
-
-def _file_digest(file: ImageFile) -> str | None:
-    try:
-        with open(file.path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None  # said when it is read to be decoded

@@ -7,7 +7,7 @@ thumbnail differs by a few levels at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -20,6 +20,8 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.samples import sample_digest
 from imgsim.decode.spec import DecodeMode
+from imgsim.executors.base import Heartbeat
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -56,13 +58,13 @@ class SampleBatch:
         """The digest of a file whose worker died."""
         return None
 
-    def run(self, heartbeat: Callable[[], object]) -> list[str | None]:
+    def run(self, heartbeat: Heartbeat) -> list[str | None]:
         """Read, decode and hash; `heartbeat` is called after each file."""
         digests = []
         for path in self.paths:
             try:
-                with open(path, "rb") as stream:
-                    digests.append(sample_digest(stream.read(), self.max_pixels))
+                data = read_file(path, heartbeat.reading)
+                digests.append(sample_digest(data, self.max_pixels))
             except OSError:  # it could be read before
                 digests.append(None)
             heartbeat()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +16,9 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.executors.base import Heartbeat
+from imgsim.read.files import FileTooLarge, read_file
 from imgsim.read.spool import Slot, write
 from imgsim.types import ImageFacts
-
-MAX_FILE_BYTES = 1_000_000_000
-"""Larger files are skipped: they are read as a whole, by every worker."""
-
 
 _AT_ONCE = 64
 """Images that go through the extractors together, while others are decoded."""
@@ -118,7 +114,9 @@ class ExtractBatch:
         with ThreadPoolExecutor(self.threads) as pool:
             # with one thread, nothing is gained by handing over to it
             over = pool.map if self.threads > 1 else map
-            for result, images in over(lambda path: self._read(path, wants), self.paths):
+            for result, images in over(
+                lambda path: self._read(path, wants, heartbeat.reading), self.paths
+            ):
                 results.append(result)
                 if images is not None:
                     waiting.append((len(results) - 1, images))
@@ -129,14 +127,12 @@ class ExtractBatch:
         return results
 
     def _read(
-        self, path: str, wants: Sequence[InputSpec]
+        self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
     ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
-            with open(path, "rb") as stream:
-                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
-                    reason = f"more than {MAX_FILE_BYTES:,} bytes"
-                    return Extracted(None, None, reason, lasting=False), None
-                data = stream.read()
+            data = read_file(path, progress)
+        except FileTooLarge as error:
+            return Extracted(None, None, str(error.strerror), lasting=False), None
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             return Extracted(None, None, reason, lasting=False, opened=False), None

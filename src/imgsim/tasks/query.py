@@ -15,6 +15,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
 from imgsim.errors import UnreadableImage
 from imgsim.read.discover import printable
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.types import ImageFacts
 
@@ -47,8 +48,7 @@ def query_file(path: str | os.PathLike[str]) -> Query:
     """
     name = os.fspath(path)
     try:
-        with open(name, "rb") as stream:
-            return Query(name, stream.read(), name)
+        return Query(name, read_file(name), name)
     except OSError as error:
         raise UnreadableImage(
             f"cannot read {printable(name)}: {error.strerror}", "check the path"

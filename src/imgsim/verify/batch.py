@@ -13,6 +13,8 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.executors.base import Heartbeat
+from imgsim.read.files import read_file
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
@@ -98,13 +100,14 @@ class VerifyBatch:
         """The outcome of a pair whose worker died."""
         return Outcome(NOT_ALIGNED, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[Outcome]:
+    def run(self, heartbeat: Heartbeat) -> list[Outcome]:
         """Verify every pair; `heartbeat` is called after each."""
         import cv2
 
         cv2.setNumThreads(1)  # there is a worker for every core
         kept = zip(self.paths, self.slots, strict=False)
-        source = PixelSource(self.decoder, {path: slot for path, slot in kept if slot})
+        slots = {path: slot for path, slot in kept if slot}
+        source = PixelSource(self.decoder, slots, heartbeat.reading)
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
@@ -143,10 +146,18 @@ class PixelSource:
     decoder : Decoder
     slots : dict
         Small images that need not be decoded again, by path.
+    progress : callable, optional
+        Called while a large file is read.
     """
 
-    def __init__(self, decoder: Decoder, slots: Mapping[str, Slot]) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        slots: Mapping[str, Slot],
+        progress: Callable[[], object] | None = None,
+    ) -> None:
         self.decoder = decoder
+        self.progress = progress
         self.slots = slots
         self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
         self._bytes = 0
@@ -178,5 +189,4 @@ class PixelSource:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
         wants = _SMALL if max_side <= LONG_SIDE else _FINE
-        with open(path, "rb") as stream:
-            return self.decoder(stream.read(), [wants]).images[wants][..., 0]
+        return self.decoder(read_file(path, self.progress), [wants]).images[wants][..., 0]

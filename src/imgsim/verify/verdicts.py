@@ -13,7 +13,7 @@ from imgsim.cache.store import Cache
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.executors.base import Executor
+from imgsim.executors.base import Executor, Heartbeat
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -170,7 +170,7 @@ def verify_pair(
         (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
         Decoder(options.decode, options.max_pixels),
     )
-    return batch.run(lambda: None)[0].verdict
+    return batch.run(Heartbeat())[0].verdict
 
 
 def _hypotheses(why: int) -> Hypotheses:
