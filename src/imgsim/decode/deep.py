@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
-from imgsim.decode.levels import to_8_bit
+from imgsim.decode.levels import EightBits
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
 from imgsim.decode.tifftags import TiffTags
@@ -27,6 +27,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _BYTES_PER_PIXEL = 16
 """As many bytes a pixel as four bands of 32 bits are within the cap on pixels."""
 
+_ROWS = 256
 _INFLATED = 1032
 """Deflate shrinks at most by this factor."""
 
@@ -104,29 +105,58 @@ class DeepImage:
         DecodeError
         """
         read = _read_png(self) if self.tags is None else _read_tiff(self, page)
+        if read.dtype.isnative:
+            return read
+        if read.flags.writeable:
+            read = read.byteswap(inplace=True)
+            return read.view(read.dtype.newbyteorder())
         return np.asarray(read, dtype=read.dtype.newbyteorder("="))
 
-    def shown(self) -> Any:
-        """Return a Pillow image of 8 bits: L, RGB, CMYK, or with alpha; as stored (not turned).
+    def shown(self) -> ShownSamples:
+        """Decode the picture that stands for the samples."""
+        return ShownSamples(self, self.samples())
 
-        The first three bands are red, green and blue; of one or two bands the first is grey. Alpha
-        is the band that is declared as such, other extra samples are not shown.
-        """
+
+class ShownSamples:
+    """A picture of 8 bits made of samples, some rows at a time; as stored (not turned).
+
+    The first three bands are red, green and blue; of one or two bands the first is grey. Alpha is
+    the band that is declared as such, other extra samples are not shown.
+
+    Parameters
+    ----------
+    image : DeepImage
+    samples : ndarray of any real dtype, shape (h, w) or (h, w, bands)
+    """
+
+    def __init__(self, image: DeepImage, samples: NDArray[Any]) -> None:
+        self.samples = samples
+        self.height, self.width = samples.shape[:2]
+        self._alpha = image.alpha if samples.ndim == 3 else None
+        colours: list[int] | int | None = None
+        if samples.ndim == 2:
+            self.mode = "L"
+        elif image.tags and image.tags.photometric == tifftags.CMYK and image.bands >= 4:
+            self.mode, colours, self._alpha = "CMYK", [0, 1, 2, 3], None
+        else:
+            others = [band for band in range(image.bands) if band != self._alpha]
+            colours = others[:3] if len(others) >= 3 else others[:1]
+            self.mode = "RGB" if len(colours) == 3 else "L"
+            if self._alpha is not None:
+                self.mode = "RGBA" if len(colours) == 3 else "LA"
+            elif len(colours) == 1:
+                colours = colours[0]
+        self._mapped = EightBits(samples, colours, self._alpha)
+
+    def rows(self, top: int, bottom: int) -> Any:
+        """Return some rows as a Pillow image: L, RGB, CMYK, or with alpha."""
         from PIL import Image
 
-        samples = self.samples()
-        if samples.ndim == 2:
-            return Image.fromarray(to_8_bit(samples))
-        if self.tags is not None and self.tags.photometric == tifftags.CMYK and self.bands >= 4:
-            return Image.fromarray(to_8_bit(samples[..., :4]), "CMYK")
-        colours = [band for band in range(self.bands) if band != self.alpha]
-        colours = colours[:3] if len(colours) >= 3 else colours[:1]
-        if self.alpha is None:
-            return Image.fromarray(to_8_bit(np.squeeze(samples[..., colours])))
-        alpha = samples[..., self.alpha]
-        mapped = to_8_bit(samples[..., colours], alpha > 0)
-        stacked = np.concatenate([mapped, _alpha_to_8_bit(alpha)[..., None]], axis=2)
-        return Image.fromarray(stacked, "LA" if len(colours) == 1 else "RGBA")
+        mapped = self._mapped.rows(top, bottom)
+        if self._alpha is not None:
+            alpha = _alpha_to_8_bit(self.samples[top:bottom, ..., self._alpha])
+            mapped = np.concatenate([mapped, alpha[..., None]], axis=2)
+        return Image.fromarray(mapped, self.mode)
 
 
 def deep_image(data: bytes) -> DeepImage | None:
@@ -270,10 +300,17 @@ def _read_png(image: DeepImage) -> NDArray[Any]:
     read = _by_opencv(data)
     if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
         raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
-    order = {2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.bands]
     if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
         raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
-    return read[..., order]
+    return read[..., ::3] if image.bands == 2 else _with_red_first(read)
+
+
+def _with_red_first(samples: NDArray[Any]) -> NDArray[Any]:
+    """Swap blue and red in place: a copy of a large picture would be large too."""
+    if samples.ndim == 3:
+        for top in range(0, len(samples), _ROWS):
+            samples[top : top + _ROWS, :, [0, 2]] = samples[top : top + _ROWS, :, [2, 0]]
+    return samples
 
 
 def _by_opencv(data: bytes) -> NDArray[Any] | None:
@@ -312,8 +349,7 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
             raise DecodeError(
                 f"{tags.described} need the package imagecodecs (imgsim[formats])"
             ) from None
-        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[tags.bands]
-        read = decoded[..., order] if decoded.ndim == 3 else decoded
+        read = _with_red_first(decoded)
     else:
         if tags.planes and tags.bands > 1 and read.ndim == 3:
             read = np.moveaxis(read, 0, -1)
@@ -322,7 +358,9 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
     if not _fits(read, tags):
         raise DecodeError(f"damaged or unsupported: {tags.described} are not in the file")
     if tags.photometric == tifftags.WHITE_IS_ZERO and read.dtype.kind == "u":
-        read = read.dtype.type(2 ** tags.bits[0] - 1) - read
+        read = np.subtract(
+            read.dtype.type(2 ** tags.bits[0] - 1), read, out=read if read.flags.writeable else None
+        )
     return read
 
 

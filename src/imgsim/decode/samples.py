@@ -61,7 +61,7 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     source = open_source(data)
     if over_cap(source.width * source.height, max_pixels):
         return None
-    image = source.reopen()
+    image = source.fresh()
     if image.info.get("depth_images") or image.info.get("aux"):
         return None
     digest = hashlib.sha256()
@@ -88,11 +88,12 @@ def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
         samples = turn_samples(image.samples(page), image.orientation)
         if over_cap(samples.shape[0] * samples.shape[1], max_pixels):
             return None
-        if image.alpha is not None:
-            samples = samples.copy()
-            samples[samples[..., image.alpha] == 0] = 0
         digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
-        digest.update(np.ascontiguousarray(samples).data)
+        for top in range(0, len(samples), _ROWS):
+            strip = np.array(samples[top : top + _ROWS], order="C")
+            if image.alpha is not None:
+                strip[strip[..., image.alpha] == 0] = 0
+            digest.update(strip.data)
     return digest.hexdigest()
 
 
@@ -111,13 +112,13 @@ def _deep_profile(image: DeepImage) -> bytes:
 def _add_frame(digest: Any, image: Any) -> None:
     """Add the size, kind, profile and samples of one frame."""
     profile = image.info.get("icc_profile") or b""
-    image = _expanded(image)
-    kind = "I;16" if image.mode.startswith("I;16") else image.mode  # whatever the byte order
+    mode = _expanded(image.crop((0, 0, 1, 1))).mode
+    kind = "I;16" if mode.startswith("I;16") else mode  # whatever the byte order
     digest.update(f"{kind} {image.width} {image.height} {len(profile)} ".encode())
     digest.update(profile)
     for top in range(0, image.height, _ROWS):
-        strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
-        samples = _without_hidden_colours(np.asarray(strip), image.mode)
+        strip = _expanded(image.crop((0, top, image.width, min(top + _ROWS, image.height))))
+        samples = _without_hidden_colours(np.asarray(strip), mode)
         digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
 
 

@@ -11,10 +11,11 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from imgsim.decode.colours import Colour, convert, pixel_digest, samples_digest
-from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.colours import Colour, pixel_digest, samples_digest
+from imgsim.decode.deep import DeepImage, ShownSamples, deep_image, turn_samples
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
+from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import ImageFacts
 
 _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
@@ -37,10 +38,10 @@ class Source:
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
-    `deep` is set where `reopen` maps samples that Pillow does not give as they are to 8 bits.
+    `shown` is set, in the place of `reopen`, where Pillow does not give the samples as they are.
     """
 
-    reopen: Callable[[], Any]
+    reopen: Callable[[], Any] | None
     opened: Any
     mode: str
     format: str
@@ -51,11 +52,18 @@ class Source:
     width: int
     height: int
     deep: DeepImage | None = None
+    shown: Callable[[], ShownSamples] | None = None
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
+        assert self.reopen is not None
         image, self.opened = self.opened, None
         return self.reopen() if image is None else image
+
+    def fresh(self) -> Any:
+        """An image that was only just opened; the one that was open already is let go."""
+        self.opened = None  # it may hold a canvas
+        return self.take()
 
     @property
     def jpeg(self) -> bool:
@@ -72,26 +80,19 @@ class Source:
 
     def load(self, scale: Scale, colours: Set[Colour]) -> dict[Colour, Any]:
         """Decode at a scale (None: in full) and convert to the colours asked for."""
-        image = self.take()
         draft, reduce = scale or (1, 1)
+        if self.shown is not None:
+            made = in_colours(self.shown(), colours, reduce)
+            return {colour: turn_upright(one, self.orientation) for colour, one in made.items()}
+        image = self.take()
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
             luma = "L" if colours == {"grey"} else "YCbCr"
             width, height = image.size
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
-        made: dict[Colour, Any] = {}
-        for colour in colours:
-            if image.mode == "YCbCr" and colour == "grey":
-                converted = image.getchannel("Y")
-            elif image.mode == "YCbCr" and colour == "ycbcr":
-                converted = image
-            else:
-                converted = convert(image, colour)
-            if reduce > 1:
-                converted = converted.reduce(reduce)
-            made[colour] = turn_upright(converted, self.orientation)
-        return made
+        made = in_colours(ImageRows(image), colours, reduce)
+        return {colour: turn_upright(one, self.orientation) for colour, one in made.items()}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -105,8 +106,8 @@ class Source:
         )
         if not facts.flat:
             return facts
-        if self.deep is not None:
-            samples = turn_samples(self.deep.samples(), self.orientation)
+        if self.shown is not None:
+            samples = turn_samples(self.shown().samples, self.orientation)
             return replace(facts, pixel_digest=samples_digest(samples))
         image = self.take()
         image.load()
@@ -283,8 +284,8 @@ def _open_deep(deep: DeepImage) -> Source:
     if not (deep.width and deep.height):
         raise DecodeError("no pixels")
     return Source(
-        cache(deep.shown), None, "", deep.format, deep.lossless, False, deep.frames,
-        deep.orientation, deep.width, deep.height, deep,
+        None, None, "", deep.format, deep.lossless, False, deep.frames,
+        deep.orientation, deep.width, deep.height, deep, cache(deep.shown),
     )  # fmt: skip
 
 
