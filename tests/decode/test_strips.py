@@ -8,6 +8,7 @@ from PIL import Image
 
 from imgsim.decode import strips
 from imgsim.decode.levels import EightBits, to_8_bit
+from imgsim.decode.rows import ArrayRows
 from imgsim.decode.strips import ImageRows, in_colours
 
 COLOURS = {"grey", "rgb", "ycbcr"}
@@ -67,7 +68,7 @@ def test_the_soft_edge_of_a_background_is_the_same_in_strips(background: int) ->
     whole = to_8_bit(samples)
     assert len(np.unique(whole)) > 64
     assert (whole[19, 10:60] != whole[0, 0]).any()
-    mapped = EightBits(samples)
+    mapped = EightBits(ArrayRows(samples))
     for rows in (1, 3, 16, 19, 20):
         parts = [mapped.rows(top, min(top + rows, 90)) for top in range(0, 90, rows)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)

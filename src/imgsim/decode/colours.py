@@ -6,9 +6,9 @@ import hashlib
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgsim.decode.levels import to_8_bit
+from imgsim.decode.rows import ArrayRows, SampleRows
 
 Colour = Literal["grey", "rgb", "ycbcr"]
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
@@ -53,7 +53,7 @@ def _lab_to_rgb(image: Any) -> Any:
 def pixel_digest(image: Any) -> str:
     """Hash size and pixels; fully transparent pixels count as equal, deep samples in full."""
     if image.mode in DEEP_MODES:
-        return samples_digest(np.asarray(image))
+        return samples_digest(ArrayRows(np.asarray(image)))
     digest = hashlib.sha256()
     digest.update(f"8 {image.size} ".encode())
     for top in range(0, image.height, 256):
@@ -66,16 +66,17 @@ def pixel_digest(image: Any) -> str:
     return digest.hexdigest()
 
 
-def samples_digest(samples: NDArray[Any]) -> str:
+def samples_digest(samples: SampleRows) -> str:
     """Hash the shape, type and values of samples, whatever their byte order.
 
     Parameters
     ----------
-    samples : ndarray of any dtype, shape (h, w) or (h, w, bands)
+    samples : SampleRows
     """
     digest = hashlib.sha256(f"{samples.dtype.kind}{samples.dtype.itemsize} ".encode())
     digest.update(f"{samples.shape} ".encode())
-    for top in range(0, len(samples), 256):
-        strip = samples[top : top + 256]
+    height = samples.shape[0]
+    for top in range(0, height, 256):
+        strip = samples.rows(top, min(top + 256, height))
         digest.update(strip.astype(strip.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

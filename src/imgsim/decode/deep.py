@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
 from imgsim.decode.levels import EightBits
+from imgsim.decode.pngstrips import PngRows, is_read_in_strips
 from imgsim.decode.rawfiles import is_raw
+from imgsim.decode.rows import ArrayRows, SampleRows
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
 from imgsim.decode.tifftags import TiffTags
 
@@ -28,6 +30,12 @@ _BYTES_PER_PIXEL = 16
 """As many bytes a pixel as four bands of 32 bits are within the cap on pixels."""
 
 _ROWS = 256
+_AT_ONCE_BYTES = 64 << 20
+"""OpenCV, which needs twice their size, decodes no larger PNGs as a whole if it can be avoided."""
+
+HELD_BYTES = 256 << 20
+"""A PNG with more samples is decoded again for each use of them, strip by strip."""
+
 _INFLATED = 1032
 """Deflate shrinks at most by this factor."""
 
@@ -78,8 +86,7 @@ class DeepImage:
 
     def over_cap(self, max_pixels: int) -> str | None:
         """Say why an image of this size is not decoded; None if it is."""
-        pixels = self.width * self.height
-        size = pixels * self.bands * max(1, self.bits // 8)
+        pixels, size = self.width * self.height, self.size_bytes
         if pixels > max_pixels or size <= max_pixels * _BYTES_PER_PIXEL:
             return over_cap(pixels, max_pixels)
         return (
@@ -112,9 +119,47 @@ class DeepImage:
             return read.view(read.dtype.newbyteorder())
         return np.asarray(read, dtype=read.dtype.newbyteorder("="))
 
+    def rows(self, page: int = 0) -> SampleRows:
+        """Decode the samples of one page, as stored; those of a large PNG whenever they are seen.
+
+        Raises
+        ------
+        DecodeError
+        """
+        if self.streamed:
+            return _png_rows(self)
+        return ArrayRows(self.samples(page))
+
+    def upright(self, page: int = 0) -> SampleRows:
+        """Decode the samples of one page, turned upright.
+
+        Raises
+        ------
+        DecodeError
+        """
+        rows = self.rows(page)
+        if isinstance(rows, ArrayRows):
+            return ArrayRows(turn_samples(rows.samples, self.orientation))
+        return rows  # it is stored upright
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the samples of the first page."""
+        return self.width * self.height * self.bands * max(1, self.bits // 8)
+
+    @property
+    def in_strips(self) -> bool:
+        """Whether the samples can be decoded strip by strip."""
+        return self.format == "PNG" and is_read_in_strips(self.data, _chunks(self.data))
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the samples are decoded anew whenever they are seen, and never held."""
+        return self.size_bytes > HELD_BYTES and self.orientation == 1 and self.in_strips
+
     def shown(self) -> ShownSamples:
         """Decode the picture that stands for the samples."""
-        return ShownSamples(self, self.samples())
+        return ShownSamples(self, self.rows())
 
 
 class ShownSamples:
@@ -126,15 +171,17 @@ class ShownSamples:
     Parameters
     ----------
     image : DeepImage
-    samples : ndarray of any real dtype, shape (h, w) or (h, w, bands)
+    samples : SampleRows
+        As stored.
     """
 
-    def __init__(self, image: DeepImage, samples: NDArray[Any]) -> None:
-        self.samples = samples
+    def __init__(self, image: DeepImage, samples: SampleRows) -> None:
+        self._samples = samples
+        self._orientation = image.orientation
         self.height, self.width = samples.shape[:2]
-        self._alpha = image.alpha if samples.ndim == 3 else None
+        self._alpha = image.alpha if len(samples.shape) == 3 else None
         colours: list[int] | int | None = None
-        if samples.ndim == 2:
+        if len(samples.shape) == 2:
             self.mode = "L"
         elif image.tags and image.tags.photometric == tifftags.CMYK and image.bands >= 4:
             self.mode, colours, self._alpha = "CMYK", [0, 1, 2, 3], None
@@ -148,13 +195,20 @@ class ShownSamples:
                 colours = colours[0]
         self._mapped = EightBits(samples, colours, self._alpha)
 
+    @property
+    def upright(self) -> SampleRows:
+        """The samples, turned upright."""
+        if isinstance(self._samples, ArrayRows):
+            return ArrayRows(turn_samples(self._samples.samples, self._orientation))
+        return self._samples  # it is stored upright
+
     def rows(self, top: int, bottom: int) -> Any:
         """Return some rows as a Pillow image: L, RGB, CMYK, or with alpha."""
         from PIL import Image
 
         mapped = self._mapped.rows(top, bottom)
         if self._alpha is not None:
-            alpha = _alpha_to_8_bit(self.samples[top:bottom, ..., self._alpha])
+            alpha = _alpha_to_8_bit(self._samples.rows(top, bottom)[..., self._alpha])
             mapped = np.concatenate([mapped, alpha[..., None]], axis=2)
         return Image.fromarray(mapped, self.mode)
 
@@ -289,7 +343,30 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _read_png(image: DeepImage) -> NDArray[Any]:
-    data, last = image.data, b""
+    if image.size_bytes > _AT_ONCE_BYTES and image.in_strips:
+        rows = _png_rows(image)
+        samples = np.empty(rows.shape, rows.dtype)
+        top = 0
+        for strip in rows.strips():
+            samples[top : top + len(strip)] = strip
+            top += len(strip)
+        return samples
+    _check_png(image.data)
+    read = _by_opencv(image.data)
+    if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
+        raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
+    if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
+        raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
+    return read[..., ::3] if image.bands == 2 else _with_red_first(read)
+
+
+def _png_rows(image: DeepImage) -> PngRows:
+    _check_png(image.data)
+    return PngRows(image.data, _chunks(image.data), image.bands, _by_opencv)
+
+
+def _check_png(data: bytes) -> None:
+    last = b""
     for last, start, length in _chunks(data):
         if last in (b"IHDR", b"IDAT"):
             stored = int.from_bytes(data[start + length : start + length + 4], "big")
@@ -297,12 +374,6 @@ def _read_png(image: DeepImage) -> NDArray[Any]:
                 raise DecodeError("damaged or unsupported: a checksum of the PNG is wrong")
     if last != b"IEND":
         raise DecodeError("truncated: the PNG has no end")
-    read = _by_opencv(data)
-    if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
-        raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
-    if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
-        raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
-    return read[..., ::3] if image.bands == 2 else _with_red_first(read)
 
 
 def _with_red_first(samples: NDArray[Any]) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.rows import ArrayRows, SampleRows, grid
+
 SMALL_RANGE = 1 / 4
 """A picture that uses less of its scale is mapped by percentiles. 14 bits in 16 do; what is left
 as it is keeps at least 64 of the 256 levels."""
@@ -50,7 +52,7 @@ class EightBits:
 
     Parameters
     ----------
-    samples : ndarray of any real dtype, shape (h, w) or (h, w, bands)
+    samples : SampleRows
     bands : sequence of int or int, optional
         Those that are mapped; of a single number the rows have no axis of bands.
     alpha : int, optional
@@ -59,7 +61,7 @@ class EightBits:
 
     def __init__(
         self,
-        samples: NDArray[Any],
+        samples: SampleRows,
         bands: Sequence[int] | int | None = None,
         alpha: int | None = None,
     ) -> None:
@@ -71,18 +73,15 @@ class EightBits:
         if samples.dtype == np.uint8:
             return
         step = max(1, -(-max(samples.shape[:2]) // _COUNTED_SIDE))
-        grid = samples[::step, ::step]
-        visible = None if alpha is None else np.asarray(grid[..., alpha] > 0)
-        self._levels = _levels(self._picked(grid), visible, self._are_of_8_bits)
+        counted = grid(samples, step)
+        visible = None if alpha is None else np.asarray(counted[..., alpha] > 0)
+        self._levels = _levels(self._picked(counted), visible, self._are_of_8_bits)
         if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
             low, high, _ = self._levels
             every = np.arange(65536, dtype=np.uint16)
-            as_high_byte = samples.ndim == 3 and not isinstance(self._bands, int)
+            as_high_byte = len(samples.shape) == 3 and not isinstance(self._bands, int)
             self._high_byte = as_high_byte and self._levels == (0, 65535, None)
             self._table = _map(every, low, high)
-
-    def __len__(self) -> int:
-        return len(self._samples)
 
     def rows(self, top: int, bottom: int) -> NDArray[np.uint8]:
         """Map some rows.
@@ -93,9 +92,10 @@ class EightBits:
         """
         background = self._levels.background
         if background is None:
-            return self._mapped(self._picked(self._samples[top:bottom]))
+            return self._mapped(self._picked(self._samples.rows(top, bottom)))
         first = max(0, top - _EDGE_ROWS)
-        samples = self._picked(self._samples[first : bottom + _EDGE_ROWS])
+        last = min(bottom + _EDGE_ROWS, self._samples.shape[0])
+        samples = self._picked(self._samples.rows(first, last))
         mapped = self._mapped(samples)
         _blend_edge(samples, mapped, self._levels, background)
         return mapped[top - first : bottom - first]
@@ -114,9 +114,10 @@ class EightBits:
 
     def _are_of_8_bits(self) -> bool:
         """Whether 16-bit samples are all multiples of 257."""
+        height = self._samples.shape[0]
         return not any(
-            (self._picked(self._samples[top : top + 64]) % 257).any()
-            for top in range(0, len(self._samples), 64)
+            (self._picked(self._samples.rows(top, min(top + 64, height))) % 257).any()
+            for top in range(0, height, 64)
         )
 
 
@@ -144,7 +145,7 @@ def to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
     ndarray of uint8, shape as `samples`
         NaN and infinity become 0.
     """
-    source = EightBits(samples)
+    source = EightBits(ArrayRows(samples))
     mapped = np.empty(samples.shape, np.uint8)
     for top in range(0, len(samples), _STRIP_ROWS):
         mapped[top : top + _STRIP_ROWS] = source.rows(top, min(top + _STRIP_ROWS, len(samples)))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.deep import DeepImage, deep_image
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, over_cap
@@ -85,12 +85,13 @@ def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
         return None
     digest = hashlib.sha256(_deep_profile(image))
     for page in range(image.frames):
-        samples = turn_samples(image.samples(page), image.orientation)
+        samples = image.upright(page)
         if over_cap(samples.shape[0] * samples.shape[1], max_pixels):
             return None
         digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
-        for top in range(0, len(samples), _ROWS):
-            strip = np.array(samples[top : top + _ROWS], order="C")
+        height = samples.shape[0]
+        for top in range(0, height, _ROWS):
+            strip = np.array(samples.rows(top, min(top + _ROWS, height)), order="C")
             if image.alpha is not None:
                 strip[strip[..., image.alpha] == 0] = 0
             digest.update(strip.data)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from imgsim.decode.colours import Colour, pixel_digest, samples_digest
-from imgsim.decode.deep import DeepImage, ShownSamples, deep_image, turn_samples
+from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError
 from imgsim.decode.strips import ImageRows, in_colours
@@ -107,8 +107,7 @@ class Source:
         if not facts.flat:
             return facts
         if self.shown is not None:
-            samples = turn_samples(self.shown().samples, self.orientation)
-            return replace(facts, pixel_digest=samples_digest(samples))
+            return replace(facts, pixel_digest=samples_digest(self.shown().upright))
         image = self.take()
         image.load()
         return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from imgsim.decode.colours import DEEP_MODES, Colour, convert
 from imgsim.decode.levels import EightBits
+from imgsim.decode.rows import ArrayRows
 
 STRIP_PIXELS = 1 << 21
 """Pixels of a strip, or one row of what it is shrunk to if that has more."""
@@ -37,7 +38,7 @@ class ImageRows:
         self._mapped: EightBits | None = None
         if image.mode in DEEP_MODES:
             self.mode = "L"
-            self._mapped = EightBits(np.asarray(image))
+            self._mapped = EightBits(ArrayRows(np.asarray(image)))
 
     def rows(self, top: int, bottom: int) -> Any:
         from PIL import Image
