@@ -50,6 +50,11 @@ class ImageFile:
     links: tuple[str, ...] = ()
 
 
+def is_flat(detail: int, width: int, height: int) -> bool:
+    """Return whether a picture has too little detail, see `ImageFacts`, to be told by its look."""
+    return detail < MIN_DETAIL or min(width, height) < MIN_SIDE
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """The facts of an image besides its pixels, from one decode. They depend on the content alone.
@@ -74,6 +79,8 @@ class ImageFacts:
     thumbnail : str
         Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal. They differ by a few levels
         where the same picture is decoded at another scale.
+    decode_bytes : int
+        Memory that decoding the file takes, whole and with all of its frames.
     """
 
     width: int
@@ -85,11 +92,12 @@ class ImageFacts:
     detail: int
     pixel_digest: str | None
     thumbnail: str = ""
+    decode_bytes: int = 0
 
     @property
     def flat(self) -> bool:
         """Too little detail to tell it from other images by anything but its pixels."""
-        return self.detail < MIN_DETAIL or min(self.width, self.height) < MIN_SIDE
+        return is_flat(self.detail, self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ NONE = Hypotheses((), keypoints=False, mirrored=False)
 class CountingDecoder:
     """Gives images whose side is the number in their file."""
 
+    max_memory = 10**9
+    share = 0
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[InputSpec]]] = []
 

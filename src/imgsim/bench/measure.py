@@ -18,7 +18,6 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.label import label
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.decode.decoder import Decoder
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.files import read_file
@@ -71,7 +70,7 @@ def read_sample(
     seed : int
         Chooses them.
     """
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     chosen = sample(len(paths), SAMPLE, seed)
     images: dict[int, NDArray[np.uint8]] = {}
 

@@ -23,7 +23,6 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import InputSpec
 from imgsim.pictures.changes import CHANGES
 from imgsim.read.collect import collect
@@ -91,7 +90,7 @@ def make_copies(
     from PIL import Image
 
     want = InputSpec(0, 0, "rgb", at_least=MAX_SIDE)
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     originals, changed = [], []
     options.progress.start("changing", len(paths), "image")
     try:

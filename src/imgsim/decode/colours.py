@@ -11,6 +11,7 @@ from imgsim.decode.levels import to_8_bit
 from imgsim.decode.rows import ArrayRows, SampleRows
 
 Colour = Literal["grey", "rgb", "ycbcr"]
+_STRIP_PIXELS = 1 << 20
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -56,8 +57,9 @@ def pixel_digest(image: Any) -> str:
         return samples_digest(ArrayRows(np.asarray(image)))
     digest = hashlib.sha256()
     digest.update(f"8 {image.size} ".encode())
-    for top in range(0, image.height, 256):
-        strip = image.crop((0, top, image.width, min(top + 256, image.height)))
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         if strip.mode == "LAB":
             strip = _lab_to_rgb(strip)
         pixels = np.asarray(strip.convert("RGBA")).copy()
@@ -75,8 +77,9 @@ def samples_digest(samples: SampleRows) -> str:
     """
     digest = hashlib.sha256(f"{samples.dtype.kind}{samples.dtype.itemsize} ".encode())
     digest.update(f"{samples.shape} ".encode())
-    height = samples.shape[0]
-    for top in range(0, height, 256):
-        strip = samples.rows(top, min(top + 256, height))
+    height, width = samples.shape[:2]
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = samples.rows(top, min(top + rows, height))
         digest.update(strip.astype(strip.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

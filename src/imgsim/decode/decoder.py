@@ -29,15 +29,24 @@ from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
+from imgsim.decode.memory import (
+    full_bytes,
+    load_bytes,
+    over_memory,
+    result_bytes,
+)
 from imgsim.decode.source import Scale, Source, open_source, pixel_limit
 from imgsim.decode.spec import (
+    DEFAULT_MAX_MEMORY,
     DEFAULT_MAX_PIXELS,
     Decoded,
     DecodeError,
     DecodeMode,
     InputSpec,
+    NeedsMemory,
     over_cap,
 )
+from imgsim.types import is_flat
 
 _DETAIL = InputSpec(32, 32, "grey")
 
@@ -50,10 +59,16 @@ class Decoder:
     ----------
     mode : DecodeMode
     max_pixels : int
+    max_memory : int
+        Bytes; a file that needs more is not decoded.
+    share : int
+        Bytes that may be taken now; 0 for `max_memory`.
     """
 
     mode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
+    max_memory: int = DEFAULT_MAX_MEMORY
+    share: int = 0
 
     def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Decoded:
         """Decode the bytes of one file.
@@ -67,6 +82,8 @@ class Decoder:
         ------
         DecodeError
             It is truncated, corrupt, too large, of an unsupported kind or no image.
+        NeedsMemory
+            It needs more than its share.
         """
         if not data:
             raise DecodeError("empty file", identified=False)
@@ -79,7 +96,7 @@ class Decoder:
                 if reason:
                     raise DecodeError(reason, lasting=False)
                 return self._decode(source, wants)
-        except DecodeError:
+        except (DecodeError, NeedsMemory):
             raise
         except Exception as error:
             raise _decode_error(error, self.max_pixels) from error
@@ -97,6 +114,10 @@ class Decoder:
         own = self._scale(source, _DETAIL)
         if own in colours or not any("grey" in needed for needed in colours.values()):
             colours.setdefault(own, set()).add("grey")
+        results = result_bytes(source.width, source.height, self.mode, wants)
+        needed_whole = full_bytes(source)
+        needed_now = max(load_bytes(source, scale) for scale in colours)
+        self.check_memory(needed_whole + results, needed_now + results)
         decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
         images: dict[InputSpec, NDArray[np.uint8]] = {}
         for want in wants:
@@ -114,7 +135,33 @@ class Decoder:
             detail, thumbnail = detail_of(grey)
             if detail < PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
                 detail, thumbnail = detail_of(source.load(own, {"grey"})["grey"])
-        return Decoded(source.facts(detail, thumbnail), images)
+        if is_flat(detail, *source.size):
+            self.check_memory(needed_whole + results)  # its digest is one of all pixels
+        return Decoded(source.facts(detail, thumbnail, needed_whole), images)
+
+    def check_memory(self, needed: int, needed_now: int | None = None) -> None:
+        """Raise if so many bytes are more than there may be.
+
+        Parameters
+        ----------
+        needed : int
+            For the file as a whole.
+        needed_now : int, optional
+            For the next step; the same by default.
+
+        Raises
+        ------
+        DecodeError
+            The file needs more than `max_memory`.
+        NeedsMemory
+            The next step needs more than `share`.
+        """
+        reason = over_memory(needed, self.max_memory)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+        now = needed if needed_now is None else needed_now
+        if now > (self.share or self.max_memory):
+            raise NeedsMemory(now)
 
     def _scale(self, source: Source, want: InputSpec) -> Scale:
         return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
@@ -123,9 +170,9 @@ class Decoder:
 def decoder_id(mode: DecodeMode) -> str:
     """Name what decodes: a change of it makes cached facts and features void.
 
-    The pixel cap is no part of it: files over the cap are not cached.
+    The limits are no part of it: files over one are not cached.
     """
-    parts = [f"imgsim-decode 3 {mode.value}"]
+    parts = [f"imgsim-decode 4 {mode.value}"]
     for package in (
         "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
         "imagecodecs",

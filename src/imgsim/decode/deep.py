@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -130,6 +130,24 @@ class DeepImage:
             return _png_rows(self)
         return ArrayRows(self.samples(page))
 
+    def of_page(self, page: int) -> DeepImage:
+        """This image with the size and tags of another page.
+
+        Raises
+        ------
+        DecodeError
+            The page cannot be read.
+        """
+        if page == 0:
+            return self
+        tags = tifftags.read_tags(self.data, page)
+        if tags is None:
+            raise DecodeError(f"damaged or unsupported: page {page + 1} of the TIFF cannot be read")
+        return replace(
+            self, width=tags.width, height=tags.height, bands=tags.bands, bits=tags.bits[0],
+            alpha=tags.alpha, tags=tags,
+        )  # fmt: skip
+
     def upright(self, page: int = 0) -> SampleRows:
         """Decode the samples of one page, turned upright.
 
@@ -151,6 +169,11 @@ class DeepImage:
     def in_strips(self) -> bool:
         """Whether the samples can be decoded strip by strip."""
         return self.format == "PNG" and is_read_in_strips(self.data, _chunks(self.data))
+
+    @property
+    def is_filled_in_strips(self) -> bool:
+        """Whether the array of all samples is filled strip by strip."""
+        return self.size_bytes > _AT_ONCE_BYTES and self.in_strips
 
     @property
     def streamed(self) -> bool:
@@ -343,7 +366,7 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _read_png(image: DeepImage) -> NDArray[Any]:
-    if image.size_bytes > _AT_ONCE_BYTES and image.in_strips:
+    if image.is_filled_in_strips:
         rows = _png_rows(image)
         samples = np.empty(rows.shape, rows.dtype)
         top = 0

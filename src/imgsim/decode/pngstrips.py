@@ -92,7 +92,17 @@ class PngRows:
         return self._kept[: bottom - top]
 
     def strips(self) -> Iterator[NDArray[np.uint16]]:
-        """Yield the rows from the top, some at a time."""
+        """Decode all rows from the top, some at a time.
+
+        Yields
+        ------
+        ndarray of uint16, shape (rows, w, bands)
+
+        Raises
+        ------
+        DecodeError
+            The data are damaged, or end too early.
+        """
         height, width, _ = self.shape
         row_bytes = 1 + width * self._stored * 2
         inflated = _Inflated(self._data, self._chunks)

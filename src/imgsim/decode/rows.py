@@ -18,7 +18,12 @@ class SampleRows(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
     def rows(self, top: int, bottom: int) -> NDArray[Any]:
-        """Return some rows; not to be modified."""
+        """Return some rows; not to be modified.
+
+        Returns
+        -------
+        ndarray of the samples' dtype, shape (bottom - top, w) or (bottom - top, w, bands)
+        """
 
 
 class ArrayRows:
@@ -35,6 +40,12 @@ class ArrayRows:
         self.dtype = samples.dtype
 
     def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        """Return some rows, a view.
+
+        Returns
+        -------
+        ndarray of the samples' dtype, shape (bottom - top, w) or (bottom - top, w, bands)
+        """
         return self.samples[top:bottom]
 
 

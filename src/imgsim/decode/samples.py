@@ -11,56 +11,65 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import DeepImage, deep_image
+from imgsim.decode.memory import deep_bytes, full_bytes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
-from imgsim.decode.spec import DecodeError, over_cap
+from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
-_ROWS = 256
+_STRIP_PIXELS = 1 << 20
 _FILM_BOXES = (b"mpvd", b"sefd")
 """Boxes of HEIC files that hold the film of a motion photo."""
 
 
-def sample_digest(data: bytes, max_pixels: int) -> str | None:
+def sample_digest(data: bytes, limits: Decoder) -> str | None:
     """Hash the samples of an image file.
 
     Parameters
     ----------
     data : bytes
         Of the whole file.
-    max_pixels : int
-        An image with more is not decoded.
+    limits : Decoder
+        An image that is over one of its limits is not decoded.
 
     Returns
     -------
     str or None
         sha256 in hexadecimal. None for camera raw files, for files with parts that are not read
         here (depth maps, auxiliary images and films of HEIC), and for what cannot be decoded.
+
+    Raises
+    ------
+    NeedsMemory
+        It needs more than its share.
     """
     if is_raw(data) or (data[4:8] == b"ftyp" and any(box in data for box in _FILM_BOXES)):
         return None
     try:
-        with pixel_limit(max_pixels), warnings.catch_warnings():
+        with pixel_limit(limits.max_pixels), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            return _digest(data, max_pixels)
+            return _digest(data, limits)
+    except NeedsMemory:
+        raise
     except (DecodeError, MemoryError):
         return None
     except Exception:  # decoders raise whatever they like
         return None
 
 
-def _digest(data: bytes, max_pixels: int) -> str | None:
+def _digest(data: bytes, limits: Decoder) -> str | None:
     deep = deep_image(data)
     if deep is not None:
-        return None if deep.over_cap(max_pixels) else _deep_digest(deep, max_pixels)
+        return _deep_digest(deep, limits)
     source = open_source(data)
-    if over_cap(source.width * source.height, max_pixels):
-        return None
+    _check(source.width * source.height, full_bytes(source), limits)
     image = source.fresh()
     if image.info.get("depth_images") or image.info.get("aux"):
         return None
@@ -69,9 +78,9 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     for number in range(frames):
         if frames > 1:
             image.seek(number)
+            of_frame = replace(source, width=image.width, height=image.height, mode=image.mode)
+            _check(image.width * image.height, full_bytes(of_frame), limits)
         image.load()
-        if over_cap(image.width * image.height, max_pixels):
-            return None
         digest.update(f"duration {image.info.get('duration', 0)} ".encode())
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
@@ -79,19 +88,31 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     return digest.hexdigest()
 
 
-def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
+def _check(pixels: int, needed: int, limits: Decoder) -> None:
+    """Raise if an image or a page of it is over a limit."""
+    reason = over_cap(pixels, limits.max_pixels)
+    if reason:
+        raise DecodeError(reason, lasting=False)
+    limits.check_memory(needed)
+
+
+def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
     """Hash the samples that Pillow does not give as they are; animations of them are not read."""
     if image.format == "PNG" and image.frames > 1:
         return None
     digest = hashlib.sha256(_deep_profile(image))
     for page in range(image.frames):
+        of_page = image.of_page(page)
+        reason = of_page.over_cap(limits.max_pixels)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+        limits.check_memory(deep_bytes(of_page))
         samples = image.upright(page)
-        if over_cap(samples.shape[0] * samples.shape[1], max_pixels):
-            return None
         digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
         height = samples.shape[0]
-        for top in range(0, height, _ROWS):
-            strip = np.array(samples.rows(top, min(top + _ROWS, height)), order="C")
+        rows = max(1, _STRIP_PIXELS // samples.shape[1])
+        for top in range(0, height, rows):
+            strip = np.array(samples.rows(top, min(top + rows, height)), order="C")
             if image.alpha is not None:
                 strip[strip[..., image.alpha] == 0] = 0
             digest.update(strip.data)
@@ -117,8 +138,9 @@ def _add_frame(digest: Any, image: Any) -> None:
     kind = "I;16" if mode.startswith("I;16") else mode  # whatever the byte order
     digest.update(f"{kind} {image.width} {image.height} {len(profile)} ".encode())
     digest.update(profile)
-    for top in range(0, image.height, _ROWS):
-        strip = _expanded(image.crop((0, top, image.width, min(top + _ROWS, image.height))))
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = _expanded(image.crop((0, top, image.width, min(top + rows, image.height))))
         samples = _without_hidden_colours(np.asarray(strip), mode)
         digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
 

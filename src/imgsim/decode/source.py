@@ -11,6 +11,7 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
+from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
 from imgsim.decode.colours import Colour, pixel_digest, samples_digest
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.rawfiles import is_raw, preview
@@ -38,7 +39,8 @@ class Source:
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
-    `shown` is set, in the place of `reopen`, where Pillow does not give the samples as they are.
+    Its last fields say what memory the decoder will take beside the picture, see `memory`. `shown`
+    is set, in the place of `reopen`, where Pillow does not give the samples as they are.
     """
 
     reopen: Callable[[], Any] | None
@@ -53,6 +55,10 @@ class Source:
     height: int
     deep: DeepImage | None = None
     shown: Callable[[], ShownSamples] | None = None
+    encoded_bytes: int = 0
+    segment_bytes: int = 0
+    coefficient_bytes: int = 0
+    turned_by_decoder: bool = False
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
@@ -82,8 +88,7 @@ class Source:
         """Decode at a scale (None: in full) and convert to the colours asked for."""
         draft, reduce = scale or (1, 1)
         if self.shown is not None:
-            made = in_colours(self.shown(), colours, reduce)
-            return {colour: turn_upright(one, self.orientation) for colour, one in made.items()}
+            return self._turned(in_colours(self.shown(), colours, reduce))
         image = self.take()
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
@@ -91,8 +96,12 @@ class Source:
             width, height = image.size
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
-        made = in_colours(ImageRows(image), colours, reduce)
-        return {colour: turn_upright(one, self.orientation) for colour, one in made.items()}
+        return self._turned(in_colours(ImageRows(image), colours, reduce))
+
+    def _turned(self, made: dict[Colour, Any]) -> dict[Colour, Any]:
+        for colour in made:  # one after the other: each lets go of the one that it is made of
+            made[colour] = turn_upright(made[colour], self.orientation)
+        return made
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,10 +109,11 @@ class Source:
         turned = self.orientation in (5, 6, 7, 8)
         return (self.height, self.width) if turned else (self.width, self.height)
 
-    def facts(self, detail: int, thumbnail: str) -> ImageFacts:
+    def facts(self, detail: int, thumbnail: str, decode_bytes: int) -> ImageFacts:
         facts = ImageFacts(
-            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail
-        )
+            *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
+            decode_bytes,
+        )  # fmt: skip
         if not facts.flat:
             return facts
         if self.shown is not None:
@@ -194,8 +204,14 @@ def open_source(data: bytes) -> Source:
         or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
         or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
-    turned = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF itself
-    return Source(opener, image, image.mode, kind, lossless, False, frames, turned, *size)
+    turned = _orientation(image)
+    in_tiff = kind == "TIFF"  # Pillow turns TIFF itself
+    return Source(
+        opener, image, image.mode, kind, lossless, False, frames, 1 if in_tiff else turned, *size,
+        encoded_bytes=len(data), segment_bytes=tiff_segment(data) if in_tiff else 0,
+        coefficient_bytes=jpeg_coefficients(image, data) if kind in ("JPEG", "MPO") else 0,
+        turned_by_decoder=in_tiff and turned != 1,
+    )  # fmt: skip
 
 
 def _has_end(data: bytes) -> bool:
@@ -304,4 +320,4 @@ def _open_raw(data: bytes) -> Source:
     orientation = _orientation(reopen()) if stored.jpeg else 1
     turned = stored.orientation if orientation == 1 else orientation
     size = stored.width, stored.height
-    return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)
+    return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size, encoded_bytes=len(data))

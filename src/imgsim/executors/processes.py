@@ -18,9 +18,11 @@ import weakref
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 
+from imgsim.decode.spec import DEFAULT_MAX_MEMORY
 from imgsim.errors import ImgsimError
 from imgsim.executors import worker
-from imgsim.executors.base import Batch, Executor, R
+from imgsim.executors.admission import Admission, needs_of
+from imgsim.executors.base import Batch, Executor, MoreMemory, R
 from imgsim.executors.limit import ItemClock, process_seconds
 
 _PROGRAM = (
@@ -28,7 +30,10 @@ _PROGRAM = (
     "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
 )
 _MEMORY_ALONE = 4 << 30
-"""Address space of a worker that tries a suspicious file once more, in bytes."""
+"""Address space of a worker that tries a suspicious file once more, in bytes, at least."""
+
+_PROGRAM_BYTES = 1 << 30
+"""Address space that a worker takes beside what it decodes."""
 
 
 _WATCH_SECONDS = 0.2
@@ -65,7 +70,7 @@ class _Worker:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
         self.ready = False
 
-    def run(self, batch: Batch[R]) -> Sequence[R]:
+    def run(self, batch: Batch[R]) -> Sequence[R | MoreMemory]:
         assert self.process.stdin
         assert self.process.stdout
         done = 0
@@ -79,7 +84,7 @@ class _Worker:
             while True:
                 kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 if kind == worker.RESULT:
-                    results: Sequence[R] = pickle.loads(payload)
+                    results: Sequence[R | MoreMemory] = pickle.loads(payload)
                     return results
                 if kind == worker.ERROR:
                     raise ImgsimError(
@@ -157,12 +162,22 @@ class ProcessesExecutor(Executor):
         decoded. A worker that takes longer is killed, the file tried once more by itself with the
         same limit and one on its memory, then given up. A network that runs over the images of
         many files has no limit.
+    max_memory : int
+        Bytes that decoding may take in all workers together.
     keep : bool
         Keep the workers for the next run; `close`, or the end of this object, ends them.
     """
 
-    def __init__(self, jobs: int, timeout: float = 60.0, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        timeout: float = 60.0,
+        max_memory: int = DEFAULT_MAX_MEMORY,
+        *,
+        keep: bool = False,
+    ) -> None:
         self.jobs = jobs
+        self.max_memory = max_memory
         self.keep = keep
         self.timeout = timeout
         self.workers: set[_Worker] = set()
@@ -171,21 +186,24 @@ class ProcessesExecutor(Executor):
         self.lock = threading.Lock()
         self.stopped = threading.Event()
 
-    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for i in range(len(batches)):
-            waiting.put(i)
-        results: queue.Queue[tuple[int, Sequence[R]] | BaseException] = queue.Queue(2 * self.jobs)
+    def run(
+        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+    ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
+        needs = needs_of(len(batches), memory, self.max_memory, self.jobs)
+        waiting = Admission(needs, self.max_memory)
+        results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
+        results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
 
         def serve() -> None:
             current: list[_Worker] = []
             try:
-                while not self.stopped.is_set():
-                    i = waiting.get_nowait()
-                    self._put(results, (i, self._run_batch(batches[i], current)))
-            except queue.Empty:
-                pass
+                while not self.stopped.is_set() and (i := waiting.take()) is not None:
+                    try:
+                        done = self._run_batch(batches[i], current)
+                    finally:
+                        waiting.give_back(i)
+                    self._put(results, (i, done))
             except BaseException as error:
                 self._put(results, error)
             finally:
@@ -208,6 +226,7 @@ class ProcessesExecutor(Executor):
                 thread.join()
         finally:
             self.stopped.set()
+            waiting.stop()
             with self.lock:
                 for one in self.workers:
                     one.process.kill()
@@ -221,7 +240,7 @@ class ProcessesExecutor(Executor):
             except queue.Full:
                 continue
 
-    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R]:
+    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R | MoreMemory]:
         """Run a batch; of one that kills its worker, the file in hand is tried alone."""
         if len(batch) == 0:
             return []
@@ -240,8 +259,8 @@ class ProcessesExecutor(Executor):
             *self._run_batch(batch.part(i + 1, len(batch)), current),
         ]
 
-    def _run_alone(self, batch: Batch[R]) -> R:
-        one = self._open(_MEMORY_ALONE)
+    def _run_alone(self, batch: Batch[R]) -> R | MoreMemory:
+        one = self._open(max(_MEMORY_ALONE, self.max_memory + _PROGRAM_BYTES))
         try:
             return one.run(batch)[0]
         except _Died as died:

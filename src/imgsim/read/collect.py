@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from imgsim.cache.store import Cache, Known
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.decoder import decoder_id
+from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
@@ -74,7 +75,7 @@ class _Collecting:
         self.extractors = extractors
         self.options = options
         self.cache = cache
-        self.decoder = Decoder(options.decode, options.max_pixels)
+        self.decoder = options.make_decoder(options.jobs)
         self.label = decoder_id(options.decode)
         self.digests: dict[str, str] = {}  # by path
         self.unlisted: dict[str, ImageFile] = {}  # not in the cache, by path
@@ -169,11 +170,10 @@ class _Collecting:
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            with closing(executor.run(batches)) as results:
+            with closing(executor.run_items(batches)) as results:
                 for number, extracted in results:
-                    first = number * size
-                    for file, one in zip(todo[first : first + size], extracted, strict=True):
-                        self._take(file, one)
+                    for place, one in extracted.items():
+                        self._take(todo[number * size + place], one)
                     progress.advance(len(extracted))
                     if time.monotonic() - self.kept_at > _KEEP_SECONDS:
                         self._flush()
@@ -210,6 +210,13 @@ class _Collecting:
         self.new.append((file, one.digest, self.known[one.digest], one.rows))
         self.unlisted.pop(file.path, None)
 
+    def _over_memory(self, picture: Picture) -> str | None:
+        """Say why a picture that is known already would be skipped if it were not."""
+        facts = picture.facts
+        wants = [extractor.wants for extractor in self.extractors]
+        results = result_bytes(facts.width, facts.height, self.options.decode, wants)
+        return over_memory(facts.decode_bytes + results, self.options.max_memory)
+
     def _flush(self) -> None:
         self.cache.keep(self.label, self.extractors, self.new)
         self.new = []
@@ -225,7 +232,8 @@ class _Collecting:
             digest = self.digests.get(file.path)
             known = self.known.get(digest) if digest and file.path not in self.failed else None
             if known is None or digest is None:
-                if file.size_bytes > MAX_FILE_BYTES and not claims_to_be_image(file):
+                largest = min(MAX_FILE_BYTES, options.max_memory)
+                if file.size_bytes > largest and not claims_to_be_image(file):
                     others += 1
                 else:
                     skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
@@ -238,7 +246,7 @@ class _Collecting:
                 others += 1
             else:
                 picture = Picture(file, digest, known.facts)
-                reason = over_cap(picture.pixels, options.max_pixels)
+                reason = over_cap(picture.pixels, options.max_pixels) or self._over_memory(picture)
                 if reason:
                     skipped.append(Skipped(file.path, reason))
                 elif picture.pixels < options.min_pixels:

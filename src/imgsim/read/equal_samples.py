@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import decoder_id
+from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.samples import sample_digest
-from imgsim.decode.spec import DecodeMode
-from imgsim.executors.base import Heartbeat
-from imgsim.read.files import read_file
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.read.files import read_encoded
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -41,11 +41,12 @@ class SampleBatch:
     Attributes
     ----------
     paths : tuple of str
-    max_pixels : int
+    decoder : Decoder
+        Its limits.
     """
 
     paths: tuple[str, ...]
-    max_pixels: int
+    decoder: Decoder
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,14 +59,20 @@ class SampleBatch:
         """The digest of a file whose worker died."""
         return None
 
-    def run(self, heartbeat: Heartbeat) -> list[str | None]:
+    def with_memory(self, size_bytes: int) -> SampleBatch:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
         """Read, decode and hash; `heartbeat` is called after each file."""
-        digests = []
+        digests: list[str | MoreMemory | None] = []
         for path in self.paths:
             try:
-                data = read_file(path, heartbeat.reading)
-                digests.append(sample_digest(data, self.max_pixels))
-            except OSError:  # it could be read before
+                data = read_encoded(path, self.decoder, heartbeat.reading)
+                digests.append(sample_digest(data, self.decoder))
+            except NeedsMemory as error:
+                digests.append(MoreMemory(error.size_bytes))
+            except (DecodeError, OSError):  # it could be read before
                 digests.append(None)
             heartbeat()
         return digests
@@ -109,15 +116,16 @@ def _take(
     if not pictures:
         return {}
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    batches = [SampleBatch(tuple(p.file.path for p in part), options.max_pixels) for part in parts]
+    decoder = options.make_decoder(options.jobs)
+    batches = [SampleBatch(tuple(p.file.path for p in part), decoder) for part in parts]
     executor = collection.executor or options.open_executor(options.jobs)
     progress = options.progress
     progress.start("comparing pixels", len(pictures), "image")
     digests: dict[str, str | None] = {}
     try:
-        with closing(executor.run(batches)) as results:
+        with closing(executor.run_items(batches)) as results:
             for number, some in results:
-                digests |= {p.digest: d for p, d in zip(parts[number], some, strict=True)}
+                digests |= {parts[number][place].digest: d for place, d in some.items()}
                 progress.advance(len(some))
     finally:
         progress.finish()

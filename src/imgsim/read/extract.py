@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.spec import DecodeError, InputSpec
-from imgsim.executors.base import Heartbeat
-from imgsim.read.files import FileTooLarge, read_file
+from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.read.files import FileTooLarge, read_encoded
 from imgsim.read.spool import Slot, write
 from imgsim.types import ImageFacts
 
@@ -90,25 +90,29 @@ class ExtractBatch:
         """The outcome of a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
-    def run(self, heartbeat: Heartbeat) -> list[Extracted]:
+    def with_memory(self, size_bytes: int) -> ExtractBatch:
+        """The same files, one at a time, each of which may take so many bytes."""
+        return replace(self, threads=1, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Extracted | MoreMemory]:
         """Read, decode and extract; `heartbeat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
-        results: list[Extracted] = []
-        waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
+        results: list[Extracted | MoreMemory] = []
+        waiting: list[tuple[int, Extracted, dict[InputSpec, NDArray[np.uint8]]]] = []
 
         again = next((e.wants for e in self.extractors if e.needs_pixels_again), None)
 
         def extract() -> None:
             heartbeat.pause_time_limit()
+            slots: list[Slot | None] = [None] * len(waiting)
             if again is not None and self.spool:
-                slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
-                for (i, _), slot in zip(waiting, slots, strict=True):
-                    results[i] = replace(results[i], slot=slot)
+                slots = write(self.spool, [pixels[again][..., 0] for _, _, pixels in waiting])
             columns = [
-                _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
+                _extract(e, [pixels[e.wants] for _, _, pixels in waiting]) for e in self.extractors
             ]
-            for place, (i, _) in enumerate(waiting):
-                results[i] = replace(results[i], rows=tuple(column[place] for column in columns))
+            for place, (i, extracted, _) in enumerate(waiting):
+                rows = tuple(column[place] for column in columns)
+                results[i] = replace(extracted, rows=rows, slot=slots[place])
             waiting.clear()
 
         with ThreadPoolExecutor(self.threads) as pool:
@@ -118,8 +122,8 @@ class ExtractBatch:
                 lambda path: self._read(path, wants, heartbeat.reading), self.paths
             ):
                 results.append(result)
-                if images is not None:
-                    waiting.append((len(results) - 1, images))
+                if images is not None and isinstance(result, Extracted):
+                    waiting.append((len(results) - 1, result, images))
                 if len(waiting) >= _AT_ONCE:
                     extract()
                 heartbeat()
@@ -128,9 +132,13 @@ class ExtractBatch:
 
     def _read(
         self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
-    ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
+    ) -> tuple[Extracted | MoreMemory, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
-            data = read_file(path, progress)
+            data = read_encoded(path, self.decoder, progress)
+        except NeedsMemory as error:
+            return MoreMemory(error.size_bytes), None
+        except DecodeError as error:
+            return Extracted(None, None, str(error), error.lasting), None
         except FileTooLarge as error:
             return Extracted(None, None, str(error.strerror), lasting=False), None
         except OSError as error:
@@ -140,6 +148,8 @@ class ExtractBatch:
         started = time.perf_counter()
         try:
             decoded = self.decoder(data, wants)
+        except NeedsMemory as error:
+            return MoreMemory(error.size_bytes), None
         except DecodeError as error:
             return Extracted(digest, None, str(error), error.lasting, error.identified), None
         seconds = time.perf_counter() - started

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
 from imgsim.errors import UnreadableImage
 from imgsim.read.discover import printable
@@ -63,7 +62,7 @@ def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) 
     UnreadableImage
         It is no image that can be read.
     """
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file

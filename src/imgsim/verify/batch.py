@@ -12,9 +12,9 @@ import numpy as np
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.spec import DecodeError, InputSpec
-from imgsim.executors.base import Heartbeat
-from imgsim.read.files import read_file
+from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.read.files import read_encoded
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
@@ -100,7 +100,11 @@ class VerifyBatch:
         """The outcome of a pair whose worker died."""
         return Outcome(NOT_ALIGNED, lasting=False)
 
-    def run(self, heartbeat: Heartbeat) -> list[Outcome]:
+    def with_memory(self, size_bytes: int) -> VerifyBatch:
+        """The same pairs; each of their files may take so many bytes, one at a time."""
+        return replace(self, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Outcome | MoreMemory]:
         """Verify every pair; `heartbeat` is called after each."""
         import cv2
 
@@ -114,13 +118,15 @@ class VerifyBatch:
             MultiscaleImage(partial(source.grey, path), records(row)[0]["colours"])
             for path, row in zip(self.paths, rows, strict=True)
         ]
-        outcomes = []
+        outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
             hypotheses = self._hypotheses(rows[left], rows[right], pair.hypotheses)
             try:
                 verdict = judge(views[left], views[right], hypotheses)
                 outcomes.append(Outcome(verdict, lasting=True))
+            except NeedsMemory as error:
+                outcomes.append(MoreMemory(error.size_bytes))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
             heartbeat()
@@ -189,4 +195,5 @@ class PixelSource:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
         wants = _SMALL if max_side <= LONG_SIDE else _FINE
-        return self.decoder(read_file(path, self.progress), [wants]).images[wants][..., 0]
+        data = read_encoded(path, self.decoder, self.progress)
+        return self.decoder(data, [wants]).images[wants][..., 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from imgsim.cache.store import Cache
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
-from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.executors.base import Executor, Heartbeat
+from imgsim.decode.decoder import decoder_id
+from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -119,10 +120,12 @@ class Verdicts:
         progress = self.options.progress
         progress.start("verifying", len(todo), "pair")
         try:
-            with closing(self._executor.run([self._batch(part) for part in parts])) as results:
+            batches = [self._batch(part) for part in parts]
+            with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
                     lasting: dict[int, dict[tuple[str, str], Verdict]] = {}
-                    for pair, one in zip(parts[number], outcomes, strict=True):
+                    for place, one in outcomes.items():
+                        pair = parts[number][place]
                         contents = self._contents(pair)
                         self._verdicts[contents] = one.verdict
                         if one.lasting:
@@ -140,7 +143,7 @@ class Verdicts:
             tuple(self.pictures[i].file.path for i in files),
             tuple(self.rows[i].tobytes() for i in files),
             tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
-            Decoder(self.options.decode, self.options.max_pixels),
+            self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
         )
 
@@ -168,9 +171,10 @@ def verify_pair(
         (os.fspath(paths[0]), os.fspath(paths[1])),
         (rows[0].tobytes(), rows[1].tobytes()),
         (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
-        Decoder(options.decode, options.max_pixels),
+        replace(options.make_decoder(again=True), share=0),
     )
-    return batch.run(Heartbeat())[0].verdict
+    outcome = batch.run(Heartbeat())[0]
+    return NOT_ALIGNED if isinstance(outcome, MoreMemory) else outcome.verdict
 
 
 def _hypotheses(why: int) -> Hypotheses:
