@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from imgsim.decode import strips
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.levels import EightBits, to_8_bit
 from imgsim.decode.rows import ArrayRows
+from imgsim.decode.spec import InputSpec
 from imgsim.decode.strips import ImageRows, in_colours
 
 COLOURS = {"grey", "rgb", "ycbcr"}
@@ -72,3 +77,18 @@ def test_the_soft_edge_of_a_background_is_the_same_in_strips(background: int) ->
     for rows in (1, 3, 16, 19, 20):
         parts = [mapped.rows(top, min(top + rows, 90)) for top in range(0, 90, rows)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 3), (40, 1, 3), (1, 1, 3), (40, 1, 4), (1, 40, 2)])
+def test_a_single_row_or_column_keeps_its_size(shape: tuple[int, ...]) -> None:
+    stream = io.BytesIO()
+    samples = np.random.default_rng(0).integers(0, 65535, shape, np.uint16)
+    colour = shape[2] > 2
+    tifffile.imwrite(
+        stream, samples, photometric="rgb" if colour else "minisblack", planarconfig="contig",
+        extrasamples=["unspecified"] if shape[2] % 2 == 0 else None,
+    )  # fmt: skip
+    want = InputSpec(0, 0, "rgb")
+    decoded = Decoder()(stream.getvalue(), [want])
+    assert (decoded.facts.height, decoded.facts.width) == shape[:2]
+    assert decoded.images[want].shape == (*shape[:2], 3)
