@@ -18,6 +18,9 @@ MAX_FILE_BYTES = 1_000_000_000
 """Larger files are skipped: they are read as a whole, by every worker."""
 
 _PIECE = 1 << 20
+_FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT"):
+    _FLAGS |= getattr(os, _name, 0)
 _LEASE_SECONDS = 60.0
 """Another program may hold a lease on a file; the system takes it away after 45 s by default."""
 
@@ -49,15 +52,13 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     OSError
         It cannot be opened, or is no regular file.
     """
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT"):
-        flags |= getattr(os, name, 0)
-    deadline = time.monotonic() + _LEASE_SECONDS
+    deadline = 0.0
     while True:
         try:
-            number = os.open(path, flags)
+            number = os.open(path, _FLAGS)
             break
         except BlockingIOError:  # a lease, as file servers have them, is being given up
+            deadline = deadline or time.monotonic() + _LEASE_SECONDS
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
@@ -115,12 +116,12 @@ def read_stream(stream: BinaryIO, progress: Callable[[], object] | None = None) 
     FileTooLarge
     OSError
     """
-    if size_of(stream) < _PIECE:
-        first = stream.read(_PIECE)
-        if len(first) < _PIECE:
+    size = size_of(stream)
+    first = b""
+    if size < _PIECE:
+        first = stream.read(size + 1)
+        if len(first) <= size:
             return first
-    else:
-        first = b""
     content = io.BytesIO()  # its buffer becomes the result, without a copy
     content.write(first)
     for piece in pieces(stream):
