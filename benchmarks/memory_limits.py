@@ -38,10 +38,9 @@ def memory(name):
 
 def decode(data, step):
     if step == "samples":
-        try:
-            sample_digest(data, Decoder())
-        except TypeError:  # of another version
-            sample_digest(data, 250_000_000)
+        # of other versions the limit of pixels alone
+        limits = Decoder() if hasattr(Decoder, "check_memory") else 250_000_000
+        sample_digest(data, limits)
         return ""
     wants = {"phash": InputSpec(64, 64, "grey"), "auto": LocalFeatures().wants}[step]
     try:

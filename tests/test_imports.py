@@ -19,7 +19,7 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "errors types progress folders schemas",
+    "errors types progress folders locks schemas temporary",
     "decode",
     "executors",
     "models",

@@ -17,8 +17,8 @@ from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
     "click faiss-cpu numpy pillow pillow-heif platformdirs pywavelets scikit-learn scipy tqdm"
-    " pillow-jxl-plugin rawpy tifffile imagecodecs torch torchvision efficientnet_pytorch"
-    " safetensors pooch openvino"
+    " pillow-jxl-plugin rawpy tifffile imagecodecs simplejpeg torch torchvision"
+    " efficientnet_pytorch safetensors pooch openvino"
 ).split()
 
 _TRY_TORCH = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import re
+
 
 class ImgsimError(Exception):
     """The run cannot go on.
@@ -38,3 +41,28 @@ class UnreadableImage(ImgsimError):
 
 class CacheUnusable(ImgsimError):
     """The cache file cannot be used; the run goes on without it."""
+
+
+_OUT_OF_MEMORY = re.compile(
+    r"([iu]nsufficient|out of|not enough|cannot allocate|can't allocate) memory|bad_alloc"
+    r"|memory allocation|unable to allocate|failed to (allocate|map)|can't start new thread",
+    re.IGNORECASE,
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception, or one that led to it, says that memory or threads ran out.
+
+    Libraries have no common type for it: Python raises MemoryError, the system an OSError, OpenCV
+    and others an error of their own with a text.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, MemoryError) or _OUT_OF_MEMORY.search(str(cause)):
+            return True
+        if isinstance(cause, OSError) and cause.errno == errno.ENOMEM:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,48 @@ drawings have fewer than 20.
 
 MIN_SIDE = 16
 """Images that are narrower or lower are flat too: they have fewer pixels than a hash has bits."""
+
+
+class FileStamp(NamedTuple):
+    """What the system tells of a file, by which the same content is known again.
+
+    Attributes
+    ----------
+    size_bytes : int
+    mtime_ns : int
+    ctime_ns : int
+        When the file was changed, be it by a rename; on Windows when it was made.
+    inode : int
+        Or the file's id on Windows; 0 where the file system has none.
+    """
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStamp:
+        """Take it from what `os.stat` returns."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Whether any later change will give another stamp.
+
+        A file that was changed shortly before may change again within the same unit of the file
+        system's clock, which is 2 s at worst.
+
+        Parameters
+        ----------
+        now_ns : int
+            When the content was read, or before.
+        """
+        return now_ns - max(self.mtime_ns, self.ctime_ns) > _COARSEST_CLOCK_NS
+
+
+_COARSEST_CLOCK_NS = 2_000_000_000
+WHOLE_PART = (0.0, 0.0, 1.0, 1.0)
+"""The `ImageFacts.decoded_part` of a file of which every row decodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +82,8 @@ class ImageFile:
         The user named this file itself, so it is reported even if it is no image at all.
     links : tuple of str
         Other names of the same file (hard links, followed symlinks). They are not copies.
+    ctime_ns, inode : int
+        As in `FileStamp`.
     """
 
     path: str
@@ -48,6 +93,16 @@ class ImageFile:
     reference: bool = False
     named: bool = False
     links: tuple[str, ...] = ()
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @property
+    def stamp(self) -> FileStamp:
+        return FileStamp(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
+
+    def with_stamp(self, stamp: FileStamp) -> ImageFile:
+        """The same file as it was found later."""
+        return self if stamp == self.stamp else replace(self, **stamp._asdict())
 
 
 def is_flat(detail: int, width: int, height: int) -> bool:
@@ -62,7 +117,7 @@ class ImageFacts:
     Attributes
     ----------
     width, height : int
-        Pixels of the first frame, after the EXIF orientation is applied.
+        Pixels of the frame that is compared first, after the EXIF orientation is applied.
     format : str
         Pillow's name of the format, found from the content.
     lossless : bool
@@ -70,7 +125,7 @@ class ImageFacts:
     raw : bool
         Camera raw: matched with other raw files only.
     frames : int
-        Number of frames or pages. Only the first is looked at.
+        Number of frames or pages.
     detail : int
         Number of the 63 lowest DCT coefficients of the 32 x 32 grey image that stand above
         quantisation noise. Photos have nearly all of them, a blank scan has none.
@@ -79,6 +134,15 @@ class ImageFacts:
     thumbnail : str
         Mean grey levels of 4 x 4 parts, a byte each, in hexadecimal. They differ by a few levels
         where the same picture is decoded at another scale.
+    duration_ms : int
+        Milliseconds that an animation takes; 0 for stills and for the pages of a document.
+    parts : str
+        Parts that are no frame and are not compared, separated by ", ", see `decode.parts`.
+    damage : str
+        What a strict decoder reports; empty for a whole file.
+    decoded_part : tuple of float
+        Left, top, right and bottom of what decodes of a damaged file, as shares of the width and
+        height. Everything but `width` and `height` is about that part.
     decode_bytes : int
         Memory that decoding the file takes, whole and with all of its frames.
     """
@@ -92,7 +156,15 @@ class ImageFacts:
     detail: int
     pixel_digest: str | None
     thumbnail: str = ""
+    duration_ms: int = 0
+    parts: str = ""
+    damage: str = ""
+    decoded_part: tuple[float, float, float, float] = WHOLE_PART
     decode_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        # a list, where it comes from JSON
+        object.__setattr__(self, "decoded_part", tuple(self.decoded_part))
 
     @property
     def flat(self) -> bool:
@@ -121,12 +193,18 @@ class Picture:
     sample_digest : str or None
         sha256 of its decoded samples, see `decode.samples`; None if it was not taken, since no
         other file could be equal by it.
+    settled : bool
+        A file that still has `file.stamp` has the same content; else its bytes have to tell.
+    suspect : bool
+        It differs in a few blocks from what more files of its group agree on.
     """
 
     file: ImageFile
     digest: str
     facts: ImageFacts
     sample_digest: str | None = None
+    suspect: bool = False
+    settled: bool = field(default=False, compare=False)
 
     @property
     def identity(self) -> str:
@@ -258,14 +336,16 @@ class Match:
     distance: float
 
 
-Kind = Literal["kept", "exact", "pixels", "near"]
+Kind = Literal["kept", "exact", "pixels", "near", "damaged"]
 
-SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3}
+SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3, "damaged": 4}
 """How sure each kind is; the lesser number, the surer."""
 
 
-def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near"]:
+def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near", "damaged"]:
     """How sure it is that a picture matches the kept one, given that it does."""
+    if kept.facts.damage or other.facts.damage:
+        return "damaged"
     if other.digest == kept.digest:
         return "exact"
     return "pixels" if other.identity == kept.identity else "near"
@@ -278,8 +358,9 @@ class Member:
     Attributes
     ----------
     picture : Picture
-    kind : {"kept", "exact", "pixels", "near"}
-        How sure it is: the same bytes, the same samples, or verified by the method.
+    kind : {"kept", "exact", "pixels", "near", "damaged"}
+        How sure it is: the same bytes, the same samples, or verified by the method, of whole files
+        or of a damaged one.
     distance : float or None
         To the kept file; None for the kept file itself.
     transform : Transform or None
@@ -298,7 +379,8 @@ class Group:
     Attributes
     ----------
     members : tuple of Member
-        The kept file first, then the others, exact before pixels before near, nearest first.
+        The kept file first, then the others, exact before pixels before near before damaged,
+        nearest first.
     keep_reason : str
         What the kept file has over the others.
     """
@@ -314,12 +396,15 @@ class Group:
         """The parts whose members are as sure of each other as a kind, each of two or more.
 
         Two members may have the same bytes, or the same samples, and be near the kept file only.
+        A damaged file is as sure as near at most.
         """
         if kind == "near":
             return [self]
         equal: dict[str, list[Member]] = {}
         for member in self.members:
             one = member.picture
+            if one.facts.damage:
+                continue
             equal.setdefault(one.digest if kind == "exact" else one.identity, []).append(member)
         return [replace(self, members=tuple(some)) for some in equal.values() if len(some) > 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_rows_lie_one_after_the_other(path: Path) -> None:
     RowFile(path, 3).write(1, [b"BBB"])  # what a killed process left there
     assert path.read_bytes() == b"aaaBBBccc"
     rows = RowFile(path, 3)
-    assert [rows.read(place) for place in (2, 0, 1)] == [b"ccc", b"aaa", b"BBB"]
+    with closing(rows):
+        assert [rows.read(place) for place in (2, 0, 1)] == [b"ccc", b"aaa", b"BBB"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"aa"])
@@ -30,20 +32,40 @@ def test_a_file_without_a_whole_row_has_none(content: bytes | None, path: Path) 
     if content is not None:
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    assert RowFile(path, 3).read(0) is None
+    with closing(RowFile(path, 3)) as rows:
+        assert rows.read(0) == (content or b"")
+
+
+@pytest.mark.parametrize("place", [-1, 1.5, "0", b"0", 10**30])
+def test_a_place_that_is_none_has_no_row(place: object, path: Path) -> None:
+    RowFile(path, 3).write(0, [b"aaa"])
+    with closing(RowFile(path, 3)) as rows:
+        assert rows.read(place) == b""
+
+
+@pytest.mark.parametrize(
+    ("last", "place"), [(None, 0), (0, 1), (1, 2), (7, 2), (10**15, 2), ("x", 0), (-3, 0)]
+)
+def test_the_next_place_lies_within_the_file_whatever_the_database_says(
+    last: object, place: int, path: Path
+) -> None:
+    """A number that was edited by hand must not make a file of a petabyte."""
+    RowFile(path, 3).write(0, [b"aaa", b"b"])
+    assert RowFile(path, 3).next_place(last) == place
 
 
 def test_a_row_that_is_not_all_there_is_short(path: Path) -> None:
     RowFile(path, 3).write(0, [b"aaa", b"b"])
-    rows = RowFile(path, 3)
-    assert rows.read(0) == b"aaa"
-    assert rows.read(1) == b"b"
-    assert rows.read(2) == b""
+    with closing(RowFile(path, 3)) as rows:
+        assert rows.read(0) == b"aaa"
+        assert rows.read(1) == b"b"
+        assert rows.read(2) == b""
 
 
 def test_a_file_of_just_one_row_is_read(path: Path) -> None:
     RowFile(path, 3).write(0, [b"aaa"])
-    assert RowFile(path, 3).read(0) == b"aaa"
+    with closing(RowFile(path, 3)) as rows:
+        assert rows.read(0) == b"aaa"
 
 
 def test_the_names_of_row_files_stay_the_same_between_versions() -> None:
@@ -59,6 +81,7 @@ def test_all_files_of_a_cache_and_no_others(tmp_path: Path) -> None:
     rows = tmp_path / "cache.sqlite-rows"
     rows.mkdir()
     own = [path, *(tmp_path / f"cache.sqlite-{end}" for end in ("wal", "shm", "journal"))]
+    own += [tmp_path / "cache.sqlite-lock", tmp_path / "cache.sqlite-damaged"]
     own += [rows / "a.rows", rows / "b.rows"]
     for file in (*reversed(own), rows / "a.txt", tmp_path / "cache.sqlite-other"):
         file.touch()

@@ -16,7 +16,7 @@ from imgsim.cache.schema import check_header, connect
 from imgsim.errors import CacheUnusable
 
 TABLES = {"content", "file", "label", "fact", "feature", "sample", "verdict"}
-VERSION = 3
+VERSION = 4
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def tables(db: sqlite3.Connection) -> set[str]:
+    db.text_factory = str
     return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
@@ -38,7 +39,8 @@ def test_a_new_database_and_the_folders_above_it(tmp_path: Path) -> None:
         with closing(connect(path)) as db:
             assert tables(db) == TABLES
             assert version(db) == VERSION
-            assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert db.execute("PRAGMA journal_mode").fetchone() in [("wal",), (b"wal",)]
+            assert db.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,)
             assert db.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
             assert db.execute("PRAGMA busy_timeout").fetchone() == (60_000,)
             assert not db.in_transaction
@@ -65,31 +67,36 @@ def test_the_file_need_not_be_longer_than_its_header(path: Path) -> None:
     check_header(path)
 
 
-def test_a_database_of_the_first_version_is_migrated_and_keeps_what_it_has(path: Path) -> None:
+@pytest.mark.parametrize("version_before", [1, 2, 3])
+def test_an_older_database_begins_anew(version_before: int, path: Path) -> None:
+    """It may hold files that were believed by size and time alone."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        schema.MIGRATIONS[0](db)
-        db.execute("PRAGMA user_version = 1")
+        for migration in schema.MIGRATIONS[:version_before]:
+            migration(db)
+        db.execute(f"PRAGMA user_version = {version_before}")
         db.execute("INSERT INTO content (digest, size) VALUES (x'aa', 7)")
-        assert tables(db) == TABLES - {"sample", "verdict"}
     with closing(connect(path)) as db:
         assert tables(db) == TABLES
         assert version(db) == VERSION
-        assert db.execute("SELECT digest, size FROM content").fetchall() == [(b"\xaa", 7)]
+        assert db.execute("SELECT * FROM content").fetchall() == []
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}", "a newer imgsim"),
+        ("PRAGMA application_id = 0x696d6773; PRAGMA user_version = 99", "a newer imgsim"),
+        ("PRAGMA user_version = 99", "another program's"),
         ("CREATE TABLE x (y)", "another program's"),
+        # many programs count their own versions there
+        ("CREATE TABLE x (y); PRAGMA user_version = 1", "another program's"),
+        ("CREATE TABLE content (y); CREATE TABLE file (y); PRAGMA user_version = 4", "another"),
     ],
 )
 def test_what_is_not_ours_is_refused_and_closed(
     spoil: str, message: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(sqlite3.connect(path)) as db:
-        db.execute(spoil)
-        db.commit()
+        db.executescript(spoil)
     closed = []
 
     class Noted(sqlite3.Connection):

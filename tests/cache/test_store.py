@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from imgsim import RunOptions, find_duplicates
+from imgsim.cache.records import Known
 from imgsim.cache.schema import MIGRATIONS, _migrate
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.store import Cache
 from imgsim.cache.upkeep import clear, prune, read_info
 from imgsim.comparators import registry
 from imgsim.comparators.hashes import DctHash
@@ -172,9 +173,9 @@ def _not_a_database(path: Path) -> None:
 
 
 def _newer(path: Path) -> None:
-    db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    db.close()
+    Cache(path, print).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
 
 
 def _foreign(path: Path) -> None:
@@ -184,23 +185,17 @@ def _foreign(path: Path) -> None:
     db.close()
 
 
-def _corrupt(path: Path) -> None:
-    Cache(path, print).close()
-    data = bytearray(path.read_bytes())
-    data[100:] = b"\xff" * (len(data) - 100)
-    path.write_bytes(data)
-
-
 def _folder(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("spoil", [_not_a_database, _newer, _foreign, _corrupt, _folder])
+@pytest.mark.parametrize("spoil", [_not_a_database, _newer, _foreign, _folder])
 def test_an_unusable_cache_is_said_once_and_left_alone(
     spoil, path: Path, demo, warnings: list[str]
 ) -> None:
     path.parent.mkdir()
     spoil(path)
+    beside = sorted(path.parent.iterdir())
     before = path.read_bytes() if path.is_file() else None
     folder, _ = demo
     found = find_duplicates(folder, options=options(path, warnings))
@@ -208,6 +203,7 @@ def test_an_unusable_cache_is_said_once_and_left_alone(
     (warning,) = warnings
     assert warning.startswith(f"going on without the cache {path}")
     assert before is None or path.read_bytes() == before
+    assert sorted(path.parent.iterdir()) == beside
 
 
 def test_a_full_disk(path: Path, warnings: list[str]) -> None:
@@ -293,7 +289,7 @@ def test_a_cache_that_another_process_is_creating_is_ours(
         cache = Cache(path, warnings.append)
     assert warnings == []
     cache.keep("d", [SMALL, LONG], [entry("a", "aa", *rows_of(1))])
-    assert read_info(path, warnings.append).contents == 1
+    assert read_info(path).contents == 1
     cache.close()
 
 
@@ -312,7 +308,9 @@ def test_kill_9_loses_at_most_what_was_not_kept(path: Path) -> None:
     assert _all_rows_are_right(path, 1000) == kept + 5
 
 
-def test_prune_and_clear(path: Path, demo, tmp_path: Path, photo, warnings: list[str]) -> None:
+def test_prune_and_clear(
+    path: Path, tmp_path: Path, photo, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from imgsim.decode.decoder import decoder_id
     from imgsim.decode.spec import DecodeMode
 
@@ -320,7 +318,7 @@ def test_prune_and_clear(path: Path, demo, tmp_path: Path, photo, warnings: list
     folder.mkdir()
     for seed in (1, 2, 3):
         photo(seed).save(folder / f"{seed}.png")
-    age(folder)
+    monkeypatch.setattr("imgsim.types._COARSEST_CLOCK_NS", 0)  # they were made just now
     for method in ("phash", "cosine"):
         find_duplicates(folder, method, options=options(path))
     cache = Cache(path, warnings.append)
@@ -328,8 +326,8 @@ def test_prune_and_clear(path: Path, demo, tmp_path: Path, photo, warnings: list
     assert len(list(path.with_name("cache.sqlite-rows").iterdir())) == 2
     (folder / "3.png").unlink()
     cache.close()
-    assert prune(path, [decoder_id(mode) for mode in DecodeMode], warnings.append) == 1
-    info = read_info(path, warnings.append)
+    assert prune(path, [decoder_id(mode) for mode in DecodeMode]) == 1
+    info = read_info(path)
     assert (info.files, info.contents) == (2, 2)
     assert info.rows == {SMALL.key: 1, LONG.key: 1} or info.rows == {SMALL.key: 2, LONG.key: 2}
     assert len(list(path.with_name("cache.sqlite-rows").iterdir())) == 1

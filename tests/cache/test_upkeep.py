@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from platformdirs import user_cache_path
 
+from imgsim.cache.records import Known
 from imgsim.cache.rowfile import row_path
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.store import Cache
 from imgsim.cache.upkeep import CacheInfo, clear, default_path, prune, read_info
 from imgsim.errors import CacheUnusable
 from imgsim.types import ImageFile, Verdict
@@ -52,12 +57,12 @@ def test_the_default_path_is_in_the_users_cache_folder() -> None:
 
 
 def test_a_cache_that_is_not_there_is_empty_and_not_made(path: Path) -> None:
-    assert read_info(path, pytest.fail) == CacheInfo(str(path), 0, 0, 0, {})
+    assert read_info(path) == CacheInfo(str(path), 0, 0, 0, {})
     assert not path.parent.exists()
 
 
 def test_what_is_in_a_cache_is_counted(filled: Path) -> None:
-    info = read_info(filled, pytest.fail)
+    info = read_info(filled)
     assert (info.path, info.files, info.contents) == (str(filled), 4, 4)
     assert info.rows == {SHORT.key: 4 + 3, LONG.key: 4 + 3}  # of both decoders
     rows = [*filled.with_name("cache.sqlite-rows").iterdir()]
@@ -72,7 +77,7 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
         db.execute("INSERT INTO big VALUES (zeroblob(100000))")
         db.execute("DROP TABLE big")
     assert query(filled, "PRAGMA freelist_count") != [(0,)]
-    assert prune(filled, [NEW, "another one in use"], pytest.fail) == 2
+    assert prune(filled, [NEW, "another one in use"]) == 2
     assert query(filled, "PRAGMA freelist_count") == [(0,)]
     assert query(filled, "SELECT COUNT(*) FROM file") == [(2,)]
     assert query(filled, "SELECT hex(digest) FROM content ORDER BY digest") == [(ONE,), (TWO,)]
@@ -89,7 +94,7 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
         for extractor in (SHORT, LONG):
             assert dict(cache.rows(extractor, NEW, [ONE, TWO, THREE])).keys() == {ONE, TWO}
         assert cache.verdicts(f"verdict/1 {NEW}", [ONE, TWO, THREE]).keys() == {(ONE, TWO)}
-    assert prune(filled, [NEW], pytest.fail) == 0
+    assert prune(filled, [NEW]) == 0
 
 
 def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> None:
@@ -97,25 +102,99 @@ def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> N
         (tmp_path / "copy").touch()
         file = ImageFile(str(tmp_path / "copy"), 100, 0, ".")
         cache.keep(NEW, [], [(file, THREE, None, ())])
-    assert prune(filled, [NEW, OLD], pytest.fail) == 2
-    info = read_info(filled, pytest.fail)
+    assert prune(filled, [NEW, OLD]) == 2
+    info = read_info(filled)
     assert (info.files, info.contents) == (3, 3)
     assert info.rows == {SHORT.key: 3 + 2, LONG.key: 3 + 2}
 
 
-@pytest.mark.parametrize("content", [b"something else", b"SQLite format 3\0" + b"\xff" * 5000])
-def test_a_cache_that_cannot_be_read_is_told_of_once(path: Path, content: bytes) -> None:
+def _folder(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def _photo(path: Path) -> None:
     path.parent.mkdir()
-    path.write_bytes(content)
-    for act, nothing in (
-        (read_info, CacheInfo(str(path), 0, 0, 0, {})),
-        (lambda path, warn: prune(path, [NEW], warn), 0),
-    ):
-        warnings: list[str] = []
-        assert act(path, warnings.append) == nothing
-        (warning,) = warnings
-        assert warning.startswith(f"cannot use the cache {path}: ")
-    assert path.read_bytes() == content
+    path.write_bytes(b"\xff\xd8\xff" * 100)
+
+
+def _foreign(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE theirs (x); PRAGMA user_version = 2")
+
+
+def _newer(path: Path) -> None:
+    Cache(path, pytest.fail).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("PRAGMA user_version = 99")
+
+
+def _foreign_damaged(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+
+
+def _damaged(path: Path) -> None:
+    Cache(path, pytest.fail).close()
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 5000)
+
+
+def _overwritten(path: Path) -> None:
+    Cache(path, pytest.fail).close()
+    path.write_bytes(b"\xff" * 5000)
+
+
+NOT_USABLE = {
+    _folder: "is not a file",
+    _photo: "is no imgsim cache",
+    _foreign: "is another program's database",
+    _newer: "a newer imgsim wrote",
+    _foreign_damaged: "nothing says that it is imgsim's",
+    _damaged: "is damaged",
+    _overwritten: "is damaged",
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), NOT_USABLE.items())
+@pytest.mark.parametrize("act", [read_info, lambda path: prune(path, [NEW])])
+def test_what_is_no_usable_cache_is_an_error_and_left_alone(
+    act: Callable[[Path], object], spoil: Callable[[Path], None], message: str, path: Path
+) -> None:
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(CacheUnusable, match=message) as error:
+        act(path)
+    assert error.value.hint
+    assert before is None or path.read_bytes() == before
+
+
+@pytest.mark.parametrize("act", [read_info, lambda path: prune(path, [NEW])])
+def test_of_an_empty_file_no_database_is_made(act: Callable[[Path], object], path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    act(path)
+    assert [(p.name, p.stat().st_size) for p in path.parent.iterdir()] == [("cache.sqlite", 0)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="homes are found in another way there")
+@pytest.mark.parametrize("home", [None, ""])
+def test_without_a_home_there_is_no_cache(home: str | None, tmp_path: Path) -> None:
+    """A user without a name and a home: else a folder called ~ is made where the user stands."""
+    program = (
+        "import os, pwd\n"
+        "def unknown(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = unknown\n"
+        "from imgsim.cache.upkeep import default_path\n"
+        "print(default_path())\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
+    environment |= {} if home is None else {"HOME": home}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = done.stdout.strip()
+    assert printed == "None" or (home == "" and Path(printed).is_absolute())
 
 
 # Clearing ----------------------------------------------------------------------------------------
@@ -136,17 +215,31 @@ def test_a_cache_without_long_rows_is_cleared(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_damaged_cache_is_cleared_too(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
-    assert clear(path) == 5016
-    assert not path.exists()
+@pytest.mark.parametrize("spoil", [_damaged, _overwritten, _newer])
+def test_a_cache_that_cannot_be_used_is_cleared_too(
+    spoil: Callable[[Path], None], path: Path
+) -> None:
+    spoil(path)
+    assert clear(path) >= 5000
+    assert list(path.parent.iterdir()) == []
 
 
-def test_a_database_without_tables_is_cleared(path: Path) -> None:
-    path.parent.mkdir()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 1")
+@pytest.mark.parametrize("spoil", [_folder, _photo, _foreign, _foreign_damaged])
+def test_what_may_be_somebody_elses_is_not_cleared(
+    spoil: Callable[[Path], None], path: Path
+) -> None:
+    spoil(path)
+    with pytest.raises(CacheUnusable, match=NOT_USABLE[spoil]):
+        clear(path)
+    assert [p.name for p in path.parent.iterdir()] == ["cache.sqlite"]
+
+
+def test_a_cache_in_use_is_not_cleared(path: Path) -> None:
+    """SQLite would lose what the other process writes."""
+    with closing(Cache(path, pytest.fail)):
+        with pytest.raises(CacheUnusable, match="another program uses"):
+            clear(path)
+        assert path.exists()
     assert clear(path) > 0
 
 

@@ -201,8 +201,7 @@ def bomb(width: int, height: int) -> bytes:
     ("make", "reason"),
     [
         (lambda jpeg: b"", "empty file"),
-        (lambda jpeg: jpeg[: len(jpeg) // 2], "truncated"),
-        (lambda jpeg: jpeg[: len(jpeg) * 97 // 100] + bytes(len(jpeg) * 3 // 100), "truncated"),
+        (lambda jpeg: jpeg[: len(jpeg) // 4], r"damaged: \d+ % of its rows decode"),
         (lambda jpeg: jpeg[:100], "damaged|truncated|no image format"),
         (lambda jpeg: b"hello, world", "no image format"),
         (lambda jpeg: bomb(100_000, 100_000), "more than --max-pixels"),

@@ -398,12 +398,11 @@ def test_a_strip_that_inflates_to_more_than_it_should_is_refused() -> None:
 
 def test_damage_is_told() -> None:
     for whole in (png(noise(3, "uint16")), tiff(noise(5, "uint16"))):
-        with pytest.raises(DecodeError, match="truncated"):
+        with pytest.raises(DecodeError, match=r"damaged|truncated"):
             Decoder()(whole[: len(whole) // 2] if whole[1:4] == b"PNG" else whole[:-99], [WHOLE])
     spoilt = bytearray(png(noise(3, "uint16")))
     spoilt[len(spoilt) // 2] ^= 255
-    with pytest.raises(DecodeError, match="checksum"):
-        Decoder()(bytes(spoilt), [WHOLE])
+    assert "checksum" in Decoder()(bytes(spoilt), [WHOLE]).facts.damage
     deflated = bytearray(tiff(noise(5, "uint16"), compression="zlib"))
     deflated[len(deflated) // 2 : len(deflated) // 2 + 300] = bytes(300)
     with pytest.raises(DecodeError, match=r"damaged|decompress"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import subprocess
 import sys
 import time
@@ -47,6 +48,8 @@ class Errands:
                 time.sleep(600)
             if item == "spin":
                 sum(range(10**12))  # a loop that lets no other thread run
+            if item == "hang in C":  # and let no other thread of Python run
+                re.match(r"(a+)+$", "a" * 60 + "b")
             if item == "network":
                 heartbeat.pause_time_limit()
                 time.sleep(3)
@@ -124,7 +127,17 @@ def test_a_consumer_that_stops_ends_the_workers() -> None:
     assert executor.workers == set()
 
 
-def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "hang",
+    [
+        "hang",
+        pytest.param(
+            "hang in C",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="the system ends it there"),
+        ),
+    ],
+)
+def test_workers_leave_when_their_parent_is_killed(hang: str, tmp_path: Path) -> None:
     """Even from a hanging decoder."""
     marker = tmp_path / "pid"
     program = (
@@ -137,7 +150,7 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
         "    while not executor.workers or not list(executor.workers)[0].ready: time.sleep(0.05)\n"
         f"    open({str(marker)!r}, 'w').write(str(list(executor.workers)[0].process.pid))\n"
         "threading.Thread(target=tell).start()\n"
-        "list(executor.run([Errands(('hang',))]))\n"
+        f"list(executor.run([Errands(({hang!r},))]))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
     while not (marker.exists() and marker.read_text()):

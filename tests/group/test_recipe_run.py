@@ -36,6 +36,9 @@ class Told:
         assert set(map(tuple, map(sorted, pairs))) <= set(self.proposals.pairs())
         self.verified |= {(min(pair), max(pair)) for pair in pairs}
 
+    def verify_through(self, chains) -> None:
+        self.verified |= {(min(one, other), max(one, other)) for one, _, other in chains}
+
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
         pair = min(pair), max(pair)
         assert pair in self.verified

@@ -206,8 +206,8 @@ def test_the_path_decides_in_the_end(policy: str) -> None:
 def test_the_key_of_a_picture() -> None:
     one = picture("a", raw=True, frames=3, reference=True, root="x")
     assert comparison_kind(one.facts) == (True, 3)
-    assert Rules().key(one) == ((True, 3), True, "")
-    assert Rules(isolate=True).key(one) == ((True, 3), True, "x")
+    assert Rules().key(one) == ((True, 3), True, False, "")
+    assert Rules(isolate=True).key(one) == ((True, 3), True, False, "x")
 
 
 def test_pictures_of_one_root_may_match_unless_isolated() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from imgsim.read import hashing
 from imgsim.read.hashing import _Hashing, _Reader, hash_files
-from imgsim.types import ImageFile
+from imgsim.types import FileStamp, ImageFile
 
 
 @pytest.fixture
@@ -23,7 +24,13 @@ def listed(tmp_path: Path) -> list[ImageFile]:
 
 
 def test_digests_are_those_of_the_contents(listed: list[ImageFile]) -> None:
-    expected = {f.path: hashlib.sha256(Path(f.path).read_bytes()).hexdigest() for f in listed}
+    expected = {
+        f.path: (
+            hashlib.sha256(Path(f.path).read_bytes()).hexdigest(),
+            FileStamp.of(os.stat(f.path)),
+        )
+        for f in listed
+    }
     for threads in (1, 3, 9):
         assert {file.path: d for file, d, _ in hash_files(listed, threads, 60)} == expected
     assert list(hash_files([], 2, 60)) == []
@@ -36,7 +43,7 @@ def test_a_consumer_that_stops_waits_for_no_file(
     hang = threading.Event()
     real = _Hashing._digest
 
-    def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> str | None:
+    def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> object:
         if file is listed[1]:
             hang.wait()
         return real(self, reader, file)
@@ -54,7 +61,7 @@ def test_a_file_of_which_nothing_comes_is_given_up_and_the_others_are_not(
     hang = threading.Event()
     real = _Hashing._digest
 
-    def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> str | None:
+    def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> object:
         if file is listed[1]:
             hang.wait()
         return real(self, reader, file)

@@ -103,7 +103,9 @@ def test_a_second_run_takes_no_digest_again(
 ) -> None:
     options = imgsim.RunOptions(cache=tmp_path / "cache", executor="threads")
     imgsim.find_duplicates(folder, options=options)
-    monkeypatch.setattr(equal_samples, "sample_digest", lambda *given: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        equal_samples, "take_sample_digest", lambda *given: pytest.fail("decoded again")
+    )
     assert pixel_pairs(imgsim.find_duplicates(folder, options=options)) == EXPECTED
 
 

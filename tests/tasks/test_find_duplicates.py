@@ -67,7 +67,7 @@ def test_nothing_but_the_files_decides(method: str, demo, threads: RunOptions) -
 
 def test_equal_corrupt_files_are_both_skipped(tmp_path: Path, photo, threads: RunOptions) -> None:
     photo(1).save(tmp_path / "whole.jpg")
-    half = (tmp_path / "whole.jpg").read_bytes()[:2000]
+    half = (tmp_path / "whole.jpg").read_bytes()[:1000]
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(half)
     (tmp_path / "notes.xyz").write_text("not an image and no claim to be one")
@@ -136,7 +136,7 @@ def test_a_copy_that_cannot_be_read_does_not_take_the_others_along(
 
     hashed = hashing._Hashing._digest
 
-    def vanishing(*args) -> str | None:
+    def vanishing(*args) -> object:
         digest = hashed(*args)
         (tmp_path / "a.png").unlink(missing_ok=True)
         return digest
@@ -319,7 +319,7 @@ def test_compare_scores_two_images_by_every_method(demo, tmp_path: Path) -> None
         assert same.duplicate
     pages = [folder / "scans" / f"blank page {i}.png" for i in (1, 2)]
     assert not any(c.duplicate for c in imgsim.compare(*pages, CLASSICAL, preset="loose"))
-    with pytest.raises(imgsim.UnreadableImage, match="truncated"):
+    with pytest.raises(imgsim.UnreadableImage, match="damaged"):
         imgsim.compare(original, folder / made.broken[0])
 
 

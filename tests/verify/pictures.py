@@ -95,7 +95,8 @@ def rows(*images: Image.Image) -> NDArray:
 
 def multiscale(image: Image.Image) -> MultiscaleImage:
     small = image.convert("YCbCr").resize((COLOURS_SIDE, COLOURS_SIDE))
-    return MultiscaleImage(lambda side: grey(image, side), np.asarray(small))
+    rgb = np.asarray(image.convert("RGB"))
+    return MultiscaleImage(lambda side: grey(image, side), np.asarray(small), lambda: rgb)
 
 
 def verify(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float64]) -> Verdict:

@@ -6,9 +6,9 @@ from PIL import Image
 
 from imgsim.verify.colours import (
     _clipped,
-    _fit_chroma,
     _overlap,
     _rgb,
+    fit_chroma,
     recoloured_share,
 )
 from tests.verify.pictures import UPRIGHT, picture, verify
@@ -90,7 +90,7 @@ def test_one_saturation_and_one_tint_are_fitted(
 ) -> None:
     pixels = colours_of(200)
     target = saturation * pixels[1:] + np.array(tint)[:, None] * pixels[0]
-    np.testing.assert_allclose(_fit_chroma(pixels, target.astype(np.float32)), target, atol=0.05)
+    np.testing.assert_allclose(fit_chroma(pixels, target.astype(np.float32)), target, atol=0.05)
 
 
 def test_a_tint_has_a_fifth_of_the_luma_at_most() -> None:
@@ -99,10 +99,10 @@ def test_a_tint_has_a_fifth_of_the_luma_at_most() -> None:
     pixels[1:] = 0
     target = np.array([[0.3], [0.4]], np.float32) * pixels[0]
     expected = np.array([[0.12], [0.16]]) * pixels[0]
-    np.testing.assert_allclose(_fit_chroma(pixels, target), expected, rtol=1e-3)
+    np.testing.assert_allclose(fit_chroma(pixels, target), expected, rtol=1e-3)
     chroma = RNG.choice([-30, 30], (2, 400))
     pixels[1:] = chroma
-    np.testing.assert_allclose(_fit_chroma(pixels, -pixels[1:]), 0, atol=2.5)
+    np.testing.assert_allclose(fit_chroma(pixels, -pixels[1:]), 0, atol=2.5)
 
 
 def test_a_fit_is_robust() -> None:
@@ -111,7 +111,7 @@ def test_a_fit_is_robust() -> None:
     target = 0.8 * pixels[1:]
     other = target.copy()
     other[:, :100] *= -1
-    fitted = _fit_chroma(pixels, other)
+    fitted = fit_chroma(pixels, other)
     slope = (fitted * target).sum() / (target * target).sum()
     assert 0.93 < slope < 1.01
     plain = (other * target).sum() / (target * target).sum()
@@ -132,7 +132,7 @@ def test_a_fit_is_that_of_weighted_least_squares() -> None:
         expected = (design @ solution).reshape(2, 80)
         weights = 36 / (36 + np.square(target - expected).sum(axis=0))
     assert np.hypot(*solution[1:]) < 0.2
-    np.testing.assert_allclose(_fit_chroma(pixels, target), expected, atol=0.01)
+    np.testing.assert_allclose(fit_chroma(pixels, target), expected, atol=0.01)
 
 
 def test_what_lies_upon_each_other_is_smoothed_luma_and_chroma() -> None:

@@ -23,14 +23,20 @@ EXCEPTIONS: dict[str, list[float]] = {
     "batch.py": [24, 20],  # bytes of images that are kept in memory
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
-    "judge.py": [10, 3],  # the version; 3 x 3
+    "frame_pairs.py": [8],  # pairs of a batch
+    "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
+    "judge.py": [11, 3],  # the version; 3 x 3
     "matrix.py": [3],  # 3 x 3
+    "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
+        *[3, 3, 0.299, 0.587, 0.114, 0.1687, 0.3313, 0.4187, 0.0813],
+        *[1.402, 0.3441, 0.7141, 1.772, 128, 128, 128, 128, 8],
+    ],
     "text_page.py": [3],  # an axis
     "transform.py": [3, 3],  # 3 x 3
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 10
+VERDICTS_OF = 11
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -150,6 +156,34 @@ KNOWN: dict[str, object] = {
     "bright": 225,
     "dark": 28,
     "clipped_tolerance": 10,
+    "small_side": 96,
+    "small_decided_side": 80,
+    "small_max_scale": 2.0,
+    "small_min_correlation": 0.7,
+    "small_grey": 6,
+    "small_open_levels": (2.5, 252.5),
+    "small_tone_hold": (0.001, 0.1, 3.0, 3.0, 3.0),
+    "small_tone_rounds": 5,
+    "small_tone_scale": 4.0,
+    "small_min_spread": 8.0,
+    "small_contrast": 25.0,
+    "small_edge": 5.0,
+    "small_min_edges": 0.1,
+    "small_local": 1.2,
+    "small_max_local": ((28, 64), (3.3, 5.5)),
+    "small_max_local_without_noise": 0.8,
+    "small_max_local_per_noise": 1.3,
+    "small_wide": 2.0,
+    "small_max_wide": 1.15,
+    "small_window": 3,
+    "small_max_fine": 22.0,
+    "small_slope": 0.7,
+    "small_part": 2.0,
+    "small_slope_floor": 0.5,
+    "small_max_moved_share": 0.2,
+    "small_max_moved": 0.006,
+    "small_max_chroma": 14.5,
+    "small_excess": 10.0,
     "max_descriptor_bits": 64,
     "min_keypoint_matches": 10,
     "min_mirrored_matches": 7,
@@ -160,7 +194,16 @@ KNOWN: dict[str, object] = {
     "max_edge_ratio": 2.0,
     "min_scale": 0.03,
     "max_scale": 30.0,
+    "near_corner": 0.1,
     "max_skew": 0.03,
+    "max_duration_ratio": 1.15,
+    "even_window": 7,
+    "even_window_small": 3,
+    "even_small_side": 128,
+    "max_even_luma": 6.0,
+    "max_even_chroma": 16.0,
+    "max_even_brighter": 32.0,
+    "max_frame_shift": 0.03,
 }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.records import Known
+from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
 from imgsim.executors.base import Executor
@@ -84,7 +85,9 @@ class NotedProgress:
 
 
 def verdicts_by(
-    executor: Executor, options: RunOptions | None = None, slots: dict[str, Slot] | None = None
+    executor: Executor | None,
+    options: RunOptions | None = None,
+    slots: dict[str, Slot] | None = None,
 ) -> Verdicts:
     left, right = np.array(PAIRS).T
     return Verdicts(
@@ -201,7 +204,7 @@ def test_verdicts_that_last_are_remembered(lasting: bool, tmp_path: Path) -> Non
     verdicts = verdicts_by(executor, options)
     verdicts.verify([(0, 1), (2, 3)])
     verdicts.close()
-    assert executor.closed
+    assert not executor.closed  # it is for who opened it to close
     again = verdicts_by(KnowingExecutor(), options)
     again.verify([(0, 2), (1, 3), (0, 3)])
     assert again.verified == (1 if lasting else 3)
@@ -304,11 +307,16 @@ def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPat
     assert work.decoder.max_pixels == 55
 
 
-def test_closing_lets_go_of_the_executor_and_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_lets_go_of_the_cache_and_of_an_executor_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     executor, closed = KnowingExecutor(), []
     monkeypatch.setattr(Cache, "close", lambda self: closed.append(self))
     verdicts = verdicts_by(executor)
     assert not executor.closed
     verdicts.close()
-    assert executor.closed
+    assert not executor.closed
     assert closed == [verdicts._cache]
+    monkeypatch.setattr(RunOptions, "open_executor", lambda *a, **k: executor)
+    verdicts_by(None).close()
+    assert executor.closed

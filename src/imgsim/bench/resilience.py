@@ -8,7 +8,6 @@ first if none of the others is as near.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -29,6 +28,7 @@ from imgsim.read.collect import collect
 from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.temporary import TemporaryFolder
 from imgsim.verify.verdicts import verify_pair
 
 MAX_SIDE = 1024
@@ -232,7 +232,7 @@ def measure_each(
         Each as soon as it is measured.
     """
     chosen = draw(data, most, seed)
-    with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+    with TemporaryFolder("bench") as folder:
         paths = [data.paths[i] for i in chosen]
         copies = make_copies(paths, list(thresholds), Path(folder), options, seed)
         for c, limit in thresholds.items():

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgsim.cache.rowfile import all_files, row_path
-from imgsim.cache.schema import check_header, connect
+from imgsim.cache.rowfile import all_files, row_path, rows_folder
+from imgsim.cache.schema import (
+    CacheDamaged,
+    CacheOfNewer,
+    connect,
+    connect_to_read,
+    is_damage,
+    is_filled,
+    lock_path,
+)
 from imgsim.errors import CacheUnusable
+from imgsim.locks import FileLock
+
+_NAME_IT = "name imgsim's cache"
 
 
-def default_path() -> Path:
-    """The cache file in the user's cache folder."""
+def default_path() -> Path | None:
+    """The cache file in the user's cache folder; None for a user who has no home folder."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("imgsim", appauthor=False) / "cache.sqlite"
+    try:
+        folder = user_cache_path("imgsim", appauthor=False)
+    except (KeyError, RuntimeError):  # no entry in the list of users
+        return None
+    # without a home the path would begin with "~" and lie below the current folder
+    return folder / "cache.sqlite" if folder.is_absolute() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +48,18 @@ class CacheInfo:
     rows: dict[str, int]
 
 
-def read_info(path: Path, warn: Callable[[str], object]) -> CacheInfo:
-    """Count what a cache keeps; all is 0 if there is none, or if it cannot be read.
+def read_info(path: Path) -> CacheInfo:
+    """Count what a cache keeps; all is 0 if there is none, or an empty file. Nothing is changed.
 
-    Parameters
-    ----------
-    path : Path
-    warn : callable
-        Told in one line why it cannot be read.
+    Raises
+    ------
+    CacheUnusable
+        It is no cache of imgsim's, or cannot be read.
     """
-    if path.exists():
-        with _trouble(path, warn), closing(connect(path)) as db:
-            return _count(db, path)
+    with _explained(path):
+        if is_filled(path):
+            with closing(connect_to_read(path)) as db:
+                return _count(db, path)
     return CacheInfo(str(path), 0, 0, 0, {})
 
 
@@ -56,12 +72,12 @@ def _count(db: sqlite3.Connection, path: Path) -> CacheInfo:
         "SELECT l.text, COUNT(*) FROM feature f JOIN label l ON l.id = f.extractor"
         " GROUP BY l.id ORDER BY l.text"
     ):
-        key = text.split(" imgsim-decode", 1)[0]
+        key = text.decode(errors="replace").split(" imgsim-decode", 1)[0]
         rows[key] = rows.get(key, 0) + count
     return CacheInfo(str(path), size, files, contents, rows)
 
 
-def prune(path: Path, decoders: Sequence[str], warn: Callable[[str], object]) -> int:
+def prune(path: Path, decoders: Sequence[str]) -> int:
     """Drop files that are gone, contents no file has, and all that other decoders made.
 
     Parameters
@@ -69,16 +85,21 @@ def prune(path: Path, decoders: Sequence[str], warn: Callable[[str], object]) ->
     path : Path
     decoders : sequence of str
         Those in use, see `decode.decoder.decoder_id`.
-    warn : callable
-        Told in one line why the cache cannot be used.
 
     Returns
     -------
     int
         Number of files dropped.
+
+    Raises
+    ------
+    CacheUnusable
+        It is no cache of imgsim's, or cannot be changed.
     """
-    with _trouble(path, warn), closing(connect(path)) as db:
-        return _prune(db, path, decoders)
+    with _explained(path):
+        if is_filled(path):
+            with closing(connect(path)) as db:
+                return _prune(db, path, decoders)
     return 0
 
 
@@ -90,11 +111,13 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
         if not os.path.exists(os.fsdecode(path_key))
     ]
     db.executemany("DELETE FROM file WHERE path = ?", gone)
-    stale = []
-    for label, text in db.execute("SELECT id, text FROM label").fetchall():
-        if not text.endswith(tuple(decoders)):
+    stale, in_use = [], set()
+    for label, stored in db.execute("SELECT id, text FROM label").fetchall():
+        text = stored.decode(errors="replace")
+        if text.endswith(tuple(decoders)):
+            in_use.add(row_path(path, text))
+        else:
             stale.append((label,))
-            row_path(path, text).unlink(missing_ok=True)
     db.executemany("DELETE FROM fact WHERE decoder = ?", stale)
     db.executemany("DELETE FROM feature WHERE extractor = ?", stale)
     db.executemany("DELETE FROM verdict WHERE label = ?", stale)
@@ -106,18 +129,29 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
     db.execute(f"DELETE FROM sample WHERE content IN {orphans}")
     db.execute(f"DELETE FROM verdict WHERE left IN {orphans} OR right IN {orphans}")
     db.execute(f"DELETE FROM content WHERE id IN {orphans}")
+    for file in set(rows_folder(path).glob("*.rows")) - in_use:
+        file.unlink(missing_ok=True)
     db.execute("COMMIT")
     db.execute("VACUUM")
     return len(gone)
 
 
 @contextmanager
-def _trouble(path: Path, warn: Callable[[str], object]) -> Iterator[None]:
-    """Trouble with the cache becomes one warning and ends what is done with it."""
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with the file into a `CacheUnusable` with a hint."""
     try:
         yield
-    except (sqlite3.Error, OSError, CacheUnusable) as error:
-        warn(f"cannot use the cache {path}: {error}")
+    except CacheDamaged as error:
+        hint = "the next run sets it aside and makes a new one; imgsim cache clear deletes it"
+        raise CacheUnusable(f"the cache {path} is damaged: {error}", hint) from None
+    except sqlite3.Error as error:
+        if is_damage(error):
+            said = f"{path} is a damaged database, and nothing says that it is imgsim's"
+            raise CacheUnusable(said, f"{_NAME_IT}, or delete it") from None
+        raise CacheUnusable(f"cannot use the cache {path}: {error}", _NAME_IT) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise CacheUnusable(f"cannot use the cache {path}: {reason}", _NAME_IT) from None
 
 
 def clear(path: Path) -> int:
@@ -126,24 +160,26 @@ def clear(path: Path) -> int:
     Raises
     ------
     CacheUnusable
-        The file is no cache of imgsim's, whatever else it is.
+        The file is no cache of imgsim's, whatever else it is, or another process uses it.
     """
-    check_header(path)
-    with closing(sqlite3.connect(path)) as db:
-        try:
-            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-        except sqlite3.DatabaseError:
-            tables = {"content", "feature"}  # damaged, but a database in the cache's place
-        if tables and not {"content", "feature"} <= tables:
-            raise CacheUnusable(f"{path} is another program's database", "name imgsim's cache")
-    files = all_files(path)
+    with _explained(path), suppress(CacheDamaged, CacheOfNewer):
+        connect_to_read(path).close()
     try:
-        freed = sum(p.stat().st_size for p in files)
-        for file in files:
-            file.unlink()
-        folder = path.with_name(path.name + "-rows")
-        if folder.is_dir():
-            folder.rmdir()
+        with closing(FileLock(lock_path(path))) as lock:
+            if not lock.acquire(exclusive=True):
+                raise CacheUnusable(f"another program uses {path}", "try again when it has ended")
+            return _delete(path)
     except OSError as error:
         raise CacheUnusable(f"cannot delete {path}: {error.strerror}", "delete it") from None
+
+
+def _delete(path: Path) -> int:
+    files = all_files(path)
+    freed = sum(p.stat().st_size for p in files)
+    # the lock last, and on Windows not at all while it is held
+    for file in sorted(files, key=lambda p: p == lock_path(path)):
+        if file != lock_path(path) or os.name != "nt":
+            file.unlink()
+    if rows_folder(path).is_dir():
+        rows_folder(path).rmdir()
     return freed

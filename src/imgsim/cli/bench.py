@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.registry import ALL, RANKING_METHOD
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
+from imgsim.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from imgsim.bench.results import Bench
@@ -119,7 +119,7 @@ def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
         raise click.UsageError("Name one DATASET, or a --stand-in.", ctx)
     if dataset is not None:
         return _run_bench(ctx, dataset, given)
-    with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+    with TemporaryFolder("bench") as folder:
         return _run_bench(ctx, _write_stand_in(Path(folder), given), given)
 
 

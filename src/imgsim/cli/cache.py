@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from imgsim.cli.make import cache_path
+from imgsim.cli.make import cache_path, is_off
 from imgsim.cli.options import cache_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -33,9 +33,10 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
 
     path = cache_path(cache)
     if path is None:
-        raise UsageError("the cache is off", "name a file: --cache FILE")
+        reason = "the cache is off" if is_off(cache) else "there is no home folder for a cache"
+        raise UsageError(reason, "name a file: --cache FILE")
     if action == "info":
-        _show_info(path, form, terminal)
+        _show_info(path, form)
     elif not path.exists():
         terminal.summary(f"no cache at {path}")
     elif action == "clear":
@@ -45,13 +46,13 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
     return 0
 
 
-def _show_info(path: Path, form: str, terminal: Terminal) -> None:
+def _show_info(path: Path, form: str) -> None:
     from dataclasses import asdict
 
     from imgsim.cache.upkeep import read_info
     from imgsim.report.text import count, size
 
-    info = read_info(path, terminal.note)
+    info = read_info(path)
     if form == "json":
         write(
             [json.dumps({"schema": "imgsim.cache/1", **asdict(info)}, indent=2) + "\n"],
@@ -72,5 +73,5 @@ def _prune_cache(path: Path, terminal: Terminal) -> None:
     from imgsim.decode.spec import DecodeMode
     from imgsim.report.text import count
 
-    gone = prune(path, [decoder_id(mode) for mode in DecodeMode], terminal.note)
+    gone = prune(path, [decoder_id(mode) for mode in DecodeMode])
     terminal.summary(f"dropped {count(gone, 'file')} that are gone")

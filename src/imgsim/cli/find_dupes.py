@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, verdict_options
 from imgsim.cli.options import (
@@ -67,14 +68,15 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="With --check: groups in this earlier JSON output do not count.",
 )
-@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@click.option("--strict", is_flag=True, help=STRICT_HELP)
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find groups of exact and near duplicates below PATHs.
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
-    compared with it. Flat images (blank scans, icons) only match images with equal pixels.
+    compared with it. Flat images (blank scans, icons) and those below 16 pixels only match images
+    with equal pixels.
 
     \b
     imgsim find-dupes photos
@@ -102,15 +104,14 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
-    duplicates = find_duplicates(paths, method, **wanted, options=options)
+    duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
     parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
     for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and duplicates.skipped:
-        terminal.error(
-            f"{len(duplicates.skipped)} files were skipped (--strict)", "see the list above"
-        )
+    not_judged = len(duplicates.not_judged) if kind == "near" else 0
+    unread = len(duplicates.skipped), len(duplicates.damaged)
+    if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
     return _check_exit_code(terminal, duplicates, kind, known) if check else 0
 
@@ -121,7 +122,7 @@ def _check_exit_code(
     kind: Literal["exact", "pixels", "near"],
     known: Sequence[frozenset[str]] | None,
 ) -> int:
-    """Return the exit code of ``--check``: 1 for a new group, 2 if no image was read."""
+    """Return the exit code of ``--check``: 1 for a new group, 2 if no image could be judged."""
     from imgsim.report.baseline import unknown_groups
     from imgsim.report.text import count
 
@@ -129,12 +130,16 @@ def _check_exit_code(
         terminal.error("no readable image to check", "check the paths")
         return 2
     counted = [part for group in duplicates.groups for part in group.parts(kind)]
-    if known is None:
-        return 1 if counted else 0
-    new = unknown_groups(counted, known)
-    verb = "is" if len(new) == 1 else "are"
-    terminal.summary(f"{count(len(new), 'group')} {verb} not in the baseline")
-    return 1 if new else 0
+    if known is not None:
+        counted = unknown_groups(counted, known)
+        verb = "is" if len(counted) == 1 else "are"
+        terminal.summary(f"{count(len(counted), 'group')} {verb} not in the baseline")
+    if counted:
+        return 1
+    if kind == "near" and duplicates.judged == 0:
+        refuse_unjudged(terminal)
+        return 2
+    return 0
 
 
 def _formatted_text(duplicates: Duplicates, form: str, timing: bool) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, verdict_options
 from imgsim.cli.options import (
@@ -61,14 +62,15 @@ if TYPE_CHECKING:
 )
 @timing_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
-@click.option("--strict", is_flag=True, help="Exit with 2 if a file was skipped.")
+@click.option("--strict", is_flag=True, help=STRICT_HELP)
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> int:
     """Find near duplicates across the splits of a data set.
 
     Each leak is shown at its file in the smaller split, with the nearest files of larger splits.
-    Exit code 1 if there are any, 2 if a split has no readable image.
+    Exit code 1 if there are any, 2 if a split has no readable image, or none that is large and
+    detailed enough to be judged.
 
     \b
     imgsim leaks data/train data/valid data/test
@@ -95,18 +97,22 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
-    leaks = find_leaks(splits, method, **wanted, base=base, options=options)
+    leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
     _write_leaks(leaks, **output)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    if strict and leaks.skipped:
-        terminal.error(f"{len(leaks.skipped)} files were skipped (--strict)", "see the list above")
+    unread = len(leaks.skipped), len(leaks.damaged)
+    if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
         return 2
     if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(
             f"no readable image in {', '.join(empty)}",
             "check the folder; symbolic links need --follow-symlinks",
         )
+        return 2
+    unjudged = [split.name for split in leaks.splits if split.images == split.not_judged]
+    if leaks.clean and unjudged:
+        refuse_unjudged(terminal, unjudged)
         return 2
     return 0 if leaks.clean or exit_zero else 1
 

@@ -1,12 +1,14 @@
 """The program: finds the command, and turns its end into an exit code.
 
-0 it ran; 1 a gate found something; 2 it could not run; 130 interrupted; 141 closed pipe.
+0 it ran; 1 a gate found something; 2 it could not run; 129 SIGHUP; 130 interrupted; 141 closed
+pipe; 143 SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +16,7 @@ import click
 
 from imgsim import __version__
 from imgsim.cli.commands import COMMANDS, load_command
+from imgsim.cli.signals import Terminated, termination_raises
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
 
@@ -88,7 +91,8 @@ def main(arguments: list[str]) -> int:
     """
     terminal = Terminal()
     try:
-        code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
+        with termination_raises():
+            code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
         if sys.stdout is not None:
             sys.stdout.flush()
         return int(code or 0)
@@ -106,15 +110,26 @@ def main(arguments: list[str]) -> int:
         terminal.finish()
         click.echo("imgsim: interrupted; the next run goes on from here", err=True)
         return 130
+    except Terminated as signal:
+        with suppress(OSError):  # the terminal may be gone
+            terminal.finish()
+            click.echo("imgsim: terminated; the next run goes on from here", err=True)
+        _discard_output()
+        return signal.exit_code
     except (_ClosedPipe, BrokenPipeError):
-        # let nothing be written when Python exits
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 141
     except Exception as error:
         _traceback(terminal)
         hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
         terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
     return 2
+
+
+def _discard_output() -> None:
+    """Let nothing be written when Python exits."""
+    with suppress(OSError, ValueError, AttributeError):  # it may be closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _traceback(terminal: Terminal) -> None:

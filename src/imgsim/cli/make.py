@@ -110,6 +110,9 @@ def make_run_options(
     """Make the library's options of the command line's."""
     from imgsim.executors.base import usable_cores
 
+    file = cache_path(cache)
+    if file is None and not is_off(cache):
+        terminal.note("going on without a cache: there is no home folder; --cache FILE names one")
     return RunOptions(
         discover=DiscoverOptions(
             recursive=recursive,
@@ -126,7 +129,7 @@ def make_run_options(
         executor=executor,
         file_timeout=file_timeout,
         max_memory=max_memory,
-        cache=cache_path(cache),
+        cache=file,
         progress=terminal,
     )
 
@@ -148,9 +151,14 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
 
 
+def is_off(cache: str | None) -> bool:
+    """Return whether the value of ``--cache`` turns the cache off."""
+    return cache is not None and cache.lower() == "off"
+
+
 def cache_path(cache: str | None) -> Path | None:
-    """Return the cache file that the value of ``--cache`` names; None for ``off``."""
-    if cache is not None and cache.lower() == "off":
+    """Return the file that the value of ``--cache`` names; None for ``off`` or without a home."""
+    if is_off(cache):
         return None
     from imgsim.cache.upkeep import default_path
 

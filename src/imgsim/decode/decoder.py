@@ -13,29 +13,34 @@ Treatment of what is no plain 8-bit colour image, the same everywhere:
   for those that the file declares as alpha. Other extra samples are not shown.
 * CMYK, YCbCr, LAB, palette and bilevel images are converted to sRGB as Pillow does; embedded
   colour profiles are not applied.
-* Of an animation or a multi-page file only the first frame is read.
+* Of an animation or a file of several pages the first frame is read that is not almost empty, and
+  others where two such files are compared, see `frames.sampled_frames`.
 * Of a camera raw file the embedded preview is read.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
+from imgsim.decode.damage import fault_after, fault_before, open_damaged, open_or_mend
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
+from imgsim.decode.failure import decode_error
 from imgsim.decode.memory import (
     full_bytes,
     load_bytes,
     over_memory,
     result_bytes,
+    salvage_bytes,
 )
-from imgsim.decode.source import Scale, Source, open_source, pixel_limit
+from imgsim.decode.packages import package_versions
+from imgsim.decode.source import Check, Scale, Source, open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import (
     DEFAULT_MAX_MEMORY,
     DEFAULT_MAX_PIXELS,
@@ -46,7 +51,11 @@ from imgsim.decode.spec import (
     NeedsMemory,
     over_cap,
 )
+from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import is_flat
+
+_FRAME_RESULT = 14
+"""Bytes a pixel of a frame in colours, and of the arrays that it is brought into."""
 
 _DETAIL = InputSpec(32, 32, "grey")
 
@@ -87,23 +96,125 @@ class Decoder:
         """
         if not data:
             raise DecodeError("empty file", identified=False)
-        try:
-            with pixel_limit(self.max_pixels):
-                source = open_source(data)
-                reason = over_cap(source.width * source.height, self.max_pixels)
-                if source.deep is not None:
-                    reason = source.deep.over_cap(self.max_pixels)
+        with self._limits_and_errors() as pixels:
+            needed: list[int] = []
+            source = self._open(data, pixels, self.checker(needed, wants))
+            return self._decode_strictly(data, source, wants, needed)
+
+    def durations(self, data: bytes) -> tuple[int, tuple[int, ...]]:
+        """Count the frames of a file, and tell for how long each is shown.
+
+        Parameters
+        ----------
+        data : bytes
+
+        Returns
+        -------
+        frames : int
+        durations : tuple of int
+            See `frames.frame_durations`.
+
+        Raises
+        ------
+        DecodeError
+            As `__call__`.
+        """
+        with self._limits_and_errors():
+            source = open_source(data, self.checker([], ()))
+            return source.frames, source.durations
+
+    def frames(
+        self, data: bytes, numbers: Sequence[int], wants: Sequence[InputSpec]
+    ) -> Generator[dict[InputSpec, NDArray[np.uint8]]]:
+        """Decode some frames or pages of a file in full, one after the other.
+
+        Parameters
+        ----------
+        data : bytes
+        numbers : sequence of int
+            Ascending.
+        wants : sequence of InputSpec
+
+        Yields
+        ------
+        dict of InputSpec to ndarray of uint8, shape (h, w, c)
+
+        Raises
+        ------
+        DecodeError
+            As `__call__`.
+        """
+        with self._limits_and_errors() as pixels:
+            source = self._open(data, pixels, self.checker([], (), _FRAME_RESULT))
+            for image in source.images(numbers):
+                upright = ImageRows(turn_upright(image, source.orientation))
+                reason = over_cap(upright.width * upright.height, self.max_pixels)
                 if reason:
                     raise DecodeError(reason, lasting=False)
-                return self._decode(source, wants)
-        except (DecodeError, NeedsMemory):
+                yield {
+                    want: _as_wanted(in_colours(upright, {want.colour}, 1)[want.colour], want)
+                    for want in wants
+                }
+
+    @contextmanager
+    def _limits_and_errors(self) -> Iterator[list[int]]:
+        """Say in one line what a decoder raises; takes the number of pixels, once it is known."""
+        pixels: list[int] = []
+        try:
+            with pixel_limit(self.max_pixels):
+                yield pixels
+        except NeedsMemory:
             raise
         except Exception as error:
-            raise _decode_error(error, self.max_pixels) from error
+            said = decode_error(error, self.max_pixels, max(pixels, default=0))
+            raise said from (None if said is error else error)
 
-    def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
-        from PIL import Image
+    def _open(self, data: bytes, pixels: list[int], check: Check) -> Source:
+        source = open_or_mend(data, self.max_pixels, check, self.check_memory)
+        pixels.append(source.width * source.height)
+        self._check_pixels(source)
+        if source.frames > 1:
+            source.choose_frame()
+        return source
 
+    def _check_pixels(self, source: Source) -> None:
+        reason = over_cap(source.width * source.height, self.max_pixels)
+        if source.deep is not None:
+            reason = source.deep.over_cap(self.max_pixels)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+
+    def _decode_strictly(
+        self, data: bytes, source: Source, wants: Sequence[InputSpec], needed: list[int]
+    ) -> Decoded:
+        """Decode a file, or of a damaged one what is there; `needed` takes bytes of each step."""
+        fault, error = fault_before(data, source), None
+        if not fault:
+            try:
+                decoded = self._decode(source, wants, needed)
+                fault = fault_after(data, source)
+                if not fault:
+                    return decoded
+            except NeedsMemory:
+                raise
+            except Exception as raised:
+                error = decode_error(raised, self.max_pixels, source.width * source.height)
+                if not error.lasting:
+                    raise error from raised
+                fault = _fault(raised)
+        needed.append(salvage_bytes(source))
+        self.check_memory(max(needed))
+        try:
+            return self._decode(open_damaged(data, source, fault), wants, needed)
+        except NeedsMemory:
+            raise
+        except DecodeError as damaged:
+            # what the decoder said of the file as it is tells more
+            raise (error if error and not damaged.damaged else damaged) from None
+        except Exception as raised:
+            raise (error or raised) from raised
+
+    def _decode(self, source: Source, wants: Sequence[InputSpec], needed: list[int]) -> Decoded:
         # One decode per scale serves all inputs of that scale.
         scales = {want: self._scale(source, want) for want in wants}
         colours: dict[Scale, set[Colour]] = {}
@@ -115,19 +226,13 @@ class Decoder:
         if own in colours or not any("grey" in needed for needed in colours.values()):
             colours.setdefault(own, set()).add("grey")
         results = result_bytes(source.width, source.height, self.mode, wants)
-        needed_whole = full_bytes(source)
+        needed.append(full_bytes(source))
         needed_now = max(load_bytes(source, scale) for scale in colours)
-        self.check_memory(needed_whole + results, needed_now + results)
+        self.check_memory(max(needed) + results, needed_now + results)
         decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
         images: dict[InputSpec, NDArray[np.uint8]] = {}
         for want in wants:
-            image = decoded[scales[want]][want.colour]
-            if want.width:
-                image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
-            pixels = np.asarray(image, dtype=np.uint8)
-            if want.at_most:
-                pixels = shrink(pixels, want.at_most)
-            images[want] = pixels.reshape(*pixels.shape[:2], -1)
+            images[want] = _as_wanted(decoded[scales[want]][want.colour], want)
         if own in decoded:
             detail, thumbnail = detail_of(decoded[own]["grey"])
         else:
@@ -136,8 +241,35 @@ class Decoder:
             if detail < PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
                 detail, thumbnail = detail_of(source.load(own, {"grey"})["grey"])
         if is_flat(detail, *source.size):
-            self.check_memory(needed_whole + results)  # its digest is one of all pixels
-        return Decoded(source.facts(detail, thumbnail, needed_whole), images)
+            self.check_memory(max(needed) + results)  # its digest is one of all pixels
+        return Decoded(source.facts(detail, thumbnail, max(needed)), images)
+
+    def checker(
+        self, needed: list[int], wants: Sequence[InputSpec], bytes_per_pixel: int = 0
+    ) -> Check:
+        """Return what checks the memory that a picture or a frame of it takes, see `Source`.
+
+        Parameters
+        ----------
+        needed : list of int
+            Takes the bytes of each.
+        wants : sequence of InputSpec
+            What will be made of it.
+        bytes_per_pixel : int
+            What else it takes.
+        """
+
+        def check(source: Source) -> None:
+            if not needed:  # of a frame only the memory counts
+                self._check_pixels(source)
+            needed.append(full_bytes(source))
+            more = bytes_per_pixel * source.width * source.height
+            if wants:
+                more += result_bytes(source.width, source.height, self.mode, wants)
+            # most JPEGs are decoded at a reduced scale: how much that takes is told later
+            self.check_memory(needed[-1] + more, 0 if source.jpeg else needed[-1] + more)
+
+        return check
 
     def check_memory(self, needed: int, needed_now: int | None = None) -> None:
         """Raise if so many bytes are more than there may be.
@@ -167,32 +299,29 @@ class Decoder:
         return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
 
 
+def _as_wanted(image: Any, want: InputSpec) -> NDArray[np.uint8]:
+    """The pixels of a Pillow image, in the size that is wanted."""
+    from PIL import Image
+
+    if want.width:
+        image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
+    pixels = np.asarray(image, dtype=np.uint8)
+    if want.at_most:
+        pixels = shrink(pixels, want.at_most)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
 def decoder_id(mode: DecodeMode) -> str:
     """Name what decodes: a change of it makes cached facts and features void.
 
     The limits are no part of it: files over one are not cached.
     """
-    parts = [f"imgsim-decode 4 {mode.value}"]
-    for package in (
-        "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
-        "imagecodecs",
-    ):  # fmt: skip
-        try:
-            parts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            parts.append(f"no {package}")
-    return ", ".join(parts)
+    return f"imgsim-decode 6 {mode.value}, {package_versions()}"
 
 
-def _decode_error(error: Exception, max_pixels: int) -> DecodeError:
-    """Say in one line what a decoder raised."""
-    if type(error).__name__ == "DecompressionBombError":
-        number = re.search(r"\d+", str(error))  # "Image size (... pixels) exceeds limit ..."
-        reason = over_cap(int(number[0]) if number else max_pixels + 1, max_pixels)
-        return DecodeError(str(reason), lasting=False)
-    if isinstance(error, MemoryError):
-        return DecodeError("not enough memory to decode it", lasting=False)
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError) and "truncated" in text:
-        return DecodeError(f"truncated: {text}")
-    return DecodeError(f"damaged or unsupported: {text or type(error).__name__}"[:200])
+def _fault(error: Exception) -> str:
+    """Say in a few words what a decoder raised, for the reason of a damaged file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for known in ("damaged or unsupported: ", "truncated: "):
+        text = text.removeprefix(known)
+    return text[:120]

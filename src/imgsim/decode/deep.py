@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
 from imgsim.decode.levels import EightBits
+from imgsim.decode.packages import needs_package
 from imgsim.decode.pngstrips import PngRows, is_read_in_strips
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.rows import ArrayRows, SampleRows
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
 from imgsim.decode.tifftags import TiffTags
+from imgsim.errors import is_out_of_memory
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BYTES_PER_PIXEL = 16
@@ -119,6 +121,12 @@ class DeepImage:
             return read.view(read.dtype.newbyteorder())
         return np.asarray(read, dtype=read.dtype.newbyteorder("="))
 
+    def in_pillow(self) -> Any:
+        """Open the file with Pillow, which shows every frame of a PNG, by the high bytes."""
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self.data), formats=[self.format])
+
     def rows(self, page: int = 0) -> SampleRows:
         """Decode the samples of one page, as stored; those of a large PNG whenever they are seen.
 
@@ -180,9 +188,9 @@ class DeepImage:
         """Whether the samples are decoded anew whenever they are seen, and never held."""
         return self.size_bytes > HELD_BYTES and self.orientation == 1 and self.in_strips
 
-    def shown(self) -> ShownSamples:
-        """Decode the picture that stands for the samples."""
-        return ShownSamples(self, self.rows())
+    def shown(self, page: int = 0) -> ShownSamples:
+        """Decode the picture that stands for the samples of one page."""
+        return ShownSamples(self, self.rows(page))
 
 
 class ShownSamples:
@@ -202,14 +210,15 @@ class ShownSamples:
         self._samples = samples
         self._orientation = image.orientation
         self.height, self.width = samples.shape[:2]
-        self._alpha = image.alpha if len(samples.shape) == 3 else None
+        bands = samples.shape[2] if len(samples.shape) == 3 else 1  # a further page may have fewer
+        self._alpha = image.alpha if image.alpha is not None and image.alpha < bands else None
         colours: list[int] | int | None = None
         if len(samples.shape) == 2:
             self.mode = "L"
-        elif image.tags and image.tags.photometric == tifftags.CMYK and image.bands >= 4:
+        elif image.tags and image.tags.photometric == tifftags.CMYK and bands >= 4:
             self.mode, colours, self._alpha = "CMYK", [0, 1, 2, 3], None
         else:
-            others = [band for band in range(image.bands) if band != self._alpha]
+            others = [band for band in range(bands) if band != image.alpha]
             colours = others[:3] if len(others) >= 3 else others[:1]
             self.mode = "RGB" if len(colours) == 3 else "L"
             if self._alpha is not None:
@@ -224,6 +233,10 @@ class ShownSamples:
         if isinstance(self._samples, ArrayRows):
             return ArrayRows(turn_samples(self._samples.samples, self._orientation))
         return self._samples  # it is stored upright
+
+    def whole(self) -> Any:
+        """Return the picture as a Pillow image, as `rows` does."""
+        return self.rows(0, self.height)
 
     def rows(self, top: int, bottom: int) -> Any:
         """Return some rows as a Pillow image: L, RGB, CMYK, or with alpha."""
@@ -349,6 +362,8 @@ def _exif_orientation(exif: bytes) -> int:
     try:
         tags.load(exif)
         return int(tags.get(0x0112, 1))
+    except MemoryError:
+        raise
     except Exception:  # damaged EXIF is no reason to lose the picture
         return 1
 
@@ -414,7 +429,9 @@ def _by_opencv(data: bytes) -> NDArray[Any] | None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         return None
 
 
@@ -440,9 +457,7 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
             raise
         decoded = _by_opencv(image.data) if tags.in_opencv and not page else None
         if decoded is None or not _fits(decoded, tags):
-            raise DecodeError(
-                f"{tags.described} need the package imagecodecs (imgsim[formats])"
-            ) from None
+            raise needs_package(f"{tags.described} need", "imagecodecs") from None
         read = _with_red_first(decoded)
     else:
         if tags.planes and tags.bands > 1 and read.ndim == 3:

@@ -17,6 +17,9 @@ PLAINLY_DETAILED = MIN_DETAIL + 10
 """Images with so many significant coefficients are far from flat, in whichever size they were
 counted."""
 
+RICHLY_DETAILED = 45
+"""Photos have at least so many significant coefficients, most of them all 63."""
+
 
 def detail_of(image: Any) -> tuple[int, str]:
     """Compute two facts of a Pillow image in grey.

@@ -37,6 +37,8 @@ _OTHER_FRAMES = 12
 _DEEP = 3
 """A copy of deep samples is made in two steps."""
 
+_SALVAGED = 16
+
 _RESULT = {"grey": 1, "rgb": 4, "ycbcr": 4}
 
 
@@ -64,6 +66,16 @@ def full_bytes(source: Source) -> int:
         per_pixel += _OTHER_FRAMES
     more = source.segment_bytes + source.coefficient_bytes
     return _overhead(pixels, source.encoded_bytes, source.format) + pixels * per_pixel + more
+
+
+def salvage_bytes(source: Source) -> int:
+    """Return the bytes that it takes to find what is there of a damaged file."""
+    more = 3 * source.encoded_bytes
+    if source.deep is not None:
+        more += 3 * source.deep.size_bytes
+    elif source.format not in ("JPEG", "MPO"):  # these are decoded at an eighth of their sides
+        more += _SALVAGED * source.width * source.height
+    return full_bytes(source) + more
 
 
 def load_bytes(source: Source, scale: Scale) -> int:

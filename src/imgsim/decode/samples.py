@@ -2,8 +2,8 @@
 
 Equal are size, depth, channels and alpha of the upright samples; the colour under alpha 0 does not
 count, a palette is expanded, grey is not RGB, and an ICC profile is part of the picture. All frames
-and pages count, with their durations, and so does what a JPEG carries behind its picture: the film
-of a motion photo, a gain map, a second view.
+and pages count, with their durations, and so does what a JPEG carries behind its picture (the film
+of a motion photo, a gain map, a second view), and the film of a HEIC file.
 """
 
 from __future__ import annotations
@@ -11,25 +11,49 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import DeepImage, deep_image
+from imgsim.decode.failure import decode_error
 from imgsim.decode.memory import deep_bytes, full_bytes
+from imgsim.decode.parts import film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
+VERSION = 1
+"""Raised whenever the same file gives another digest, or gives one where it had none."""
+
 _STRIP_PIXELS = 1 << 20
-_FILM_BOXES = (b"mpvd", b"sefd")
-"""Boxes of HEIC files that hold the film of a motion photo."""
+
+
+class SampleOutcome(NamedTuple):
+    """The digest of the samples of a file.
+
+    Attributes
+    ----------
+    digest : str or None
+        sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
+        auxiliary images or image sequences, which are not read here, and for what cannot be
+        decoded.
+    lasting : bool
+        It follows from the content, not from this run's limits.
+    """
+
+    digest: str | None
+    lasting: bool = True
 
 
 def sample_digest(data: bytes, limits: Decoder) -> str | None:
+    """Hash the samples of an image file, see `take_sample_digest`."""
+    return take_sample_digest(data, limits).digest
+
+
+def take_sample_digest(data: bytes, limits: Decoder) -> SampleOutcome:
     """Hash the samples of an image file.
 
     Parameters
@@ -41,35 +65,39 @@ def sample_digest(data: bytes, limits: Decoder) -> str | None:
 
     Returns
     -------
-    str or None
-        sha256 in hexadecimal. None for camera raw files, for files with parts that are not read
-        here (depth maps, auxiliary images and films of HEIC), and for what cannot be decoded.
+    SampleOutcome
 
     Raises
     ------
     NeedsMemory
         It needs more than its share.
     """
-    if is_raw(data) or (data[4:8] == b"ftyp" and any(box in data for box in _FILM_BOXES)):
-        return None
+    if is_raw(data):
+        return SampleOutcome(None)
     try:
         with pixel_limit(limits.max_pixels), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            return _digest(data, limits)
+            return SampleOutcome(_digest(data, limits))
     except NeedsMemory:
         raise
-    except (DecodeError, MemoryError):
-        return None
-    except Exception:  # decoders raise whatever they like
-        return None
+    except Exception as error:  # decoders raise whatever they like
+        return SampleOutcome(None, lasting=decode_error(error, limits.max_pixels).lasting)
+
+
+def _check_cap(pixels: int, limits: Decoder) -> None:
+    reason = over_cap(pixels, limits.max_pixels)
+    if reason:
+        raise DecodeError(reason, lasting=False)
 
 
 def _digest(data: bytes, limits: Decoder) -> str | None:
     deep = deep_image(data)
     if deep is not None:
         return _deep_digest(deep, limits)
-    source = open_source(data)
-    _check(source.width * source.height, full_bytes(source), limits)
+    check = limits.checker([], ())
+    source = open_source(data, check)
+    _check_cap(source.width * source.height, limits)
+    limits.check_memory(full_bytes(source))  # also of a JPEG, which is not reduced here
     image = source.fresh()
     if image.info.get("depth_images") or image.info.get("aux"):
         return None
@@ -78,22 +106,19 @@ def _digest(data: bytes, limits: Decoder) -> str | None:
     for number in range(frames):
         if frames > 1:
             image.seek(number)
-            of_frame = replace(source, width=image.width, height=image.height, mode=image.mode)
-            _check(image.width * image.height, full_bytes(of_frame), limits)
+            _check_cap(image.width * image.height, limits)
+            check(source.of_frame(image))
         image.load()
         digest.update(f"duration {image.info.get('duration', 0)} ".encode())
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
         digest.update(_appended_to_jpeg(data))
+    elif source.format == "HEIF":
+        film = film_of_boxes(data)
+        if film is None:
+            return None
+        digest.update(film)
     return digest.hexdigest()
-
-
-def _check(pixels: int, needed: int, limits: Decoder) -> None:
-    """Raise if an image or a page of it is over a limit."""
-    reason = over_cap(pixels, limits.max_pixels)
-    if reason:
-        raise DecodeError(reason, lasting=False)
-    limits.check_memory(needed)
 
 
 def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:

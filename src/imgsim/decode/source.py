@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -14,10 +15,14 @@ from typing import Any
 from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
 from imgsim.decode.colours import Colour, pixel_digest, samples_digest
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
+from imgsim.decode.detail import RICHLY_DETAILED, detail_of
+from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
+from imgsim.decode.packages import needs_package
+from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
-from imgsim.decode.spec import DecodeError
+from imgsim.decode.spec import DecodeError, NeedsMemory
 from imgsim.decode.strips import ImageRows, in_colours
-from imgsim.types import ImageFacts
+from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
 
 _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
 """Pillow would run another program for these, or has no decoder of its own."""
@@ -33,17 +38,27 @@ Scale = tuple[int, int] | None
 # What is in the file ---------------------------------------------------------------------------
 
 
+Check = Callable[["Source"], None]
+
+
 @dataclass(slots=True)
 class Source:
     """An opened, not yet decoded image.
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
-    Its last fields say what memory the decoder will take beside the picture, see `memory`. `shown`
-    is set, in the place of `reopen`, where Pillow does not give the samples as they are.
+    `deep` and `deep_shown` are set where Pillow does not give the samples as they are; `reopen`
+    maps them to 8 bits.
+    Of several frames `durations` tells for how long each is shown (nothing of pages), and `shown`
+    is the one that is decoded.
+    Of a damaged file, `top` and `bottom` say which rows `reopen` gives that are there, as shares of
+    the stored height, and `part` where these lie in the whole picture, upright. `ends_blank` tells
+    after the first decode that the last row holds what a decoder fills in where data are missing.
+    The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
+    called with this, as it is of a frame, before any of its pixels are decoded.
     """
 
-    reopen: Callable[[], Any] | None
+    reopen: Callable[[], Any]
     opened: Any
     mode: str
     format: str
@@ -54,22 +69,82 @@ class Source:
     width: int
     height: int
     deep: DeepImage | None = None
-    shown: Callable[[], ShownSamples] | None = None
+    deep_shown: Callable[[], ShownSamples] | None = None
+    durations: tuple[int, ...] = ()
+    shown: int = 0
+    parts: str = ""
+    damage: str = ""
+    top: float = 0.0
+    bottom: float = 1.0
+    part: tuple[float, float, float, float] = WHOLE_PART
+    ends_blank: bool = False
     encoded_bytes: int = 0
     segment_bytes: int = 0
     coefficient_bytes: int = 0
     turned_by_decoder: bool = False
+    check: Check | None = None
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
-        assert self.reopen is not None
         image, self.opened = self.opened, None
+        if self.shown:
+            return next(self.images([self.shown]))
         return self.reopen() if image is None else image
 
     def fresh(self) -> Any:
         """An image that was only just opened; the one that was open already is let go."""
         self.opened = None  # it may hold a canvas
-        return self.take()
+        return self.reopen()
+
+    def images(self, numbers: Sequence[int]) -> Iterator[Any]:
+        """Decode some frames, in ascending order, each good until the next one is asked for."""
+        image = None
+        for number in numbers:
+            if self.deep is not None and self.deep.format == "TIFF":
+                if self.check is not None:
+                    self.check(replace(self, deep=self.deep.of_page(number)))
+                yield self.deep.shown(number).whole()
+                continue
+            image = image or (self.reopen() if self.deep is None else self.deep.in_pillow())
+            image.seek(number)
+            if self.check is not None:
+                self.check(self.of_frame(image))
+            image.load()
+            yield image
+
+    def of_frame(self, image: Any) -> Source:
+        """This source with the size of a Pillow image of one of its frames."""
+        return replace(
+            self, width=image.width, height=image.height, mode=image.mode, deep=None, opened=None
+        )
+
+    @property
+    def sampled(self) -> list[int]:
+        """The frames or pages that count, see `frames.sampled_frames`."""
+        return sampled_frames(self.durations) if self.durations else sampled_pages(self.frames)
+
+    def choose_frame(self) -> None:
+        """Pass over frames that show too little: many animations begin with a black one.
+
+        Raises
+        ------
+        NeedsMemory
+        """
+        least = MIN_DETAIL
+        try:
+            for number, image in zip(self.sampled, self.images(self.sampled), strict=True):
+                grey = in_colours(ImageRows(image), {"grey"}, 1)["grey"]
+                if detail_of(grey)[0] >= least:
+                    self.shown, self.width, self.height = number, image.width, image.height
+                    return
+                least = RICHLY_DETAILED  # those that are still half black are no good
+        except NeedsMemory:
+            raise
+        except DecodeError as error:
+            if not error.lasting:  # it is over a limit
+                raise
+        except Exception:  # a damaged frame is no reason to lose those before it
+            return
 
     @property
     def jpeg(self) -> bool:
@@ -77,7 +152,8 @@ class Source:
 
     def scale(self, side: int) -> Scale:
         """Return the divisors that leave a shorter side of at least `side`."""
-        shorter = min(self.width, self.height)
+        rows = self.part[3] - self.part[1], self.part[2] - self.part[0]
+        shorter = min(self.width, max(1, int(self.height * min(rows))))
         divisor = max(1, shorter // side)
         if not self.jpeg:
             return (1, divisor)
@@ -87,8 +163,8 @@ class Source:
     def load(self, scale: Scale, colours: Set[Colour]) -> dict[Colour, Any]:
         """Decode at a scale (None: in full) and convert to the colours asked for."""
         draft, reduce = scale or (1, 1)
-        if self.shown is not None:
-            return self._turned(in_colours(self.shown(), colours, reduce))
+        if self.deep_shown is not None and not (self.shown or self.damage):
+            return self._turned(in_colours(self.deep_shown(), colours, reduce))
         image = self.take()
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
@@ -96,12 +172,21 @@ class Source:
             width, height = image.size
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
-        return self._turned(in_colours(ImageRows(image), colours, reduce))
+        self.ends_blank = _ends_blank(image, self.format)
+        return self._turned(in_colours(ImageRows(self._crop(image)), colours, reduce))
 
     def _turned(self, made: dict[Colour, Any]) -> dict[Colour, Any]:
         for colour in made:  # one after the other: each lets go of the one that it is made of
             made[colour] = turn_upright(made[colour], self.orientation)
         return made
+
+    def _crop(self, image: Any) -> Any:
+        """Leave out the rows that are not there."""
+        if (self.top, self.bottom) == (0.0, 1.0):
+            return image
+        top, bottom = self.top * image.height, self.bottom * image.height
+        top, bottom = math.ceil(top - 1e-6), math.floor(bottom + 1e-6)
+        return image.crop((0, top, image.width, max(bottom, top + 1)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,15 +197,33 @@ class Source:
     def facts(self, detail: int, thumbnail: str, decode_bytes: int) -> ImageFacts:
         facts = ImageFacts(
             *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
-            decode_bytes,
+            sum(self.durations), self.parts, self.damage, self.part, decode_bytes,
         )  # fmt: skip
         if not facts.flat:
             return facts
-        if self.shown is not None:
-            return replace(facts, pixel_digest=samples_digest(self.shown().upright))
+        if self.deep_shown is not None and not self.damage:
+            return replace(facts, pixel_digest=samples_digest(self.deep_shown().upright))
         image = self.take()
         image.load()
+        image = self._crop(image)
         return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))
+
+
+def _ends_blank(image: Any, format: str) -> bool:
+    """Whether the last row holds what decoders fill in: grey in JPEG, the colour 0 in GIF."""
+    if format not in ("JPEG", "MPO", "GIF"):
+        return False
+    rows = 2 if format == "GIF" else 1  # the last row may not be the last of an interlaced one
+    for row in range(max(0, image.height - rows), image.height):
+        extrema = image.crop((0, row, image.width, row + 1)).getextrema()
+        bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+        if format == "GIF" or image.mode == "CMYK":
+            blank = all(low == high for low, high in bands)
+        else:
+            blank = all(band == (128, 128) for band in bands)
+        if blank:
+            return True
+    return False
 
 
 def _has_luma(image: Any) -> bool:
@@ -162,16 +265,28 @@ def pixel_limit(max_pixels: int) -> Iterator[None]:
                 _limited.pop()
 
 
-def open_source(data: bytes) -> Source:
-    """Open image data without decoding its pixels."""
+def open_source(data: bytes, check: Check | None = None) -> Source:
+    """Open image data without decoding its pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    check : callable, optional
+        Raises if the image is over a limit, before a decoder does more than to read its header.
+
+    Raises
+    ------
+    DecodeError
+    """
     from PIL import Image, UnidentifiedImageError
 
     head = data[:64]
     if is_raw(data):
-        return _open_raw(data)
+        return _open_raw(data, check)
     deep = deep_image(data)
     if deep is not None and deep.needed:
-        return _open_deep(deep)
+        return _open_deep(deep, check)
     plugin = _plugin_for(head)
     if plugin:
         _enable(plugin)
@@ -189,7 +304,7 @@ def open_source(data: bytes) -> Source:
             image = reopen(_formats())
         except UnidentifiedImageError:
             if deep is not None:
-                return _open_deep(deep)
+                return _open_deep(deep, check)
             raise DecodeError(_unidentified(head), identified=plugin is not None) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
@@ -197,39 +312,27 @@ def open_source(data: bytes) -> Source:
     frames = 1 if kind == "MPO" else _count_frames(image)
     size = image.width, image.height
     opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
-    if kind in ("JPEG", "MPO") and not _has_end(data):
-        raise DecodeError("truncated: the JPEG has no end")
     lossless = (
         kind in _LOSSLESS
         or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
         or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
-    turned = _orientation(image)
-    in_tiff = kind == "TIFF"  # Pillow turns TIFF itself
-    return Source(
-        opener, image, image.mode, kind, lossless, False, frames, 1 if in_tiff else turned, *size,
-        encoded_bytes=len(data), segment_bytes=tiff_segment(data) if in_tiff else 0,
+    source = Source(
+        opener, image, image.mode, kind, lossless, False, frames, 1, *size,
+        encoded_bytes=len(data), segment_bytes=tiff_segment(data) if kind == "TIFF" else 0,
         coefficient_bytes=jpeg_coefficients(image, data) if kind in ("JPEG", "MPO") else 0,
-        turned_by_decoder=in_tiff and turned != 1,
+        check=check,
     )  # fmt: skip
-
-
-def _has_end(data: bytes) -> bool:
-    """Whether an end marker follows the first scan of a JPEG.
-
-    A file whose tail was lost and filled with zeros decodes without a complaint. (One that ends
-    too early, but with the marker, cannot be told from a plain picture.)
-    """
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", place) >= 0
-        if marker == 0xFF:  # filling
-            place += 1
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return data.find(b"\xff\xd9", max(2, place)) >= 0
+    if check is not None:
+        check(source)
+    turned, usable = _orientation(image)
+    source.turned_by_decoder = kind == "TIFF" and turned != 1  # Pillow turns TIFF itself
+    source.orientation = 1 if kind == "TIFF" else turned
+    source.opened = image if usable or kind == "TIFF" else None
+    source.parts = extra_parts(data, image)
+    if frames > 1:
+        source.durations, source.opened = frame_durations(data, image, frames), None
+    return source
 
 
 def _count_frames(image: Any) -> int:
@@ -238,11 +341,17 @@ def _count_frames(image: Any) -> int:
     return frames
 
 
-def _orientation(image: Any) -> int:
+def _orientation(image: Any) -> tuple[int, bool]:
+    """Read the EXIF orientation, and tell whether the image can still be decoded.
+
+    Pillow decodes a PNG to find its EXIF, and gives what it has of a broken one the second time.
+    """
     try:
-        return int(image.getexif().get(0x0112, 1))
+        return int(image.getexif().get(0x0112, 1)), True
+    except MemoryError:
+        raise
     except Exception:  # damaged EXIF is no reason to lose the picture
-        return 1
+        return 1, False
 
 
 @cache
@@ -277,7 +386,7 @@ def _enable(module: str) -> None:
     except ImportError:
         kind = "JPEG XL" if module == "pillow_jxl" else "HEIC"
         package = _EXTRA_PACKAGES[module]
-        raise DecodeError(f"{kind} needs the package {package} (imgsim[formats])") from None
+        raise needs_package(f"{kind} needs", package) from None
     if module == "pillow_heif":
         plugin.register_heif_opener()
     _formats.cache_clear()
@@ -295,29 +404,44 @@ def _unidentified(head: bytes) -> str:
     return "content is no image format that is read here, or its header is damaged"
 
 
-def _open_deep(deep: DeepImage) -> Source:
+def _open_deep(deep: DeepImage, check: Check | None) -> Source:
     if not (deep.width and deep.height):
         raise DecodeError("no pixels")
-    return Source(
-        None, None, "", deep.format, deep.lossless, False, deep.frames,
-        deep.orientation, deep.width, deep.height, deep, cache(deep.shown),
+    shown = cache(deep.shown)
+    source = Source(
+        lambda: shown().whole(), None, "", deep.format, deep.lossless, False, deep.frames,
+        deep.orientation, deep.width, deep.height, deep, shown,
+        encoded_bytes=len(deep.data), check=check,
     )  # fmt: skip
+    if check is not None:
+        check(source)
+    if deep.format == "PNG" and deep.frames > 1:
+        image = deep.in_pillow()
+        source.frames = image.n_frames
+        source.durations = frame_durations(deep.data, image, source.frames)
+    return source
 
 
-def _open_raw(data: bytes) -> Source:
+def _open_raw(data: bytes, check: Check | None) -> Source:
     from PIL import Image
 
     try:
         stored = preview(data)
     except ImportError:
-        raise DecodeError("camera raw needs the package rawpy (imgsim[formats])") from None
+        raise needs_package("camera raw needs", "rawpy") from None
 
     def reopen() -> Any:
         if stored.jpeg is None:
             return Image.fromarray(stored.pixels)
         return Image.open(io.BytesIO(stored.jpeg), formats=["JPEG"])
 
-    orientation = _orientation(reopen()) if stored.jpeg else 1
+    orientation, _ = _orientation(reopen()) if stored.jpeg else (1, True)
     turned = stored.orientation if orientation == 1 else orientation
     size = stored.width, stored.height
-    return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size, encoded_bytes=len(data))
+    source = Source(
+        reopen, None, "RGB", "RAW", True, True, 1, turned, *size, encoded_bytes=len(data),
+        check=check,
+    )  # fmt: skip
+    if check is not None:
+        check(source)
+    return source

@@ -85,12 +85,17 @@ class DecodeError(Exception):
         The reason lies in the content and not in this run's limits.
     identified : bool
         The content is an image of some kind, by its first bytes.
+    damaged : bool
+        It could be decoded in part, but less than half of it.
     """
 
-    def __init__(self, reason: str, *, lasting: bool = True, identified: bool = True) -> None:
+    def __init__(
+        self, reason: str, *, lasting: bool = True, identified: bool = True, damaged: bool = False
+    ) -> None:
         super().__init__(reason)
         self.lasting = lasting
         self.identified = identified
+        self.damaged = damaged
 
 
 class NeedsMemory(Exception):

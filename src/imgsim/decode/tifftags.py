@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,8 +136,19 @@ def read_tags(data: bytes, page: int = 0) -> TiffTags | None:
     try:
         directory = next(d for number, d in enumerate(_directories(data)) if number == page)
         return _tags(directory)
+    except MemoryError:
+        raise
     except Exception:  # Pillow raises whatever it likes; it then says itself what is wrong
         return None
+
+
+def read_pages(data: bytes) -> Iterator[TiffTags]:
+    """Yield how the pages are stored, up to one whose directory is damaged."""
+    try:
+        for directory in _directories(data):
+            yield _tags(directory)
+    except Exception:  # as in `read_tags`
+        return
 
 
 def _directories(data: bytes) -> Any:

@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY
@@ -51,7 +52,7 @@ class _Died(Exception):
 class _Worker:
     """One worker process; used by one thread at a time, watched by another."""
 
-    def __init__(self, timeout: float, memory_bytes: int = 0) -> None:
+    def __init__(self, timeout: float, spawner: ThreadPoolExecutor, memory_bytes: int = 0) -> None:
         self.timeout = timeout
         self.item: ItemClock | None = None  # none while nothing, or work without a limit, runs
         self.exceeded = ""
@@ -59,13 +60,14 @@ class _Worker:
         # -P: the first imports must not find modules in the current folder
         arguments = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
         try:
-            self.process = subprocess.Popen(
+            self.process = spawner.submit(
+                subprocess.Popen,
                 arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
+            ).result()
         except OSError as error:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
         self.ready = False
@@ -182,6 +184,8 @@ class ProcessesExecutor(Executor):
         self.timeout = timeout
         self.workers: set[_Worker] = set()
         self.idle: list[_Worker] = []
+        # to Linux the parent of a process is a thread, so it has to live as long as the workers
+        self.spawner = ThreadPoolExecutor(1)
         weakref.finalize(self, _end, self.idle)
         self.lock = threading.Lock()
         self.stopped = threading.Event()
@@ -284,7 +288,7 @@ class ProcessesExecutor(Executor):
     def _open(self, memory_bytes: int = 0) -> _Worker:
         with self.lock:
             idle = self.idle.pop() if self.idle and not memory_bytes else None
-        one = idle or _Worker(self.timeout, memory_bytes)
+        one = idle or _Worker(self.timeout, self.spawner, memory_bytes)
         with self.lock:
             self.workers.add(one)
         return one

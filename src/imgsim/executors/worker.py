@@ -14,6 +14,7 @@ import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat
 
 READY, ITEM_DONE, READING, PAUSE_TIME_LIMIT, RESULT, ERROR = range(6)
@@ -57,7 +58,10 @@ def main(memory_bytes: int) -> None:
     memory_bytes : int
         Limit of the address space; 0 for none.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent decides when to stop
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _end_with_parent()
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # decoders that print must not write between the messages
     warnings.simplefilter("ignore")
@@ -70,9 +74,9 @@ def main(memory_bytes: int) -> None:
         try:
             batch = pickle.loads(batches.get())
             done = batch.run(_SendHeartbeat(results))
-        except MemoryError:
-            os._exit(3)  # counts as a crash at the file in hand
-        except Exception:
+        except Exception as error:
+            if is_out_of_memory(error):
+                os._exit(3)  # counts as a crash at the file in hand
             import traceback
 
             send(results, ERROR, traceback.format_exc().encode())
@@ -105,6 +109,17 @@ def _listen(batches: queue.SimpleQueue[Any]) -> None:
         except EOFError:
             os._exit(0)
         batches.put(payload)
+
+
+def _end_with_parent() -> None:
+    """Let the system end this process with its parent, even where a decoder blocks Python."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    set_parent_death_signal = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _limit_memory(limit: int) -> None:

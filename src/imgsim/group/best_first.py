@@ -51,9 +51,10 @@ def best_first(
     pairs : list of (int, int)
         Accepted pairs.
     """
-    grouping = _Grouping(
-        verdicts, proposals, rank, _positions_back(proposals, len(rank)) * by_content, accepts
-    )
+    back = _positions_back(proposals, len(rank)) * by_content
+    damaged = np.array([bool(p.facts.damage) or p.suspect for p in verdicts.pictures], bool)
+    back += 2 * len(rank) * damaged  # behind all whole ones, whatever they show
+    grouping = _Grouping(verdicts, proposals, rank, back, damaged, accepts)
     while True:
         first, second = grouping.pairs_of_the_best()
         if len(first) == 0:
@@ -95,12 +96,14 @@ class _Grouping:
         proposals: Proposals,
         rank: NDArray[np.int64],
         back: NDArray[np.int64],
+        damaged: NDArray[np.bool_],
         accepts: Callable[[Verdict], bool],
     ) -> None:
         self.verdicts = verdicts
         self.proposals = proposals
         self.accepts = accepts
         self.rank = rank
+        self.damaged = damaged
         self.position = (rank + back).astype(np.float64)
         self.placed = np.zeros(len(rank), bool)
         self.accepted: dict[tuple[int, int], None] = {}
@@ -140,11 +143,12 @@ class _Grouping:
             other
             for other in others
             if self._large(other, [centre])
+            and not self.damaged[other]
             and (
-                _shows_more(self.verdicts, other, centre)
+                shows_more(self.verdicts, other, centre)
                 or (
                     self.rank[other] < self.rank[centre]
-                    and not _shows_more(self.verdicts, centre, other)
+                    and not shows_more(self.verdicts, centre, other)
                 )
             )
         ]
@@ -207,7 +211,7 @@ class _Grouping:
         if centre in self._demoted["wider"] or not others:
             return {}
         self._demoted["wider"].add(centre)
-        large = [other for other in others if self._large(other, others)]
+        large = [o for o in others if self._large(o, others) and not self.damaged[o]]
         around = {other: self._open_around(other) for other in large}
         wide = [i for i in large if len(around[i]) > len(others)]
         wide.sort(key=lambda i: (-len(around[i]), float(self.position[i])))
@@ -225,7 +229,14 @@ def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, 
     return {int(number): part.tolist() for number, part in zip(numbers, parts, strict=False)}
 
 
-def _shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
-    """Whether a picture shows more than another."""
+def shows_more(verdicts: Verdicts, one: int, other: int) -> bool:
+    """Return whether a picture shows more than another that it was verified with.
+
+    Parameters
+    ----------
+    verdicts : Verdicts
+    one, other : int
+        Places among `Verdicts.pictures`.
+    """
     more = verdicts[one, other].more
     return more < 0 if one < other else more > 0

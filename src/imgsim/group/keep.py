@@ -10,10 +10,14 @@ from imgsim.types import Picture
 
 _Criterion = tuple[str, Callable[[Picture], Any]]
 _PIXELS: _Criterion = ("most pixels", lambda p: -p.pixels)
+_PARTS: _Criterion = (
+    "has a film or another part",
+    lambda p: -len(p.facts.parts.split(", ")) if p.facts.parts else 0,
+)
 _LOSSLESS: _Criterion = ("lossless", lambda p: not p.facts.lossless)
 _LARGEST: _Criterion = ("largest file", lambda p: -p.file.size_bytes)
 _OLDEST: _Criterion = ("oldest", lambda p: p.file.mtime_ns)
-_BEST = (_PIXELS, _LOSSLESS, _LARGEST, _OLDEST)
+_BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _OLDEST)
 KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
     "best": _BEST,
     "largest": (_LARGEST, *_BEST),
@@ -24,9 +28,12 @@ KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
 }
 """The criteria of each policy, in the order in which they choose the kept file.
 
-Reference files come before all, and the path decides in the end."""
+Whole files come before damaged ones, then reference files before all, and the path decides in the
+end."""
 
 
+_WHOLE: _Criterion = ("not damaged", lambda p: bool(p.facts.damage))
+_AGREED: _Criterion = ("more of the group agree on it", lambda p: p.suspect)
 _FIRST: _Criterion = ("a reference file", lambda p: not p.file.reference)
 _LAST: _Criterion = ("first by path", lambda p: os.fsencode(p.file.path))
 
@@ -38,7 +45,7 @@ def rank(pictures: Sequence[Picture], policy: str = "best") -> list[Picture]:
 
 
 def _criteria(policy: str) -> tuple[_Criterion, ...]:
-    return (_FIRST, *KEEP_POLICIES[policy], _LAST)
+    return (_WHOLE, _FIRST, _AGREED, *KEEP_POLICIES[policy], _LAST)
 
 
 def keep_reason(kept: Picture, other: Picture, policy: str) -> str:

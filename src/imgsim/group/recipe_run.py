@@ -16,6 +16,7 @@ from imgsim.comparators.base import Preset
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.group.best_first import best_first
+from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
@@ -134,7 +135,7 @@ class RecipeRun:
         Returns
         -------
         order : list of int
-            The classes, those to keep first, references before all.
+            The classes, those to keep first, references before all, damaged ones last.
         matches : Candidates
             The numbers are places in `order`.
         """
@@ -147,11 +148,25 @@ class RecipeRun:
             by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
-        order = sorted(places.tolist(), key=lambda i: not self._pictures[i].file.reference)
+        may_match = MayMatch(self._pictures, self.rules)
+        places, pairs = complete(
+            self._verdicts,
+            self._proposals,
+            places,
+            pairs,
+            self.accepts,
+            may_match,
+            by_content=by_content,
+        )
+        order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}
         ends = [(number[a], number[b]) for a, b in pairs]
         residual = [self._verdicts[pair].residual for pair in pairs]
         return [self._class[place] for place in order], _in_order(ends, residual)
+
+
+def _precedence(picture: Picture) -> tuple[bool, bool, bool]:
+    return bool(picture.facts.damage), not picture.file.reference, picture.suspect
 
 
 def _in_order(pairs: Sequence[tuple[int, int]], distance: Sequence[float]) -> Candidates:

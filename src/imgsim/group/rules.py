@@ -13,16 +13,19 @@ from imgsim.types import ImageFacts, Picture
 
 
 def comparison_kind(facts: ImageFacts) -> Hashable:
-    """Files match only within their kind: camera raw or not, and as many frames or pages.
+    """Files match only within their kind: camera raw or not, a still, an animation, or pages.
 
-    Just the first frame is compared, and the preview inside a raw file.
+    As many pages, that is; the frames of an animation are a matter of its encoder, which may show
+    one for longer instead of showing it twice. Of a raw file the preview inside is compared.
     """
-    return facts.raw, facts.frames
+    return facts.raw, "animation" if facts.duration_ms else facts.frames
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Which pictures may match at all: those of one `comparison_kind`, but not two references.
+
+    Nor two damaged files: without a whole one, nothing tells what they should show.
 
     Attributes
     ----------
@@ -32,10 +35,11 @@ class Rules:
 
     isolate: bool = False
 
-    def key(self, picture: Picture) -> tuple[Hashable, bool, str]:
-        """Pictures with equal keys may match the same others: their kind, reference, root."""
+    def key(self, picture: Picture) -> tuple[Hashable, bool, bool, str]:
+        """Pictures with equal keys may match the same others: kind, reference, damaged, root."""
         root = picture.file.root if self.isolate else ""
-        return comparison_kind(picture.facts), picture.file.reference, root
+        facts = picture.facts
+        return comparison_kind(facts), picture.file.reference, bool(facts.damage), root
 
 
 class MayMatch:
@@ -49,9 +53,10 @@ class MayMatch:
 
     def __init__(self, pictures: Sequence[Picture], rules: Rules) -> None:
         keys = [rules.key(picture) for picture in pictures]
-        self._kind = _numbers(kind for kind, _, _ in keys)
-        self._reference = np.array([reference for _, reference, _ in keys], bool)
-        self._root = _numbers(root for _, _, root in keys) if rules.isolate else None
+        self._kind = _numbers(kind for kind, _, _, _ in keys)
+        self._reference = np.array([reference for _, reference, _, _ in keys], bool)
+        self._damaged = np.array([damaged for _, _, damaged, _ in keys], bool)
+        self._root = _numbers(root for _, _, _, root in keys) if rules.isolate else None
 
     def __call__(
         self, left: NDArray[np.int64] | int, right: NDArray[np.int64] | int
@@ -69,6 +74,7 @@ class MayMatch:
         """
         allowed = self._kind[left] == self._kind[right]
         allowed = allowed & ~(self._reference[left] & self._reference[right])
+        allowed = allowed & ~(self._damaged[left] & self._damaged[right])
         if self._root is not None:
             allowed = allowed & (self._root[left] != self._root[right])
         return np.asarray(allowed, bool)
@@ -133,10 +139,15 @@ def are_duplicates(left: ImageFacts, right: ImageFacts, *, near: bool) -> bool:
         A method says so. It does not count where one of them is flat: those are duplicates only
         of what their pixels equal.
     """
+    if left.damage and right.damage:
+        return False
     if left.flat or right.flat:
         identity = flat_identity(left)
         return identity is not None and identity == flat_identity(right)
     return near and comparison_kind(left) == comparison_kind(right)
+
+
+_Content = tuple[str, Hashable, bool, bool, str]
 
 
 def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:
@@ -145,17 +156,20 @@ def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:
     A content that stands in several roots, or as a reference and not, counts once for each.
     """
     contents = {(p.identity, *rules.key(p)) for p in pictures}
+    references = [c for c in contents if c[2]]
+    damaged = [c for c in contents if c[3]]
+    both = [c for c in references if c[3]]
 
-    def allowed(part: Callable[[tuple[str, Hashable, bool, str]], Hashable]) -> int:
-        """Pairs within one part that may match."""
-        references = [c for c in contents if c[2]]
-        pairs = _pairs(part(c) for c in contents) - _pairs(part(c) for c in references)
-        if rules.isolate:
-            pairs -= _pairs((part(c), c[3]) for c in contents)
-            pairs += _pairs((part(c), c[3]) for c in references)
-        return pairs
+    def allowed(part: Callable[[_Content], Hashable]) -> int:
+        """Pairs within one part that are neither of two references nor of two damaged files."""
+        pairs = _pairs(map(part, contents)) - _pairs(map(part, references))
+        return pairs - _pairs(map(part, damaged)) + _pairs(map(part, both))
 
-    return allowed(lambda c: c[1]) - allowed(lambda c: (c[0], c[1]))
+    def across(part: Callable[[_Content], Hashable]) -> int:
+        """Those of them that the roots allow."""
+        return allowed(part) - (allowed(lambda c: (part(c), c[4])) if rules.isolate else 0)
+
+    return across(lambda c: c[1]) - across(lambda c: (c[0], c[1]))
 
 
 def _pairs(keys: Iterable[Hashable]) -> int:

@@ -79,14 +79,17 @@ def locate(weights: str, *, download: bool = False) -> Path:
         The file does not exist or cannot be fetched.
     """
     if weights not in PUBLISHED:
-        path = Path(weights).expanduser()
+        path = Path(os.path.expanduser(weights))  # unlike Path's, without a home it raises nothing
         if path.is_file():
             return path
         names = " or ".join(PUBLISHED)
         raise WeightsUnusable(
             f"no weights at {weights}", f"name a .pth or .safetensors file, or {names}"
         )
-    path = _folder() / PUBLISHED[weights].url.rsplit("/", 1)[1]
+    folder = _folder()
+    if folder is None:
+        raise _not_here(weights, "there is no home folder to keep them in")
+    path = folder / PUBLISHED[weights].url.rsplit("/", 1)[1]
     if path.is_file():
         return path
     if not download:
@@ -94,10 +97,12 @@ def locate(weights: str, *, download: bool = False) -> Path:
     return _fetch(weights, path)
 
 
-def _folder() -> Path:
+def _folder() -> Path | None:
+    """Where published weights are kept; None for a user who has no home folder."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("imgsim", appauthor=False) / "weights"
+    folder = user_cache_path("imgsim", appauthor=False)
+    return folder / "weights" if folder.is_absolute() else None
 
 
 def _not_here(weights: str, reason: object) -> WeightsUnusable:

@@ -136,7 +136,7 @@ def _write_demo(folder: Path, seed: int) -> Demo:
         )
         Image.fromarray(page).save(folder / f"scans/blank page {number}.png")
     whole = (folder / groups[0][0]).read_bytes()
-    (folder / "scans/broken.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "scans/broken.jpg").write_bytes(whole[: len(whole) // 4])
     files = sum(path.is_file() for path in folder.rglob("*"))
     return Demo(files, tuple(groups), ("scans/broken.jpg",))
 

@@ -6,7 +6,6 @@ that fails here will fail there.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.textures import fabric, sea, sky
 from imgsim.pictures.turntable import fruit
 from imgsim.pictures.views import view
+from imgsim.temporary import TemporaryFolder
 
 Painter = Callable[[int, int], NDArray[np.uint8]]
 LOOK_ALIKES: dict[str, Painter] = {
@@ -174,7 +174,7 @@ def write_changed(
     UsageError
         The folder is not empty or cannot be written.
     """
-    with new_folder(folder), tempfile.TemporaryDirectory() as made:
+    with new_folder(folder), TemporaryFolder("pictures") as made:
         alike = write_look_alikes(Path(made) / "alike", each=look_alikes, seed=seed)
         (Path(made) / "landscapes").mkdir()
         sources = [Path(made) / "landscapes" / f"{number:03}.jpg" for number in range(photos)]

@@ -9,7 +9,6 @@ C. Schmid, ECCV 2008, doi:10.1007/978-3-540-88682-2_24).
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import KEYPOINTS, MIRRORED, PLACE_UNIT, SCALE_STEP
 from imgsim.read.scratch import needs_space, scratch
+from imgsim.temporary import TemporaryFolder
 
 MIN_VOTES = 4
 """Consistent votes that propose a pair of images."""
@@ -164,7 +164,7 @@ class _Keypoints:
         """
         words = self.descriptor.view("<u4")
         images = int(self.image.max(initial=0)) + 1
-        with tempfile.TemporaryDirectory(prefix="imgsim-") as folder:
+        with TemporaryFolder("votes") as folder:
             waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
             for i in range(words.shape[1]):
                 for pairs in self._equal(words[:, i]):

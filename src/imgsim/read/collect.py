@@ -11,7 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache, Known
+from imgsim.cache.records import Known
+from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.memory import over_memory, result_bytes
@@ -25,6 +26,7 @@ from imgsim.read.hashing import hash_files
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
+from imgsim.temporary import remove_leftovers
 from imgsim.types import ImageFile, Picture, Skipped
 
 _KEEP_SECONDS = 2.0
@@ -33,7 +35,11 @@ _HEAVY_FILES = 256
 
 
 def collect(
-    paths: Sequence[str], extractors: Sequence[Extractor], options: RunOptions
+    paths: Sequence[str],
+    extractors: Sequence[Extractor],
+    options: RunOptions,
+    *,
+    keep_workers: bool = False,
 ) -> Collection:
     """Read what is not known yet of the images below some paths.
 
@@ -42,6 +48,9 @@ def collect(
     paths : sequence of str
     extractors : sequence of Extractor
     options : RunOptions
+    keep_workers : bool
+        The caller closes `Collection.executor`. Otherwise only extractors that need pixels again
+        leave one.
 
     Raises
     ------
@@ -50,12 +59,14 @@ def collect(
     """
     for extractor in extractors:
         extractor.get_ready()
+    remove_leftovers()
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
-    cache = Cache(options.cache, options.progress.note, started_ns)
-    with closing(cache):
-        run = _Collecting(files, tuple(dict.fromkeys(extractors)), options, cache)
+    with closing(options.open_cache(started_ns)) as cache:
+        run = _Collecting(
+            files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
+        )
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
@@ -70,8 +81,14 @@ class _Collecting:
         extractors: tuple[Extractor, ...],
         options: RunOptions,
         cache: Cache,
+        started_ns: int,
+        keep_workers: bool,
     ) -> None:
+        again = any(e.needs_pixels_again for e in extractors)
+        # a network runs in this process, and its threads are not kept
+        self.keep_workers = (keep_workers or again) and not any(e.heavy for e in extractors)
         self.files = files
+        self.started_ns = started_ns
         self.extractors = extractors
         self.options = options
         self.cache = cache
@@ -82,6 +99,7 @@ class _Collecting:
         self.copies: dict[str, list[str]] = {}  # paths of the contents that are hashed
         self.known: dict[str, Known] = {}  # by digest
         self.failed: dict[str, str] = {}  # reasons of this run, by path
+        self.as_read: dict[str, ImageFile] = {}  # files as they were when they were read, by path
         self.tables = {e: FeatureTable(e, len(files)) for e in extractors}
         self.new: list[tuple[ImageFile, str, Known | None, Sequence[NDArray[Any]]]] = []
         self.kept_at = time.monotonic()
@@ -124,9 +142,10 @@ class _Collecting:
         options.progress.start("reading", len(files), "file")
         try:
             with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
-                for file, digest, reason in hashed:
-                    if digest is not None:
-                        self.digests[file.path] = digest
+                for file, content, reason in hashed:
+                    if content is not None:
+                        self.digests[file.path] = content[0]
+                        self.as_read[file.path] = file.with_stamp(content[1])
                     if reason:
                         self.failed[file.path] = reason
                     options.progress.advance(1)
@@ -140,7 +159,7 @@ class _Collecting:
         for file in self.unlisted.values():
             digest = self.digests.get(file.path)
             if digest in self.known and file.path not in self.failed:
-                self.new.append((file, digest, None, ()))
+                self.new.append((self.as_read[file.path], digest, None, ()))
         self._flush()
 
     def _missing(self) -> list[ImageFile]:
@@ -163,9 +182,9 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
-        again = any(e.needs_pixels_again for e in self.extractors) and not heavy
-        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=again)
-        if again:
+        keep = self.keep_workers
+        executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=keep)
+        if keep:
             self.executor = executor  # its workers need not start once more
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
@@ -182,7 +201,7 @@ class _Collecting:
             executor.close()
             raise
         finally:
-            if not again:
+            if not keep:
                 executor.close()
             progress.finish()
 
@@ -190,12 +209,21 @@ class _Collecting:
         kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
         if not kept or self.spool is not None:
             return [""] * len(parts)  # what is decoded later is too little to matter
-        self.spool = Spool()
+        try:
+            self.spool = Spool()
+        except OSError:  # no folder for temporary files: what is needed again is decoded again
+            return [""] * len(parts)
         return self.spool.files([len(part) for part in parts], max(kept) ** 2)
 
     def _take(self, file: ImageFile, one: Extracted) -> None:
         self.decoded += 1
         self.seconds_decoding += one.seconds
+        if one.stamp is not None:
+            self.as_read[file.path] = file.with_stamp(one.stamp)
+        if one.digest is not None and not one.lasting and not one.identified:
+            self.digests[file.path] = one.digest  # no image, as far as this run can tell
+            self.known[one.digest] = Known(None, one.reason, identified=False)
+            return
         if one.digest is None or not one.lasting:
             copies = self.copies.get(self.digests.get(file.path, ""), []) if one.opened else []
             for path in (file.path, *copies):
@@ -207,7 +235,8 @@ class _Collecting:
             table.add(one.digest, row)
         if one.slot is not None:
             self.slots[one.digest] = one.slot
-        self.new.append((file, one.digest, self.known[one.digest], one.rows))
+        read = self.as_read[file.path]
+        self.new.append((read, one.digest, self.known[one.digest], one.rows))
         self.unlisted.pop(file.path, None)
 
     def _over_memory(self, picture: Picture) -> str | None:
@@ -245,7 +274,9 @@ class _Collecting:
             elif taken_by_accident(file, known.facts):
                 others += 1
             else:
-                picture = Picture(file, digest, known.facts)
+                read = self.as_read.get(file.path, file)
+                settled = read.stamp.is_settled(self.started_ns)
+                picture = Picture(read, digest, known.facts, settled=settled)
                 reason = over_cap(picture.pixels, options.max_pixels) or self._over_memory(picture)
                 if reason:
                     skipped.append(Skipped(file.path, reason))

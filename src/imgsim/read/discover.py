@@ -172,7 +172,10 @@ class _Walk:
             if named:
                 self.skipped.append(Skipped(path, "not a regular file"))
             return
-        file = ImageFile(path, status.st_size, status.st_mtime_ns, root, reference, named)
+        file = ImageFile(
+            path, status.st_size, status.st_mtime_ns, root, reference, named,
+            ctime_ns=status.st_ctime_ns, inode=status.st_ino,
+        )  # fmt: skip
         key = os.path.normcase(os.path.abspath(path))
         if key in self.files:
             earlier = self.files[key][0]

@@ -15,13 +15,12 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.decode.samples import sample_digest
+from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.files import read_encoded
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -32,6 +31,7 @@ scale and its PNG is not."""
 
 _BATCH = 8
 _FEW = 1024
+_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +40,41 @@ class SampleBatch:
 
     Attributes
     ----------
-    paths : tuple of str
-    decoder : Decoder
-        Its limits.
+    contents : tuple of Content
+    limits : Decoder
     """
 
-    paths: tuple[str, ...]
-    decoder: Decoder
+    contents: tuple[Content, ...]
+    limits: Decoder
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.contents)
 
     def part(self, start: int, stop: int) -> SampleBatch:
         """A batch of some of the files."""
-        return replace(self, paths=self.paths[start:stop])
+        return replace(self, contents=self.contents[start:stop])
 
-    def failure(self, reason: str) -> str | None:
-        """The digest of a file whose worker died."""
-        return None
+    def failure(self, reason: str) -> SampleOutcome:
+        """The outcome of a file whose worker died."""
+        return SampleOutcome(None, lasting=False)
 
     def with_memory(self, size_bytes: int) -> SampleBatch:
         """The same files, each of which may take so many bytes."""
-        return replace(self, decoder=replace(self.decoder, share=size_bytes))
+        return replace(self, limits=replace(self.limits, share=size_bytes))
 
-    def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
+    def run(self, heartbeat: Heartbeat) -> list[SampleOutcome | MoreMemory]:
         """Read, decode and hash; `heartbeat` is called after each file."""
-        digests: list[str | MoreMemory | None] = []
-        for path in self.paths:
+        outcomes: list[SampleOutcome | MoreMemory] = []
+        for content in self.contents:
             try:
-                data = read_encoded(path, self.decoder, heartbeat.reading)
-                digests.append(sample_digest(data, self.decoder))
+                data = content.read(self.limits, heartbeat.reading)
+                outcomes.append(take_sample_digest(data, self.limits))
             except NeedsMemory as error:
-                digests.append(MoreMemory(error.size_bytes))
+                outcomes.append(MoreMemory(error.size_bytes))
             except (DecodeError, OSError):  # it could be read before
-                digests.append(None)
+                outcomes.append(SampleOutcome(None, lasting=False))
             heartbeat()
-        return digests
+        return outcomes
 
 
 def with_sample_digests(
@@ -95,47 +94,61 @@ def with_sample_digests(
     Collection
         The same, its pictures with `Picture.sample_digest`.
     """
-    firsts = list({p.digest: p for p in collection.pictures if not p.facts.raw}.values())
-    rows = None if extractor.heavy else collection.features(extractor, firsts).rows
-    chosen = _that_may_be_equal(firsts, rows, options.decode)
+    whole = (p for p in collection.pictures if not p.facts.raw and not p.facts.damage)
+    firsts = list({p.digest: p for p in whole}.values())
+    chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
-    label = f"samples {decoder_id(DecodeMode.FULL)}"
-    with closing(Cache(options.cache, lambda trouble: None)) as cache:
+    label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
+    with closing(options.open_cache()) as cache:
         digests = cache.sample_digests(label, [p.digest for p in chosen])
         new = _take([p for p in chosen if p.digest not in digests], collection, options)
-        cache.keep_sample_digests(label, new)
-    digests |= new
+        lasting = {content: one.digest for content, one in new.items() if one.lasting}
+        cache.keep_sample_digests(label, lasting)
+    digests |= {content: one.digest for content, one in new.items()}
     pictures = tuple(replace(p, sample_digest=digests.get(p.digest)) for p in collection.pictures)
     return replace(collection, pictures=pictures)
 
 
+def _row_keys(
+    pictures: Sequence[Picture], collection: Collection, extractor: Extractor
+) -> list[bytes] | None:
+    """Equal keys for equal rows; None if rows that a network gave may differ by rounding."""
+    if extractor.heavy:
+        return None
+    keys: list[bytes] = []
+    for start in range(0, len(pictures), _ROWS):  # not all at once: they may fill the memory
+        rows = collection.features(extractor, pictures[start : start + _ROWS]).rows
+        keys.extend(blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return keys
+
+
 def _take(
     pictures: Sequence[Picture], collection: Collection, options: RunOptions
-) -> dict[str, str | None]:
+) -> dict[str, SampleOutcome]:
     if not pictures:
         return {}
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    decoder = options.make_decoder(options.jobs)
-    batches = [SampleBatch(tuple(p.file.path for p in part), decoder) for part in parts]
+    limits = options.make_decoder(options.jobs)
+    batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
     executor = collection.executor or options.open_executor(options.jobs)
     progress = options.progress
     progress.start("comparing pixels", len(pictures), "image")
-    digests: dict[str, str | None] = {}
+    outcomes: dict[str, SampleOutcome] = {}
     try:
         with closing(executor.run_items(batches)) as results:
             for number, some in results:
-                digests |= {parts[number][place].digest: d for place, d in some.items()}
+                outcomes |= {parts[number][place].digest: one for place, one in some.items()}
                 progress.advance(len(some))
     finally:
         progress.finish()
         if collection.executor is None:
             executor.close()
-    return digests
+    return outcomes
 
 
 def _that_may_be_equal(
-    pictures: Sequence[Picture], rows: NDArray[np.generic] | None, mode: DecodeMode
+    pictures: Sequence[Picture], keys: Sequence[bytes] | None, mode: DecodeMode
 ) -> list[Picture]:
     """Pictures of different contents that have another one of their size which may be equal."""
     by_size: dict[tuple[int, int, int], list[int]] = {}
@@ -144,13 +157,13 @@ def _that_may_be_equal(
     chosen: set[int] = set()
     for members in by_size.values():
         if len(members) > 1:
-            chosen |= _alike(pictures, rows, mode, members)
+            chosen |= _alike(pictures, keys, mode, members)
     return [pictures[i] for i in sorted(chosen)]
 
 
 def _alike(
     pictures: Sequence[Picture],
-    rows: NDArray[np.generic] | None,
+    keys: Sequence[bytes] | None,
     mode: DecodeMode,
     members: Sequence[int],
 ) -> set[int]:
@@ -159,7 +172,7 @@ def _alike(
         [np.frombuffer(bytes.fromhex(pictures[i].facts.thumbnail), np.uint8) for i in members],
         np.int16,
     )
-    if rows is None:
+    if keys is None:
         return {members[i] for i in _near(thumbnails, thumbnails, same=True)}
     reduced = [
         mode is DecodeMode.REDUCED and pictures[i].facts.format in ("JPEG", "MPO") for i in members
@@ -167,7 +180,7 @@ def _alike(
     chosen: set[int] = set()
     by_row: dict[tuple[bool, bytes], list[int]] = {}
     for i, jpeg in zip(members, reduced, strict=True):
-        by_row.setdefault((jpeg, blake2b(rows[i].tobytes(), digest_size=16).digest()), []).append(i)
+        by_row.setdefault((jpeg, keys[i]), []).append(i)
     chosen.update(i for equal in by_row.values() if len(equal) > 1 for i in equal)
     jpegs, others = np.flatnonzero(reduced), np.flatnonzero(np.logical_not(reduced))
     for some, against in ((jpegs, others), (others, jpegs)):

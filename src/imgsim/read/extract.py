@@ -16,9 +16,10 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.files import FileTooLarge, read_encoded
+from imgsim.read.content import read_bytes
+from imgsim.read.files import FileTooLarge
 from imgsim.read.spool import Slot, write
-from imgsim.types import ImageFacts
+from imgsim.types import FileStamp, ImageFacts
 
 _AT_ONCE = 64
 """Images that go through the extractors together, while others are decoded."""
@@ -48,6 +49,8 @@ class Extracted:
         Spent in decoding.
     slot : Slot or None
         Where the pixels lie that verification needs again.
+    stamp : FileStamp or None
+        Of the file when it was read.
     """
 
     digest: str | None
@@ -59,6 +62,7 @@ class Extracted:
     rows: tuple[NDArray[Any], ...] = ()
     seconds: float = 0.0
     slot: Slot | None = None
+    stamp: FileStamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +138,15 @@ class ExtractBatch:
         self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
     ) -> tuple[Extracted | MoreMemory, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
-            data = read_encoded(path, self.decoder, progress)
+            data, stamp = read_bytes(path, self.decoder, progress)
         except NeedsMemory as error:
             return MoreMemory(error.size_bytes), None
         except DecodeError as error:
             return Extracted(None, None, str(error), error.lasting), None
         except FileTooLarge as error:
             return Extracted(None, None, str(error.strerror), lasting=False), None
+        except MemoryError:
+            return Extracted(None, None, "not enough memory to read it", lasting=False), None
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             return Extracted(None, None, reason, lasting=False, opened=False), None
@@ -151,9 +157,10 @@ class ExtractBatch:
         except NeedsMemory as error:
             return MoreMemory(error.size_bytes), None
         except DecodeError as error:
-            return Extracted(digest, None, str(error), error.lasting, error.identified), None
+            failed = Extracted(digest, None, str(error), error.lasting, error.identified)
+            return replace(failed, stamp=stamp), None
         seconds = time.perf_counter() - started
-        return Extracted(digest, decoded.facts, seconds=seconds), decoded.images
+        return Extracted(digest, decoded.facts, seconds=seconds, stamp=stamp), decoded.images
 
 
 def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:

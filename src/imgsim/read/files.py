@@ -10,10 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from imgsim.decode.decoder import Decoder
-from imgsim.decode.memory import over_memory
-from imgsim.decode.spec import DecodeError, NeedsMemory
-
 MAX_FILE_BYTES = 1_000_000_000
 """Larger files are skipped: they are read as a whole, by every worker."""
 
@@ -129,30 +125,6 @@ def read_stream(stream: BinaryIO, progress: Callable[[], object] | None = None) 
         if progress is not None:
             progress()
     return content.getvalue()
-
-
-def read_encoded(
-    path: str | os.PathLike[str], decoder: Decoder, progress: Callable[[], object] | None = None
-) -> bytes:
-    """Read a file to be decoded.
-
-    Raises
-    ------
-    DecodeError
-        It has more bytes than decoding may take.
-    NeedsMemory
-        It has more bytes than decoding may take now.
-    OSError
-        It cannot be read, or is no regular file.
-    """
-    with open_regular(path) as stream:
-        size = size_of(stream)
-        reason = over_memory(size, decoder.max_memory)
-        if reason:
-            raise DecodeError(reason, lasting=False)
-        if size > (decoder.share or decoder.max_memory):
-            raise NeedsMemory(size)
-        return read_stream(stream, progress)
 
 
 def read_file(path: str | os.PathLike[str], progress: Callable[[], object] | None = None) -> bytes:

@@ -9,10 +9,14 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from imgsim.read.content import check_unchanged, stamp_of
 from imgsim.read.files import open_regular, pieces
-from imgsim.types import ImageFile
+from imgsim.types import FileStamp, ImageFile
 
 _CHECK_SECONDS = 0.5
+
+
+Hashed = tuple[ImageFile, tuple[str, FileStamp] | None, str]
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ class _Hashing:
         self.waiting: queue.SimpleQueue[ImageFile] = queue.SimpleQueue()
         for file in files:
             self.waiting.put(file)
-        self.results: queue.SimpleQueue[tuple[ImageFile, str | None, str]] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[Hashed] = queue.SimpleQueue()
         self.readers: list[_Reader] = []
         self.lock = threading.Lock()
         self.stopped = False
@@ -70,17 +74,19 @@ class _Hashing:
                 self.results.put((reader.file, digest, ""))
                 reader.file = None
 
-    def _digest(self, reader: _Reader, file: ImageFile) -> str | None:
+    def _digest(self, reader: _Reader, file: ImageFile) -> tuple[str, FileStamp] | None:
         try:
             digest = hashlib.sha256()
             with open_regular(file.path) as stream:
                 reader.pieces_read += 1
+                stamp = stamp_of(stream)
                 for piece in pieces(stream):
                     if self.stopped:
                         return None
                     digest.update(piece)
                     reader.pieces_read += 1
-            return digest.hexdigest()
+                check_unchanged(stream, stamp)
+            return digest.hexdigest(), stamp
         except OSError:
             return None  # said when it is read to be decoded
 
@@ -100,9 +106,7 @@ class _Hashing:
             self.start_reader()
 
 
-def hash_files(
-    files: Sequence[ImageFile], threads: int, timeout: float
-) -> Generator[tuple[ImageFile, str | None, str]]:
+def hash_files(files: Sequence[ImageFile], threads: int, timeout: float) -> Generator[Hashed]:
     """Hash the content of files, several at a time.
 
     A consumer that stops, as at Ctrl-C, waits for none of them.
@@ -118,8 +122,9 @@ def hash_files(
     ------
     file : ImageFile
         In the order in which they are done.
-    digest : str or None
-        sha256 in hexadecimal; None if it cannot be read, or has more than `MAX_FILE_BYTES`.
+    content : (str, FileStamp) or None
+        sha256 in hexadecimal, and what the system tells of the file; None if it cannot be read, was
+        written to meanwhile, or has more than `MAX_FILE_BYTES`.
     reason : str
         Why it is not to be read again in this run, or "".
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
@@ -50,6 +51,7 @@ class RunOptions:
     max_memory: int = DEFAULT_MAX_MEMORY
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
+    _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.jobs < 1 or self.file_timeout <= 0 or self.max_memory < 1:
@@ -68,6 +70,15 @@ class RunOptions:
         share = max(1, self.max_memory // jobs)
         most = sys.maxsize if again else self.max_memory
         return Decoder(self.decode, self.max_pixels, most, share)
+
+    def open_cache(self, started_ns: int | None = None) -> Cache:
+        """The open cache; what is wrong with it is said once, however often it is opened."""
+        return Cache(self.cache, self._say_once, started_ns)
+
+    def _say_once(self, text: str) -> None:
+        if not self._said:
+            self._said.append(text)
+            self.progress.note(text)
 
     def open_executor(self, jobs: int, *, keep: bool = False) -> Executor:
         """The place where so many batches run at a time, several times if it is to be kept."""

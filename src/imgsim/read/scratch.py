@@ -71,7 +71,7 @@ def needs_space(size: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = tempfile.gettempdir()
+        folder = tempfile.gettempdir() if tempfile.tempdir else "the folder of temporary files"
         raise UsageError(
             f"no room for {size:,} bytes in {folder}: {error.strerror or error}",
             "set TMPDIR to a folder on a larger disk",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgsim.temporary import TemporaryFolder
 
 MAX_BYTES = 2 << 30
 """Images that do not fit are decoded again."""
@@ -48,11 +48,18 @@ class Slot:
 
 
 class Spool:
-    """A temporary folder; it goes with the last reference to this, or on `close`."""
+    """A temporary folder for images; it goes with the last reference to this, or on `close`.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
 
     def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="imgsim-spool-")
-        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._temporary = TemporaryFolder("spool")
+        self.folder = self._temporary.path
+        self.close = self._temporary.close
 
     def files(self, images: Sequence[int], bytes_per_image: int) -> list[str]:
         """A new file for each batch of so many images, "" for those that do not fit any more."""

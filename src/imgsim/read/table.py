@@ -84,6 +84,12 @@ class Collection:
     slots: Mapping[str, Slot]
     executor: Executor | None
 
+    @property
+    def damaged(self) -> tuple[Skipped, ...]:
+        """The pictures that are damaged, and how, in order of their paths."""
+        pictures = (p for p in self.pictures if p.facts.damage)
+        return tuple(Skipped(p.file.path, p.facts.damage) for p in pictures)
+
     def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
         """Rows of some of the pictures, in their order."""
         return self.tables[extractor].select([p.digest for p in pictures])

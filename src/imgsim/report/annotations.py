@@ -26,6 +26,7 @@ _RULES = {
     "leak-pixels": "The same pixels stand in two splits of a data set.",
     "leak-near": "A near duplicate stands in another split of a data set.",
     "leak-group": "Files that belong together stand in several splits of a data set.",
+    "leak-damaged": "A damaged copy stands in another split of a data set.",
 }
 
 
@@ -67,9 +68,10 @@ def _leak_message(leak: Leak, leaks: Leaks) -> str:
     elif nearest.kind == "pixels":
         text = f"the same pixels as {path} in {split}"
     else:
+        looks = "is damaged, or a damaged copy: looks" if nearest.kind == "damaged" else "looks"
         distance = nearest.distance or 0.0
         alike = percent(member_similarity(nearest, leaks.comparator.scale))
-        text = f"looks like {path} in {split} ({alike}, {score_text(leaks.comparator, distance)})"
+        text = f"{looks} like {path} in {split} ({alike}, {score_text(leaks.comparator, distance)})"
     more = leak.matched - 1
     return text + (f", and {more} more" if more else "")
 
@@ -89,6 +91,10 @@ def leaks_sarif(leaks: Leaks) -> Iterator[str]:
     notes = [
         {"level": "note", "message": {"text": f"{printable(s.path)} was skipped: {s.reason}"}}
         for s in leaks.skipped
+    ]
+    notes += [
+        {"level": "note", "message": {"text": f"{printable(s.path)} is damaged: {s.reason}"}}
+        for s in leaks.damaged
     ]
     run = {
         "tool": {"driver": {"name": "imgsim", "version": __version__, "rules": rules}},

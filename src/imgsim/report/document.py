@@ -58,7 +58,10 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
         "keep_reason": group.keep_reason,
         "keep_rule": None,
         "copies": len(group.members),
-        "members": [member_document(member, scale) for member in group.members],
+        "members": [
+            {**member_document(member, scale), "why": parts_note(group.kept, member)}
+            for member in group.members
+        ],
         "related": [],
     }
 
@@ -84,10 +87,25 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     return document
 
 
+def parts_note(kept: Picture, member: Member) -> str | None:
+    """Say which parts of a near member the kept file may not have; None if there are none.
+
+    Films, gain maps and the like are compared for equality only.
+    """
+    if member.kind != "near" or not member.picture.facts.parts:
+        return None
+    parts = member.picture.facts.parts.split(", ")
+    also = kept.facts.parts.split(", ")
+    missing = [part for part in parts if part not in also]
+    if missing:
+        return f"holds a {' and a '.join(missing)} that the kept file lacks"
+    return f"its {' and its '.join(parts)} may differ from that of the kept file"
+
+
 def member_similarity(member: Member, scale: Scale) -> float:
     """Return how alike a member is to the kept file, in percent; 100 only for equal samples."""
     similarity = scale.similarity(member.distance or 0.0)
-    return min(similarity, MOST_NEAR) if member.kind == "near" else 100.0
+    return min(similarity, MOST_NEAR) if member.kind in ("near", "damaged") else 100.0
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
@@ -97,6 +115,9 @@ def picture_document(picture: Picture) -> dict[str, Any]:
         "height": picture.facts.height,
         "format": picture.facts.format,
         "frames": picture.facts.frames,
+        "duration_ms": picture.facts.duration_ms,
+        "parts": picture.facts.parts.split(", ") if picture.facts.parts else [],
+        "damage": picture.facts.damage or None,
         "bytes": picture.file.size_bytes,
         "mtime_ns": picture.file.mtime_ns,
         "digest": f"sha256:{picture.digest}",
@@ -190,6 +211,8 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "expected_false_pairs": result.expected_false_pairs,
         "images": result.images,
         "skipped": skipped_document(result.skipped),
+        "not_judged": len(result.not_judged),
+        "damaged": skipped_document(result.damaged),
     }
 
 
@@ -199,7 +222,7 @@ def score_document(distance: float, scale: Scale) -> dict[str, float]:
 
 
 def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
-    """Return the files that could not be read, and why."""
+    """Return the files that could not be read, or are damaged, and why."""
     return [{**path_document(s.path), "reason": s.reason} for s in skipped]
 
 

@@ -12,7 +12,7 @@ from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
     "path kind width height format frames bytes mtime_ns digest reference score similarity"
-    " path_bytes role pixel_digest"
+    " path_bytes role pixel_digest damage"
 ).split()
 
 

@@ -21,14 +21,22 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
-from imgsim.report.text import Paint, count, percent, skipped_lines, verdict_lines
+from imgsim.report.text import (
+    Paint,
+    count,
+    damaged_lines,
+    not_judged_lines,
+    percent,
+    skipped_lines,
+    verdict_lines,
+)
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
 MAX_SHOWN = 1000
 """Leaks on a page, which has a picture of each: a browser cannot hold more."""
 
-_KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow"}
+_KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow", "damaged": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _PAGE_STYLE = """
 figcaption { margin-top: 5px }
@@ -46,7 +54,8 @@ def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterat
             alike = percent(member_similarity(match, leaks.comparator.scale))
             score = score_text(leaks.comparator, match.distance or 0.0)
             kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
-            yield f"  {kind}{alike:>6} {score:>12}  {printable(match.picture.file.path)}\n"
+            room = 12 - max(6, len(match.kind))
+            yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
         if leak.matched > len(leak.matches):
             yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
         yield "\n"
@@ -70,7 +79,15 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
     document = {
         **heading("imgsim.leaks/1"),
         **verdicts_document(leaks),
-        "splits": [{"name": s.name, "images": s.images, "leaked": s.leaked} for s in leaks.splits],
+        "splits": [
+            {
+                "name": s.name,
+                "images": s.images,
+                "leaked": s.leaked,
+                "not_judged": s.not_judged,
+            }
+            for s in leaks.splits
+        ],
         "crossings": [
             {"smaller": c.smaller, "larger": c.larger, "leaked": c.leaked, "pairs": c.pairs}
             for c in leaks.crossings
@@ -179,4 +196,6 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
     yield from verdict_lines(leaks)
+    yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
+    yield from damaged_lines(leaks.damaged, verbose)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from imgsim.comparators.base import Scale
 from imgsim.read.discover import printable
-from imgsim.report.document import member_similarity
+from imgsim.report.document import member_similarity, parts_note
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
-from imgsim.types import Group, Member, Skipped
+from imgsim.types import Group, ImageFacts, Member, Skipped
 
 Paint = Callable[[str, str], str]
 """Returns a text in a colour, or as it is where nothing is to be coloured."""
@@ -38,8 +38,11 @@ def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Itera
         yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
         notes.extend(_transform_notes(member))
-        if member.picture.facts.frames > 1:
-            notes.append(f"compared by the first of {member.picture.facts.frames} frames")
+        if member.picture.facts.damage:
+            notes.append(f"damaged: {member.picture.facts.damage}")
+        notes.extend(_frame_notes(member.picture.facts))
+        if note := parts_note(group.kept, member):
+            notes.append(note)
         yield from (f"{'':37}{note}\n" for note in notes)
     yield "\n"
 
@@ -63,6 +66,14 @@ def _transform_notes(member: Member) -> Iterator[str]:
         yield "one of them has words or a logo laid over it"
 
 
+def _frame_notes(facts: ImageFacts) -> Iterator[str]:
+    """Yield how many frames or pages a file has, if it is no still."""
+    if facts.duration_ms:
+        yield f"{count(facts.frames, 'frame')}, {facts.duration_ms / 1000:.1f} s"
+    elif facts.frames > 1:
+        yield count(facts.frames, "page")
+
+
 def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     picture = member.picture
     kind, colour = {
@@ -70,13 +81,15 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
         "exact": ("exact", "red"),
         "pixels": ("pixels", "red"),
         "near": ("near", "yellow"),
+        "damaged": ("damaged", "yellow"),
     }[member.kind]
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
+    room = 17 - max(6, len(kind))
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
     return (
-        f"  {paint(f'{kind:6}', colour)}{dimensions:>11} {size(picture.file.size_bytes):>9}"
+        f"  {paint(f'{kind:6}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
         f" {similarity:>5}  {printable(picture.file.path)}"
     )
 
@@ -101,7 +114,9 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     yield from verdict_lines(duplicates)
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
+    yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
+    yield from damaged_lines(duplicates.damaged, verbose)
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
@@ -124,11 +139,35 @@ def _expected_pairs(pairs: float) -> str:
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
 
 
+def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:
+    """Yield how many images were compared by their pixels alone; and which, if `verbose`."""
+    if not paths:
+        return
+    verb = "is" if len(paths) == 1 else "are"
+    yield (
+        f"{count(len(paths), 'image')} {verb} too small or too plain to be compared by more than"
+        f" their pixels{':' if verbose else ''}"
+    )
+    if verbose:
+        yield from (f"  {printable(path)}" for path in paths)
+
+
 def skipped_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     """Yield which files were skipped, and why: some of them, or all if `verbose`."""
-    if not skipped:
-        return
-    yield f"skipped {count(len(skipped), 'file')}:"
+    if skipped:
+        yield f"skipped {count(len(skipped), 'file')}:"
+        yield from _reason_lines(skipped, verbose)
+
+
+def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    """Yield which of the files that were read are damaged, as `skipped_lines` does."""
+    if damaged:
+        verb = "is" if len(damaged) == 1 else "are"
+        yield f"{count(len(damaged), 'file')} {verb} damaged, and kept in no group:"
+        yield from _reason_lines(damaged, verbose)
+
+
+def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     if verbose or len(skipped) <= _SHOWN_SKIPPED:
         for one in skipped:
             yield f"  {printable(one.path)}: {one.reason}"

@@ -10,6 +10,7 @@ import numpy as np
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decode.decoder import Decoder
 from imgsim.errors import UsageError
 from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
@@ -17,6 +18,7 @@ from imgsim.profile import Profile
 from imgsim.read.options import RunOptions
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
+from imgsim.verify.frame_pairs import same_frames
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.verdicts import verify_pair
 
@@ -85,17 +87,23 @@ def compare(
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
+    several = left_facts.frames > 1 and right_facts.frames > 1
+    frames_agree = not several or same_frames(
+        left_query.data, right_query.data, Decoder(options.decode, options.max_pixels)
+    )
     comparisons = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         if isinstance(comparator, Recipe):
-            verdict = EQUAL if same else verify_pair(comparator, (left, right), pair, options)
+            verdict = EQUAL
+            if not same:
+                verdict = verify_pair(comparator, (left, right), pair, options, frames=several)
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:
             nearest = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
             distance = float(nearest.distance[0, 0])
-            near = distance <= limit
+            near = distance <= limit and frames_agree
         duplicate = same or are_duplicates(left_facts, right_facts, near=near)
         comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
     return comparisons

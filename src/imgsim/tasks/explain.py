@@ -110,7 +110,10 @@ def explain(
     rows = np.concatenate([comparator.extractor.extract(image[None]) for image in images])
     if isinstance(comparator, Recipe):
         same = queries[0].data == queries[1].data
-        verdict = EQUAL if same else verify_pair(comparator, (left, right), rows, options)
+        several = one.facts.frames > 1 and other.facts.frames > 1
+        verdict = EQUAL
+        if not same:
+            verdict = verify_pair(comparator, (left, right), rows, options, frames=several)
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)

@@ -19,10 +19,12 @@ from imgsim.group.stars import Stars, join
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
+from imgsim.read.hidden_damage import HiddenDamage
+from imgsim.read.majority import find_suspects
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
-from imgsim.tasks.matching import Seconds, alike, match_into, seconds_since
+from imgsim.tasks.matching import Seconds, alike, match_into, paths_of, seconds_since
 from imgsim.types import Group, Picture, Skipped
 
 
@@ -42,6 +44,8 @@ class Duplicates:
     images : int
         Readable images.
     skipped : tuple of Skipped
+    damaged : tuple of Skipped
+        Files that were read, but are damaged; see `find_duplicates`.
     other_files, too_small, decoded : int
         See `table.Collection`.
     pairs_compared : int
@@ -49,6 +53,9 @@ class Duplicates:
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+    not_judged : tuple of str
+        Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
+        than their pixels.
     """
 
     comparator: Comparator
@@ -57,12 +64,19 @@ class Duplicates:
     groups: tuple[Group, ...]
     images: int
     skipped: tuple[Skipped, ...]
+    damaged: tuple[Skipped, ...]
     other_files: int
     too_small: int
     decoded: int
     pairs_compared: int
     expected_false_pairs: float | None
     seconds: Seconds
+    not_judged: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> int:
+        """Images that the method compares."""
+        return self.images - len(self.not_judged)
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -80,6 +94,7 @@ def find_duplicates(
     proposer: str | Comparator | None = None,
     keep: str = "best",
     isolate: bool = False,
+    check_all: bool = False,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -104,6 +119,9 @@ def find_duplicates(
         One of `keep.KEEP_POLICIES`.
     isolate : bool
         Match only files below different `paths`.
+    check_all : bool
+        Also look for damage that a decoder hides in files that match no other. It changes
+        `Duplicates.damaged` alone.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -123,15 +141,25 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
-    collection = collect(as_list(paths), criterion.extractors, options)
-    collection = with_sample_digests(collection, criterion.comparator.extractor, options)
-    read = time.perf_counter()
-    rules = Rules(isolate)
-    ranked = rank(collection.pictures, keep)
-    detailed, flat = split_flat(ranked)
-    near = _near_duplicates(criterion, collection, detailed, rules, keep, options)
-    groups = join(near.groups(keep), Stars(flat, equal_pixels(flat), rules).groups(keep))
-    pairs = comparable_pairs(detailed, rules)
+    collection = collect(as_list(paths), criterion.extractors, options, keep_workers=True)
+    try:
+        collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        read = time.perf_counter()
+        rules = Rules(isolate)
+        hidden = HiddenDamage(collection, options)
+        while True:
+            collection = hidden.collection
+            groups, pairs, flat = _groups(criterion, collection, rules, keep, options)
+            # with another file damaged or suspect, others may be kept or matched
+            if hidden.look_in([m.picture for group in groups for m in group.members]):
+                continue
+            if not hidden.mark_suspects(find_suspects(groups, collection, options)):
+                break
+        if check_all:
+            hidden.look_in(collection.pictures)
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
     return Duplicates(
         criterion.comparator,
         criterion.preset,
@@ -139,13 +167,25 @@ def find_duplicates(
         tuple(groups),
         len(collection.pictures),
         collection.skipped,
+        hidden.collection.damaged,
         collection.other_files,
         collection.too_small,
         collection.decoded,
         pairs,
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
+        paths_of(flat),
     )
+
+
+def _groups(
+    criterion: Criterion, collection: Collection, rules: Rules, keep: str, options: RunOptions
+) -> tuple[list[Group], int, list[Picture]]:
+    """Find the groups among the pictures; the pairs that may match, and the flat pictures."""
+    detailed, flat = split_flat(rank(collection.pictures, keep))
+    near = _near_duplicates(criterion, collection, detailed, rules, keep, options)
+    groups = join(near.groups(keep), Stars(flat, equal_pixels(flat), rules).groups(keep))
+    return groups, comparable_pairs(detailed, rules), flat
 
 
 def _near_duplicates(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.types import Candidates, Picture
+from imgsim.verify.frame_pairs import FramePairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ def alike(
     features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
     for members, number in zip(contents, collapse(features), strict=True):
         row[members] = number
-    return classes_of((i, rules.key(p)) for i, p in zip(row.tolist(), pictures, strict=True))
+    return classes_of(
+        # of files of several frames the rows tell only one
+        (i, rules.key(p), p.identity if p.facts.frames > 1 else "")
+        for i, p in zip(row.tolist(), pictures, strict=True)
+    )
 
 
 def match_into(
@@ -86,10 +92,11 @@ def match_into(
             proposing.preset_distance("loose"),
             engine,
         )
+    frames = FramePairs(firsts, collection.executor, options)
     later = np.arange(engine.n)[::-1]  # rows after each
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
         for candidates in engine.within(criterion.max_distance, sink.closed):
-            sink.add(candidates)
+            sink.add(frames.only(candidates))
 
 
 @contextmanager
@@ -110,3 +117,8 @@ def seconds_since(started: float, read: float, collection: Collection) -> Second
     """The times of a run that ends now; `read` is when all was read."""
     done = time.perf_counter()
     return Seconds(done - started, read - started, done - read, collection.seconds_decoding)
+
+
+def paths_of(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """The paths of pictures, in order."""
+    return tuple(sorted((p.file.path for p in pictures), key=os.fsencode))

@@ -14,16 +14,19 @@ from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, rec
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.files import read_encoded
+from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
+from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
+from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
+_RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
 
 
@@ -46,11 +49,17 @@ class Hypotheses:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two images to verify; the numbers are places among the batch's files."""
+    """Two images to verify; the numbers are places among the batch's files.
+
+    `frames` is set if they have further frames, which have to agree too; `matrix` is another
+    hypothesis, row by row, to be tried first.
+    """
 
     left: int
     right: int
     hypotheses: Hypotheses
+    frames: bool = False
+    matrix: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,8 @@ class VerifyBatch:
     decoder : Decoder
     slots : tuple of Slot or None
         Where the small images of the paths were kept, or empty.
+    contents : tuple of Content
+        What the paths held when they were read first; empty if that does not matter.
     """
 
     paths: tuple[str, ...]
@@ -88,6 +99,7 @@ class VerifyBatch:
     pairs: tuple[Pair, ...]
     decoder: Decoder
     slots: tuple[Slot | None, ...] = ()
+    contents: tuple[Content, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -110,20 +122,29 @@ class VerifyBatch:
 
         cv2.setNumThreads(1)  # there is a worker for every core
         kept = zip(self.paths, self.slots, strict=False)
-        slots = {path: slot for path, slot in kept if slot}
-        source = PixelSource(self.decoder, slots, heartbeat.reading)
+        source = PixelSource(
+            self.decoder,
+            {path: slot for path, slot in kept if slot},
+            {content.path: content for content in self.contents},
+            heartbeat.reading,
+        )
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
-            MultiscaleImage(partial(source.grey, path), records(row)[0]["colours"])
+            MultiscaleImage(
+                partial(source.grey, path), records(row)[0]["colours"], partial(source.rgb, path)
+            )
             for path, row in zip(self.paths, rows, strict=True)
         ]
         outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            hypotheses = self._hypotheses(rows[left], rows[right], pair.hypotheses)
+            hypotheses = self._hypotheses(rows[left], rows[right], pair)
             try:
                 verdict = judge(views[left], views[right], hypotheses)
+                if pair.frames and np.isfinite(verdict.residual):
+                    files = [source.content(self.paths[i]) for i in (left, right)]
+                    verdict = with_frames(verdict, files[0], files[1], self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
@@ -132,9 +153,10 @@ class VerifyBatch:
             heartbeat()
         return outcomes
 
-    def _hypotheses(
-        self, left: np.ndarray, right: np.ndarray, hypotheses: Hypotheses
-    ) -> Iterator[Matrix]:
+    def _hypotheses(self, left: np.ndarray, right: np.ndarray, pair: Pair) -> Iterator[Matrix]:
+        hypotheses = pair.hypotheses
+        if pair.matrix:
+            yield np.array(pair.matrix).reshape(3, 3)
         for i in hypotheses.orientations:
             yield orientation_matrix(ORIENTATIONS[i])
         for mirrored in (False, True):
@@ -152,6 +174,8 @@ class PixelSource:
     decoder : Decoder
     slots : dict
         Small images that need not be decoded again, by path.
+    contents : dict, optional
+        What files must hold, by path.
     progress : callable, optional
         Called while a large file is read.
     """
@@ -160,12 +184,14 @@ class PixelSource:
         self,
         decoder: Decoder,
         slots: Mapping[str, Slot],
+        contents: Mapping[str, Content] | None = None,
         progress: Callable[[], object] | None = None,
     ) -> None:
         self.decoder = decoder
         self.progress = progress
         self.slots = slots
-        self._kept: OrderedDict[tuple[str, int], Grey] = OrderedDict()
+        self.contents = contents or {}
+        self._kept: OrderedDict[tuple[str, int], Pixels] = OrderedDict()
         self._bytes = 0
 
     def grey(self, path: str, max_side: int) -> Grey:
@@ -178,13 +204,29 @@ class PixelSource:
         Raises
         ------
         OSError, DecodeError
+            The file cannot be read, or holds something else by now.
+        """
+        return self._keep((path, max_side), partial(self._read, path, max_side))
+
+    def rgb(self, path: str) -> Pixels:
+        """Read the upright image in colour, with a longer side of at most `LONG_SIDE` pixels.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
             The file cannot be read.
         """
-        key = path, max_side
+        return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def _keep(self, key: tuple[str, int], read: Callable[[], Pixels]) -> Pixels:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        image = self._kept[key] = self._read(path, max_side)
+        image = self._kept[key] = read()
         self._bytes += image.nbytes
         while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
@@ -194,6 +236,22 @@ class PixelSource:
         if max_side <= LONG_SIDE and path in self.slots:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
-        wants = _SMALL if max_side <= LONG_SIDE else _FINE
-        data = read_encoded(path, self.decoder, self.progress)
-        return self.decoder(data, [wants]).images[wants][..., 0]
+        return self._decode(path, _SMALL if max_side <= LONG_SIDE else _FINE)[..., 0]
+
+    def _decode(self, path: str, wants: InputSpec) -> Pixels:
+        return self.decoder(self.content(path), [wants]).images[wants]
+
+    def content(self, path: str) -> bytes:
+        """Read the bytes of a file.
+
+        Raises
+        ------
+        OSError
+            It cannot be read, or holds something else by now.
+        DecodeError, NeedsMemory
+            It has more bytes than a limit of the decoder.
+        """
+        content = self.contents.get(path)
+        if content is not None:
+            return content.read(self.decoder, self.progress)
+        return read_bytes(path, self.decoder, self.progress)[0]

@@ -48,7 +48,7 @@ def recoloured_share(
     colours = [_rgb(pixels) for pixels in overlap]
     unknown = _clipped(*colours) | _clipped(*reversed(colours))
     richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
-    expected = _fit_chroma(richer, paler[1:])
+    expected = fit_chroma(richer, paler[1:])
     error = np.hypot(*(paler[1:] - expected))
     vividness = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
     other = (error > LIMITS.min_chroma_error) & (error > LIMITS.min_chroma_error_share * vividness)
@@ -94,10 +94,20 @@ def _rgb(pixels: Pixels) -> Pixels:
     return np.stack([y + 1.402 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.772 * cb])
 
 
-def _fit_chroma(pixels: Pixels, target: Pixels) -> Pixels:
-    """Chroma of pixels, brought nearest to a target's by one saturation and one tint.
+def fit_chroma(pixels: Pixels, target: Pixels) -> Pixels:
+    """Bring the chroma of pixels nearest to a target's by one saturation and one tint.
 
     By least squares, again and again with weights that errors lessen (Cauchy's).
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (3, n)
+        Luma, and two of chroma.
+    target : ndarray of float32, shape (2, n)
+
+    Returns
+    -------
+    ndarray of float32, shape (2, n)
     """
     luma, chroma = pixels[0], pixels[1:]
     weights = np.ones(len(luma), np.float32)

@@ -13,11 +13,20 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Band, Grey, Matrix, inverse
+from imgsim.verify.matrix import (
+    Band,
+    Grey,
+    Matrix,
+    inverse,
+    nearest_orientation,
+    orientation_matrix,
+    oriented,
+)
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
+from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
 
-VERSION = 10
+VERSION = 11
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -38,10 +47,14 @@ class MultiscaleImage:
         of so many at most. May raise `OSError` or `DecodeError`.
     colours : ndarray of uint8, shape (n, n, 3)
         In YCbCr, small and brought to a square.
+    rgb : callable
+        Returns it as ndarray of uint8, shape (h, w, 3), for a small picture in its own size. May
+        raise `OSError` or `DecodeError`.
     """
 
     grey: Callable[[int], Grey]
     colours: YCbCr
+    rgb: Callable[[], Pixels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,8 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     """Return the verdict on two images under the best hypothesis.
 
     A pair that is undecided under one is also compared in the other direction, the left image
-    warped into the frame of the right one. What follows the first duplicate is not tried.
+    warped into the frame of the right one. What follows the first duplicate is not tried. Two small
+    pictures are compared pixel by pixel first, see `verify.small`.
 
     Parameters
     ----------
@@ -83,6 +97,28 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     OSError, DecodeError
         An image cannot be read.
     """
+    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    if max(map(max, shapes)) > LIMITS.small_side:
+        return _judge_aligned(left, right, hypotheses)
+    hypotheses = list(hypotheses)
+    by_pixels = _judge_small(left, right, hypotheses)
+    if by_pixels.residual <= 1:
+        return by_pixels
+    aligned = _judge_aligned(left, right, hypotheses)
+    # points of so small pictures do not tell the next view of a thing from a copy; pixels do
+    decided = (
+        max(map(max, shapes)) <= LIMITS.small_decided_side
+        and sorted(shapes[0]) == sorted(shapes[1])
+        and aligned.whole
+        and by_pixels.residual < np.inf
+    )
+    return by_pixels if decided or aligned is NOT_ALIGNED else aligned
+
+
+def _judge_aligned(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+) -> Verdict:
+    """Align two images under one hypothesis after the other, and compare them block by block."""
     best = NOT_ALIGNED
     for hypothesis in hypotheses:
         for swapped in (False, True):
@@ -98,6 +134,24 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
                 break
         if best.residual <= 1:
             break
+    return best
+
+
+def _judge_small(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+) -> Verdict:
+    """Compare two small pictures as wholes, in the orientations that the hypotheses are near."""
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    best = NOT_ALIGNED
+    known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
+    for orientation in dict.fromkeys(how for how in known if how is not None):
+        pair = same_frame(images[0], oriented(images[1], orientation))
+        if pair is None or not are_correlated(*pair):
+            continue
+        pair = same_frame(left.rgb(), oriented(right.rgb(), orientation))
+        distance = np.inf if pair is None else pixel_distance(*pair)
+        if distance < best.residual:
+            best = make_verdict(*images, orientation_matrix(orientation), distance, 0.0, 0)
     return best
 
 

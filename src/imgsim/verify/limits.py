@@ -317,6 +317,73 @@ class Limits:
     """Levels by which a channel of the clipped image may lie on the other side of the other
     image's."""
 
+    # small.py -------------------------------------------------------------------------------------
+
+    small_side: int = 96
+    """Longer side, in pixels, of either picture, up to which two are compared pixel by pixel."""
+    small_decided_side: int = 80
+    """Longer side, in pixels, up to which that decides on two whole pictures of one size, also
+    where they can be aligned: there are too few points to tell the next view of a thing."""
+    small_max_scale: float = 2.0
+    """Ratio of the sides up to which they are."""
+    small_min_correlation: float = 0.7
+    """Correlation of the grey levels, below which they are not: it saves time."""
+    small_grey: int = 6
+    """Levels by which red, green and blue differ, at most, in a picture that is grey."""
+    small_open_levels: tuple[float, float] = (2.5, 252.5)
+    """Levels between which nothing is cut off; the tone curve is fitted to these."""
+    small_tone_hold: tuple[float, ...] = (1e-3, 0.1, 3.0, 3.0, 3.0)
+    """Pixels that hold each coefficient of the tone curve where it is without a change of tone, by
+    their weight: the constant, the gain, the bends."""
+    small_tone_rounds: int = 5
+    """Rounds of its robust fit, each with weights by the errors of the one before."""
+    small_tone_scale: float = 4.0
+    """Grey levels by which a pixel is off that counts half in it."""
+    small_min_spread: float = 8.0
+    """Standard deviation, in grey levels, below which a picture shows too little to tell."""
+    small_contrast: float = 25.0
+    """Standard deviation below which differences count for more, as much as this is larger."""
+    small_edge: float = 5.0
+    """Grey levels per pixel, above which there is an edge."""
+    small_min_edges: float = 0.1
+    """Share of the pixels with edges, below which a picture shows too little to tell."""
+    small_local: float = 1.2
+    """Standard deviation, in pixels, of the weights by which the error at a place is averaged."""
+    small_max_local: Table = (28, 64), (3.3, 5.5)
+    """Longer side in pixels, grey levels of that average: at its largest that of a copy is less.
+    The smaller the picture, the less the next view of a thing differs."""
+    small_max_local_without_noise: float = 0.8
+    """The same where there is neither compression nor grain, which are all over a picture: what is
+    in one place alone is a difference."""
+    small_max_local_per_noise: float = 1.3
+    """Grey levels added to that, up to `small_max_local`, per one of noise: the median of the root
+    mean squares in windows with edges."""
+    small_wide: float = 2.0
+    """The same as `small_local` for the error of wider parts."""
+    small_max_wide: float = 1.15
+    """Root mean square, in grey levels, of the error averaged over those."""
+    small_window: int = 3
+    """Side, in pixels, of the window for the error that is not averaged."""
+    small_max_fine: float = 22.0
+    """Root mean square, in grey levels, of the error in the most different window."""
+    small_slope: float = 0.7
+    """Standard deviation, in pixels, by which pictures are smoothed for their slopes."""
+    small_part: float = 2.0
+    """Standard deviation, in pixels, of the weights of a part that moves as one."""
+    small_slope_floor: float = 0.5
+    """Squared grey levels per pixel that are added to every slope, so that grain moves nothing."""
+    small_max_moved_share: float = 0.2
+    """Share of the error that displacements explain, above which things have moved: of grain they
+    explain less than this, of the next view on a turntable more."""
+    small_max_moved: float = 0.006
+    """Pixels of displacement, root mean square, below which nothing has moved all the same."""
+    small_max_chroma: float = 14.5
+    """Levels of chroma, averaged as `small_local` says, by which a place may have another
+    colour."""
+    small_excess: float = 10.0
+    """What a distance has over 1 counts so many times: between a copy and the next view of a thing
+    there is little room."""
+
     # keypoints.py ---------------------------------------------------------------------------------
 
     max_descriptor_bits: int = 64
@@ -347,11 +414,38 @@ class Limits:
     max_scale: float = 30.0
     """The same, below which it is no more enlarged than pictures get."""
 
+    near_corner: float = 0.1
+    """Share of a side by which a corner may be off where a matrix is that of a turn or flip of the
+    whole picture, roughly."""
+
     # transform.py ---------------------------------------------------------------------------------
 
     max_skew: float = 0.03
     """Share of its length by which a side may lean, and perspective, at most, if a transform is
     to be called a crop or an inset."""
+
+    # frames.py ------------------------------------------------------------------------------------
+
+    max_duration_ratio: float = 1.15
+    """Ratio of the times that two animations take, at most: a format may round each frame's to 10
+    ms. A copy at another speed is another file."""
+    even_window: int = 7
+    """Side, in pixels, of the squares whose means are compared in two frames, as they lie."""
+    even_window_small: int = 3
+    """The same in frames of a longer side below `even_small_side`."""
+    even_small_side: int = 128
+    """Pixels."""
+    max_even_luma: float = 6.0
+    """Grey levels by which such means may differ: with no more than that everywhere the frames need
+    no other comparison. Of 96 lossy copies of frames none differs by more than 5.4; frames of
+    a film that follow each other differ by 12 and more."""
+    max_even_chroma: float = 16.0
+    """The same in steps of Cb and Cr. The same copies differ by up to 14."""
+    max_even_brighter: float = 32.0
+    """Grey levels by which a frame may be brighter or darker as a whole for that."""
+    max_frame_shift: float = 0.03
+    """Share of the side by which a frame may lie elsewhere than the first one: in a film that
+    moves over a scene every frame is a part of the next one."""
 
 
 LIMITS = Limits()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import Orientation
+from imgsim.comparators.local import ORIENTATIONS, Orientation
 from imgsim.verify.limits import LIMITS
 
 Matrix = NDArray[np.float64]
@@ -65,6 +65,41 @@ def orientation_matrix(how: Orientation) -> Matrix:
     if how.flip:
         matrix = np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1.0]]) @ matrix
     return matrix
+
+
+def nearest_orientation(matrix: Matrix) -> Orientation | None:
+    """Return the turn or flip of a whole picture that a matrix is near, if any.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates to unit coordinates.
+    """
+    corners = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
+    there = project(matrix, corners)
+    for how in ORIENTATIONS:
+        if np.abs(there - project(orientation_matrix(how), corners)).max() < LIMITS.near_corner:
+            return how
+    return None
+
+
+def oriented(image: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
+    """Turn or flip an image.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w) or (h, w, c)
+    how : Orientation
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w) or (h, w, c), or with w and h swapped
+    """
+    if how.transpose:
+        image = image.swapaxes(0, 1)
+    if how.mirror:
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image[::-1] if how.flip else image)
 
 
 def project(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from imgsim.types import Picture, Transform, Verdict
+from imgsim.types import ImageFacts, Picture, Transform, Verdict
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, rescale
 
@@ -28,13 +28,50 @@ def transform_between(
     if not kept_left:
         matrix = inverse(matrix)
     pixels = rescale(
-        matrix,
+        inverse(_to_part(kept.facts.decoded_part)) @ matrix @ _to_part(other.facts.decoded_part),
         (kept.facts.width, kept.facts.height),
         (1 / other.facts.width, 1 / other.facts.height),
     )
     pixels /= pixels[2, 2]
     rows = tuple(tuple(float(x) for x in row) for row in pixels)
     return Transform(_kind(matrix, verdict), rows, verdict.overlap, verdict.overlay)
+
+
+def _to_part(part: tuple[float, float, float, float]) -> Matrix:
+    """Return what maps the unit coordinates of a picture to those of a part of it."""
+    left, top, right, bottom = part
+    width, height = right - left, bottom - top
+    return np.array([(1 / width, 0, -left / width), (0, 1 / height, -top / height), (0, 0, 1.0)])
+
+
+def stretch(verdict: Verdict, left: ImageFacts, right: ImageFacts) -> float:
+    """Return by how much one picture is stretched in one direction, upon the other.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    left, right : ImageFacts
+
+    Returns
+    -------
+    float
+        Ratio of the scales of two directions at right angles, the greatest there is; 1 where
+        nothing was aligned.
+    """
+    if not verdict.matrix:
+        return 1.0
+    matrix = np.array(verdict.matrix).reshape(3, 3)
+    width, height = _decoded_size(left)
+    other_width, other_height = _decoded_size(right)
+    pixels = rescale(matrix, (width, height), (1 / other_width, 1 / other_height))
+    largest, least = np.linalg.svd(pixels[:2, :2] / pixels[2, 2], compute_uv=False)
+    return float(largest / least)
+
+
+def _decoded_size(facts: ImageFacts) -> tuple[float, float]:
+    """Width and height of what decodes of a picture."""
+    left, top, right, bottom = facts.decoded_part
+    return facts.width * (right - left), facts.height * (bottom - top)
 
 
 def _kind(

@@ -5,25 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
+from imgsim.verify.matrix import Matrix, inverse
 from imgsim.verify.transform import transform_between
 
 _BATCH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A pair to be verified, by which hypotheses, and the label of its verdict in the cache."""
+
+    pair: tuple[int, int]
+    label: str
+    hypotheses: Hypotheses
+    matrix: tuple[float, ...] = ()
 
 
 class Verdicts:
@@ -40,7 +52,7 @@ class Verdicts:
     slots : dict
         Images kept since they were decoded, by digest.
     executor : Executor or None
-        Where they were decoded; it is closed with this.
+        Where they were decoded; it is not closed with this.
     options : RunOptions
     """
 
@@ -60,13 +72,15 @@ class Verdicts:
         self.verified = 0
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        # what is wrong with it was said when the files were read
-        self._cache = Cache(options.cache, lambda trouble: None)
+        self._labels: dict[tuple[str, str], str] = {}  # how they came about
+        self._cache = options.open_cache()
+        self._own = executor is None
         self._executor = executor or options.open_executor(options.jobs, keep=True)
         self._recall()
 
     def close(self) -> None:
-        self._executor.close()
+        if self._own:
+            self._executor.close()
         self._cache.close()
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
@@ -91,14 +105,17 @@ class Verdicts:
         identity = [picture.identity for picture in self.pictures]
         equal = {self._contents((a, b)) for a, b in self._why if identity[a] == identity[b]}
         self._verdicts = dict.fromkeys(equal, EQUAL)
+        self._labels = dict.fromkeys(equal, "equal")
         wanted: dict[int, set[tuple[str, str]]] = {}
         for pair, why in self._why.items():
             wanted.setdefault(why, set()).add(self._contents(pair))
         for why, pairs in wanted.items():
             lefts = {left for left, _ in pairs - equal}
-            for contents, verdict in self._cache.verdicts(self._label(why), lefts).items():
+            label = self._label(why)
+            for contents, verdict in self._cache.verdicts(label, lefts).items():
                 if contents in pairs - equal:
                     self._verdicts[contents] = verdict
+                    self._labels[contents] = label
 
     def _label(self, why: int) -> str:
         """Name what a verdict follows from besides the contents.
@@ -112,40 +129,101 @@ class Verdicts:
         """Verify those pairs that were not verified before."""
         wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
-        if not todo:
+        self._run(
+            [
+                _Job(pair, self._label(self._why[pair]), _hypotheses(self._why[pair]))
+                for pair in todo
+            ]
+        )
+
+    def verify_through(self, chains: Sequence[tuple[int, int, int]]) -> None:
+        """Verify pairs where the verdicts on a third picture say how they lie upon each other.
+
+        A verdict that is there already stays unless this one is better.
+
+        Parameters
+        ----------
+        chains : sequence of (int, int, int)
+            One picture, the third, which was verified and aligned with both, and the other; no
+            pair twice.
+        """
+        jobs, before = [], {}
+        for one, third, other in chains:
+            pair = min(one, other), max(one, other)
+            contents = self._contents(pair)
+            ways = "".join(self._labels[self._contents((end, third))] for end in pair)
+            digest = sha256(f"{self.pictures[third].digest} {ways}".encode()).hexdigest()
+            label = self._label(0) + f" through {digest}"
+            known = self._cache.verdicts(label, [contents[0]]).get(contents)
+            before[contents] = (
+                self._verdicts.pop(contents, NOT_ALIGNED),
+                self._labels.pop(contents, ""),
+            )
+            if known is not None:
+                self._verdicts[contents] = known
+                self._labels[contents] = label
+                continue
+            matrix = self._matrix(pair[0], third) @ self._matrix(third, pair[1])
+            jobs.append(_Job(pair, label, Hypotheses((), False, False), tuple(matrix.ravel())))
+        self._run(jobs)
+        for contents, (verdict, label) in before.items():
+            if verdict.residual <= self._verdicts[contents].residual:
+                self._verdicts[contents], self._labels[contents] = verdict, label
+
+    def _matrix(self, to: int, of: int) -> Matrix:
+        """Unit coordinates of a picture to those of another one, as verified."""
+        matrix = np.array(self[to, of].matrix).reshape(3, 3)
+        return matrix if to < of else inverse(matrix)
+
+    def _run(self, jobs: Sequence[_Job]) -> None:
+        if not jobs:
             return
-        self.verified += len(todo)
-        size = max(1, min(_BATCH, len(todo) // (2 * self.options.jobs)))
-        parts = [todo[i : i + size] for i in range(0, len(todo), size)]
+        self.verified += len(jobs)
+        size = max(1, min(_BATCH, len(jobs) // (2 * self.options.jobs)))
+        parts = [jobs[i : i + size] for i in range(0, len(jobs), size)]
         progress = self.options.progress
-        progress.start("verifying", len(todo), "pair")
+        progress.start("verifying", len(jobs), "pair")
         try:
             batches = [self._batch(part) for part in parts]
             with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
-                    lasting: dict[int, dict[tuple[str, str], Verdict]] = {}
+                    lasting: dict[str, dict[tuple[str, str], Verdict]] = {}
                     for place, one in outcomes.items():
-                        pair = parts[number][place]
-                        contents = self._contents(pair)
+                        job = parts[number][place]
+                        contents = self._contents(job.pair)
                         self._verdicts[contents] = one.verdict
+                        self._labels[contents] = job.label
                         if one.lasting:
-                            lasting.setdefault(self._why[pair], {})[contents] = one.verdict
-                    for why, verdicts in lasting.items():
-                        self._cache.keep_verdicts(self._label(why), verdicts)
+                            lasting.setdefault(job.label, {})[contents] = one.verdict
+                    for label, verdicts in lasting.items():
+                        self._cache.keep_verdicts(label, verdicts)
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
 
-    def _batch(self, pairs: Sequence[tuple[int, int]]) -> VerifyBatch:
-        files = sorted({i for pair in pairs for i in pair})
+    def _batch(self, jobs: Sequence[_Job]) -> VerifyBatch:
+        files = sorted({i for job in jobs for i in job.pair})
         place = {file: i for i, file in enumerate(files)}
         return VerifyBatch(
             tuple(self.pictures[i].file.path for i in files),
             tuple(self.rows[i].tobytes() for i in files),
-            tuple(Pair(place[a], place[b], _hypotheses(self._why[a, b])) for a, b in pairs),
+            tuple(
+                Pair(
+                    place[job.pair[0]],
+                    place[job.pair[1]],
+                    job.hypotheses,
+                    self._several_frames(*job.pair),
+                    job.matrix,
+                )
+                for job in jobs
+            ),
             self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
+            tuple(Content.of(self.pictures[i]) for i in files),
         )
+
+    def _several_frames(self, left: int, right: int) -> bool:
+        return any(self.pictures[i].facts.frames > 1 for i in (left, right))
 
 
 def verify_pair(
@@ -153,6 +231,8 @@ def verify_pair(
     paths: tuple[str | os.PathLike[str], str | os.PathLike[str]],
     rows: NDArray[np.generic],
     options: RunOptions,
+    *,
+    frames: bool = False,
 ) -> Verdict:
     """Verify two files, if the recipe proposes them.
 
@@ -163,6 +243,8 @@ def verify_pair(
     rows : ndarray of uint8, shape (2, ...)
         Their `LocalFeatures`.
     options : RunOptions
+    frames : bool
+        They have further frames, which have to agree too.
     """
     proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
     if len(proposals.why) == 0:
@@ -170,7 +252,7 @@ def verify_pair(
     batch = VerifyBatch(
         (os.fspath(paths[0]), os.fspath(paths[1])),
         (rows[0].tobytes(), rows[1].tobytes()),
-        (Pair(0, 1, _hypotheses(int(proposals.why[0]))),),
+        (Pair(0, 1, _hypotheses(int(proposals.why[0])), frames),),
         replace(options.make_decoder(again=True), share=0),
     )
     outcome = batch.run(Heartbeat())[0]

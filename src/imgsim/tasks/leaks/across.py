@@ -107,6 +107,12 @@ class Across:
         right = np.unique(np.concatenate([np.empty(0, np.int64), *(b.right for b in self._blocks)]))
         return [self.pictures[i] for number in right for i in self.classes[number]]
 
+    def matched(self) -> list[Picture]:
+        """Pictures that match one of another split."""
+        sides = [side for b in self._blocks for side in (b.left, b.right)]
+        matched = np.unique(np.concatenate([np.empty(0, np.int64), *sides]))
+        return [self.pictures[i] for number in matched for i in self.classes[number]]
+
     def leaked(self) -> Counter[str]:
         """Pictures of each split that match one of another."""
         sides = [side for b in self._blocks for side in (b.left, b.right)]

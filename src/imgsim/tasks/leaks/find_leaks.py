@@ -24,13 +24,14 @@ from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
+from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
 from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
-from imgsim.tasks.matching import alike, match_into, seconds_since
+from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
 from imgsim.types import Picture
 
 
@@ -46,6 +47,7 @@ def find_leaks(
     group_by: str | None = None,
     base: str | None = None,
     k: int = 3,
+    check_all: bool = False,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -68,6 +70,8 @@ def find_leaks(
         paths below it, and a path that is gone is skipped; else that is an error.
     k : int
         How many matches of each leak are kept.
+    check_all : bool
+        As for `find_duplicates`.
     options : RunOptions, optional
 
     Returns
@@ -93,35 +97,52 @@ def find_leaks(
     places = SplitPaths(splits)
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
-    collection = collect([] if base is not None else places.paths, criterion.extractors, options)
-    collection = with_sample_digests(collection, criterion.comparator.extractor, options)
-    read = time.perf_counter()
-    pictures, sizes = _by_split(collection.pictures, places, list(splits))
-    number = {name: i for i, name in enumerate(sizes)}
-    detailed, without_detail = split_flat(pictures)
-    near = _near_duplicates(criterion, collection, detailed, number, options)
-    flat = equal_across(without_detail, number)
+    paths = [] if base is not None else places.paths
+    collection = collect(paths, criterion.extractors, options, keep_workers=True)
+    try:
+        collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        read = time.perf_counter()
+        hidden = HiddenDamage(collection, options)
+        while True:
+            collection = hidden.collection
+            pictures, sizes = _by_split(collection.pictures, places, list(splits))
+            number = {name: i for i, name in enumerate(sizes)}
+            detailed, without_detail = split_flat(pictures)
+            near = _near_duplicates(criterion, collection, detailed, number, options)
+            flat = equal_across(without_detail, number)
+            if not hidden.look_in([*near.matched(), *flat.matched()]):
+                break
+        if check_all:
+            hidden.look_in(collection.pictures)
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
     groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
     leaks = [*near.leaks(k), *flat.leaks(k)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
+    not_judged = Counter(p.file.root for p in without_detail)
     pairs = comparable_pairs(detailed, ACROSS_SPLITS)
     return Leaks(
         criterion.comparator,
         criterion.preset,
         criterion.max_distance,
-        tuple(SplitSummary(name, size, leaked[name]) for name, size in sizes.items()),
+        tuple(
+            SplitSummary(name, size, leaked[name], not_judged[name]) for name, size in sizes.items()
+        ),
         tuple(_crossing(a, b, (near, flat)) for a, b in combinations(sizes, 2)),
         tuple(leaks),
         tuple(_group_leak(name, divided[name]) for name in sorted(divided)),
         _to_drop((near, flat), divided.values()),
         len(pictures),
         collection.skipped,
+        hidden.collection.damaged,
         collection.decoded,
         pairs,
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
+        paths_of(without_detail),
     )
 
 

@@ -21,11 +21,14 @@ class SplitSummary:
         Readable ones.
     leaked : int
         Those that match one of another split.
+    not_judged : int
+        Those that are too small or too plain to be compared by more than their pixels.
     """
 
     name: str
     images: int
     leaked: int
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,16 @@ class Leaks:
         Paths to drop from larger splits so that neither a leak nor a divided group remains.
     images : int
     skipped : tuple of Skipped
+    damaged : tuple of Skipped
+        Files that were read, but are damaged; see `find_leaks`.
     decoded : int
     pairs_compared : int
         Pairs of different contents across splits.
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+    not_judged : tuple of str
+        As in `Duplicates`; a file of two splits counts in both.
     """
 
     comparator: Comparator
@@ -125,10 +132,12 @@ class Leaks:
     drop: tuple[str, ...]
     images: int
     skipped: tuple[Skipped, ...]
+    damaged: tuple[Skipped, ...]
     decoded: int
     pairs_compared: int
     expected_false_pairs: float | None
     seconds: Seconds
+    not_judged: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:

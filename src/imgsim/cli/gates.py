@@ -1,0 +1,48 @@
+"""What the gates of find-dupes and leaks have in common: when they could not do their work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgsim.cli.terminal import Terminal
+
+STRICT_HELP = (
+    "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
+    " hide), or an image is too small or too plain to be compared by more than its pixels."
+)
+
+
+def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: int) -> bool:
+    """Say what ``--strict`` does not let pass, and return whether there is anything."""
+    from imgsim.report.text import count
+
+    parts = []
+    if skipped:
+        parts.append(f"{count(skipped, 'file')} {'was' if skipped == 1 else 'were'} skipped")
+    if damaged:
+        parts.append(f"{count(damaged, 'file')} {'is' if damaged == 1 else 'are'} damaged")
+    if not_judged:
+        parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
+    if parts:
+        named = "see the list above" if skipped or damaged else "-v names them"
+        terminal.error(f"{', '.join(parts)} (--strict)", named)
+    return bool(parts)
+
+
+def refuse_unjudged(terminal: Terminal, where: Sequence[str] = ()) -> None:
+    """Say that a gate found nothing because there was nothing that the method can judge.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    where : sequence of str
+        Names of splits; none for all images.
+    """
+    from imgsim.read.discover import printable
+
+    names = f" in {', '.join(map(printable, where))}" if where else ""
+    terminal.error(
+        f"every image{names} is too small or too plain to be judged by more than its pixels",
+        "no equal pixels were found; larger images tell more, or check with"
+        " find-dupes --check-kind pixels",
+    )

@@ -1,0 +1,205 @@
+"""Checks the containers of image files: what a file lacks that its own structure promises.
+
+Each check reads headers and lengths only (and the checksums of PNG), so it runs over every file.
+What follows the end of a picture does not count, nor do errors in metadata.
+
+Sources: PNG (W3C, third edition), GIF89a, JPEG (ITU-T T.81), JPEG 2000 (ITU-T T.800, annexes A and
+I), WebP (RFC 9649), ISO base media file format (ISO/IEC 14496-12).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+from imgsim.decode import tifftags
+
+PNG_DATA = frozenset({b"IDAT", b"fdAT"})
+_PNG_CHECKED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IEND", b"acTL", b"fcTL"}) | PNG_DATA
+_MEDIA_BOXES = frozenset({b"mdat", b"meta", b"moov"})
+_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers of JPEG that stand alone: TEM, RST0 to RST7 and SOI."""
+
+
+def container_fault(data: bytes, format: str) -> str:
+    """Say what is wrong with the container of an image file.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    format : str
+        Pillow's name of its format.
+
+    Returns
+    -------
+    str
+        Empty if nothing is wrong, or nothing is known of the format.
+    """
+    check = _CHECKS.get(format)
+    return check(data) if check else ""
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Yield name, start, length and soundness of the chunks of a PNG up to its end.
+
+    The last one may go beyond the end of the file. A chunk is sound if its checksum is right, or
+    if it has nothing to do with the pixels.
+    """
+    place = 8
+    while place + 8 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        name, start = data[place + 4 : place + 8], place + 8
+        place = start + length + 4
+        sound = place <= len(data)
+        if sound and name in _PNG_CHECKED:
+            stored = int.from_bytes(data[place - 4 : place], "big")
+            sound = zlib.crc32(memoryview(data)[start - 4 : place - 4]) == stored
+        yield name, start, length, sound
+        if name == b"IEND":
+            return
+
+
+def _png_fault(data: bytes) -> str:
+    name = b""
+    for name, start, length, sound in png_chunks(data):
+        if start + length + 4 > len(data):
+            return "the PNG is cut off"
+        if not sound:
+            return f"a checksum of the PNG is wrong ({name.decode('latin-1')})"
+    return "" if name == b"IEND" else "the PNG has no end"
+
+
+def jpeg_scan(data: bytes) -> int:
+    """Return the place of the first scan of a JPEG, or the end of the data if there is none."""
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:  # decoders skip what is between segments
+            place = data.find(b"\xff", place)
+            if place < 0:
+                break
+            continue
+        marker = data[place + 1]
+        if marker == 0xDA:
+            return place
+        if marker == 0xFF:  # filling
+            place += 1
+        elif marker == 0 or marker in _NO_LENGTH:
+            place += 2
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return len(data)
+
+
+def _jpeg_fault(data: bytes) -> str:
+    """A file whose tail was lost and filled with zeros decodes without a complaint."""
+    return "" if data.rfind(b"\xff\xd9", jpeg_scan(data)) >= 0 else "the JPEG has no end"
+
+
+def _gif_fault(data: bytes) -> str:
+    place = 13
+    if len(data) < place:
+        return "the GIF is cut off"
+    place += _colour_table(data[10])
+    while place < len(data):
+        kind = data[place]
+        if kind == 0x3B:
+            return ""
+        if kind == 0x21:
+            place = _end_of_blocks(data, place + 2)
+        elif kind == 0x2C and place + 10 <= len(data):
+            place = _end_of_blocks(data, place + 11 + _colour_table(data[place + 9]))
+        elif kind == 0:  # decoders skip it
+            place += 1
+        else:
+            return "" if not data[place:].strip(b"\0") else "a block of the GIF is damaged"
+        if place > len(data):
+            return "the GIF is cut off"
+    return ""  # all blocks are there, and the trailer tells nothing
+
+
+def _colour_table(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _end_of_blocks(data: bytes, place: int) -> int:
+    """Return the place behind a row of data blocks, beyond the end if they are cut off."""
+    while place < len(data):
+        length = data[place]
+        place += 1 + length
+        if length == 0:
+            return place
+    return len(data) + 1
+
+
+def _webp_fault(data: bytes) -> str:
+    size = int.from_bytes(data[4:8], "little") + 8
+    return "the WebP is cut off" if len(data) < size - 1 else ""  # the filling may be left out
+
+
+def _tiff_fault(data: bytes) -> str:
+    for tags in tifftags.read_pages(data):
+        if tags.compression == 1:
+            continue  # decoders know how much they need, whatever the lengths say
+        if any(start + length > len(data) for start, length in tags.segments):
+            return "a part of the TIFF lies behind its end"
+    return ""
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start of the content and end of the boxes at the top of a file."""
+    place = 0
+    while place + 8 <= len(data):
+        size, name, start = int.from_bytes(data[place : place + 4], "big"), place + 4, place + 8
+        if size == 1:
+            size, start = int.from_bytes(data[place + 8 : place + 16], "big"), place + 16
+        end = len(data) if size == 0 else place + size
+        yield data[name : name + 4], start, end
+        if end < start:
+            return
+        place = end
+
+
+def _heif_fault(data: bytes) -> str:
+    for name, _, end in _boxes(data):
+        if name in _MEDIA_BOXES and end > len(data):
+            return "the file is cut off"
+    return ""
+
+
+def _jpeg2000_fault(data: bytes) -> str:
+    start, end = 0, len(data)
+    if not data.startswith(b"\xff\x4f"):
+        boxes = [(start, end) for name, start, end in _boxes(data) if name == b"jp2c"]
+        if not boxes:
+            return "there is no JPEG 2000 codestream"
+        start, end = boxes[0]
+    place = start + 2
+    while place + 12 <= min(end, len(data)):
+        if data[place] != 0xFF:
+            return "a tile of the JPEG 2000 has a wrong length"
+        marker = data[place + 1]
+        if marker == 0xD9:
+            return ""
+        if marker == 0x90:
+            length = int.from_bytes(data[place + 6 : place + 10], "big")
+            if length == 0:  # up to the end
+                break
+            place += length
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    found_end = data.find(b"\xff\xd9", max(start, min(place, len(data)))) >= 0
+    return "" if found_end else "the JPEG 2000 has no end"
+
+
+_CHECKS: dict[str, Callable[[bytes], str]] = {
+    "PNG": _png_fault,
+    "JPEG": _jpeg_fault,
+    "MPO": _jpeg_fault,
+    "GIF": _gif_fault,
+    "WEBP": _webp_fault,
+    "TIFF": _tiff_fault,
+    "HEIF": _heif_fault,
+    "AVIF": _heif_fault,
+    "JPEG2000": _jpeg2000_fault,
+}

@@ -1,0 +1,215 @@
+"""Tells damaged files from whole ones, and opens what is there of them.
+
+A file is damaged if its container lacks something, or its decoder reports an error; it is read if
+at least half of its rows decode. For JPEG, whose decoders hide their warnings, see `strict_jpeg`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+
+from imgsim.decode import tifftags
+from imgsim.decode.containers import container_fault
+from imgsim.decode.rawfiles import is_raw
+from imgsim.decode.salvage import Salvaged, salvage
+from imgsim.decode.source import Check, Source, open_source
+from imgsim.decode.spec import DecodeError
+from imgsim.decode.strict_jpeg import jpeg_damage
+from imgsim.decode.tifftags import TiffTags
+from imgsim.types import WHOLE_PART
+
+_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
+
+_AT_ONCE = 1 << 20
+_MOST_PNG_BYTES = 8
+"""A pixel: four bands of 16 bits."""
+
+MIN_ROWS = 0.5
+"""Of a damaged file at least this share of the rows must decode, or it is skipped."""
+
+
+def open_or_mend(
+    data: bytes,
+    max_pixels: int,
+    check: Check | None = None,
+    check_memory: Callable[[int], None] | None = None,
+) -> Source:
+    """Open image data, also a PNG whose metadata keep Pillow from opening it.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    max_pixels : int
+    check : callable, optional
+        See `open_source`.
+    check_memory : callable, optional
+        Raises if so many bytes are more than there may be.
+
+    Raises
+    ------
+    DecodeError
+    """
+    try:
+        return open_source(data, check)
+    except DecodeError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in _BRANDS and container_fault(data, "HEIF"):
+            raise DecodeError("truncated: the file is cut off") from None
+        if not data.startswith(b"\x89PNG") or len(data) < 33:
+            raise
+        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+        if not 0 < width * height <= max_pixels or not error.lasting:
+            raise
+        if check_memory is not None:
+            check_memory(3 * (width * height * _MOST_PNG_BYTES + len(data)))
+        salvaged = _salvaged(data, "PNG")
+        if salvaged is None:
+            raise error
+        return open_source(salvaged.data, check)
+
+
+def fault_before(data: bytes, source: Source) -> str:
+    """Say what is wrong with an image file before it is decoded; empty if nothing is."""
+    return "" if source.raw else container_fault(data, source.format)
+
+
+def fault_after(data: bytes, source: Source) -> str:
+    """Say what is wrong with an image file whose decoder reported no error.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    source : Source
+        It was decoded.
+
+    Returns
+    -------
+    str
+        Empty if nothing is wrong, or if the last row was decoded: see `strict_jpeg` then.
+    """
+    if not source.ends_blank or source.raw:
+        return ""
+    if source.format == "GIF":
+        return _gif_fault(data)
+    damage = jpeg_damage(data)
+    return damage.reason if damage is not None and damage.rows < 1 else ""
+
+
+def hidden_fault(data: bytes, max_pixels: int) -> str:
+    """Say what is wrong with a file that decoded without an error, at the cost of a decode.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    max_pixels : int
+        An image with more is not decoded.
+
+    Returns
+    -------
+    str
+        Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF a wrong checksum of
+        deflated data; empty if nothing is wrong, or nothing more can be told of the format.
+    """
+    if data.startswith(b"\xff\xd8"):
+        damage = jpeg_damage(data)
+        return damage.reason if damage is not None else ""
+    if data.startswith(b"GIF8"):
+        return _gif_fault(data)
+    if tifftags.is_tiff(data) and not is_raw(data):
+        tags = tifftags.read_tags(data)
+        if tags is not None and tags.deflated and tags.width * tags.height <= max_pixels:
+            return _deflate_fault(data, tags)
+    return ""
+
+
+def _gif_fault(data: bytes) -> str:
+    salvaged = _salvaged(data, "GIF")
+    return "the GIF holds fewer rows than it says" if salvaged and salvaged.rows < 1 else ""
+
+
+def _deflate_fault(data: bytes, tags: TiffTags) -> str:
+    for start, length in tags.segments:
+        inflater = zlib.decompressobj()
+        left = data[start : start + length]
+        try:
+            while left and not inflater.eof:
+                inflater.decompress(left, _AT_ONCE)
+                left = inflater.unconsumed_tail
+        except zlib.error:
+            return "a checksum of the TIFF is wrong"
+    return ""
+
+
+def open_damaged(data: bytes, source: Source, fault: str) -> Source:
+    """Open what is there of a damaged file.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    source : Source
+        As it was opened.
+    fault : str
+        What is wrong with it.
+
+    Raises
+    ------
+    DecodeError
+        Less than half of its rows decode.
+    """
+    salvaged = _salvaged(data, source.format)
+    if salvaged is None:
+        return replace(source, opened=None, damage=fault)
+    if salvaged.rows < MIN_ROWS:
+        reason = f"damaged: {_percent(salvaged.rows)} of its rows decode ({fault})"
+        raise DecodeError(reason, damaged=True)
+    mended = open_source(salvaged.data, source.check)
+    if salvaged.whole:
+        fault = ""
+    elif salvaged.rows < 1:
+        fault = f"{_percent(salvaged.rows)} of its rows decode ({fault})"
+    part = (0.0, salvaged.top, 1.0, salvaged.bottom)
+    turned = mended.orientation
+    return replace(
+        mended,
+        format=source.format,
+        lossless=source.lossless,
+        frames=source.frames,
+        width=source.width,
+        height=source.height,
+        damage=fault,
+        top=0.0 if salvaged.cut else salvaged.top,
+        bottom=1.0 if salvaged.cut else salvaged.bottom,
+        part=_turn_part(part, turned) if part != WHOLE_PART else WHOLE_PART,
+    )
+
+
+def _salvaged(data: bytes, format: str) -> Salvaged | None:
+    try:
+        return salvage(data, format)
+    except MemoryError:
+        raise
+    except Exception:  # it is damaged: anything may be wrong with it
+        return None
+
+
+def _percent(share: float) -> str:
+    return f"{int(share * 100)} %"  # 99.7 % are not all
+
+
+def _turn_part(
+    part: tuple[float, float, float, float], orientation: int
+) -> tuple[float, float, float, float]:
+    """Turn a part of a picture upright by its EXIF orientation."""
+    left, top, right, bottom = part
+    if orientation in (5, 6, 7, 8):
+        left, top, right, bottom = top, left, bottom, right
+    if orientation in (2, 3, 6, 7):
+        left, right = 1 - right, 1 - left
+    if orientation in (3, 4, 7, 8):
+        top, bottom = 1 - bottom, 1 - top
+    return left, top, right, bottom

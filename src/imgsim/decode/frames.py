@@ -1,0 +1,176 @@
+"""The frames of animations and the pages of documents: their times, and which of them count.
+
+Formats: GIF89a (CompuServe, 1990); PNG, third edition (W3C, 2025), chunk fcTL; the WebP container
+(RFC 9649), chunk ANMF.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLED = 8
+"""Frames that are chosen at even distances of time, and as many at even distances of number."""
+
+_ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI", "JXL"})
+_SHORTEST_MS = 10
+_INSTEAD_MS = 100
+"""Browsers show a frame for so long that claims to be shown for `_SHORTEST_MS` or less."""
+
+
+def frame_durations(data: bytes, image: Any, frames: int) -> tuple[int, ...]:
+    """Return for how long each frame of an animation is shown.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    image : Pillow image
+        Of the file; it may be left at another frame.
+    frames : int
+        Their number, as Pillow counts them.
+
+    Returns
+    -------
+    tuple of int
+        Milliseconds, one number a frame, 0 for one that is no part of the animation; empty for a
+        still and for the pages of a document.
+    """
+    if frames < 2 or image.format not in _ANIMATED:
+        return ()
+    if image.format == "GIF":
+        durations = _of_gif(data)
+    elif image.format == "PNG":
+        durations = _of_png(data)
+    elif image.format == "WEBP":
+        durations = _of_webp(data)
+    else:
+        durations = _of_decoded(image, frames)
+    shown = [_INSTEAD_MS if ms <= _SHORTEST_MS else ms for ms in durations]
+    if len(shown) == frames - 1 and getattr(image, "default_image", False):
+        return (0, *shown)  # of an APNG, for programs that show a still
+    return tuple((shown + [_INSTEAD_MS] * frames)[:frames])
+
+
+def sampled_pages(frames: int) -> list[int]:
+    """Return the pages of a document that count: all of them, or some at even distances.
+
+    The first and the last are always among them.
+    """
+    chosen = np.linspace(0, frames - 1, min(frames, 2 * SAMPLED)).round().astype(int)
+    return sorted(set(chosen.tolist()))
+
+
+def sampled_frames(durations: Sequence[int]) -> list[int]:
+    """Return the frames of an animation that count.
+
+    Some lie at even distances of time, others at even distances among the frames: one that is
+    shown for most of the time does not hide the others.
+
+    Parameters
+    ----------
+    durations : sequence of int
+        Of `frame_durations`.
+    """
+    shown = np.flatnonzero(durations)
+    instants = (np.arange(SAMPLED) + 0.5) / SAMPLED
+    by_time = np.searchsorted(_ends(durations), instants, "right")
+    by_number = shown[np.linspace(0, len(shown) - 1, SAMPLED).round().astype(int)]
+    return sorted({*by_time.tolist(), *by_number.tolist()})
+
+
+def frames_at_the_same_time(
+    numbers: Sequence[int], durations: Sequence[int], others: Sequence[int]
+) -> list[int]:
+    """Return what another animation shows when one is half through some of its frames.
+
+    In shares of the whole time: the formats round durations differently, and encoders merge equal
+    frames to a longer one.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Frames of the one.
+    durations, others : sequence of int
+        Of `frame_durations`, of the one and of the other.
+
+    Returns
+    -------
+    list of int
+        Frames of the other.
+    """
+    ends = _ends(durations)
+    starts = np.concatenate(([0.0], ends[:-1]))
+    middles = ((starts + ends) / 2)[list(numbers)]
+    return [int(i) for i in np.searchsorted(_ends(others), middles, "right")]
+
+
+def _ends(durations: Sequence[int]) -> NDArray[np.float64]:
+    """When each frame ends, as shares of the whole time."""
+    ends = np.cumsum(np.array(durations, np.float64))
+    return np.asarray(ends / ends[-1])
+
+
+def _of_gif(data: bytes) -> list[int]:
+    durations: list[int] = []
+    delay = 0
+    place = 13 + _gif_colours(data[10])
+    while place + 10 < len(data):
+        if data[place] == 0x21:
+            if data[place + 1] == 0xF9:
+                delay = 10 * int.from_bytes(data[place + 4 : place + 6], "little")
+            place = _after_sub_blocks(data, place + 2)
+        elif data[place] == 0x2C:
+            durations.append(delay)
+            delay = 0
+            place = _after_sub_blocks(data, place + 11 + _gif_colours(data[place + 9]))
+        else:
+            break
+    return durations
+
+
+def _gif_colours(flags: int) -> int:
+    """Bytes of the colour table that the flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _after_sub_blocks(data: bytes, place: int) -> int:
+    while place < len(data) and data[place]:
+        place += 1 + data[place]
+    return place + 1
+
+
+def _of_png(data: bytes) -> list[int]:
+    durations = []
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"fcTL" and place + 34 <= len(data):
+            numerator, denominator = struct.unpack_from(">HH", data, place + 28)
+            durations.append(round(1000 * numerator / (denominator or 100)))
+        place += 12 + length
+    return durations
+
+
+def _of_webp(data: bytes) -> list[int]:
+    durations = []
+    place = 12
+    while place + 24 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        if kind == b"ANMF":
+            durations.append(int.from_bytes(data[place + 20 : place + 23], "little"))
+        place += 8 + length + length % 2
+    return durations
+
+
+def _of_decoded(image: Any, frames: int) -> list[int]:
+    durations = []
+    for number in range(frames):
+        image.seek(number)
+        image.load()
+        durations.append(round(image.info.get("duration", 0)))
+    return durations

@@ -1,0 +1,168 @@
+"""Looks for damage that a decoder hides, in those files for which it matters.
+
+It costs another decode, so it is looked for in the members of groups only: no other file is kept or
+removed. What the cache knows of other files is not used, so a result does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from imgsim.decode.damage import hidden_fault
+from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.read.content import Content
+from imgsim.read.options import RunOptions
+from imgsim.read.table import Collection
+from imgsim.types import Picture
+
+HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "TIFF"})
+"""Formats whose decoders hide damage that can be found."""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DamageBatch:
+    """Files that are to be decoded strictly; picklable.
+
+    Attributes
+    ----------
+    contents : tuple of Content
+    needs : tuple of int
+        Bytes that decoding each file takes.
+    limits : Decoder
+    """
+
+    contents: tuple[Content, ...]
+    needs: tuple[int, ...]
+    limits: Decoder
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def part(self, start: int, stop: int) -> DamageBatch:
+        """A batch of some of the files."""
+        some = slice(start, stop)
+        return replace(self, contents=self.contents[some], needs=self.needs[some])
+
+    def failure(self, reason: str) -> str | None:
+        """The fault of a file whose worker died."""
+        return None
+
+    def with_memory(self, size_bytes: int) -> DamageBatch:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
+        """Decode each file strictly, and say what is wrong with it; None if it cannot be read."""
+        faults: list[str | MoreMemory | None] = []
+        for content, needed in zip(self.contents, self.needs, strict=True):
+            try:
+                self.limits.check_memory(needed)
+                data = content.read(self.limits, heartbeat.reading)
+                faults.append(hidden_fault(data, self.limits.max_pixels))
+            except NeedsMemory as error:
+                faults.append(MoreMemory(error.size_bytes))
+            except (DecodeError, OSError, MemoryError):  # it could be read before
+                faults.append(None)
+            heartbeat()
+        return faults
+
+
+class HiddenDamage:
+    """Looks for hidden damage in files of a collection, in each content once.
+
+    Parameters
+    ----------
+    collection : Collection
+    options : RunOptions
+
+    Attributes
+    ----------
+    collection : Collection
+        With the damage that was found in the facts of its pictures.
+    """
+
+    def __init__(self, collection: Collection, options: RunOptions) -> None:
+        self.collection = collection
+        self._options = options
+        self._checked: set[str] = set()
+        self._label = f"damage {decoder_id(DecodeMode.FULL)}"
+
+    def look_in(self, pictures: Sequence[Picture]) -> bool:
+        """Check those pictures that were not checked before, and tell whether one is damaged."""
+        unchecked = {p.digest: p for p in pictures if _may_hide_damage(p)}
+        unchecked = {d: p for d, p in unchecked.items() if d not in self._checked}
+        if not unchecked:
+            return False
+        self._checked |= unchecked.keys()
+        # texts are kept as digests of samples are, in hexadecimal
+        with closing(self._options.open_cache()) as cache:
+            texts = cache.sample_digests(self._label, list(unchecked))
+            new = self._check([p for d, p in unchecked.items() if d not in texts])
+            cache.keep_sample_digests(
+                self._label, {d: fault.encode().hex() or None for d, fault in new.items()}
+            )
+        faults = {d: bytes.fromhex(text).decode() for d, text in texts.items() if text} | new
+        faults = {digest: fault for digest, fault in faults.items() if fault}
+        self.collection = replace(
+            self.collection,
+            pictures=tuple(
+                replace(p, facts=replace(p.facts, damage=faults[p.digest]))
+                if p.digest in faults
+                else p
+                for p in self.collection.pictures
+            ),
+        )
+        return bool(faults)
+
+    def mark_suspects(self, identities: set[str]) -> bool:
+        """Mark pictures as suspect, and tell whether one was not."""
+        new = False
+        pictures = []
+        for p in self.collection.pictures:
+            if p.identity in identities and not p.suspect:
+                p, new = replace(p, suspect=True), True
+            pictures.append(p)
+        self.collection = replace(self.collection, pictures=tuple(pictures))
+        return new
+
+    def _check(self, pictures: Sequence[Picture]) -> dict[str, str]:
+        """Faults of some pictures, by digest, of those that could be read."""
+        if not pictures:
+            return {}
+        options = self._options
+        size = max(1, min(_BATCH, len(pictures) // (2 * options.jobs)))
+        parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
+        limits = options.make_decoder(options.jobs, again=True)
+        batches = [
+            DamageBatch(
+                tuple(map(Content.of, part)), tuple(p.facts.decode_bytes for p in part), limits
+            )
+            for part in parts
+        ]
+        kept = self.collection.executor
+        executor = kept or options.open_executor(options.jobs)
+        options.progress.start("checking for damage", len(pictures), "image")
+        faults: dict[str, str] = {}
+        try:
+            with closing(executor.run_items(batches)) as results:
+                for number, some in results:
+                    for place, fault in some.items():
+                        if fault is not None:
+                            faults[parts[number][place].digest] = fault
+                    options.progress.advance(len(some))
+        finally:
+            options.progress.finish()
+            if kept is None:
+                executor.close()
+        return faults
+
+
+def _may_hide_damage(picture: Picture) -> bool:
+    facts = picture.facts
+    return facts.format in HIDING_FORMATS and not facts.raw and not facts.damage

@@ -1,0 +1,122 @@
+"""What is left, and which exit code there is, when the program is asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from imgsim.cli.signals import Terminated, termination_raises
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="these signals are POSIX's")
+
+SLOW = """
+import sys
+import imgsim.executors.processes as processes
+from imgsim.cli.main import main
+
+processes._PROGRAM = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1])\\n"
+    "import time, imgsim.read.extract as extract\\n"
+    "def wait(self, heartbeat):\\n"
+    "    open(self.spool, 'ab').close()\\n"
+    "    time.sleep(600)\\n"
+    "extract.ExtractBatch.run = wait\\n"
+    "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
+)
+sys.exit(main(sys.argv[1:]))
+"""
+"""The program, with a decoder that hangs once its spool is there."""
+
+
+def _start(pictures: Path, tmp_path: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """Start a run; return it and its workers when one of them decodes."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "find-dupes", str(pictures), "--cache", str(tmp_path / "c")],
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list((tmp_path / "tmp").glob("imgsim-spool-*/0")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return process, psutil.Process(process.pid).children(recursive=True)
+
+
+def _gone(workers: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    return all(one.status() == psutil.STATUS_ZOMBIE for one in alive)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_spool_and_workers_are_gone_after_a_signal(
+    number: signal.Signals, code: int, demo, tmp_path: Path
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    process, workers = _start(demo[0], tmp_path)
+    assert workers
+    process.send_signal(number)
+    process.send_signal(number)  # as timeout(1) does
+    _, error = process.communicate()
+    assert process.returncode == code
+    assert error == "imgsim: terminated; the next run goes on from here\n"
+    assert _gone(workers)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_next_run_removes_what_kill_9_left(demo, tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    process, workers = _start(demo[0], tmp_path)
+    process.kill()
+    process.communicate()
+    assert _gone(workers)
+    assert list((tmp_path / "tmp").iterdir()) != []
+    subprocess.run(
+        [sys.executable, "-m", "imgsim", "find-dupes", str(demo[0]), "--method", "phash", "-q"],
+        env=os.environ | {"TMPDIR": str(tmp_path / "tmp"), "IMGSIM_CACHE": "off"},
+        stdout=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with termination_raises():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_raises_once() -> None:
+    def clear_up() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    with termination_raises(), pytest.raises(Terminated) as raised:
+        clear_up()
+    assert raised.value.exit_code == 143
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    handlers = []
+
+    def run() -> None:
+        with termination_raises():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.SIG_DFL]

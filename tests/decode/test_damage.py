@@ -1,0 +1,239 @@
+"""Damaged files: told from whole ones, and read as far as they go."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from imgsim.decode.damage import hidden_fault
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import Decoded, DecodeError, InputSpec
+from imgsim.decode.strict_jpeg import jpeg_damage
+
+WHOLE = InputSpec(0, 0, "grey", at_least=256)
+
+
+def encoded(image: Image.Image, form: str, **settings: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, form, **settings)
+    return stream.getvalue()
+
+
+def decode(data: bytes) -> Decoded:
+    return Decoder()(data, [WHOLE])
+
+
+@pytest.fixture(scope="module")
+def picture(photo) -> Image.Image:
+    return photo(3).resize((480, 360), Image.Resampling.BICUBIC)
+
+
+def heif(image: Image.Image) -> bytes:
+    import pillow_heif
+
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=80)
+    return stream.getvalue()
+
+
+def tiff(image: Image.Image, **settings: object) -> bytes:
+    """With its directory before the strips or tiles, so that it is not lost with the tail."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.asarray(image), photometric="rgb", **settings)
+    return stream.getvalue()
+
+
+FILES = {
+    "jpeg": lambda image: encoded(image, "JPEG"),
+    "progressive": lambda image: encoded(image, "JPEG", progressive=True),
+    "png": lambda image: encoded(image, "PNG"),
+    "gif": lambda image: encoded(image, "GIF", interlace=0),
+    "interlaced gif": lambda image: encoded(image, "GIF", interlace=1),
+    "bmp": lambda image: encoded(image, "BMP"),
+    "webp": lambda image: encoded(image, "WEBP"),
+    "avif": lambda image: encoded(image, "AVIF"),
+    "heif": heif,
+    "jpeg 2000": lambda image: encoded(image, "JPEG2000"),
+    "tiff": lambda image: tiff(image, rowsperstrip=16),
+    "deflated tiff": lambda image: tiff(image, rowsperstrip=16, compression="zlib"),
+    "tiled tiff": lambda image: tiff(image, tile=(32, 32), compression="zlib"),
+    "deep tiff": lambda image: tiff(np.asarray(image, np.uint16) * 257, rowsperstrip=16),
+}
+IN_PART = {"jpeg", "png", "gif", "bmp", "tiff", "deflated tiff", "tiled tiff", "deep tiff"}
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_whole_files_are_whole_with_anything_behind_them(name: str, picture) -> None:
+    data = FILES[name](picture)
+    for more in (b"", b"\0" * 100, b"a diary " * 50):
+        assert decode(data + more).facts.damage == ""
+    assert hidden_fault(data, 10**6) == ""
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_a_file_that_was_cut_off_is_never_whole(name: str, picture) -> None:
+    """At least half of the rows: damaged, with these rows; else it is skipped."""
+    data = FILES[name](picture)
+    whole = decode(data).images[WHOLE]
+    for share in (0.2, 0.5, 0.7, 0.95):
+        try:
+            decoded = decode(data[: int(share * len(data))])
+        except DecodeError:
+            assert share < 0.6 or name not in IN_PART
+            continue
+        facts = decoded.facts
+        assert facts.damage
+        assert (facts.width, facts.height) == (480, 360)
+        _, top, _, bottom = facts.decoded_part
+        assert bottom - top >= 0.5
+        shown = decoded.images[WHOLE]
+        if name in IN_PART:
+            expected = whole[-len(shown) :] if top else whole[: len(shown)]
+            assert np.abs(expected.astype(int) - shown).mean() < 1
+            assert share < 0.9 or len(shown) > 0.8 * len(whole)
+
+
+@pytest.mark.parametrize("name", sorted(IN_PART - {"bmp", "tiff", "deep tiff"}))
+def test_one_wrong_byte_is_noticed(name: str, picture) -> None:
+    """Not in every format: not at all in samples that are stored as they are."""
+    data = bytearray(FILES[name](picture))
+    noticed = 0
+    for place in range(len(data) // 2, len(data) - 200, len(data) // 20):
+        changed = bytearray(data)
+        changed[place] ^= 0x55
+        try:
+            damage = decode(bytes(changed)).facts.damage
+        except DecodeError:
+            damage = "skipped"
+        noticed += bool(damage or hidden_fault(bytes(changed), 10**6))
+    assert noticed >= {"png": 9, "deflated tiff": 9, "tiled tiff": 9, "gif": 1, "jpeg": 3}[name]
+
+
+@pytest.mark.parametrize("share", [0.55, 0.8])
+def test_a_jpeg_with_an_end_marker_too_early(share: float, picture) -> None:
+    data = FILES["jpeg"](picture)
+    decoded = decode(data[: int(share * len(data))] + b"\xff\xd9")
+    assert "premature end of data" in decoded.facts.damage
+    assert 0.5 <= decoded.facts.decoded_part[3] <= share + 0.1
+    assert int(decoded.images[WHOLE][-1].std()) > 0  # without the grey that libjpeg fills in
+    with pytest.raises(DecodeError, match=r"damaged: \d+ % of its rows decode \(Corrupt JPEG"):
+        decode(data[: len(data) // 4] + b"\xff\xd9")
+
+
+def test_a_jpeg_with_a_hole(picture) -> None:
+    data = bytearray(FILES["jpeg"](picture))
+    del data[len(data) // 2 : len(data) // 2 + 1000]
+    assert jpeg_damage(bytes(data)) is not None
+
+
+def test_a_jpeg_whose_tail_was_lost_and_filled_with_zeros(picture) -> None:
+    data = FILES["jpeg"](picture)
+    facts = decode(data[: int(0.7 * len(data))] + bytes(int(0.3 * len(data)))).facts
+    assert "no end" in facts.damage
+    assert 0.5 <= facts.decoded_part[3] < 0.8
+
+
+def test_oddities_of_cameras_are_no_damage(picture) -> None:
+    data = FILES["jpeg"](picture)
+    tables = data.index(b"\xff\xdb")
+    for odd in (
+        data[:-2],  # no end
+        data[:-2] + b"\0" * 7 + b"\xff\xd9",
+        data[:tables] + b"\0\1\2" + data[tables:],
+    ):
+        assert jpeg_damage(odd) is None
+        assert decode(odd).facts.damage == ""
+        assert np.array_equal(decode(odd).images[WHOLE], decode(data).images[WHOLE])
+
+
+def test_a_progressive_jpeg_without_its_last_scans(picture) -> None:
+    data = FILES["progressive"](picture)
+    last = data.rindex(b"\xff\xda")
+    cut = data[:last] + b"\xff\xd9"
+    damage = jpeg_damage(cut)
+    assert damage is not None
+    assert (damage.reason, damage.rows) == ("the last scans of the JPEG are missing", 1.0)
+
+
+def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    chunks, place = [], 8
+    while place < len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        chunks.append((data[place + 4 : place + 8], data[place + 8 : place + 8 + length]))
+        place += 12 + length
+    return chunks
+
+
+def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    made = b"\x89PNG\r\n\x1a\n"
+    for name, content in chunks:
+        body = name + content
+        made += struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    return made
+
+
+@pytest.mark.parametrize("exif", [False, True])
+def test_asking_a_broken_png_for_its_exif_does_not_mend_it(exif: bool, picture) -> None:
+    """Pillow gives what it has of it when it is loaded a second time."""
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    chunks = png_chunks(encoded(picture, "PNG", **({"exif": tags} if exif else {})))
+    at = max(i for i, (name, _) in enumerate(chunks) if name == b"IDAT")
+    content = bytearray(chunks[at][1])
+    content[len(content) // 2] ^= 0xFF
+    chunks[at] = b"IDAT", bytes(content)  # with a checksum that is right
+    try:
+        facts = decode(png(chunks)).facts
+    except DecodeError:
+        return
+    assert facts.damage
+    assert facts.width == (360 if exif else 480)
+
+
+def test_the_rows_before_a_wrong_checksum_count(picture) -> None:
+    raw = bytearray(png(png_chunks(encoded(picture, "PNG"))))
+    data = [(n, c) for n, c in png_chunks(bytes(raw)) if n != b"IDAT"]
+    stream = b"".join(c for n, c in png_chunks(bytes(raw)) if n == b"IDAT")
+    parts = [(b"IDAT", stream[i : i + 8192]) for i in range(0, len(stream), 8192)]
+    made = bytearray(png([data[0], *parts, data[-1]]))
+    place = int(0.75 * len(made))
+    made[place : place + 30] = bytes(30)
+    facts = decode(bytes(made)).facts
+    assert "a checksum of the PNG is wrong (IDAT)" in facts.damage
+    assert 0.5 <= facts.decoded_part[3] < 0.9
+    assert np.array_equal(
+        decode(bytes(made)).images[WHOLE][:150], decode(bytes(raw)).images[WHOLE][:150]
+    )
+
+
+def test_a_checksum_of_metadata_does_not_count(picture) -> None:
+    chunks = png_chunks(encoded(picture, "PNG"))
+    made = bytearray(png([chunks[0], (b"tEXt", b"Title\0a fish"), *chunks[1:]]))
+    made[made.index(b"a fish")] ^= 1
+    assert decode(bytes(made)).facts.damage == ""
+
+
+def test_an_interlaced_gif_is_shown_whole_but_damaged(picture) -> None:
+    data = FILES["interlaced gif"](picture)
+    facts = decode(data[: int(0.8 * len(data))]).facts
+    assert facts.damage.startswith(tuple(f"{n} % of its rows decode" for n in range(50, 99)))
+    assert facts.decoded_part == (0.0, 0.0, 1.0, 1.0)
+
+
+def test_the_part_that_decodes_is_turned_upright(picture) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = 6  # stored with its left side up
+    data = encoded(picture, "JPEG", exif=tags)
+    decoded = decode(data[: int(0.7 * len(data))])
+    left, top, right, bottom = decoded.facts.decoded_part
+    assert (decoded.facts.width, decoded.facts.height) == (360, 480)
+    assert (top, right, bottom) == (0.0, 1.0, 1.0)
+    assert 0.2 < left < 0.5
+    whole, shown = decode(data).images[WHOLE], decoded.images[WHOLE]
+    assert np.abs(whole[:, -shown.shape[1] :].astype(int) - shown).mean() < 1
