@@ -105,6 +105,11 @@ class ImageFile:
         return self if stamp == self.stamp else replace(self, **stamp._asdict())
 
 
+def is_flat(detail: int, width: int, height: int) -> bool:
+    """Return whether a picture has too little detail, see `ImageFacts`, to be told by its look."""
+    return detail < MIN_DETAIL or min(width, height) < MIN_SIDE
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """The facts of an image besides its pixels, from one decode. They depend on the content alone.
@@ -138,6 +143,8 @@ class ImageFacts:
     decoded_part : tuple of float
         Left, top, right and bottom of what decodes of a damaged file, as shares of the width and
         height. Everything but `width` and `height` is about that part.
+    decode_bytes : int
+        Memory that decoding the file takes, whole and with all of its frames.
     """
 
     width: int
@@ -153,6 +160,7 @@ class ImageFacts:
     parts: str = ""
     damage: str = ""
     decoded_part: tuple[float, float, float, float] = WHOLE_PART
+    decode_bytes: int = 0
 
     def __post_init__(self) -> None:
         # a list, where it comes from JSON
@@ -161,7 +169,7 @@ class ImageFacts:
     @property
     def flat(self) -> bool:
         """Too little detail to tell it from other images by anything but its pixels."""
-        return self.detail < MIN_DETAIL or min(self.width, self.height) < MIN_SIDE
+        return is_flat(self.detail, self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)

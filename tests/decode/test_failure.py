@@ -87,7 +87,7 @@ def test_with_little_memory_a_decoders_word_is_not_taken(monkeypatch: pytest.Mon
         Decoder()(png()[:300], WANTS)
     assert not error.value.lasting
     assert asked == [40 * 30]
-    assert not take_sample_digest(png()[:300], 10**6).lasting
+    assert not take_sample_digest(png()[:300], Decoder(max_pixels=10**6)).lasting
     with pytest.raises(DecodeError) as unidentified:
         Decoder()(b"some text", WANTS)
     assert (unidentified.value.lasting, unidentified.value.identified) == (False, False)
@@ -109,15 +109,15 @@ def test_memory_is_short_under_a_limit_and_not_without() -> None:
 def test_a_cap_or_memory_are_no_reason_to_have_no_digest_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert take_sample_digest(png(), 10**6).digest
-    assert take_sample_digest(png(), 100) == (None, False)
-    assert take_sample_digest(png()[:300], 10**6) == (None, True)
+    assert take_sample_digest(png(), Decoder(max_pixels=10**6)).digest
+    assert take_sample_digest(png(), Decoder(max_pixels=100)) == (None, False)
+    assert take_sample_digest(png()[:300], Decoder(max_pixels=10**6)) == (None, True)
 
     def fail(*arguments: Any) -> None:
         raise MemoryError
 
     monkeypatch.setattr(samples, "open_source", fail)
-    assert take_sample_digest(png(), 10**6) == (None, False)
+    assert take_sample_digest(png(), Decoder(max_pixels=10**6)) == (None, False)
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(50)

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.parts import extra_parts, film_of_boxes
 from imgsim.decode.samples import sample_digest
 from imgsim.decode.source import open_source
@@ -73,7 +74,7 @@ def test_a_heic_file_with_a_film() -> None:
 
 def test_films_decide_whether_samples_are_equal() -> None:
     digests = {
-        name: sample_digest(data, 10**6)
+        name: sample_digest(data, Decoder(max_pixels=10**6))
         for name, data in {
             "plain": heic(),
             "film": heic((b"mpvd", FILM)),
@@ -86,7 +87,7 @@ def test_films_decide_whether_samples_are_equal() -> None:
     assert None not in digests.values()
     assert digests["film"] == digests["film and remarks"]
     assert len(set(digests.values())) == len(digests) - 1
-    assert sample_digest(heic((b"moov", FILM)), 10**6) is None
+    assert sample_digest(heic((b"moov", FILM)), Decoder(max_pixels=10**6)) is None
 
 
 def test_half_a_box_ends_the_search() -> None:

@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.samples import sample_digest
 from imgsim.pictures.generate import landscape
 
@@ -26,7 +27,7 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 def digest(data: bytes) -> str | None:
-    return sample_digest(data, 10**6)
+    return sample_digest(data, Decoder(max_pixels=10**6))
 
 
 def with_text() -> bytes:

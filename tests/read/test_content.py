@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from imgsim import RunOptions, find_duplicates
-from imgsim.read import content
-from imgsim.read.content import ChangedFile, Content, hash_file, read_bytes
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DecodeError, NeedsMemory
+from imgsim.executors.base import Heartbeat
+from imgsim.read import content, hashing
+from imgsim.read.content import ChangedFile, Content, read_bytes
 from imgsim.read.equal_samples import SampleBatch
+from imgsim.read.hashing import hash_files
 from imgsim.types import FileStamp, ImageFile
 
 ONE, TWO = b"one content", b"two content"
@@ -32,26 +36,31 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_and_its_stamp(file: Path) -> None:
     stamp = FileStamp.of(file.stat())
     assert read_bytes(str(file)) == (ONE, stamp)
-    assert hash_file(str(file)) == (digest(ONE), stamp)
+    listed = ImageFile(str(file), len(ONE), 0, "")
+    assert list(hash_files([listed], 1, 60)) == [(listed, (digest(ONE), stamp), "")]
     assert stamp[:2] == (len(ONE), file.stat().st_mtime_ns)
-    with pytest.raises(ValueError, match="more than 10 bytes"):
-        read_bytes(str(file), 10)
+    with pytest.raises(DecodeError, match=r"^needs 11 bytes, --max-memory is 10 bytes$"):
+        read_bytes(str(file), Decoder(max_memory=10))
+    with pytest.raises(NeedsMemory):
+        read_bytes(str(file), Decoder(share=10))
 
 
-@pytest.mark.parametrize("read", [read_bytes, hash_file])
 def test_a_file_that_is_written_to_meanwhile_is_no_content(
-    read, file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = content._check_unchanged
+    check = content.check_unchanged
 
     def write_first(stream: object, stamp: FileStamp) -> None:
         with file.open("ab") as writer:
             writer.write(b"!")
         check(stream, stamp)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(content, "_check_unchanged", write_first)
+    monkeypatch.setattr(content, "check_unchanged", write_first)
     with pytest.raises(ChangedFile):
-        read(str(file))
+        read_bytes(str(file))
+    monkeypatch.setattr(hashing, "check_unchanged", write_first)
+    listed = ImageFile(str(file), len(ONE), 0, "")
+    assert list(hash_files([listed], 1, 60)) == [(listed, None, "")]
 
 
 def test_another_content_is_noticed_and_another_stamp_alone_is_none(file: Path) -> None:
@@ -76,11 +85,11 @@ def test_no_digest_of_another_content_is_kept(file: Path, photo) -> None:
     file.write_bytes(stream.getvalue())
     right = Content(str(file), digest(stream.getvalue()))
     wrong = Content(str(file), digest(ONE))
-    whole, other = SampleBatch((right, wrong), 10**9).run(lambda: None)
+    whole, other = SampleBatch((right, wrong), Decoder()).run(Heartbeat())
     assert whole.digest
     assert whole.lasting
     assert other == (None, False)
-    assert SampleBatch((right,), 10**9).failure("killed") == (None, False)
+    assert SampleBatch((right,), Decoder()).failure("killed") == (None, False)
 
 
 @pytest.mark.parametrize(

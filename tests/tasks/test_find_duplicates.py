@@ -132,16 +132,16 @@ def test_a_copy_that_cannot_be_read_does_not_take_the_others_along(
 ) -> None:
     for name in ("a", "b", "c"):
         photo(1).save(tmp_path / f"{name}.png")
-    from imgsim.read import collect
+    from imgsim.read import hashing
 
-    hashed = collect._hash
+    hashed = hashing._Hashing._digest
 
-    def vanishing(file: imgsim.ImageFile) -> object:
-        digest = hashed(file)
+    def vanishing(*args) -> object:
+        digest = hashed(*args)
         (tmp_path / "a.png").unlink(missing_ok=True)
         return digest
 
-    monkeypatch.setattr(collect, "_hash", vanishing)
+    monkeypatch.setattr(hashing._Hashing, "_digest", vanishing)
     found = imgsim.find_duplicates(tmp_path, options=replace(threads, jobs=1))
     assert shown(found, tmp_path) == [("b.png", "c.png")]
     assert [Path(s.path).name for s in found.skipped] == ["a.png"]

@@ -15,6 +15,7 @@ from PIL import ImageOps
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.executors.base import Heartbeat
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify import batch
@@ -31,6 +32,9 @@ class CountingDecoder:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[InputSpec]]] = []
+
+    def check_memory(self, needed: int) -> None:
+        assert needed < 10
 
     def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Any:
         self.asked.append((data.decode(), list(wants)))
@@ -184,7 +188,9 @@ def test_what_can_not_be_read_is_not_aligned_for_this_run_alone(
     row = rows(image).tobytes()
     beats: list[None] = []
     work = VerifyBatch(("a", "b"), (row, row), (Pair(0, 1, NONE),) * 3, Decoder())
-    outcomes = work.run(lambda: beats.append(None))
+    heartbeat = Heartbeat()
+    monkeypatch.setattr(Heartbeat, "__call__", lambda self: beats.append(None))
+    outcomes = work.run(heartbeat)
     assert outcomes == [
         Outcome(Verdict(1.5), lasting=True),
         Outcome(NOT_ALIGNED, lasting=False),
@@ -206,7 +212,7 @@ def test_the_hypotheses_of_a_pair_are_tried_in_order(monkeypatch: pytest.MonkeyP
         Pair(0, 1, Hypotheses((), keypoints=False, mirrored=True)),
         Pair(0, 2, Hypotheses((0,), keypoints=True, mirrored=False)),
     )
-    VerifyBatch(("a", "b", "c"), files, pairs, Decoder()).run(lambda: None)
+    VerifyBatch(("a", "b", "c"), files, pairs, Decoder()).run(Heartbeat())
     first, second, third, fourth, fifth = (matrices for _, _, matrices in asked)
     cut = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
     mirror = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
@@ -236,7 +242,7 @@ def test_a_batch_reads_each_picture_of_its_own(
         Decoder(),
         (None, Slot(str(spool), 0, 2, 3)),
     )
-    work.run(lambda: None)
+    work.run(Heartbeat())
     ((left, right, _),) = asked
     np.testing.assert_array_equal(left.grey(LONG_SIDE), np.full((2, 3), 5))
     assert left.grey(LONG_SIDE + 1).shape == (240, 320)

@@ -43,7 +43,9 @@ class KnowingExecutor(Executor):
         self.lasting = lasting
         self.closed = False
 
-    def run(self, batches: Sequence[Any]) -> Generator[tuple[int, list[Outcome]]]:  # type: ignore[override]
+    def run(
+        self, batches: Sequence[Any], memory: Sequence[int] = ()
+    ) -> Generator[tuple[int, list[Outcome]]]:
         self.runs.append(batches)
         for number in reversed(range(len(batches))):
             part = batches[number]
@@ -174,7 +176,9 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
 
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
-        def run(self, batches: Sequence[Any]) -> Generator[tuple[int, list[Outcome]]]:  # type: ignore[override]
+        def run(
+            self, batches: Sequence[Any], memory: Sequence[int] = ()
+        ) -> Generator[tuple[int, list[Outcome]]]:
             raise RuntimeError("no workers")
             yield
 

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -38,6 +37,7 @@ from imgsim.decode.colours import convert
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeMode, InputSpec
 from imgsim.errors import UsageError
+from imgsim.read.files import read_file
 
 PER_SCENE = 4
 FIXED_SIDE = 100
@@ -269,7 +269,7 @@ def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) ->
     images = np.empty((len(paths), size[1], size[0], 3), np.uint8)
 
     def read(i: int) -> None:
-        images[i] = decoder(Path(paths[i]).read_bytes(), [want]).images[want]
+        images[i] = decoder(read_file(paths[i]), [want]).images[want]
 
     seconds = each([partial(read, i) for i in range(len(paths))])
     return Frames(images, seconds)

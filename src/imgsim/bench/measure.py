@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -19,9 +18,9 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.label import label
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.decode.decoder import Decoder
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 
 SAMPLE = 32
@@ -71,13 +70,13 @@ def read_sample(
     seed : int
         Chooses them.
     """
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     chosen = sample(len(paths), SAMPLE, seed)
     images: dict[int, NDArray[np.uint8]] = {}
 
     def reading(place: int) -> Callable[[], object]:
         def read() -> None:
-            decoded = decoder(Path(paths[place]).read_bytes(), [extractor.wants])
+            decoded = decoder(read_file(paths[place]), [extractor.wants])
             images[place] = decoded.images[extractor.wants]
 
         return read

@@ -22,10 +22,10 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import InputSpec
 from imgsim.pictures.changes import CHANGES
 from imgsim.read.collect import collect
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.temporary import TemporaryFolder
@@ -90,12 +90,12 @@ def make_copies(
     from PIL import Image
 
     want = InputSpec(0, 0, "rgb", at_least=MAX_SIDE)
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     originals, changed = [], []
     options.progress.start("changing", len(paths), "image")
     try:
         for number, path in enumerate(paths):
-            pixels = decoder(Path(path).read_bytes(), [want]).images[want]
+            pixels = decoder(read_file(path), [want]).images[want]
             image = Image.fromarray(pixels)
             image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
             original = folder / f"{number:04}.png"

@@ -186,7 +186,8 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
 
 
 def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
-    asked = {n: given[n] for n in ("decode", "jobs", "executor", "file_timeout", "cache")}
+    names = ("decode", "jobs", "executor", "file_timeout", "max_memory", "cache")
+    asked = {name: given[name] for name in names}
     return asked | {
         "files_from": None,
         "null": False,

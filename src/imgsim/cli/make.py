@@ -101,6 +101,7 @@ def make_run_options(
     jobs: int | None,
     executor: Any,
     file_timeout: float,
+    max_memory: int,
     cache: str | None,
     files_from: str | None = None,
     null: bool = False,
@@ -127,6 +128,7 @@ def make_run_options(
         jobs=jobs or usable_cores(),
         executor=executor,
         file_timeout=file_timeout,
+        max_memory=max_memory,
         cache=file,
         progress=terminal,
     )

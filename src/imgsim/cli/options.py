@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from imgsim.cli.sizes import SizeType
 from imgsim.cli.terminal import Terminal
-from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DEFAULT_EXCLUDES
 
@@ -193,7 +194,18 @@ run_options = all_of(
             default=60.0,
             show_default=True,
             metavar="SECONDS",
-            help="Skip a file that takes longer to decode.",
+            help="Skip a file that takes more processor time to decode, or of which nothing comes"
+            " for so long.",
+        ),
+        click.option(
+            "--max-memory",
+            type=SizeType(),
+            default=DEFAULT_MAX_MEMORY,
+            envvar="IMGSIM_MAX_MEMORY",
+            show_envvar=True,
+            metavar="SIZE",
+            help="What decoding may take in all workers together (500MB, 4GB); skip a file that"
+            " needs more by itself.  [default: 4GB]",
         ),
         cache_option,
     ]

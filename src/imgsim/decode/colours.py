@@ -6,13 +6,14 @@ import hashlib
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imgsim.decode.levels import to_8_bit
+from imgsim.decode.rows import ArrayRows, SampleRows
 
 Colour = Literal["grey", "rgb", "ycbcr"]
+_STRIP_PIXELS = 1 << 20
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
-_DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def convert(image: Any, colour: Colour) -> Any:
@@ -25,7 +26,7 @@ def convert(image: Any, colour: Colour) -> Any:
     target = "L" if colour == "grey" else "RGB"
     if image.mode == target:
         return image if "transparency" not in image.info else _flatten(image).convert(target)
-    if image.mode in _DEEP_MODES:
+    if image.mode in DEEP_MODES:
         return Image.fromarray(to_8_bit(np.asarray(image))).convert(target)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return _flatten(image).convert(target)
@@ -52,30 +53,33 @@ def _lab_to_rgb(image: Any) -> Any:
 
 def pixel_digest(image: Any) -> str:
     """Hash size and pixels; fully transparent pixels count as equal, deep samples in full."""
-    if image.mode in _DEEP_MODES:
-        return samples_digest(np.asarray(image))
+    if image.mode in DEEP_MODES:
+        return samples_digest(ArrayRows(np.asarray(image)))
     digest = hashlib.sha256()
     digest.update(f"8 {image.size} ".encode())
-    if image.mode == "LAB":
-        image = _lab_to_rgb(image)
-    for top in range(0, image.height, 256):
-        strip = image.crop((0, top, image.width, min(top + 256, image.height)))
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        if strip.mode == "LAB":
+            strip = _lab_to_rgb(strip)
         pixels = np.asarray(strip.convert("RGBA")).copy()
         pixels[pixels[..., 3] == 0] = 0
         digest.update(pixels.tobytes())
     return digest.hexdigest()
 
 
-def samples_digest(samples: NDArray[Any]) -> str:
+def samples_digest(samples: SampleRows) -> str:
     """Hash the shape, type and values of samples, whatever their byte order.
 
     Parameters
     ----------
-    samples : ndarray of any dtype, shape (h, w) or (h, w, bands)
+    samples : SampleRows
     """
     digest = hashlib.sha256(f"{samples.dtype.kind}{samples.dtype.itemsize} ".encode())
     digest.update(f"{samples.shape} ".encode())
-    for top in range(0, len(samples), 256):
-        strip = samples[top : top + 256]
+    height, width = samples.shape[:2]
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = samples.rows(top, min(top + rows, height))
         digest.update(strip.astype(strip.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -7,13 +7,14 @@ at least half of its rows decode. For JPEG, whose decoders hide their warnings, 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from imgsim.decode import tifftags
 from imgsim.decode.containers import container_fault
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.salvage import Salvaged, salvage
-from imgsim.decode.source import Source, open_source
+from imgsim.decode.source import Check, Source, open_source
 from imgsim.decode.spec import DecodeError
 from imgsim.decode.strict_jpeg import jpeg_damage
 from imgsim.decode.tifftags import TiffTags
@@ -22,30 +23,51 @@ from imgsim.types import WHOLE_PART
 _BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 
 _AT_ONCE = 1 << 20
+_MOST_PNG_BYTES = 8
+"""A pixel: four bands of 16 bits."""
 
 MIN_ROWS = 0.5
 """Of a damaged file at least this share of the rows must decode, or it is skipped."""
 
 
-def open_or_mend(data: bytes, max_pixels: int) -> Source:
+def open_or_mend(
+    data: bytes,
+    max_pixels: int,
+    check: Check | None = None,
+    check_memory: Callable[[int], None] | None = None,
+) -> Source:
     """Open image data, also a PNG whose metadata keep Pillow from opening it.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    max_pixels : int
+    check : callable, optional
+        See `open_source`.
+    check_memory : callable, optional
+        Raises if so many bytes are more than there may be.
 
     Raises
     ------
     DecodeError
     """
     try:
-        return open_source(data)
+        return open_source(data, check)
     except DecodeError as error:
         if data[4:8] == b"ftyp" and data[8:12] in _BRANDS and container_fault(data, "HEIF"):
             raise DecodeError("truncated: the file is cut off") from None
         if not data.startswith(b"\x89PNG") or len(data) < 33:
             raise
         width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        salvaged = _salvaged(data, "PNG") if 0 < width * height <= max_pixels else None
+        if not 0 < width * height <= max_pixels or not error.lasting:
+            raise
+        if check_memory is not None:
+            check_memory(3 * (width * height * _MOST_PNG_BYTES + len(data)))
+        salvaged = _salvaged(data, "PNG")
         if salvaged is None:
             raise error
-        return open_source(salvaged.data)
+        return open_source(salvaged.data, check)
 
 
 def fault_before(data: bytes, source: Source) -> str:
@@ -145,7 +167,7 @@ def open_damaged(data: bytes, source: Source, fault: str) -> Source:
     if salvaged.rows < MIN_ROWS:
         reason = f"damaged: {_percent(salvaged.rows)} of its rows decode ({fault})"
         raise DecodeError(reason, damaged=True)
-    mended = open_source(salvaged.data)
+    mended = open_source(salvaged.data, source.check)
     if salvaged.whole:
         fault = ""
     elif salvaged.rows < 1:

@@ -28,20 +28,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.colours import Colour, convert
+from imgsim.decode.colours import Colour
 from imgsim.decode.damage import fault_after, fault_before, open_damaged, open_or_mend
 from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
 from imgsim.decode.failure import decode_error
+from imgsim.decode.memory import (
+    full_bytes,
+    load_bytes,
+    over_memory,
+    result_bytes,
+    salvage_bytes,
+)
 from imgsim.decode.packages import package_versions
-from imgsim.decode.source import Scale, Source, open_source, pixel_limit, turn_upright
+from imgsim.decode.source import Check, Scale, Source, open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import (
+    DEFAULT_MAX_MEMORY,
     DEFAULT_MAX_PIXELS,
     Decoded,
     DecodeError,
     DecodeMode,
     InputSpec,
+    NeedsMemory,
     over_cap,
 )
+from imgsim.decode.strips import ImageRows, in_colours
+from imgsim.types import is_flat
+
+_FRAME_RESULT = 14
+"""Bytes a pixel of a frame in colours, and of the arrays that it is brought into."""
 
 _DETAIL = InputSpec(32, 32, "grey")
 
@@ -54,10 +68,16 @@ class Decoder:
     ----------
     mode : DecodeMode
     max_pixels : int
+    max_memory : int
+        Bytes; a file that needs more is not decoded.
+    share : int
+        Bytes that may be taken now; 0 for `max_memory`.
     """
 
     mode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
+    max_memory: int = DEFAULT_MAX_MEMORY
+    share: int = 0
 
     def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Decoded:
         """Decode the bytes of one file.
@@ -71,12 +91,15 @@ class Decoder:
         ------
         DecodeError
             It is truncated, corrupt, too large, of an unsupported kind or no image.
+        NeedsMemory
+            It needs more than its share.
         """
         if not data:
             raise DecodeError("empty file", identified=False)
         with self._limits_and_errors() as pixels:
-            source = self._open(data, pixels)
-            return self._decode_strictly(data, source, wants)
+            needed: list[int] = []
+            source = self._open(data, pixels, self.checker(needed, wants))
+            return self._decode_strictly(data, source, wants, needed)
 
     def durations(self, data: bytes) -> tuple[int, tuple[int, ...]]:
         """Count the frames of a file, and tell for how long each is shown.
@@ -97,7 +120,7 @@ class Decoder:
             As `__call__`.
         """
         with self._limits_and_errors():
-            source = open_source(data)
+            source = open_source(data, self.checker([], ()))
             return source.frames, source.durations
 
     def frames(
@@ -122,13 +145,16 @@ class Decoder:
             As `__call__`.
         """
         with self._limits_and_errors() as pixels:
-            source = self._open(data, pixels)
+            source = self._open(data, pixels, self.checker([], (), _FRAME_RESULT))
             for image in source.images(numbers):
-                upright = turn_upright(image, source.orientation)
+                upright = ImageRows(turn_upright(image, source.orientation))
                 reason = over_cap(upright.width * upright.height, self.max_pixels)
                 if reason:
                     raise DecodeError(reason, lasting=False)
-                yield {want: _as_wanted(convert(upright, want.colour), want) for want in wants}
+                yield {
+                    want: _as_wanted(in_colours(upright, {want.colour}, 1)[want.colour], want)
+                    for want in wants
+                }
 
     @contextmanager
     def _limits_and_errors(self) -> Iterator[list[int]]:
@@ -137,45 +163,58 @@ class Decoder:
         try:
             with pixel_limit(self.max_pixels):
                 yield pixels
+        except NeedsMemory:
+            raise
         except Exception as error:
             said = decode_error(error, self.max_pixels, max(pixels, default=0))
             raise said from (None if said is error else error)
 
-    def _open(self, data: bytes, pixels: list[int]) -> Source:
-        source = open_or_mend(data, self.max_pixels)
+    def _open(self, data: bytes, pixels: list[int], check: Check) -> Source:
+        source = open_or_mend(data, self.max_pixels, check, self.check_memory)
         pixels.append(source.width * source.height)
+        self._check_pixels(source)
+        if source.frames > 1:
+            source.choose_frame()
+        return source
+
+    def _check_pixels(self, source: Source) -> None:
         reason = over_cap(source.width * source.height, self.max_pixels)
         if source.deep is not None:
             reason = source.deep.over_cap(self.max_pixels)
         if reason:
             raise DecodeError(reason, lasting=False)
-        if source.frames > 1:
-            source.choose_frame()
-        return source
 
-    def _decode_strictly(self, data: bytes, source: Source, wants: Sequence[InputSpec]) -> Decoded:
-        """Decode a file, or of a damaged one what is there."""
+    def _decode_strictly(
+        self, data: bytes, source: Source, wants: Sequence[InputSpec], needed: list[int]
+    ) -> Decoded:
+        """Decode a file, or of a damaged one what is there; `needed` takes bytes of each step."""
         fault, error = fault_before(data, source), None
         if not fault:
             try:
-                decoded = self._decode(source, wants)
+                decoded = self._decode(source, wants, needed)
                 fault = fault_after(data, source)
                 if not fault:
                     return decoded
+            except NeedsMemory:
+                raise
             except Exception as raised:
                 error = decode_error(raised, self.max_pixels, source.width * source.height)
                 if not error.lasting:
                     raise error from raised
                 fault = _fault(raised)
+        needed.append(salvage_bytes(source))
+        self.check_memory(max(needed))
         try:
-            return self._decode(open_damaged(data, source, fault), wants)
+            return self._decode(open_damaged(data, source, fault), wants, needed)
+        except NeedsMemory:
+            raise
         except DecodeError as damaged:
             # what the decoder said of the file as it is tells more
             raise (error if error and not damaged.damaged else damaged) from None
         except Exception as raised:
             raise (error or raised) from raised
 
-    def _decode(self, source: Source, wants: Sequence[InputSpec]) -> Decoded:
+    def _decode(self, source: Source, wants: Sequence[InputSpec], needed: list[int]) -> Decoded:
         # One decode per scale serves all inputs of that scale.
         scales = {want: self._scale(source, want) for want in wants}
         colours: dict[Scale, set[Colour]] = {}
@@ -186,6 +225,10 @@ class Decoder:
         own = self._scale(source, _DETAIL)
         if own in colours or not any("grey" in needed for needed in colours.values()):
             colours.setdefault(own, set()).add("grey")
+        results = result_bytes(source.width, source.height, self.mode, wants)
+        needed.append(full_bytes(source))
+        needed_now = max(load_bytes(source, scale) for scale in colours)
+        self.check_memory(max(needed) + results, needed_now + results)
         decoded = {scale: source.load(scale, needed) for scale, needed in colours.items()}
         images: dict[InputSpec, NDArray[np.uint8]] = {}
         for want in wants:
@@ -197,7 +240,60 @@ class Decoder:
             detail, thumbnail = detail_of(grey)
             if detail < PLAINLY_DETAILED:  # by the same pixels, whatever else is wanted
                 detail, thumbnail = detail_of(source.load(own, {"grey"})["grey"])
-        return Decoded(source.facts(detail, thumbnail), images)
+        if is_flat(detail, *source.size):
+            self.check_memory(max(needed) + results)  # its digest is one of all pixels
+        return Decoded(source.facts(detail, thumbnail, max(needed)), images)
+
+    def checker(
+        self, needed: list[int], wants: Sequence[InputSpec], bytes_per_pixel: int = 0
+    ) -> Check:
+        """Return what checks the memory that a picture or a frame of it takes, see `Source`.
+
+        Parameters
+        ----------
+        needed : list of int
+            Takes the bytes of each.
+        wants : sequence of InputSpec
+            What will be made of it.
+        bytes_per_pixel : int
+            What else it takes.
+        """
+
+        def check(source: Source) -> None:
+            if not needed:  # of a frame only the memory counts
+                self._check_pixels(source)
+            needed.append(full_bytes(source))
+            more = bytes_per_pixel * source.width * source.height
+            if wants:
+                more += result_bytes(source.width, source.height, self.mode, wants)
+            # most JPEGs are decoded at a reduced scale: how much that takes is told later
+            self.check_memory(needed[-1] + more, 0 if source.jpeg else needed[-1] + more)
+
+        return check
+
+    def check_memory(self, needed: int, needed_now: int | None = None) -> None:
+        """Raise if so many bytes are more than there may be.
+
+        Parameters
+        ----------
+        needed : int
+            For the file as a whole.
+        needed_now : int, optional
+            For the next step; the same by default.
+
+        Raises
+        ------
+        DecodeError
+            The file needs more than `max_memory`.
+        NeedsMemory
+            The next step needs more than `share`.
+        """
+        reason = over_memory(needed, self.max_memory)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+        now = needed if needed_now is None else needed_now
+        if now > (self.share or self.max_memory):
+            raise NeedsMemory(now)
 
     def _scale(self, source: Source, want: InputSpec) -> Scale:
         return None if self.mode is DecodeMode.FULL else source.scale(want.decoded_side)
@@ -218,9 +314,9 @@ def _as_wanted(image: Any, want: InputSpec) -> NDArray[np.uint8]:
 def decoder_id(mode: DecodeMode) -> str:
     """Name what decodes: a change of it makes cached facts and features void.
 
-    The pixel cap is no part of it: files over the cap are not cached.
+    The limits are no part of it: files over one are not cached.
     """
-    return f"imgsim-decode 5 {mode.value}, {package_versions()}"
+    return f"imgsim-decode 6 {mode.value}, {package_versions()}"
 
 
 def _fault(error: Exception) -> str:

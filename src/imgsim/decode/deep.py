@@ -11,16 +11,18 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
-from imgsim.decode.levels import to_8_bit
+from imgsim.decode.levels import EightBits
 from imgsim.decode.packages import needs_package
+from imgsim.decode.pngstrips import PngRows, is_read_in_strips
 from imgsim.decode.rawfiles import is_raw
+from imgsim.decode.rows import ArrayRows, SampleRows
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, over_cap
 from imgsim.decode.tifftags import TiffTags
 from imgsim.errors import is_out_of_memory
@@ -28,6 +30,13 @@ from imgsim.errors import is_out_of_memory
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BYTES_PER_PIXEL = 16
 """As many bytes a pixel as four bands of 32 bits are within the cap on pixels."""
+
+_ROWS = 256
+_AT_ONCE_BYTES = 64 << 20
+"""OpenCV, which needs twice their size, decodes no larger PNGs as a whole if it can be avoided."""
+
+HELD_BYTES = 256 << 20
+"""A PNG with more samples is decoded again for each use of them, strip by strip."""
 
 _INFLATED = 1032
 """Deflate shrinks at most by this factor."""
@@ -79,8 +88,7 @@ class DeepImage:
 
     def over_cap(self, max_pixels: int) -> str | None:
         """Say why an image of this size is not decoded; None if it is."""
-        pixels = self.width * self.height
-        size = pixels * self.bands * max(1, self.bits // 8)
+        pixels, size = self.width * self.height, self.size_bytes
         if pixels > max_pixels or size <= max_pixels * _BYTES_PER_PIXEL:
             return over_cap(pixels, max_pixels)
         return (
@@ -106,6 +114,11 @@ class DeepImage:
         DecodeError
         """
         read = _read_png(self) if self.tags is None else _read_tiff(self, page)
+        if read.dtype.isnative:
+            return read
+        if read.flags.writeable:
+            read = read.byteswap(inplace=True)
+            return read.view(read.dtype.newbyteorder())
         return np.asarray(read, dtype=read.dtype.newbyteorder("="))
 
     def in_pillow(self) -> Any:
@@ -114,28 +127,126 @@ class DeepImage:
 
         return Image.open(io.BytesIO(self.data), formats=[self.format])
 
-    def shown(self, page: int = 0) -> Any:
-        """Return a Pillow image of 8 bits: L, RGB, CMYK, or with alpha; as stored (not turned).
+    def rows(self, page: int = 0) -> SampleRows:
+        """Decode the samples of one page, as stored; those of a large PNG whenever they are seen.
 
-        The first three bands are red, green and blue; of one or two bands the first is grey. Alpha
-        is the band that is declared as such, other extra samples are not shown.
+        Raises
+        ------
+        DecodeError
         """
+        if self.streamed:
+            return _png_rows(self)
+        return ArrayRows(self.samples(page))
+
+    def of_page(self, page: int) -> DeepImage:
+        """This image with the size and tags of another page.
+
+        Raises
+        ------
+        DecodeError
+            The page cannot be read.
+        """
+        if page == 0:
+            return self
+        tags = tifftags.read_tags(self.data, page)
+        if tags is None:
+            raise DecodeError(f"damaged or unsupported: page {page + 1} of the TIFF cannot be read")
+        return replace(
+            self, width=tags.width, height=tags.height, bands=tags.bands, bits=tags.bits[0],
+            alpha=tags.alpha, tags=tags,
+        )  # fmt: skip
+
+    def upright(self, page: int = 0) -> SampleRows:
+        """Decode the samples of one page, turned upright.
+
+        Raises
+        ------
+        DecodeError
+        """
+        rows = self.rows(page)
+        if isinstance(rows, ArrayRows):
+            return ArrayRows(turn_samples(rows.samples, self.orientation))
+        return rows  # it is stored upright
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the samples of the first page."""
+        return self.width * self.height * self.bands * max(1, self.bits // 8)
+
+    @property
+    def in_strips(self) -> bool:
+        """Whether the samples can be decoded strip by strip."""
+        return self.format == "PNG" and is_read_in_strips(self.data, _chunks(self.data))
+
+    @property
+    def is_filled_in_strips(self) -> bool:
+        """Whether the array of all samples is filled strip by strip."""
+        return self.size_bytes > _AT_ONCE_BYTES and self.in_strips
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the samples are decoded anew whenever they are seen, and never held."""
+        return self.size_bytes > HELD_BYTES and self.orientation == 1 and self.in_strips
+
+    def shown(self, page: int = 0) -> ShownSamples:
+        """Decode the picture that stands for the samples of one page."""
+        return ShownSamples(self, self.rows(page))
+
+
+class ShownSamples:
+    """A picture of 8 bits made of samples, some rows at a time; as stored (not turned).
+
+    The first three bands are red, green and blue; of one or two bands the first is grey. Alpha is
+    the band that is declared as such, other extra samples are not shown.
+
+    Parameters
+    ----------
+    image : DeepImage
+    samples : SampleRows
+        As stored.
+    """
+
+    def __init__(self, image: DeepImage, samples: SampleRows) -> None:
+        self._samples = samples
+        self._orientation = image.orientation
+        self.height, self.width = samples.shape[:2]
+        bands = samples.shape[2] if len(samples.shape) == 3 else 1  # a further page may have fewer
+        self._alpha = image.alpha if image.alpha is not None and image.alpha < bands else None
+        colours: list[int] | int | None = None
+        if len(samples.shape) == 2:
+            self.mode = "L"
+        elif image.tags and image.tags.photometric == tifftags.CMYK and bands >= 4:
+            self.mode, colours, self._alpha = "CMYK", [0, 1, 2, 3], None
+        else:
+            others = [band for band in range(bands) if band != image.alpha]
+            colours = others[:3] if len(others) >= 3 else others[:1]
+            self.mode = "RGB" if len(colours) == 3 else "L"
+            if self._alpha is not None:
+                self.mode = "RGBA" if len(colours) == 3 else "LA"
+            elif len(colours) == 1:
+                colours = colours[0]
+        self._mapped = EightBits(samples, colours, self._alpha)
+
+    @property
+    def upright(self) -> SampleRows:
+        """The samples, turned upright."""
+        if isinstance(self._samples, ArrayRows):
+            return ArrayRows(turn_samples(self._samples.samples, self._orientation))
+        return self._samples  # it is stored upright
+
+    def whole(self) -> Any:
+        """Return the picture as a Pillow image, as `rows` does."""
+        return self.rows(0, self.height)
+
+    def rows(self, top: int, bottom: int) -> Any:
+        """Return some rows as a Pillow image: L, RGB, CMYK, or with alpha."""
         from PIL import Image
 
-        samples = self.samples(page)
-        if samples.ndim == 2:
-            return Image.fromarray(to_8_bit(samples))
-        bands = samples.shape[2]  # a further page may have fewer
-        if self.tags is not None and self.tags.photometric == tifftags.CMYK and bands >= 4:
-            return Image.fromarray(to_8_bit(samples[..., :4]), "CMYK")
-        colours = [band for band in range(bands) if band != self.alpha]
-        colours = colours[:3] if len(colours) >= 3 else colours[:1]
-        if self.alpha is None or self.alpha >= bands:
-            return Image.fromarray(to_8_bit(np.squeeze(samples[..., colours])))
-        alpha = samples[..., self.alpha]
-        mapped = to_8_bit(samples[..., colours], alpha > 0)
-        stacked = np.concatenate([mapped, _alpha_to_8_bit(alpha)[..., None]], axis=2)
-        return Image.fromarray(stacked, "LA" if len(colours) == 1 else "RGBA")
+        mapped = self._mapped.rows(top, bottom)
+        if self._alpha is not None:
+            alpha = _alpha_to_8_bit(self._samples.rows(top, bottom)[..., self._alpha])
+            mapped = np.concatenate([mapped, alpha[..., None]], axis=2)
+        return Image.fromarray(mapped, self.mode)
 
 
 def deep_image(data: bytes) -> DeepImage | None:
@@ -270,7 +381,30 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _read_png(image: DeepImage) -> NDArray[Any]:
-    data, last = image.data, b""
+    if image.is_filled_in_strips:
+        rows = _png_rows(image)
+        samples = np.empty(rows.shape, rows.dtype)
+        top = 0
+        for strip in rows.strips():
+            samples[top : top + len(strip)] = strip
+            top += len(strip)
+        return samples
+    _check_png(image.data)
+    read = _by_opencv(image.data)
+    if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
+        raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
+    if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
+        raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
+    return read[..., ::3] if image.bands == 2 else _with_red_first(read)
+
+
+def _png_rows(image: DeepImage) -> PngRows:
+    _check_png(image.data)
+    return PngRows(image.data, _chunks(image.data), image.bands, _by_opencv)
+
+
+def _check_png(data: bytes) -> None:
+    last = b""
     for last, start, length in _chunks(data):
         if last in (b"IHDR", b"IDAT"):
             stored = int.from_bytes(data[start + length : start + length + 4], "big")
@@ -278,13 +412,14 @@ def _read_png(image: DeepImage) -> NDArray[Any]:
                 raise DecodeError("damaged or unsupported: a checksum of the PNG is wrong")
     if last != b"IEND":
         raise DecodeError("truncated: the PNG has no end")
-    read = _by_opencv(data)
-    if read is None or read.shape[:2] != (image.height, image.width) or read.dtype != np.uint16:
-        raise DecodeError("damaged or unsupported: the PNG cannot be decoded")
-    order = {2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.bands]
-    if read.shape[2:] != (max(3, image.bands) if image.bands != 2 else 4,):
-        raise DecodeError("damaged or unsupported: the PNG has other bands than its header says")
-    return read[..., order]
+
+
+def _with_red_first(samples: NDArray[Any]) -> NDArray[Any]:
+    """Swap blue and red in place: a copy of a large picture would be large too."""
+    if samples.ndim == 3:
+        for top in range(0, len(samples), _ROWS):
+            samples[top : top + _ROWS, :, [0, 2]] = samples[top : top + _ROWS, :, [2, 0]]
+    return samples
 
 
 def _by_opencv(data: bytes) -> NDArray[Any] | None:
@@ -323,8 +458,7 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
         decoded = _by_opencv(image.data) if tags.in_opencv and not page else None
         if decoded is None or not _fits(decoded, tags):
             raise needs_package(f"{tags.described} need", "imagecodecs") from None
-        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[tags.bands]
-        read = decoded[..., order] if decoded.ndim == 3 else decoded
+        read = _with_red_first(decoded)
     else:
         if tags.planes and tags.bands > 1 and read.ndim == 3:
             read = np.moveaxis(read, 0, -1)
@@ -333,7 +467,9 @@ def _read_tiff(image: DeepImage, page: int) -> NDArray[Any]:
     if not _fits(read, tags):
         raise DecodeError(f"damaged or unsupported: {tags.described} are not in the file")
     if tags.photometric == tifftags.WHITE_IS_ZERO and read.dtype.kind == "u":
-        read = read.dtype.type(2 ** tags.bits[0] - 1) - read
+        read = np.subtract(
+            read.dtype.type(2 ** tags.bits[0] - 1), read, out=read if read.flags.writeable else None
+        )
     return read
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgsim.decode.rows import ArrayRows, SampleRows, grid
 
 SMALL_RANGE = 1 / 4
 """A picture that uses less of its scale is mapped by percentiles. 14 bits in 16 do; what is left
@@ -39,7 +42,86 @@ class Levels(NamedTuple):
     background: float | None = None
 
 
-def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+_STRIP_ROWS = 256
+_EDGE_ROWS = 8
+"""Rows around a strip that decide how the edge of a background within it is mapped, or more."""
+
+
+class EightBits:
+    """Samples of any depth, mapped to 8 bits some rows at a time, see `to_8_bit`.
+
+    Parameters
+    ----------
+    samples : SampleRows
+    bands : sequence of int or int, optional
+        Those that are mapped; of a single number the rows have no axis of bands.
+    alpha : int, optional
+        The band of alpha: pixels that are fully transparent do not count for the percentiles.
+    """
+
+    def __init__(
+        self,
+        samples: SampleRows,
+        bands: Sequence[int] | int | None = None,
+        alpha: int | None = None,
+    ) -> None:
+        self._samples = samples
+        self._bands = bands if bands is None or isinstance(bands, int) else list(bands)
+        self._levels = Levels(0.0, 255.0)
+        self._table: NDArray[np.uint8] | None = None
+        self._high_byte = False
+        if samples.dtype == np.uint8:
+            return
+        step = max(1, -(-max(samples.shape[:2]) // _COUNTED_SIDE))
+        counted = grid(samples, step)
+        visible = None if alpha is None else np.asarray(counted[..., alpha] > 0)
+        self._levels = _levels(self._picked(counted), visible, self._are_of_8_bits)
+        if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
+            low, high, _ = self._levels
+            every = np.arange(65536, dtype=np.uint16)
+            as_high_byte = len(samples.shape) == 3 and not isinstance(self._bands, int)
+            self._high_byte = as_high_byte and self._levels == (0, 65535, None)
+            self._table = _map(every, low, high)
+
+    def rows(self, top: int, bottom: int) -> NDArray[np.uint8]:
+        """Map some rows.
+
+        Returns
+        -------
+        ndarray of uint8, shape (bottom - top, w) or (bottom - top, w, bands)
+        """
+        background = self._levels.background
+        if background is None:
+            return self._mapped(self._picked(self._samples.rows(top, bottom)))
+        first = max(0, top - _EDGE_ROWS)
+        last = min(bottom + _EDGE_ROWS, self._samples.shape[0])
+        samples = self._picked(self._samples.rows(first, last))
+        mapped = self._mapped(samples)
+        _blend_edge(samples, mapped, self._levels, background)
+        return mapped[top - first : bottom - first]
+
+    def _picked(self, samples: NDArray[Any]) -> NDArray[Any]:
+        return samples if self._bands is None else np.asarray(samples[..., self._bands])
+
+    def _mapped(self, samples: NDArray[Any]) -> NDArray[np.uint8]:
+        if samples.dtype == np.uint8:
+            return samples
+        if self._high_byte:
+            return (samples >> 8).astype(np.uint8)
+        if self._table is not None:
+            return np.asarray(self._table[samples])
+        return _map(samples, self._levels.low, self._levels.high)
+
+    def _are_of_8_bits(self) -> bool:
+        """Whether 16-bit samples are all multiples of 257."""
+        height = self._samples.shape[0]
+        return not any(
+            (self._picked(self._samples.rows(top, min(top + 64, height))) % 257).any()
+            for top in range(0, height, 64)
+        )
+
+
+def to_8_bit(samples: NDArray[Any]) -> NDArray[np.uint8]:
     """Map samples to 8 bits by one straight line for all bands.
 
     The scale of a picture is the smallest of 0 to 1 (floating point only), 0 to 255 and 0 to
@@ -57,28 +139,16 @@ def to_8_bit(samples: NDArray[Any], visible: NDArray[np.bool_] | None = None) ->
     Parameters
     ----------
     samples : ndarray of any real dtype, shape (h, w) or (h, w, bands)
-    visible : ndarray of bool, shape (h, w), optional
-        Pixels that count for the percentiles; all by default.
 
     Returns
     -------
     ndarray of uint8, shape as `samples`
         NaN and infinity become 0.
     """
-    if samples.dtype == np.uint8:
-        return samples
-    levels = _levels(samples, visible)
-    if samples.dtype.kind == "u" and samples.dtype.itemsize == 2:
-        if samples.ndim == 3 and levels == (0, 65535, None):
-            return (samples >> 8).astype(np.uint8)
-        every = np.arange(65536, dtype=np.uint16)
-        mapped = np.asarray(_map(every, levels.low, levels.high)[samples])
-    else:
-        mapped = np.empty(samples.shape, np.uint8)
-        for top in range(0, len(samples), 256):
-            mapped[top : top + 256] = _map(samples[top : top + 256], levels.low, levels.high)
-    if levels.background is not None:
-        _blend_edge(samples, mapped, levels, levels.background)
+    source = EightBits(ArrayRows(samples))
+    mapped = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _STRIP_ROWS):
+        mapped[top : top + _STRIP_ROWS] = source.rows(top, min(top + _STRIP_ROWS, len(samples)))
     return mapped
 
 
@@ -95,42 +165,43 @@ def _map(samples: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
         return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 
-def _levels(samples: NDArray[Any], visible: NDArray[np.bool_] | None) -> Levels:
-    step = max(1, -(-max(samples.shape[:2]) // _COUNTED_SIDE))
-    grid = samples[::step, ::step]
+def _levels(
+    grid: NDArray[Any], visible: NDArray[np.bool_] | None, are_of_8_bits: Callable[[], bool]
+) -> Levels:
+    """Choose the levels by the samples of a grid; `are_of_8_bits` asks all of them."""
     counted = np.isfinite(grid) if grid.dtype.kind == "f" else np.ones(grid.shape, bool)
     if visible is not None:
-        shown = visible[::step, ::step]
-        counted &= shown.reshape(*shown.shape, *[1] * (grid.ndim - 2))
+        counted &= visible.reshape(*visible.shape, *[1] * (grid.ndim - 2))
     values = grid[counted].astype(np.float64)
     if not len(values):
         return Levels(0.0, 255.0)
     low, high = _percentiles(values)
-    scale = _scale(samples.dtype, low, high)
+    scale = _scale(grid.dtype, low, high)
     apart = _beside_background(grid, counted, values)
     if apart is not None:
         used = apart.high - apart.low
         if used > 0 and (scale is None or used <= scale * SMALL_BESIDE_BACKGROUND):
             return apart
-    return _choose(samples, low, high, scale)
+    return _choose(grid.dtype, low, high, scale, are_of_8_bits)
 
 
-def _choose(samples: NDArray[Any], low: float, high: float, scale: float | None) -> Levels:
+def _choose(
+    dtype: np.dtype[Any],
+    low: float,
+    high: float,
+    scale: float | None,
+    are_of_8_bits: Callable[[], bool],
+) -> Levels:
     used = high - low
     if scale is not None and used >= scale * SMALL_RANGE:
         return Levels(0.0, scale)
-    whole = samples.dtype.kind in "ui"
+    whole = dtype.kind in "ui"
     too_small = used < _FEWEST_STEPS if whole else used <= 1e-6 * max(abs(low), abs(high))
     if too_small:
         return Levels(0.0, scale) if scale is not None else Levels(low, low + 255.0)
-    if whole and samples.dtype.itemsize == 2 and scale == 65535 and _of_8_bits(samples):
+    if whole and dtype.itemsize == 2 and scale == 65535 and are_of_8_bits():
         return Levels(0.0, scale)
     return Levels(low, high)
-
-
-def _of_8_bits(samples: NDArray[Any]) -> bool:
-    """Whether 16-bit samples are all multiples of 257."""
-    return not any((samples[top : top + 64] % 257).any() for top in range(0, len(samples), 64))
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:

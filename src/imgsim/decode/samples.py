@@ -16,17 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.deep import DeepImage, deep_image
 from imgsim.decode.failure import decode_error
+from imgsim.decode.memory import deep_bytes, full_bytes
 from imgsim.decode.parts import film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
-from imgsim.decode.spec import DecodeError, over_cap
+from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
 VERSION = 1
 """Raised whenever the same file gives another digest, or gives one where it had none."""
 
-_ROWS = 256
+_STRIP_PIXELS = 1 << 20
 
 
 class SampleOutcome(NamedTuple):
@@ -46,51 +48,57 @@ class SampleOutcome(NamedTuple):
     lasting: bool = True
 
 
-def sample_digest(data: bytes, max_pixels: int) -> str | None:
+def sample_digest(data: bytes, limits: Decoder) -> str | None:
     """Hash the samples of an image file, see `take_sample_digest`."""
-    return take_sample_digest(data, max_pixels).digest
+    return take_sample_digest(data, limits).digest
 
 
-def take_sample_digest(data: bytes, max_pixels: int) -> SampleOutcome:
+def take_sample_digest(data: bytes, limits: Decoder) -> SampleOutcome:
     """Hash the samples of an image file.
 
     Parameters
     ----------
     data : bytes
         Of the whole file.
-    max_pixels : int
-        An image with more is not decoded.
+    limits : Decoder
+        An image that is over one of its limits is not decoded.
 
     Returns
     -------
     SampleOutcome
+
+    Raises
+    ------
+    NeedsMemory
+        It needs more than its share.
     """
     if is_raw(data):
         return SampleOutcome(None)
     try:
-        with pixel_limit(max_pixels), warnings.catch_warnings():
+        with pixel_limit(limits.max_pixels), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file
-            return SampleOutcome(_digest(data, max_pixels))
+            return SampleOutcome(_digest(data, limits))
+    except NeedsMemory:
+        raise
     except Exception as error:  # decoders raise whatever they like
-        return SampleOutcome(None, lasting=decode_error(error, max_pixels).lasting)
+        return SampleOutcome(None, lasting=decode_error(error, limits.max_pixels).lasting)
 
 
-def _check_cap(pixels: int, max_pixels: int) -> None:
-    reason = over_cap(pixels, max_pixels)
+def _check_cap(pixels: int, limits: Decoder) -> None:
+    reason = over_cap(pixels, limits.max_pixels)
     if reason:
         raise DecodeError(reason, lasting=False)
 
 
-def _digest(data: bytes, max_pixels: int) -> str | None:
+def _digest(data: bytes, limits: Decoder) -> str | None:
     deep = deep_image(data)
     if deep is not None:
-        reason = deep.over_cap(max_pixels)
-        if reason:
-            raise DecodeError(reason, lasting=False)
-        return _deep_digest(deep, max_pixels)
-    source = open_source(data)
-    _check_cap(source.width * source.height, max_pixels)
-    image = source.reopen()
+        return _deep_digest(deep, limits)
+    check = limits.checker([], ())
+    source = open_source(data, check)
+    _check_cap(source.width * source.height, limits)
+    limits.check_memory(full_bytes(source))  # also of a JPEG, which is not reduced here
+    image = source.fresh()
     if image.info.get("depth_images") or image.info.get("aux"):
         return None
     digest = hashlib.sha256()
@@ -98,8 +106,9 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     for number in range(frames):
         if frames > 1:
             image.seek(number)
+            _check_cap(image.width * image.height, limits)
+            check(source.of_frame(image))
         image.load()
-        _check_cap(image.width * image.height, max_pixels)
         digest.update(f"duration {image.info.get('duration', 0)} ".encode())
         _add_frame(digest, turn_upright(image, source.orientation))
     if source.format in ("JPEG", "MPO"):
@@ -112,19 +121,26 @@ def _digest(data: bytes, max_pixels: int) -> str | None:
     return digest.hexdigest()
 
 
-def _deep_digest(image: DeepImage, max_pixels: int) -> str | None:
+def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
     """Hash the samples that Pillow does not give as they are; animations of them are not read."""
     if image.format == "PNG" and image.frames > 1:
         return None
     digest = hashlib.sha256(_deep_profile(image))
     for page in range(image.frames):
-        samples = turn_samples(image.samples(page), image.orientation)
-        _check_cap(samples.shape[0] * samples.shape[1], max_pixels)
-        if image.alpha is not None:
-            samples = samples.copy()
-            samples[samples[..., image.alpha] == 0] = 0
+        of_page = image.of_page(page)
+        reason = of_page.over_cap(limits.max_pixels)
+        if reason:
+            raise DecodeError(reason, lasting=False)
+        limits.check_memory(deep_bytes(of_page))
+        samples = image.upright(page)
         digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
-        digest.update(np.ascontiguousarray(samples).data)
+        height = samples.shape[0]
+        rows = max(1, _STRIP_PIXELS // samples.shape[1])
+        for top in range(0, height, rows):
+            strip = np.array(samples.rows(top, min(top + rows, height)), order="C")
+            if image.alpha is not None:
+                strip[strip[..., image.alpha] == 0] = 0
+            digest.update(strip.data)
     return digest.hexdigest()
 
 
@@ -143,13 +159,14 @@ def _deep_profile(image: DeepImage) -> bytes:
 def _add_frame(digest: Any, image: Any) -> None:
     """Add the size, kind, profile and samples of one frame."""
     profile = image.info.get("icc_profile") or b""
-    image = _expanded(image)
-    kind = "I;16" if image.mode.startswith("I;16") else image.mode  # whatever the byte order
+    mode = _expanded(image.crop((0, 0, 1, 1))).mode
+    kind = "I;16" if mode.startswith("I;16") else mode  # whatever the byte order
     digest.update(f"{kind} {image.width} {image.height} {len(profile)} ".encode())
     digest.update(profile)
-    for top in range(0, image.height, _ROWS):
-        strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
-        samples = _without_hidden_colours(np.asarray(strip), image.mode)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = _expanded(image.crop((0, top, image.width, min(top + rows, image.height))))
+        samples = _without_hidden_colours(np.asarray(strip), mode)
         digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
 
 

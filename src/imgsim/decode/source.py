@@ -12,14 +12,16 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
-from imgsim.decode.colours import Colour, convert, pixel_digest, samples_digest
-from imgsim.decode.deep import DeepImage, deep_image, turn_samples
+from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
+from imgsim.decode.colours import Colour, pixel_digest, samples_digest
+from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
 from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
-from imgsim.decode.spec import DecodeError
+from imgsim.decode.spec import DecodeError, NeedsMemory
+from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
 
 _NOT_OPENED = frozenset({"EPS", "WMF", "MPEG", "PDF", "GRIB", "HDF5", "BUFR"})
@@ -36,18 +38,24 @@ Scale = tuple[int, int] | None
 # What is in the file ---------------------------------------------------------------------------
 
 
+Check = Callable[["Source"], None]
+
+
 @dataclass(slots=True)
 class Source:
     """An opened, not yet decoded image.
 
     `reopen` gives a fresh Pillow image of the same bytes, since one that was decoded at a reduced
     scale cannot be decoded again at another; the first decode uses the one that is open already.
-    `deep` is set where `reopen` maps samples that Pillow does not give as they are to 8 bits.
+    `deep` and `deep_shown` are set where Pillow does not give the samples as they are; `reopen`
+    maps them to 8 bits.
     Of several frames `durations` tells for how long each is shown (nothing of pages), and `shown`
     is the one that is decoded.
     Of a damaged file, `top` and `bottom` say which rows `reopen` gives that are there, as shares of
     the stored height, and `part` where these lie in the whole picture, upright. `ends_blank` tells
     after the first decode that the last row holds what a decoder fills in where data are missing.
+    The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
+    called with this, as it is of a frame, before any of its pixels are decoded.
     """
 
     reopen: Callable[[], Any]
@@ -61,6 +69,7 @@ class Source:
     width: int
     height: int
     deep: DeepImage | None = None
+    deep_shown: Callable[[], ShownSamples] | None = None
     durations: tuple[int, ...] = ()
     shown: int = 0
     parts: str = ""
@@ -69,6 +78,11 @@ class Source:
     bottom: float = 1.0
     part: tuple[float, float, float, float] = WHOLE_PART
     ends_blank: bool = False
+    encoded_bytes: int = 0
+    segment_bytes: int = 0
+    coefficient_bytes: int = 0
+    turned_by_decoder: bool = False
+    check: Check | None = None
 
     def take(self) -> Any:
         """An image that was not decoded yet."""
@@ -77,17 +91,32 @@ class Source:
             return next(self.images([self.shown]))
         return self.reopen() if image is None else image
 
+    def fresh(self) -> Any:
+        """An image that was only just opened; the one that was open already is let go."""
+        self.opened = None  # it may hold a canvas
+        return self.reopen()
+
     def images(self, numbers: Sequence[int]) -> Iterator[Any]:
         """Decode some frames, in ascending order, each good until the next one is asked for."""
         image = None
         for number in numbers:
             if self.deep is not None and self.deep.format == "TIFF":
-                yield self.deep.shown(number)
+                if self.check is not None:
+                    self.check(replace(self, deep=self.deep.of_page(number)))
+                yield self.deep.shown(number).whole()
                 continue
             image = image or (self.reopen() if self.deep is None else self.deep.in_pillow())
             image.seek(number)
+            if self.check is not None:
+                self.check(self.of_frame(image))
             image.load()
             yield image
+
+    def of_frame(self, image: Any) -> Source:
+        """This source with the size of a Pillow image of one of its frames."""
+        return replace(
+            self, width=image.width, height=image.height, mode=image.mode, deep=None, opened=None
+        )
 
     @property
     def sampled(self) -> list[int]:
@@ -95,14 +124,27 @@ class Source:
         return sampled_frames(self.durations) if self.durations else sampled_pages(self.frames)
 
     def choose_frame(self) -> None:
-        """Pass over frames that show too little: many animations begin with a black one."""
+        """Pass over frames that show too little: many animations begin with a black one.
+
+        Raises
+        ------
+        NeedsMemory
+        """
         least = MIN_DETAIL
-        with suppress(Exception):  # a damaged frame is no reason to lose those before it
+        try:
             for number, image in zip(self.sampled, self.images(self.sampled), strict=True):
-                if detail_of(convert(image, "grey"))[0] >= least:
+                grey = in_colours(ImageRows(image), {"grey"}, 1)["grey"]
+                if detail_of(grey)[0] >= least:
                     self.shown, self.width, self.height = number, image.width, image.height
                     return
                 least = RICHLY_DETAILED  # those that are still half black are no good
+        except NeedsMemory:
+            raise
+        except DecodeError as error:
+            if not error.lasting:  # it is over a limit
+                raise
+        except Exception:  # a damaged frame is no reason to lose those before it
+            return
 
     @property
     def jpeg(self) -> bool:
@@ -120,8 +162,10 @@ class Source:
 
     def load(self, scale: Scale, colours: Set[Colour]) -> dict[Colour, Any]:
         """Decode at a scale (None: in full) and convert to the colours asked for."""
-        image = self.take()
         draft, reduce = scale or (1, 1)
+        if self.deep_shown is not None and not (self.shown or self.damage):
+            return self._turned(in_colours(self.deep_shown(), colours, reduce))
+        image = self.take()
         if scale and self.jpeg:
             # Luma is what a grey image is made from, so it is the same with or without chroma.
             luma = "L" if colours == {"grey"} else "YCbCr"
@@ -129,18 +173,11 @@ class Source:
             image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
         image.load()
         self.ends_blank = _ends_blank(image, self.format)
-        image = self._crop(image)
-        made: dict[Colour, Any] = {}
-        for colour in colours:
-            if image.mode == "YCbCr" and colour == "grey":
-                converted = image.getchannel("Y")
-            elif image.mode == "YCbCr" and colour == "ycbcr":
-                converted = image
-            else:
-                converted = convert(image, colour)
-            if reduce > 1:
-                converted = converted.reduce(reduce)
-            made[colour] = turn_upright(converted, self.orientation)
+        return self._turned(in_colours(ImageRows(self._crop(image)), colours, reduce))
+
+    def _turned(self, made: dict[Colour, Any]) -> dict[Colour, Any]:
+        for colour in made:  # one after the other: each lets go of the one that it is made of
+            made[colour] = turn_upright(made[colour], self.orientation)
         return made
 
     def _crop(self, image: Any) -> Any:
@@ -157,16 +194,15 @@ class Source:
         turned = self.orientation in (5, 6, 7, 8)
         return (self.height, self.width) if turned else (self.width, self.height)
 
-    def facts(self, detail: int, thumbnail: str) -> ImageFacts:
+    def facts(self, detail: int, thumbnail: str, decode_bytes: int) -> ImageFacts:
         facts = ImageFacts(
             *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
-            sum(self.durations), self.parts, self.damage, self.part,
+            sum(self.durations), self.parts, self.damage, self.part, decode_bytes,
         )  # fmt: skip
         if not facts.flat:
             return facts
-        if self.deep is not None and not self.damage:
-            samples = turn_samples(self.deep.samples(), self.orientation)
-            return replace(facts, pixel_digest=samples_digest(samples))
+        if self.deep_shown is not None and not self.damage:
+            return replace(facts, pixel_digest=samples_digest(self.deep_shown().upright))
         image = self.take()
         image.load()
         image = self._crop(image)
@@ -229,16 +265,28 @@ def pixel_limit(max_pixels: int) -> Iterator[None]:
                 _limited.pop()
 
 
-def open_source(data: bytes) -> Source:
-    """Open image data without decoding its pixels."""
+def open_source(data: bytes, check: Check | None = None) -> Source:
+    """Open image data without decoding its pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    check : callable, optional
+        Raises if the image is over a limit, before a decoder does more than to read its header.
+
+    Raises
+    ------
+    DecodeError
+    """
     from PIL import Image, UnidentifiedImageError
 
     head = data[:64]
     if is_raw(data):
-        return _open_raw(data)
+        return _open_raw(data, check)
     deep = deep_image(data)
     if deep is not None and deep.needed:
-        return _open_deep(deep)
+        return _open_deep(deep, check)
     plugin = _plugin_for(head)
     if plugin:
         _enable(plugin)
@@ -256,7 +304,7 @@ def open_source(data: bytes) -> Source:
             image = reopen(_formats())
         except UnidentifiedImageError:
             if deep is not None:
-                return _open_deep(deep)
+                return _open_deep(deep, check)
             raise DecodeError(_unidentified(head), identified=plugin is not None) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
@@ -269,9 +317,18 @@ def open_source(data: bytes) -> Source:
         or (kind == "TIFF" and "jpeg" not in str(image.info.get("compression", "raw")))
         or (kind == "WEBP" and data[12:16] == b"VP8L")
     )
-    turned, usable = (1, True) if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF
-    opened = image if usable else None
-    source = Source(opener, opened, image.mode, kind, lossless, False, frames, turned, *size)
+    source = Source(
+        opener, image, image.mode, kind, lossless, False, frames, 1, *size,
+        encoded_bytes=len(data), segment_bytes=tiff_segment(data) if kind == "TIFF" else 0,
+        coefficient_bytes=jpeg_coefficients(image, data) if kind in ("JPEG", "MPO") else 0,
+        check=check,
+    )  # fmt: skip
+    if check is not None:
+        check(source)
+    turned, usable = _orientation(image)
+    source.turned_by_decoder = kind == "TIFF" and turned != 1  # Pillow turns TIFF itself
+    source.orientation = 1 if kind == "TIFF" else turned
+    source.opened = image if usable or kind == "TIFF" else None
     source.parts = extra_parts(data, image)
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None
@@ -347,22 +404,25 @@ def _unidentified(head: bytes) -> str:
     return "content is no image format that is read here, or its header is damaged"
 
 
-def _open_deep(deep: DeepImage) -> Source:
+def _open_deep(deep: DeepImage, check: Check | None) -> Source:
     if not (deep.width and deep.height):
         raise DecodeError("no pixels")
-    frames = deep.frames
-    durations: tuple[int, ...] = ()
-    if deep.format == "PNG" and frames > 1:
-        image = deep.in_pillow()
-        frames = image.n_frames
-        durations = frame_durations(deep.data, image, frames)
-    return Source(
-        cache(deep.shown), None, "", deep.format, deep.lossless, False, frames,
-        deep.orientation, deep.width, deep.height, deep, durations,
+    shown = cache(deep.shown)
+    source = Source(
+        lambda: shown().whole(), None, "", deep.format, deep.lossless, False, deep.frames,
+        deep.orientation, deep.width, deep.height, deep, shown,
+        encoded_bytes=len(deep.data), check=check,
     )  # fmt: skip
+    if check is not None:
+        check(source)
+    if deep.format == "PNG" and deep.frames > 1:
+        image = deep.in_pillow()
+        source.frames = image.n_frames
+        source.durations = frame_durations(deep.data, image, source.frames)
+    return source
 
 
-def _open_raw(data: bytes) -> Source:
+def _open_raw(data: bytes, check: Check | None) -> Source:
     from PIL import Image
 
     try:
@@ -378,4 +438,10 @@ def _open_raw(data: bytes) -> Source:
     orientation, _ = _orientation(reopen()) if stored.jpeg else (1, True)
     turned = stored.orientation if orientation == 1 else orientation
     size = stored.width, stored.height
-    return Source(reopen, None, "RGB", "RAW", True, True, 1, turned, *size)
+    source = Source(
+        reopen, None, "RGB", "RAW", True, True, 1, turned, *size, encoded_bytes=len(data),
+        check=check,
+    )  # fmt: skip
+    if check is not None:
+        check(source)
+    return source

@@ -15,6 +15,9 @@ DEFAULT_MAX_PIXELS = 250_000_000
 """Larger images are skipped: a file of a few kB can claim to be one and fill the memory."""
 
 
+DEFAULT_MAX_MEMORY = 4_000_000_000
+"""Bytes that decoding may take in all workers together."""
+
 BASE_SIDE = 64
 """Inputs up to this side share one reduced decode."""
 
@@ -93,6 +96,20 @@ class DecodeError(Exception):
         self.lasting = lasting
         self.identified = identified
         self.damaged = damaged
+
+
+class NeedsMemory(Exception):
+    """The file cannot be decoded with the share of memory that it may take now.
+
+    Attributes
+    ----------
+    size_bytes : int
+        That it needs.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(size_bytes)
+        self.size_bytes = size_bytes
 
 
 def over_cap(pixels: int, max_pixels: int) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 R = TypeVar("R")
@@ -17,11 +19,26 @@ class Heartbeat:
     def __call__(self) -> None:
         """An item is done, and the next one has begun."""
 
+    def reading(self) -> None:
+        """Some of the item's file was read: it is slow, but does not hang."""
+
     def pause_time_limit(self) -> None:
         """Let no time or memory limit of one item apply until the next item is done.
 
         For work on all items at once, as when a network runs over them.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class MoreMemory:
+    """In the place of a result: the item needs more memory than its worker may take now.
+
+    Attributes
+    ----------
+    size_bytes : int
+    """
+
+    size_bytes: int
 
 
 class Batch(Protocol[R_co]):
@@ -35,7 +52,10 @@ class Batch(Protocol[R_co]):
     def failure(self, reason: str) -> R_co:
         """The result for an item that could not be worked on."""
 
-    def run(self, heartbeat: Heartbeat) -> Sequence[R_co]:
+    def with_memory(self, size_bytes: int) -> Batch[R_co]:
+        """The same work, one item at a time, each of which may take so many bytes."""
+
+    def run(self, heartbeat: Heartbeat) -> Sequence[R_co | MoreMemory]:
         """Do the work, a result per item; `heartbeat` is called after each."""
 
 
@@ -43,8 +63,45 @@ class Executor(ABC):
     """Runs batches. What they give does not depend on where, or on how many at a time."""
 
     @abstractmethod
-    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
-        """Yield (number of the batch, its results) as they come."""
+    def run(
+        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+    ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
+        """Yield (number of the batch, its results) as they come.
+
+        Parameters
+        ----------
+        batches : sequence of Batch
+        memory : sequence of int
+            Bytes that each batch takes; those that run at a time take no more than there are for
+            all workers. By default each takes the share of one worker.
+        """
+
+    def run_items(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, dict[int, R]]]:
+        """Yield (number of the batch, results by place within it) as they come.
+
+        Items that need more than the share of a worker come last, by themselves, as many at a
+        time as there is memory for: they hold up none of the others.
+        """
+        pending, places = list(batches), [(i, 0) for i in range(len(batches))]
+        memory: list[int] = []
+        while pending:
+            larger: dict[tuple[int, int], int] = {}
+            with closing(self.run(pending, memory)) as results:
+                for number, some in results:
+                    batch, first = places[number]
+                    done: dict[int, R] = {}
+                    for place, one in enumerate(some, first):
+                        if isinstance(one, MoreMemory):
+                            larger[batch, place] = one.size_bytes
+                        else:
+                            done[place] = one
+                    yield batch, done
+            places = sorted(larger)
+            memory = [larger[place] for place in places]
+            pending = [
+                batches[batch].part(place, place + 1).with_memory(larger[batch, place])
+                for batch, place in places
+            ]
 
     def close(self) -> None:  # noqa: B027
         """Let go of what is kept from one run to the next."""

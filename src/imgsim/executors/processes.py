@@ -19,16 +19,25 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from imgsim.decode.spec import DEFAULT_MAX_MEMORY
 from imgsim.errors import ImgsimError
 from imgsim.executors import worker
-from imgsim.executors.base import Batch, Executor, R
+from imgsim.executors.admission import Admission, needs_of
+from imgsim.executors.base import Batch, Executor, MoreMemory, R
+from imgsim.executors.limit import ItemClock, process_seconds
 
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
     "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
 )
 _MEMORY_ALONE = 4 << 30
-"""Address space of a worker that tries a suspicious file once more, in bytes."""
+"""Address space of a worker that tries a suspicious file once more, in bytes, at least."""
+
+_PROGRAM_BYTES = 1 << 30
+"""Address space that a worker takes beside what it decodes."""
+
+
+_WATCH_SECONDS = 0.2
 
 
 class _Died(Exception):
@@ -45,8 +54,8 @@ class _Worker:
 
     def __init__(self, timeout: float, spawner: ThreadPoolExecutor, memory_bytes: int = 0) -> None:
         self.timeout = timeout
-        self.deadline: float | None = None
-        self.timed_out = False
+        self.item: ItemClock | None = None  # none while nothing, or work without a limit, runs
+        self.exceeded = ""
         # argv is encoded as the file system is, so paths of any bytes get through
         # -P: the first imports must not find modules in the current folder
         arguments = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
@@ -63,7 +72,7 @@ class _Worker:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
         self.ready = False
 
-    def run(self, batch: Batch[R]) -> Sequence[R]:
+    def run(self, batch: Batch[R]) -> Sequence[R | MoreMemory]:
         assert self.process.stdin
         assert self.process.stdout
         done = 0
@@ -72,22 +81,25 @@ class _Worker:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 self.ready = True
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
-            self.deadline = time.monotonic() + self.timeout
+            self._begin_item(process_seconds(self.process) or 0.0)
             worker.send(self.process.stdin, 0, payload)  # type: ignore[arg-type]
             while True:
                 kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 if kind == worker.RESULT:
-                    results: Sequence[R] = pickle.loads(payload)
+                    results: Sequence[R | MoreMemory] = pickle.loads(payload)
                     return results
                 if kind == worker.ERROR:
                     raise ImgsimError(
                         "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                     )
                 if kind == worker.PAUSE_TIME_LIMIT:
-                    self.deadline = None
-                    continue
-                done += 1
-                self.deadline = time.monotonic() + self.timeout
+                    self.item = None
+                elif kind == worker.READING:
+                    if self.item is not None:
+                        self.item.read_some()
+                else:
+                    done += 1
+                    self._begin_item(*worker.SECONDS.unpack(payload))
         except (EOFError, OSError):
             code = self.process.wait()
             if not self.ready:
@@ -96,11 +108,14 @@ class _Worker:
                 ) from None
             raise _Died(self._cause(code), done) from None
         finally:
-            self.deadline = None
+            self.item = None
+
+    def _begin_item(self, seconds: float) -> None:
+        self.item = ItemClock(self.timeout, seconds, seconds)
 
     def _cause(self, code: int) -> str:
-        if self.timed_out:
-            return f"decoding took more than {self.timeout:g} s"
+        if self.exceeded:
+            return self.exceeded
         if code == 3:
             return "not enough memory to decode it"
         name = f"exit code {code}"
@@ -111,11 +126,14 @@ class _Worker:
                 name = f"signal {-code}"
         return f"its decoder crashed ({name})"
 
-    def watch(self) -> None:
-        """End the worker if its file takes too long."""
-        deadline = self.deadline
-        if deadline is not None and time.monotonic() > deadline:
-            self.timed_out = True
+    def watch(self, elapsed: float) -> None:
+        """End the worker if its file takes too long; `elapsed` seconds after the last call."""
+        item = self.item
+        if item is None:
+            return
+        reason = item.exceeded(process_seconds(self.process), elapsed)
+        if reason and item is self.item:
+            self.exceeded = reason
             self.process.kill()
 
     def close(self) -> None:
@@ -142,15 +160,26 @@ class ProcessesExecutor(Executor):
     ----------
     jobs : int
     timeout : float
-        Seconds that one file may take. A worker that takes longer is killed, the file tried once
-        more by itself with the same limit and one on its memory, then given up. A network that
-        runs over the images of many files has no limit.
+        Processor seconds that one file may take, and seconds for which nothing of it is read or
+        decoded. A worker that takes longer is killed, the file tried once more by itself with the
+        same limit and one on its memory, then given up. A network that runs over the images of
+        many files has no limit.
+    max_memory : int
+        Bytes that decoding may take in all workers together.
     keep : bool
         Keep the workers for the next run; `close`, or the end of this object, ends them.
     """
 
-    def __init__(self, jobs: int, timeout: float = 60.0, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        timeout: float = 60.0,
+        max_memory: int = DEFAULT_MAX_MEMORY,
+        *,
+        keep: bool = False,
+    ) -> None:
         self.jobs = jobs
+        self.max_memory = max_memory
         self.keep = keep
         self.timeout = timeout
         self.workers: set[_Worker] = set()
@@ -161,21 +190,24 @@ class ProcessesExecutor(Executor):
         self.lock = threading.Lock()
         self.stopped = threading.Event()
 
-    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for i in range(len(batches)):
-            waiting.put(i)
-        results: queue.Queue[tuple[int, Sequence[R]] | BaseException] = queue.Queue(2 * self.jobs)
+    def run(
+        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+    ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
+        needs = needs_of(len(batches), memory, self.max_memory, self.jobs)
+        waiting = Admission(needs, self.max_memory)
+        results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
+        results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
 
         def serve() -> None:
             current: list[_Worker] = []
             try:
-                while not self.stopped.is_set():
-                    i = waiting.get_nowait()
-                    self._put(results, (i, self._run_batch(batches[i], current)))
-            except queue.Empty:
-                pass
+                while not self.stopped.is_set() and (i := waiting.take()) is not None:
+                    try:
+                        done = self._run_batch(batches[i], current)
+                    finally:
+                        waiting.give_back(i)
+                    self._put(results, (i, done))
             except BaseException as error:
                 self._put(results, error)
             finally:
@@ -198,6 +230,7 @@ class ProcessesExecutor(Executor):
                 thread.join()
         finally:
             self.stopped.set()
+            waiting.stop()
             with self.lock:
                 for one in self.workers:
                     one.process.kill()
@@ -211,7 +244,7 @@ class ProcessesExecutor(Executor):
             except queue.Full:
                 continue
 
-    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R]:
+    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R | MoreMemory]:
         """Run a batch; of one that kills its worker, the file in hand is tried alone."""
         if len(batch) == 0:
             return []
@@ -230,8 +263,8 @@ class ProcessesExecutor(Executor):
             *self._run_batch(batch.part(i + 1, len(batch)), current),
         ]
 
-    def _run_alone(self, batch: Batch[R]) -> R:
-        one = self._open(_MEMORY_ALONE)
+    def _run_alone(self, batch: Batch[R]) -> R | MoreMemory:
+        one = self._open(max(_MEMORY_ALONE, self.max_memory + _PROGRAM_BYTES))
         try:
             return one.run(batch)[0]
         except _Died as died:
@@ -266,7 +299,12 @@ class ProcessesExecutor(Executor):
         one.close()
 
     def _watch(self) -> None:
-        while not self.stopped.wait(0.2):
+        last = time.monotonic()
+        while not self.stopped.wait(_WATCH_SECONDS):
+            now = time.monotonic()
+            # not the full time: this process may have been stopped in between, with its workers
+            elapsed, last = min(now - last, 5 * _WATCH_SECONDS), now
             with self.lock:
-                for one in self.workers:
-                    one.watch()
+                workers = tuple(self.workers)
+            for one in workers:
+                one.watch(elapsed)

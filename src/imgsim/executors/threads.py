@@ -6,23 +6,43 @@ import warnings
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from imgsim.executors.base import Batch, Executor, Heartbeat, R
+from imgsim.decode.spec import DEFAULT_MAX_MEMORY
+from imgsim.executors.admission import Admission, needs_of
+from imgsim.executors.base import Batch, Executor, Heartbeat, MoreMemory, R
 
 
 class ThreadsExecutor(Executor):
     """Runs batches in threads of this process."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, max_memory: int = DEFAULT_MAX_MEMORY) -> None:
         self.jobs = jobs
+        self.max_memory = max_memory
 
-    def run(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, Sequence[R]]]:
+    def run(
+        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+    ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
         pool = ThreadPoolExecutor(self.jobs)
+        needs = needs_of(len(batches), memory, self.max_memory, self.jobs)
+        waiting = Admission(needs, self.max_memory)
+
+        def run_next() -> tuple[int, Sequence[R | MoreMemory]] | None:
+            number = waiting.take()
+            if number is None:
+                return None
+            try:
+                return number, batches[number].run(Heartbeat())
+            finally:
+                waiting.give_back(number)
+
         # Around all threads, not in each: the filters are shared by them.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                futures = {pool.submit(b.run, Heartbeat()): i for i, b in enumerate(batches)}
+                futures = [pool.submit(run_next) for _ in batches]
                 for future in as_completed(futures):
-                    yield futures[future], future.result()
+                    result = future.result()
+                    if result is not None:
+                        yield result
             finally:
+                waiting.stop()
                 pool.shutdown(cancel_futures=True)

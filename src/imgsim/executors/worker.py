@@ -9,6 +9,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -16,8 +17,10 @@ from typing import Any, BinaryIO
 from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat
 
-READY, ITEM_DONE, PAUSE_TIME_LIMIT, RESULT, ERROR = range(5)
+READY, ITEM_DONE, READING, PAUSE_TIME_LIMIT, RESULT, ERROR = range(6)
 _HEADER = struct.Struct("<BQ")
+SECONDS = struct.Struct("<d")
+"""Payload of ITEM_DONE: processor seconds that this process has taken since it began."""
 
 
 def send(stream: BinaryIO, kind: int, payload: bytes = b"") -> None:
@@ -88,7 +91,10 @@ class _SendHeartbeat(Heartbeat):
         self.results = results
 
     def __call__(self) -> None:
-        send(self.results, ITEM_DONE)
+        send(self.results, ITEM_DONE, SECONDS.pack(time.process_time()))
+
+    def reading(self) -> None:
+        send(self.results, READING)
 
     def pause_time_limit(self) -> None:
         _limit_memory(-1)  # libraries for a GPU reserve more addresses than any file may take

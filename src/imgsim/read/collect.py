@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -15,18 +14,20 @@ from numpy.typing import NDArray
 from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.decoder import decoder_id
+from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
-from imgsim.read.content import hash_file
 from imgsim.read.discover import discover
-from imgsim.read.extract import MAX_FILE_BYTES, ExtractBatch, Extracted
+from imgsim.read.extract import ExtractBatch, Extracted
+from imgsim.read.files import MAX_FILE_BYTES
+from imgsim.read.hashing import hash_files
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.temporary import remove_leftovers
-from imgsim.types import FileStamp, ImageFile, Picture, Skipped
+from imgsim.types import ImageFile, Picture, Skipped
 
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
@@ -91,7 +92,7 @@ class _Collecting:
         self.extractors = extractors
         self.options = options
         self.cache = cache
-        self.decoder = Decoder(options.decode, options.max_pixels)
+        self.decoder = options.make_decoder(options.jobs)
         self.label = decoder_id(options.decode)
         self.digests: dict[str, str] = {}  # by path
         self.unlisted: dict[str, ImageFile] = {}  # not in the cache, by path
@@ -119,7 +120,9 @@ class _Collecting:
         # The content of others is hashed when it is read to be decoded, with one read.
         sizes = Counter(f.size_bytes for f in self.files)
         sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
-        self._hash([f for f in unknown if sizes[f.size_bytes] > 1])
+        self._hash(
+            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= MAX_FILE_BYTES]
+        )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
         digests = set(self.digests.values())
@@ -135,19 +138,19 @@ class _Collecting:
     def _hash(self, files: Sequence[ImageFile]) -> None:
         if not files:
             return
-        self.options.progress.start("reading", len(files), "file")
-        with ThreadPoolExecutor(self.options.jobs) as pool:
-            try:
-                for file, hashed in zip(files, pool.map(_hash, files), strict=True):
-                    if hashed is not None:
-                        self.digests[file.path] = hashed[0]
-                        self.as_read[file.path] = file.with_stamp(hashed[1])
-                    self.options.progress.advance(1)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-            finally:
-                self.options.progress.finish()
+        options = self.options
+        options.progress.start("reading", len(files), "file")
+        try:
+            with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
+                for file, content, reason in hashed:
+                    if content is not None:
+                        self.digests[file.path] = content[0]
+                        self.as_read[file.path] = file.with_stamp(content[1])
+                    if reason:
+                        self.failed[file.path] = reason
+                    options.progress.advance(1)
+        finally:
+            options.progress.finish()
 
     def extract(self) -> None:
         """Decode one file of each content that is not known."""
@@ -186,11 +189,10 @@ class _Collecting:
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            with closing(executor.run(batches)) as results:
+            with closing(executor.run_items(batches)) as results:
                 for number, extracted in results:
-                    first = number * size
-                    for file, one in zip(todo[first : first + size], extracted, strict=True):
-                        self._take(file, one)
+                    for place, one in extracted.items():
+                        self._take(todo[number * size + place], one)
                     progress.advance(len(extracted))
                     if time.monotonic() - self.kept_at > _KEEP_SECONDS:
                         self._flush()
@@ -237,6 +239,13 @@ class _Collecting:
         self.new.append((read, one.digest, self.known[one.digest], one.rows))
         self.unlisted.pop(file.path, None)
 
+    def _over_memory(self, picture: Picture) -> str | None:
+        """Say why a picture that is known already would be skipped if it were not."""
+        facts = picture.facts
+        wants = [extractor.wants for extractor in self.extractors]
+        results = result_bytes(facts.width, facts.height, self.options.decode, wants)
+        return over_memory(facts.decode_bytes + results, self.options.max_memory)
+
     def _flush(self) -> None:
         self.cache.keep(self.label, self.extractors, self.new)
         self.new = []
@@ -252,7 +261,8 @@ class _Collecting:
             digest = self.digests.get(file.path)
             known = self.known.get(digest) if digest and file.path not in self.failed else None
             if known is None or digest is None:
-                if file.size_bytes > MAX_FILE_BYTES and not claims_to_be_image(file):
+                largest = min(MAX_FILE_BYTES, options.max_memory)
+                if file.size_bytes > largest and not claims_to_be_image(file):
                     others += 1
                 else:
                     skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
@@ -267,7 +277,7 @@ class _Collecting:
                 read = self.as_read.get(file.path, file)
                 settled = read.stamp.is_settled(self.started_ns)
                 picture = Picture(read, digest, known.facts, settled=settled)
-                reason = over_cap(picture.pixels, options.max_pixels)
+                reason = over_cap(picture.pixels, options.max_pixels) or self._over_memory(picture)
                 if reason:
                     skipped.append(Skipped(file.path, reason))
                 elif picture.pixels < options.min_pixels:
@@ -286,10 +296,3 @@ class _Collecting:
             self.slots,
             self.executor,
         )
-
-
-def _hash(file: ImageFile) -> tuple[str, FileStamp] | None:
-    try:
-        return hash_file(file.path)
-    except OSError:
-        return None  # said when it is read to be decoded

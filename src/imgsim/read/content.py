@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from imgsim.decode.decoder import Decoder
+from imgsim.read.files import open_regular, read_stream, size_of
 from imgsim.types import FileStamp, Picture
 
 
@@ -14,13 +17,18 @@ class ChangedFile(OSError):
     """The file was written to while it was read, or holds something else than before."""
 
 
-def read_bytes(path: str, max_bytes: int | None = None) -> tuple[bytes, FileStamp]:
+def read_bytes(
+    path: str, decoder: Decoder | None = None, progress: Callable[[], object] | None = None
+) -> tuple[bytes, FileStamp]:
     """Read a whole file, and what the system tells of it.
 
     Parameters
     ----------
     path : str
-    max_bytes : int, optional
+    decoder : Decoder, optional
+        Its limits of memory hold for the bytes too.
+    progress : callable, optional
+        Called after each piece of a large file but the last.
 
     Returns
     -------
@@ -29,34 +37,28 @@ def read_bytes(path: str, max_bytes: int | None = None) -> tuple[bytes, FileStam
     Raises
     ------
     OSError
-        It cannot be read; `ChangedFile` if it was written to meanwhile.
-    ValueError
-        It has more than `max_bytes`.
+        It cannot be read; `ChangedFile` if it was written to meanwhile, `FileTooLarge` if it has
+        more than `MAX_FILE_BYTES`.
+    DecodeError, NeedsMemory
+        It has more bytes than a limit of the decoder.
     """
-    with open(path, "rb") as stream:
-        stamp = _stamp(stream)
-        if max_bytes is not None and stamp.size_bytes > max_bytes:
-            raise ValueError(f"more than {max_bytes:,} bytes")
-        data = stream.read()
-        _check_unchanged(stream, stamp)
+    with open_regular(path) as stream:
+        stamp = stamp_of(stream)
+        if decoder is not None:
+            decoder.check_memory(size_of(stream))
+        data = read_stream(stream, progress)
+        check_unchanged(stream, stamp)
     return data, stamp
 
 
-def hash_file(path: str) -> tuple[str, FileStamp]:
-    """Compute the sha256 of a file in hexadecimal; else as `read_bytes`."""
-    with open(path, "rb") as stream:
-        stamp = _stamp(stream)
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        _check_unchanged(stream, stamp)
-    return digest, stamp
-
-
-def _stamp(stream: BinaryIO) -> FileStamp:
+def stamp_of(stream: BinaryIO) -> FileStamp:
+    """Return what the system tells of an open file."""
     return FileStamp.of(os.fstat(stream.fileno()))
 
 
-def _check_unchanged(stream: BinaryIO, stamp: FileStamp) -> None:
-    later = _stamp(stream)
+def check_unchanged(stream: BinaryIO, stamp: FileStamp) -> None:
+    """Raise `ChangedFile` if an open file was written to since its stamp was taken."""
+    later = stamp_of(stream)
     # not the time of the change as well: a name that comes or goes is no other content
     if later[:2] != stamp[:2]:
         raise ChangedFile("it was written to while it was read")
@@ -85,15 +87,17 @@ class Content:
         file = picture.file
         return cls(file.path, picture.digest, file.stamp if picture.settled else None)
 
-    def read(self) -> bytes:
-        """Read the bytes again.
+    def read(
+        self, decoder: Decoder | None = None, progress: Callable[[], object] | None = None
+    ) -> bytes:
+        """Read the bytes again, as `read_bytes` does.
 
         Raises
         ------
         OSError
             The file cannot be read; `ChangedFile` if it holds something else now.
         """
-        data, stamp = read_bytes(self.path)
+        data, stamp = read_bytes(self.path, decoder, progress)
         if stamp != self.stamp and hashlib.sha256(data).hexdigest() != self.digest:
             raise ChangedFile("it was changed since it was read first")
         return data

@@ -7,7 +7,7 @@ thumbnail differs by a few levels at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import decoder_id
+from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
-from imgsim.decode.spec import DecodeMode
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -40,11 +41,11 @@ class SampleBatch:
     Attributes
     ----------
     contents : tuple of Content
-    max_pixels : int
+    limits : Decoder
     """
 
     contents: tuple[Content, ...]
-    max_pixels: int
+    limits: Decoder
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -57,13 +58,20 @@ class SampleBatch:
         """The outcome of a file whose worker died."""
         return SampleOutcome(None, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[SampleOutcome]:
+    def with_memory(self, size_bytes: int) -> SampleBatch:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[SampleOutcome | MoreMemory]:
         """Read, decode and hash; `heartbeat` is called after each file."""
-        outcomes = []
+        outcomes: list[SampleOutcome | MoreMemory] = []
         for content in self.contents:
             try:
-                outcomes.append(take_sample_digest(content.read(), self.max_pixels))
-            except OSError:  # it could be read before
+                data = content.read(self.limits, heartbeat.reading)
+                outcomes.append(take_sample_digest(data, self.limits))
+            except NeedsMemory as error:
+                outcomes.append(MoreMemory(error.size_bytes))
+            except (DecodeError, OSError):  # it could be read before
                 outcomes.append(SampleOutcome(None, lasting=False))
             heartbeat()
         return outcomes
@@ -121,15 +129,16 @@ def _take(
     if not pictures:
         return {}
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-    batches = [SampleBatch(tuple(map(Content.of, part)), options.max_pixels) for part in parts]
+    limits = options.make_decoder(options.jobs)
+    batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
     executor = collection.executor or options.open_executor(options.jobs)
     progress = options.progress
     progress.start("comparing pixels", len(pictures), "image")
     outcomes: dict[str, SampleOutcome] = {}
     try:
-        with closing(executor.run(batches)) as results:
+        with closing(executor.run_items(batches)) as results:
             for number, some in results:
-                outcomes |= {p.digest: one for p, one in zip(parts[number], some, strict=True)}
+                outcomes |= {parts[number][place].digest: one for place, one in some.items()}
                 progress.advance(len(some))
     finally:
         progress.finish()

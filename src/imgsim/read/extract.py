@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,15 +14,12 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.spec import DecodeError, InputSpec
-from imgsim.executors.base import Heartbeat
+from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
+from imgsim.read.files import FileTooLarge
 from imgsim.read.spool import Slot, write
 from imgsim.types import FileStamp, ImageFacts
-
-MAX_FILE_BYTES = 1_000_000_000
-"""Larger files are skipped: they are read as a whole, by every worker."""
-
 
 _AT_ONCE = 64
 """Images that go through the extractors together, while others are decoded."""
@@ -97,34 +94,40 @@ class ExtractBatch:
         """The outcome of a file whose worker died."""
         return Extracted(None, None, reason, lasting=False)
 
-    def run(self, heartbeat: Heartbeat) -> list[Extracted]:
+    def with_memory(self, size_bytes: int) -> ExtractBatch:
+        """The same files, one at a time, each of which may take so many bytes."""
+        return replace(self, threads=1, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Extracted | MoreMemory]:
         """Read, decode and extract; `heartbeat` is called after each file."""
         wants = tuple(dict.fromkeys(e.wants for e in self.extractors))
-        results: list[Extracted] = []
-        waiting: list[tuple[int, dict[InputSpec, NDArray[np.uint8]]]] = []
+        results: list[Extracted | MoreMemory] = []
+        waiting: list[tuple[int, Extracted, dict[InputSpec, NDArray[np.uint8]]]] = []
 
         again = next((e.wants for e in self.extractors if e.needs_pixels_again), None)
 
         def extract() -> None:
             heartbeat.pause_time_limit()
+            slots: list[Slot | None] = [None] * len(waiting)
             if again is not None and self.spool:
-                slots = write(self.spool, [pixels[again][..., 0] for _, pixels in waiting])
-                for (i, _), slot in zip(waiting, slots, strict=True):
-                    results[i] = replace(results[i], slot=slot)
+                slots = write(self.spool, [pixels[again][..., 0] for _, _, pixels in waiting])
             columns = [
-                _extract(e, [pixels[e.wants] for _, pixels in waiting]) for e in self.extractors
+                _extract(e, [pixels[e.wants] for _, _, pixels in waiting]) for e in self.extractors
             ]
-            for place, (i, _) in enumerate(waiting):
-                results[i] = replace(results[i], rows=tuple(column[place] for column in columns))
+            for place, (i, extracted, _) in enumerate(waiting):
+                rows = tuple(column[place] for column in columns)
+                results[i] = replace(extracted, rows=rows, slot=slots[place])
             waiting.clear()
 
         with ThreadPoolExecutor(self.threads) as pool:
             # with one thread, nothing is gained by handing over to it
             over = pool.map if self.threads > 1 else map
-            for result, images in over(lambda path: self._read(path, wants), self.paths):
+            for result, images in over(
+                lambda path: self._read(path, wants, heartbeat.reading), self.paths
+            ):
                 results.append(result)
-                if images is not None:
-                    waiting.append((len(results) - 1, images))
+                if images is not None and isinstance(result, Extracted):
+                    waiting.append((len(results) - 1, result, images))
                 if len(waiting) >= _AT_ONCE:
                     extract()
                 heartbeat()
@@ -132,12 +135,16 @@ class ExtractBatch:
         return results
 
     def _read(
-        self, path: str, wants: Sequence[InputSpec]
-    ) -> tuple[Extracted, dict[InputSpec, NDArray[np.uint8]] | None]:
+        self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
+    ) -> tuple[Extracted | MoreMemory, dict[InputSpec, NDArray[np.uint8]] | None]:
         try:
-            data, stamp = read_bytes(path, MAX_FILE_BYTES)
-        except ValueError as error:
-            return Extracted(None, None, str(error), lasting=False), None
+            data, stamp = read_bytes(path, self.decoder, progress)
+        except NeedsMemory as error:
+            return MoreMemory(error.size_bytes), None
+        except DecodeError as error:
+            return Extracted(None, None, str(error), error.lasting), None
+        except FileTooLarge as error:
+            return Extracted(None, None, str(error.strerror), lasting=False), None
         except MemoryError:
             return Extracted(None, None, "not enough memory to read it", lasting=False), None
         except OSError as error:
@@ -147,6 +154,8 @@ class ExtractBatch:
         started = time.perf_counter()
         try:
             decoded = self.decoder(data, wants)
+        except NeedsMemory as error:
+            return MoreMemory(error.size_bytes), None
         except DecodeError as error:
             failed = Extracted(digest, None, str(error), error.lasting, error.identified)
             return replace(failed, stamp=stamp), None

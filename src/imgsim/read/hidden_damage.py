@@ -6,13 +6,14 @@ removed. What the cache knows of other files is not used, so a result does not d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from imgsim.decode.damage import hidden_fault
-from imgsim.decode.decoder import decoder_id
-from imgsim.decode.spec import DecodeMode
+from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -31,30 +32,42 @@ class DamageBatch:
     Attributes
     ----------
     contents : tuple of Content
-    max_pixels : int
+    needs : tuple of int
+        Bytes that decoding each file takes.
+    limits : Decoder
     """
 
     contents: tuple[Content, ...]
-    max_pixels: int
+    needs: tuple[int, ...]
+    limits: Decoder
 
     def __len__(self) -> int:
         return len(self.contents)
 
     def part(self, start: int, stop: int) -> DamageBatch:
         """A batch of some of the files."""
-        return replace(self, contents=self.contents[start:stop])
+        some = slice(start, stop)
+        return replace(self, contents=self.contents[some], needs=self.needs[some])
 
     def failure(self, reason: str) -> str | None:
         """The fault of a file whose worker died."""
         return None
 
-    def run(self, heartbeat: Callable[[], object]) -> list[str | None]:
+    def with_memory(self, size_bytes: int) -> DamageBatch:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
         """Decode each file strictly, and say what is wrong with it; None if it cannot be read."""
-        faults: list[str | None] = []
-        for content in self.contents:
+        faults: list[str | MoreMemory | None] = []
+        for content, needed in zip(self.contents, self.needs, strict=True):
             try:
-                faults.append(hidden_fault(content.read(), self.max_pixels))
-            except (OSError, MemoryError):  # it could be read before
+                self.limits.check_memory(needed)
+                data = content.read(self.limits, heartbeat.reading)
+                faults.append(hidden_fault(data, self.limits.max_pixels))
+            except NeedsMemory as error:
+                faults.append(MoreMemory(error.size_bytes))
+            except (DecodeError, OSError, MemoryError):  # it could be read before
                 faults.append(None)
             heartbeat()
         return faults
@@ -125,17 +138,23 @@ class HiddenDamage:
         options = self._options
         size = max(1, min(_BATCH, len(pictures) // (2 * options.jobs)))
         parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
-        batches = [DamageBatch(tuple(map(Content.of, part)), options.max_pixels) for part in parts]
+        limits = options.make_decoder(options.jobs, again=True)
+        batches = [
+            DamageBatch(
+                tuple(map(Content.of, part)), tuple(p.facts.decode_bytes for p in part), limits
+            )
+            for part in parts
+        ]
         kept = self.collection.executor
         executor = kept or options.open_executor(options.jobs)
         options.progress.start("checking for damage", len(pictures), "image")
         faults: dict[str, str] = {}
         try:
-            with closing(executor.run(batches)) as results:
+            with closing(executor.run_items(batches)) as results:
                 for number, some in results:
-                    for picture, fault in zip(parts[number], some, strict=True):
+                    for place, fault in some.items():
                         if fault is not None:
-                            faults[picture.digest] = fault
+                            faults[parts[number][place].digest] = fault
                     options.progress.advance(len(some))
         finally:
             options.progress.finish()

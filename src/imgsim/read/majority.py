@@ -8,7 +8,7 @@ on other samples, the one that differs from them is suspect.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec
+from imgsim.decode.memory import result_bytes
+from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Group, Picture, Verdict
@@ -38,34 +41,44 @@ class ComparisonBatch:
     ----------
     pairs : tuple of (str, str)
         Paths.
-    max_pixels : int
+    needs : tuple of int
+        Bytes that comparing each pair takes.
+    limits : Decoder
     """
 
     pairs: tuple[tuple[str, str], ...]
-    max_pixels: int
+    needs: tuple[int, ...]
+    limits: Decoder
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def part(self, start: int, stop: int) -> ComparisonBatch:
         """A batch of some of the pairs."""
-        return replace(self, pairs=self.pairs[start:stop])
+        some = slice(start, stop)
+        return replace(self, pairs=self.pairs[some], needs=self.needs[some])
 
     def failure(self, reason: str) -> float | None:
         """The outcome of a pair whose worker died."""
         return None
 
-    def run(self, heartbeat: Callable[[], object]) -> list[float | None]:
+    def with_memory(self, size_bytes: int) -> ComparisonBatch:
+        """The same pairs, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[float | MoreMemory | None]:
         """Return the share of blocks that differ of each pair, None if one cannot be read."""
-        decoder = Decoder(DecodeMode.FULL, self.max_pixels)
-        shares: list[float | None] = []
-        for paths in self.pairs:
+        shares: list[float | MoreMemory | None] = []
+        for paths, needed in zip(self.pairs, self.needs, strict=True):
             try:
+                self.limits.check_memory(needed)
                 samples = []
                 for path in paths:
-                    with open(path, "rb") as stream:
-                        samples.append(decoder(stream.read(), [_SAMPLES]).images[_SAMPLES])
+                    data = read_file(path, heartbeat.reading)
+                    samples.append(self.limits(data, [_SAMPLES]).images[_SAMPLES])
                 shares.append(changed_blocks(*samples))
+            except NeedsMemory as error:
+                shares.append(MoreMemory(error.size_bytes))
             except (OSError, DecodeError):  # it could be read before
                 shares.append(None)
             heartbeat()
@@ -150,18 +163,27 @@ def _compare(
     """Shares of blocks that differ, by contents, of those pairs that could be read."""
     if not pairs:
         return {}
+    limits = replace(options.make_decoder(options.jobs, again=True), mode=DecodeMode.FULL)
     batches = [
-        ComparisonBatch(((kept.file.path, other.file.path),), options.max_pixels)
+        ComparisonBatch(((kept.file.path, other.file.path),), (_needed(kept, other),), limits)
         for kept, other in pairs
     ]
     executor = collection.executor or options.open_executor(options.jobs)
     shares: dict[tuple[str, str], float] = {}
     try:
-        with closing(executor.run(batches)) as results:
-            for number, (share,) in results:
-                if share is not None:
-                    shares[_contents(pairs[number])] = share
+        with closing(executor.run_items(batches)) as results:
+            for number, some in results:
+                for share in some.values():
+                    if share is not None:
+                        shares[_contents(pairs[number])] = share
     finally:
         if collection.executor is None:
             executor.close()
     return shares
+
+
+def _needed(kept: Picture, other: Picture) -> int:
+    """Bytes that decoding one of two pictures and holding the samples of both take."""
+    decoding = max(kept.facts.decode_bytes, other.facts.decode_bytes)
+    results = result_bytes(kept.facts.width, kept.facts.height, DecodeMode.FULL, [_SAMPLES])
+    return decoding + results + 8 * kept.pixels

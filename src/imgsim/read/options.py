@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from imgsim.cache.store import Cache
-from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.decode.decoder import Decoder
+from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.executors.base import Executor, usable_cores
 from imgsim.progress import Progress, Silent
@@ -30,7 +32,11 @@ class RunOptions:
         Worker processes, and threads of the search.
     executor : {"processes", "threads"}
     file_timeout : float
-        Seconds that decoding one file may take (worker processes only).
+        Processor seconds that decoding one file may take, and seconds for which nothing of it is
+        read (worker processes only).
+    max_memory : int
+        Bytes that decoding may take in all workers together. A file that needs more by itself is
+        skipped; what happens to be free decides nothing.
     cache : Path or None
     progress : Progress
     """
@@ -42,13 +48,28 @@ class RunOptions:
     jobs: int = field(default_factory=usable_cores)
     executor: Literal["processes", "threads"] = "processes"
     file_timeout: float = 60.0
+    max_memory: int = DEFAULT_MAX_MEMORY
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
     _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.jobs < 1 or self.file_timeout <= 0:
-            raise UsageError("jobs and file_timeout must be positive", "leave them out")
+        if self.jobs < 1 or self.file_timeout <= 0 or self.max_memory < 1:
+            raise UsageError("jobs, file_timeout and max_memory must be positive", "leave them out")
+
+    def make_decoder(self, jobs: int = 1, *, again: bool = False) -> Decoder:
+        """Return a decoder that takes its share of memory among so many that work at a time.
+
+        Parameters
+        ----------
+        jobs : int
+        again : bool
+            The files were decoded before, so none of them is skipped for its size. (A picture for
+            verification can take some more than those for the features.)
+        """
+        share = max(1, self.max_memory // jobs)
+        most = sys.maxsize if again else self.max_memory
+        return Decoder(self.decode, self.max_pixels, most, share)
 
     def open_cache(self, started_ns: int | None = None) -> Cache:
         """The open cache; what is wrong with it is said once, however often it is opened."""
@@ -64,10 +85,10 @@ class RunOptions:
         if self.executor == "threads":
             from imgsim.executors.threads import ThreadsExecutor
 
-            return ThreadsExecutor(jobs)
+            return ThreadsExecutor(jobs, self.max_memory)
         from imgsim.executors.processes import ProcessesExecutor
 
-        return ProcessesExecutor(jobs, self.file_timeout, keep=keep)
+        return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
 
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

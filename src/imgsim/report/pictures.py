@@ -17,6 +17,7 @@ from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.errors import UsageError
 from imgsim.executors.base import usable_cores
 from imgsim.read.discover import printable
+from imgsim.read.files import read_file
 from imgsim.report.rankings import score_text
 from imgsim.report.text import percent
 from imgsim.tasks.matches import Matches
@@ -68,7 +69,7 @@ def _decode_thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
 
     want = InputSpec(0, 0, "rgb", at_least=side)
     try:
-        data = images[path] if path in images else Path(path).read_bytes()
+        data = images[path] if path in images else read_file(path)
         pixels = Decoder()(data, [want]).images[want]
     except (OSError, DecodeError):
         return Image.new("RGB", (side, side), (200, 200, 200))

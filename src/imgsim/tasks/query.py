@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
 from imgsim.errors import UnreadableImage
 from imgsim.read.discover import printable
+from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
 from imgsim.types import ImageFacts
 
@@ -47,8 +47,7 @@ def query_file(path: str | os.PathLike[str]) -> Query:
     """
     name = os.fspath(path)
     try:
-        with open(name, "rb") as stream:
-            return Query(name, stream.read(), name)
+        return Query(name, read_file(name), name)
     except OSError as error:
         raise UnreadableImage(
             f"cannot read {printable(name)}: {error.strerror}", "check the path"
@@ -63,7 +62,7 @@ def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) 
     UnreadableImage
         It is no image that can be read.
     """
-    decoder = Decoder(options.decode, options.max_pixels)
+    decoder = options.make_decoder()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, on harmless oddities of the file

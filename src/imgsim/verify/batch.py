@@ -12,7 +12,8 @@ import numpy as np
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.spec import DecodeError, InputSpec
+from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
@@ -111,7 +112,11 @@ class VerifyBatch:
         """The outcome of a pair whose worker died."""
         return Outcome(NOT_ALIGNED, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[Outcome]:
+    def with_memory(self, size_bytes: int) -> VerifyBatch:
+        """The same pairs; each of their files may take so many bytes, one at a time."""
+        return replace(self, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Outcome | MoreMemory]:
         """Verify every pair; `heartbeat` is called after each."""
         import cv2
 
@@ -121,6 +126,7 @@ class VerifyBatch:
             self.decoder,
             {path: slot for path, slot in kept if slot},
             {content.path: content for content in self.contents},
+            heartbeat.reading,
         )
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
@@ -130,7 +136,7 @@ class VerifyBatch:
             )
             for path, row in zip(self.paths, rows, strict=True)
         ]
-        outcomes = []
+        outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
             hypotheses = self._hypotheses(rows[left], rows[right], pair)
@@ -140,6 +146,8 @@ class VerifyBatch:
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
+            except NeedsMemory as error:
+                outcomes.append(MoreMemory(error.size_bytes))
             except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
             heartbeat()
@@ -168,6 +176,8 @@ class PixelSource:
         Small images that need not be decoded again, by path.
     contents : dict, optional
         What files must hold, by path.
+    progress : callable, optional
+        Called while a large file is read.
     """
 
     def __init__(
@@ -175,8 +185,10 @@ class PixelSource:
         decoder: Decoder,
         slots: Mapping[str, Slot],
         contents: Mapping[str, Content] | None = None,
+        progress: Callable[[], object] | None = None,
     ) -> None:
         self.decoder = decoder
+        self.progress = progress
         self.slots = slots
         self.contents = contents or {}
         self._kept: OrderedDict[tuple[str, int], Pixels] = OrderedDict()
@@ -236,6 +248,10 @@ class PixelSource:
         ------
         OSError
             It cannot be read, or holds something else by now.
+        DecodeError, NeedsMemory
+            It has more bytes than a limit of the decoder.
         """
         content = self.contents.get(path)
-        return content.read() if content else read_bytes(path)[0]
+        if content is not None:
+            return content.read(self.decoder, self.progress)
+        return read_bytes(path, self.decoder, self.progress)[0]

@@ -5,15 +5,15 @@ For methods that compare rows; a recipe compares all frames when it verifies a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.decode.spec import DecodeError, DecodeMode
-from imgsim.executors.base import Executor
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.types import Candidates, Picture, Verdict
@@ -43,16 +43,23 @@ class FrameBatch:
         """The outcome of a pair whose worker died."""
         return Outcome(NOT_ALIGNED, lasting=False)
 
-    def run(self, heartbeat: Callable[[], object]) -> list[Outcome]:
+    def with_memory(self, size_bytes: int) -> FrameBatch:
+        """The same pairs, each of which may take so many bytes."""
+        return replace(self, decoder=replace(self.decoder, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Outcome | MoreMemory]:
         """Compare every pair; `heartbeat` is called after each."""
         import cv2
 
         cv2.setNumThreads(1)  # there is a worker for every core
-        outcomes = []
-        for left, right in self.pairs:
+        outcomes: list[Outcome | MoreMemory] = []
+        for pair in self.pairs:
             try:
-                verdict = with_frames(EQUAL, left.read(), right.read(), self.decoder)
+                left, right = (file.read(self.decoder, heartbeat.reading) for file in pair)
+                verdict = with_frames(EQUAL, left, right, self.decoder)
                 outcomes.append(Outcome(verdict, lasting=True))
+            except NeedsMemory as error:
+                outcomes.append(MoreMemory(error.size_bytes))
             except OSError:  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
             except DecodeError as error:
@@ -121,20 +128,21 @@ class FramePairs:
             return []
         options = self._options
         parts = [pairs[i : i + _BATCH] for i in range(0, len(pairs), _BATCH)]
-        decoder = Decoder(options.decode, options.max_pixels)
+        decoder = options.make_decoder(options.jobs, again=True)
         batches = [
             FrameBatch(tuple((Content.of(a), Content.of(b)) for a, b in part), decoder)
             for part in parts
         ]
         executor = self._executor or options.open_executor(options.jobs)
-        outcomes: dict[int, Sequence[Outcome]] = {}
+        outcomes: dict[int, Outcome] = {}
         try:
-            with closing(executor.run(batches)) as results:
-                outcomes.update(results)
+            with closing(executor.run_items(batches)) as results:
+                for number, some in results:
+                    outcomes |= {number * _BATCH + place: one for place, one in some.items()}
         finally:
             if self._executor is None:
                 executor.close()
-        return [one for number in range(len(parts)) for one in outcomes[number]]
+        return [outcomes[place] for place in range(len(pairs))]
 
 
 def same_frames(left: bytes, right: bytes, decoder: Decoder) -> bool:

@@ -17,7 +17,7 @@ from imgsim.comparators.local import COLOURS_SIDE
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.detail import shrink
 from imgsim.decode.frames import frames_at_the_same_time, sampled_frames, sampled_pages
-from imgsim.decode.spec import InputSpec
+from imgsim.decode.spec import InputSpec, NeedsMemory
 from imgsim.types import Verdict
 from imgsim.verify.colours import YCbCr
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, MultiscaleImage, judge
@@ -50,7 +50,17 @@ def with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) -
     ------
     DecodeError
         A frame cannot be decoded.
+    NeedsMemory
+        Decoding both files at a time needs more than the share of the decoder.
     """
+    half = replace(decoder, share=(decoder.share or decoder.max_memory) // 2)
+    try:
+        return _with_frames(verdict, left, right, half)
+    except NeedsMemory as error:
+        raise NeedsMemory(2 * error.size_bytes) from None
+
+
+def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) -> Verdict:
     numbers = _frames_to_compare(decoder.durations(left), decoder.durations(right))
     if numbers is None or not verdict.matrix:
         return NOT_ALIGNED

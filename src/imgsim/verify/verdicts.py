@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
-from imgsim.decode.decoder import Decoder, decoder_id
-from imgsim.executors.base import Executor
+from imgsim.decode.decoder import decoder_id
+from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
@@ -184,10 +184,12 @@ class Verdicts:
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
-            with closing(self._executor.run([self._batch(part) for part in parts])) as results:
+            batches = [self._batch(part) for part in parts]
+            with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
                     lasting: dict[str, dict[tuple[str, str], Verdict]] = {}
-                    for job, one in zip(parts[number], outcomes, strict=True):
+                    for place, one in outcomes.items():
+                        job = parts[number][place]
                         contents = self._contents(job.pair)
                         self._verdicts[contents] = one.verdict
                         self._labels[contents] = job.label
@@ -215,7 +217,7 @@ class Verdicts:
                 )
                 for job in jobs
             ),
-            Decoder(self.options.decode, self.options.max_pixels),
+            self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
             tuple(Content.of(self.pictures[i]) for i in files),
         )
@@ -251,9 +253,10 @@ def verify_pair(
         (os.fspath(paths[0]), os.fspath(paths[1])),
         (rows[0].tobytes(), rows[1].tobytes()),
         (Pair(0, 1, _hypotheses(int(proposals.why[0])), frames),),
-        Decoder(options.decode, options.max_pixels),
+        replace(options.make_decoder(again=True), share=0),
     )
-    return batch.run(lambda: None)[0].verdict
+    outcome = batch.run(Heartbeat())[0]
+    return NOT_ALIGNED if isinstance(outcome, MoreMemory) else outcome.verdict
 
 
 def _hypotheses(why: int) -> Hypotheses:

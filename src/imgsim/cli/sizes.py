@@ -1,0 +1,37 @@
+"""Sizes as people write them: 4GB, 500MB, 1.5 GiB, or a number of bytes."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes that a text such as ``4GB`` stands for; None if it stands for none.
+
+    MB are millions of bytes and MiB 2^20; the B may be left out.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    if match is None or (match[3] and not match[2]):
+        return None
+    size = int(float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]])
+    return size if size > 0 else None
+
+
+class SizeType(click.ParamType[int]):
+    """A size in bytes."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the bytes of a size; a wrong one is a usage error."""
+        size = parse_size(str(value))
+        if size is None:
+            self.fail(f"{value!r} is no size such as 4GB, 500MB or a number of bytes", param, ctx)
+        return size

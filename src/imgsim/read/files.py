@@ -1,0 +1,146 @@
+"""Opens and reads the files of pictures: regular files alone, piece by piece, up to a size."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+MAX_FILE_BYTES = 1_000_000_000
+"""Larger files are skipped: they are read as a whole, by every worker."""
+
+_PIECE = 1 << 20
+_FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT"):
+    _FLAGS |= getattr(os, _name, 0)
+_LEASE_SECONDS = 60.0
+"""Another program may hold a lease on a file; the system takes it away after 45 s by default."""
+
+
+class FileTooLarge(OSError):
+    """The file has more than `MAX_FILE_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EFBIG, f"more than {MAX_FILE_BYTES:,} bytes")
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to be read; never wait for the other end of a pipe.
+
+    Between the walk through a folder and this, another program can have put a pipe or a device in
+    the place of a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    file object
+        Not buffered.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is no regular file.
+    """
+    deadline = 0.0
+    while True:
+        try:
+            number = os.open(path, _FLAGS)
+            break
+        except BlockingIOError:  # a lease, as file servers have them, is being given up
+            deadline = deadline or time.monotonic() + _LEASE_SECONDS
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return open(number, "rb", buffering=0)
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def size_of(stream: BinaryIO) -> int:
+    """Return the bytes of an open file.
+
+    Raises
+    ------
+    FileTooLarge
+    """
+    size = os.fstat(stream.fileno()).st_size
+    if size > MAX_FILE_BYTES:
+        raise FileTooLarge
+    return size
+
+
+def pieces(stream: BinaryIO) -> Iterator[memoryview]:
+    """Yield the content of an open file in pieces of at most 1 MiB; each is void after the next.
+
+    Raises
+    ------
+    FileTooLarge
+        It is, by now.
+    OSError
+    """
+    total = 0
+    buffer = memoryview(bytearray(_PIECE))
+    while size := stream.readinto(buffer):  # type: ignore[attr-defined]
+        total += size
+        if total > MAX_FILE_BYTES:
+            raise FileTooLarge
+        yield buffer[:size]
+
+
+def read_stream(stream: BinaryIO, progress: Callable[[], object] | None = None) -> bytes:
+    """Read an open file as a whole.
+
+    Parameters
+    ----------
+    stream : file object
+    progress : callable, optional
+        Called after each piece but the last.
+
+    Raises
+    ------
+    FileTooLarge
+    OSError
+    """
+    size = size_of(stream)
+    first = b""
+    if size < _PIECE:
+        first = stream.read(size + 1)
+        if len(first) <= size:
+            return first
+    content = io.BytesIO()  # its buffer becomes the result, without a copy
+    content.write(first)
+    for piece in pieces(stream):
+        content.write(piece)
+        if progress is not None:
+            progress()
+    return content.getvalue()
+
+
+def read_file(path: str | os.PathLike[str], progress: Callable[[], object] | None = None) -> bytes:
+    """Read a regular file as a whole.
+
+    Parameters
+    ----------
+    path : str or path-like
+    progress : callable, optional
+        Called after each piece but the last.
+
+    Raises
+    ------
+    FileTooLarge
+    OSError
+        It cannot be read, or is no regular file.
+    """
+    with open_regular(path) as stream:
+        return read_stream(stream, progress)
