@@ -17,7 +17,7 @@ from imgsim.decode.strips import STRIP_PIXELS
 _ALWAYS = 16 << 20
 _PER_STRIP_PIXEL = 20
 _PNG_STRIPS = 64 << 20
-_STREAMED = 128 << 20
+_STREAMED = 160 << 20
 """Of a PNG that is read strip by strip; wide rows come on top."""
 
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
@@ -40,7 +40,7 @@ _DEEP = 3
 """A copy of deep samples is made in two steps."""
 
 _SALVAGED = {"PNG": 16, "GIF": 16, "BMP": 4, "TIFF": 4}
-"""A pixel of a damaged file of which rows may be found; JPEGs are decoded at an eighth of a side."""
+"""A pixel of a damaged file of which rows may be found; JPEGs are decoded at an eighth."""
 
 _RESULT = {"grey": 1, "rgb": 4, "ycbcr": 4}
 
