@@ -17,13 +17,15 @@ from imgsim.decode.strips import STRIP_PIXELS
 _ALWAYS = 16 << 20
 _PER_STRIP_PIXEL = 20
 _PNG_STRIPS = 64 << 20
-_STREAMED = 128 << 20
+_STREAMED = 160 << 20
 """Of a PNG that is read strip by strip; wide rows come on top."""
 
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 """Bytes a pixel of a Pillow image; 4 of all other modes."""
 
-_PLAIN = frozenset({"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "PPM", "TGA", "TIFF", "PCX", "IM"})
+_PLAIN = frozenset(
+    {"JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "PPM", "TGA", "TIFF", "PCX", "IM", "FLI"}
+)
 """Formats whose decoders write into the picture, line by line."""
 
 _PER_PIXEL = {"WEBP": 18, "AVIF": 12, "HEIF": 10, "JXL": 12, "RAW": 12}
@@ -37,7 +39,8 @@ _OTHER_FRAMES = 12
 _DEEP = 3
 """A copy of deep samples is made in two steps."""
 
-_SALVAGED = 16
+_SALVAGED = {"PNG": 16, "GIF": 16, "BMP": 4, "TIFF": 4}
+"""A pixel of a damaged file of which rows may be found; JPEGs are decoded at an eighth."""
 
 _RESULT = {"grey": 1, "rgb": 4, "ycbcr": 4}
 
@@ -73,8 +76,8 @@ def salvage_bytes(source: Source) -> int:
     more = 3 * source.encoded_bytes
     if source.deep is not None:
         more += 3 * source.deep.size_bytes
-    elif source.format not in ("JPEG", "MPO"):  # these are decoded at an eighth of their sides
-        more += _SALVAGED * source.width * source.height
+    else:
+        more += _SALVAGED.get(source.format, 0) * source.width * source.height
     return full_bytes(source) + more
 
 
