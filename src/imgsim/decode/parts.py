@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from imgsim.decode.containers import jpeg_scan
+
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
 
-_HEADERS = 1 << 18
 _FILM = re.compile(rb"(?:MotionPhoto|MicroVideo)(?:=[\"']|>)1")
 _DEPTH = re.compile(rb"GDepth:|Semantic(?:=[\"']|>)Depth")
 _NOT_FURTHER = ("Baseline", "Large Thumbnail", "Undefined")
@@ -49,7 +50,7 @@ def extra_parts(data: bytes, image: Any) -> str:
 
 
 def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
-    head = data[:_HEADERS]
+    head = data[: jpeg_scan(data)]
     if _FILM.search(head) or (data[-4:] == b"SEFT" and b"MotionPhoto_Data" in data):
         yield FILM
     if b"hdrgm:Version" in head:
