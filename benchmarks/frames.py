@@ -195,7 +195,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = measure(Path(folder), given.scenes, given.method)
-    about = record.machine("python benchmarks/frames.py", "numpy", "pillow")
+    about = record.machine(
+        f"python benchmarks/frames.py --scenes {given.scenes}", "numpy", "pillow"
+    )
     print(record.write("frames", about | result), result)
 
 
