@@ -6,6 +6,8 @@ import io
 import json
 import os
 import shutil
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,12 @@ import pytest
 from PIL import Image
 
 from imgsim import RunOptions, find_duplicates, find_leaks
+from imgsim.decode.decoder import Decoder
+from imgsim.executors.base import Heartbeat
 from imgsim.group.keep import KEEP_POLICIES
+from imgsim.read.content import Content
 from imgsim.read.discover import DiscoverOptions
+from imgsim.read.majority import ComparisonBatch
 from imgsim.report.annotations import leaks_sarif
 from imgsim.report.document import find_dupes_document
 from imgsim.report.text import find_dupes_summary, find_dupes_text
@@ -188,3 +194,13 @@ def test_another_encoding_with_more_copies_is_not_kept_for_them(photo, tmp_path:
     picture.save(tmp_path / "a.jpg", quality=70)
     shutil.copyfile(tmp_path / "a.jpg", tmp_path / "b.jpg")
     assert kinds(find(tmp_path))[0][0] == ("z.png", "kept")
+
+
+def test_a_pair_that_was_changed_meanwhile_is_not_compared(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.bmp", "b.bmp")]
+    for path in paths:
+        Image.new("RGB", (40, 40), "teal").save(path)
+    known = [Content(str(p), sha256(p.read_bytes()).hexdigest()) for p in paths]
+    changed = replace(known[1], digest="0" * 64)
+    batch = ComparisonBatch(((known[0], known[1]), (known[0], changed)), (0, 0), Decoder())
+    assert batch.run(Heartbeat()) == [0.0, None]

@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.memory import result_bytes
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.files import read_file
+from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Group, Picture, Verdict
@@ -39,14 +38,13 @@ class ComparisonBatch:
 
     Attributes
     ----------
-    pairs : tuple of (str, str)
-        Paths.
+    pairs : tuple of (Content, Content)
     needs : tuple of int
         Bytes that comparing each pair takes.
     limits : Decoder
     """
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[Content, Content], ...]
     needs: tuple[int, ...]
     limits: Decoder
 
@@ -69,12 +67,12 @@ class ComparisonBatch:
     def run(self, heartbeat: Heartbeat) -> list[float | MoreMemory | None]:
         """Return the share of blocks that differ of each pair, None if one cannot be read."""
         shares: list[float | MoreMemory | None] = []
-        for paths, needed in zip(self.pairs, self.needs, strict=True):
+        for pair, needed in zip(self.pairs, self.needs, strict=True):
             try:
                 self.limits.check_memory(needed)
                 samples = []
-                for path in paths:
-                    data = read_file(path, heartbeat.reading)
+                for content in pair:
+                    data = content.read(self.limits, heartbeat.reading)
                     samples.append(self.limits(data, [_SAMPLES]).images[_SAMPLES])
                 shares.append(changed_blocks(*samples))
             except NeedsMemory as error:
@@ -124,7 +122,7 @@ def find_suspects(groups: Sequence[Group], collection: Collection, options: RunO
     if not pairs:
         return set()
     label = f"changed blocks/1 {decoder_id(DecodeMode.FULL)}"
-    with closing(Cache(options.cache, lambda trouble: None)) as cache:
+    with closing(options.open_cache()) as cache:
         known = cache.verdicts(label, [kept.digest for kept, _ in pairs])
         shares = {contents: verdict.residual for contents, verdict in known.items()}
         new = [pair for pair in pairs if _contents(pair) not in shares]
@@ -165,7 +163,7 @@ def _compare(
         return {}
     limits = replace(options.make_decoder(options.jobs, again=True), mode=DecodeMode.FULL)
     batches = [
-        ComparisonBatch(((kept.file.path, other.file.path),), (_needed(kept, other),), limits)
+        ComparisonBatch(((Content.of(kept), Content.of(other)),), (_needed(kept, other),), limits)
         for kept, other in pairs
     ]
     executor = collection.executor or options.open_executor(options.jobs)
