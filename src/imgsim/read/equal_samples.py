@@ -7,6 +7,7 @@ thumbnail differs by a few levels at most.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -96,6 +97,8 @@ def with_sample_digests(
     """
     whole = (p for p in collection.pictures if not p.facts.raw and not p.facts.damage)
     firsts = list({p.digest: p for p in whole}.values())
+    sizes = Counter(map(_size, firsts))
+    firsts = [p for p in firsts if sizes[_size(p)] > 1]
     chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
@@ -131,34 +134,34 @@ def _take(
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
     limits = options.make_decoder(options.jobs)
     batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
-    executor = collection.executor or options.open_executor(options.jobs)
     progress = options.progress
     progress.start("comparing pixels", len(pictures), "image")
     outcomes: dict[str, SampleOutcome] = {}
     try:
-        with closing(executor.run_items(batches)) as results:
+        with closing(options.run_items(batches, collection.executor)) as results:
             for number, some in results:
                 outcomes |= {parts[number][place].digest: one for place, one in some.items()}
                 progress.advance(len(some))
     finally:
         progress.finish()
-        if collection.executor is None:
-            executor.close()
     return outcomes
 
 
 def _that_may_be_equal(
     pictures: Sequence[Picture], keys: Sequence[bytes] | None, mode: DecodeMode
 ) -> list[Picture]:
-    """Pictures of different contents that have another one of their size which may be equal."""
+    """Those pictures that another one of their size may equal; none is alone in its size."""
     by_size: dict[tuple[int, int, int], list[int]] = {}
     for i, p in enumerate(pictures):
-        by_size.setdefault((p.facts.width, p.facts.height, p.facts.frames), []).append(i)
+        by_size.setdefault(_size(p), []).append(i)
     chosen: set[int] = set()
     for members in by_size.values():
-        if len(members) > 1:
-            chosen |= _alike(pictures, keys, mode, members)
+        chosen |= _alike(pictures, keys, mode, members)
     return [pictures[i] for i in sorted(chosen)]
+
+
+def _size(picture: Picture) -> tuple[int, int, int]:
+    return picture.facts.width, picture.facts.height, picture.facts.frames
 
 
 def _alike(

@@ -145,12 +145,10 @@ class HiddenDamage:
             )
             for part in parts
         ]
-        kept = self.collection.executor
-        executor = kept or options.open_executor(options.jobs)
         options.progress.start("checking for damage", len(pictures), "image")
         faults: dict[str, str] = {}
         try:
-            with closing(executor.run_items(batches)) as results:
+            with closing(options.run_items(batches, self.collection.executor)) as results:
                 for number, some in results:
                     for place, fault in some.items():
                         if fault is not None:
@@ -158,8 +156,6 @@ class HiddenDamage:
                     options.progress.advance(len(some))
         finally:
             options.progress.finish()
-            if kept is None:
-                executor.close()
         return faults
 
 

@@ -166,17 +166,12 @@ def _compare(
         ComparisonBatch(((Content.of(kept), Content.of(other)),), (_needed(kept, other),), limits)
         for kept, other in pairs
     ]
-    executor = collection.executor or options.open_executor(options.jobs)
     shares: dict[tuple[str, str], float] = {}
-    try:
-        with closing(executor.run_items(batches)) as results:
-            for number, some in results:
-                for share in some.values():
-                    if share is not None:
-                        shares[_contents(pairs[number])] = share
-    finally:
-        if collection.executor is None:
-            executor.close()
+    with closing(options.run_items(batches, collection.executor)) as results:
+        for number, some in results:
+            for share in some.values():
+                if share is not None:
+                    shares[_contents(pairs[number])] = share
     return shares
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
-from imgsim.executors.base import Executor, usable_cores
+from imgsim.executors.base import Batch, Executor, R, usable_cores
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
 
@@ -70,6 +71,25 @@ class RunOptions:
         share = max(1, self.max_memory // jobs)
         most = sys.maxsize if again else self.max_memory
         return Decoder(self.decode, self.max_pixels, most, share)
+
+    def run_items(
+        self, batches: Sequence[Batch[R]], executor: Executor | None
+    ) -> Generator[tuple[int, dict[int, R]]]:
+        """Run batches in an executor, see `Executor.run_items`, or in workers for this alone.
+
+        Parameters
+        ----------
+        batches : sequence of Batch
+        executor : Executor or None
+            Stays open.
+        """
+        chosen = executor or self.open_executor(self.jobs)
+        try:
+            with closing(chosen.run_items(batches)) as results:
+                yield from results
+        finally:
+            if executor is None:
+                chosen.close()
 
     def open_cache(self, started_ns: int | None = None) -> Cache:
         """The open cache; what is wrong with it is said once, however often it is opened."""

@@ -133,15 +133,10 @@ class FramePairs:
             FrameBatch(tuple((Content.of(a), Content.of(b)) for a, b in part), decoder)
             for part in parts
         ]
-        executor = self._executor or options.open_executor(options.jobs)
         outcomes: dict[int, Outcome] = {}
-        try:
-            with closing(executor.run_items(batches)) as results:
-                for number, some in results:
-                    outcomes |= {number * _BATCH + place: one for place, one in some.items()}
-        finally:
-            if self._executor is None:
-                executor.close()
+        with closing(options.run_items(batches, self._executor)) as results:
+            for number, some in results:
+                outcomes |= {number * _BATCH + place: one for place, one in some.items()}
         return [outcomes[place] for place in range(len(pairs))]
 
 
