@@ -40,6 +40,20 @@ def container_fault(data: bytes, format: str) -> str:
     return check(data) if check else ""
 
 
+def whole_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, start and length of the chunks of a PNG that lie within the file.
+
+    Whether their checksums are right is not asked, which would read all of the file.
+    """
+    place = 8
+    while place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        if place + 12 + length > len(data):
+            return
+        yield data[place + 4 : place + 8], place + 8, length
+        place += 12 + length
+
+
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
     """Yield name, start, length and soundness of the chunks of a PNG up to its end.
 
@@ -100,15 +114,15 @@ def _gif_fault(data: bytes) -> str:
     place = 13
     if len(data) < place:
         return "the GIF is cut off"
-    place += _colour_table(data[10])
+    place += gif_colour_table(data[10])
     while place < len(data):
         kind = data[place]
         if kind == 0x3B:
             return ""
         if kind == 0x21:
-            place = _end_of_blocks(data, place + 2)
+            place = end_of_gif_blocks(data, place + 2)
         elif kind == 0x2C and place + 10 <= len(data):
-            place = _end_of_blocks(data, place + 11 + _colour_table(data[place + 9]))
+            place = end_of_gif_blocks(data, place + 11 + gif_colour_table(data[place + 9]))
         elif kind == 0:  # decoders skip it
             place += 1
         else:
@@ -118,12 +132,13 @@ def _gif_fault(data: bytes) -> str:
     return ""  # all blocks are there, and the trailer tells nothing
 
 
-def _colour_table(flags: int) -> int:
+def gif_colour_table(flags: int) -> int:
+    """Return the bytes of the colour table that the flags of a GIF announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _end_of_blocks(data: bytes, place: int) -> int:
-    """Return the place behind a row of data blocks, beyond the end if they are cut off."""
+def end_of_gif_blocks(data: bytes, place: int) -> int:
+    """Return the place behind a row of data blocks of a GIF, beyond the end if they are cut off."""
     while place < len(data):
         length = data[place]
         place += 1 + length
@@ -146,7 +161,7 @@ def _tiff_fault(data: bytes) -> str:
     return ""
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def boxes_of(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield name, start of the content and end of the boxes at the top of a file."""
     place = 0
     while place + 8 <= len(data):
@@ -161,7 +176,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _heif_fault(data: bytes) -> str:
-    for name, _, end in _boxes(data):
+    for name, _, end in boxes_of(data):
         if name in _MEDIA_BOXES and end > len(data):
             return "the file is cut off"
     return ""
@@ -170,7 +185,7 @@ def _heif_fault(data: bytes) -> str:
 def _jpeg2000_fault(data: bytes) -> str:
     start, end = 0, len(data)
     if not data.startswith(b"\xff\x4f"):
-        boxes = [(start, end) for name, start, end in _boxes(data) if name == b"jp2c"]
+        boxes = [(start, end) for name, start, end in boxes_of(data) if name == b"jp2c"]
         if not boxes:
             return "there is no JPEG 2000 codestream"
         start, end = boxes[0]

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode import tifftags
+from imgsim.decode.containers import whole_png_chunks
 from imgsim.decode.levels import EightBits
 from imgsim.decode.packages import needs_package
 from imgsim.decode.pngstrips import PngRows, is_read_in_strips
@@ -176,7 +177,9 @@ class DeepImage:
     @property
     def in_strips(self) -> bool:
         """Whether the samples can be decoded strip by strip."""
-        return self.format == "PNG" and is_read_in_strips(self.data, _chunks(self.data))
+        return self.format == "PNG" and is_read_in_strips(
+            self.data, list(whole_png_chunks(self.data))
+        )
 
     @property
     def is_filled_in_strips(self) -> bool:
@@ -344,7 +347,7 @@ def _png_header(data: bytes) -> DeepImage | None:
     width, height = struct.unpack_from(">II", data, 16)
     bands = {2: 3, 4: 2, 6: 4}[data[25]]
     frames, orientation = 1, 1
-    for kind, start, length in _chunks(data):
+    for kind, start, length in whole_png_chunks(data):
         if kind == b"tRNS" and bands == 3:
             bands = 4
         elif kind == b"acTL":
@@ -368,18 +371,6 @@ def _exif_orientation(exif: bytes) -> int:
         return 1
 
 
-def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
-    """List name, start and length of the chunks of a PNG that lie within the file."""
-    place, chunks = 8, []
-    while place + 12 <= len(data):
-        length = int.from_bytes(data[place : place + 4], "big")
-        if place + 12 + length > len(data):
-            break
-        chunks.append((data[place + 4 : place + 8], place + 8, length))
-        place += 12 + length
-    return chunks
-
-
 def _read_png(image: DeepImage) -> NDArray[Any]:
     if image.is_filled_in_strips:
         rows = _png_rows(image)
@@ -400,12 +391,12 @@ def _read_png(image: DeepImage) -> NDArray[Any]:
 
 def _png_rows(image: DeepImage) -> PngRows:
     _check_png(image.data)
-    return PngRows(image.data, _chunks(image.data), image.bands, _by_opencv)
+    return PngRows(image.data, list(whole_png_chunks(image.data)), image.bands, _by_opencv)
 
 
 def _check_png(data: bytes) -> None:
     last = b""
-    for last, start, length in _chunks(data):
+    for last, start, length in whole_png_chunks(data):
         if last in (b"IHDR", b"IDAT"):
             stored = int.from_bytes(data[start + length : start + length + 4], "big")
             if zlib.crc32(memoryview(data)[start - 4 : start + length]) != stored:

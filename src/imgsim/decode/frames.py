@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.containers import end_of_gif_blocks, gif_colour_table, whole_png_chunks
+
 SAMPLED = 8
 """Frames that are chosen at even distances of time, and as many at even distances of number."""
 
@@ -20,6 +22,9 @@ _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI", "JXL"})
 _SHORTEST_MS = 10
 _INSTEAD_MS = 100
 """Browsers show a frame for so long that claims to be shown for `_SHORTEST_MS` or less."""
+
+_FRAME_CONTROL = 26
+"""Bytes of the chunk fcTL."""
 
 
 def frame_durations(data: bytes, image: Any, frames: int) -> tuple[int, ...]:
@@ -118,41 +123,27 @@ def _ends(durations: Sequence[int]) -> NDArray[np.float64]:
 def _of_gif(data: bytes) -> list[int]:
     durations: list[int] = []
     delay = 0
-    place = 13 + _gif_colours(data[10])
+    place = 13 + gif_colour_table(data[10])
     while place + 10 < len(data):
         if data[place] == 0x21:
             if data[place + 1] == 0xF9:
                 delay = 10 * int.from_bytes(data[place + 4 : place + 6], "little")
-            place = _after_sub_blocks(data, place + 2)
+            place = end_of_gif_blocks(data, place + 2)
         elif data[place] == 0x2C:
             durations.append(delay)
             delay = 0
-            place = _after_sub_blocks(data, place + 11 + _gif_colours(data[place + 9]))
+            place = end_of_gif_blocks(data, place + 11 + gif_colour_table(data[place + 9]))
         else:
             break
     return durations
 
 
-def _gif_colours(flags: int) -> int:
-    """Bytes of the colour table that the flags announce."""
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def _after_sub_blocks(data: bytes, place: int) -> int:
-    while place < len(data) and data[place]:
-        place += 1 + data[place]
-    return place + 1
-
-
 def _of_png(data: bytes) -> list[int]:
     durations = []
-    place = 8
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        if kind == b"fcTL" and place + 34 <= len(data):
-            numerator, denominator = struct.unpack_from(">HH", data, place + 28)
+    for kind, start, length in whole_png_chunks(data):
+        if kind == b"fcTL" and length >= _FRAME_CONTROL:
+            numerator, denominator = struct.unpack_from(">HH", data, start + 20)
             durations.append(round(1000 * numerator / (denominator or 100)))
-        place += 12 + length
     return durations
 
 

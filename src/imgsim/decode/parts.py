@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from imgsim.decode.containers import jpeg_scan
+from imgsim.decode.containers import boxes_of, jpeg_scan
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
@@ -77,19 +77,8 @@ def _of_boxes(data: bytes, image: Any) -> Iterator[str]:
 
 def top_boxes(data: bytes) -> dict[bytes, memoryview]:
     """Return the contents of the outermost boxes of a HEIC or AVIF file, the last of each name."""
-    boxes, place = {}, 0
     view = memoryview(data)
-    while place + 8 <= len(data):
-        length, head = int.from_bytes(data[place : place + 4], "big"), 8
-        if length == 1:
-            length, head = int.from_bytes(data[place + 8 : place + 16], "big"), 16
-        elif length == 0:
-            length = len(data) - place
-        if length < head:
-            break
-        boxes[data[place + 4 : place + 8]] = view[place + head : place + length]
-        place += length
-    return boxes
+    return {name: view[start:end] for name, start, end in boxes_of(data) if start <= end}
 
 
 def film_of_boxes(data: bytes) -> bytes | memoryview | None:
