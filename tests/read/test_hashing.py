@@ -36,19 +36,25 @@ def test_digests_are_those_of_the_contents(listed: list[ImageFile]) -> None:
     assert list(hash_files([], 2, 60)) == []
 
 
-def test_a_consumer_that_stops_waits_for_no_file(
-    listed: list[ImageFile], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A reader that hangs in the system would never let this test end."""
+def _hang_in(hanging: ImageFile, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let hashing a file hang until the event is set."""
     hang = threading.Event()
     real = _Hashing._digest
 
     def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> object:
-        if file is listed[1]:
+        if file is hanging:
             hang.wait()
         return real(self, reader, file)
 
     monkeypatch.setattr(_Hashing, "_digest", digest)
+    return hang
+
+
+def test_a_consumer_that_stops_waits_for_no_file(
+    listed: list[ImageFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that hangs in the system would never let this test end."""
+    hang = _hang_in(listed[1], monkeypatch)
     hashed = hash_files(listed, 2, 60)
     assert next(hashed)[0] is not listed[1]
     hashed.close()
@@ -58,15 +64,7 @@ def test_a_consumer_that_stops_waits_for_no_file(
 def test_a_file_of_which_nothing_comes_is_given_up_and_the_others_are_not(
     listed: list[ImageFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hang = threading.Event()
-    real = _Hashing._digest
-
-    def digest(self: _Hashing, reader: _Reader, file: ImageFile) -> object:
-        if file is listed[1]:
-            hang.wait()
-        return real(self, reader, file)
-
-    monkeypatch.setattr(_Hashing, "_digest", digest)
+    hang = _hang_in(listed[1], monkeypatch)
     monkeypatch.setattr(hashing, "_CHECK_SECONDS", 0.01)
     results = list(hash_files(listed, 1, 0.05))
     assert [file.path for file, _, _ in results] == [f.path for f in listed]

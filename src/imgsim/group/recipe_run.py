@@ -69,6 +69,7 @@ class RecipeRun:
         # an order that does not depend on that of the files
         self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
         self._pictures = [firsts[i] for i in self._class]
+        self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
         self._proposals = self._propose(rows, options.jobs)
         self._verdicts = Verdicts(
@@ -90,8 +91,7 @@ class RecipeRun:
             for pair in combinations(places.tolist(), 2)
         ]
         proposals = proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
-        may_match = MayMatch(self._pictures, self.rules)
-        return proposals.only(may_match(proposals.left, proposals.right))
+        return proposals.only(self._may_match(proposals.left, proposals.right))
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""
@@ -148,14 +148,13 @@ class RecipeRun:
             by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
-        may_match = MayMatch(self._pictures, self.rules)
         places, pairs = complete(
             self._verdicts,
             self._proposals,
             places,
             pairs,
             self.accepts,
-            may_match,
+            self._may_match,
             by_content=by_content,
         )
         order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
