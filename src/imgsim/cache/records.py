@@ -7,6 +7,7 @@ import zlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from imgsim.decode.metadata import Metadata
 from imgsim.types import FileStamp, ImageFacts, Verdict
 
 
@@ -48,8 +49,8 @@ def stamp_text(stamp: FileStamp) -> bytes:
     return " ".join(map(str, stamp)).encode()
 
 
-def dump(value: ImageFacts | Verdict) -> str:
-    """Write facts or a verdict as JSON."""
+def dump(value: ImageFacts | Verdict | Metadata) -> str:
+    """Write facts, a verdict or metadata as JSON."""
     return json.dumps(asdict(value))
 
 
@@ -65,6 +66,12 @@ def load_verdict(text: bytes) -> Verdict | None:
     """Read a verdict; None if it is of another version of imgsim."""
     verdict: Verdict | None = _load(Verdict, text)
     return verdict
+
+
+def load_metadata(text: bytes) -> Metadata | None:
+    """Read metadata; None if they are of another version of imgsim."""
+    metadata: Metadata | None = _load(Metadata, text)
+    return metadata
 
 
 def _load(kind: Any, text: bytes) -> Any:

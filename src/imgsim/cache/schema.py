@@ -92,11 +92,20 @@ def _m004_stamps_and_check_sums(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _m005_metadata(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE metadata (label INTEGER NOT NULL REFERENCES label, content INTEGER NOT NULL"
+        " REFERENCES content, metadata TEXT NOT NULL, check_sum INTEGER NOT NULL,"
+        " PRIMARY KEY (label, content)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_create,
     _m002_verdicts,
     _m003_samples,
     _m004_stamps_and_check_sums,
+    _m005_metadata,
 )
 
 

@@ -26,12 +26,14 @@ from imgsim.cache.records import (
     check_sum,
     dump,
     load_known,
+    load_metadata,
     load_verdict,
     stamp_text,
 )
 from imgsim.cache.rowfile import RowFile, row_path
 from imgsim.cache.schema import CacheDamaged
 from imgsim.comparators.extractor import Extractor
+from imgsim.decode.metadata import Metadata
 from imgsim.types import ImageFile, Verdict
 
 ROW_BYTES_IN_DATABASE = 512
@@ -212,6 +214,46 @@ class Cache(Database):
                     for content, digest in (
                         (bytes.fromhex(one), bytes.fromhex(other) if other else None)
                         for one, other in samples.items()
+                    )
+                ],
+            )
+
+    def metadata(self, label: str, digests: Iterable[str]) -> dict[str, Metadata]:
+        """Metadata of those contents that are known, by digest.
+
+        Parameters
+        ----------
+        label : str
+            Of what reads them, see `keep_metadata`.
+        digests : iterable of str
+        """
+        number = self._label(label, create=False)
+        if number is None:
+            return {}
+        query = (
+            "SELECT c.digest, m.metadata, m.check_sum FROM content c JOIN metadata m"
+            f" ON m.content = c.id AND m.label = {number} WHERE c.digest IN ({{}})"
+        )
+        known = {}
+        for content, text, check in self._select(query, map(bytes.fromhex, digests)):
+            if check == check_sum(content, label, text):
+                metadata = load_metadata(text)
+                if metadata is not None:
+                    known[content.hex()] = metadata
+        return known
+
+    def keep_metadata(self, label: str, metadata: Mapping[str, Metadata]) -> None:
+        """Store metadata by the digests of the contents; these must be stored."""
+        if self._db is None or not metadata:
+            return
+        with self._trouble(), self._transaction() as db:
+            number = self._label(label, create=True)
+            db.executemany(
+                "INSERT OR REPLACE INTO metadata SELECT ?, id, ?, ? FROM content WHERE digest = ?",
+                [
+                    (number, text, check_sum(content, label, text), content)
+                    for content, text in (
+                        (bytes.fromhex(digest), dump(one)) for digest, one in metadata.items()
                     )
                 ],
             )

@@ -1,0 +1,128 @@
+"""Reads the metadata of pictures, each content once, and remembers it.
+
+It is read of the members of groups only, unless a keep rule asks for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.metadata import VERSION, Metadata, read_metadata
+from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
+from imgsim.executors.base import Executor, Heartbeat, MoreMemory
+from imgsim.read.content import Content
+from imgsim.read.options import RunOptions
+from imgsim.types import Picture
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataBatch:
+    """Files whose metadata are to be read; picklable.
+
+    Attributes
+    ----------
+    contents : tuple of Content
+    needs : tuple of int
+        Bytes that each takes: those of a JPEG are decoded.
+    limits : Decoder
+    """
+
+    contents: tuple[Content, ...]
+    needs: tuple[int, ...]
+    limits: Decoder
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def part(self, start: int, stop: int) -> MetadataBatch:
+        """A batch of some of the files."""
+        some = slice(start, stop)
+        return replace(self, contents=self.contents[some], needs=self.needs[some])
+
+    def failure(self, reason: str) -> Metadata | None:
+        """The metadata of a file whose worker died."""
+        return None
+
+    def with_memory(self, size_bytes: int) -> MetadataBatch:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))
+
+    def run(self, heartbeat: Heartbeat) -> list[Metadata | MoreMemory | None]:
+        """Read each file; None where it cannot be read."""
+        results: list[Metadata | MoreMemory | None] = []
+        for content, needed in zip(self.contents, self.needs, strict=True):
+            try:
+                self.limits.check_memory(needed)
+                data = content.read(self.limits, heartbeat.reading)
+                results.append(read_metadata(data, self.limits.max_pixels))
+            except NeedsMemory as error:
+                results.append(MoreMemory(error.size_bytes))
+            except (DecodeError, OSError, MemoryError):  # it could be read before
+                results.append(None)
+            heartbeat()
+        return results
+
+
+def metadata_of(
+    pictures: Iterable[Picture], options: RunOptions, executor: Executor | None = None
+) -> dict[str, Metadata]:
+    """Read the metadata of pictures, or take it from the cache.
+
+    Parameters
+    ----------
+    pictures : iterable of Picture
+    options : RunOptions
+    executor : Executor or None
+        Where the files are read; it stays open. By default workers for this alone.
+
+    Returns
+    -------
+    dict of str to Metadata
+        By the digest of the content; empty `Metadata` for a file that cannot be read any more.
+    """
+    wanted = {picture.digest: picture for picture in pictures}
+    if not wanted:
+        return {}
+    label = f"metadata/{VERSION} {decoder_id(DecodeMode.FULL)}"
+    with closing(options.open_cache()) as cache:
+        known = cache.metadata(label, wanted)
+        new = _read([p for digest, p in wanted.items() if digest not in known], options, executor)
+        cache.keep_metadata(label, new)
+    return {digest: known.get(digest) or new.get(digest) or Metadata() for digest in wanted}
+
+
+def _read(
+    pictures: Sequence[Picture], options: RunOptions, executor: Executor | None
+) -> dict[str, Metadata]:
+    """Metadata by digest, of those files that can be read."""
+    if not pictures:
+        return {}
+    size = max(1, min(_BATCH, len(pictures) // (2 * options.jobs)))
+    parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
+    limits = options.make_decoder(options.jobs, again=True)
+    batches = [
+        MetadataBatch(tuple(map(Content.of, part)), tuple(map(_needed_bytes, part)), limits)
+        for part in parts
+    ]
+    options.progress.start("reading metadata", len(pictures), "image")
+    metadata: dict[str, Metadata] = {}
+    try:
+        with closing(options.run_items(batches, executor)) as results:
+            for number, some in results:
+                for place, one in some.items():
+                    if one is not None:
+                        metadata[parts[number][place].digest] = one
+                options.progress.advance(len(some))
+    finally:
+        options.progress.finish()
+    return metadata
+
+
+def _needed_bytes(picture: Picture) -> int:
+    facts = picture.facts
+    return facts.decode_bytes if facts.format in ("JPEG", "MPO") else picture.file.size_bytes

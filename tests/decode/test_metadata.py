@@ -1,0 +1,216 @@
+"""Metadata of every format: blocks that Pillow wrote, and blocks that are broken."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import IFDRational
+
+from imgsim.decode.metadata import Metadata, iso_time, read_metadata
+from imgsim.decode.xmp import read_xmp
+
+XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"
+ xmlns:stRef="http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
+ xmp:Rating="5" xmpMM:DocumentID="xmp.did:1" xmpMM:InstanceID="xmp.iid:2">
+<dc:subject><rdf:Bag><rdf:li>sea</rdf:li><rdf:li>sky</rdf:li></rdf:Bag></dc:subject>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Ein Tag &amp; mehr</rdf:li></rdf:Alt></dc:title>
+<xmpMM:DerivedFrom stRef:documentID="xmp.did:0" stRef:instanceID="xmp.iid:9"/>
+</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
+
+IN_EXIF = Metadata(
+    date_taken="2020-05-17T12:30:45.123+02:00", make="Canon", model="EOS R5", lens="RF24mm",
+    software="1.2", taken_width=4000, taken_height=3000, rating=4, title="Oma", place=True,
+    latitude=52.5, longitude=-13.25, has_exif=True,
+)  # fmt: skip
+IN_BOTH = replace(
+    IN_EXIF, rating=5, title="Ein Tag & mehr", keywords=("sea", "sky"), document_id="xmp.did:1",
+    instance_id="xmp.iid:2", derived_from=("xmp.did:0", "xmp.iid:9"),
+)  # fmt: skip
+
+
+def exif() -> Image.Exif:
+    block = Image.Exif()
+    block.update({0x010F: "Canon\0", 0x0110: "EOS R5", 0x0131: "1.2", 0x4746: 4, 0x010E: "Oma"})
+    taken = block.get_ifd(0x8769)
+    taken |= {0x9003: "2020:05:17 12:30:45", 0x9291: "123", 0x9011: "+02:00"}
+    taken |= {0xA002: 4000, 0xA003: 3000, 0xA434: "RF24mm", 0xA431: "SERIAL-77"}
+    place = block.get_ifd(0x8825)
+    place |= {1: "N", 2: (52.0, 30.0, 0.0), 3: "W", 4: (13.0, 15.0, 0.0)}
+    return block
+
+
+def encoded(form: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    Image.fromarray(noise).save(stream, form, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "HEIF", "AVIF"])
+def test_exif_and_xmp_of_the_formats_that_pillow_writes(form: str) -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    metadata = read_metadata(encoded(form, exif=exif(), xmp=XMP))
+    jpeg = {"jpeg_quality": 75} if form == "JPEG" else {}
+    assert replace(metadata, compressed_twice=None) == replace(IN_BOTH, **jpeg)
+    assert "SERIAL" not in repr(metadata)
+    assert "52.5" not in repr(metadata)
+
+
+def test_blocks_of_a_png() -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=True)
+    assert read_metadata(encoded("PNG", exif=exif(), pnginfo=texts)) == IN_BOTH
+    # as ImageMagick writes it
+    block = exif().tobytes()
+    raw = PngImagePlugin.PngInfo()
+    raw.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    raw.add_text("Software", "another")
+    assert read_metadata(encoded("PNG", pnginfo=raw)) == IN_EXIF
+
+
+def test_blocks_of_a_tiff_and_of_what_is_one_within() -> None:
+    data = encoded("TIFF", tiffinfo={271: "Canon", 700: XMP})
+    metadata = read_metadata(data)
+    assert (metadata.make, metadata.title, metadata.keywords) == (
+        "Canon", IN_BOTH.title, ("sea", "sky"),
+    )  # fmt: skip
+    assert metadata.taken_width == 0  # the width of the file says nothing of how it was taken
+    block = exif().tobytes()[6:]
+    assert read_metadata(block) == replace(IN_EXIF)
+
+
+def test_blocks_of_a_gif_and_of_jpeg_2000() -> None:
+    gif = encoded("GIF")
+    head = 13 + (3 << ((gif[10] & 7) + 1))
+    trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    packet = b"\x21\xff\x0bXMP DataXMP" + XMP + trailer
+    assert read_metadata(gif[:head] + packet + gif[head:]).keywords == ("sea", "sky")
+    boxes = encoded("JPEG2000")
+    for uuid, content in (
+        (b"JpgTiffExif->JP2", exif().tobytes()[6:]),
+        (bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), XMP),
+    ):
+        boxes = (
+            boxes[:12]
+            + struct.pack(">I4s", 24 + len(content), b"uuid")
+            + uuid
+            + content
+            + (boxes[12:])
+        )
+    assert read_metadata(boxes) == IN_BOTH
+
+
+def _iptc(*data_sets: tuple[int, bytes]) -> bytes:
+    return b"".join(
+        b"\x1c\2" + bytes([number]) + struct.pack(">H", len(value)) + value
+        for number, value in data_sets
+    )
+
+
+def test_iptc_of_a_jpeg() -> None:
+    block = _iptc((5, "Müller".encode("latin-1")), (25, b"one"), (25, b"two"), (55, b"19991231"))
+    block += _iptc((60, b"235958+0100"))
+    resource = (
+        b"8BIM\x04\x04\0\0" + struct.pack(">I", len(block)) + block + b"\0" * (len(block) % 2)
+    )
+    content = b"Photoshop 3.0\0" + resource
+    plain = encoded("JPEG")
+    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+    metadata = read_metadata(plain[:2] + segment + plain[2:])
+    assert metadata.title == "Müller"
+    assert metadata.keywords == ("one", "two")
+    assert metadata.date_taken == "1999-12-31T23:59:58+01:00"
+    # a length that leads beyond the end ends the block, and what came before counts
+    broken = segment.replace(b"19991231", b"19991231").replace(
+        b"\x1c\2\x37\0\x08", b"\x1c\2\x37\x7f\x08"
+    )
+    metadata = read_metadata(plain[:2] + broken + plain[2:])
+    assert (metadata.title, metadata.keywords, metadata.date_taken) == (
+        "Müller", ("one", "two"), "",
+    )  # fmt: skip
+
+
+def test_a_place_that_was_not_known_is_none() -> None:
+    block = exif()
+    block.get_ifd(0x8825)[2] = (IFDRational(0, 0),) * 3
+    metadata = read_metadata(encoded("JPEG", exif=block))
+    assert (metadata.place, metadata.latitude, metadata.longitude) == (False, None, None)
+    assert metadata.date_taken == IN_EXIF.date_taken
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020:05:17 12:30:45", "2020-05-17T12:30:45"),
+        ("2020-05-17T12:30:45.5Z", "2020-05-17T12:30:45.5Z"),
+        ("2020-05-17T12:30+0200", "2020-05-17T12:30+02:00"),
+        ("20200517", "2020-05-17"),
+        ("0000:00:00 00:00:00", ""),
+        ("2020:13:01 00:00:00", ""),
+        ("    :  :     :  :  ", ""),
+        ("yesterday", ""),
+    ],
+)
+def test_times(text: str, expected: str) -> None:
+    assert iso_time(text) == expected
+
+
+def test_xmp_expands_no_entities_and_reads_no_files(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    for declaration in (
+        '<!DOCTYPE a [<!ENTITY e "boom">]>',
+        f'<!DOCTYPE a [<!ENTITY e SYSTEM "{secret.as_uri()}">]>',
+        '<!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY e "&x;&x;&x;&x;&x;&x;&x;&x;">]>',
+    ):
+        packet = declaration.encode() + XMP[XMP.index(b"<x:") :].replace(b"Ein", b"&e;")
+        assert read_xmp(packet) == {}
+    deep = b"<a>" * 100_000 + b"</a>" * 100_000
+    assert read_xmp(deep) == {}
+    # what was read before an error counts
+    assert read_xmp(XMP[: XMP.index(b"<xmpMM:Derived")])["dc:subject"] == ("sea", "sky")
+    for encoding in ("utf-16-le", "utf-16-be", "utf-16"):
+        assert read_xmp(XMP.decode().encode(encoding))["dc:title"] == ("Ein Tag & mehr",)
+
+
+def test_a_text_of_a_png_that_unpacks_to_too_much_is_cut() -> None:
+    packed = zlib.compress(b" " * (64 << 20))
+    content = b"XML:com.adobe.xmp\0\1\0\0\0" + packed
+    chunk = struct.pack(">I4s", len(content), b"iTXt") + content
+    chunk += struct.pack(">I", zlib.crc32(b"iTXt" + content))
+    plain = encoded("PNG")
+    assert read_metadata(plain[:33] + chunk + plain[33:]) == Metadata()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "JPEG2000", "GIF"])
+def test_no_damage_raises(form: str) -> None:
+    """Every length and offset is among the bytes that are changed."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    extra = {"tiffinfo": {271: "Canon", 700: XMP}} if form == "TIFF" else {"exif": exif()}
+    data = encoded(form, **extra, **({"xmp": XMP} if form in ("JPEG", "WEBP", "HEIF") else {}))
+    random = np.random.default_rng(3)
+    whole = np.frombuffer(data, np.uint8)
+    for _ in range(300):
+        broken = whole.copy()
+        places = random.integers(0, min(len(broken), 4000), random.integers(1, 12))
+        broken[places] = random.choice([0, 1, 127, 128, 255], len(places))
+        assert isinstance(
+            read_metadata(broken[: random.integers(1, len(broken))].tobytes()), Metadata
+        )
+    assert read_metadata(b"") == Metadata()
