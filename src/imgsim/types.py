@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,8 @@ class ImageFile:
         Other names of the same file (hard links, followed symlinks). They are not copies.
     ctime_ns, inode : int
         As in `FileStamp`.
+    hard_links : int
+        Names that the file has, here and elsewhere.
     """
 
     path: str
@@ -95,6 +97,7 @@ class ImageFile:
     links: tuple[str, ...] = ()
     ctime_ns: int = 0
     inode: int = 0
+    hard_links: int = 1
 
     @property
     def stamp(self) -> FileStamp:
@@ -351,6 +354,56 @@ def kind_of(kept: Picture, other: Picture) -> Literal["exact", "pixels", "near",
     return "pixels" if other.identity == kept.identity else "near"
 
 
+Role = Literal[
+    "exact",
+    "pixels",
+    "damaged",
+    "fuller",
+    "inset",
+    "overlaid",
+    "cropped",
+    "edited",
+    "noisier",
+    "blurred",
+    "stretched",
+    "rotated",
+    "mirrored",
+    "turned",
+    "enlarged",
+    "smaller",
+    "reencoded",
+    "near",
+]
+"""What a member is to the kept file. `fuller` is whatever is better than it in some way, `turned`
+is by quarters and `rotated` by any other angle, and `near` is what cannot be told."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+"""The primary role is the first of these that applies."""
+
+REMOVABLE_ROLES: frozenset[Role] = frozenset(("exact", "pixels", "reencoded", "smaller"))
+"""What is not needed beside the kept file."""
+
+Relation = Literal["verified", "whole", "burst", "bracket", "raw", "moment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A file that belongs to another one and is not to be removed.
+
+    Attributes
+    ----------
+    path, beside : str
+    relation : str
+        ``verified``: they match; ``whole``: it shows the whole of what `beside` is a part of;
+        ``burst`` and ``bracket``: taken within seconds; ``raw``: of the same shot; ``moment``: of
+        one moment.
+    """
+
+    path: str
+    beside: str
+    relation: Relation
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file of a group.
@@ -364,12 +417,37 @@ class Member:
     distance : float or None
         To the kept file; None for the kept file itself.
     transform : Transform or None
+    role : str or None
+        What it is to the kept file; None for the kept file itself.
+    changes : tuple of str
+        The other roles that apply too.
+    why : str
+        The evidence for them, in words.
+    only_here : tuple of str
+        What its metadata say and those of the kept file do not: ``date``, ``place``, ``rating``,
+        ``title``, ``keywords``.
     """
 
     picture: Picture
     kind: Kind
     distance: float | None
     transform: Transform | None = None
+    role: Role | None = None
+    changes: tuple[Role, ...] = ()
+    why: str = ""
+    only_here: tuple[str, ...] = ()
+
+    @property
+    def removable(self) -> bool:
+        """Not needed beside the kept file, and no reference."""
+        return self.role in REMOVABLE_ROLES and not self.picture.file.reference
+
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes that are freed if it is removed: none while it has other names."""
+        file = self.picture.file
+        held = bool(file.links) or file.hard_links > 1
+        return file.size_bytes if self.removable and not held else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,10 +461,17 @@ class Group:
         nearest first.
     keep_reason : str
         What the kept file has over the others.
+    keep_rule : str
+        The rule that chose it, as ``--keep`` takes it.
+    related : tuple of Related
+        Files that belong to members of the group and are none themselves, or are not to be removed
+        for another reason.
     """
 
     members: tuple[Member, ...]
     keep_reason: str
+    keep_rule: str = ""
+    related: tuple[Related, ...] = ()
 
     @property
     def kept(self) -> Picture:
@@ -410,11 +495,5 @@ class Group:
 
     @property
     def reclaimable_bytes(self) -> int:
-        """Bytes freed if the equal copies (exact, pixels) that are no reference were removed."""
-        return sum(
-            m.picture.file.size_bytes
-            for m in self.members[1:]
-            if m.kind in ("exact", "pixels")
-            and not m.picture.file.reference
-            and not m.picture.file.links
-        )
+        """Bytes freed if the members that are not needed beside the kept file were removed."""
+        return sum(member.freed_bytes for member in self.members)

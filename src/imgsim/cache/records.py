@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from imgsim.decode.metadata import Metadata
-from imgsim.types import FileStamp, ImageFacts, Verdict
+from imgsim.types import FileStamp, ImageFacts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ def stamp_text(stamp: FileStamp) -> bytes:
     return " ".join(map(str, stamp)).encode()
 
 
-def dump(value: ImageFacts | Verdict | Metadata) -> str:
-    """Write facts, a verdict or metadata as JSON."""
+def dump(value: Any) -> str:
+    """Write a dataclass as JSON: facts, a verdict, metadata."""
     return json.dumps(asdict(value))
 
 
@@ -62,10 +64,10 @@ def load_known(facts: bytes | None, reason: bytes, identified: int) -> Known | N
     return None if loaded is None else Known(loaded, reason.decode(), bool(identified))
 
 
-def load_verdict(text: bytes) -> Verdict | None:
-    """Read a verdict; None if it is of another version of imgsim."""
-    verdict: Verdict | None = _load(Verdict, text)
-    return verdict
+def load_record(kind: type[T], text: bytes) -> T | None:
+    """Read a dataclass; None if it is of another version of imgsim."""
+    record: T | None = _load(kind, text)
+    return record
 
 
 def load_metadata(text: bytes) -> Metadata | None:

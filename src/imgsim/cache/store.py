@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from imgsim.cache.records import (
     dump,
     load_known,
     load_metadata,
-    load_verdict,
+    load_record,
     stamp_text,
 )
 from imgsim.cache.rowfile import RowFile, row_path
@@ -35,6 +35,8 @@ from imgsim.cache.schema import CacheDamaged
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.metadata import Metadata
 from imgsim.types import ImageFile, Verdict
+
+T = TypeVar("T")
 
 ROW_BYTES_IN_DATABASE = 512
 """Longer rows lie in files beside the database."""
@@ -135,14 +137,26 @@ class Cache(Database):
                     )
 
     def verdicts(self, label: str, lefts: Iterable[str]) -> dict[tuple[str, str], Verdict]:
-        """Verdicts on those pairs of contents that are known, by their digests.
+        """Verdicts on those pairs of contents that are known; as `pair_records`."""
+        return self.pair_records(label, lefts, Verdict)
+
+    def keep_verdicts(self, label: str, verdicts: Mapping[tuple[str, str], Verdict]) -> None:
+        """Store verdicts on pairs of contents; as `keep_pair_records`."""
+        self.keep_pair_records(label, verdicts)
+
+    def pair_records(
+        self, label: str, lefts: Iterable[str], kind: type[T]
+    ) -> dict[tuple[str, str], T]:
+        """Records on those pairs of contents that are known, by their digests.
 
         Parameters
         ----------
         label : str
-            Of the method that verified them, see `keep_verdicts`.
+            Of the method that made them, see `keep_pair_records`.
         lefts : iterable of str
             Digests of the first of each pair.
+        kind : type
+            The dataclass that they are.
         """
         number = self._label(label, create=False)
         if number is None:
@@ -152,18 +166,18 @@ class Cache(Database):
             f" ON v.left = l.id AND v.label = {number} JOIN content r ON r.id = v.right"
             " WHERE l.digest IN ({})"
         )
-        verdicts = {}
+        records = {}
         keys = map(bytes.fromhex, sorted(set(lefts)))
         for left, right, text, check in self._select(query, keys):
             if check == check_sum(left, right, label, text):
-                verdict = load_verdict(text)
-                if verdict is not None:
-                    verdicts[left.hex(), right.hex()] = verdict
-        return verdicts
+                record = load_record(kind, text)
+                if record is not None:
+                    records[left.hex(), right.hex()] = record
+        return records
 
-    def keep_verdicts(self, label: str, verdicts: dict[tuple[str, str], Verdict]) -> None:
-        """Store verdicts on pairs of contents, by their digests; both contents must be stored."""
-        if self._db is None or not verdicts:
+    def keep_pair_records(self, label: str, records: Mapping[tuple[str, str], object]) -> None:
+        """Store dataclasses on pairs of contents, by their digests; both must be stored."""
+        if self._db is None or not records:
             return
         with self._trouble(), self._transaction() as db:
             number = self._label(label, create=True)
@@ -173,8 +187,8 @@ class Cache(Database):
                 [
                     (number, text, check_sum(left, right, label, text), left, right)
                     for left, right, text in (
-                        (bytes.fromhex(one), bytes.fromhex(other), dump(verdict))
-                        for (one, other), verdict in verdicts.items()
+                        (bytes.fromhex(one), bytes.fromhex(other), dump(record))
+                        for (one, other), record in records.items()
                     )
                 ],
             )

@@ -22,7 +22,7 @@ from imgsim.cli.options import (
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
-from imgsim.group.keep import KEEP_POLICIES
+from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
@@ -33,11 +33,15 @@ if TYPE_CHECKING:
 @verdict_options
 @click.option(
     "--keep",
-    type=click.Choice(list(KEEP_POLICIES)),
-    default="best",
+    multiple=True,
+    metavar="RULE",
+    default=[DEFAULT_KEEP],
     show_default=True,
-    help="Which file of a group is kept. best: what shows most of the picture, and matches most of"
-    " the others (auto, local), then most pixels, then lossless, then more bytes, then older.",
+    help="Which file of a group is kept; can be repeated, the first rule that tells two files apart"
+    " decides. original: what the others were made from; best: what shows most of the picture, and"
+    " matches most of the others (auto, local), then most pixels, then lossless, then more bytes,"
+    " then older; largest, smallest, oldest, newest, folder:PATTERN, not-folder:PATTERN,"
+    " plain-name, format:heic,raw,jpg, has:exif,gps,rating, first.",
 )
 @click.option(
     "--reference",

@@ -1,55 +1,303 @@
-"""Which file of a group is kept: the keep policies."""
+"""Rules that choose which file of a group is kept.
+
+They are asked in the order in which the user gave them; the first that tells two files apart
+decides. After the last one comes `original`, and after all the path.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from imgsim.decode.metadata import Metadata
+from imgsim.errors import UsageError
+from imgsim.group.file_names import lies_aside, matches_folder, name_additions
 from imgsim.types import Picture
 
-_Criterion = tuple[str, Callable[[Picture], Any]]
-_PIXELS: _Criterion = ("most pixels", lambda p: -p.pixels)
-_PARTS: _Criterion = (
-    "has a film or another part",
-    lambda p: -len(p.facts.parts.split(", ")) if p.facts.parts else 0,
+DEFAULT_KEEP = "original"
+PLAIN_RULES = (
+    "original", "best", "largest", "smallest", "oldest", "newest", "plain-name", "first",
+)  # fmt: skip
+ARGUMENT_RULES = ("folder", "not-folder", "format", "has")
+"""Rules that take something after a colon."""
+
+KEEP_HINT = (
+    f"one of {', '.join(PLAIN_RULES)}, folder:PATTERN, not-folder:PATTERN, format:LIST, has:LIST"
 )
-_LOSSLESS: _Criterion = ("lossless", lambda p: not p.facts.lossless)
-_LARGEST: _Criterion = ("largest file", lambda p: -p.file.size_bytes)
-_OLDEST: _Criterion = ("oldest", lambda p: p.file.mtime_ns)
-_BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _OLDEST)
-KEEP_POLICIES: dict[str, tuple[_Criterion, ...]] = {
-    "best": _BEST,
-    "largest": (_LARGEST, *_BEST),
-    "smallest": (("smallest file", lambda p: p.file.size_bytes), *_BEST),
-    "oldest": (_OLDEST, *_BEST),
-    "newest": (("newest", lambda p: -p.file.mtime_ns), *_BEST),
-    "first": (),
+
+_FORMATS = {
+    "jpg": {"JPEG", "MPO"}, "jpeg": {"JPEG", "MPO"}, "heic": {"HEIF"}, "heif": {"HEIF"},
+    "tif": {"TIFF"}, "jxl": {"JXL", "JPEG XL"}, "jp2": {"JPEG2000"}, "avif": {"AVIF"},
+}  # fmt: skip
+_HAS: dict[str, Callable[[Metadata], bool]] = {
+    "exif": lambda m: m.has_exif,
+    "gps": lambda m: m.place,
+    "rating": lambda m: m.rating is not None,
+    "date": lambda m: bool(m.date_taken),
+    "title": lambda m: bool(m.title),
+    "keywords": lambda m: bool(m.keywords),
 }
-"""The criteria of each policy, in the order in which they choose the kept file.
 
-Whole files come before damaged ones, then reference files before all, and the path decides in the
-end."""
-
-
-_WHOLE: _Criterion = ("not damaged", lambda p: bool(p.facts.damage))
-_AGREED: _Criterion = ("more of the group agree on it", lambda p: p.suspect)
-_FIRST: _Criterion = ("a reference file", lambda p: not p.file.reference)
-_LAST: _Criterion = ("first by path", lambda p: os.fsencode(p.file.path))
-
-
-def rank(pictures: Sequence[Picture], policy: str = "best") -> list[Picture]:
-    """Order pictures so that of any two the one to keep comes first."""
-    criteria = _criteria(policy)
-    return sorted(pictures, key=lambda p: tuple(key(p) for _, key in criteria))
+# programs that change pictures; what else writes the field is the camera's own
+_EDITORS = re.compile(
+    r"photoshop|lightroom|gimp|picasa|snapseed|pixelmator|affinity|capture one|darktable"
+    r"|rawtherapee|acdsee|paint|photo ?scape|photofiltre|irfanview|xnview|faststone|imagemagick"
+    r"|instagram|vsco"
+    r"|canva|luminar|dxo|digikam|shotwell|gthumb|krita|corel|polarr|facetune|meitu|photos \d"
+    r"|photo (?:gallery|editor)|google|preview|imgsim|ffmpeg|figma|sketch|topaz|aperture|iphoto"
+    r"|silkypix|on1|zoner|fotor|pixlr|nomacs|libvips|skia|aftershot",
+    re.IGNORECASE,
+)
 
 
-def _criteria(policy: str) -> tuple[_Criterion, ...]:
-    return (_WHOLE, _FIRST, _AGREED, *KEEP_POLICIES[policy], _LAST)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be kept.
+
+    Attributes
+    ----------
+    picture : Picture
+    metadata : Metadata
+    own_pixels : float
+        Pixels of the picture itself: those around a picture that was set into another one do not
+        count.
+    partial : bool
+        Another file of the group shows the whole of it: it is cropped, set into something, or has
+        words over it.
+    central : bool
+        All others were verified with it: it shows most.
+    stretched : bool
+        It has another shape than the central one, which was chosen for its shape too.
+    """
+
+    picture: Picture
+    metadata: Metadata = field(default_factory=Metadata)
+    own_pixels: float = 0.0
+    partial: bool = False
+    central: bool = False
+    stretched: bool = False
+
+    @property
+    def camera_fits(self) -> bool:
+        """Whether it is as the camera wrote it, by its metadata, or a raw file."""
+        facts, data = self.picture.facts, self.metadata
+        if facts.raw:
+            return True
+        taken = sorted((data.taken_width, data.taken_height))
+        return bool(
+            (data.make or data.model)
+            and data.date_taken
+            and (taken == sorted((facts.width, facts.height)) or not taken[0])
+            and not self.edited_by_name
+        )
+
+    @property
+    def edited_by_name(self) -> bool:
+        """Whether its metadata name an editor, or what it was made from."""
+        return bool(self.metadata.derived_from or _EDITORS.search(self.metadata.software))
 
 
-def keep_reason(kept: Picture, other: Picture, policy: str) -> str:
-    """Why one picture is kept and not the other."""
-    name, key = next((n, key) for n, key in _criteria(policy) if key(kept) != key(other))
-    # against the order of the policy, a picture is kept only for what it shows
-    return name if key(kept) < key(other) else "shows most of the picture"
+Key = Callable[[Candidate], Any]
+Criterion = tuple[str, Key]
+"""What is said of the file that it prefers, and what it orders by: the least is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as the user gave it.
+
+    Attributes
+    ----------
+    text : str
+    criteria : tuple of (str, callable)
+        None for `original`, which also asks what was made from what.
+    partial_may_stay : bool
+        What it prefers may be a part of another file.
+    """
+
+    text: str
+    criteria: tuple[Criterion, ...]
+    partial_may_stay: bool = False
+
+
+def _date_key(candidates: Sequence[Candidate]) -> Key:
+    """Date taken where all have one, else when they were written."""
+    if all(c.metadata.date_taken for c in candidates):
+        return lambda c: _comparable_date(c.metadata.date_taken)
+    return lambda c: c.picture.file.mtime_ns
+
+
+def _comparable_date(text: str) -> str:
+    return text[:19].replace("T", " ")
+
+
+_PIXELS: Criterion = ("most pixels", lambda c: -c.picture.pixels)
+_PARTS: Criterion = (
+    "has a film or another part",
+    lambda c: -len(c.picture.facts.parts.split(", ")) if c.picture.facts.parts else 0,
+)
+_LOSSLESS: Criterion = ("lossless", lambda c: not c.picture.facts.lossless)
+_LARGEST: Criterion = ("largest file", lambda c: -c.picture.file.size_bytes)
+_SMALLEST: Criterion = ("smallest file", lambda c: c.picture.file.size_bytes)
+_OLDEST: Criterion = ("oldest", lambda c: c.picture.file.mtime_ns)
+_CENTRE: Criterion = ("shows most of the picture", lambda c: not c.central)
+_PATH: Criterion = ("first by path", lambda c: os.fsencode(c.picture.file.path))
+_NAME: Criterion = ("plain name", lambda c: name_additions(c.picture.file.path))
+_ASIDE: Criterion = (
+    "in no folder of copies",
+    lambda c: lies_aside(c.picture.file.path, c.picture.file.root),
+)
+BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _OLDEST)
+ALWAYS: tuple[Criterion, ...] = (
+    ("not damaged", lambda c: bool(c.picture.facts.damage)),
+    ("a reference file", lambda c: not c.picture.file.reference),
+    ("more of the group agree on it", lambda c: c.picture.suspect),
+)
+"""What comes before all rules."""
+
+WHOLE: Criterion = ("shows the whole picture", lambda c: c.partial)
+CAMERA: Criterion = ("as the camera wrote it", lambda c: not c.camera_fits)
+NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
+ORIGINAL: tuple[Criterion, ...] = (
+    ("no editor in its metadata", lambda c: c.edited_by_name),
+    ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
+    _ASIDE,
+    _NAME,
+)
+"""By which `original` chooses among those of which none was made from another."""
+
+LAST: tuple[Criterion, ...] = (_OLDEST, _LARGEST, _PATH)
+
+
+def parse_keep(texts: str | Sequence[str]) -> tuple[Rule, ...]:
+    """Read rules as ``--keep`` takes them.
+
+    Parameters
+    ----------
+    texts : str or sequence of str
+        ``original``, ``folder:PATTERN`` and so on; the first comes first.
+
+    Returns
+    -------
+    tuple of Rule
+        With `original` at the end, unless a rule before it leaves nothing to decide.
+
+    Raises
+    ------
+    UsageError
+        There is no such rule, or it lacks its argument.
+    """
+    given = [texts] if isinstance(texts, str) else list(texts)
+    rules = [_rule(text) for text in given]
+    if not any(rule.text in ("original", "best", "first") for rule in rules):
+        rules.append(_rule(DEFAULT_KEEP))
+    return tuple(rules)
+
+
+def _rule(text: str) -> Rule:
+    name, colon, argument = text.partition(":")
+    if name in PLAIN_RULES and not colon:
+        return Rule(text, _plain(name))
+    if name not in ARGUMENT_RULES:
+        raise UsageError(f"no keep rule {text!r}", KEEP_HINT)
+    if not argument:
+        raise UsageError(f"--keep {name} needs something after a colon", KEEP_HINT)
+    if name == "folder":
+        return Rule(
+            text, ((text, lambda c: not matches_folder(c.picture.file.path, argument)),), True
+        )
+    if name == "not-folder":
+        return Rule(text, ((text, lambda c: matches_folder(c.picture.file.path, argument)),))
+    words = [word.strip().lower() for word in argument.split(",")]
+    if name == "format":
+        return Rule(text, ((text, lambda c: _format_place(c.picture, words)),))
+    unknown = [word for word in words if word not in _HAS]
+    if unknown:
+        raise UsageError(f"--keep has:{unknown[0]} is unknown", f"one of {', '.join(_HAS)}")
+    return Rule(text, tuple((f"has {word}", _lacks(word)) for word in words))
+
+
+def _plain(name: str) -> tuple[Criterion, ...]:
+    return {
+        "best": (_CENTRE, *BEST),
+        "largest": (_LARGEST,),
+        "smallest": (_SMALLEST,),
+        "plain-name": (_NAME,),
+        "first": (_PATH,),
+    }.get(name, ())
+
+
+def _lacks(word: str) -> Key:
+    return lambda c: not _HAS[word](c.metadata)
+
+
+def _format_place(picture: Picture, words: Sequence[str]) -> int:
+    """Place of a picture's format in a list; behind all where it is not there."""
+    for place, word in enumerate(words):
+        if picture.facts.raw:
+            if word == "raw":
+                return place
+        elif picture.facts.format in _FORMATS.get(word, {word.upper()}):
+            return place
+    return len(words)
+
+
+def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
+    """Return what a rule orders some candidates by; of `original` what needs no measuring.
+
+    Parameters
+    ----------
+    rule : Rule
+    candidates : sequence of Candidate
+    """
+    key = _date_key(candidates)
+    if rule.text == "oldest":
+        return (("oldest", key),)
+    if rule.text == "newest":
+        newest = max(map(key, candidates))
+        # dates as texts have no negative: only the newest ones are told from the rest
+        return (("newest", lambda c: key(c) != newest),)
+    if rule.text == "original":
+        return (*ORIGINAL, ("taken first", key), *LAST)
+    return rule.criteria
+
+
+def narrow(
+    candidates: Sequence[Candidate], criteria: Sequence[Criterion]
+) -> tuple[list[Candidate], str]:
+    """Return the candidates that criteria prefer, and which of these decided.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        At least one.
+    criteria : sequence of Criterion
+        Asked in order, until one candidate is left.
+
+    Returns
+    -------
+    list of Candidate
+    str
+        The last criterion that told some apart; empty if none did.
+    """
+    left, reason = list(candidates), ""
+    for name, key in criteria:
+        if len(left) == 1:
+            break
+        least = min(map(key, left))
+        fewer = [c for c in left if key(c) == least]
+        if len(fewer) < len(left):
+            left, reason = fewer, name
+    return left, reason
+
+
+def rank(pictures: Sequence[Picture]) -> list[Picture]:
+    """Order pictures so that of any two the one that is better by itself comes first.
+
+    Groups are found in this order, whichever of their files is kept then.
+    """
+    criteria = (*ALWAYS, *BEST, _PATH)
+    return sorted(pictures, key=lambda p: tuple(key(Candidate(p)) for _, key in criteria))

@@ -5,7 +5,7 @@ find-dupes, leaks and bench all come through here, so that a pair gets the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from typing import Self
 
@@ -22,6 +22,7 @@ from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Candidates, Picture, Transform, Verdict
+from imgsim.verify.judge import EQUAL
 from imgsim.verify.verdicts import Verdicts
 
 
@@ -69,6 +70,10 @@ class RecipeRun:
         # an order that does not depend on that of the files
         self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
         self._pictures = [firsts[i] for i in self._class]
+        self._place = {id(p): i for i, p in enumerate(self._pictures)}
+        self._firsts: dict[tuple[str, Hashable], Picture] = {
+            (p.identity, rules.key(p)): p for p in self._pictures
+        }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
         self._proposals = self._propose(rows, options.jobs)
@@ -99,7 +104,47 @@ class RecipeRun:
 
     def transform(self, kept: Picture, other: Picture) -> Transform | None:
         """How a picture lies upon the kept one, if the two were verified."""
-        return self._verdicts.transform(kept, other)
+        if kept.identity == other.identity:
+            return None
+        return self._verdicts.transform(self._first_like(kept), self._first_like(other))
+
+    def verdict(self, left: Picture, right: Picture) -> Verdict | None:
+        """The verdict on two pictures, with the first as the left one, if they were verified."""
+        one, other = self._first_like(left), self._first_like(right)
+        return EQUAL if one is other else self._verdicts.seen_from(one, other)
+
+    def match(self, pairs: Sequence[tuple[Picture, Picture, Picture]]) -> list[float | None]:
+        """Verify pictures with the one that is to be kept, through a third where none said how.
+
+        Parameters
+        ----------
+        pairs : sequence of (Picture, Picture, Picture)
+            The kept one, the other, and a third that both matched.
+
+        Returns
+        -------
+        list of float or None
+            The distances of those that match.
+        """
+        firsts = [tuple(map(self._first_like, pair)) for pair in pairs]
+        chains: dict[tuple[str, str], tuple[int, int, int]] = {}
+        for kept, other, third in firsts:
+            if kept is other or third in (kept, other) or self._accepted(kept, other) is not None:
+                continue
+            one, two = sorted((kept, other), key=lambda p: p.digest)
+            places = (self._place[id(p)] for p in (one, third, two))
+            chains[one.digest, two.digest] = tuple(places)  # type: ignore[assignment]
+        self._verdicts.verify_through(list(chains.values()))
+        return [0.0 if kept is other else self._accepted(kept, other) for kept, other, _ in firsts]
+
+    def _accepted(self, one: Picture, other: Picture) -> float | None:
+        """The residual of two pictures that match."""
+        verdict = self._verdicts.between(one, other)
+        return verdict.residual if verdict is not None and self.accepts(verdict) else None
+
+    def _first_like(self, picture: Picture) -> Picture:
+        """The picture that stands for those with equal bytes or samples."""
+        return self._firsts[picture.identity, self.rules.key(picture)]
 
     def verify_all(self) -> dict[tuple[int, int], Verdict]:
         """Verify every proposed pair.
@@ -124,18 +169,13 @@ class RecipeRun:
         matches = {p: v.residual for p, v in self.verify_all().items() if self.accepts(v)}
         return _in_order(list(matches), list(matches.values()))
 
-    def deciding_matches(self, *, by_content: bool) -> tuple[list[int], Candidates]:
+    def deciding_matches(self) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
-
-        Parameters
-        ----------
-        by_content : bool
-            What a picture shows comes before the order of the pictures.
 
         Returns
         -------
         order : list of int
-            The classes, those to keep first, references before all, damaged ones last.
+            The classes, those to be centres first, references before all, damaged ones last.
         matches : Candidates
             The numbers are places in `order`.
         """
@@ -145,7 +185,6 @@ class RecipeRun:
             self._proposals,
             np.array(self._class, np.int64),
             self.accepts,
-            by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
         places, pairs = complete(
@@ -155,7 +194,6 @@ class RecipeRun:
             pairs,
             self.accepts,
             self._may_match,
-            by_content=by_content,
         )
         order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}

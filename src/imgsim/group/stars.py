@@ -1,6 +1,6 @@
 """Matches to groups, in one pass and without chains.
 
-Pictures stand in order of the keep policy. One that no earlier picture has taken becomes the
+Pictures stand in order of `keep.rank`. One that no earlier picture has taken becomes the
 centre of a star and takes every later picture that it was itself matched with; a picture that
 several centres match belongs to the nearest, then to the first of them. So the kept file of each
 group is matched with every member, and two pictures that both resemble a third need not resemble
@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.group.keep import keep_reason
 from imgsim.group.rules import MayMatch, Rules
 from imgsim.types import SURENESS, Candidates, Group, Member, Picture, Transform, kind_of
 
@@ -96,17 +95,17 @@ class Stars:
         for touched in np.unique(self._class[right]):
             self.closed[touched] = (self._centre[self.classes[touched]] >= 0).all()
 
-    def groups(self, policy: str = "best") -> list[Group]:
-        """Finish; the groups in order of the kept file's path."""
+    def groups(self) -> list[Group]:
+        """Finish; the centre of each group comes first, and the groups in order of its path."""
         self._up_to(len(self.classes))
         self._next = len(self.classes)
         stars: dict[int, list[int]] = {}
         for picture in np.flatnonzero(self._centre >= 0):
             stars.setdefault(int(self._centre[picture]), []).append(int(picture))
-        groups = [self._group(centre, members, policy) for centre, members in stars.items()]
+        groups = [self._group(centre, members) for centre, members in stars.items()]
         return sorted(groups, key=_group_order)
 
-    def _group(self, centre: int, members: list[int], policy: str) -> Group:
+    def _group(self, centre: int, members: list[int]) -> Group:
         kept = self.pictures[centre]
         others = []
         for i in members:
@@ -116,8 +115,7 @@ class Stars:
                 Member(picture, kind_of(kept, picture), distance, self._transform(kept, picture))
             )
         others.sort(key=lambda m: (SURENESS[m.kind], m.distance, os.fsencode(m.picture.file.path)))
-        runner_up = self.pictures[min(members)]
-        return Group((Member(kept, "kept", None), *others), keep_reason(kept, runner_up, policy))
+        return Group((Member(kept, "kept", None), *others), "")
 
 
 def _group_order(group: Group) -> bytes:

@@ -174,7 +174,7 @@ class _Walk:
             return
         file = ImageFile(
             path, status.st_size, status.st_mtime_ns, root, reference, named,
-            ctime_ns=status.st_ctime_ns, inode=status.st_ino,
+            ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
         )  # fmt: skip
         key = os.path.normcase(os.path.abspath(path))
         if key in self.files:

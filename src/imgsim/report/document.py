@@ -20,7 +20,7 @@ from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Group, Member, Picture, Skipped
+from imgsim.types import Group, Member, Picture, Related, Skipped
 
 MOST_NEAR = 99.9
 """Percent: what is only verified is shown as no more alike than this."""
@@ -42,7 +42,7 @@ def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[
         "other_files": duplicates.other_files,
         "too_small": duplicates.too_small,
         "groups": [group_document(i, g, scale) for i, g in enumerate(duplicates.groups, 1)],
-        "related": [],
+        "related": related_document(duplicates.related),
         "reclaimable_bytes": duplicates.reclaimable_bytes,
     }
     if timing:
@@ -56,14 +56,27 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
         "id": number,
         "keep": path_text(group.kept.file.path),
         "keep_reason": group.keep_reason,
-        "keep_rule": None,
+        "keep_rule": group.keep_rule or None,
         "copies": len(group.members),
         "members": [
-            {**member_document(member, scale), "why": parts_note(group.kept, member)}
+            {**member_document(member, scale), "why": why_text(group.kept, member) or None}
             for member in group.members
         ],
-        "related": [],
+        "related": related_document(group.related),
     }
+
+
+def related_document(related: Sequence[Related]) -> list[dict[str, str]]:
+    """Return the files that belong to others and are not to be removed."""
+    return [
+        {"path": path_text(r.path), "with": path_text(r.beside), "relation": r.relation}
+        for r in related
+    ]
+
+
+def why_text(kept: Picture, member: Member) -> str:
+    """Return the evidence of a member's role, and which of its parts the kept file may lack."""
+    return "; ".join(text for text in (member.why, parts_note(kept, member)) if text)
 
 
 def member_document(member: Member, scale: Scale) -> dict[str, Any]:
@@ -72,9 +85,10 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
     document: dict[str, Any] = {
         **path_document(picture.file.path),
         "kind": member.kind,
-        "role": None,
-        "changes": [],
-        "why": None,
+        "role": member.role,
+        "changes": list(member.changes),
+        "why": member.why or None,
+        "only_here": list(member.only_here),
         **picture_document(picture),
         "reference": picture.file.reference,
         "score": None if distance is None else scale.score(distance),

@@ -12,7 +12,7 @@ from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
     "path kind width height format frames bytes mtime_ns digest reference score similarity"
-    " path_bytes role pixel_digest damage"
+    " path_bytes role pixel_digest damage changes why keep_rule only_here"
 ).split()
 
 
@@ -32,8 +32,14 @@ def find_dupes_csv(duplicates: Duplicates) -> Iterator[str]:
     """Yield a row of CSV per member, under a header."""
     yield csv_row(["group", *_MEMBER_COLUMNS])
     for number, group in enumerate(duplicates.groups, 1):
-        for member in group_document(number, group, duplicates.comparator.scale)["members"]:
-            yield csv_row([number, *(member.get(column) for column in _MEMBER_COLUMNS)])
+        document = group_document(number, group, duplicates.comparator.scale)
+        for member in document["members"]:
+            row = {**member, "keep_rule": document["keep_rule"]}
+            yield csv_row([number, *(_cell(row.get(column)) for column in _MEMBER_COLUMNS)])
+
+
+def _cell(value: object) -> object:
+    return " ".join(value) if isinstance(value, list) else value
 
 
 def csv_row(values: list[object]) -> str:

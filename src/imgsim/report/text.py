@@ -6,7 +6,7 @@ Text is for people, in 80 columns; a path comes last on its line and is never cu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from imgsim.comparators.base import Scale
 from imgsim.read.discover import printable
@@ -32,38 +32,48 @@ def find_dupes_text(
 def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
     free = group.reclaimable_bytes
     freed = f", {size(free)} could be freed" if free else ""
-    head = f"Group {number}: {len(group.members)} copies{freed}"
-    yield paint(head, "bold") + f" (keep: {group.keep_reason})\n"
+    head = f"Group {number}: 1 + {count(len(group.members) - 1, 'copy', 'copies')}{freed}"
+    yield paint(head, "bold") + f" (keep: {keep_text(group)})\n"
     for member in group.members:
         yield _member_line(member, scale, paint) + "\n"
         notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
-        notes.extend(_transform_notes(member))
-        if member.picture.facts.damage:
+        if member.role not in _CERTAIN:
+            notes.extend(member.why.split("; "))
+        if member.picture.facts.damage and member.role != "damaged":
             notes.append(f"damaged: {member.picture.facts.damage}")
         notes.extend(_frame_notes(member.picture.facts))
+        if member.only_here:
+            notes.append(f"the kept file lacks its {_listed(member.only_here)}")
         if note := parts_note(group.kept, member):
             notes.append(note)
-        yield from (f"{'':37}{note}\n" for note in notes)
+        yield from (f"{'':37}{printable(note)}\n" for note in notes)
+    for one in group.related:
+        yield f"{'':37}{_RELATIONS[one.relation]}: {printable(one.path)}\n"
     yield "\n"
 
 
-_TRANSFORM_NOTES = {
-    "turned": "turned",
-    "mirrored": "mirrored",
-    "crop": "a part of the kept picture",
-    "inset": "the kept picture, with something around it",
-    "warped": "turned by an angle, or from another side",
+_CERTAIN = (None, "exact", "pixels")
+
+_RELATIONS = {
+    "verified": "matches it too",
+    "whole": "kept too, since it shows the whole picture",
+    "burst": "of the same burst",
+    "bracket": "of the same bracket",
+    "raw": "raw file of the same shot",
+    "moment": "of the same moment",
 }
 
 
-def _transform_notes(member: Member) -> Iterator[str]:
-    """Yield how a member lies upon the kept file, where more than its encoding or size differs."""
-    if member.transform is None:
-        return
-    if member.transform.kind in _TRANSFORM_NOTES:
-        yield _TRANSFORM_NOTES[member.transform.kind]
-    if member.transform.overlay:
-        yield "one of them has words or a logo laid over it"
+def keep_text(group: Group) -> str:
+    """Return the rule that chose the kept file, and what that has over the others."""
+    reason = group.keep_reason
+    if not group.keep_rule or group.keep_rule == reason:
+        return reason
+    return f"{group.keep_rule}, {reason}" if reason else group.keep_rule
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _frame_notes(facts: ImageFacts) -> Iterator[str]:
@@ -76,20 +86,15 @@ def _frame_notes(facts: ImageFacts) -> Iterator[str]:
 
 def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     picture = member.picture
-    kind, colour = {
-        "kept": ("keep", "green"),
-        "exact": ("exact", "red"),
-        "pixels": ("pixels", "red"),
-        "near": ("near", "yellow"),
-        "damaged": ("damaged", "yellow"),
-    }[member.kind]
+    kind = member.role or ("keep" if member.kind == "kept" else member.kind)
+    colour = "green" if member.kind == "kept" else "red" if member.removable else "yellow"
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
-    room = 17 - max(6, len(kind))
+    room = 20 - max(9, len(kind))
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
     return (
-        f"  {paint(f'{kind:6}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
+        f"  {paint(f'{kind:9}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
         f" {similarity:>5}  {printable(picture.file.path)}"
     )
 
@@ -97,6 +102,7 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
 def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped."""
     files = sum(len(group.members) for group in duplicates.groups)
+    removable = sum(member.removable for group in duplicates.groups for member in group.members)
     yield (
         f"{count(duplicates.images, 'image')} in {duplicates.seconds.total:.1f} s"
         f" ({duplicates.decoded} decoded)"
@@ -106,9 +112,10 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     if duplicates.groups:
         yield (
             f"{count(len(duplicates.groups), 'group')} of {files} files;"
-            f" {files - len(duplicates.groups)} more than needed,"
+            f" {count(removable, 'copy', 'copies')} not needed,"
             f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
+        yield from others_lines(duplicates.groups)
     elif duplicates.images:
         yield "no duplicates"
     yield from verdict_lines(duplicates)
@@ -117,6 +124,45 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
+
+
+_COMPANY = {
+    "edited": "edited version", "noisier": "edited version", "blurred": "edited version",
+    "stretched": "edited version", "rotated": "edited version", "mirrored": "edited version",
+    "turned": "turned version", "enlarged": "enlarged version", "overlaid": "version with words",
+    "cropped": "part", "inset": "framed version or screenshot", "fuller": "fuller version",
+    "damaged": "damaged file", "near": "unclear one",
+}  # fmt: skip
+
+
+def others_lines(groups: Sequence[Group]) -> Iterator[str]:
+    """Yield what stands in groups beside the kept files and is no mere copy of them."""
+    numbers: dict[str, tuple[int, int]] = {}
+    lacking = 0
+    for member in (member for group in groups for member in group.members):
+        lacking += member.removable and bool(member.only_here)
+        if member.role is None or member.removable or member.picture.file.reference:
+            continue
+        noun = _COMPANY.get(member.role, "other")
+        n, n_bytes = numbers.get(noun, (0, 0))
+        numbers[noun] = n + 1, n_bytes + member.picture.file.size_bytes
+    parts = [
+        f"{count(n, noun, _PLURALS.get(noun, ''))} ({size(n_bytes)})"
+        for noun, (n, n_bytes) in numbers.items()
+    ]
+    if parts:
+        yield f"and {', '.join(parts)}"
+    if lacking:
+        yield (
+            f"{count(lacking, 'copy has', 'copies have')} a date, place, rating, title or keywords"
+            " that the kept file lacks"
+        )
+
+
+_PLURALS = {
+    "version with words": "versions with words",
+    "framed version or screenshot": "framed versions or screenshots",
+}
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
@@ -179,9 +225,9 @@ def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     yield "  (-v names them all)"
 
 
-def count(n: int, noun: str) -> str:
+def count(n: int, noun: str, plural: str = "") -> str:
     """Return a number of things: 1 image, 2 images."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"
 
 
 def percent(similarity: float) -> str:

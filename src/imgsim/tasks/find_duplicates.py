@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +12,31 @@ import numpy as np
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
-from imgsim.errors import UsageError
-from imgsim.group.keep import KEEP_POLICIES, rank
+from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
+from imgsim.group.settle import Matching, Settling
 from imgsim.group.stars import Stars, join
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.majority import find_suspects
+from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
-from imgsim.tasks.matching import Seconds, alike, match_into, paths_of, seconds_since
-from imgsim.types import Group, Picture, Skipped
+from imgsim.tasks.matching import (
+    DistanceMatching,
+    Seconds,
+    alike,
+    match_into,
+    paths_of,
+    seconds_since,
+)
+from imgsim.types import Group, Picture, Related, Skipped
+from imgsim.verify.differences import Differences
+from imgsim.verify.measuring import MeasuredPair, measure_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,8 @@ class Duplicates:
     not_judged : tuple of str
         Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
         than their pixels.
+    related : tuple of Related
+        Files that were matched with one of a group, and are in none.
     """
 
     comparator: Comparator
@@ -72,6 +85,7 @@ class Duplicates:
     expected_false_pairs: float | None
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
+    related: tuple[Related, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -92,7 +106,7 @@ def find_duplicates(
     min_similarity: float | None = None,
     profile: Profile | None = None,
     proposer: str | Comparator | None = None,
-    keep: str = "best",
+    keep: str | Sequence[str] = DEFAULT_KEEP,
     isolate: bool = False,
     check_all: bool = False,
     options: RunOptions | None = None,
@@ -115,8 +129,9 @@ def find_duplicates(
         Instead: the thresholds that ``imgsim calibrate`` chose.
     proposer : str or Comparator, optional
         For methods that score pairs: compare only the pairs within this method's loose threshold.
-    keep : str
-        One of `keep.KEEP_POLICIES`.
+    keep : str or sequence of str
+        Rules that choose the kept file, as ``--keep`` takes them; the first that tells two files
+        apart decides.
     isolate : bool
         Match only files below different `paths`.
     check_all : bool
@@ -136,8 +151,7 @@ def find_duplicates(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    if keep not in KEEP_POLICIES:
-        raise UsageError(f"no keep policy {keep!r}", f"one of {', '.join(KEEP_POLICIES)}")
+    keep_rules = parse_keep(keep)
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
@@ -149,10 +163,11 @@ def find_duplicates(
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            groups, pairs, flat = _groups(criterion, collection, rules, keep, options)
-            # with another file damaged or suspect, others may be kept or matched
-            if hidden.look_in([m.picture for group in groups for m in group.members]):
-                continue
+            with _matched(criterion, collection, rules, options) as matched:
+                # with another file damaged or suspect, others may be kept or matched
+                if hidden.look_in(matched.pictures):
+                    continue
+                groups, related = _settle(matched, keep_rules, rules, collection, options)
             if not hidden.mark_suspects(find_suspects(groups, collection, options)):
                 break
         if check_all:
@@ -171,47 +186,89 @@ def find_duplicates(
         collection.other_files,
         collection.too_small,
         collection.decoded,
-        pairs,
-        criterion.expected_false_pairs(pairs),
+        matched.pairs,
+        criterion.expected_false_pairs(matched.pairs),
         seconds_since(started, read, collection),
-        paths_of(flat),
+        paths_of(matched.flat_pictures),
+        tuple(related),
     )
 
 
-def _groups(
-    criterion: Criterion, collection: Collection, rules: Rules, keep: str, options: RunOptions
-) -> tuple[list[Group], int, list[Picture]]:
-    """Find the groups among the pictures; the pairs that may match, and the flat pictures."""
-    detailed, flat = split_flat(rank(collection.pictures, keep))
-    near = _near_duplicates(criterion, collection, detailed, rules, keep, options)
-    groups = join(near.groups(keep), Stars(flat, equal_pixels(flat), rules).groups(keep))
-    return groups, comparable_pairs(detailed, rules), flat
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """Groups around their centres, and what is known of their pairs.
+
+    Attributes
+    ----------
+    near, flat : list of Group
+        Those that the method matched, and flat pictures with equal pixels.
+    matching : Matching
+        For the former.
+    by_pixels : Matching
+        For the latter.
+    pairs : int
+        Pairs that may match.
+    flat_pictures : list of Picture
+    """
+
+    near: list[Group]
+    flat: list[Group]
+    matching: Matching
+    by_pixels: Matching
+    pairs: int
+    flat_pictures: list[Picture]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [m.picture for group in (*self.near, *self.flat) for m in group.members]
 
 
-def _near_duplicates(
-    criterion: Criterion,
-    collection: Collection,
-    pictures: Sequence[Picture],
-    rules: Rules,
-    keep: str,
-    options: RunOptions,
-) -> Stars:
-    """Match pictures, which are in order of the keep policy."""
+@contextmanager
+def _matched(
+    criterion: Criterion, collection: Collection, rules: Rules, options: RunOptions
+) -> Iterator[_Matched]:
+    """Find the groups among the pictures, around those that show and match most."""
+    detailed, flat = split_flat(rank(collection.pictures))
+    flat_groups = Stars(flat, equal_pixels(flat), rules).groups()
+    distances = DistanceMatching(collection, criterion, options)
+    pairs = comparable_pairs(detailed, rules)
     recipe = criterion.comparator
     if not isinstance(recipe, Recipe):
-        stars = Stars(pictures, alike(collection, recipe, pictures, rules), rules)
+        stars = Stars(detailed, alike(collection, recipe, detailed, rules), rules)
         match_into(stars, collection, criterion, options)
-        return stars
+        yield _Matched(stars.groups(), flat_groups, distances, distances, pairs, flat)
+        return
     limit = criterion.max_distance, criterion.preset
-    with RecipeRun(recipe, collection, pictures, rules, *limit, options) as run:
-        order, matches = run.deciding_matches(by_content=keep == "best")
-    classes = [run.classes[number] for number in order]
-    ends = np.cumsum([len(members) for members in classes])
-    stars = Stars(
-        [pictures[i] for members in classes for i in members],
-        [np.arange(end - len(members), end) for end, members in zip(ends, classes, strict=True)],
-        rules,
-        run.transform,
-    )
-    stars.add(matches)
-    return stars
+    with RecipeRun(recipe, collection, detailed, rules, *limit, options) as run:
+        order, matches = run.deciding_matches()
+        classes = [run.classes[number] for number in order]
+        ends = np.cumsum([len(members) for members in classes])
+        stars = Stars(
+            [detailed[i] for members in classes for i in members],
+            [np.arange(end - len(some), end) for end, some in zip(ends, classes, strict=True)],
+            rules,
+            run.transform,
+        )
+        stars.add(matches)
+        yield _Matched(stars.groups(), flat_groups, run, distances, pairs, flat)
+
+
+def _settle(
+    matched: _Matched,
+    keep: Sequence[Rule],
+    rules: Rules,
+    collection: Collection,
+    options: RunOptions,
+) -> tuple[list[Group], list[Related]]:
+    """Decide which file of each group is kept, and what the others are to it."""
+    executor = collection.executor
+    metadata = metadata_of(matched.pictures, options, executor)
+
+    def measure(pairs: Sequence[MeasuredPair]) -> dict[tuple[str, str], Differences]:
+        return measure_pairs(pairs, options, executor)
+
+    near = Settling(keep, rules, matched.matching, measure, metadata)
+    flat = Settling(keep, rules, matched.by_pixels, measure, metadata)
+    groups, related = near.settle(matched.near)
+    flat_groups, more = flat.settle(matched.flat)
+    return join(groups, flat_groups), [*related, *more]

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import Comparator
-from imgsim.group.rules import Rules, classes_of
+from imgsim.comparators.recipes import Recipe
+from imgsim.group.rules import Rules, classes_of, flat_identity
 from imgsim.neighbours.build import collapse, make_engine, vector_engine
 from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
-from imgsim.types import Candidates, Picture
+from imgsim.types import Candidates, Picture, Transform, Verdict
 from imgsim.verify.frame_pairs import FramePairs
 
 
@@ -97,6 +98,80 @@ def match_into(
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
         for candidates in engine.within(criterion.max_distance, sink.closed):
             sink.add(frames.only(candidates))
+
+
+class DistanceMatching:
+    """Pictures of groups that were matched by the distance of their rows, or by equal pixels.
+
+    Parameters
+    ----------
+    collection : Collection
+    criterion : Criterion
+    options : RunOptions
+    """
+
+    def __init__(self, collection: Collection, criterion: Criterion, options: RunOptions) -> None:
+        self._collection = collection
+        self._criterion = criterion
+        self._options = options
+
+    def match(self, pairs: Sequence[tuple[Picture, Picture, Picture]]) -> list[float | None]:
+        """Compare pictures with the one that is to be kept, see `settle.Matching.match`."""
+        by_kept: dict[str, list[int]] = {}
+        for i, (kept, _, _) in enumerate(pairs):
+            by_kept.setdefault(kept.file.path, []).append(i)
+        distances: list[float | None] = [None] * len(pairs)
+        for places in by_kept.values():
+            kept, centre = pairs[places[0]][0], pairs[places[0]][2]
+            others = [pairs[i][1] for i in places]
+            for i, distance in zip(places, self._distances(kept, others, centre), strict=True):
+                distances[i] = distance
+        return distances
+
+    def _distances(
+        self, kept: Picture, others: Sequence[Picture], centre: Picture
+    ) -> list[float | None]:
+        comparator, most = self._criterion.comparator, self._criterion.max_distance
+        other_pixels = [p for p in others if not _equal(kept, p)]
+        if not other_pixels or isinstance(comparator, Recipe):
+            return [0.0 if _equal(kept, p) else None for p in others]
+        pictures = [kept, *other_pixels]
+        rows = self._collection.features(comparator.extractor, pictures).rows
+        engine = make_engine(comparator, rows, self._options)
+        nearest = engine.nearest(np.array([0]), len(other_pixels))
+        places = nearest.rows[0].tolist()
+        found = dict(zip(places, nearest.distance[0].tolist(), strict=True))
+        by_path = {p.file.path: found[i] for i, p in enumerate(pictures) if i in found}
+        return [
+            0.0 if _equal(kept, p) else self._within(by_path[p.file.path], most, kept, p, centre)
+            for p in others
+        ]
+
+    @staticmethod
+    def _within(
+        distance: float, most: float, kept: Picture, other: Picture, centre: Picture
+    ) -> float | None:
+        """A distance that makes a match: further frames were compared with the centre's only."""
+        frames = kept.facts.frames > 1 or other.facts.frames > 1
+        if frames and centre.identity not in (kept.identity, other.identity):
+            return None
+        return distance if distance <= most else None
+
+    def verdict(self, left: Picture, right: Picture) -> Verdict | None:
+        """Return None: how they lie upon each other is not known."""
+        return None
+
+    def transform(self, kept: Picture, other: Picture) -> Transform | None:
+        """Return None: how they lie upon each other is not known."""
+        return None
+
+
+def _equal(one: Picture, other: Picture) -> bool:
+    """Whether two pictures of a group are equal by their bytes or pixels."""
+    flat = one.facts.flat and other.facts.flat
+    return one.identity == other.identity or (
+        flat and flat_identity(one.facts) == flat_identity(other.facts) is not None
+    )
 
 
 @contextmanager

@@ -289,6 +289,12 @@ class Limits:
     """It is one too if the standard deviation along it inside is larger than so many times that
     outside, and so many grey levels more: what a picture is set into may be even."""
 
+    min_rest_points: int = 40
+    """Of 128 x 128 places of a picture, those outside the other one with which it is told whether
+    what is around that has one colour."""
+    one_colour_levels: int = 12
+    """Levels by which a place may differ from that colour."""
+
     # colours.py -----------------------------------------------------------------------------------
 
     chroma_rounds: int = 4

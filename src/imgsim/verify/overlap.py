@@ -11,6 +11,9 @@ from imgsim.verify.matrix import Grey, Matrix, inverse, project
 
 _SIDE = LIMITS.overlap_grid
 _GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1) / _SIDE + 0.5 / _SIDE
+_FINE_SIDE = 128
+_FINE_GRID = np.indices((_FINE_SIDE, _FINE_SIDE), np.float64).reshape(2, -1)[::-1] / _FINE_SIDE
+_FINE_GRID = np.ascontiguousarray(_FINE_GRID + 0.5 / _FINE_SIDE)
 
 
 def make_verdict(
@@ -54,6 +57,52 @@ def make_verdict(
         overlay,
         more,
     )
+
+
+def area_shares(matrix: Matrix) -> tuple[float, float]:
+    """Return which share of the area of each picture the other one shows.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+
+    Returns
+    -------
+    left, right : float
+    """
+    return _share_inside(inverse(matrix), _FINE_GRID), _share_inside(matrix, _FINE_GRID)
+
+
+def share_of_one_colour(
+    left: NDArray[np.uint8], right: NDArray[np.uint8], matrix: Matrix
+) -> tuple[float, float]:
+    """Return which share of what only one picture shows has one colour.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+
+    Returns
+    -------
+    left, right : float
+        0 where nothing is around what the other one shows.
+    """
+    return _even_rest(left, inverse(matrix)), _even_rest(right, matrix)
+
+
+def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
+    """`matrix` maps the image's unit coordinates to those of the other picture."""
+    u, v = project(matrix, _FINE_GRID)
+    outside = ~((u > -0.01) & (u < 1.01) & (v > -0.01) & (v < 1.01))
+    if np.count_nonzero(outside) < LIMITS.min_rest_points:
+        return 0.0
+    x, y = (_FINE_GRID[:, outside] * [[image.shape[1]], [image.shape[0]]]).astype(int)
+    colours = image[y, x].astype(np.int16)
+    off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
+    return float((off <= LIMITS.one_colour_levels).mean())
 
 
 def _share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:

@@ -91,6 +91,11 @@ class Verdicts:
         digests = one.digest, other.digest
         return self._verdicts.get((min(digests), max(digests)))
 
+    def seen_from(self, one: Picture, other: Picture) -> Verdict | None:
+        """The verdict on two pictures with the first as the left one, if any."""
+        verdict = self.between(one, other)
+        return verdict if verdict is None or one.digest <= other.digest else swapped(verdict)
+
     def transform(self, kept: Picture, other: Picture) -> Transform | None:
         """How a picture lies upon the kept one, if the two were verified."""
         verdict = None if kept.identity == other.identity else self.between(kept, other)
@@ -126,7 +131,7 @@ class Verdicts:
         return f"verdict/{VERSION} {why} {decoder_id(self.options.decode)}"
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Verify those pairs that were not verified before."""
+        """Verify those pairs that were not verified before; of others than the proposed none."""
         wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         self._run(
@@ -224,6 +229,20 @@ class Verdicts:
 
     def _several_frames(self, left: int, right: int) -> bool:
         return any(self.pictures[i].facts.frames > 1 for i in (left, right))
+
+
+def swapped(verdict: Verdict) -> Verdict:
+    """Return a verdict with the left and the right picture in the other order."""
+    matrix = verdict.matrix
+    if matrix:
+        matrix = tuple(inverse(np.array(matrix).reshape(3, 3)).ravel().tolist())
+    return replace(
+        verdict,
+        matrix=matrix,
+        left_seen=verdict.right_seen,
+        right_seen=verdict.left_seen,
+        more=-verdict.more,
+    )
 
 
 def verify_pair(

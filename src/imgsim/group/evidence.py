@@ -1,0 +1,367 @@
+"""What the differences of two pictures are evidence of.
+
+A sign says that one of two pictures was made from the other, and how, or that it shows more. What
+cannot be told is none: the limits of `Evidence` leave room between yes and no, and `Signs.unsure`
+names what lies in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgsim.types import Picture, Verdict
+from imgsim.verify.differences import MIN_WINDOWS, Differences
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers by which differences are told, set on seeds 0 to 4 of benchmarks/library.py.
+
+    Where there are two, the first still counts as no difference and the second as one.
+    """
+
+    angle: tuple[float, float] = (0.12, 0.4)
+    """Degrees by which a picture is turned."""
+    stretch: tuple[float, float] = (1.004, 1.012)
+    """By how much it is stretched, beyond what rounding to whole pixels explains."""
+    area: tuple[float, float] = (0.993, 0.985)
+    """Share of the area that is seen."""
+    one_colour: float = 0.9
+    """Share of what is around a turned picture that has one colour, if corners were filled."""
+    tone: tuple[float, float] = (0.9, 3.5)
+    """Grey levels by which tones differ (root mean square). Noise near black makes 2.7."""
+    saturation: tuple[float, float] = (0.06, 0.1)
+    """Share by which colours are stronger or weaker."""
+    tint: tuple[float, float] = (0.5, 1.2)
+    """Levels by which the mean colour differs."""
+    grey: tuple[float, float] = (0.5, 2.0)
+    """Mean chroma of a black-and-white picture at most, and of one in colours at least."""
+    spot: tuple[float, float] = (9.0, 45.0)
+    """Levels by which the most different small part differs, where nothing else does."""
+    blur: tuple[float, float] = (0.8, 0.55)
+    """Share of the details of middle frequency that is left, and at which share blur is told."""
+    blur_back: float = 1.1
+    """By how much the other picture shows the details of a blurred one more strongly, at least."""
+    sharpening: tuple[float, float] = (1.12, 1.2)
+    """The same of a picture that was sharpened."""
+    sharpening_scaled: tuple[float, float] = (1.25, 1.4)
+    """The same where the sizes differ: resampling sharpens, too."""
+    plateau: float = 0.25
+    """Share of the finest details that is left at least, seen from a sharpened picture; blur leaves
+    nothing of them."""
+    noise_gain: tuple[float, float] = (0.9, 1.12)
+    """Share of the details that a noisy picture still shows."""
+    noise_level: float = 2.2
+    """Grey levels of own fine structure of a picture that was made noisier, at least."""
+    noise_ratio: float = 1.25
+    """Power of its fine details, of those of the other picture, at least."""
+    noise_even: float = 0.35
+    """Levels by which even parts have more fine structure, at least."""
+    scale: tuple[float, float] = (1.01, 1.18)
+    """Ratio of sizes: up to the first they are the same, from the second on detail is told."""
+    detail: tuple[float, float] = (-11.5, -9.0)
+    """Decibels of detail beyond the smaller picture's: none up to the first, some from the second.
+    Enlarged pictures have -13 at most, pictures of cameras -7 at least."""
+    steps: tuple[float, float] = (0.2, 0.4)
+    """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
+    in theory. What was made from the JPEG lies nearer."""
+    steps_beyond: float = 0.03
+    """Share of coefficients further away than half a step, at most, of such a picture."""
+
+
+EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One way in which a picture differs from the one it is compared with, and how that shows.
+
+    Attributes
+    ----------
+    role : str
+        See `types.Role`.
+    why : str
+    derived : bool
+        Only a picture made from the other one has it.
+    """
+
+    role: str
+    why: str
+    derived: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How a picture differs from another one.
+
+    Attributes
+    ----------
+    signs : tuple of Sign
+    unsure : tuple of str
+        What can be neither told nor ruled out.
+    """
+
+    signs: tuple[Sign, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+def signs_of(
+    base: Picture, other: Picture, verdict: Verdict | None, measured: Differences | None
+) -> Signs:
+    """Tell how a picture differs from a base that it was verified with.
+
+    Parameters
+    ----------
+    base, other : Picture
+    verdict : Verdict or None
+        With the base on the left.
+    measured : Differences or None
+        With the base on the left.
+    """
+    if verdict is None or measured is None:
+        return Signs((), ("not measured",))
+    found = _Signs(base, other, verdict, measured)
+    found.placing()
+    found.overlay()
+    if measured.windows < MIN_WINDOWS:
+        found.unsure.append("too small to be measured")
+    else:
+        found.colours()
+        found.sharpness()
+        found.noise()
+        found.parts()
+        found.generation()
+    found.size()
+    return Signs(tuple(found.signs), tuple(dict.fromkeys(found.unsure)))
+
+
+class _Signs:
+    """Signs in the making."""
+
+    def __init__(self, base: Picture, other: Picture, verdict: Verdict, m: Differences) -> None:
+        self.base, self.other, self.verdict, self.m = base, other, verdict, m
+        self.signs: list[Sign] = []
+        self.unsure: list[str] = []
+
+    def add(self, role: str, why: str, *, derived: bool = True) -> None:
+        self.signs.append(Sign(role, why, derived))
+
+    def has(self, *roles: str) -> bool:
+        return any(sign.role in roles for sign in self.signs)
+
+    def placing(self) -> None:
+        """How the picture lies upon the base: turned, cut, set into something, stretched."""
+        m, e = self.m, EVIDENCE
+        if m.turned:
+            self.add("mirrored" if m.mirrored else "turned", m.turn_text, derived=False)
+        shape = 1 / min(self.base.facts.height, self.base.facts.width)
+        shape = 2 * max(shape, 1 / min(self.other.facts.height, self.other.facts.width))
+        if m.stretch > e.stretch[1] + shape:
+            self.add("stretched", f"stretched by {100 * (m.stretch - 1):.0f} %", derived=False)
+        elif m.stretch > e.stretch[0] + shape:
+            self.unsure.append("stretched a little")
+        if m.placed:
+            return
+        shown, inside = m.area
+        filled = m.filled[1] >= e.one_colour and inside < e.area[0]
+        if m.angle >= e.angle[1]:
+            corners = ", its corners filled" if filled else ""
+            self.add("rotated", f"turned by {m.angle:.1f} degrees{corners}", derived=filled)
+        elif m.angle > e.angle[0]:
+            self.unsure.append("turned a little")
+        if self.verdict.more > 0 and not self.verdict.overlay:
+            self.add("fuller", f"shows more: the kept file is {_percent(inside)} of it")
+        elif self.has("rotated") and filled and shown >= 0.85:
+            pass  # what a turn cuts off and fills
+        elif inside < e.area[1] and shown >= 0.95:
+            self.add("inset", f"the kept picture is {_percent(inside)} of it")
+        elif shown < e.area[1]:
+            beside = " and more beside it" if inside < e.area[1] else ""
+            self.add("cropped", f"shows {_percent(shown)} of the kept picture{beside}")
+        else:
+            self.unsure.append("cut or framed a little")
+
+    def overlay(self) -> None:
+        """Words or a logo over one of them."""
+        if not self.verdict.overlay:
+            return
+        if self.verdict.more > 0:
+            self.add("fuller", "without the words or the logo over the kept file")
+        elif self.verdict.more < 0:
+            self.add("overlaid", "words or a logo are laid over it")
+        else:
+            self.unsure.append("words or a logo over one of them")
+
+    def colours(self) -> None:
+        """Other tones or colours."""
+        m, e = self.m, EVIDENCE
+        grey = [chroma < e.grey[0] for chroma in m.chroma]
+        coloured = [chroma > e.grey[1] for chroma in m.chroma]
+        if grey[1] and coloured[0]:
+            self.add("edited", "black-and-white")
+        elif grey[0] and coloured[1]:
+            self.add("fuller", "in colour; the kept file is black-and-white")
+        elif not any(grey) and not self.verdict.overlay:
+            self._tints()
+        if m.tone >= e.tone[1] and not self.verdict.overlay:
+            self.add("edited", f"other tones: {m.tone:.0f} levels off", derived=False)
+        elif m.tone > e.tone[0]:
+            self.unsure.append("tones")
+
+    def _tints(self) -> None:
+        m, e = self.m, EVIDENCE
+        strength = max(m.saturation, 1 / max(m.saturation, 0.01)) - 1
+        strength *= min(1.0, m.chroma[0] / 2)  # there is little to go by in nearly grey pictures
+        if strength >= e.saturation[1]:
+            how = "stronger" if m.saturation > 1 else "weaker"
+            percent = abs(100 * (m.saturation - 1))
+            self.add("edited", f"colours {percent:.0f} % {how}", derived=False)
+        elif m.tint >= e.tint[1]:
+            self.add("edited", "other colours", derived=False)
+        elif strength > e.saturation[0] or m.tint > e.tint[0]:
+            self.unsure.append("colours")
+
+    def sharpness(self) -> None:
+        """Blurred or sharpened, the one or the other."""
+        e = EVIDENCE
+        sharpened = e.sharpening_scaled if self._scaled() else e.sharpening
+        gain, back = self.m.gain, self.m.gain_back
+        middle = slice(1, 5)
+        # of a picture with more pixels than detail the finest bands say nothing
+        if _is_blurred(gain, back) and not self._scaled():
+            self.add("blurred", f"{_percent(max(0.0, gain[3]))} of the finer details are left")
+        elif _is_blurred(back, gain) and not self._scaled():
+            self.add("fuller", "sharper than the kept file")
+        elif min(gain[middle]) >= 1 and max(gain[middle]) >= sharpened[1]:
+            self.add("edited", f"sharpened {max(gain[middle]):.1f} x")
+        elif min(back[middle]) >= 0.97 and max(back[middle]) >= sharpened[1]:
+            self.unsure.append("sharpness")  # the base was sharpened, or this one blurred a little
+        elif max(max(gain[middle]), max(back[middle])) > sharpened[0]:
+            self.unsure.append("sharpness")
+        if min(gain[1:4]) < e.blur[0]:
+            self.unsure.append("sharpness")
+
+    def _scaled(self) -> bool:
+        scale = self.m.scale
+        return max(scale, 1 / scale) > EVIDENCE.scale[0]
+
+    def noise(self) -> None:
+        """Noise that was added to the one or the other."""
+        if _is_noisier(self.m):
+            self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
+        elif _is_noisier(self.m.swapped()):
+            self.add("fuller", "less noise than the kept file")
+
+    def parts(self) -> None:
+        """A part that differs where the rest does not."""
+        m, e = self.m, EVIDENCE
+        if m.spot <= e.spot[0]:
+            return
+        if m.spot >= e.spot[1] and not self.has("overlaid", "blurred", "edited", "fuller"):
+            self.add("edited", "a part of it differs", derived=False)
+        else:
+            self.unsure.append("a part of it")
+
+    def generation(self) -> None:
+        """Which of the two was compressed from the other."""
+        own, other = _compressed_from(self.m.steps[0]), _compressed_from(self.m.steps[1])
+        from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
+        if (from_own or other) and not own and not from_other:
+            self.add("reencoded", "compressed again from the kept file")
+        elif (from_other or own) and not other and not from_own:
+            self.add("fuller", "the kept file was compressed from it")
+
+    def size(self) -> None:
+        """More or fewer pixels, and whether there is detail to them."""
+        m, e = self.m, EVIDENCE
+        scale = 1 / m.scale
+        ratio = max(scale, m.scale)
+        if ratio <= e.scale[0]:
+            return
+        beyond = m.beyond if ratio >= e.scale[1] else None
+        none = beyond is not None and beyond <= e.detail[0]
+        some = beyond is not None and beyond >= e.detail[1]
+        if scale > 1:
+            larger = f"{scale:.1f} x larger"
+            if none:
+                share = f"no detail beyond {m.scale:.2f} of its resolution"
+                self.add("enlarged", f"{larger}, {share}")
+            elif some:
+                self.add("fuller", f"{larger}, with detail that the kept file lacks")
+            else:
+                self.unsure.append("whether it has more detail")
+        elif none and not self.has("inset"):
+            self.add("fuller", "the kept file was enlarged from it")
+        else:
+            self.add("smaller", f"{_percent(scale)} of the width and height", derived=some)
+            if not some:
+                self.unsure.append("whether the kept file has more detail")
+
+
+def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...]) -> bool:
+    """Details are lost, all the more the finer they are.
+
+    Where the other picture was sharpened, a share of all details is left; where it is noisy, it
+    does not show the details of this one more strongly.
+    """
+    lost = gain[3] < EVIDENCE.blur[1] and min(gain[-3:]) < EVIDENCE.plateau
+    return lost and max(back[1:4]) > EVIDENCE.blur_back
+
+
+def _is_noisier(m: Differences) -> bool:
+    """The right picture shows all that the left one shows, and noise."""
+    e = EVIDENCE
+    low, high = e.noise_gain
+    return (
+        all(low <= gain <= high for gain in m.gain[1:6])
+        and m.own[1][-2] >= e.noise_level
+        and m.gain[-2] >= e.noise_ratio * m.gain_back[-2]
+        and m.noise[1] >= m.noise[0] + e.noise_even
+    )
+
+
+def _compressed_from(steps: tuple[float, ...] | None) -> bool:
+    """A JPEG was compressed from the other picture."""
+    if steps is None:
+        return False
+    least, most = EVIDENCE.steps
+    return least <= steps[0] <= most and steps[1] <= EVIDENCE.steps_beyond
+
+
+def _made_from(steps: tuple[float, ...] | None) -> bool:
+    """The other picture was made from a JPEG."""
+    return steps is not None and steps[0] < EVIDENCE.steps[0]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def derivation(
+    base: Picture, other: Picture, verdict: Verdict | None, measured: Differences | None
+) -> tuple[int, str]:
+    """Tell which of two pictures was made from the other.
+
+    Parameters
+    ----------
+    base, other : Picture
+    verdict : Verdict or None
+        With the base on the left.
+    measured : Differences or None
+        With the base on the left.
+
+    Returns
+    -------
+    int
+        1 if `other` was made from the base, -1 if the base was made from it, 0 if nothing tells.
+    str
+        How that shows.
+    """
+    signs = signs_of(base, other, verdict, measured).signs
+    made = [sign for sign in signs if sign.derived and sign.role != "fuller"]
+    fuller = [sign for sign in signs if sign.role == "fuller"]
+    if made and not fuller:
+        return 1, made[0].why
+    if fuller and not made:
+        return -1, fuller[0].why
+    return 0, ""

@@ -1,0 +1,121 @@
+"""What the names of files and folders say of how they came about."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from fnmatch import fnmatchcase
+
+_COPY_WORDS = (
+    "copy|copie|kopie|kopia|kopi|copia|cópia|copy of|kopija|kopio|másolat|kopyası|копия|копія|副本|"
+    "コピー|복사본|拷贝|複製"
+)
+_MADE_WORDS = (
+    r"edit(?:ed)?|bearbeitet|modifi[eé]|editad[oa]|modificat[oa]|bewerkt|redigerad|small|klein|"
+    r"resized?|compressed|web|thumb(?:nail)?|scaled|cropped|export(?:ed)?|print|poster|final|"
+    r"retouched|upscaled?|enhanced|bw|sw|nb|stripped|optimized|min"
+)
+_COPY = re.compile(
+    rf"(?:[\s_.-]*\(\d+\)|[\s_-]+(?:{_COPY_WORDS})(?:[\s_-]*\(?\d+\)?)?|[\s_-]+(?:{_MADE_WORDS})\d*"
+    r"|~\d*|_+)$",
+    re.IGNORECASE,
+)
+_COPY_OF = re.compile(
+    r"^(?:copy(?: \(?\d+\)?)? of|kopie(?: \(?\d+\)?)? von|copie(?: \(?\d+\)?)? de|copia(?: "
+    r"\(?\d+\)?)? d[ei]|cópia de|kopia|kopie|копия|копія)[\s_-]+",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\b(?:back[ -]?ups?|bak|copy|copies|exports?|exported|thumbs?|thumbnails?|trash|recycled?|"
+    r"recycle bin|recycler|trashes|wastebasket|to[ -]delete|delete|deleted|duplicates?|dupes?|old|"
+    r"temp|tmp|cache|previews?|"
+    r"sicherung(?:en|skopie)?|sicherheitskopien?|kopien?|papierkorb|zu löschen|löschen|gelöscht|"
+    r"exporte|exportiert|duplikate|vorschau|"
+    r"sauvegardes?|copies?|corbeille|à supprimer|supprimés?|exportations?|vignettes|doublons|"
+    r"copias?(?: de seguridad)?|respaldos?|papelera|eliminar|borrar|exportad[oa]s|miniaturas|"
+    r"duplicados|copie|cestino|da eliminare|eliminati|esportazioni?|esportati|miniature|"
+    r"cópias?|lixeira|lixo|excluir|exportados|"
+    r"kopieën|prullenbak|verwijderen|reservekopie|"
+    r"kosz|do usunięcia|kopie zapasowe|kopia zapasowa|"
+    r"säkerhetskopia|papperskorg|papirkurv|sikkerhedskopi|sikkerhetskopi|roskakori|varmuuskopio|"
+    r"резервная копия|копии|корзина|удалить|экспорт)\b"
+    r"|备份|副本|回收站|删除|导出|缩略图|備份|バックアップ|コピー|ゴミ箱|削除|書き出し|백업|복사본|휴지통",
+    re.IGNORECASE,
+)
+
+
+def is_plain_name(path: str) -> bool:
+    """Return whether a file's name is not that of a copy: "(1)", "- Copy", "Copy of", "-edited".
+
+    Parameters
+    ----------
+    path : str
+    """
+    return name_additions(path) == 0
+
+
+def name_additions(path: str) -> int:
+    """Count what was added to the name of a file: "IMG_1 - Copy (2).jpg" has two additions."""
+    stem = _text(os.path.splitext(_base(path))[0])
+    count = 0
+    while True:
+        shorter = _COPY_OF.sub("", _COPY.sub("", stem))
+        if shorter == stem or not shorter:
+            return count
+        stem, count = shorter, count + 1
+
+
+def lies_aside(path: str, root: str = "") -> bool:
+    """Return whether a folder of a file is named as one of copies, exports or what is to go.
+
+    Parameters
+    ----------
+    path : str
+    root : str
+        What the user named; the folders above it say nothing of what is in it.
+    """
+    folder = _text(_folder(path, root))
+    return _ASIDE.search(re.sub(r"[_.]", " ", folder)) is not None
+
+
+def matches_folder(path: str, pattern: str) -> bool:
+    """Return whether a file lies in a folder, or below one, that a pattern names.
+
+    Parameters
+    ----------
+    path : str
+    pattern : str
+        ``*``, ``?`` and ``[...]`` as in a shell. Without a ``/`` it is for the name of any folder
+        of the path, with one for the folders from the first or any later one on.
+    """
+    parts = [part for part in _slashes(os.path.dirname(path)).split("/") if part not in ("", ".")]
+    pattern = _slashes(pattern).rstrip("/")
+    if pattern.startswith("/"):
+        whole = _slashes(os.path.dirname(os.path.abspath(path))).strip("/").split("/")
+        heads = ("/".join(whole[:end]) for end in range(1, len(whole) + 1))
+        return any(fnmatchcase(head, pattern.strip("/")) for head in heads)
+    pattern = pattern.removeprefix("./")
+    length = pattern.count("/") + 1
+    runs = ("/".join(parts[i : i + length]) for i in range(len(parts) - length + 1))
+    return any(fnmatchcase(run, pattern) for run in runs)
+
+
+def _folder(path: str, root: str) -> str:
+    folder = os.path.dirname(path)
+    if root and (folder == root or folder.startswith(root.rstrip(os.sep) + os.sep)):
+        return folder[len(os.path.dirname(root.rstrip(os.sep))) :]
+    return folder
+
+
+def _base(path: str) -> str:
+    return os.path.basename(path)
+
+
+def _slashes(path: str) -> str:
+    return path.replace(os.sep, "/")
+
+
+def _text(name: str) -> str:
+    """As it is read: macOS stores accents apart from their letters."""
+    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))

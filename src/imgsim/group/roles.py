@@ -1,0 +1,113 @@
+"""What a member of a group is to the kept file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from imgsim.decode.metadata import Metadata
+from imgsim.group.evidence import Signs
+from imgsim.group.keep import Candidate
+from imgsim.types import ROLES, Member, Role
+from imgsim.verify.differences import Differences
+
+_NOTHING_NEW = 1.2
+"""Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
+lacks, whichever of them came first."""
+
+
+def with_role(
+    member: Member,
+    kept: Candidate,
+    other: Candidate,
+    signs: Signs,
+    measured: Differences | None,
+) -> Member:
+    """Return a member with its role, the changes and the evidence for them.
+
+    Parameters
+    ----------
+    member : Member
+    kept, other : Candidate
+        The kept file and that of the member.
+    signs : Signs
+        How it differs from the kept file.
+    measured : Differences or None
+        With the kept file on the left.
+    """
+    own = only_here(kept.metadata, other.metadata)
+    if member.kind in ("exact", "pixels"):
+        role: Role = "exact" if member.kind == "exact" else "pixels"
+        why = "the same bytes" if role == "exact" else "the same pixels"
+        return _with(member, role, (), why, own)
+    told = {sign.role: sign.why for sign in reversed(signs.signs)}
+    if member.kind == "damaged":
+        told["damaged"] = f"damaged: {other.picture.facts.damage}"
+    if not told.keys() - {"smaller", "reencoded"}:
+        return _same_picture(member, kept, other, signs, measured, told, own)
+    roles = [role for role in ROLES if role in told]
+    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles), own)
+
+
+def _same_picture(
+    member: Member,
+    kept: Candidate,
+    other: Candidate,
+    signs: Signs,
+    measured: Differences | None,
+    told: dict[str, str],
+    own: tuple[str, ...],
+) -> Member:
+    """The role of a member that has no other sign than fewer pixels or more compression."""
+    roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
+    if signs.unsure or measured is None:
+        why = "not sure: " + ", ".join([*signs.unsure, *(told[role] for role in roles)])
+        return _with(member, "near", roles, why, own)
+    only_kept_fits = kept.camera_fits and not other.camera_fits
+    if not roles:
+        nothing_new = math.hypot(*measured.own[1]) <= _NOTHING_NEW
+        if not (only_kept_fits or nothing_new):
+            return _with(member, "near", (), "not sure which of the two came first", own)
+        roles = ["reencoded"]
+        told["reencoded"] = (
+            "another encoding of the picture that the camera wrote"
+            if only_kept_fits
+            else "another encoding, with nothing that the kept file lacks"
+        )
+    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles), own)
+
+
+def _with(
+    member: Member,
+    role: Role,
+    changes: Sequence[Role],
+    why: str,
+    own: tuple[str, ...],
+) -> Member:
+    return Member(
+        member.picture,
+        member.kind,
+        member.distance,
+        member.transform,
+        role,
+        tuple(changes),
+        why,
+        own,
+    )
+
+
+def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
+    """Name what the metadata of a member say and those of the kept file do not.
+
+    Parameters
+    ----------
+    kept, other : Metadata
+    """
+    lacking = {
+        "date": bool(other.date_taken) and not kept.date_taken,
+        "place": other.place and not kept.place,
+        "rating": other.rating is not None and kept.rating is None,
+        "title": bool(other.title) and not kept.title,
+        "keywords": bool(set(other.keywords) - set(kept.keywords)),
+    }
+    return tuple(name for name, lacks in lacking.items() if lacks)

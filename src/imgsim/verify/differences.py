@@ -1,0 +1,304 @@
+"""Measures in which ways two pictures of one subject differ, at their full resolution.
+
+The verdict says that two pictures show the same, and how one lies upon the other. Here it is
+measured what happened to the one or the other: other tones or colours, noise, blur, detail that is
+there or only claimed by the number of pixels, compression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.verify.frame import Frame, common_frame, finer_windows
+from imgsim.verify.matrix import Matrix
+from imgsim.verify.overlap import area_shares, share_of_one_colour
+from imgsim.verify.quantisation import Steps, about_steps
+from imgsim.verify.spectra import compare_spectra, detail_beyond
+
+VERSION = 1
+"""Raised whenever a pair can get other differences: stored ones are void then."""
+
+MIN_WINDOWS = 4
+_FINER = 1.1
+_EVEN_SHARE = 0.2
+_DARK, _LIGHT = 16, 239
+_SPOT_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPicture:
+    """An upright picture, and how it was compressed.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (h, w, 3)
+        RGB.
+    table : ndarray of int64, shape (8, 8), or None
+        Steps of the luma of a JPEG whose pixels are stored upright; None for others.
+    """
+
+    pixels: NDArray[np.uint8]
+    table: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How two pictures of one subject differ. The left one comes first in every pair of fields.
+
+    Attributes
+    ----------
+    windows : int
+        Parts that were compared in detail; with fewer than `MIN_WINDOWS` only the fields up to
+        `filled` are known, the others are 0 or None.
+    placed : bool
+        All of the one lies upon all of the other, perhaps turned or mirrored by quarters.
+    scale : float
+        Pixels of the left picture per pixel of the right one.
+    turned, mirrored : bool
+        By quarters, and in a mirror (which counts as turned).
+    angle : float
+        Degrees from the nearest quarter turn, 0 to 45.
+    stretch : float
+        Ratio of the scales of two directions at right angles; 1 or more.
+    area : tuple of float
+        Share of the area of each that the other shows.
+    filled : tuple of float
+        Share of the rest of each that has one colour: borders, filled corners.
+    tone : float
+        Root mean square, in grey levels, of the change of tones.
+    saturation : float
+        Colour of the right picture per colour of the left one; 1 where the left one has none.
+    tint : float
+        Levels by which the mean colour differs.
+    chroma : tuple of float
+        Mean distance from grey, in levels.
+    spot : float
+        Levels by which the most different small part differs, in light or colour, when the change
+        of the whole is made up for.
+    noise : tuple of float
+        Levels of fine structure in even parts.
+    gain, gain_back : tuple of float
+        By how much the right picture shows the details of the left one, and the left one those of
+        the right one, from coarse to fine, in equal parts of the frequencies of the one with fewer
+        pixels.
+    own : tuple of (tuple of float)
+        Levels, by the same parts, that only the left and only the right picture has.
+    beyond : float or None
+        Detail of the picture with more pixels that the other one cannot have, in decibels; see
+        `spectra.detail_beyond`. None if their resolution is nearly the same.
+    steps : tuple of (tuple of float or None)
+        How the other lies about the steps of each that is a JPEG, see `quantisation.Steps`.
+    """
+
+    windows: int
+    placed: bool
+    scale: float
+    turned: bool
+    mirrored: bool
+    angle: float
+    stretch: float
+    area: tuple[float, float]
+    filled: tuple[float, float]
+    tone: float = 0.0
+    saturation: float = 1.0
+    tint: float = 0.0
+    chroma: tuple[float, float] = (0.0, 0.0)
+    spot: float = 0.0
+    noise: tuple[float, float] = (0.0, 0.0)
+    gain: tuple[float, ...] = ()
+    gain_back: tuple[float, ...] = ()
+    own: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    beyond: float | None = None
+    steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
+
+    @property
+    def turn_text(self) -> str:
+        """In words, how it is turned by quarters."""
+        return "mirrored" if self.mirrored else "turned by quarters"
+
+    def swapped(self) -> Differences:
+        """The same differences with left and right in the other order."""
+        return replace(
+            self,
+            scale=1 / self.scale,
+            area=self.area[::-1],
+            filled=self.filled[::-1],
+            saturation=1 / max(self.saturation, 0.01),
+            chroma=self.chroma[::-1],
+            noise=self.noise[::-1],
+            gain=self.gain_back,
+            gain_back=self.gain,
+            own=self.own[::-1],
+            steps=self.steps[::-1],
+        )
+
+
+def measure_differences(
+    left: MeasuredPicture, right: MeasuredPicture, matrix: Matrix
+) -> Differences:
+    """Measure the differences of two pictures that were laid upon each other.
+
+    Parameters
+    ----------
+    left, right : MeasuredPicture
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+
+    Returns
+    -------
+    Differences
+    """
+    frame = common_frame(left.pixels, right.pixels, matrix)
+    areas = area_shares(matrix)
+    measured = Differences(
+        len(frame.left),
+        frame.placed,
+        frame.scale,
+        frame.turned,
+        frame.mirrored,
+        frame.angle,
+        frame.stretch,
+        (1.0, 1.0) if frame.placed else areas,
+        (0.0, 0.0) if frame.placed else share_of_one_colour(left.pixels, right.pixels, matrix),
+    )
+    if len(frame.left) < MIN_WINDOWS:
+        return measured
+    return _with_pixels(measured, frame, left, right, matrix)
+
+
+def _with_pixels(
+    measured: Differences,
+    frame: Frame,
+    left: MeasuredPicture,
+    right: MeasuredPicture,
+    matrix: Matrix,
+) -> Differences:
+    smooth = _blurred(frame.left, 2.0), _blurred(frame.right, 2.0)
+    tone, contrast = _tone(smooth[0][..., 0], smooth[1][..., 0])
+    saturation, tint, chroma = _colours(smooth[0][..., 1:], smooth[1][..., 1:])
+    lumas = frame.left[..., 0] * contrast, frame.right[..., 0].copy()
+    spectra = compare_spectra(lumas[0], lumas[1], shifted=not frame.exact)
+    beyond = None
+    if max(frame.scale, 1 / frame.scale) > _FINER:
+        fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
+        beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
+    return replace(
+        measured,
+        tone=tone,
+        saturation=saturation,
+        tint=tint,
+        chroma=chroma,
+        spot=_spot(frame, saturation),
+        noise=_noise(lumas, smooth),
+        gain=_rounded(spectra.gain),
+        gain_back=_rounded(spectra.gain_back),
+        own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
+        beyond=beyond,
+        steps=(_steps(frame, left, 0), _steps(frame, right, 1)),
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)
+
+
+def _blurred(windows: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    import cv2
+
+    return np.stack([cv2.GaussianBlur(window, (0, 0), sigma) for window in windows])
+
+
+def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float]:
+    """Change of tones in levels, and of contrast, by the smoother half of the pixels.
+
+    Blur changes levels beside edges, and is no change of tones.
+    """
+    slopes = [np.hypot(*np.gradient(image, axis=(1, 2))) for image in (left, right)]
+    slope = np.maximum(*slopes)
+    even = slope <= np.quantile(slope, 0.5)
+    x, y = left[even], right[even]
+    levels = np.clip(np.rint(x), 0, 255).astype(np.int64)
+    count = np.bincount(levels, minlength=256)
+    total = np.bincount(levels, y, 256)
+    seen = np.flatnonzero(count > len(x) / 2000)
+    change = total[seen] / count[seen] - np.bincount(levels, x, 256)[seen] / count[seen]
+    weight = count[seen] / count[seen].sum()
+    varied = left.ravel() - left.mean(), right.ravel() - right.mean()
+    contrast = float((varied[0] @ varied[1]) / max(1e-6, float(varied[0] @ varied[0])))
+    return float(np.sqrt((weight * change**2).sum())), min(max(contrast, 0.2), 5.0)
+
+
+def _colours(
+    left: NDArray[np.float32], right: NDArray[np.float32]
+) -> tuple[float, float, tuple[float, float]]:
+    """Saturation, tint and mean chroma of Cr and Cb, shape (n, h, w, 2)."""
+    one, other = left.reshape(-1, 2) - 128, right.reshape(-1, 2) - 128
+    chroma = float(np.hypot(*one.T).mean()), float(np.hypot(*other.T).mean())
+    power = float((one * one).sum())
+    saturation = float((one * other).sum()) / power if chroma[0] > 1 else 1.0
+    return saturation, float(np.hypot(*(other.mean(axis=0) - one.mean(axis=0)))), chroma
+
+
+def _spot(frame: Frame, saturation: float) -> float:
+    """Levels by which the most different part of about one percent of a side differs."""
+    import cv2
+
+    height, width = frame.mask.shape
+    share = min(1.0, _SPOT_SIDE / max(height, width))
+    size = max(1, round(width * share / 8)), max(1, round(height * share / 8))
+    small = [
+        cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for x in (frame.whole_left, frame.whole_right)
+    ]
+    cover = cv2.resize(frame.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    inside = cover > 0.999
+    if np.count_nonzero(inside) < 16:
+        return 0.0
+    x, y = small[0][inside], small[1][inside]
+    slope, offset = np.polyfit(x[:, 0], y[:, 0], 1) if x[:, 0].std() > 1 else (1.0, 0.0)
+    light = np.abs(y[:, 0] - slope * x[:, 0] - offset)
+    colour = y[:, 1:] - 128 - saturation * (x[:, 1:] - 128)
+    colour -= np.median(colour, axis=0)
+    return float(max(light.max(), np.hypot(*colour.T).max()))
+
+
+def _noise(
+    lumas: tuple[NDArray[np.float32], NDArray[np.float32]],
+    smooth: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> tuple[float, float]:
+    """Fine structure in the evenest parts that both pictures have, in levels."""
+    spread = np.maximum(*(_cells(image[..., 0]).std(axis=1) for image in smooth))
+    means = [_cells(image[..., 0]).mean(axis=1) for image in smooth]
+    usable = np.ones(len(spread), bool)
+    for mean in means:
+        usable &= (mean > _DARK) & (mean < _LIGHT)
+    if np.count_nonzero(usable) < 16:
+        return 0.0, 0.0
+    even = usable & (spread <= np.quantile(spread[usable], _EVEN_SHARE))
+    # not the finest structure, of which laying pixels between pixels takes a part away
+    levels = [
+        float(np.median(_cells(_blurred(x, 0.7) - _blurred(x, 1.6)).std(axis=1)[even]))
+        for x in lumas
+    ]
+    return levels[0], levels[1]
+
+
+def _cells(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Parts of 8 x 8 pixels of windows, shape (parts, 64)."""
+    n, side = len(windows), windows.shape[1] // 8
+    return windows.reshape(n, side, 8, side, 8).swapaxes(2, 3).reshape(-1, 64)
+
+
+def _steps(frame: Frame, picture: MeasuredPicture, which: int) -> tuple[float, float] | None:
+    """How the other picture lies about the steps of a JPEG, pixel upon pixel."""
+    if picture.table is None or not frame.same_pixels:
+        return None
+    wholes = frame.whole_left[..., 0], frame.whole_right[..., 0]
+    own, other = (frame.unturned(x.astype(np.float32), which) for x in wholes)
+    if which:
+        own, other = other, own
+    steps: Steps | None = about_steps(own, other, picture.table)
+    return None if steps is None else (steps.error, steps.beyond)

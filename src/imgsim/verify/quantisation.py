@@ -1,0 +1,84 @@
+"""Which of two pictures was compressed from the other, by the steps of a JPEG.
+
+The coefficients of a JPEG are whole multiples of its steps. Of the picture that was compressed the
+coefficients lie anywhere around these multiples, up to half a step away; of a picture that was made
+from the JPEG they lie near them, as near as its own compression leaves them.
+
+Source: the model of T. Pevny and J. Fridrich, 2008, doi:10.1109/TIFS.2008.922456, for two pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCKS = 4096
+_LEAST_STEP = 3
+_LEAST_COUNT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How another picture lies about the steps of a JPEG.
+
+    Attributes
+    ----------
+    error : float
+        Root mean square distance of the other picture's coefficients from those of the JPEG, in
+        steps: 0.29 if the JPEG was compressed from it.
+    beyond : float
+        Share that is further away than half a step and its rounding.
+    """
+
+    error: float
+    beyond: float
+
+
+def about_steps(
+    jpeg: NDArray[np.float32], other: NDArray[np.float32], table: NDArray[np.int64]
+) -> Steps | None:
+    """Compare a picture with a JPEG whose pixels lie on its own.
+
+    Parameters
+    ----------
+    jpeg, other : ndarray of float32, shape (h, w)
+        Luma; the first pixel is that of the first block.
+    table : ndarray of int64, shape (8, 8)
+        Steps by frequency.
+
+    Returns
+    -------
+    Steps or None
+        None if the steps are too small, or there are too few coefficients, to tell.
+    """
+    one, two = _coefficients(jpeg), _coefficients(other)
+    steps = np.where(table >= _LEAST_STEP, table, 0)[None]
+    steps[0, 0, 0] = 0  # means follow the tones
+    used = (steps > 0) & (np.abs(one) > 0.75 * steps)
+    if np.count_nonzero(used) < _LEAST_COUNT:
+        return None
+    places = np.broadcast_to(steps, one.shape)[used].astype(np.float64)
+    # multiples themselves, not what is left of them after rounding pixels
+    exact = np.round(one[used] / places) * places
+    away = np.abs(two[used] - exact) / places
+    rounding = 1.0 / places
+    return Steps(float(np.sqrt(np.square(away).mean())), float((away > 0.5 + rounding).mean()))
+
+
+def _coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Coefficients of some of the whole blocks, shape (blocks, 8, 8)."""
+    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+    parts = luma[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
+    blocks = parts.swapaxes(1, 2).reshape(-1, 8, 8)
+    step = max(1, len(blocks) // _BLOCKS)
+    basis = _basis()
+    return np.asarray(basis @ (blocks[::step].astype(np.float64) - 128) @ basis.T)
+
+
+def _basis() -> NDArray[np.float64]:
+    k, x = np.mgrid[0:8, 0:8]
+    basis = np.cos((2 * x + 1) * k * np.pi / 16) / 2
+    basis[0] /= np.sqrt(2)
+    return np.asarray(basis)

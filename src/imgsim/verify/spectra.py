@@ -1,0 +1,154 @@
+"""Power of picture windows by spatial frequency, and what two pictures have in common of it.
+
+Frequencies are shares of the Nyquist frequency of the pixels. Powers are in squared grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW = 64
+"""Pixels of a side of a window."""
+
+BANDS = 8
+"""Equal parts of the frequencies up to Nyquist's."""
+
+_FINE_BANDS = 32
+_MOST_SHIFT = 2.0
+
+Windows = NDArray[np.float32]
+
+
+def _places() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    down = np.asarray(np.fft.fftfreq(WINDOW)[:, None], np.float64)
+    across = np.fft.rfftfreq(WINDOW)[None]
+    radius = np.asarray(2 * np.hypot(down, across), np.float64)
+    radius[0, 0] = np.inf  # the mean level is no detail
+    # the transform of real values holds all but two columns once for two
+    weight = np.where((across == 0) | (across == 0.5), 1.0, 2.0) * np.ones_like(radius)
+    return down, radius, np.asarray(weight, np.float64)
+
+
+_DOWN, _RADIUS, _WEIGHT = _places()
+_ACROSS = np.fft.rfftfreq(WINDOW)[None]
+_HANN = np.outer(np.hanning(WINDOW), np.hanning(WINDOW)).astype(np.float32)
+_SCALE = float(np.square(_HANN).sum()) * WINDOW * WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Spectra:
+    """Powers of two pictures, and of what they have in common, from coarse to fine.
+
+    Attributes
+    ----------
+    left, right, common : ndarray of float64, shape (bands,)
+    """
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    common: NDArray[np.float64]
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """By how much the right picture shows the details of the left one, shape (bands,)."""
+        return np.asarray(self.common / np.maximum(self.left, 1e-6))
+
+    @property
+    def gain_back(self) -> NDArray[np.float64]:
+        """By how much the left picture shows the details of the right one, shape (bands,)."""
+        return np.asarray(self.common / np.maximum(self.right, 1e-6))
+
+    @property
+    def own_left(self) -> NDArray[np.float64]:
+        """Grey levels (root mean square) that only the left picture has, shape (bands,)."""
+        rest = self.left - self.common**2 / np.maximum(self.right, 1e-6)
+        return np.asarray(np.sqrt(np.maximum(rest, 0)))
+
+    @property
+    def own_right(self) -> NDArray[np.float64]:
+        """Grey levels (root mean square) that only the right picture has, shape (bands,)."""
+        rest = self.right - self.common**2 / np.maximum(self.left, 1e-6)
+        return np.asarray(np.sqrt(np.maximum(rest, 0)))
+
+
+def compare_spectra(left: Windows, right: Windows, *, shifted: bool, bands: int = BANDS) -> Spectra:
+    """Compare two pictures by their windows.
+
+    Parameters
+    ----------
+    left, right : ndarray of float32, shape (n, WINDOW, WINDOW)
+    shifted : bool
+        The windows may lie beside each other by a part of a pixel, which is made up for.
+    bands : int
+        Equal parts of the frequencies.
+
+    Returns
+    -------
+    Spectra
+    """
+    band = np.minimum(_RADIUS * bands, bands).astype(np.int64)
+    totals = np.zeros((3, bands))
+    for one, other in zip(left, right, strict=True):
+        first, second = _transformed(one), _transformed(other)
+        if shifted:
+            first = first * _shift(one, other)
+        for row, power in enumerate(
+            (np.abs(first) ** 2, np.abs(second) ** 2, (first * second.conj()).real)
+        ):
+            totals[row] += np.bincount(band.ravel(), (power * _WEIGHT).ravel(), bands + 1)[:bands]
+    return Spectra(*(totals / (_SCALE * max(1, len(left)))))
+
+
+def _transformed(window: NDArray[np.float32]) -> NDArray[np.complex128]:
+    return np.asarray(np.fft.rfft2((window - window.mean()) * _HANN), np.complex128)
+
+
+def _shift(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.complex128]:
+    """What moves the spectrum of one window to where the other one lies."""
+    import cv2
+
+    (x, y), _ = cv2.phaseCorrelate(one, other, _HANN)
+    if max(abs(x), abs(y)) > _MOST_SHIFT:
+        x = y = 0.0  # nothing to go by in this window
+    return np.asarray(np.exp(-2j * np.pi * (_ACROSS * x + _DOWN * y)))
+
+
+def detail_beyond(fine: Windows, predictions: Sequence[Windows], cut: float) -> float:
+    """Compare the detail above a frequency with that just below it.
+
+    Of an enlarged picture nothing is above the Nyquist frequency of what it was made from, but what
+    follows from that by interpolation, and the errors of compression.
+
+    Parameters
+    ----------
+    fine : ndarray of float32, shape (n, WINDOW, WINDOW)
+        Of the picture with more pixels.
+    predictions : sequence of ndarray of float32, shape (n, WINDOW, WINDOW)
+        The same windows, enlarged from the picture with fewer pixels in several ways.
+    cut : float
+        Nyquist frequency of the picture with fewer pixels, as a share of the other's; less than 1.
+
+    Returns
+    -------
+    float
+        Decibels: power per frequency of what none of the predictions explains above the cut, and
+        power per frequency below it.
+    """
+    radius = (np.arange(_FINE_BANDS) + 0.5) / _FINE_BANDS
+    above = (radius > 1.06 * cut) & (radius < max(1.7 * cut, 1.06 * cut + 0.12))
+    below = (radius > 0.7 * cut) & (radius < 0.95 * cut)
+    if not above.any() or not below.any():
+        return 0.0
+    # the same number of frequencies in each ring counts the same
+    least = np.inf
+    for prediction in predictions:
+        spectra = compare_spectra(fine, prediction, shifted=False, bands=_FINE_BANDS)
+        rest = np.square(spectra.own_left) / radius
+        whole = spectra.left / radius
+        ratio = float(rest[above].mean() / max(float(whole[below].mean()), 1e-9))
+        least = min(least, ratio)
+    return float(10 * np.log10(max(least, 1e-6)))
