@@ -114,6 +114,37 @@ def test_blocks_of_a_gif_and_of_jpeg_2000() -> None:
     assert read_metadata(boxes) == IN_BOTH
 
 
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def test_blocks_of_camera_raw_that_is_no_plain_tiff() -> None:
+    block = exif().tobytes()[6:]
+    olympus = b"IIRO" + block[4:] if block[:2] == b"II" else b"MMOR" + block[4:]
+    assert read_metadata(olympus) == IN_EXIF
+    head = b"FUJIFILMCCD-RAW 0201FF383501".ljust(84, b"\0")
+    jpeg = encoded("JPEG", exif=exif())
+    fuji = head + struct.pack(">II", 92, len(jpeg)) + jpeg
+    assert read_metadata(fuji) == IN_EXIF
+    minolta = b"\0MRM" + struct.pack(">I4sI", 8 + len(block), b"\0TTW", len(block)) + block
+    assert read_metadata(minolta) == IN_EXIF
+    # of a CR3 each directory is a TIFF of its own
+    order = "<" if block[:2] == b"II" else ">"
+    parts = [_box(b"CMT1", block)]
+    for name, tag in ((b"CMT2", 0x9003), (b"CMT4", 1)):
+        value = b"2021:02:03 04:05:06\0" if tag == 0x9003 else b"N\0"
+        entry = struct.pack(order + "HHHI", 1, tag, 2, len(value))
+        place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack(order + "I", 8 + 18)
+        tiff = block[:4] + struct.pack(order + "I", 8) + entry + place + b"\0" * 4 + value
+        parts.append(_box(name, tiff))
+    canon = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48") + b"".join(parts)
+    cr3 = _box(b"ftyp", b"crx \0\0\0\1crx isom") + _box(b"moov", _box(b"uuid", canon))
+    assert read_metadata(cr3) == IN_EXIF
+    without = canon.replace(parts[0], b"")
+    cr3 = _box(b"ftyp", b"crx \0\0\0\1crx isom") + _box(b"moov", _box(b"uuid", without))
+    assert read_metadata(cr3).date_taken == "2021-02-03T04:05:06"
+
+
 def _iptc(*data_sets: tuple[int, bytes]) -> bytes:
     return b"".join(
         b"\x1c\2" + bytes([number]) + struct.pack(">H", len(value)) + value
@@ -214,3 +245,19 @@ def test_no_damage_raises(form: str) -> None:
             read_metadata(broken[: random.integers(1, len(broken))].tobytes()), Metadata
         )
     assert read_metadata(b"") == Metadata()
+
+
+@pytest.mark.parametrize("quality", [1, 30, 75, 90, 97, 100])
+def test_the_quality_of_a_file_of_libjpeg_is_told_exactly(quality: int) -> None:
+    assert read_metadata(encoded("JPEG", quality=quality)).jpeg_quality == quality
+
+
+def test_the_quality_of_other_tables_is_that_which_is_as_coarse() -> None:
+    """An oracle: tables that are 1.5 times as coarse as those of quality 80 are near those of 70.
+
+    libjpeg scales its tables by 40 % at quality 80, and by 60 % at 70.
+    """
+    with Image.open(io.BytesIO(encoded("JPEG", quality=80))) as image:
+        tables = [[round(1.5 * value) for value in image.quantization[n]] for n in (0, 1)]
+    quality = read_metadata(encoded("JPEG", qtables=tables)).jpeg_quality
+    assert quality in (69, 70, 71)

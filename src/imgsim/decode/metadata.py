@@ -12,14 +12,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from imgsim.decode.exif import IPTC_TAG, RESOURCES_TAG, XMP_TAG, ExifTags, read_exif
 from imgsim.decode.iptc import image_resources, read_iptc
-from imgsim.decode.jpeg_history import compressed_twice, estimated_quality
+from imgsim.decode.jpeg_quality import estimated_quality
 from imgsim.decode.metadata_blocks import RESOURCE_KINDS, metadata_blocks
+from imgsim.decode.rawfiles import is_raw, preview
+from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.decode.xmp import read_xmp
 
@@ -67,7 +70,7 @@ class Metadata:
     derived_from : tuple of str
         Ids of the documents or instances that it was made from.
     jpeg_quality : int or None
-        1 to 100, see `jpeg_history.estimated_quality`; None where it is no JPEG.
+        1 to 100, see `jpeg_quality.estimated_quality`; None where it is no JPEG.
     compressed_twice : bool or None
         A JPEG whose pixels had been a JPEG with other tables before; None where it cannot be told.
     has_exif : bool
@@ -163,21 +166,26 @@ def read_metadata(
         with open(source, "rb") as stream:
             source = stream.read()
     blocks = _Blocks(whole_tiff=source[:2] in (b"II", b"MM"))
-    try:
+    # a block may be broken in a way that its reader did not think of
+    with suppress(ValueError, IndexError, OverflowError, RecursionError):
         for kind, content in metadata_blocks(source):
             blocks.add(kind, content)
-    except (
-        ValueError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-    ):  # what is broken in a way not thought of
-        pass
+    if not (blocks.first or blocks.exif) and is_raw(source):
+        blocks = _of_preview(source)
     quality = twice = None
     if source.startswith(b"\xff\xd8\xff"):
         quality = estimated_quality(source)
         twice = compressed_twice(source, max_pixels)
     return _merged(blocks, quality, twice)
+
+
+def _of_preview(data: bytes) -> _Blocks:
+    """The blocks of a raw file's preview, for those that are no TIFF (Sigma's)."""
+    blocks = _Blocks()
+    with suppress(Exception):  # whatever libraw says of the file, or if it is not there
+        for kind, content in metadata_blocks(preview(data).jpeg or b""):
+            blocks.add(kind, content)
+    return blocks
 
 
 def _merged(blocks: _Blocks, quality: int | None, twice: bool | None) -> Metadata:

@@ -104,8 +104,3 @@ def _log_table(quality: int) -> tuple[float, ...]:
 
 def _difference(logs: list[float], quality: int) -> float:
     return sum(abs(a - b) for a, b in zip(logs, _log_table(quality), strict=True))
-
-
-def compressed_twice(data: bytes, max_pixels: int) -> bool | None:
-    """Tell whether the pixels of a JPEG had been a JPEG with other tables before."""
-    return None

@@ -1,0 +1,242 @@
+"""Tells whether the pixels of a JPEG had been compressed as a JPEG before, with other tables.
+
+A second compression leaves gaps and peaks in the histograms of the DCT coefficients. These are
+computed again from the decoded luma and compared with two models: the histogram that one
+compression gives, and those that two give, for every step of a first table. What the coefficients
+were like before any compression is told by the same picture, cut so that its blocks lie elsewhere.
+
+Sources: J. Lukas and J. Fridrich, Estimation of primary quantization matrix in double compressed
+JPEG images, DFRWS 2003; T. Pevny and J. Fridrich, Detection of double-compression in JPEG images
+for applications in steganography, IEEE TIFS 3(2), 2008, doi:10.1109/TIFS.2008.922456.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode.jpeg_quality import luma_table
+
+LEAST_GAIN = 0.04
+"""By how much the model of two compressions must fit better: natural logarithms per coefficient,
+mean over the frequencies, weighted by their coefficients that are not 0."""
+
+_GAIN_PER_STEP = 0.012
+"""The same for each unit of the mean step of the table, where that is more: of a picture that was
+compressed much, the model of one compression fits worse."""
+
+_UNSURE = 1 / 3
+"""From this share of the least gain on it cannot be told."""
+
+_FREQUENCIES = (
+    (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0), (3, 1), (2, 2),
+    (1, 3), (0, 4), (0, 5), (1, 4), (2, 3), (3, 2), (4, 1), (5, 0),
+)  # fmt: skip
+_ZIGZAG = (
+    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
+    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
+    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
+)  # fmt: skip
+_LARGEST = 160
+"""Larger coefficients do not count."""
+_STEPS = np.arange(1, 61)
+"""Steps of a first table that are tried; 1 stands for one compression."""
+_LEAST_LEVELS = 4
+"""A frequency whose histogram has fewer of them tells nothing."""
+_MOST_BLOCKS = 6000
+_LEAST_BLOCKS = 200
+_LEAST_NOT_ZERO = 0.05
+_LEAST_FREQUENCIES = 6
+_ROUNDING = 0.45
+"""Standard deviation of what rounding to pixels and to colours between the two adds."""
+_FLOOR = 2e-3
+"""Share of the coefficients that may lie anywhere."""
+
+
+def compressed_twice(data: bytes, max_pixels: int) -> bool | None:
+    """Tell whether the pixels of a JPEG had been a JPEG with other tables before.
+
+    Only a first compression whose blocks lay where those of the second lie is seen: the picture
+    was not cut, turned or resized between the two.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the file.
+    max_pixels : int
+        Larger pictures are not decoded.
+
+    Returns
+    -------
+    bool or None
+        False says that nothing of an earlier one is to be seen: after a second compression that
+        is coarser than the first there often is nothing. None where it cannot be told: no luma,
+        too plain, or compressed too much.
+    """
+    gain = recompression_gain(data, max_pixels)
+    if gain is None or _UNSURE <= gain < 1:
+        return None
+    return gain >= 1
+
+
+def recompression_gain(data: bytes, max_pixels: int) -> float | None:
+    """Compute by how much two compressions explain a JPEG better than one.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the file.
+    max_pixels : int
+
+    Returns
+    -------
+    float or None
+        At least 0; 1 is the least gain from which two are believed. None where it cannot be told.
+    """
+    table = luma_table(data)
+    if table is None or min(table) < 1:
+        return None
+    steps = np.array(table)[list(_ZIGZAG)].reshape(8, 8)
+    luma = _luma(data, max_pixels)
+    if luma is None:
+        return None
+    stored, moved = _coefficients(luma), _coefficients(luma[4:, 4:])
+    if len(stored) < _LEAST_BLOCKS or len(moved) < _LEAST_BLOCKS:
+        return None
+    gains, weights, used = [], [], []
+    for row, column in _FREQUENCIES:
+        step = int(steps[row, column])
+        result = _gain(stored[:, row, column], moved[:, row, column], step)
+        if result is not None:
+            gains.append(result[0])
+            weights.append(result[1])
+            used.append(step)
+    if len(gains) < _LEAST_FREQUENCIES:
+        return None
+    least = max(LEAST_GAIN, _GAIN_PER_STEP * float(np.mean(used)))
+    return float(np.average(gains, weights=weights)) / least
+
+
+def _luma(data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
+    """Decode the luma of a JPEG, uint8[h, w]; None where it has none or is broken."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data), formats=("JPEG",))
+            names = [component[0] for component in getattr(image, "layer", ())]
+            if image.mode not in ("L", "RGB") or names == [82, 71, 66]:
+                return None
+            if image.info.get("adobe_transform") == 0 and image.mode == "RGB":
+                return None
+            if image.width * image.height > max_pixels or min(image.size) < 16:
+                return None
+            image.draft("L", image.size)
+            image.load()
+    except MemoryError:
+        raise
+    except Exception:  # whatever Pillow says of a broken file: its damage is told elsewhere
+        return None
+    return np.asarray(image) if image.mode == "L" else None
+
+
+def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Compute the DCT of blocks spread over a picture, float64[n, 8, 8].
+
+    Blocks that are plain, or that reach black or white, where decoders cut off, are left out.
+    """
+    rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
+    grid = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2)
+    count = rows * columns
+    chosen = np.arange(count)
+    if count > _MOST_BLOCKS:
+        chosen = np.linspace(0, count - 1, _MOST_BLOCKS).astype(np.int64)
+    blocks = grid[chosen // max(columns, 1), chosen % max(columns, 1)]
+    low, high = blocks.min((1, 2)), blocks.max((1, 2))
+    blocks = blocks[(low > 0) & (high < 255) & (high - low > 3)].astype(np.float64) - 128
+    basis = _basis()
+    transformed: NDArray[np.float64] = basis @ blocks @ basis.T
+    return transformed
+
+
+@cache
+def _basis() -> NDArray[np.float64]:
+    numbers = np.arange(8)
+    basis = np.cos((2 * numbers[None] + 1) * numbers[:, None] * np.pi / 16) / 2
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+def _gain(
+    stored: NDArray[np.float64], moved: NDArray[np.float64], step: int
+) -> tuple[float, float] | None:
+    """Compute the gain of one frequency, and how many of its coefficients are not 0."""
+    most = _LARGEST // step
+    if most < _LEAST_LEVELS:
+        return None
+    levels = np.rint(np.abs(stored) / step).astype(np.int64)
+    counts = np.bincount(np.minimum(levels, most + 1), minlength=most + 2)[:-1].astype(np.float64)
+    total = counts.sum()
+    not_zero = total - counts[0]
+    if total < _LEAST_BLOCKS / 2 or not_zero < _LEAST_NOT_ZERO * total:
+        return None
+    values = np.minimum(np.rint(np.abs(moved)), _LARGEST + 1).astype(np.int64)
+    before = np.bincount(values, minlength=_LARGEST + 2)[:-1].astype(np.float64)
+    first = _after_first(before)
+    models = first @ _quantised(step)
+    models /= np.maximum(models.sum(1, keepdims=True), 1)
+    models += _FLOOR / models.shape[1]
+    logs = np.log(models)
+    likelihoods = (logs - logs[0]) @ counts / total
+    return float(likelihoods.max()), float(not_zero)
+
+
+@cache
+def _first_values() -> NDArray[np.int64]:
+    """Values after a first compression, int64[steps, values], in one numbering for all steps."""
+    values = np.arange(_LARGEST + 1)
+    rounded = np.rint(values[None] / _STEPS[:, None]).astype(np.int64) * _STEPS[:, None]
+    row = np.arange(len(_STEPS))[:, None] * (_LARGEST + 2)
+    numbers: NDArray[np.int64] = np.minimum(rounded, _LARGEST + 1) + row
+    return numbers
+
+
+def _after_first(before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute histograms of values after a first compression, float64[steps, values]."""
+    weights = np.broadcast_to(before, (len(_STEPS), len(before)))
+    shape = len(_STEPS), _LARGEST + 2
+    sums: Any = np.bincount(
+        _first_values().ravel(), weights=weights.ravel(), minlength=shape[0] * shape[1]
+    )
+    result: NDArray[np.float64] = sums.reshape(shape)[:, :-1]
+    return result
+
+
+@cache
+def _quantised(step: int) -> NDArray[np.float64]:
+    """Compute the chance that a value becomes a level, float64[values, levels], without signs."""
+    values = np.arange(_LARGEST + 1)[:, None]
+    levels = np.arange(_LARGEST // step + 1)[None]
+
+    def chance(sign: int) -> NDArray[np.float64]:
+        upper = 2 * step * sign * levels + step - 2 * values  # in halves
+        return _below(upper) - _below(upper - 2 * step)
+
+    chances = chance(1)
+    chances[:, 1:] += chance(-1)[:, 1:]
+    return chances
+
+
+def _below(halves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Compute the chance that what rounding adds is less than so many halves."""
+    most = 12
+    table = [(1 + math.erf(n / 2 / _ROUNDING / math.sqrt(2))) / 2 for n in range(-most, most + 1)]
+    chances: NDArray[np.float64] = np.array(table)[np.clip(halves, -most, most) + most]
+    return chances
