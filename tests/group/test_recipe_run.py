@@ -30,10 +30,18 @@ class Told:
         self.proposals = proposals
         self.verified: set[tuple[int, int]] = set()
         self.closed = False
+        self.more: list[tuple[int, int]] = []
         Told.made.append(self)
 
+    def propose(self, proposals) -> None:
+        self.more = proposals.pairs()
+
+    def asked(self):
+        return [(pair, self[pair]) for pair in sorted(self.verified)]
+
     def verify(self, pairs) -> None:
-        assert set(map(tuple, map(sorted, pairs))) <= set(self.proposals.pairs())
+        known = {*self.proposals.pairs(), *self.more}
+        assert set(map(tuple, map(sorted, pairs))) <= known
         self.verified |= {(min(pair), max(pair)) for pair in pairs}
 
     def verify_through(self, chains) -> None:

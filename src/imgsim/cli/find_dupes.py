@@ -10,7 +10,7 @@ import click
 
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
-from imgsim.cli.method_options import device_options, verdict_options
+from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
     discover_options,
     format_option,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 @click.command("find-dupes")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
+@preset_option
 @verdict_options
 @click.option(
     "--keep",

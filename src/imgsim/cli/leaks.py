@@ -10,7 +10,7 @@ import click
 
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
-from imgsim.cli.method_options import device_options, verdict_options
+from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
 from imgsim.cli.options import (
     format_option,
     k_option,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     " split's folder.",
 )
 @k_option("How many matches of each leak are shown.")
+@leaks_preset_option
 @verdict_options
 @walk_options
 @run_options

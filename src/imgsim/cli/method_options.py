@@ -72,16 +72,25 @@ profile_option = click.option(
 )
 
 
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="normal",
+    show_default=True,
+    help="How near duplicates must be.",
+)
+
+leaks_preset_option = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    help="How near leaks must be.  [default: loose for auto and local, which finds what training"
+    " changes in pictures too; normal for others. normal: copies only]",
+)
+
+
 verdict_options = all_of(
     [
         method_option(DEFAULT_METHOD),
-        click.option(
-            "--preset",
-            type=click.Choice(PRESETS),
-            default="normal",
-            show_default=True,
-            help="How near duplicates must be.",
-        ),
         click.option(
             "--threshold", type=float, help="Instead of a preset: the worst score of a duplicate."
         ),

@@ -5,7 +5,7 @@ find-dupes, leaks and bench all come through here, so that a pair gets the same 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Self
 
@@ -24,6 +24,9 @@ from imgsim.read.table import Collection
 from imgsim.types import Candidates, Picture, Transform, Verdict
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.verdicts import Verdicts
+
+_WAYS = 4
+"""Pictures by way of which one is compared with others, and these, at most."""
 
 
 class RecipeRun:
@@ -76,7 +79,7 @@ class RecipeRun:
         }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
-        self._proposals = self._propose(rows, options.jobs)
+        self._proposals, self._beside = self._propose(rows, options.jobs)
         self._verdicts = Verdicts(
             self._pictures, rows, self._proposals, collection.slots, collection.executor, options
         )
@@ -87,8 +90,11 @@ class RecipeRun:
     def __exit__(self, *error: object) -> None:
         self._verdicts.close()
 
-    def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
-        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
+    def _propose(self, rows: NDArray[np.generic], jobs: int) -> tuple[Proposals, Proposals]:
+        """Pairs worth verifying, and all copies of a content, whether worth it or not.
+
+        Those that could match if they did not lie below one argument come apart from the others.
+        """
         proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs)
         copies = [
             pair
@@ -96,7 +102,9 @@ class RecipeRun:
             for pair in combinations(places.tolist(), 2)
         ]
         proposals = proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
-        return proposals.only(self._may_match(proposals.left, proposals.right))
+        allowed = self._may_match(proposals.left, proposals.right)
+        beside = MayMatch(self._pictures, Rules())(proposals.left, proposals.right) & ~allowed
+        return proposals.only(allowed), proposals.only(beside)
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""
@@ -165,9 +173,56 @@ class RecipeRun:
         return dict(sorted(by_class.items()))
 
     def all_matches(self) -> Candidates:
-        """Verify every proposed pair, and return the classes that match."""
-        matches = {p: v.residual for p, v in self.verify_all().items() if self.accepts(v)}
+        """Verify every proposed pair, and return the classes that match.
+
+        With `Rules.isolate`, a picture without a match is also compared through those pictures
+        below its own argument that it matches and that have one: a crop in one folder and a
+        stretched copy in another may only be laid upon each other by way of the whole picture.
+        """
+        self._verdicts.verify(self._proposals.pairs())
+        self._verify_through_neighbours()
+        matches = {
+            (min(classes), max(classes)): verdict.residual
+            for (one, other), verdict in self._verdicts.asked()
+            if self._may_match(one, other) and self.accepts(verdict)
+            for classes in [(self._class[one], self._class[other])]
+        }
         return _in_order(list(matches), list(matches.values()))
+
+    def _verify_through_neighbours(self) -> None:
+        matches: dict[int, list[int]] = {}
+        for (one, other), verdict in self._verdicts.asked():
+            if self.accepts(verdict):
+                matches.setdefault(one, []).append(other)
+                matches.setdefault(other, []).append(one)
+        ends = np.stack([self._beside.left, self._beside.right], axis=1)
+        matched = np.isin(ends, list(matches))
+        useful = matched[:, 0] != matched[:, 1]
+        ways: dict[int, list[int]] = {}
+        for pair, first_is in zip(ends[useful].tolist(), matched[useful, 0].tolist(), strict=True):
+            neighbour, alone = pair if first_is else pair[::-1]
+            if len(ways.setdefault(alone, [])) < _WAYS:
+                ways[alone].append(neighbour)
+        self._verdicts.propose(self._beside.only(useful))
+        self._verdicts.verify([(alone, by) for alone, some in ways.items() for by in some])
+        chains = {
+            (alone, other): (alone, by, other)
+            for alone, some in ways.items()
+            for by in reversed(some)
+            if self.accepts(self._verdicts[alone, by])
+            for other in matches[by][:_WAYS]
+            if self._may_match(alone, other)
+        }
+        self._verdicts.verify_through(list(chains.values()))
+
+    def accepted(self) -> Iterator[tuple[Picture, Picture, float]]:
+        """Yield the pairs of pictures that were verified and match, and their residuals.
+
+        Of pictures with equal bytes or samples the first stands for all.
+        """
+        for (one, other), verdict in self._verdicts.asked():
+            if self._may_match(one, other) and self.accepts(verdict):
+                yield self._pictures[one], self._pictures[other], verdict.residual
 
     def deciding_matches(self) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.

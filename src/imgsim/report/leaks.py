@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from imgsim.comparators.recipes import Recipe
 from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
@@ -196,6 +197,8 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
     yield from verdict_lines(leaks)
+    if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
+        yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
 from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
@@ -53,14 +54,21 @@ class Criterion:
 
 def make_criterion(
     method: str | Comparator,
-    preset: Preset,
+    preset: Preset | None,
     threshold: float | None,
     min_similarity: float | None,
     profile: Profile | None,
     proposer: str | Comparator | None,
     decode: DecodeMode,
+    *,
+    default: Preset = "normal",
 ) -> Criterion:
     """Check the arguments that say which pairs are duplicates; see `find_duplicates`.
+
+    Parameters
+    ----------
+    default : str
+        The preset of a recipe, where none is given; other methods take ``normal``.
 
     Raises
     ------
@@ -69,6 +77,7 @@ def make_criterion(
     """
     comparator = as_comparator(method)
     proposing = _proposer_for(proposer, comparator)
+    preset = preset or (default if isinstance(comparator, Recipe) else "normal")
     distance = _largest_distance(comparator, preset, threshold, min_similarity, profile, decode)
     by_preset = threshold is None and min_similarity is None and profile is None
     return Criterion(comparator, proposing, preset if by_preset else None, distance)

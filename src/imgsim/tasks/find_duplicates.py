@@ -14,6 +14,7 @@ from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.related import with_related
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Matching, Settling
 from imgsim.group.stars import Stars, join
@@ -270,5 +271,7 @@ def _settle(
     near = Settling(keep, rules, matched.matching, measure, metadata)
     flat = Settling(keep, rules, matched.by_pixels, measure, metadata)
     groups, related = near.settle(matched.near)
+    if isinstance(matched.matching, RecipeRun):
+        groups = with_related(groups, matched.matching.accepted())
     flat_groups, more = flat.settle(matched.flat)
     return join(groups, flat_groups), [*related, *more]

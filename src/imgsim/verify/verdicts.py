@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -70,13 +70,14 @@ class Verdicts:
         self.rows = rows
         self.options = options
         self.verified = 0
-        self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
+        self._why: dict[tuple[int, int], int] = {}
+        self._asked: set[tuple[int, int]] = set()
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._labels: dict[tuple[str, str], str] = {}  # how they came about
         self._cache = options.open_cache()
         self._own = executor is None
         self._executor = executor or options.open_executor(options.jobs, keep=True)
-        self._recall()
+        self.propose(proposals)
 
     def close(self) -> None:
         if self._own:
@@ -85,6 +86,14 @@ class Verdicts:
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
         return self._verdicts[self._contents(pair)]
+
+    def asked(self) -> Iterator[tuple[tuple[int, int], Verdict]]:
+        """Yield the pairs that were asked for, in ascending order, and the verdicts on them.
+
+        The cache may know more, which must change no result.
+        """
+        for pair in sorted(self._asked):
+            yield pair, self[pair]
 
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
@@ -106,13 +115,16 @@ class Verdicts:
     def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
         return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
 
-    def _recall(self) -> None:
+    def propose(self, proposals: Proposals) -> None:
+        """Take pairs that may be asked for, and recall those verdicts that the cache knows."""
+        new = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
+        self._why |= new
         identity = [picture.identity for picture in self.pictures]
-        equal = {self._contents((a, b)) for a, b in self._why if identity[a] == identity[b]}
-        self._verdicts = dict.fromkeys(equal, EQUAL)
-        self._labels = dict.fromkeys(equal, "equal")
+        equal = {self._contents((a, b)) for a, b in new if identity[a] == identity[b]}
+        self._verdicts |= dict.fromkeys(equal, EQUAL)
+        self._labels |= dict.fromkeys(equal, "equal")
         wanted: dict[int, set[tuple[str, str]]] = {}
-        for pair, why in self._why.items():
+        for pair, why in new.items():
             wanted.setdefault(why, set()).add(self._contents(pair))
         for why, pairs in wanted.items():
             lefts = {left for left, _ in pairs - equal}
@@ -133,6 +145,7 @@ class Verdicts:
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
         wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
+        self._asked.update(wanted.values())
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         self._run(
             [
@@ -155,6 +168,7 @@ class Verdicts:
         jobs, before = [], {}
         for one, third, other in chains:
             pair = min(one, other), max(one, other)
+            self._asked.add(pair)
             contents = self._contents(pair)
             ways = "".join(self._labels[self._contents((end, third))] for end in pair)
             digest = sha256(f"{self.pictures[third].digest} {ways}".encode()).hexdigest()

@@ -39,7 +39,7 @@ def find_leaks(
     splits: Mapping[str, Paths] | Sequence[str],
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
-    preset: Preset = "normal",
+    preset: Preset | None = None,
     threshold: float | None = None,
     min_similarity: float | None = None,
     profile: Profile | None = None,
@@ -59,8 +59,11 @@ def find_leaks(
     splits : mapping of str to paths, or sequence of paths
         Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
         see `split_folders`. What is named more closely wins: a file over the folder around it.
-    method, preset, threshold, min_similarity, profile, proposer
+    method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
+    preset : {"strict", "normal", "loose"}, optional
+        By default ``loose`` for methods that verify pairs (auto, local), since a picture with
+        words over it, or a part of it, teaches a network too; ``normal`` for others.
     group_by : str, optional
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
         number), ``folder``, or a regular expression that is searched for in the path below the
@@ -91,7 +94,14 @@ def find_leaks(
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
     criterion = make_criterion(
-        method, preset, threshold, min_similarity, profile, proposer, options.decode
+        method,
+        preset,
+        threshold,
+        min_similarity,
+        profile,
+        proposer,
+        options.decode,
+        default="loose",
     )
     grouping = None if group_by is None else grouping_by(group_by)
     places = SplitPaths(splits)
