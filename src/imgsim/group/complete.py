@@ -16,7 +16,8 @@ from imgsim.group.best_first import shows_more
 from imgsim.group.rules import MayMatch
 from imgsim.propose.proposals import Proposals
 from imgsim.types import Verdict
-from imgsim.verify.transform import stretch
+from imgsim.verify.matrix import Matrix, inverse
+from imgsim.verify.transform import stretch_of
 from imgsim.verify.verdicts import Verdicts
 
 _LINKS = 4
@@ -200,8 +201,8 @@ class _Groups:
             shape[first], open_ends = first, [first]
             while open_ends:
                 one = open_ends.pop()
-                for other in self.matches.get(one, ()):
-                    if other not in shape and other in members and not self._stretches(one, other):
+                for other in members:
+                    if other not in shape and self._are_of_one_shape(one, other):
                         shape[other] = first
                         open_ends.append(other)
         count = Counter(shape.values())
@@ -218,10 +219,23 @@ class _Groups:
         )
         return {i for i in members if shape[i] != natural}
 
-    def _stretches(self, one: int, other: int) -> bool:
-        pair = min(one, other), max(one, other)
-        facts = [self.verdicts.pictures[i].facts for i in pair]
-        return stretch(self.verdicts[pair], *facts) > _STRETCHED
+    def _are_of_one_shape(self, one: int, other: int) -> bool:
+        """Whether neither is stretched upon the other, by how both lie upon a third if need be."""
+        own, others = self.matches.get(one, {}), self.matches.get(other, {})
+        if other in own:
+            matrix = self._matrix(one, other)
+        else:
+            third = min(own.keys() & others.keys(), key=lambda i: self.place[i], default=None)
+            if third is None:
+                return False
+            matrix = self._matrix(one, third) @ self._matrix(third, other)
+        left, right = (self.verdicts.pictures[i].facts for i in (one, other))
+        return stretch_of(matrix, left, right) <= _STRETCHED
+
+    def _matrix(self, to: int, of: int) -> Matrix:
+        """Unit coordinates of a picture to those of another that it matches."""
+        matrix = np.array(self.verdicts[to, of].matrix).reshape(3, 3)
+        return matrix if to < of else inverse(matrix)
 
     def _shows_more(self, one: int, other: int) -> bool:
         return other in self.matches.get(one, ()) and shows_more(self.verdicts, one, other)

@@ -60,7 +60,23 @@ def stretch(verdict: Verdict, left: ImageFacts, right: ImageFacts) -> float:
     """
     if not verdict.matrix:
         return 1.0
-    matrix = np.array(verdict.matrix).reshape(3, 3)
+    return stretch_of(np.array(verdict.matrix).reshape(3, 3), left, right)
+
+
+def stretch_of(matrix: Matrix, left: ImageFacts, right: ImageFacts) -> float:
+    """Return by how much one picture is stretched in one direction, upon the other.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    left, right : ImageFacts
+
+    Returns
+    -------
+    float
+        See `stretch`.
+    """
     width, height = _decoded_size(left)
     other_width, other_height = _decoded_size(right)
     pixels = rescale(matrix, (width, height), (1 / other_width, 1 / other_height))
