@@ -139,7 +139,8 @@ def test_a_grey_decode_hides_no_damage(picture) -> None:
     progressive = encoded(picture, "JPEG", progressive=True)
     grey, colour = InputSpec(0, 0, "grey"), InputSpec(0, 0, "rgb")
     for data, wants, strictly in (
-        (whole, grey, True), (whole, colour, False), (holed, grey, False), (progressive, grey, False),
+        (whole, grey, True), (whole, colour, False), (holed, grey, False),
+        (progressive, grey, False),
     ):  # fmt: skip
         decoded = Decoder()(data, [wants])
         assert decoded.facts.decoded_strictly == strictly
