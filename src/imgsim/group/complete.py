@@ -115,17 +115,17 @@ class _Groups:
 
     def verify_links(self, proposals: Proposals) -> list[tuple[int, int]]:
         """Verify some of the proposed pairs between two groups, and return those accepted."""
-        left, right = self.centre[proposals.left], self.centre[proposals.right]
-        tried: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for i in np.flatnonzero(left != right).tolist():
-            groups = min(left[i], right[i]), max(left[i], right[i])
-            pair = int(proposals.left[i]), int(proposals.right[i])
-            tried.setdefault(groups, []).append(pair)
-        chosen = [
-            pair
-            for some in tried.values()
-            for pair in sorted(some, key=lambda pair: sorted(self.place[list(pair)]))[:_LINKS]
-        ]
+        ends = np.stack([proposals.left, proposals.right], axis=1)
+        groups = np.sort(self.centre[ends], axis=1)
+        between = groups[:, 0] != groups[:, 1]
+        ends, groups = ends[between], groups[between]
+        place = np.sort(self.place[ends], axis=1)
+        order = np.lexsort((place[:, 1], place[:, 0], groups[:, 1], groups[:, 0]))
+        ends, groups = ends[order], groups[order]
+        # those that have fewer than so many of the same groups before them
+        first = np.ones(len(ends), bool)
+        first[_LINKS:] = (groups[_LINKS:] != groups[:-_LINKS]).any(axis=1)
+        chosen = [(int(one), int(other)) for one, other in ends[first]]
         self.verdicts.verify(chosen)
         links = [pair for pair in chosen if self.accepts(self.verdicts[pair])]
         for one, other in links:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 
 import numpy as np
@@ -70,6 +71,8 @@ class Verdicts:
         self.rows = rows
         self.options = options
         self.verified = 0
+        self._digests = [picture.digest for picture in pictures]
+        self._content = cache(lambda place: Content.of(pictures[place]))
         self._why = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._labels: dict[tuple[str, str], str] = {}  # how they came about
@@ -99,7 +102,9 @@ class Verdicts:
         return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
 
     def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
-        return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
+        one, other = pair
+        digests = self._digests
+        return (digests[one], digests[other]) if one < other else (digests[other], digests[one])
 
     def _recall(self) -> None:
         identity = [picture.identity for picture in self.pictures]
@@ -219,11 +224,12 @@ class Verdicts:
             ),
             self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
-            tuple(Content.of(self.pictures[i]) for i in files),
+            tuple(map(self._content, files)),
         )
 
     def _several_frames(self, left: int, right: int) -> bool:
-        return any(self.pictures[i].facts.frames > 1 for i in (left, right))
+        frames = self.pictures[left].facts.frames, self.pictures[right].facts.frames
+        return max(frames) > 1
 
 
 def verify_pair(
