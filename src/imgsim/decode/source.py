@@ -21,7 +21,7 @@ from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError, NeedsMemory
-from imgsim.decode.strict_jpeg import is_progressive, strict_grey
+from imgsim.decode.strict_jpeg import strict_grey
 from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
 
@@ -56,7 +56,7 @@ class Source:
     the stored height, and `part` where these lie in the whole picture, upright. `ends_blank` tells
     after the first decode that the last row holds what a decoder fills in where data are missing,
     and `decoded_strictly` that a decoder which hides no damage was content. `jpeg_data` are the
-    bytes of a JPEG that it can decode.
+    bytes of a JPEG that it can decode; `progressive` if it has several scans.
     The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
     called with this, as it is of a frame, before any of its pixels are decoded.
     """
@@ -83,6 +83,7 @@ class Source:
     ends_blank: bool = False
     decoded_strictly: bool = False
     jpeg_data: bytes = b""
+    progressive: bool = False
     encoded_bytes: int = 0
     segment_bytes: int = 0
     coefficient_bytes: int = 0
@@ -194,7 +195,7 @@ class Source:
             self.jpeg_data = b""
             return None
         # of a progressive one, scans may be missing nevertheless
-        self.decoded_strictly = not is_progressive(self.jpeg_data)
+        self.decoded_strictly = not self.progressive
         return Image.fromarray(grey)
 
     def _turned(self, made: dict[Colour, Any]) -> dict[Colour, Any]:
@@ -353,7 +354,7 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     source.orientation = 1 if kind == "TIFF" else turned
     source.opened = image if usable or kind == "TIFF" else None
     if kind in ("JPEG", "MPO") and image.mode in ("L", "RGB") and _has_luma(image):
-        source.jpeg_data = data
+        source.jpeg_data, source.progressive = data, "progressive" in image.info
     source.parts = extra_parts(data, image)
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None

@@ -69,11 +69,6 @@ def strict_grey(data: bytes, width: int, height: int) -> NDArray[np.uint8] | Non
     return grey[..., 0]
 
 
-def is_progressive(data: bytes) -> bool:
-    """Return whether a JPEG is progressive, and so may lack scans without a warning."""
-    return bool(_progressive_components(data[: jpeg_scan(data)]))
-
-
 def jpeg_damage(data: bytes) -> JpegDamage | None:
     """Decode a JPEG strictly.
 
