@@ -148,6 +148,9 @@ class ImageFacts:
         height. Everything but `width` and `height` is about that part.
     decode_bytes : int
         Memory that decoding the file takes, whole and with all of its frames.
+    decoded_strictly : bool
+        This decode hides no damage, and found none. It tells more than the content does: another
+        decode of the same may not know.
     """
 
     width: int
@@ -164,6 +167,7 @@ class ImageFacts:
     damage: str = ""
     decoded_part: tuple[float, float, float, float] = WHOLE_PART
     decode_bytes: int = 0
+    decoded_strictly: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         # a list, where it comes from JSON

@@ -132,6 +132,26 @@ def test_a_jpeg_with_a_hole(picture) -> None:
     assert jpeg_damage(bytes(data)) is not None
 
 
+def test_a_grey_decode_hides_no_damage(picture) -> None:
+    whole = encoded(picture, "JPEG", quality=90)
+    middle = len(whole) * 2 // 3
+    holed = whole[:middle] + bytes(300) + whole[middle + 300 :]
+    progressive = encoded(picture, "JPEG", progressive=True)
+    grey, colour = InputSpec(0, 0, "grey"), InputSpec(0, 0, "rgb")
+    for data, wants, strictly in (
+        (whole, grey, True), (whole, colour, False), (holed, grey, False),
+        (progressive, grey, False),
+    ):  # fmt: skip
+        decoded = Decoder()(data, [wants])
+        assert decoded.facts.decoded_strictly == strictly
+        if strictly:
+            assert hidden_fault(data, 10**9) == ""
+        if wants == grey:
+            image = Image.open(io.BytesIO(data))
+            image.draft("L", (image.width // 2, image.height // 2))
+            np.testing.assert_array_equal(decoded.images[grey][..., 0], np.asarray(image))
+
+
 def test_a_jpeg_whose_tail_was_lost_and_filled_with_zeros(picture) -> None:
     data = FILES["jpeg"](picture)
     facts = decode(data[: int(0.7 * len(data))] + bytes(int(0.3 * len(data)))).facts

@@ -43,9 +43,13 @@ class Known:
         self.direct = set(map(frozenset, direct))
         self.composed = set(map(frozenset, composed))
         self.asked: list[tuple[int, int, int]] = []
+        self.verified: set[frozenset[int]] = set()
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
-        pass
+        self.verified.update(frozenset(pair) for pair in pairs)
+
+    def was_asked(self, pair: tuple[int, int]) -> bool:
+        return frozenset(pair) in self.verified
 
     def verify_through(self, chains: Sequence[tuple[int, int, int]]) -> None:
         for one, third, other in chains:
@@ -102,6 +106,13 @@ def test_what_does_not_match_any_centre_stays_apart() -> None:
     # the whole matches both, and shows as much as the centre: it becomes the centre
     assert united(known, "mwc", ["mw"], proposed=["cw"]) == ("wmc", {"mw", "cw"})
     known = Known("cmw", ["mw", "cw"])
+
+
+def test_copies_of_a_refused_picture_are_not_compared() -> None:
+    known = Known("mow", ["mw"])
+    known.verify([(1, 2)])
+    assert united(known, "wmo", ["mw"], proposed=["mo", "ow"]) == ("wmo", {"mw"})
+    assert known.verified == {frozenset((1, 2))}
 
 
 def test_a_part_is_no_centre_of_its_whole() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from imgsim.comparators.local import COLOURS_SIDE, LocalFeatures, records
+from imgsim.comparators.local import COLOURS_SIDE, LONG_SIDE, LocalFeatures, records
 from imgsim.decode.detail import shrink
 from imgsim.pictures.generate import landscape
 from imgsim.pictures.lettering import font
@@ -96,7 +96,10 @@ def rows(*images: Image.Image) -> NDArray:
 def multiscale(image: Image.Image) -> MultiscaleImage:
     small = image.convert("YCbCr").resize((COLOURS_SIDE, COLOURS_SIDE))
     rgb = np.asarray(image.convert("RGB"))
-    return MultiscaleImage(lambda side: grey(image, side), np.asarray(small), lambda: rgb)
+    height, width = grey(image, LONG_SIDE).shape
+    return MultiscaleImage(
+        lambda side: grey(image, side), (height, width), np.asarray(small), lambda: rgb
+    )
 
 
 def verify(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float64]) -> Verdict:

@@ -194,7 +194,10 @@ def test_an_overlay_beside_an_overlay_is_another_picture(monkeypatch: pytest.Mon
 def image_of(level: int) -> MultiscaleImage:
     """An image whose pixels are the side that was asked for and a level."""
     return MultiscaleImage(
-        lambda side: np.array([[side % 251, level]], np.uint8), COLOURS + level, lambda: COLOURS
+        lambda side: np.array([[side % 251, level]], np.uint8),
+        (300, 400),
+        COLOURS + level,
+        lambda: COLOURS,
     )
 
 

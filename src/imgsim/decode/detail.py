@@ -73,10 +73,17 @@ def count_detail(grey: NDArray[np.uint8]) -> NDArray[np.int64]:
     ndarray of int64, shape (n,)
         0 (flat) to 63.
     """
-    basis = dct_basis(8, 32) / 8  # orthonormal
-    basis[0] /= np.sqrt(2)
+    basis = _orthonormal_basis()
     low = basis @ grey.astype(np.float64) @ basis.T
     return np.asarray((np.abs(low).reshape(len(low), 64)[:, 1:] > _DETAIL_LEVEL).sum(axis=1))
+
+
+@cache
+def _orthonormal_basis() -> NDArray[np.float64]:
+    """The first 8 rows of the orthonormal DCT-II of 32 points, shape (8, 32)."""
+    basis = dct_basis(8, 32) / 8
+    basis[0] /= np.sqrt(2)
+    return basis
 
 
 @cache

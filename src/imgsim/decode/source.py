@@ -21,6 +21,7 @@ from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DecodeError, NeedsMemory
+from imgsim.decode.strict_jpeg import strict_grey
 from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
 
@@ -53,7 +54,9 @@ class Source:
     is the one that is decoded.
     Of a damaged file, `top` and `bottom` say which rows `reopen` gives that are there, as shares of
     the stored height, and `part` where these lie in the whole picture, upright. `ends_blank` tells
-    after the first decode that the last row holds what a decoder fills in where data are missing.
+    after the first decode that the last row holds what a decoder fills in where data are missing,
+    and `decoded_strictly` that a decoder which hides no damage was content. `jpeg_data` are the
+    bytes of a JPEG that it can decode; `progressive` if it has several scans.
     The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
     called with this, as it is of a frame, before any of its pixels are decoded.
     """
@@ -78,6 +81,9 @@ class Source:
     bottom: float = 1.0
     part: tuple[float, float, float, float] = WHOLE_PART
     ends_blank: bool = False
+    decoded_strictly: bool = False
+    jpeg_data: bytes = b""
+    progressive: bool = False
     encoded_bytes: int = 0
     segment_bytes: int = 0
     coefficient_bytes: int = 0
@@ -165,15 +171,32 @@ class Source:
         draft, reduce = scale or (1, 1)
         if self.deep_shown is not None and not (self.shown or self.damage):
             return self._turned(in_colours(self.deep_shown(), colours, reduce))
-        image = self.take()
-        if scale and self.jpeg:
-            # Luma is what a grey image is made from, so it is the same with or without chroma.
-            luma = "L" if colours == {"grey"} else "YCbCr"
-            width, height = image.size
-            image.draft(luma if _has_luma(image) else image.mode, (width // draft, height // draft))
-        image.load()
+        image = self._luma(draft) if scale and colours == {"grey"} else None
+        if image is None:
+            image = self.take()
+            if scale and self.jpeg:
+                # luma is what a grey image is made from, so it is the same with or without chroma
+                luma = "L" if colours == {"grey"} else "YCbCr"
+                width, height = image.size
+                mode = luma if _has_luma(image) else image.mode
+                image.draft(mode, (width // draft, height // draft))
+            image.load()
         self.ends_blank = _ends_blank(image, self.format)
         return self._turned(in_colours(ImageRows(self._crop(image)), colours, reduce))
+
+    def _luma(self, draft: int) -> Any:
+        """Decode the luma of a JPEG by a decoder that hides no damage; None if it finds some."""
+        from PIL import Image
+
+        if not self.jpeg_data:
+            return None
+        grey = strict_grey(self.jpeg_data, -(-self.width // draft), -(-self.height // draft))
+        if grey is None:
+            self.jpeg_data = b""
+            return None
+        # of a progressive one, scans may be missing nevertheless
+        self.decoded_strictly = not self.progressive
+        return Image.fromarray(grey)
 
     def _turned(self, made: dict[Colour, Any]) -> dict[Colour, Any]:
         for colour in made:  # one after the other: each lets go of the one that it is made of
@@ -198,6 +221,7 @@ class Source:
         facts = ImageFacts(
             *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
             sum(self.durations), self.parts, self.damage, self.part, decode_bytes,
+            self.decoded_strictly,
         )  # fmt: skip
         if not facts.flat:
             return facts
@@ -329,6 +353,8 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     source.turned_by_decoder = kind == "TIFF" and turned != 1  # Pillow turns TIFF itself
     source.orientation = 1 if kind == "TIFF" else turned
     source.opened = image if usable or kind == "TIFF" else None
+    if kind in ("JPEG", "MPO") and image.mode in ("L", "RGB") and _has_luma(image):
+        source.jpeg_data, source.progressive = data, "progressive" in image.info
     source.parts = extra_parts(data, image)
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None

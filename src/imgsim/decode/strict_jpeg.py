@@ -43,6 +43,32 @@ class JpegDamage:
     rows: float
 
 
+def strict_grey(data: bytes, width: int, height: int) -> NDArray[np.uint8] | None:
+    """Decode the luma of a JPEG at a reduced scale, as Pillow does.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    width, height : int
+        The smallest scale is used that gives so many pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w), or None
+        None if there is anything to warn of.
+    """
+    import simplejpeg
+
+    try:
+        grey: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, "GRAY", min_width=width, min_height=height, strict=True
+        )
+    except ValueError:
+        return None
+    return grey[..., 0]
+
+
 def jpeg_damage(data: bytes) -> JpegDamage | None:
     """Decode a JPEG strictly.
 

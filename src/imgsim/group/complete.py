@@ -109,22 +109,44 @@ class _Groups:
 
     def verify_links(self, proposals: Proposals) -> list[tuple[int, int]]:
         """Verify some of the proposed pairs between two groups, and return those accepted."""
-        left, right = self.centre[proposals.left], self.centre[proposals.right]
-        tried: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for i in np.flatnonzero(left != right).tolist():
-            groups = min(left[i], right[i]), max(left[i], right[i])
-            pair = int(proposals.left[i]), int(proposals.right[i])
-            tried.setdefault(groups, []).append(pair)
-        chosen = [
-            pair
-            for some in tried.values()
-            for pair in sorted(some, key=lambda pair: sorted(self.place[list(pair)]))[:_LINKS]
-        ]
+        ends = np.stack([proposals.left, proposals.right], axis=1)
+        groups = np.sort(self.centre[ends], axis=1)
+        between = groups[:, 0] != groups[:, 1]
+        between[between] = ~self._are_refused(ends[between])
+        ends, groups = ends[between], groups[between]
+        place = np.sort(self.place[ends], axis=1)
+        order = np.lexsort((place[:, 1], place[:, 0], groups[:, 1], groups[:, 0]))
+        ends, groups = ends[order], groups[order]
+        # those that have fewer than so many of the same groups before them
+        first = np.ones(len(ends), bool)
+        first[_LINKS:] = (groups[_LINKS:] != groups[:-_LINKS]).any(axis=1)
+        chosen = [(int(one), int(other)) for one, other in ends[first]]
         self.verdicts.verify(chosen)
         links = [pair for pair in chosen if self.accepts(self.verdicts[pair])]
         for one, other in links:
             self._add(one, other)
         return links
+
+    def _are_refused(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether what pictures stand for was compared already and does not match.
+
+        A whole, unstretched copy of a centre tells no more than the centre does.
+        """
+        stands_for = np.arange(len(self.centre))
+        for picture, centre in enumerate(self.centre.tolist()):
+            if (
+                picture != centre
+                and self.verdicts[picture, centre].whole
+                and self._are_of_one_shape(picture, centre)
+            ):
+                stands_for[picture] = centre
+        return np.array(
+            [
+                self.verdicts.was_asked(pair) and not self.accepts(self.verdicts[pair])
+                for pair in map(tuple, stands_for[pairs].tolist())
+            ],
+            bool,
+        )
 
     def unite(self, links: Sequence[tuple[int, int]]) -> None:
         """Unite groups between which there are links, and give stretched centres' place away."""

@@ -161,4 +161,5 @@ class HiddenDamage:
 
 def _may_hide_damage(picture: Picture) -> bool:
     facts = picture.facts
-    return facts.format in HIDING_FORMATS and not facts.raw and not facts.damage
+    hides = facts.format in HIDING_FORMATS and not facts.decoded_strictly
+    return hides and not facts.raw and not facts.damage

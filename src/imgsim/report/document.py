@@ -260,5 +260,31 @@ def path_document(path: str) -> dict[str, str]:
 
 
 def json_text(document: Any) -> str:
-    """Return a document as JSON, with a line feed at its end."""
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """Return a document as JSON, with a line feed at its end.
+
+    What lies deepest, such as a member of a group, takes a line of its own.
+    """
+    return _laid_out(document, _LEVELS, "") + "\n"
+
+
+_LEVELS = 4
+"""Containers within each other of which every item begins a line."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
+def _laid_out(value: Any, levels: int, margin: str) -> str:
+    if not levels or not value or not isinstance(value, dict | list | tuple):
+        return _ENCODER.encode(value)
+    inner = margin + "  "
+    if isinstance(value, dict):
+        opened, closed = "{", "}"
+        items = [
+            f"{_ENCODER.encode(key)}: {_laid_out(item, levels - 1, inner)}"
+            for key, item in value.items()
+        ]
+    else:
+        opened, closed = "[", "]"
+        items = [_laid_out(item, levels - 1, inner) for item in value]
+    joined = f",\n{inner}".join(items)
+    return f"{opened}\n{inner}{joined}\n{margin}{closed}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -131,9 +132,7 @@ class VerifyBatch:
         size = LocalFeatures().shape
         rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
         views = [
-            MultiscaleImage(
-                partial(source.grey, path), records(row)[0]["colours"], partial(source.rgb, path)
-            )
+            _multiscale(source, path, records(row)[0])
             for path, row in zip(self.paths, rows, strict=True)
         ]
         outcomes: list[Outcome | MoreMemory] = []
@@ -164,6 +163,13 @@ class VerifyBatch:
                 one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
                 if one is not None:
                     yield one
+
+
+def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
+    width, height = row["size"].tolist()
+    return MultiscaleImage(
+        partial(source.grey, path), (height, width), row["colours"], partial(source.rgb, path)
+    )
 
 
 class PixelSource:

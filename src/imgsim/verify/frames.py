@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from imgsim.comparators.local import COLOURS_SIDE
+from imgsim.comparators.local import COLOURS_SIDE, LONG_SIDE
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.detail import shrink
 from imgsim.decode.frames import frames_at_the_same_time, sampled_frames, sampled_pages
@@ -130,7 +130,10 @@ def _scaled(frame: YCbCr) -> MultiscaleImage:
     size = COLOURS_SIDE, COLOURS_SIDE
     colours = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = np.ascontiguousarray(frame[..., 0])
-    return MultiscaleImage(lambda side: shrink(grey, side), colours, partial(_rgb, frame))
+    height, width = shrink(grey, LONG_SIDE).shape
+    return MultiscaleImage(
+        lambda side: shrink(grey, side), (height, width), colours, partial(_rgb, frame)
+    )
 
 
 def _rgb(frame: YCbCr) -> Pixels:

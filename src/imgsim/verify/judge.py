@@ -45,6 +45,8 @@ class MultiscaleImage:
     grey : callable
         Given a number of pixels, returns it as ndarray of uint8, shape (h, w), with a longer side
         of so many at most. May raise `OSError` or `DecodeError`.
+    shape : tuple of int
+        Height and width of `grey(LONG_SIDE)`, known without reading it.
     colours : ndarray of uint8, shape (n, n, 3)
         In YCbCr, small and brought to a square.
     rgb : callable
@@ -53,6 +55,7 @@ class MultiscaleImage:
     """
 
     grey: Callable[[int], Grey]
+    shape: tuple[int, int]
     colours: YCbCr
     rgb: Callable[[], Pixels]
 
@@ -97,7 +100,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     OSError, DecodeError
         An image cannot be read.
     """
-    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    shapes = left.shape, right.shape
     if max(map(max, shapes)) > LIMITS.small_side:
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)

@@ -32,7 +32,7 @@ def consistent_matches(
     """
     known = _descriptors(right, mirrored=bool(np.linalg.det(matrix[:2, :2]) < 0))
     n = int(left["count"])
-    left_places, right_places = _unit_places(left)[:n], _unit_places(right)[: len(known)]
+    left_places, right_places = _unit_places(left, slice(n)), _unit_places(right, slice(len(known)))
     size = left["size"].astype(np.float64)
     projected = project(matrix, right_places.T).T
     distance = np.linalg.norm((left_places[:, None] - projected[None]) * size, axis=2)
@@ -69,7 +69,7 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
     one, other = _mutual_nearest(_hamming(left["descriptor"][:n], known))
     if len(one) < least:
         return None
-    target, source = _unit_places(left)[one], _unit_places(right)[other]
+    target, source = _unit_places(left, one), _unit_places(right, other)
     size = left["size"].astype(np.float64)
     cv2.setRNGSeed(LIMITS.ransac_seed)
     affine, inliers = cv2.estimateAffine2D(
@@ -92,21 +92,28 @@ def _descriptors(row: Any, *, mirrored: bool) -> NDArray[np.uint8]:
     return np.asarray(described)
 
 
-def _unit_places(row: Any) -> NDArray[np.float64]:
-    """Places of all keypoints, shape (n, 2), as shares of width and height."""
-    return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
+def _unit_places(row: Any, which: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+    """Places of some keypoints, shape (n, 2), as shares of width and height."""
+    return np.asarray((row["place"][which] / PLACE_UNIT + 0.5) / row["size"])
 
 
-def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Count the bits, shape (n, m), by which descriptors, (n, 32) and (m, 32), differ."""
-    words = [np.ascontiguousarray(x).view(np.uint64).T for x in (left, right)]
-    bits = np.zeros((len(left), len(right)), np.uint16)
-    for one, other in zip(*words, strict=True):
-        bits += np.bitwise_count(one[:, None] ^ other)
+def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Count the bits, shape (n, m), by which descriptors, (n, 32) and (m, 32), differ.
+
+    Counts that a byte may not hold are too low, but far above `LIMITS.max_descriptor_bits`.
+    """
+    one, other = (
+        np.ascontiguousarray(np.ascontiguousarray(x).view(np.uint64).T) for x in (left, right)
+    )
+    bits = np.zeros((one.shape[1], other.shape[1]), np.uint8)
+    room = np.iinfo(bits.dtype).max - 8 * one.itemsize
+    for left_word, right_word in zip(one, other, strict=True):
+        np.minimum(bits, room, out=bits)
+        bits += np.bitwise_count(left_word[:, None] ^ right_word)
     return bits
 
 
-def _mutual_nearest(bits: NDArray[np.uint16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _mutual_nearest(bits: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of pairs that are each other's nearest, and near enough to match."""
     rows = np.arange(len(bits))
     if bits.size == 0:

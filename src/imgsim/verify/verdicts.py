@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 
 import numpy as np
@@ -70,6 +71,8 @@ class Verdicts:
         self.rows = rows
         self.options = options
         self.verified = 0
+        self._digests = [picture.digest for picture in pictures]
+        self._content = cache(lambda place: Content.of(pictures[place]))
         self._why: dict[tuple[int, int], int] = {}
         self._asked: set[tuple[int, int]] = set()
         self._verdicts: dict[tuple[str, str], Verdict] = {}
@@ -95,6 +98,10 @@ class Verdicts:
         for pair in sorted(self._asked):
             yield pair, self[pair]
 
+    def was_asked(self, pair: tuple[int, int]) -> bool:
+        """Whether the verdict on a pair was asked for in this run."""
+        return (min(pair), max(pair)) in self._asked
+
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
         digests = one.digest, other.digest
@@ -113,7 +120,9 @@ class Verdicts:
         return transform_between(kept, other, verdict, kept_left=kept.digest <= other.digest)
 
     def _contents(self, pair: tuple[int, int]) -> tuple[str, str]:
-        return self.pictures[min(pair)].digest, self.pictures[max(pair)].digest
+        one, other = pair
+        digests = self._digests
+        return (digests[one], digests[other]) if one < other else (digests[other], digests[one])
 
     def propose(self, proposals: Proposals) -> None:
         """Take pairs that may be asked for, and recall those verdicts that the cache knows."""
@@ -238,11 +247,12 @@ class Verdicts:
             ),
             self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
-            tuple(Content.of(self.pictures[i]) for i in files),
+            tuple(map(self._content, files)),
         )
 
     def _several_frames(self, left: int, right: int) -> bool:
-        return any(self.pictures[i].facts.frames > 1 for i in (left, right))
+        frames = self.pictures[left].facts.frames, self.pictures[right].facts.frames
+        return max(frames) > 1
 
 
 def swapped(verdict: Verdict) -> Verdict:
