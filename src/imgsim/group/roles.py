@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import Signs
+from imgsim.group.evidence import LESS_DETAIL, Signs
 from imgsim.group.keep import Candidate
 from imgsim.types import ROLES, Member, Role
 from imgsim.verify.differences import Differences
@@ -14,6 +14,10 @@ from imgsim.verify.differences import Differences
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
 lacks, whichever of them came first."""
+
+_LITTLE_NEW = 4.0
+"""The same of other formats than JPEG where the kept file alone is as the camera wrote it: errors
+of compression."""
 
 
 def with_role(
@@ -60,13 +64,16 @@ def _same_picture(
 ) -> Member:
     """The role of a member that has no other sign than fewer pixels or more compression."""
     roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
-    if signs.unsure or measured is None:
-        why = "not sure: " + ", ".join([*signs.unsure, *(told[role] for role in roles)])
-        return _with(member, "near", roles, why, own)
     only_kept_fits = kept.camera_fits and not other.camera_fits
+    # what the camera wrote was not enlarged from what it did not write
+    unsure = [one for one in signs.unsure if not (only_kept_fits and one == LESS_DETAIL)]
+    if unsure or measured is None:
+        why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
+        return _with(member, "near", roles, why, own)
     if not roles:
-        nothing_new = math.hypot(*measured.own[1]) <= _NOTHING_NEW
-        if not (only_kept_fits or nothing_new):
+        jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
+        little = _LITTLE_NEW if only_kept_fits and not jpeg else _NOTHING_NEW
+        if math.hypot(*measured.own[1]) > little:
             return _with(member, "near", (), "not sure which of the two came first", own)
         roles = ["reencoded"]
         told["reencoded"] = (

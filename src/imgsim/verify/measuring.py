@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.exif import read_exif
-from imgsim.decode.jpeg_history import luma_table
+from imgsim.decode.jpeg_quality import luma_table
 from imgsim.decode.memory import result_bytes
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
