@@ -6,11 +6,18 @@ Text is for people, in 80 columns; a path comes last on its line and is never cu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import wrap
 
 from imgsim.comparators.base import Scale
+from imgsim.decode.metadata import Metadata
 from imgsim.read.discover import printable
 from imgsim.report.document import member_similarity, parts_note
+from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text, only_in
+from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
+from imgsim.report.group_order import largest
+from imgsim.report.wrapping import wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, ImageFacts, Member, Skipped
@@ -18,33 +25,90 @@ from imgsim.types import Group, ImageFacts, Member, Skipped
 Paint = Callable[[str, str], str]
 """Returns a text in a colour, or as it is where nothing is to be coloured."""
 
+MOST_ON_TERMINAL = 50
+"""Of more groups than these, a terminal gets the largest `SHOWN_ON_TERMINAL`."""
+
+SHOWN_ON_TERMINAL = 20
 _SHOWN_SKIPPED = 5
+_PATH_COLUMN = 37
+_COLUMNS = 80
 
 
-def find_dupes_text(
-    duplicates: Duplicates, paint: Paint = lambda text, colour: text
-) -> Iterator[str]:
-    """Yield the groups, one after the other."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How text is laid out for where it goes.
+
+    Attributes
+    ----------
+    paint : callable
+    width : int or None
+        Columns of the terminal; None for a file or a pipe, where no path is wrapped and no group
+        left out.
+    facts : bool
+        With the metadata of each file, their private parts too.
+    """
+
+    paint: Paint = lambda text, colour: text
+    width: int | None = None
+    facts: bool = False
+
+    def wrapped(self, path: str) -> list[str]:
+        """The lines of a path in the column of paths."""
+        if self.width is None:
+            return [path]
+        return list(wrapped_path(path, self.width - _PATH_COLUMN))
+
+
+def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
+    """Yield the groups, one after the other: the largest ones, if a terminal would get too many."""
+    page = page or Page()
+    shown = len(duplicates.groups)
+    if page.width is not None and shown > MOST_ON_TERMINAL:
+        shown = SHOWN_ON_TERMINAL
+    chosen = largest(duplicates.groups, shown)
     for number, group in enumerate(duplicates.groups, 1):
-        yield from _group_lines(number, group, duplicates.comparator.scale, paint)
+        if number - 1 in chosen:
+            yield from _group_lines(number, group, duplicates, page)
+    if shown < len(duplicates.groups):
+        yield (
+            f"These are the largest {shown} of {len(duplicates.groups)} groups."
+            " To see all: ... | less, or -o FILE\n"
+        )
 
 
-def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
+def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) -> Iterator[str]:
     free = group.reclaimable_bytes
     freed = f", {size(free)} could be freed" if free else ""
-    head = f"Group {number}: {len(group.members)} copies{freed}"
-    yield paint(head, "bold") + f" (keep: {group.keep_reason})\n"
+    copies = "1 copy" if len(group.members) == 2 else f"{len(group.members) - 1} copies"
+    head = f"Group {number}: 1 + {copies}{freed}"
+    yield page.paint(head, "bold") + f" (keep: {group.keep_reason})\n"
     for member in group.members:
-        yield _member_line(member, scale, paint) + "\n"
-        notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
-        notes.extend(_transform_notes(member))
-        if member.picture.facts.damage:
-            notes.append(f"damaged: {member.picture.facts.damage}")
-        notes.extend(_frame_notes(member.picture.facts))
-        if note := parts_note(group.kept, member):
-            notes.append(note)
-        yield from (f"{'':37}{note}\n" for note in notes)
+        yield from _member_lines(member, duplicates.comparator.scale, page)
+        for link in member.picture.file.links:
+            yield from _in_path_column(page.wrapped(f"also linked as {printable(link)}"))
+        for note in _notes(member, group, duplicates.metadata, page):
+            yield from _in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
     yield "\n"
+
+
+def _notes(
+    member: Member, group: Group, metadata: Mapping[str, Metadata], page: Page
+) -> Iterator[str]:
+    """Yield what is to be said of a member beside its size and its likeness."""
+    yield from _transform_notes(member)
+    if member.picture.facts.damage:
+        yield f"damaged: {member.picture.facts.damage}"
+    yield from _frame_notes(member.picture.facts)
+    if note := parts_note(group.kept, member):
+        yield note
+    if names := only_in(member, group, metadata):
+        yield only_here_text(names)
+    if page.facts and member.picture.digest in metadata:
+        yield printable(facts_text(metadata[member.picture.digest], private=True))
+
+
+def _in_path_column(lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
 
 
 _TRANSFORM_NOTES = {
@@ -74,7 +138,8 @@ def _frame_notes(facts: ImageFacts) -> Iterator[str]:
         yield count(facts.frames, "page")
 
 
-def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
+def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
+    """Yield the line of a member; its path goes on below itself where the terminal ends."""
     picture = member.picture
     kind, colour = {
         "kept": ("keep", "green"),
@@ -88,14 +153,28 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
-    return (
-        f"  {paint(f'{kind:6}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
-        f" {similarity:>5}  {printable(picture.file.path)}"
+    head = (
+        f"  {page.paint(f'{kind:6}', colour)}{dimensions:>{room}}"
+        f" {size(picture.file.size_bytes):>9} {similarity:>5}  "
     )
+    first, *others = page.wrapped(printable(picture.file.path))
+    yield f"{head}{first}\n"
+    yield from _in_path_column(others)
 
 
-def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
-    """Yield lines on the whole run: images, groups, the method, files that were skipped."""
+def find_dupes_summary(
+    duplicates: Duplicates, *, verbose: bool = False, folders: bool = True
+) -> Iterator[str]:
+    """Yield lines on the whole run: images, groups, the method, files that were skipped.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    verbose : bool
+        Name all files that were skipped.
+    folders : bool
+        Count the copies by folders, at the end.
+    """
     files = sum(len(group.members) for group in duplicates.groups)
     yield (
         f"{count(duplicates.images, 'image')} in {duplicates.seconds.total:.1f} s"
@@ -117,6 +196,15 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
+    yield from lost_metadata_lines(duplicates)
+    if folders:
+        yield from folder_pair_lines(folder_pairs(duplicates), every=False)
+
+
+def folders_text(duplicates: Duplicates) -> Iterator[str]:
+    """Yield how many files of each folder are copies of files in another, a line for each pair."""
+    pairs = folder_pairs(duplicates)
+    yield from (f"{line}\n" for line in folder_pair_lines(pairs, every=True))
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:

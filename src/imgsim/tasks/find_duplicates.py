@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.keep import KEEP_POLICIES, rank
 from imgsim.group.recipe_run import RecipeRun
@@ -21,6 +24,7 @@ from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.majority import find_suspects
+from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -56,6 +60,10 @@ class Duplicates:
     not_judged : tuple of str
         Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
         than their pixels.
+    metadata : mapping of str to Metadata
+        Of the members of the groups, by the digest of the content.
+    folders : mapping of str to int
+        Readable images that lie in each folder itself, by its path as the user gave it.
     """
 
     comparator: Comparator
@@ -72,6 +80,8 @@ class Duplicates:
     expected_false_pairs: float | None
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
+    metadata: Mapping[str, Metadata] = field(default_factory=dict)
+    folders: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def judged(self) -> int:
@@ -157,6 +167,8 @@ def find_duplicates(
                 break
         if check_all:
             hidden.look_in(collection.pictures)
+        members = (m.picture for group in groups for m in group.members)
+        metadata = metadata_of(members, options, collection.executor)
     finally:
         if collection.executor is not None:
             collection.executor.close()
@@ -175,6 +187,8 @@ def find_duplicates(
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
         paths_of(flat),
+        metadata,
+        Counter(os.path.dirname(p.file.path) or "." for p in collection.pictures),
     )
 
 
