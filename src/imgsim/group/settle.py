@@ -8,7 +8,7 @@ it leave the group, and the differences of the rest are measured.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -88,7 +88,7 @@ class Settling:
     matching : Matching
     measure : callable
         Measures the differences of pairs.
-    metadata : dict of str to Metadata
+    metadata : mapping of str to Metadata
         By the digest of the content.
     """
 
@@ -98,7 +98,7 @@ class Settling:
         rules: Rules,
         matching: Matching,
         measure: Measure,
-        metadata: dict[str, Metadata],
+        metadata: Mapping[str, Metadata],
     ) -> None:
         self.keep = keep
         self.rules = rules
