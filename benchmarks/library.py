@@ -241,6 +241,7 @@ def _shot(
 ) -> list[Made]:
     with Image.open(source) as opened:
         image = opened.convert("RGB")
+    image = _camera_shape(image)
     image.thumbnail((LONGEST, LONGEST))
     if source.endswith(".jpg"):  # the source's own compression must not decide
         image = _scaled(image, 0.8, Image.Resampling.LANCZOS)
@@ -259,6 +260,16 @@ def _shot(
             continue
         made.append(_copy(folder, kind, name, data, decoded, exif, made[0].path, random))
     return made
+
+
+def _camera_shape(image: Pixels) -> Pixels:
+    """The middle of a picture, 3 : 2 or 4 : 3, as cameras have them."""
+    longer, shorter = max(image.size), min(image.size)
+    shape = min((3 / 2, 4 / 3), key=lambda one: abs(longer / shorter - one))
+    longer, shorter = min(longer, round(shorter * shape)), min(shorter, round(longer / shape))
+    width, height = (longer, shorter) if image.width >= image.height else (shorter, longer)
+    x, y = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((x, y, x + width, y + height))
 
 
 def _copy(

@@ -427,9 +427,6 @@ class Member:
         The other roles that apply too.
     why : str
         The evidence for them, in words.
-    only_here : tuple of str
-        What its metadata say and those of the kept file do not: ``date``, ``place``, ``rating``,
-        ``title``, ``keywords``.
     """
 
     picture: Picture
@@ -439,7 +436,6 @@ class Member:
     role: Role | None = None
     changes: tuple[Role, ...] = ()
     why: str = ""
-    only_here: tuple[str, ...] = ()
 
     @property
     def removable(self) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.report.rankings import compare_text, matches_text, score_text
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds

@@ -29,7 +29,7 @@ def command(terminal: Terminal, action: str, form: str, cache: str | None) -> in
     prune   drop files that are gone and what older decoders made
     """
     from imgsim.cache.upkeep import clear
-    from imgsim.report.text import size
+    from imgsim.report.units import size
 
     path = cache_path(cache)
     if path is None:
@@ -50,7 +50,7 @@ def _show_info(path: Path, form: str) -> None:
     from dataclasses import asdict
 
     from imgsim.cache.upkeep import read_info
-    from imgsim.report.text import count, size
+    from imgsim.report.units import count, size
 
     info = read_info(path)
     if form == "json":
@@ -71,7 +71,7 @@ def _prune_cache(path: Path, terminal: Terminal) -> None:
     from imgsim.cache.upkeep import prune
     from imgsim.decode.decoder import decoder_id
     from imgsim.decode.spec import DecodeMode
-    from imgsim.report.text import count
+    from imgsim.report.units import count
 
     gone = prune(path, [decoder_id(mode) for mode in DecodeMode])
     terminal.summary(f"dropped {count(gone, 'file')} that are gone")

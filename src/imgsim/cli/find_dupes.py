@@ -20,7 +20,7 @@ from imgsim.cli.options import (
     timing_option,
 )
 from imgsim.cli.output import write
-from imgsim.cli.terminal import Terminal, paint
+from imgsim.cli.terminal import Terminal, output_width, paint
 from imgsim.errors import UsageError
 from imgsim.group.keep import DEFAULT_KEEP
 
@@ -55,6 +55,25 @@ if TYPE_CHECKING:
 @discover_options
 @run_options
 @device_options
+@click.option(
+    "--sort",
+    type=click.Choice(["path", "size", "similarity", "date"]),
+    default="path",
+    show_default=True,
+    help="Order of the groups. path: of the kept file; size: the most bytes of copies first;"
+    " similarity: the surest first; date: by when the kept file was taken, else last changed.",
+)
+@click.option(
+    "--summary",
+    is_flag=True,
+    help="Instead of the groups, how many files of each folder have copies in another.",
+)
+@click.option(
+    "--facts",
+    is_flag=True,
+    help="Show metadata with the content of places, ratings, titles and keywords. Without it, JSON"
+    " and CSV say whether there are any.",
+)
 @format_option(["text", "json", "jsonl", "csv"])
 @output_option
 @timing_option
@@ -90,6 +109,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
+    from imgsim.report.group_order import in_order
     from imgsim.report.text import find_dupes_summary
     from imgsim.tasks.find_duplicates import find_duplicates
 
@@ -98,21 +118,31 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         raise UsageError("--baseline does nothing without --check", "add --check")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["summary"] and given["format"] != "text":
+        raise UsageError(
+            "--summary is text",
+            "leave it out: JSON has the folders as folder_pairs beside the groups",
+        )
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
-    output = {name: given.pop(name) for name in ["format", "output", "no_timing"]}
+    output = {
+        name: given.pop(name) for name in ["format", "output", "no_timing", "facts", "summary"]
+    }
+    order = given.pop("sort")
     strict, check, kind, _ = (
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
     duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
-    parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
+    duplicates = in_order(duplicates, order)
+    parts = _formatted_text(duplicates, output)
     write(parts, output["output"], for_programs=output["format"] != "text")
-    for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
+    verbose, folders = terminal.verbosity > 0, not output["summary"]
+    for line in find_dupes_summary(duplicates, verbose=verbose, folders=folders):
         terminal.summary(line)
     not_judged = len(duplicates.not_judged) if kind == "near" else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
@@ -129,7 +159,7 @@ def _check_exit_code(
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image could be judged."""
     from imgsim.report.baseline import unknown_groups
-    from imgsim.report.text import count
+    from imgsim.report.units import count
 
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
@@ -147,14 +177,17 @@ def _check_exit_code(
     return 0
 
 
-def _formatted_text(duplicates: Duplicates, form: str, timing: bool) -> Any:
+def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
     from imgsim.report import formats
-    from imgsim.report.text import find_dupes_text
+    from imgsim.report.text import Page, find_dupes_text, folders_text
 
+    form, facts = output["format"], output["facts"]
     if form == "json":
-        return formats.find_dupes_json(duplicates, timing=timing)
+        return formats.find_dupes_json(duplicates, timing=not output["no_timing"], private=facts)
     if form == "jsonl":
-        return formats.find_dupes_jsonl(duplicates)
+        return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
-        return formats.find_dupes_csv(duplicates)
-    return find_dupes_text(duplicates, paint)
+        return formats.find_dupes_csv(duplicates, private=facts)
+    if output["summary"]:
+        return folders_text(duplicates)
+    return find_dupes_text(duplicates, Page(paint, output_width(output["output"]), facts))

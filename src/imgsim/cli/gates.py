@@ -14,7 +14,7 @@ STRICT_HELP = (
 
 def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: int) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
-    from imgsim.report.text import count
+    from imgsim.report.units import count
 
     parts = []
     if skipped:

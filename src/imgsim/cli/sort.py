@@ -67,7 +67,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.folders import copy_numbered, make_empty
     from imgsim.read.discover import printable
     from imgsim.report.ordering import sort_summary
-    from imgsim.report.text import count
+    from imgsim.report.units import count
     from imgsim.tasks.sort.sort_images import sort_images
 
     check_paths(paths, given["files_from"])

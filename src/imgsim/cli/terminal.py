@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -69,3 +70,16 @@ def paint(text: str, colour: str) -> str:
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
     return click.style(text, **_STYLES.get(colour, {"fg": colour}))
+
+
+def output_width(name: str | None) -> int | None:
+    """Return the columns of the terminal that text goes to; None if it goes to a file or a pipe.
+
+    Parameters
+    ----------
+    name : str or None
+        The file that ``-o`` names.
+    """
+    if (name is not None and name != "-") or sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns

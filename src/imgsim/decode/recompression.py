@@ -25,7 +25,8 @@ from imgsim.decode.jpeg_quality import luma_table
 
 LEAST_GAIN = 0.04
 """By how much the model of two compressions must fit better: natural logarithms per coefficient,
-mean over the frequencies, weighted by their coefficients that are not 0."""
+mean over the frequencies, weighted by their coefficients that are not 0; and half of the
+frequencies have to show half of it."""
 
 _GAIN_PER_STEP = 0.012
 """The same for each unit of the mean step of the table, where that is more: of a picture that was
@@ -52,7 +53,7 @@ _LEAST_LEVELS = 4
 _MOST_BLOCKS = 6000
 _LEAST_BLOCKS = 200
 _LEAST_NOT_ZERO = 0.05
-_LEAST_FREQUENCIES = 6
+_LEAST_FREQUENCIES = 10
 _ROUNDING = 0.45
 """Standard deviation of what rounding to pixels and to colours between the two adds."""
 _FLOOR = 2e-3
@@ -119,8 +120,10 @@ def recompression_gain(data: bytes, max_pixels: int) -> float | None:
             used.append(step)
     if len(gains) < _LEAST_FREQUENCIES:
         return None
-    least = max(LEAST_GAIN, _GAIN_PER_STEP * float(np.mean(used)))
-    return float(np.average(gains, weights=weights)) / least
+    least = np.maximum(LEAST_GAIN, _GAIN_PER_STEP * np.array(used))
+    mean = float(np.average(gains, weights=weights)) / float(np.average(least))
+    # drawings on a grid have a few frequencies that fit much better, and most that do not
+    return min(mean, 2 * float(np.median(gains / least)))
 
 
 def _luma(data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:

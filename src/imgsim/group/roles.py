@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import Signs
+from imgsim.group.evidence import LESS_DETAIL, Signs
 from imgsim.group.keep import Candidate
 from imgsim.types import ROLES, Member, Role
 from imgsim.verify.differences import Differences
@@ -14,6 +14,10 @@ from imgsim.verify.differences import Differences
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
 lacks, whichever of them came first."""
+
+_LITTLE_NEW = 4.0
+"""The same of other formats than JPEG where the kept file alone is as the camera wrote it: errors
+of compression."""
 
 
 def with_role(
@@ -35,18 +39,17 @@ def with_role(
     measured : Differences or None
         With the kept file on the left.
     """
-    own = only_here(kept.metadata, other.metadata)
     if member.kind in ("exact", "pixels"):
         role: Role = "exact" if member.kind == "exact" else "pixels"
         why = "the same bytes" if role == "exact" else "the same pixels"
-        return _with(member, role, (), why, own)
+        return _with(member, role, (), why)
     told = {sign.role: sign.why for sign in reversed(signs.signs)}
     if member.kind == "damaged":
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
     if not told.keys() - {"smaller", "reencoded"}:
-        return _same_picture(member, kept, other, signs, measured, told, own)
+        return _same_picture(member, kept, other, signs, measured, told)
     roles = [role for role in ROLES if role in told]
-    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles), own)
+    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles))
 
 
 def _same_picture(
@@ -56,58 +59,28 @@ def _same_picture(
     signs: Signs,
     measured: Differences | None,
     told: dict[str, str],
-    own: tuple[str, ...],
 ) -> Member:
     """The role of a member that has no other sign than fewer pixels or more compression."""
     roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
-    if signs.unsure or measured is None:
-        why = "not sure: " + ", ".join([*signs.unsure, *(told[role] for role in roles)])
-        return _with(member, "near", roles, why, own)
     only_kept_fits = kept.camera_fits and not other.camera_fits
+    # what the camera wrote was not enlarged from what it did not write
+    unsure = [one for one in signs.unsure if not (only_kept_fits and one == LESS_DETAIL)]
+    if unsure or measured is None:
+        why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
+        return _with(member, "near", roles, why)
     if not roles:
-        nothing_new = math.hypot(*measured.own[1]) <= _NOTHING_NEW
-        if not (only_kept_fits or nothing_new):
-            return _with(member, "near", (), "not sure which of the two came first", own)
+        jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
+        little = _LITTLE_NEW if only_kept_fits and not jpeg else _NOTHING_NEW
+        if math.hypot(*measured.own[1]) > little:
+            return _with(member, "near", (), "not sure which of the two came first")
         roles = ["reencoded"]
         told["reencoded"] = (
             "another encoding of the picture that the camera wrote"
             if only_kept_fits
             else "another encoding, with nothing that the kept file lacks"
         )
-    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles), own)
+    return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles))
 
 
-def _with(
-    member: Member,
-    role: Role,
-    changes: Sequence[Role],
-    why: str,
-    own: tuple[str, ...],
-) -> Member:
-    return Member(
-        member.picture,
-        member.kind,
-        member.distance,
-        member.transform,
-        role,
-        tuple(changes),
-        why,
-        own,
-    )
-
-
-def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
-    """Name what the metadata of a member say and those of the kept file do not.
-
-    Parameters
-    ----------
-    kept, other : Metadata
-    """
-    lacking = {
-        "date": bool(other.date_taken) and not kept.date_taken,
-        "place": other.place and not kept.place,
-        "rating": other.rating is not None and kept.rating is None,
-        "title": bool(other.title) and not kept.title,
-        "keywords": bool(set(other.keywords) - set(kept.keywords)),
-    }
-    return tuple(name for name, lacks in lacking.items() if lacks)
+def _with(member: Member, role: Role, changes: Sequence[Role], why: str) -> Member:
+    return replace(member, role=role, changes=tuple(changes), why=why)

@@ -8,14 +8,14 @@ it leave the group, and the differences of the rest are measured.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import Signs, derivation, signs_of
+from imgsim.group.evidence import Sign, Signs, derivation, signs_of
 from imgsim.group.keep import ALWAYS, CAMERA, NATURAL, WHOLE, Candidate, Rule, criteria_of, narrow
 from imgsim.group.roles import with_role
 from imgsim.group.rules import MayMatch, Rules
@@ -88,7 +88,7 @@ class Settling:
     matching : Matching
     measure : callable
         Measures the differences of pairs.
-    metadata : dict of str to Metadata
+    metadata : mapping of str to Metadata
         By the digest of the content.
     """
 
@@ -98,7 +98,7 @@ class Settling:
         rules: Rules,
         matching: Matching,
         measure: Measure,
-        metadata: dict[str, Metadata],
+        metadata: Mapping[str, Metadata],
     ) -> None:
         self.keep = keep
         self.rules = rules
@@ -117,6 +117,7 @@ class Settling:
         list of Related
             Files that were matched with a member of a group, and are in none.
         """
+        self._measure_parts(groups)
         waiting = [self._open(group) for group in groups]
         settled: list[Group] = []
         alone: list[tuple[Picture, Picture]] = []
@@ -138,26 +139,26 @@ class Settling:
     # Choosing -------------------------------------------------------------------------------
 
     def _open(self, group: Group) -> _Open:
+        """The candidates of a group, by how they lie upon its centre."""
         centre = group.kept
-        shows_more: set[str] = set()
         shows_less: set[str] = set()
         stretched: set[str] = set()
         own: dict[str, float] = {}
         for member in group.members:
             one = member.picture
+            own[one.identity] = one.pixels
             verdict = None if one.identity == centre.identity else self._verdict(centre, one)
-            share = 1.0
-            if verdict is not None:
-                if verdict.more < 0:
-                    shows_less.add(one.identity)
-                    share = area_shares(_matrix(verdict))[1] if verdict.matrix else 1.0
-                elif verdict.more > 0:
-                    shows_more.add(one.identity)
-                if stretch(verdict, centre.facts, one.facts) > _STRETCHED:
-                    stretched.add(one.identity)
-            own[one.identity] = one.pixels * share
-        if shows_more:
-            shows_less.add(centre.identity)
+            if verdict is None:
+                continue
+            measured = self._differences(centre, one)
+            signs = signs_of(centre, one, verdict, measured)
+            lesser = _part_of(verdict, signs.signs if measured else None)
+            if lesser:
+                shows_less.add(one.identity if lesser > 0 else centre.identity)
+            if lesser > 0 and verdict.matrix:
+                own[one.identity] *= area_shares(_matrix(verdict))[1]
+            if stretch(verdict, centre.facts, one.facts) > _STRETCHED:
+                stretched.add(one.identity)
         everything = {m.picture.identity for m in group.members} <= shows_less
         return _Open(
             tuple(
@@ -172,6 +173,14 @@ class Settling:
                 for m in group.members
             ),
             centre,
+        )
+
+    def _measure_parts(self, groups: Sequence[Group]) -> None:
+        """Measure those members of which one may be a part of the other."""
+        pairs = [(g.kept, m.picture) for g in groups for m in g.members[1:]]
+        verdicts = [(pair, self._verdict(*pair)) for pair in pairs]
+        self._measure_all(
+            pair for pair, verdict in verdicts if verdict is not None and not verdict.whole
         )
 
     def _choose(self, groups: Sequence[_Open]) -> list[_Choice]:
@@ -422,6 +431,17 @@ def _measurable(picture: Picture) -> bool:
     """Whether what is decoded is all of the picture, and the picture itself."""
     facts = picture.facts
     return not (facts.raw or facts.damage or facts.frames > 1)
+
+
+def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
+    """Tell which of two pictures is a part of the other: 1 the right one, -1 the left, 0 none."""
+    if signs is None:
+        return -verdict.more
+    if any(sign.role in ("cropped", "inset", "overlaid") for sign in signs):
+        return 1
+    if any(sign.role == "rotated" and sign.derived for sign in signs):
+        return 1
+    return -1 if verdict.more and any(sign.role == "fuller" for sign in signs) else 0
 
 
 def _matrix(verdict: Verdict) -> Matrix:

@@ -18,7 +18,7 @@ from imgsim import __version__
 from imgsim.read.discover import printable
 from imgsim.report.document import member_similarity, path_text
 from imgsim.report.rankings import score_text
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 
 _RULES = {

@@ -36,7 +36,7 @@ from imgsim.report.bench_tables import (
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import duration
-from imgsim.report.text import count
+from imgsim.report.units import count
 
 _DEVIATION = 1e-6
 

@@ -13,7 +13,7 @@ from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables
 from imgsim.report.html import escaped_path, picture_rules
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 
 _SIDE = 120
 

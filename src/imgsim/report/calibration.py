@@ -15,7 +15,8 @@ from imgsim.calibrate.holdout import ThresholdAccuracy
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
 from imgsim.report.document import json_text
-from imgsim.report.text import count, skipped_lines
+from imgsim.report.text import skipped_lines
+from imgsim.report.units import count
 
 
 def calibration_text(calibration: Calibration) -> Iterator[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
 from imgsim.report.pictures import save_png, shorten_path, thumbnail, thumbnails
-from imgsim.report.text import count, percent
+from imgsim.report.units import count, percent
 from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters
 
 MAX_ON_SHEET = 400

@@ -9,7 +9,7 @@ from imgsim.read.discover import printable
 from imgsim.report.cluster_drawings import cluster_name, colour_of, map_coordinates
 from imgsim.report.clusters import cluster_summary
 from imgsim.report.html import escaped_path, page_head
-from imgsim.report.text import count
+from imgsim.report.units import count
 from imgsim.tasks.cluster.results import Cluster, Clusters
 
 MAX_PICTURES = 3000

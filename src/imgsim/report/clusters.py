@@ -21,7 +21,8 @@ from imgsim.report.document import (
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.rankings import score_text
-from imgsim.report.text import count, skipped_lines
+from imgsim.report.text import skipped_lines
+from imgsim.report.units import count
 from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters, LabelledQuery
 
 _LITTLE = 0.25

@@ -15,6 +15,9 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.comparators.base import Scale
+from imgsim.decode.metadata import Metadata
+from imgsim.report.facts import facts_document, only_in
+from imgsim.report.folder_pairs import FolderPair, folder_pairs
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
@@ -26,7 +29,9 @@ MOST_NEAR = 99.9
 """Percent: what is only verified is shown as no more alike than this."""
 
 
-def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[str, Any]:
+def find_dupes_document(
+    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+) -> dict[str, Any]:
     """Return the document of everything that `find_duplicates` returned.
 
     Parameters
@@ -34,24 +39,32 @@ def find_dupes_document(duplicates: Duplicates, *, timing: bool = True) -> dict[
     duplicates : Duplicates
     timing : bool
         With the keys that differ from run to run.
+    private : bool
+        With the content of private metadata, see `facts.facts_document`.
     """
-    scale = duplicates.comparator.scale
     document: dict[str, Any] = {
         **heading("imgsim.find-dupes/2"),
         **verdicts_document(duplicates),
         "other_files": duplicates.other_files,
         "too_small": duplicates.too_small,
-        "groups": [group_document(i, g, scale) for i, g in enumerate(duplicates.groups, 1)],
+        "groups": [
+            group_document(number, group, duplicates, private=private)
+            for number, group in enumerate(duplicates.groups, 1)
+        ],
         "related": related_document(duplicates.related),
         "reclaimable_bytes": duplicates.reclaimable_bytes,
+        "folder_pairs": folder_pairs_document(folder_pairs(duplicates)),
     }
     if timing:
         document["seconds"] = seconds_document(duplicates.seconds)
     return document
 
 
-def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
+def group_document(
+    number: int, group: Group, duplicates: Duplicates, *, private: bool = False
+) -> dict[str, Any]:
     """Return the document of a group: its number, the kept file and all members."""
+    scale, metadata = duplicates.comparator.scale, duplicates.metadata
     return {
         "id": number,
         "keep": path_text(group.kept.file.path),
@@ -59,7 +72,15 @@ def group_document(number: int, group: Group, scale: Scale) -> dict[str, Any]:
         "keep_rule": group.keep_rule or None,
         "copies": len(group.members),
         "members": [
-            {**member_document(member, scale), "why": why_text(group.kept, member) or None}
+            {
+                **member_document(member, scale),
+                "why": why_text(group.kept, member) or None,
+                "facts": facts_document(
+                    metadata.get(member.picture.digest, Metadata()),
+                    only_in(member, group, metadata),
+                    private=private,
+                ),
+            }
             for member in group.members
         ],
         "related": related_document(group.related),
@@ -88,7 +109,6 @@ def member_document(member: Member, scale: Scale) -> dict[str, Any]:
         "role": member.role,
         "changes": list(member.changes),
         "why": member.why or None,
-        "only_here": list(member.only_here),
         **picture_document(picture),
         "reference": picture.file.reference,
         "score": None if distance is None else scale.score(distance),
@@ -137,6 +157,20 @@ def picture_document(picture: Picture) -> dict[str, Any]:
         "digest": f"sha256:{picture.digest}",
         "pixel_digest": f"sha256:{picture.sample_digest}" if picture.sample_digest else None,
     }
+
+
+def folder_pairs_document(pairs: list[FolderPair]) -> list[dict[str, Any]]:
+    """Return the pairs of folders as a document."""
+    return [
+        {
+            "folder": path_text(pair.folder),
+            "other": path_text(pair.other),
+            "files": pair.files,
+            "exact": pair.exact,
+            "of": pair.total,
+        }
+        for pair in pairs
+    ]
 
 
 def matches_document(matches: Matches, *, timing: bool = True) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from imgsim.read.discover import printable
 from imgsim.report.document import heading, path_document
 from imgsim.report.pictures import shorten_path, thumbnail
 from imgsim.report.rankings import score_text
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 from imgsim.tasks.explain import Activations, Explanation, over_grid
 from imgsim.tasks.query import Query
 from imgsim.training.pictures import draw_activation_maps

@@ -12,34 +12,43 @@ from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
     "path kind width height format frames bytes mtime_ns digest reference score similarity"
-    " path_bytes role pixel_digest damage changes why keep_rule only_here"
+    " path_bytes role pixel_digest damage changes why keep_rule"
 ).split()
+_FACT_COLUMNS = (
+    "date_taken make model lens software taken_width taken_height jpeg_quality compressed_twice"
+    " has_place has_rating has_title has_keywords only_here"
+).split()
+_PRIVATE_COLUMNS = "latitude longitude rating title keywords".split()
 
 
-def find_dupes_json(duplicates: Duplicates, *, timing: bool = True) -> Iterator[str]:
+def find_dupes_json(
+    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+) -> Iterator[str]:
     """Yield `find_dupes_document` as JSON."""
-    yield json_text(find_dupes_document(duplicates, timing=timing))
+    yield json_text(find_dupes_document(duplicates, timing=timing, private=private))
 
 
-def find_dupes_jsonl(duplicates: Duplicates) -> Iterator[str]:
+def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:
     """Yield a line of JSON per group."""
     for number, group in enumerate(duplicates.groups, 1):
-        document = group_document(number, group, duplicates.comparator.scale)
+        document = group_document(number, group, duplicates, private=private)
         yield json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def find_dupes_csv(duplicates: Duplicates) -> Iterator[str]:
-    """Yield a row of CSV per member, under a header."""
-    yield csv_row(["group", *_MEMBER_COLUMNS])
+def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:
+    """Yield a row of CSV per member, under a header; lists are separated by ``; ``."""
+    more = _PRIVATE_COLUMNS if private else []
+    yield csv_row(["group", *_MEMBER_COLUMNS, *_FACT_COLUMNS, *more])
     for number, group in enumerate(duplicates.groups, 1):
-        document = group_document(number, group, duplicates.comparator.scale)
+        document = group_document(number, group, duplicates, private=private)
         for member in document["members"]:
+            facts = member["facts"]
             row = {**member, "keep_rule": document["keep_rule"]}
-            yield csv_row([number, *(_cell(row.get(column)) for column in _MEMBER_COLUMNS)])
-
-
-def _cell(value: object) -> object:
-    return " ".join(value) if isinstance(value, list) else value
+            values = [row.get(column) for column in _MEMBER_COLUMNS]
+            values += [facts[column] for column in _FACT_COLUMNS]
+            values += [facts["private"][column] for column in more]
+            joined = ["; ".join(v) if isinstance(v, list) else v for v in values]
+            yield csv_row([number, *joined])
 
 
 def csv_row(values: list[object]) -> str:

@@ -11,7 +11,7 @@ from imgsim.comparators.label import label
 from imgsim.read.discover import printable
 from imgsim.report.pictures import jpeg_bytes, thumbnails
 from imgsim.report.rankings import score_text
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 from imgsim.tasks.matches import Matches
 
 _SIDE = 160

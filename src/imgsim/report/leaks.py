@@ -22,15 +22,8 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
-from imgsim.report.text import (
-    Paint,
-    count,
-    damaged_lines,
-    not_judged_lines,
-    percent,
-    skipped_lines,
-    verdict_lines,
-)
+from imgsim.report.text import Paint, damaged_lines, not_judged_lines, skipped_lines, verdict_lines
+from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 

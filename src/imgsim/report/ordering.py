@@ -22,7 +22,8 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.pictures import save_png, shorten_path, thumbnails
 from imgsim.report.rankings import score_text
-from imgsim.report.text import count, skipped_lines
+from imgsim.report.text import skipped_lines
+from imgsim.report.units import count
 from imgsim.tasks.sort.sort_images import Ordering
 from imgsim.tasks.sort.tour import Chain
 

@@ -19,7 +19,7 @@ from imgsim.executors.base import usable_cores
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.report.rankings import score_text
-from imgsim.report.text import percent
+from imgsim.report.units import percent
 from imgsim.tasks.matches import Matches
 
 MONTAGE_QUERIES = 20

@@ -9,7 +9,8 @@ from imgsim.comparators.label import label
 from imgsim.read.discover import printable
 from imgsim.report.document import compare_document, json_text, matches_document
 from imgsim.report.formats import csv_row
-from imgsim.report.text import count, percent, skipped_lines
+from imgsim.report.text import skipped_lines
+from imgsim.report.units import count, percent
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.matches import Matches
 

@@ -6,11 +6,20 @@ Text is for people, in 80 columns; a path comes last on its line and is never cu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import wrap
 
 from imgsim.comparators.base import Scale
+from imgsim.decode.metadata import Metadata
 from imgsim.read.discover import printable
 from imgsim.report.document import member_similarity, parts_note
+from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text, only_in
+from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
+from imgsim.report.group_order import largest
+from imgsim.report.role_text import RELATIONS, keep_text, other_versions_lines
+from imgsim.report.units import count, percent, size
+from imgsim.report.wrapping import wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, ImageFacts, Member, Skipped
@@ -18,62 +27,96 @@ from imgsim.types import Group, ImageFacts, Member, Skipped
 Paint = Callable[[str, str], str]
 """Returns a text in a colour, or as it is where nothing is to be coloured."""
 
+MOST_ON_TERMINAL = 50
+"""Of more groups than these, a terminal gets the largest `SHOWN_ON_TERMINAL`."""
+
+SHOWN_ON_TERMINAL = 20
 _SHOWN_SKIPPED = 5
+_PATH_COLUMN = 40
+_COLUMNS = 80
 
 
-def find_dupes_text(
-    duplicates: Duplicates, paint: Paint = lambda text, colour: text
-) -> Iterator[str]:
-    """Yield the groups, one after the other."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How text is laid out for where it goes.
+
+    Attributes
+    ----------
+    paint : callable
+    width : int or None
+        Columns of the terminal; None for a file or a pipe, where no path is wrapped and no group
+        left out.
+    facts : bool
+        With the metadata of each file, their private parts too.
+    """
+
+    paint: Paint = lambda text, colour: text
+    width: int | None = None
+    facts: bool = False
+
+    def wrapped(self, path: str) -> list[str]:
+        """The lines of a path in the column of paths."""
+        if self.width is None:
+            return [path]
+        return list(wrapped_path(path, self.width - _PATH_COLUMN))
+
+
+def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
+    """Yield the groups, one after the other: the largest ones, if a terminal would get too many."""
+    page = page or Page()
+    shown = len(duplicates.groups)
+    if page.width is not None and shown > MOST_ON_TERMINAL:
+        shown = SHOWN_ON_TERMINAL
+    chosen = largest(duplicates.groups, shown)
     for number, group in enumerate(duplicates.groups, 1):
-        yield from _group_lines(number, group, duplicates.comparator.scale, paint)
+        if number - 1 in chosen:
+            yield from _group_lines(number, group, duplicates, page)
+    if shown < len(duplicates.groups):
+        yield (
+            f"These are the largest {shown} of {len(duplicates.groups)} groups."
+            " To see all: ... | less, or -o FILE\n"
+        )
 
 
-def _group_lines(number: int, group: Group, scale: Scale, paint: Paint) -> Iterator[str]:
+def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) -> Iterator[str]:
     free = group.reclaimable_bytes
     freed = f", {size(free)} could be freed" if free else ""
     head = f"Group {number}: 1 + {count(len(group.members) - 1, 'copy', 'copies')}{freed}"
-    yield paint(head, "bold") + f" (keep: {keep_text(group)})\n"
+    yield page.paint(head, "bold") + f" (keep: {printable(keep_text(group))})\n"
     for member in group.members:
-        yield _member_line(member, scale, paint) + "\n"
-        notes = [f"also linked as {printable(link)}" for link in member.picture.file.links]
-        if member.role not in _CERTAIN:
-            notes.extend(member.why.split("; "))
-        if member.picture.facts.damage and member.role != "damaged":
-            notes.append(f"damaged: {member.picture.facts.damage}")
-        notes.extend(_frame_notes(member.picture.facts))
-        if member.only_here:
-            notes.append(f"the kept file lacks its {_listed(member.only_here)}")
-        if note := parts_note(group.kept, member):
-            notes.append(note)
-        yield from (f"{'':37}{printable(note)}\n" for note in notes)
+        yield from _member_lines(member, duplicates.comparator.scale, page)
+        for link in member.picture.file.links:
+            yield from _in_path_column(page.wrapped(f"also linked as {printable(link)}"))
+        for note in _notes(member, group, duplicates.metadata, page):
+            yield from _in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
     for one in group.related:
-        yield f"{'':37}{_RELATIONS[one.relation]}: {printable(one.path)}\n"
+        yield from _in_path_column([f"{RELATIONS[one.relation]}:"])
+        yield from _in_path_column(page.wrapped(printable(one.path)))
     yield "\n"
 
 
+def _notes(
+    member: Member, group: Group, metadata: Mapping[str, Metadata], page: Page
+) -> Iterator[str]:
+    """Yield what is to be said of a member beside its size and its likeness."""
+    if member.role not in _CERTAIN:
+        yield from (printable(why) for why in member.why.split("; ") if why)
+    if member.picture.facts.damage and member.role != "damaged":
+        yield f"damaged: {member.picture.facts.damage}"
+    yield from _frame_notes(member.picture.facts)
+    if note := parts_note(group.kept, member):
+        yield note
+    if names := only_in(member, group, metadata):
+        yield only_here_text(names)
+    if page.facts and member.picture.digest in metadata:
+        yield printable(facts_text(metadata[member.picture.digest], private=True))
+
+
+def _in_path_column(lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
+
+
 _CERTAIN = (None, "exact", "pixels")
-
-_RELATIONS = {
-    "verified": "matches it too",
-    "whole": "kept too, since it shows the whole picture",
-    "burst": "of the same burst",
-    "bracket": "of the same bracket",
-    "raw": "raw file of the same shot",
-    "moment": "of the same moment",
-}
-
-
-def keep_text(group: Group) -> str:
-    """Return the rule that chose the kept file, and what that has over the others."""
-    reason = group.keep_reason
-    if not group.keep_rule or group.keep_rule == reason:
-        return reason
-    return f"{group.keep_rule}, {reason}" if reason else group.keep_rule
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _frame_notes(facts: ImageFacts) -> Iterator[str]:
@@ -84,7 +127,8 @@ def _frame_notes(facts: ImageFacts) -> Iterator[str]:
         yield count(facts.frames, "page")
 
 
-def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
+def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
+    """Yield the line of a member; its path goes on below itself where the terminal ends."""
     picture = member.picture
     kind = member.role or ("keep" if member.kind == "kept" else member.kind)
     colour = "green" if member.kind == "kept" else "red" if member.removable else "yellow"
@@ -93,14 +137,28 @@ def _member_line(member: Member, scale: Scale, paint: Paint) -> str:
     similarity = ""
     if member.distance is not None:
         similarity = percent(member_similarity(member, scale))
-    return (
-        f"  {paint(f'{kind:9}', colour)}{dimensions:>{room}} {size(picture.file.size_bytes):>9}"
-        f" {similarity:>5}  {printable(picture.file.path)}"
+    head = (
+        f"  {page.paint(f'{kind:9}', colour)}{dimensions:>{room}}"
+        f" {size(picture.file.size_bytes):>9} {similarity:>5}  "
     )
+    first, *others = page.wrapped(printable(picture.file.path))
+    yield f"{head}{first}\n"
+    yield from _in_path_column(others)
 
 
-def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iterator[str]:
-    """Yield lines on the whole run: images, groups, the method, files that were skipped."""
+def find_dupes_summary(
+    duplicates: Duplicates, *, verbose: bool = False, folders: bool = True
+) -> Iterator[str]:
+    """Yield lines on the whole run: images, groups, the method, files that were skipped.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    verbose : bool
+        Name all files that were skipped.
+    folders : bool
+        Count the copies by folders, at the end.
+    """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(member.removable for group in duplicates.groups for member in group.members)
     yield (
@@ -115,7 +173,7 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
             f" {count(removable, 'copy', 'copies')} not needed,"
             f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
-        yield from others_lines(duplicates.groups)
+        yield from other_versions_lines(duplicates)
     elif duplicates.images:
         yield "no duplicates"
     yield from verdict_lines(duplicates)
@@ -124,45 +182,15 @@ def find_dupes_summary(duplicates: Duplicates, *, verbose: bool = False) -> Iter
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
+    yield from lost_metadata_lines(duplicates)
+    if folders:
+        yield from folder_pair_lines(folder_pairs(duplicates), every=False)
 
 
-_COMPANY = {
-    "edited": "edited version", "noisier": "edited version", "blurred": "edited version",
-    "stretched": "edited version", "rotated": "edited version", "mirrored": "edited version",
-    "turned": "turned version", "enlarged": "enlarged version", "overlaid": "version with words",
-    "cropped": "part", "inset": "framed version or screenshot", "fuller": "fuller version",
-    "damaged": "damaged file", "near": "unclear one",
-}  # fmt: skip
-
-
-def others_lines(groups: Sequence[Group]) -> Iterator[str]:
-    """Yield what stands in groups beside the kept files and is no mere copy of them."""
-    numbers: dict[str, tuple[int, int]] = {}
-    lacking = 0
-    for member in (member for group in groups for member in group.members):
-        lacking += member.removable and bool(member.only_here)
-        if member.role is None or member.removable or member.picture.file.reference:
-            continue
-        noun = _COMPANY.get(member.role, "other")
-        n, n_bytes = numbers.get(noun, (0, 0))
-        numbers[noun] = n + 1, n_bytes + member.picture.file.size_bytes
-    parts = [
-        f"{count(n, noun, _PLURALS.get(noun, ''))} ({size(n_bytes)})"
-        for noun, (n, n_bytes) in numbers.items()
-    ]
-    if parts:
-        yield f"and {', '.join(parts)}"
-    if lacking:
-        yield (
-            f"{count(lacking, 'copy has', 'copies have')} a date, place, rating, title or keywords"
-            " that the kept file lacks"
-        )
-
-
-_PLURALS = {
-    "version with words": "versions with words",
-    "framed version or screenshot": "framed versions or screenshots",
-}
+def folders_text(duplicates: Duplicates) -> Iterator[str]:
+    """Yield how many files of each folder are copies of files in another, a line for each pair."""
+    pairs = folder_pairs(duplicates)
+    yield from (f"{line}\n" for line in folder_pair_lines(pairs, every=True))
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
@@ -223,23 +251,3 @@ def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
         example = next(one for one in skipped if one.reason.split(":")[0] == reason)
         yield f"  {times} x {reason}, such as {printable(example.path)}"
     yield "  (-v names them all)"
-
-
-def count(n: int, noun: str, plural: str = "") -> str:
-    """Return a number of things: 1 image, 2 images."""
-    return f"{n} {noun}" if n == 1 else f"{n} {plural or noun + 's'}"
-
-
-def percent(similarity: float) -> str:
-    """Return a similarity in percent, rounded, but 100 only for one that is."""
-    return "100%" if similarity >= 100 else f"{min(similarity, 99.9):.1f}%"
-
-
-def size(n_bytes: int) -> str:
-    """Return a number of bytes in decimal units, as file managers show them."""
-    value = float(n_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decode.metadata import Metadata
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.related import with_related
@@ -70,6 +73,10 @@ class Duplicates:
         than their pixels.
     related : tuple of Related
         Files that were matched with one of a group, and are in none.
+    metadata : mapping of str to Metadata
+        Of the members of the groups, by the digest of the content.
+    folders : mapping of str to int
+        Readable images that lie in each folder itself, by its path as the user gave it.
     """
 
     comparator: Comparator
@@ -87,6 +94,8 @@ class Duplicates:
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
     related: tuple[Related, ...] = ()
+    metadata: Mapping[str, Metadata] = field(default_factory=dict)
+    folders: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def judged(self) -> int:
@@ -168,7 +177,9 @@ def find_duplicates(
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
-                groups, related = _settle(matched, keep_rules, rules, collection, options)
+                metadata = metadata_of(matched.pictures, options, collection.executor)
+                settled = _settle(matched, keep_rules, rules, metadata, collection, options)
+            groups, related = settled
             if not hidden.mark_suspects(find_suspects(groups, collection, options)):
                 break
         if check_all:
@@ -192,6 +203,8 @@ def find_duplicates(
         seconds_since(started, read, collection),
         paths_of(matched.flat_pictures),
         tuple(related),
+        metadata,
+        Counter(os.path.dirname(p.file.path) or "." for p in collection.pictures),
     )
 
 
@@ -258,15 +271,14 @@ def _settle(
     matched: _Matched,
     keep: Sequence[Rule],
     rules: Rules,
+    metadata: Mapping[str, Metadata],
     collection: Collection,
     options: RunOptions,
 ) -> tuple[list[Group], list[Related]]:
     """Decide which file of each group is kept, and what the others are to it."""
-    executor = collection.executor
-    metadata = metadata_of(matched.pictures, options, executor)
 
     def measure(pairs: Sequence[MeasuredPair]) -> dict[tuple[str, str], Differences]:
-        return measure_pairs(pairs, options, executor)
+        return measure_pairs(pairs, options, collection.executor)
 
     near = Settling(keep, rules, matched.matching, measure, metadata)
     flat = Settling(keep, rules, matched.by_pixels, measure, metadata)

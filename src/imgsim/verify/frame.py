@@ -314,12 +314,13 @@ def finer_windows(
         for x in _spread(0, fine.shape[1])
         if cover[y : y + WINDOW, x : x + WINDOW].all()
     ]
+    smaller = greys[1].astype(np.float32)  # what is predicted is not rounded
     own = [greys[0][y : y + WINDOW, x : x + WINDOW] for y, x in places]
     predictions = []
     for how in (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST):
         some = [
             cv2.warpPerspective(
-                greys[1],
+                smaller,
                 np.array([(1, 0, -x), (0, 1, -y), (0, 0, 1.0)]) @ pixels,
                 (WINDOW, WINDOW),
                 flags=how,

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCKS = 4096
-_LEAST_STEP = 3
+_LEAST_STEP = 5
 _LEAST_COUNT = 200
+_SAME_CONTRAST = 0.03
+_LEAST_CONTRAST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,16 @@ def about_steps(
     if np.count_nonzero(used) < _LEAST_COUNT:
         return None
     places = np.broadcast_to(steps, one.shape)[used].astype(np.float64)
+    # other contrast multiplies all of them
+    first, second = one[used], two[used]
+    contrast = float(first @ second) / float(first @ first)
+    if abs(contrast - 1) < _SAME_CONTRAST:
+        contrast = 1.0
+    elif contrast < _LEAST_CONTRAST:
+        return None
     # multiples themselves, not what is left of them after rounding pixels
-    exact = np.round(one[used] / places) * places
-    away = np.abs(two[used] - exact) / places
+    exact = np.round(first / places) * places
+    away = np.abs(second / contrast - exact) / places
     rounding = 1.0 / places
     return Steps(float(np.sqrt(np.square(away).mean())), float((away > 0.5 + rounding).mean()))
 

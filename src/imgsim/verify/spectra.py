@@ -117,6 +117,13 @@ def _shift(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.c
     return np.asarray(np.exp(-2j * np.pi * (_ACROSS * x + _DOWN * y)))
 
 
+def _rounding() -> NDArray[np.float64]:
+    """Power, by fine bands, of what rounding pixels to whole levels adds."""
+    band = np.minimum(_RADIUS * _FINE_BANDS, _FINE_BANDS).astype(np.int64)
+    places = np.bincount(band.ravel(), _WEIGHT.ravel(), _FINE_BANDS + 1)[:_FINE_BANDS]
+    return np.asarray(places / (12 * WINDOW * WINDOW))
+
+
 def detail_beyond(fine: Windows, predictions: Sequence[Windows], cut: float) -> float:
     """Compare the detail above a frequency with that just below it.
 
@@ -147,7 +154,7 @@ def detail_beyond(fine: Windows, predictions: Sequence[Windows], cut: float) -> 
     least = np.inf
     for prediction in predictions:
         spectra = compare_spectra(fine, prediction, shifted=False, bands=_FINE_BANDS)
-        rest = np.square(spectra.own_left) / radius
+        rest = np.maximum(np.square(spectra.own_left) - _rounding(), 0) / radius
         whole = spectra.left / radius
         ratio = float(rest[above].mean() / max(float(whole[below].mean()), 1e-9))
         least = min(least, ratio)

@@ -1,0 +1,137 @@
+"""The metadata of members: as documents, as text, and what the kept file lacks of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from imgsim.decode.metadata import Metadata
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.types import Group, Member
+
+ONLY_HERE = {
+    "date": "date taken",
+    "place": "place",
+    "rating": "rating",
+    "title": "title",
+    "keywords": "keywords",
+}
+"""What a file may say that the kept one does not, and how it is called."""
+
+
+def facts_document(
+    metadata: Metadata, only_here: tuple[str, ...] = (), *, private: bool = False
+) -> dict[str, Any]:
+    """Return the document of a file's metadata.
+
+    Parameters
+    ----------
+    metadata : Metadata
+    only_here : tuple of str
+        See `only_here`.
+    private : bool
+        With the content of place, rating, title, keywords and ids, and not only whether there is
+        any.
+    """
+    return {
+        "date_taken": metadata.date_taken or None,
+        "make": metadata.make or None,
+        "model": metadata.model or None,
+        "lens": metadata.lens or None,
+        "software": metadata.software or None,
+        "taken_width": metadata.taken_width or None,
+        "taken_height": metadata.taken_height or None,
+        "jpeg_quality": metadata.jpeg_quality,
+        "compressed_twice": metadata.compressed_twice,
+        "has_place": metadata.place,
+        "has_rating": metadata.rating is not None,
+        "has_title": bool(metadata.title),
+        "has_keywords": bool(metadata.keywords),
+        "only_here": list(only_here),
+        "private": _private(metadata) if private else None,
+    }
+
+
+def _private(metadata: Metadata) -> dict[str, Any]:
+    return {
+        "latitude": metadata.latitude,
+        "longitude": metadata.longitude,
+        "rating": metadata.rating,
+        "title": metadata.title or None,
+        "keywords": list(metadata.keywords),
+        "document_id": metadata.document_id or None,
+        "instance_id": metadata.instance_id or None,
+        "original_document_id": metadata.original_document_id or None,
+        "derived_from": list(metadata.derived_from),
+    }
+
+
+def facts_text(metadata: Metadata, *, private: bool) -> str:
+    """Return the metadata of a file in one line; empty if it says nothing.
+
+    Parameters
+    ----------
+    metadata : Metadata
+    private : bool
+        With the content of place, rating, title and keywords.
+    """
+    camera = metadata.model
+    if metadata.make and not camera.lower().startswith(metadata.make.lower().split()[0]):
+        camera = f"{metadata.make} {camera}".strip()
+    told = [metadata.date_taken.replace("T", " "), camera, metadata.lens, metadata.software]
+    if metadata.jpeg_quality is not None:
+        twice = ", compressed twice" if metadata.compressed_twice else ""
+        told.append(f"quality {metadata.jpeg_quality}{twice}")
+    if private:
+        if metadata.latitude is not None and metadata.longitude is not None:
+            told.append(f"at {metadata.latitude:.5f}, {metadata.longitude:.5f}")
+        told.append("" if metadata.rating is None else f"rating {metadata.rating}")
+        told.append(f'"{metadata.title}"' if metadata.title else "")
+        told.append("keywords: " + ", ".join(metadata.keywords) if metadata.keywords else "")
+    return "; ".join(one for one in told if one)
+
+
+def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
+    """Return the keys of `ONLY_HERE` that a member's metadata have and the kept file's lack."""
+    lacking = {
+        "date": bool(other.date_taken) and not kept.date_taken,
+        "place": other.place and not kept.place,
+        "rating": other.rating is not None and kept.rating is None,
+        "title": bool(other.title) and not kept.title,
+        "keywords": bool(set(other.keywords) - set(kept.keywords)),
+    }
+    return tuple(name for name, lacks in lacking.items() if lacks)
+
+
+def only_in(member: Member, group: Group, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
+    """Return what a member of a group says and its kept file does not, see `only_here`."""
+    kept, other = (metadata.get(p.digest) for p in (group.kept, member.picture))
+    return only_here(kept, other) if kept and other else ()
+
+
+def only_here_text(names: tuple[str, ...]) -> str:
+    """Return that the kept file lacks such metadata, as a note on a member."""
+    return f"has {_listed(names)} that the kept file lacks"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    words = [ONLY_HERE[name] for name in names]
+    words = [word if word == "keywords" else f"a {word}" for word in words]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def lost_metadata_lines(duplicates: Duplicates) -> Iterator[str]:
+    """Yield how many files that could be removed have metadata that the kept one lacks."""
+    names = [
+        own
+        for group in duplicates.groups
+        for member in group.members[1:]
+        if member.removable and (own := only_in(member, group, duplicates.metadata))
+    ]
+    if not names:
+        return
+    counts = Counter(name for own in names for name in own)
+    subject = "1 copy has" if len(names) == 1 else f"{len(names)} copies have"
+    yield f"{subject} metadata that the kept file of the group lacks:"
+    yield "  " + ", ".join(f"{ONLY_HERE[n]} {counts[n]}" for n in ONLY_HERE if counts[n])
