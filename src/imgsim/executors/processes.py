@@ -7,6 +7,7 @@ would run the user's main script again in every worker.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import queue
 import signal
@@ -66,6 +67,8 @@ class _Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # there is a worker for every core; NumPy's threads would only wait for each other
+                env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             ).result()
         except OSError as error:
