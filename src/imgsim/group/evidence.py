@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imgsim.types import Picture, Verdict
 from imgsim.verify.differences import MIN_WINDOWS, Differences
 
+COMPRESSED_FROM = "the kept file was compressed from it"
 LESS_DETAIL = "whether the kept file has more detail"
 MORE_DETAIL = "whether it has more detail"
 
@@ -82,10 +83,12 @@ class Evidence:
     lean_detail: tuple[float, float] = (-9.5, 1.5)
     lean_softness: tuple[float, float] = (1.12, 0.06)
     """Middle and spread of the two, by which one is preferred where neither is sure."""
-    steps: tuple[float, float] = (0.2, 0.4)
+    steps: tuple[float, float] = (0.24, 0.42)
     """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
-    in theory. What was made from the JPEG lies nearer."""
-    steps_beyond: float = 0.03
+    in theory."""
+    made_steps: float = 0.22
+    """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
+    steps_beyond: float = 0.008
     """Share of coefficients further away than half a step, at most, of such a picture."""
 
 
@@ -284,7 +287,9 @@ class _Signs:
             self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
         elif _is_noisier(self.m.swapped()):
             self.add("fuller", "less noise than the kept file")
-        elif abs(self.m.noise[1] - self.m.noise[0]) > EVIDENCE.noise_even[1]:
+        elif self.m.noise[1] - self.m.noise[0] > max(
+            EVIDENCE.noise_even[1], EVIDENCE.noise_share[self._scaled()] * self.m.noise[0]
+        ):
             self.unsure.append("noise")
 
     def parts(self) -> None:
@@ -303,8 +308,8 @@ class _Signs:
         from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
         if (from_own or other) and not own and not from_other:
             self.add("reencoded", "compressed again from the kept file")
-        elif (from_other or own) and not other and not from_own:
-            self.add("fuller", "the kept file was compressed from it")
+        elif (from_other or (own and not self.has("edited"))) and not other and not from_own:
+            self.add("fuller", COMPRESSED_FROM)
 
     def size(self) -> None:
         """More or fewer pixels, and whether there is detail to them."""
@@ -377,12 +382,14 @@ def _compressed_from(steps: tuple[float, ...] | None) -> bool:
     if steps is None:
         return False
     least, most = EVIDENCE.steps
-    return least <= steps[0] <= most and steps[1] <= EVIDENCE.steps_beyond
+    error, coarse, beyond = steps
+    evenly = least <= error <= most and least <= coarse <= most
+    return evenly and beyond <= EVIDENCE.steps_beyond
 
 
 def _made_from(steps: tuple[float, ...] | None) -> bool:
     """The other picture was made from a JPEG."""
-    return steps is not None and steps[0] < EVIDENCE.steps[0]
+    return steps is not None and steps[1] < EVIDENCE.made_steps
 
 
 def _percent(share: float) -> str:

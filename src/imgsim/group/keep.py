@@ -164,6 +164,7 @@ NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
 ORIGINAL: tuple[Criterion, ...] = (
     ("no editor in its metadata", lambda c: c.edited_by_name),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
+    ("compressed once", lambda c: bool(c.metadata.compressed_twice)),
     _ASIDE,
     _NAME,
 )
