@@ -224,6 +224,8 @@ def build(
     folder: Path, sources: Sequence[str], seed: int, count: int, copies: int, *, stripped: bool
 ) -> list[Made]:
     """Write a library; what is in it."""
+    if folder.exists():
+        raise SystemExit(f"{folder} is there already")
     random = np.random.default_rng([seed, 17])
     files = [file.path for file in discover(sources).files if _like_a_photo(file.path)]
     chosen = random.permutation(len(files))[:count]
@@ -234,7 +236,7 @@ def build(
 
 
 def _like_a_photo(path: str) -> bool:
-    """Whether a source is large enough for a photo, and in colours: edits of grey change nothing."""
+    """Whether a source is large enough, and in colours: edits of colours change nothing else."""
     with Image.open(path) as opened:
         if min(opened.size) < LEAST_SIDE:
             return False

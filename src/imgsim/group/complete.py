@@ -39,6 +39,8 @@ def complete(
     pairs: Sequence[tuple[int, int]],
     accepts: Callable[[Verdict], bool],
     may_match: MayMatch,
+    *,
+    by_content: bool,
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
     """Unite groups with a picture that all of their members match.
 
@@ -50,12 +52,14 @@ def complete(
     verdicts : Verdicts
     proposals : Proposals
     order : ndarray of int64, shape (n,)
-        The pictures, those to be centres first.
+        The pictures, those to keep first.
     pairs : sequence of (int, int)
         Accepted pairs.
     accepts : callable
     may_match : MayMatch
         For the pictures.
+    by_content : bool
+        Other pictures than the centres so far may become centres.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def complete(
     pairs : list of (int, int)
         With those that were accepted now.
     """
-    groups = _Groups(verdicts, order, pairs, accepts, may_match)
+    groups = _Groups(verdicts, order, pairs, accepts, may_match, by_content=by_content)
     groups.unite(groups.verify_links(proposals))
     return np.argsort(groups.place, kind="stable"), groups.accepted
 
@@ -78,10 +82,13 @@ class _Groups:
         pairs: Sequence[tuple[int, int]],
         accepts: Callable[[Verdict], bool],
         may_match: MayMatch,
+        *,
+        by_content: bool,
     ) -> None:
         self.verdicts = verdicts
         self.accepts = accepts
         self.may_match = may_match
+        self.by_content = by_content
         self.place = np.empty(len(order), np.float64)
         self.place[order] = np.arange(len(order))
         self.accepted = list(pairs)
@@ -108,17 +115,17 @@ class _Groups:
 
     def verify_links(self, proposals: Proposals) -> list[tuple[int, int]]:
         """Verify some of the proposed pairs between two groups, and return those accepted."""
-        left, right = self.centre[proposals.left], self.centre[proposals.right]
-        tried: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for i in np.flatnonzero(left != right).tolist():
-            groups = min(left[i], right[i]), max(left[i], right[i])
-            pair = int(proposals.left[i]), int(proposals.right[i])
-            tried.setdefault(groups, []).append(pair)
-        chosen = [
-            pair
-            for some in tried.values()
-            for pair in sorted(some, key=lambda pair: sorted(self.place[list(pair)]))[:_LINKS]
-        ]
+        ends = np.stack([proposals.left, proposals.right], axis=1)
+        groups = np.sort(self.centre[ends], axis=1)
+        between = groups[:, 0] != groups[:, 1]
+        ends, groups = ends[between], groups[between]
+        place = np.sort(self.place[ends], axis=1)
+        order = np.lexsort((place[:, 1], place[:, 0], groups[:, 1], groups[:, 0]))
+        ends, groups = ends[order], groups[order]
+        # those that have fewer than so many of the same groups before them
+        first = np.ones(len(ends), bool)
+        first[_LINKS:] = (groups[_LINKS:] != groups[:-_LINKS]).any(axis=1)
+        chosen = [(int(one), int(other)) for one, other in ends[first]]
         self.verdicts.verify(chosen)
         links = [pair for pair in chosen if self.accepts(self.verdicts[pair])]
         for one, other in links:
@@ -128,7 +135,7 @@ class _Groups:
     def unite(self, links: Sequence[tuple[int, int]]) -> None:
         """Unite groups between which there are links, and give stretched centres' place away."""
         members = self._members()
-        self._recentre([some for some in members.values() if len(some) > 1])
+        self._recentre([some for some in members.values() if len(some) > 1 and self.by_content])
         done: set[frozenset[int]] = set()
         while True:
             members = self._members()
@@ -180,6 +187,7 @@ class _Groups:
             and not (pictures[i].facts.damage or pictures[i].suspect)
             and _SMALLER * pictures[i].pixels >= largest
             and self.may_match(np.array([j for j in members if j != i]), i).all()
+            and (self.by_content or i in centres)
             and not any(self._shows_more(j, i) for j in members)
         ]
         # the centres so far, then those that match most

@@ -83,6 +83,9 @@ class Evidence:
     lean_detail: tuple[float, float] = (-9.5, 1.5)
     lean_softness: tuple[float, float] = (1.12, 0.06)
     """Middle and spread of the two, by which one is preferred where neither is sure."""
+    lean: float = -1.0
+    """Sum of both, in spreads, from which on the larger picture is preferred: there are many more
+    smaller copies than enlarged ones."""
     steps: tuple[float, float] = (0.24, 0.42)
     """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
     in theory."""
@@ -436,6 +439,6 @@ def _lean(m: Differences) -> tuple[int, str]:
     softness = (m.gain if m.scale > 1 else m.gain_back)[4]
     detail = (m.beyond - e.lean_detail[0]) / e.lean_detail[1]
     sharp = (e.lean_softness[0] - softness) / e.lean_softness[1]
-    larger_first = detail + sharp > 0
+    larger_first = detail + sharp > e.lean
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why

@@ -169,8 +169,13 @@ class RecipeRun:
         matches = {p: v.residual for p, v in self.verify_all().items() if self.accepts(v)}
         return _in_order(list(matches), list(matches.values()))
 
-    def deciding_matches(self) -> tuple[list[int], Candidates]:
+    def deciding_matches(self, *, by_content: bool = True) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
+
+        Parameters
+        ----------
+        by_content : bool
+            What a picture shows comes before the order of the pictures.
 
         Returns
         -------
@@ -185,6 +190,7 @@ class RecipeRun:
             self._proposals,
             np.array(self._class, np.int64),
             self.accepts,
+            by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
         places, pairs = complete(
@@ -194,6 +200,7 @@ class RecipeRun:
             pairs,
             self.accepts,
             self._may_match,
+            by_content=by_content,
         )
         order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}
