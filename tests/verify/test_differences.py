@@ -97,7 +97,9 @@ def test_a_change_is_told(name: str, seed: int) -> None:
     assert roles <= {role, "reencoded", *(["edited"] if role == "noisier" else [])}
 
 
-@pytest.mark.parametrize("name", ["saved again", "smaller", "enlarged", "noise", "blur", "grey"])
+@pytest.mark.parametrize(
+    "name", ["saved again", "smaller", "enlarged", "noise", "blur", "sharpened", "grey"]
+)
 def test_what_was_made_from_what_is_told_in_either_order(name: str) -> None:
     change, quality, _ = CHANGES[name]
     original = saved(scene(7), 90)

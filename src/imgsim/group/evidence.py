@@ -56,6 +56,9 @@ class Evidence:
     plateau: float = 0.25
     """Share of the finest details that is left at least, seen from a sharpened picture; blur leaves
     nothing of them."""
+    flat: float = 0.85
+    """Share of the finer details that is left at least, of that of middle frequency, where the base
+    was sharpened and not the other one blurred."""
     noise_gain: tuple[float, float] = (0.9, 1.12)
     """Share of the details that a noisy picture still shows."""
     noise_level: float = 2.0
@@ -274,7 +277,11 @@ class _Signs:
         elif min(gain[middle]) >= 1 and max(gain[middle]) >= sharpened[1]:
             self.add("edited", f"sharpened {max(gain[middle]):.1f} x")
         elif min(back[middle]) >= 0.97 and max(back[middle]) >= sharpened[1]:
-            self.unsure.append("sharpness")  # the base was sharpened, or this one blurred a little
+            # a share of all fine details alike is what sharpening leaves seen from its result
+            if not self._scaled() and min(gain[4:7]) >= e.flat * gain[3]:
+                self.add("fuller", "the kept file was sharpened from it")
+            else:
+                self.unsure.append("sharpness")  # this one may be blurred a little
         elif max(max(gain[middle]), max(back[middle])) > sharpened[0]:
             self.unsure.append("sharpness")
         if min(gain[1:4]) < e.blur[0]:
