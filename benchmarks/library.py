@@ -31,6 +31,9 @@ Pixels = Image.Image
 LONGEST = 2000
 """Pixels of the longer side of an original, at most."""
 
+LEAST_SIDE = 240
+LEAST_CHROMA = 3.0
+
 CAMERAS = (("NIKON CORPORATION", "NIKON D90"), ("Apple", "iPhone 6"), ("Canon", "Canon EOS 70D"))
 EDITORS = ("Adobe Photoshop Lightroom 6.1", "GIMP 2.10.8", "Picasa", "Snapseed 2.0")
 
@@ -221,13 +224,25 @@ def build(
     folder: Path, sources: Sequence[str], seed: int, count: int, copies: int, *, stripped: bool
 ) -> list[Made]:
     """Write a library; what is in it."""
+    if folder.exists():
+        raise SystemExit(f"{folder} is there already")
     random = np.random.default_rng([seed, 17])
-    files = [file.path for file in discover(sources).files]
+    files = [file.path for file in discover(sources).files if _like_a_photo(file.path)]
     chosen = random.permutation(len(files))[:count]
     made = []
     for number, place in enumerate(sorted(chosen), 1):
         made += _shot(folder, files[place], number, random, copies, stripped=stripped)
     return made
+
+
+def _like_a_photo(path: str) -> bool:
+    """Whether a source is large enough, and in colours: edits of colours change nothing else."""
+    with Image.open(path) as opened:
+        if min(opened.size) < LEAST_SIDE:
+            return False
+        small = opened.convert("RGB").resize((64, 64))
+    chroma = np.asarray(small.convert("YCbCr"), np.float64)[..., 1:] - 128
+    return float(np.hypot(*chroma.reshape(-1, 2).T).mean()) > LEAST_CHROMA
 
 
 def _shot(

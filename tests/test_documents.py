@@ -9,7 +9,7 @@ import pytest
 
 from imgsim.cli.commands import COMMANDS
 from imgsim.comparators import registry
-from imgsim.group.keep import KEEP_POLICIES
+from imgsim.group.keep import ARGUMENT_RULES, PLAIN_RULES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def test_ci_runs_the_second_command_of_the_readme() -> None:
     [
         ("README.md", tuple(COMMANDS)),
         ("docs/methods.md", tuple(registry.names())),
-        ("docs/find-dupes.md", tuple(KEEP_POLICIES)),
+        ("docs/find-dupes.md", (*PLAIN_RULES, *ARGUMENT_RULES)),
     ],
 )
 def test_a_page_names(page: str, words: tuple[str, ...]) -> None:

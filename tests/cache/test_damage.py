@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imgsim import RunOptions, find_duplicates
-from imgsim.cache.records import Known, check_sum, load_known, load_verdict
+from imgsim.cache.records import Known, check_sum, load_known, load_record
 from imgsim.cache.schema import lock_path
 from imgsim.cache.store import Cache
 from imgsim.types import FileStamp, ImageFile, Verdict
@@ -286,7 +286,7 @@ def test_a_known_path_needs_its_whole_stamp(changed: int, path: Path) -> None:
     "text", [b"", b"[1]", b"7", b"{", b'{"residual": 1}', b'{"other": 1}', b"[" * 100_000]
 )
 def test_records_of_another_version_are_not_known(text: bytes) -> None:
-    assert load_verdict(text) is None
+    assert load_record(Verdict, text) is None
     assert load_known(text, b"", 1) is None
 
 
@@ -294,5 +294,5 @@ def test_a_missing_field_is_no_default(path: Path) -> None:
     """Else a record of an older imgsim would be taken for one that has it."""
     whole = '{"residual": 1.0, "matrix": [1.0], "left_seen": 0.0, "right_seen": 0.0,'
     whole += ' "overlap": 0.0, "overlay": 0.0, "more": 0}'
-    assert load_verdict(whole.encode()) == Verdict(1.0, (1.0,))
-    assert load_verdict(whole.replace(', "more": 0', "").encode()) is None
+    assert load_record(Verdict, whole.encode()) == Verdict(1.0, (1.0,))
+    assert load_record(Verdict, whole.replace(', "more": 0', "").encode()) is None

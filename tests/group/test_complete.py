@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from imgsim.group.complete import complete
@@ -73,6 +74,7 @@ def united(
     pairs: Sequence[str],
     proposed: Sequence[str] = (),
     *,
+    by_content: bool = True,
     rules: Rules | None = None,
 ) -> tuple[str, set[str]]:
     number = {name: i for i, name in enumerate(known.names)}
@@ -86,6 +88,7 @@ def united(
         [(number[a], number[b]) for a, b in pairs],
         lambda verdict: verdict.residual <= 1,
         MayMatch(known.pictures, rules or Rules()),
+        by_content=by_content,
     )
     return (
         "".join(known.names[i] for i in places),
@@ -106,6 +109,7 @@ def test_what_does_not_match_any_centre_stays_apart() -> None:
     # the whole matches both, and shows as much as the centre: it becomes the centre
     assert united(known, "mwc", ["mw"], proposed=["cw"]) == ("wmc", {"mw", "cw"})
     known = Known("cmw", ["mw", "cw"])
+    assert united(known, "mwc", ["mw"], proposed=["cw"], by_content=False)[1] == {"mw"}
 
 
 def test_copies_of_a_refused_picture_are_not_compared() -> None:
@@ -138,9 +142,10 @@ def test_the_rules_hold_for_what_a_third_picture_leads_to() -> None:
     assert "cm" not in accepted
 
 
-def test_a_stretched_copy_is_not_kept() -> None:
-    order, accepted = united(Known("sw", ["sw"]), "sw", ["sw"])
-    assert order == "ws"
+@pytest.mark.parametrize("by_content", [True, False])
+def test_a_stretched_copy_is_not_kept_unless_the_policy_says_so(by_content: bool) -> None:
+    order, accepted = united(Known("sw", ["sw"]), "sw", ["sw"], by_content=by_content)
+    assert order == ("ws" if by_content else "sw")
     assert accepted == {"sw"}
 
 

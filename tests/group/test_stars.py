@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsim.group.keep import KEEP_POLICIES, rank
+from imgsim.group.keep import rank
 from imgsim.group.rules import Rules, equal_pixels
 from imgsim.group.stars import Stars
 from imgsim.types import Candidates, Group, ImageFacts, ImageFile, Picture
@@ -160,26 +160,25 @@ def test_pairs_that_are_never_matched(change: dict, other: dict) -> None:
     )
 
 
-def test_reference_files_are_kept_whatever_the_policy() -> None:
+def test_reference_files_come_first() -> None:
     pictures = [picture("a", width=900), picture("b", reference=True)]
-    for policy in KEEP_POLICIES:
-        assert rank(pictures, policy)[0].file.path == "b"
+    assert rank(pictures)[0].file.path == "b"
     (group,) = groups(pictures, {("a", "b"): 1})
-    assert group.keep_reason == "a reference file"
+    assert group.kept.file.path == "b"
 
 
 @pytest.mark.parametrize(
-    ("digests", "samples", "kind", "freed"),
+    ("digests", "samples", "kind"),
     [
-        ("xx", ("s", "s"), "exact", 1000),
-        ("xy", ("s", "s"), "pixels", 1000),
-        ("xy", ("s", "t"), "near", 0),
-        ("xy", (None, None), "near", 0),
-        ("xy", ("s", None), "near", 0),
+        ("xx", ("s", "s"), "exact"),
+        ("xy", ("s", "s"), "pixels"),
+        ("xy", ("s", "t"), "near"),
+        ("xy", (None, None), "near"),
+        ("xy", ("s", None), "near"),
     ],
 )
 def test_how_sure_a_member_is(
-    digests: str, samples: tuple[str | None, str | None], kind: str, freed: int
+    digests: str, samples: tuple[str | None, str | None], kind: str
 ) -> None:
     pictures = [
         replace(picture(name, digest=digest), sample_digest=sample)
@@ -187,7 +186,6 @@ def test_how_sure_a_member_is(
     ]
     (group,) = groups(pictures, {("a", "b"): 0.5})
     assert [m.kind for m in group.members] == ["kept", kind]
-    assert group.reclaimable_bytes == freed
     sure = ["exact", "pixels", "near"]
     assert [len(group.parts(one)) for one in sure] == [
         int(sure.index(kind) <= place) for place in range(3)
@@ -214,30 +212,6 @@ def test_a_centre_takes_no_picture_that_comes_before_it() -> None:
     stars = Stars(pictures, [np.array([0]), np.array([1, 2])], Rules(isolate=True))
     stars.add(Candidates(np.array([0]), np.array([1]), np.array([3.0])))
     assert names(stars.groups()) == [["a/0", "b/1"]]
-
-
-@pytest.mark.parametrize(
-    ("policy", "kept", "reason"),
-    [
-        ("best", "large.jpg", "most pixels"),
-        ("smallest", "bare.jpg", "smallest file"),
-        ("largest", "small.png", "largest file"),
-        ("oldest", "old.jpg", "oldest"),
-        ("newest", "new.jpg", "newest"),
-        ("first", "bare.jpg", "first by path"),
-    ],
-)
-def test_keep_policies(policy: str, kept: str, reason: str) -> None:
-    pictures = [
-        picture("large.jpg", width=200),
-        picture("small.png", size_bytes=9000, lossless=True),
-        picture("bare.jpg", size_bytes=10),
-        picture("old.jpg", mtime_ns=1),
-        picture("new.jpg", mtime_ns=2 * 10**18),
-    ]
-    ranked = rank(pictures, policy)
-    (group,) = Stars(ranked, [np.arange(5)], Rules()).groups(policy)
-    assert (group.kept.file.path, group.keep_reason) == (kept, reason)
 
 
 def test_flat_pictures_match_by_their_pixels_alone() -> None:

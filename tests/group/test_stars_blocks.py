@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim.group.keep import keep_reason, rank
 from imgsim.group.rules import (
     MayMatch,
     Rules,
@@ -124,7 +123,7 @@ def test_members_stand_by_kind_distance_and_path() -> None:
     classes = [np.array(members) for members in ([0, 1], [2], [3], [4], [5])]
     made = Stars(pictures, classes, Rules(), transform)
     made.add(block((0, 1, 0.0), (0, 2, 2.0), (0, 3, 2.0), (0, 4, 1.0)))
-    (group,) = made.groups("first")
+    (group,) = made.groups()
     assert [(m.picture.file.path, m.kind, m.distance) for m in group.members] == [
         ("k", "kept", None),
         ("z", "exact", 0.0),
@@ -135,20 +134,6 @@ def test_members_stand_by_kind_distance_and_path() -> None:
     ]
     assert [m.transform for m in group.members] == [None] * 5 + [LAID]
     assert asked == [("k", path) for path in "znbac"]
-    assert group.keep_reason == "first by path"
-
-
-def test_the_reason_is_what_tells_the_kept_one_from_the_next_in_order() -> None:
-    pictures = [
-        picture("a", width=900),
-        picture("b", width=900, size_bytes=1),
-        picture("c", width=1),
-    ]
-    made = stars([0], [1], [2], pictures=pictures)
-    made.add(block((0, 1, 2.0), (0, 2, 1.0)))
-    (group,) = made.groups()
-    assert group.keep_reason == "largest file"
-    assert [m.picture.file.path for m in group.members] == ["a", "c", "b"]
 
 
 def test_groups_are_in_order_of_the_bytes_of_their_paths() -> None:
@@ -160,44 +145,6 @@ def test_groups_are_in_order_of_the_bytes_of_their_paths() -> None:
     more = stars([0, 1])
     joined = join([*other.groups(), *one.groups()], more.groups())
     assert names(joined) == [["a", "b"], ["z", "z2"], ["é", "é2"]]
-
-
-# Why a file is kept ------------------------------------------------------------------------------
-
-BASE = {"width": 100, "lossless": False, "size_bytes": 100, "mtime_ns": 100}
-
-
-@pytest.mark.parametrize(
-    ("policy", "better", "reason"),
-    [
-        ("best", {"width": 101, "size_bytes": 1, "mtime_ns": 200}, "most pixels"),
-        ("best", {"lossless": True, "size_bytes": 1, "mtime_ns": 200}, "lossless"),
-        ("best", {"size_bytes": 101, "mtime_ns": 200}, "largest file"),
-        ("best", {"mtime_ns": 99}, "oldest"),
-        ("largest", {"size_bytes": 101, "width": 1, "mtime_ns": 200}, "largest file"),
-        ("largest", {"width": 101, "mtime_ns": 200}, "most pixels"),
-        ("smallest", {"size_bytes": 99, "width": 1, "mtime_ns": 200}, "smallest file"),
-        ("smallest", {"lossless": True, "mtime_ns": 200}, "lossless"),
-        ("oldest", {"mtime_ns": 99, "width": 1, "size_bytes": 1}, "oldest"),
-        ("oldest", {"size_bytes": 101}, "largest file"),
-        ("newest", {"mtime_ns": 101, "width": 1, "size_bytes": 1}, "newest"),
-        ("newest", {"width": 101, "size_bytes": 1}, "most pixels"),
-        ("first", {"reference": True, "width": 1, "mtime_ns": 200}, "a reference file"),
-    ],
-)
-def test_the_criteria_of_each_policy_in_their_order(policy: str, better: dict, reason: str) -> None:
-    """The better one comes last by path."""
-    one, other = picture("b", **{**BASE, **better}), picture("a", **BASE)
-    assert rank([other, one], policy) == rank([one, other], policy) == [one, other]
-    assert keep_reason(one, other, policy) == reason
-    assert keep_reason(other, one, policy) == "shows most of the picture"
-
-
-@pytest.mark.parametrize("policy", ["best", "largest", "smallest", "oldest", "newest", "first"])
-def test_the_path_decides_in_the_end(policy: str) -> None:
-    one, other = picture("\U0001f600", **BASE), picture("\udcff", **BASE)  # f0 … and ff
-    assert rank([other, one], policy) == [one, other]
-    assert keep_reason(one, other, policy) == "first by path"
 
 
 # Rules -------------------------------------------------------------------------------------------

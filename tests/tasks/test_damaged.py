@@ -17,7 +17,7 @@ from PIL import Image
 from imgsim import RunOptions, find_duplicates, find_leaks
 from imgsim.decode.decoder import Decoder
 from imgsim.executors.base import Heartbeat
-from imgsim.group.keep import KEEP_POLICIES
+from imgsim.group.keep import PLAIN_RULES
 from imgsim.read.content import Content
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.majority import ComparisonBatch
@@ -55,7 +55,7 @@ def find(folder: Path, method: str = "auto", **options: object) -> Duplicates:
     return find_duplicates([folder], method, **{"options": THREADS, **options})
 
 
-@pytest.mark.parametrize("keep", list(KEEP_POLICIES))
+@pytest.mark.parametrize("keep", list(PLAIN_RULES))
 def test_a_damaged_file_is_kept_by_no_policy(keep: str, jpeg: bytes, tmp_path: Path) -> None:
     names = "a damaged.jpg", "b whole.jpg", "c damaged.jpg"
     for name, data in zip(names, (hidden(jpeg), jpeg, cut(jpeg, 0.8)), strict=True):

@@ -26,31 +26,32 @@ def best_first(
     rank: NDArray[np.int64],
     accepts: Callable[[Verdict], bool],
     *,
+    by_content: bool,
     closing_allowed: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
     """Verify the pairs that decide the groups.
-
-    A picture that shows more than another, or that more of the others match, comes before it,
-    whatever their rank.
 
     Parameters
     ----------
     verdicts : Verdicts
     proposals : Proposals
     rank : ndarray of int64, shape (n,)
-        Place of each picture in the order of `keep.rank`.
+        Place of each picture in the order of the keep policy.
     accepts : callable
+    by_content : bool
+        A picture that shows more than another, or that more of the others match, comes before
+        it, whatever their rank.
     closing_allowed : ndarray of bool, shape (n,)
         Pictures that belong to one group at most.
 
     Returns
     -------
     order : ndarray of int64, shape (n,)
-        The pictures, those to be centres first.
+        The pictures, those to keep first.
     pairs : list of (int, int)
         Accepted pairs.
     """
-    back = _positions_back(proposals, len(rank))
+    back = _positions_back(proposals, len(rank)) * by_content
     damaged = np.array([bool(p.facts.damage) or p.suspect for p in verdicts.pictures], bool)
     back += 2 * len(rank) * damaged  # behind all whole ones, whatever they show
     grouping = _Grouping(verdicts, proposals, rank, back, damaged, accepts)
@@ -63,9 +64,9 @@ def best_first(
         missed: dict[int, list[int]] = {}
         for centre, around in _by_first(first, second).items():
             own[centre] = [other for other in around if (centre, other) in matched]
-            if grouping.demote_if_one_shows_more(centre, own[centre]):
+            if by_content and grouping.demote_if_one_shows_more(centre, own[centre]):
                 del own[centre]
-            elif len(own[centre]) < len(around):
+            elif by_content and len(own[centre]) < len(around):
                 missed[centre] = own[centre]
         for centre in own.keys() - grouping.demote_if_one_matches_more(missed):
             grouping.placed[centre] = True

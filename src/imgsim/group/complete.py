@@ -40,6 +40,8 @@ def complete(
     pairs: Sequence[tuple[int, int]],
     accepts: Callable[[Verdict], bool],
     may_match: MayMatch,
+    *,
+    by_content: bool,
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
     """Unite groups with a picture that all of their members match.
 
@@ -51,12 +53,14 @@ def complete(
     verdicts : Verdicts
     proposals : Proposals
     order : ndarray of int64, shape (n,)
-        The pictures, those to be centres first.
+        The pictures, those to keep first.
     pairs : sequence of (int, int)
         Accepted pairs.
     accepts : callable
     may_match : MayMatch
         For the pictures.
+    by_content : bool
+        Other pictures than the centres so far may become centres.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def complete(
     pairs : list of (int, int)
         With those that were accepted now.
     """
-    groups = _Groups(verdicts, order, pairs, accepts, may_match)
+    groups = _Groups(verdicts, order, pairs, accepts, may_match, by_content=by_content)
     groups.unite(groups.verify_links(proposals))
     return np.argsort(groups.place, kind="stable"), groups.accepted
 
@@ -79,10 +83,13 @@ class _Groups:
         pairs: Sequence[tuple[int, int]],
         accepts: Callable[[Verdict], bool],
         may_match: MayMatch,
+        *,
+        by_content: bool,
     ) -> None:
         self.verdicts = verdicts
         self.accepts = accepts
         self.may_match = may_match
+        self.by_content = by_content
         self.place = np.empty(len(order), np.float64)
         self.place[order] = np.arange(len(order))
         self.accepted = list(pairs)
@@ -151,7 +158,7 @@ class _Groups:
     def unite(self, links: Sequence[tuple[int, int]]) -> None:
         """Unite groups between which there are links, and give stretched centres' place away."""
         members = self._members()
-        self._recentre([some for some in members.values() if len(some) > 1])
+        self._recentre([some for some in members.values() if len(some) > 1 and self.by_content])
         done: set[frozenset[int]] = set()
         while True:
             members = self._members()
@@ -203,6 +210,7 @@ class _Groups:
             and not (pictures[i].facts.damage or pictures[i].suspect)
             and _SMALLER * pictures[i].pixels >= largest
             and self.may_match(np.array([j for j in members if j != i]), i).all()
+            and (self.by_content or i in centres)
             and not any(self._shows_more(j, i) for j in members)
         ]
         # the centres so far, then those that match most

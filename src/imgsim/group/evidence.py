@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imgsim.types import Picture, Verdict
 from imgsim.verify.differences import MIN_WINDOWS, Differences
 
+COMPRESSED_FROM = "the kept file was compressed from it"
 LESS_DETAIL = "whether the kept file has more detail"
 MORE_DETAIL = "whether it has more detail"
 
@@ -55,6 +56,9 @@ class Evidence:
     plateau: float = 0.25
     """Share of the finest details that is left at least, seen from a sharpened picture; blur leaves
     nothing of them."""
+    flat: float = 0.85
+    """Share of the finer details that is left at least, of that of middle frequency, where the base
+    was sharpened and not the other one blurred."""
     noise_gain: tuple[float, float] = (0.9, 1.12)
     """Share of the details that a noisy picture still shows."""
     noise_level: float = 2.0
@@ -82,10 +86,15 @@ class Evidence:
     lean_detail: tuple[float, float] = (-9.5, 1.5)
     lean_softness: tuple[float, float] = (1.12, 0.06)
     """Middle and spread of the two, by which one is preferred where neither is sure."""
-    steps: tuple[float, float] = (0.2, 0.4)
+    lean: float = -1.0
+    """Sum of both, in spreads, from which on the larger picture is preferred: there are many more
+    smaller copies than enlarged ones."""
+    steps: tuple[float, float] = (0.24, 0.42)
     """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
-    in theory. What was made from the JPEG lies nearer."""
-    steps_beyond: float = 0.03
+    in theory."""
+    made_steps: float = 0.22
+    """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
+    steps_beyond: float = 0.008
     """Share of coefficients further away than half a step, at most, of such a picture."""
 
 
@@ -268,7 +277,11 @@ class _Signs:
         elif min(gain[middle]) >= 1 and max(gain[middle]) >= sharpened[1]:
             self.add("edited", f"sharpened {max(gain[middle]):.1f} x")
         elif min(back[middle]) >= 0.97 and max(back[middle]) >= sharpened[1]:
-            self.unsure.append("sharpness")  # the base was sharpened, or this one blurred a little
+            # a share of all fine details alike is what sharpening leaves seen from its result
+            if not self._scaled() and min(gain[4:7]) >= e.flat * gain[3]:
+                self.add("fuller", "the kept file was sharpened from it")
+            else:
+                self.unsure.append("sharpness")  # this one may be blurred a little
         elif max(max(gain[middle]), max(back[middle])) > sharpened[0]:
             self.unsure.append("sharpness")
         if min(gain[1:4]) < e.blur[0]:
@@ -284,7 +297,9 @@ class _Signs:
             self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
         elif _is_noisier(self.m.swapped()):
             self.add("fuller", "less noise than the kept file")
-        elif abs(self.m.noise[1] - self.m.noise[0]) > EVIDENCE.noise_even[1]:
+        elif self.m.noise[1] - self.m.noise[0] > max(
+            EVIDENCE.noise_even[1], EVIDENCE.noise_share[self._scaled()] * self.m.noise[0]
+        ):
             self.unsure.append("noise")
 
     def parts(self) -> None:
@@ -303,8 +318,8 @@ class _Signs:
         from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
         if (from_own or other) and not own and not from_other:
             self.add("reencoded", "compressed again from the kept file")
-        elif (from_other or own) and not other and not from_own:
-            self.add("fuller", "the kept file was compressed from it")
+        elif (from_other or (own and not self.has("edited"))) and not other and not from_own:
+            self.add("fuller", COMPRESSED_FROM)
 
     def size(self) -> None:
         """More or fewer pixels, and whether there is detail to them."""
@@ -377,12 +392,14 @@ def _compressed_from(steps: tuple[float, ...] | None) -> bool:
     if steps is None:
         return False
     least, most = EVIDENCE.steps
-    return least <= steps[0] <= most and steps[1] <= EVIDENCE.steps_beyond
+    error, coarse, beyond = steps
+    evenly = least <= error <= most and least <= coarse <= most
+    return evenly and beyond <= EVIDENCE.steps_beyond
 
 
 def _made_from(steps: tuple[float, ...] | None) -> bool:
     """The other picture was made from a JPEG."""
-    return steps is not None and steps[0] < EVIDENCE.steps[0]
+    return steps is not None and steps[1] < EVIDENCE.made_steps
 
 
 def _percent(share: float) -> str:
@@ -429,6 +446,6 @@ def _lean(m: Differences) -> tuple[int, str]:
     softness = (m.gain if m.scale > 1 else m.gain_back)[4]
     detail = (m.beyond - e.lean_detail[0]) / e.lean_detail[1]
     sharp = (e.lean_softness[0] - softness) / e.lean_softness[1]
-    larger_first = detail + sharp > 0
+    larger_first = detail + sharp > e.lean
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why

@@ -45,18 +45,8 @@ _ASIDE = re.compile(
 )
 
 
-def is_plain_name(path: str) -> bool:
-    """Return whether a file's name is not that of a copy: "(1)", "- Copy", "Copy of", "-edited".
-
-    Parameters
-    ----------
-    path : str
-    """
-    return name_additions(path) == 0
-
-
 def name_additions(path: str) -> int:
-    """Count what was added to the name of a file: "IMG_1 - Copy (2).jpg" has two additions."""
+    """Count what was added to the name of a file: "Copy of IMG_1-edited.jpg" has two additions."""
     stem = _text(os.path.splitext(_base(path))[0])
     count = 0
     while True:

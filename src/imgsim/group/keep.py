@@ -130,6 +130,13 @@ def _date_key(candidates: Sequence[Candidate]) -> Key:
     return lambda c: c.picture.file.mtime_ns
 
 
+def _least_compressed(candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
+    """Quality, where all are JPEGs: of other formats there is none to compare with."""
+    if not all(c.metadata.jpeg_quality for c in candidates):
+        return ()
+    return (("least compressed", lambda c: -(c.metadata.jpeg_quality or 0)),)
+
+
 def _comparable_date(text: str) -> str:
     return text[:19].replace("T", " ")
 
@@ -164,6 +171,7 @@ NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
 ORIGINAL: tuple[Criterion, ...] = (
     ("no editor in its metadata", lambda c: c.edited_by_name),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
+    ("compressed once", lambda c: bool(c.metadata.compressed_twice)),
     _ASIDE,
     _NAME,
 )
@@ -261,7 +269,7 @@ def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion,
         # dates as texts have no negative: only the newest ones are told from the rest
         return (("newest", lambda c: key(c) != newest),)
     if rule.text == "original":
-        return (*ORIGINAL, ("taken first", key), *LAST)
+        return (*ORIGINAL, *_least_compressed(candidates), ("taken first", key), *LAST)
     return rule.criteria
 
 

@@ -224,8 +224,13 @@ class RecipeRun:
             if self._may_match(one, other) and self.accepts(verdict):
                 yield self._pictures[one], self._pictures[other], verdict.residual
 
-    def deciding_matches(self) -> tuple[list[int], Candidates]:
+    def deciding_matches(self, *, by_content: bool = True) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
+
+        Parameters
+        ----------
+        by_content : bool
+            What a picture shows comes before the order of the pictures.
 
         Returns
         -------
@@ -240,6 +245,7 @@ class RecipeRun:
             self._proposals,
             np.array(self._class, np.int64),
             self.accepts,
+            by_content=by_content,
             closing_allowed=np.array(free, bool),
         )
         places, pairs = complete(
@@ -249,6 +255,7 @@ class RecipeRun:
             pairs,
             self.accepts,
             self._may_match,
+            by_content=by_content,
         )
         order = sorted(places.tolist(), key=lambda i: _precedence(self._pictures[i]))
         number = {place: i for i, place in enumerate(order)}

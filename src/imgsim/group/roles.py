@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imgsim.group.evidence import LESS_DETAIL, Signs
+from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, Signs
 from imgsim.group.keep import Candidate
 from imgsim.types import ROLES, Member, Role
 from imgsim.verify.differences import Differences
@@ -44,6 +44,10 @@ def with_role(
         why = "the same bytes" if role == "exact" else "the same pixels"
         return _with(member, role, (), why)
     told = {sign.role: sign.why for sign in reversed(signs.signs)}
+    only_kept_fits = kept.camera_fits and not other.camera_fits
+    if only_kept_fits and told.get("fuller") == COMPRESSED_FROM:
+        del told["fuller"]  # the camera compressed it, and from nothing else
+        signs = replace(signs, unsure=(*signs.unsure, "which of the two came first"))
     if member.kind == "damaged":
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
     if not told.keys() - {"smaller", "reencoded"}:

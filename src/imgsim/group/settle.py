@@ -271,24 +271,30 @@ class Settling:
         contents = {c.picture.identity: c for c in pool}
         versions: dict[tuple[int, int], list[Candidate]] = {}
         for one in contents.values():
-            versions.setdefault(self._version(kept, one), []).append(one)
-        own = versions.get((0, 0), [])
+            version = self._version(kept, one)
+            if version is not None:
+                versions.setdefault(version, []).append(one)
+        own = versions.get(_SAME_TONES, [])
         most = max(versions.values(), key=len, default=[])
         if len(most) <= len(own):
             return []
-        return [c for c in pool if c.picture.identity in {m.picture.identity for m in most}]
+        identities = {one.picture.identity for one in most}
+        return [c for c in pool if c.picture.identity in identities]
 
-    def _version(self, kept: Candidate, other: Candidate) -> tuple[int, int]:
-        """Equal numbers for files with the same tones and colours, seen from the kept one."""
+    def _version(self, kept: Candidate, other: Candidate) -> tuple[int, int] | None:
+        """Equal numbers for files with the same tones and colours, seen from the kept one.
+
+        None for what was made from it: that says nothing of which of the others came first.
+        """
         measured = self._differences(kept.picture, other.picture)
-        signs = self._signs(kept, other)
-        if measured is None or not any(
-            s.role in ("edited", "noisier", "blurred") for s in signs.signs
-        ):
-            return (0, 0)
-        if any(s.derived for s in signs.signs):
-            return (-1, -1)
-        return (round(measured.tone / 3) + 1, round(10 * measured.saturation) + 1)
+        signs = self._signs(kept, other).signs
+        if measured is None or not signs:
+            return _SAME_TONES
+        if any(sign.derived and sign.role != "reencoded" for sign in signs):
+            return None
+        if not any(sign.role == "edited" for sign in signs):
+            return _SAME_TONES
+        return round(measured.tone / 3) + 1, round(10 * measured.saturation) + 1
 
     def _reason(self, choice: _Choice, pool: Sequence[Candidate]) -> str:
         """What the kept file has over the next one."""
@@ -448,5 +454,6 @@ def _matrix(verdict: Verdict) -> Matrix:
     return np.array(verdict.matrix).reshape(3, 3)
 
 
+_SAME_TONES = (0, 0)
 _ORIGINAL = Rule("original", ())
 _FIRST = Rule("first", (("first by path", lambda c: os.fsencode(c.picture.file.path)),))

@@ -82,7 +82,11 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
     free = group.reclaimable_bytes
     freed = f", {size(free)} could be freed" if free else ""
     head = f"Group {number}: 1 + {count(len(group.members) - 1, 'copy', 'copies')}{freed}"
-    yield page.paint(head, "bold") + f" (keep: {printable(keep_text(group))})\n"
+    reason = f"(keep: {printable(keep_text(group))})"
+    fits = len(head) + 1 + len(reason) <= _COLUMNS
+    yield page.paint(head, "bold") + (f" {reason}\n" if fits else "\n")
+    if not fits:
+        yield from (f"  {line}\n" for line in wrap(reason, _COLUMNS - 2))
     for member in group.members:
         yield from _member_lines(member, duplicates.comparator.scale, page)
         for link in member.picture.file.links:

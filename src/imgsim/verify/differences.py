@@ -26,6 +26,7 @@ _FINER = 1.1
 _EVEN_SHARE = 0.2
 _DARK, _LIGHT = 16, 239
 _SPOT_SIDE = 512
+_SAME_CONTRAST = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def _with_pixels(
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
-        steps=(_steps(frame, left, 0), _steps(frame, right, 1)),
+        steps=(_steps(frame, left, 0, contrast), _steps(frame, right, 1, 1 / contrast)),
     )
 
 
@@ -292,7 +293,9 @@ def _cells(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     return windows.reshape(n, side, 8, side, 8).swapaxes(2, 3).reshape(-1, 64)
 
 
-def _steps(frame: Frame, picture: MeasuredPicture, which: int) -> tuple[float, float] | None:
+def _steps(
+    frame: Frame, picture: MeasuredPicture, which: int, contrast: float
+) -> tuple[float, ...] | None:
     """How the other picture lies about the steps of a JPEG, pixel upon pixel."""
     if picture.table is None or not frame.same_pixels:
         return None
@@ -300,5 +303,7 @@ def _steps(frame: Frame, picture: MeasuredPicture, which: int) -> tuple[float, f
     own, other = (frame.unturned(x.astype(np.float32), which) for x in wholes)
     if which:
         own, other = other, own
-    steps: Steps | None = about_steps(own, other, picture.table)
-    return None if steps is None else (steps.error, steps.beyond)
+    if abs(contrast - 1) < _SAME_CONTRAST:
+        contrast = 1.0
+    steps: Steps | None = about_steps(own, other, picture.table, contrast)
+    return None if steps is None else (steps.error, steps.coarse, steps.beyond)

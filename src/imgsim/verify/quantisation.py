@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCKS = 4096
-_LEAST_STEP = 5
-_LEAST_COUNT = 200
-_SAME_CONTRAST = 0.03
-_LEAST_CONTRAST = 0.3
+_LEAST_STEP = 4
+_LEAST_COUNT = 100
+_COARSE_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,23 @@ class Steps:
     error : float
         Root mean square distance of the other picture's coefficients from those of the JPEG, in
         steps: 0.29 if the JPEG was compressed from it.
+    coarse : float
+        The same for the larger steps. Compression errs by the same share of each step, other
+        changes by the same levels.
     beyond : float
         Share that is further away than half a step and its rounding.
     """
 
     error: float
+    coarse: float
     beyond: float
 
 
 def about_steps(
-    jpeg: NDArray[np.float32], other: NDArray[np.float32], table: NDArray[np.int64]
+    jpeg: NDArray[np.float32],
+    other: NDArray[np.float32],
+    table: NDArray[np.int64],
+    contrast: float = 1.0,
 ) -> Steps | None:
     """Compare a picture with a JPEG whose pixels lie on its own.
 
@@ -49,6 +55,8 @@ def about_steps(
         Luma; the first pixel is that of the first block.
     table : ndarray of int64, shape (8, 8)
         Steps by frequency.
+    contrast : float
+        Of the other picture per contrast of the JPEG.
 
     Returns
     -------
@@ -62,18 +70,16 @@ def about_steps(
     if np.count_nonzero(used) < _LEAST_COUNT:
         return None
     places = np.broadcast_to(steps, one.shape)[used].astype(np.float64)
-    # other contrast multiplies all of them
-    first, second = one[used], two[used]
-    contrast = float(first @ second) / float(first @ first)
-    if abs(contrast - 1) < _SAME_CONTRAST:
-        contrast = 1.0
-    elif contrast < _LEAST_CONTRAST:
-        return None
     # multiples themselves, not what is left of them after rounding pixels
-    exact = np.round(first / places) * places
-    away = np.abs(second / contrast - exact) / places
+    exact = np.round(one[used] / places) * places
+    away = np.abs(two[used] / contrast - exact) / places
+    coarse = away[places >= np.quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
-    return Steps(float(np.sqrt(np.square(away).mean())), float((away > 0.5 + rounding).mean()))
+    return Steps(
+        float(np.sqrt(np.square(away).mean())),
+        float(np.sqrt(np.square(coarse).mean())),
+        float((away > 0.5 + rounding).mean()),
+    )
 
 
 def _coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -54,23 +54,23 @@ class Spectra:
 
     @property
     def gain(self) -> NDArray[np.float64]:
-        """By how much the right picture shows the details of the left one, shape (bands,)."""
+        """How strongly the right picture shows details of the left one, float64, shape (bands,)."""
         return np.asarray(self.common / np.maximum(self.left, 1e-6))
 
     @property
     def gain_back(self) -> NDArray[np.float64]:
-        """By how much the left picture shows the details of the right one, shape (bands,)."""
+        """How strongly the left picture shows details of the right one, float64, shape (bands,)."""
         return np.asarray(self.common / np.maximum(self.right, 1e-6))
 
     @property
     def own_left(self) -> NDArray[np.float64]:
-        """Grey levels (root mean square) that only the left picture has, shape (bands,)."""
+        """Grey levels (RMS) that only the left picture has, float64, shape (bands,)."""
         rest = self.left - self.common**2 / np.maximum(self.right, 1e-6)
         return np.asarray(np.sqrt(np.maximum(rest, 0)))
 
     @property
     def own_right(self) -> NDArray[np.float64]:
-        """Grey levels (root mean square) that only the right picture has, shape (bands,)."""
+        """Grey levels (RMS) that only the right picture has, float64, shape (bands,)."""
         rest = self.right - self.common**2 / np.maximum(self.left, 1e-6)
         return np.asarray(np.sqrt(np.maximum(rest, 0)))
 

@@ -1,0 +1,176 @@
+"""Which file of a group is kept, and what stays, goes elsewhere or is company."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from imgsim.decode.metadata import Metadata
+from imgsim.group.keep import parse_keep
+from imgsim.group.rules import Rules
+from imgsim.group.settle import Settling
+from imgsim.types import Group, Member, Picture, Related, Transform, Verdict
+from imgsim.verify.differences import Differences
+from imgsim.verify.measuring import MeasuredPair
+from imgsim.verify.verdicts import swapped
+from tests.group.test_stars import picture
+
+HALF = np.array([(0.5, 0, 0.25), (0, 0.5, 0.25), (0, 0, 1.0)])
+SAME = Verdict(0.2, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
+PART = Verdict(0.2, tuple(HALF.ravel().tolist()), 0.25, 1.0, 0.25, more=-1)
+"""The right picture is a part of the left one."""
+
+EQUAL = Differences(
+    16, True, 1.0, False, False, 0.0, 1.0, (1.0, 1.0), (0.0, 0.0), 0.0, 1.0, 0.0, (9.0, 9.0), 1.0,
+    (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
+)  # fmt: skip
+CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
+COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0), (0.29, 0.29, 0.0)))
+"""The right one is a JPEG made from the left one, which is one too."""
+
+
+class Known:
+    """Verdicts and differences by names: "ab" has a on the left; others are the same picture."""
+
+    def __init__(
+        self,
+        verdicts: dict[str, Verdict | None] | None = None,
+        differences: dict[str, Differences] | None = None,
+    ) -> None:
+        self.verdicts = verdicts or {}
+        self.differences = differences or {}
+        self.measured: list[str] = []
+
+    def verdict(self, left: Picture, right: Picture) -> Verdict | None:
+        pair = left.file.path[0] + right.file.path[0]
+        if pair in self.verdicts:
+            return self.verdicts[pair]
+        turned = self.verdicts.get(pair[::-1], SAME)
+        return turned and swapped(turned)
+
+    def match(self, pairs: Sequence[tuple[Picture, Picture, Picture]]) -> list[float | None]:
+        verdicts = [self.verdict(kept, other) for kept, other, _ in pairs]
+        return [None if verdict is None else verdict.residual for verdict in verdicts]
+
+    def transform(self, kept: Picture, other: Picture) -> Transform | None:
+        return None
+
+    def measure(self, pairs: Sequence[MeasuredPair]) -> dict[tuple[str, str], Differences]:
+        known = {}
+        for pair in pairs:
+            name = pair.left.file.path[0] + pair.right.file.path[0]
+            self.measured.append(name)
+            known[pair.digests] = self.differences.get(name, EQUAL)
+        return known
+
+
+def settle(
+    pictures: Sequence[Picture],
+    keep: Sequence[str] = ("original",),
+    known: Known | None = None,
+    metadata: dict[str, Metadata] | None = None,
+) -> tuple[list[Group], list[Related]]:
+    """Settle one group around the first picture."""
+    known = known or Known()
+    centre, *others = pictures
+    members = [Member(centre, "kept", None), *(Member(p, "near", 0.2) for p in others)]
+    settling = Settling(parse_keep(keep), Rules(), known, known.measure, metadata or {})
+    return settling.settle([Group(tuple(members), "")])
+
+
+def roles(group: Group) -> dict[str, str | None]:
+    return {member.picture.file.path: member.role for member in group.members}
+
+
+def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
+    pictures = [picture("b.jpg", size_bytes=5000), picture("a.jpg")]
+    ((group,), _) = settle(pictures, known=Known(differences={"ab": COMPRESSED}))
+    assert group.kept.file.path == "a.jpg"
+    assert group.keep_rule == "original"
+    assert "compressed again" in group.keep_reason
+    assert roles(group) == {"a.jpg": None, "b.jpg": "reencoded"}
+    assert group.reclaimable_bytes == 5000
+
+
+@pytest.mark.parametrize("keep", ["largest", "folder:x"])
+def test_what_is_better_than_the_kept_file_is_never_free(keep: str) -> None:
+    pictures = [picture("b/x/1.jpg", size_bytes=5000), picture("a/1.jpg")]
+    ((group,), _) = settle(pictures, [keep], Known(differences={"ab": COMPRESSED}))
+    assert group.kept.file.path == "b/x/1.jpg"
+    assert (group.keep_rule, roles(group)["a/1.jpg"]) == (keep, "fuller")
+    assert group.reclaimable_bytes == 0
+
+
+def test_the_order_of_files_decides_nothing() -> None:
+    pictures = [picture(name, digest=name[0]) for name in ("a.jpg", "b.jpg", "c.jpg", "a (1).jpg")]
+    differences = {"ab": COMPRESSED, "ac": COMPRESSED}
+    settled = []
+    for order in itertools.permutations(pictures):
+        ((group,), related) = settle(order, known=Known(differences=differences))
+        settled.append((group, related))
+    assert all(one == settled[0] for one in settled)
+    assert roles(settled[0][0]) == {
+        "a.jpg": None, "a (1).jpg": "exact", "b.jpg": "reencoded", "c.jpg": "reencoded",
+    }  # fmt: skip
+
+
+def test_the_camera_counts_before_what_was_made_from_what() -> None:
+    data = Metadata(make="Canon", model="EOS", date_taken="2012-07-03T10:00:00")
+    pictures = [picture("a.jpg"), picture("b.jpg")]
+    known = Known(differences={"ab": COMPRESSED})
+    ((group,), _) = settle(pictures, known=known, metadata={"b.jpg": data})
+    assert group.kept.file.path == "b.jpg"
+
+
+def test_who_does_not_match_the_kept_file_leaves() -> None:
+    """All match c; b is kept, which d and e do not match, but d matches e."""
+    pictures = [picture(f"{name}.jpg") for name in "cbde"]
+    known = Known({"bd": None, "be": None})
+    groups, related = settle(pictures, ["folder:nowhere", "first"], known)
+    assert [sorted(roles(group)) for group in groups] == [["b.jpg", "c.jpg"], ["d.jpg", "e.jpg"]]
+    assert related == []
+    groups, related = settle(pictures[:3], ["first"], known)
+    assert [sorted(roles(group)) for group in groups] == [["b.jpg", "c.jpg"]]
+    assert related == [Related("d.jpg", "c.jpg", "verified")]
+
+
+def test_a_part_is_kept_only_beside_its_whole() -> None:
+    pictures = [picture("w.jpg"), picture("p/p.jpg", size_bytes=10)]
+    known = Known({"wp": PART}, {"pw": CUT.swapped()})
+    for keep in ("original", "best"):
+        ((group,), _) = settle(pictures, [keep], known)
+        assert roles(group) == {"w.jpg": None, "p/p.jpg": "cropped"}
+    ((group,), _) = settle(pictures, ["smallest"], known)
+    assert roles(group) == {"p/p.jpg": None, "w.jpg": "fuller"}
+    assert group.related == (Related("w.jpg", "p/p.jpg", "whole"),)
+    ((group,), _) = settle(pictures, ["folder:p"], known)
+    assert (roles(group)["w.jpg"], group.related) == ("fuller", ())
+    assert group.reclaimable_bytes == 0
+
+
+def test_hard_links_elsewhere_hold_the_bytes() -> None:
+    pictures = [picture("a.jpg", digest="a"), picture("a (1).jpg", digest="a", hard_links=2)]
+    ((group,), _) = settle(pictures)
+    assert roles(group) == {"a.jpg": None, "a (1).jpg": "exact"}
+    assert group.reclaimable_bytes == 0
+    assert group.members[1].removable
+
+
+def test_nothing_is_measured_where_bytes_are_equal() -> None:
+    known = Known()
+    settle([picture("a.jpg", digest="a"), picture("a2.jpg", digest="a")], known=known)
+    assert known.measured == []
+
+
+def test_the_version_of_most_files_is_taken_for_the_original() -> None:
+    """Two exports agree in their tones, and only the third file has others."""
+    edit = replace(EQUAL, tone=20.0)
+    pictures = [picture(f"{name}.jpg") for name in "abc"]
+    known = Known(differences={"ab": edit, "ac": edit})
+    ((group,), _) = settle(pictures, known=known)
+    assert group.kept.file.path == "b.jpg"
+    assert roles(group) == {"b.jpg": None, "a.jpg": "edited", "c.jpg": "reencoded"}

@@ -1,0 +1,140 @@
+"""What was done to a copy is told from its pixels; pictures are made anew by each test."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from imgsim.decode.jpeg_quality import luma_table
+from imgsim.group.evidence import derivation, signs_of
+from imgsim.types import Verdict
+from imgsim.verify.differences import Differences, MeasuredPicture, measure_differences
+from imgsim.verify.measuring import _ZIGZAG
+from tests.group.test_stars import picture as file_of
+
+SIZE = 640, 480
+WHOLE = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
+
+
+def scene(seed: int) -> Image.Image:
+    """Detail of all sizes, edges and even parts, in colours."""
+    random = np.random.default_rng([seed, 5])
+    levels = np.zeros((SIZE[1], SIZE[0], 3))
+    for side in (6, 20, 60, 240, 640):
+        coarse = random.normal(0, 1, (side * 3 // 4, side, 3)).astype(np.float32)
+        for band in range(3):
+            grown = Image.fromarray(coarse[..., band]).resize(SIZE, Image.Resampling.BICUBIC)
+            levels[..., band] += np.asarray(grown) * (14 if side == 640 else 22)
+    image = Image.fromarray(np.clip(levels + 120, 0, 255).astype(np.uint8))
+    even = image.resize((8, 6)).resize((SIZE[0] // 3, SIZE[1]), Image.Resampling.BICUBIC)
+    image.paste(even, (0, 0))
+    return image
+
+
+def saved(image: Image.Image, quality: int) -> MeasuredPicture:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    table = np.empty(64, np.int64)
+    table[_ZIGZAG] = luma_table(file.getvalue())
+    return MeasuredPicture(np.asarray(Image.open(file).convert("RGB")), table.reshape(8, 8))
+
+
+def plain(one: MeasuredPicture) -> Image.Image:
+    return Image.fromarray(one.pixels)
+
+
+def noisy(image: Image.Image) -> Image.Image:
+    noise = np.random.default_rng(3).normal(0, 10, (image.height, image.width, 3))
+    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+
+
+def scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
+    return lambda image: image.resize(
+        (round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC
+    )
+
+
+CHANGES: dict[str, tuple[Callable[[Image.Image], Image.Image], int, str]] = {
+    "saved again": (lambda i: i, 70, "reencoded"),
+    "smaller": (scaled(0.5), 85, "smaller"),
+    "enlarged": (scaled(1.6), 92, "enlarged"),
+    "noise": (noisy, 95, "noisier"),
+    "blur": (lambda i: i.filter(ImageFilter.GaussianBlur(1.8)), 95, "blurred"),
+    "sharpened": (lambda i: i.filter(ImageFilter.UnsharpMask(2, 130, 2)), 95, "edited"),
+    "brighter": (lambda i: ImageEnhance.Brightness(i).enhance(1.25), 95, "edited"),
+    "colours": (lambda i: ImageEnhance.Color(i).enhance(1.5), 95, "edited"),
+    "grey": (lambda i: i.convert("L").convert("RGB"), 95, "edited"),
+    "stretched": (lambda i: i.resize((i.width * 6 // 5, i.height)), 95, "stretched"),
+}
+
+
+def measured(first: MeasuredPicture, second: MeasuredPicture) -> Differences:
+    return measure_differences(first, second, np.eye(3))
+
+
+def files(first: MeasuredPicture, second: MeasuredPicture):
+    return tuple(
+        file_of(name, width=one.pixels.shape[1], height=one.pixels.shape[0])
+        for name, one in (("a", first), ("b", second))
+    )
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("seed", [101, 102])
+def test_a_change_is_told(name: str, seed: int) -> None:
+    change, quality, role = CHANGES[name]
+    original = saved(scene(seed), 90)
+    copy = saved(change(plain(original)), quality)
+    signs = signs_of(*files(original, copy), WHOLE, measured(original, copy))
+    roles = {sign.role for sign in signs.signs}
+    assert role in roles
+    assert "fuller" not in roles
+    # nothing else that would keep a mere copy, or pass a change off as one
+    assert roles <= {role, "reencoded", *(["edited"] if role == "noisier" else [])}
+
+
+@pytest.mark.parametrize(
+    "name", ["saved again", "smaller", "enlarged", "noise", "blur", "sharpened", "grey"]
+)
+def test_what_was_made_from_what_is_told_in_either_order(name: str) -> None:
+    change, quality, _ = CHANGES[name]
+    original = saved(scene(7), 90)
+    copy = saved(change(plain(original)), quality)
+    there, back = measured(original, copy), measured(copy, original)
+    assert derivation(*files(original, copy), WHOLE, there)[0] == 1
+    assert derivation(*files(copy, original), WHOLE, back)[0] == -1
+    one, other = files(copy, original)
+    assert derivation(one, other, WHOLE, there.swapped())[0] == -1
+
+
+def test_a_better_save_of_a_jpeg_is_told_from_the_jpeg() -> None:
+    """Saved again at a higher quality it has more bytes, and nothing more to see."""
+    original = saved(scene(9), 80)
+    copy = saved(plain(original), 98)
+    assert derivation(*files(original, copy), WHOLE, measured(original, copy))[0] == 1
+    export = MeasuredPicture(original.pixels)
+    assert derivation(*files(original, export), WHOLE, measured(original, export))[0] == 1
+
+
+def test_a_part_is_compared_pixel_by_pixel() -> None:
+    original = saved(scene(11), 90)
+    box = 37, 22, 37 + 480, 22 + 360
+    part = saved(plain(original).crop(box), 95)
+    matrix = np.array([(0.75, 0, 37 / 640), (0, 0.75, 22 / 480), (0, 0, 1)])
+    verdict = Verdict(0.0, tuple(matrix.ravel().tolist()), 0.5, 1.0, 0.56, more=-1)
+    differences = measure_differences(original, part, matrix)
+    assert not differences.placed
+    assert differences.noise[0] == pytest.approx(differences.noise[1], rel=0.1)
+    signs = signs_of(*files(original, part), verdict, differences)
+    assert [sign.role for sign in signs.signs] == ["cropped"]
+
+
+def test_pictures_that_are_too_small_are_not_measured() -> None:
+    tiny = saved(scene(1).resize((60, 45)), 90)
+    differences = measured(tiny, tiny)
+    assert differences.windows == 0
+    assert "too small to be measured" in signs_of(*files(tiny, tiny), WHOLE, differences).unsure
