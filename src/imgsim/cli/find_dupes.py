@@ -66,8 +66,8 @@ if TYPE_CHECKING:
 @click.option(
     "--facts",
     is_flag=True,
-    help="Show metadata with the content of places, ratings, titles and keywords. Without it, JSON"
-    " and CSV say whether there are any.",
+    help="Show metadata, with the content of places, ratings, titles and keywords, and whether"
+    " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
 @format_option(["text", "json", "jsonl", "csv"])
 @output_option
@@ -132,7 +132,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
-    duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
+    wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
+    duplicates = find_duplicates(paths, method, **wanted, options=options)
     duplicates = in_order(duplicates, order)
     parts = _formatted_text(duplicates, output)
     write(parts, output["output"], for_programs=output["format"] != "text")

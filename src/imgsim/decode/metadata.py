@@ -72,7 +72,8 @@ class Metadata:
     jpeg_quality : int or None
         1 to 100, see `jpeg_quality.estimated_quality`; None where it is no JPEG.
     compressed_twice : bool or None
-        A JPEG whose pixels had been a JPEG with other tables before; None where it cannot be told.
+        A JPEG whose pixels had been a JPEG with other tables before; None where it cannot be told,
+        or was not asked for.
     has_exif : bool
         It has an EXIF block, or is a TIFF or raw file, that names a camera or a time.
     """
@@ -141,7 +142,10 @@ class _Blocks:
 
 
 def read_metadata(
-    source: bytes | str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS
+    source: bytes | str | os.PathLike[str],
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    *,
+    history: bool = True,
 ) -> Metadata:
     """Read the metadata of a file. A block that is broken says nothing, and raises nothing.
 
@@ -151,6 +155,8 @@ def read_metadata(
         The bytes of the whole file, or where it lies.
     max_pixels : int
         Of larger JPEGs it is not told whether they were compressed twice.
+    history : bool
+        Tell it of the others, which takes a decode.
 
     Returns
     -------
@@ -175,7 +181,7 @@ def read_metadata(
     quality = twice = None
     if source.startswith(b"\xff\xd8\xff"):
         quality = estimated_quality(source)
-        twice = compressed_twice(source, max_pixels)
+        twice = compressed_twice(source, max_pixels) if history else None
     return _merged(blocks, quality, twice)
 
 

@@ -105,6 +105,7 @@ def find_duplicates(
     keep: str = "best",
     isolate: bool = False,
     check_all: bool = False,
+    jpeg_history: bool = False,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -132,6 +133,9 @@ def find_duplicates(
     check_all : bool
         Also look for damage that a decoder hides in files that match no other. It changes
         `Duplicates.damaged` alone.
+    jpeg_history : bool
+        Also tell of the JPEGs in groups whether they were compressed twice, which takes a decode of
+        each. It changes `Duplicates.metadata` alone.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -168,7 +172,7 @@ def find_duplicates(
         if check_all:
             hidden.look_in(collection.pictures)
         members = (m.picture for group in groups for m in group.members)
-        metadata = metadata_of(members, options, collection.executor)
+        metadata = metadata_of(members, options, collection.executor, history=jpeg_history)
     finally:
         if collection.executor is not None:
             collection.executor.close()
