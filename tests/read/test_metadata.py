@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +72,11 @@ def test_a_file_that_is_gone_or_changed_says_nothing(pictures: list[Picture]) ->
     first.write_bytes(first.read_bytes() + b"changed")
     read = metadata_of([pictures[0], pictures[2]], RunOptions(executor="threads"))
     assert read == {p.digest: reader.Metadata() for p in (pictures[0], pictures[2])}
+
+
+def test_a_record_that_was_changed_is_read_again(pictures: list[Picture], tmp_path: Path) -> None:
+    options = RunOptions(executor="threads", cache=tmp_path / "cache")
+    duplicates = find_duplicates(tmp_path, options=options)
+    with closing(sqlite3.connect(tmp_path / "cache")) as db, db:
+        db.execute("UPDATE metadata SET metadata = replace(metadata, '2020', '1920')")
+    assert metadata_of(pictures, options) == duplicates.metadata

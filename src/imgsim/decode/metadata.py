@@ -132,7 +132,7 @@ class _Blocks:
             if tag in tags.first:
                 self.add(kind, _block(tags.first[tag]))
         for number, content in image_resources(_block(tags.first.get(RESOURCES_TAG, b""))):
-            if number in RESOURCE_KINDS:
+            if RESOURCE_KINDS.get(number, "exif") != "exif":  # no block lies within its like
                 self.add(RESOURCE_KINDS[number], content)
 
     @staticmethod
