@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
-from imgsim.decode.metadata import Metadata, iso_time, read_metadata
+from imgsim.decode.metadata import Metadata, read_metadata
+from imgsim.decode.metadata_fields import iso_time
 from imgsim.decode.xmp import read_xmp
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
