@@ -135,7 +135,7 @@ def main() -> None:
     told = {kind: dict(sorted(counts.items())) for kind, counts in answers.items()}
     for kind, counts in told.items():
         print(kind, counts)
-    command = "python benchmarks/recompression.py FOLDERS"
+    command = f"python benchmarks/recompression.py FOLDERS --seed {given.seed}"
     about = record.machine(command, "numpy", "pillow")
     folders = [folder.name for folder in given.folders]
     print(record.write("recompression", about | {"folders": folders, "answers": told}))

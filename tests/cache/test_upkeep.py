@@ -17,6 +17,7 @@ from imgsim.cache.records import Known
 from imgsim.cache.rowfile import row_path
 from imgsim.cache.store import Cache
 from imgsim.cache.upkeep import CacheInfo, clear, default_path, prune, read_info
+from imgsim.decode.metadata import Metadata
 from imgsim.errors import CacheUnusable
 from imgsim.types import ImageFile, Verdict
 from tests.cache.test_store_edges import FACTS, FOUR, LONG, ONE, SHORT, THREE, TWO
@@ -44,6 +45,8 @@ def filled(path: Path, tmp_path: Path) -> Path:
         pairs = (ONE, TWO), (ONE, THREE), (THREE, TWO), (THREE, FOUR)
         for decoder in (NEW, OLD):
             cache.keep_verdicts(f"verdict/1 {decoder}", dict.fromkeys(pairs, Verdict(0.5)))
+            metadata = dict.fromkeys((ONE, TWO, THREE, FOUR), Metadata(latitude=1.5))
+            cache.keep_metadata(f"metadata/1 {decoder}", metadata)
     return path
 
 
@@ -82,7 +85,8 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
     assert query(filled, "SELECT COUNT(*) FROM file") == [(2,)]
     assert query(filled, "SELECT hex(digest) FROM content ORDER BY digest") == [(ONE,), (TWO,)]
     assert query(filled, "SELECT text FROM label ORDER BY text") == sorted(
-        (f"{start}{NEW}",) for start in ("", f"{SHORT.key} ", f"{LONG.key} ", "verdict/1 ")
+        (f"{start}{NEW}",)
+        for start in ("", f"{SHORT.key} ", f"{LONG.key} ", "metadata/1 ", "verdict/1 ")
     )
     assert query(filled, "SELECT COUNT(*) FROM fact") == [(2,)]
     assert query(filled, "SELECT COUNT(*) FROM feature") == [(4,)]
@@ -95,6 +99,9 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
             assert dict(cache.rows(extractor, NEW, [ONE, TWO, THREE])).keys() == {ONE, TWO}
         assert cache.verdicts(f"verdict/1 {NEW}", [ONE, TWO, THREE]).keys() == {(ONE, TWO)}
     assert prune(filled, [NEW]) == 0
+    with closing(Cache(filled, pytest.fail)) as cache:
+        assert cache.metadata(f"metadata/1 {NEW}", [ONE, TWO, THREE, FOUR]).keys() == {ONE, TWO}
+    assert query(filled, "SELECT COUNT(*) FROM metadata") == [(2,)]
 
 
 def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> None:

@@ -203,12 +203,17 @@ def test_a_terminal_gets_the_largest_groups_and_wrapped_paths(imgsim, tmp_path: 
         "./a folder with a long name/",
         "another one in it/and a third one/31.png",
     ]
+    _, text = _on_terminal(tmp_path, "find-dupes", deep, "--executor", "threads", "--summary")
+    lines = text.replace("\r", "").splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-1] == "  are copies of others there"
+    assert "".join(line.strip() for line in lines[:-1]) == f"51 of 102 files of {deep}"
     piped = imgsim("find-dupes", ".", cwd=tmp_path).stdout
     assert piped.count("Group ") == 51
     assert "./a folder with a long name/another one in it/and a third one/31.png\n" in piped
 
 
-def _on_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
+def _on_terminal(folder: Path, *arguments: str | Path) -> tuple[int, str]:
     """Run the program on a terminal of 80 columns; its exit code and what it printed there."""
     import fcntl
     import pty

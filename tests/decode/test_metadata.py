@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
-from imgsim.decode.metadata import Metadata, iso_time, read_metadata
+from imgsim.decode.metadata import Metadata, read_metadata
+from imgsim.decode.metadata_fields import iso_time
 from imgsim.decode.xmp import read_xmp
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -225,6 +226,23 @@ def test_a_text_of_a_png_that_unpacks_to_too_much_is_cut() -> None:
     chunk += struct.pack(">I", zlib.crc32(b"iTXt" + content))
     plain = encoded("PNG")
     assert read_metadata(plain[:33] + chunk + plain[33:]) == Metadata()
+
+
+def test_boxes_that_promise_much_hold_up_nothing() -> None:
+    """Each of these would take hours if what it promises were done."""
+    kinds = b"\0" * 6 + _box(b"infe", b"\2\0\0\0\0\1\0\0Exif\0") + _box(b"free", b"") * 400_000
+    no_sizes = struct.pack(">II", 0, 0xFFFF) + b"\xff" * 3_000_000
+    for places in (no_sizes, b"\1\0\0\0\0\0\xff\xff" + b"\xff" * 3_000_000):
+        meta = b"\0" * 4 + _box(b"iinf", kinds[:900_000]) + _box(b"iloc", places)
+        heif = _box(b"ftyp", b"heic\0\0\0\0mif1") + _box(b"meta", meta)
+        assert read_metadata(heif) == Metadata()
+    meta = b"\0" * 4 + _box(b"iinf", kinds) + _box(b"iloc", b"\0" * 8)
+    assert read_metadata(_box(b"ftyp", b"heic\0\0\0\0mif1") + _box(b"meta", meta)) == Metadata()
+    nested = b""
+    for _ in range(3000):  # image resources within EXIF within image resources
+        inner = b"8BIM\4\x22\0\0" + struct.pack(">I", len(nested)) + nested
+        nested = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 34377, 7, len(inner), 26, 0) + inner
+    assert read_metadata(nested) == Metadata()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "JPEG2000", "GIF"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -39,22 +41,29 @@ def test_each_content_is_read_once_and_remembered(
     options = RunOptions(executor="threads", cache=tmp_path / "cache")
     read = []
 
-    def counted(data: bytes, max_pixels: int) -> reader.Metadata:
+    def counted(data: bytes, max_pixels: int, *, history: bool) -> reader.Metadata:
         read.append(data)
-        return reader.read_metadata(data, max_pixels)
+        return reader.read_metadata(data, max_pixels, history=history)
 
     monkeypatch.setattr(metadata, "read_metadata", counted)
-    find_duplicates(tmp_path, options=options)  # the cache knows the contents
-    read.clear()
+    duplicates = find_duplicates(tmp_path, options=options)
     first = metadata_of(pictures, options)
     assert first.keys() == {p.digest for p in pictures}
     assert first[pictures[0].digest].date_taken == "2020-01-01T00:00:00"
     assert (first[pictures[2].digest].date_taken, first[pictures[2].digest].jpeg_quality) == (
         "2021-01-01T00:00:00", 60,
     )  # fmt: skip
-    assert len(read) == 2
+    assert duplicates.metadata == first
+    assert len(read) == 2  # two of the three are equal
     assert metadata_of(pictures, options) == first
     assert len(read) == 2
+    assert first[pictures[0].digest].compressed_twice is None
+    # what takes a decode is read only if it is asked for
+    history = metadata_of(pictures, options, history=True)
+    assert history[pictures[0].digest].compressed_twice is False
+    assert len(read) == 4
+    assert metadata_of(pictures, options, history=True) == history
+    assert len(read) == 4
 
 
 def test_a_file_that_is_gone_or_changed_says_nothing(pictures: list[Picture]) -> None:
@@ -63,3 +72,11 @@ def test_a_file_that_is_gone_or_changed_says_nothing(pictures: list[Picture]) ->
     first.write_bytes(first.read_bytes() + b"changed")
     read = metadata_of([pictures[0], pictures[2]], RunOptions(executor="threads"))
     assert read == {p.digest: reader.Metadata() for p in (pictures[0], pictures[2])}
+
+
+def test_a_record_that_was_changed_is_read_again(pictures: list[Picture], tmp_path: Path) -> None:
+    options = RunOptions(executor="threads", cache=tmp_path / "cache")
+    duplicates = find_duplicates(tmp_path, options=options)
+    with closing(sqlite3.connect(tmp_path / "cache")) as db, db:
+        db.execute("UPDATE metadata SET metadata = replace(metadata, '2020', '1920')")
+    assert metadata_of(pictures, options) == duplicates.metadata

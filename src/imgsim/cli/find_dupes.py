@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +21,7 @@ from imgsim.cli.options import (
     timing_option,
 )
 from imgsim.cli.output import write
-from imgsim.cli.terminal import Terminal, output_width, paint
+from imgsim.cli.terminal import Terminal, output_width, paint, terminal_width
 from imgsim.errors import UsageError
 from imgsim.group.keep import DEFAULT_KEEP
 
@@ -71,8 +72,8 @@ if TYPE_CHECKING:
 @click.option(
     "--facts",
     is_flag=True,
-    help="Show metadata with the content of places, ratings, titles and keywords. Without it, JSON"
-    " and CSV say whether there are any.",
+    help="Show metadata, with the content of places, ratings, titles and keywords, and whether"
+    " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
 @format_option(["text", "json", "jsonl", "csv"])
 @output_option
@@ -114,15 +115,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.tasks.find_duplicates import find_duplicates
 
     check_paths(paths, given["files_from"])
-    if given["baseline"] and not given["check"]:
-        raise UsageError("--baseline does nothing without --check", "add --check")
-    if given["check_kind"] != "near" and not given["check"]:
-        raise UsageError("--check-kind does nothing without --check", "add --check")
-    if given["summary"] and given["format"] != "text":
-        raise UsageError(
-            "--summary is text",
-            "leave it out: JSON has the folders as folder_pairs beside the groups",
-        )
+    _refuse_what_does_nothing(given)
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
@@ -137,18 +130,32 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
     )
     options = make_run_options(terminal, **given)
-    duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
+    wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
+    duplicates = find_duplicates(paths, method, **wanted, options=options)
     duplicates = in_order(duplicates, order)
     parts = _formatted_text(duplicates, output)
     write(parts, output["output"], for_programs=output["format"] != "text")
-    verbose, folders = terminal.verbosity > 0, not output["summary"]
-    for line in find_dupes_summary(duplicates, verbose=verbose, folders=folders):
+    told = {"verbose": terminal.verbosity > 0, "folders": not output["summary"]}
+    for line in find_dupes_summary(duplicates, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
     not_judged = len(duplicates.not_judged) if kind == "near" else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
     return _check_exit_code(terminal, duplicates, kind, known) if check else 0
+
+
+def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
+    """Refuse options that need another one, or do not go with one."""
+    if given["baseline"] and not given["check"]:
+        raise UsageError("--baseline does nothing without --check", "add --check")
+    if given["check_kind"] != "near" and not given["check"]:
+        raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["summary"] and given["format"] != "text":
+        raise UsageError(
+            "--summary is text",
+            "leave it out: JSON has the folders as folder_pairs beside the groups",
+        )
 
 
 def _check_exit_code(
@@ -188,6 +195,7 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
         return formats.find_dupes_csv(duplicates, private=facts)
+    width = output_width(output["output"])
     if output["summary"]:
-        return folders_text(duplicates)
-    return find_dupes_text(duplicates, Page(paint, output_width(output["output"]), facts))
+        return folders_text(duplicates, width)
+    return find_dupes_text(duplicates, Page(paint, width, facts))

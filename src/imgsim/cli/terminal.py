@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -80,6 +80,11 @@ def output_width(name: str | None) -> int | None:
     name : str or None
         The file that ``-o`` names.
     """
-    if (name is not None and name != "-") or sys.stdout is None or not sys.stdout.isatty():
+    return terminal_width(sys.stdout) if name is None or name == "-" else None
+
+
+def terminal_width(stream: TextIO | None) -> int | None:
+    """Return the columns of a stream that is a terminal; None for any other."""
+    if stream is None or not stream.isatty():
         return None
     return shutil.get_terminal_size().columns

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from imgsim.decode.containers import jpeg_scan
 
@@ -92,15 +94,13 @@ def estimated_quality(data: bytes) -> int | None:
     table = luma_table(data)
     if table is None or min(table) < 1:
         return None
-    logs = [math.log(value) for value in table]
+    differences = np.abs(_log_tables() - np.log(table)).sum(axis=1)
     # of equal ones the highest: all tables of 1 are quality 100
-    return min(range(100, 0, -1), key=lambda quality: _difference(logs, quality))
+    return 100 - int(differences[::-1].argmin())
 
 
 @cache
-def _log_table(quality: int) -> tuple[float, ...]:
-    return tuple(map(math.log, scaled_table(quality)))
-
-
-def _difference(logs: list[float], quality: int) -> float:
-    return sum(abs(a - b) for a, b in zip(logs, _log_table(quality), strict=True))
+def _log_tables() -> NDArray[np.float64]:
+    """Logarithms of the tables of all qualities, float64[100, 64]."""
+    logs: NDArray[np.float64] = np.log([scaled_table(quality) for quality in range(1, 101)])
+    return logs

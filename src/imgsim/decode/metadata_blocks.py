@@ -30,6 +30,7 @@ Block = tuple[Kind, bytes]
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _RESOURCES_HEAD = b"Photoshop 3.0\0"
 _MOST_BYTES = 1 << 22
+_MOST_PACKED = 32
 _UUIDS: dict[bytes, Kind] = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
     b"JpgTiffExif->JP2": "exif",
@@ -78,7 +79,9 @@ def _of_jpeg(data: bytes) -> Iterator[Block]:
             yield "exif", content
         elif marker == 0xE1 and content.startswith(_XMP_HEAD):
             yield "xmp", content[len(_XMP_HEAD) :]
-        elif marker == 0xED and content.startswith(_RESOURCES_HEAD):
+        elif (
+            marker == 0xED and content.startswith(_RESOURCES_HEAD) and len(resources) < _MOST_BYTES
+        ):
             resources += content[len(_RESOURCES_HEAD) :]
         place += 2 + length
     yield from _of_resources(resources)
@@ -91,11 +94,14 @@ def _of_resources(data: bytes) -> Iterator[Block]:
 
 
 def _of_png(data: bytes) -> Iterator[Block]:
+    packed = 0
     for name, start, length in whole_png_chunks(data):
         if name == b"eXIf":
             yield "exif", data[start : start + length]
         elif name in (b"tEXt", b"zTXt", b"iTXt") and length <= _MOST_BYTES:
-            yield from _of_png_text(name, data[start : start + length])
+            packed += name != b"tEXt"
+            if packed <= _MOST_PACKED:  # each may unpack to much
+                yield from _of_png_text(name, data[start : start + length])
 
 
 def _of_png_text(name: bytes, content: bytes) -> Iterator[Block]:
@@ -252,8 +258,9 @@ def _exif_item(content: bytes) -> Iterator[Block]:
 
 def _item_kinds(data: bytes) -> Iterator[tuple[int, Kind]]:
     """Yield number and kind of the items with metadata."""
-    for name, start, end in boxes_of(data[6:] if data[:1] == b"\0" else data[8:]):
-        entry = (data[6:] if data[:1] == b"\0" else data[8:])[start:end]
+    entries = data[6:] if data[:1] == b"\0" else data[8:]
+    for name, start, end in boxes_of(entries):
+        entry = entries[start:end]
         if name != b"infe" or len(entry) < 12 or entry[0] < 2:
             continue
         size = 2 if entry[0] == 2 else 4
@@ -287,7 +294,10 @@ def _item_places(data: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]
         method = take(2) & 15 if version in (1, 2) else 0
         take(2)
         base, extents = take(base_size), []
-        for _ in range(take(2)):
+        parts = take(2)
+        if parts > 1 and not offset_size + length_size:  # all parts were one
+            return
+        for _ in range(parts):
             if place >= len(data):
                 return
             if version in (1, 2):

@@ -12,9 +12,7 @@ for applications in steganography, IEEE TIFS 3(2), 2008, doi:10.1109/TIFS.2008.9
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from functools import cache
 from typing import Any
 
@@ -50,8 +48,10 @@ _STEPS = np.arange(1, 61)
 """Steps of a first table that are tried; 1 stands for one compression."""
 _LEAST_LEVELS = 4
 """A frequency whose histogram has fewer of them tells nothing."""
-_MOST_BLOCKS = 6000
+_MOST_BLOCKS = 2048
+_AT_ONCE = 32
 _LEAST_BLOCKS = 200
+_LEAST_SIDE = 16
 _LEAST_NOT_ZERO = 0.05
 _LEAST_FREQUENCIES = 10
 _ROUNDING = 0.45
@@ -108,12 +108,12 @@ def recompression_gain(data: bytes, max_pixels: int) -> float | None:
     if luma is None:
         return None
     stored, moved = _coefficients(luma), _coefficients(luma[4:, 4:])
-    if len(stored) < _LEAST_BLOCKS or len(moved) < _LEAST_BLOCKS:
+    if min(stored.shape[1], moved.shape[1]) < _LEAST_BLOCKS:
         return None
     gains, weights, used = [], [], []
-    for row, column in _FREQUENCIES:
-        step = int(steps[row, column])
-        result = _gain(stored[:, row, column], moved[:, row, column], step)
+    for number, place in enumerate(_FREQUENCIES):
+        step = int(steps[place])
+        result = _gain(stored[number], moved[number], step)
         if result is not None:
             gains.append(result[0])
             weights.append(result[1])
@@ -128,30 +128,23 @@ def recompression_gain(data: bytes, max_pixels: int) -> float | None:
 
 def _luma(data: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
     """Decode the luma of a JPEG, uint8[h, w]; None where it has none or is broken."""
-    from PIL import Image
+    import simplejpeg
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=("JPEG",))
-            names = [component[0] for component in getattr(image, "layer", ())]
-            if image.mode not in ("L", "RGB") or names == [82, 71, 66]:
-                return None
-            if image.info.get("adobe_transform") == 0 and image.mode == "RGB":
-                return None
-            if image.width * image.height > max_pixels or min(image.size) < 16:
-                return None
-            image.draft("L", image.size)
-            image.load()
-    except MemoryError:
-        raise
-    except Exception:  # whatever Pillow says of a broken file: its damage is told elsewhere
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+        if colours not in ("Gray", "YCbCr") or height * width > max_pixels:
+            return None
+        if min(height, width) < _LEAST_SIDE:
+            return None
+        luma: Any = simplejpeg.decode_jpeg(data, "GRAY", strict=False)
+    except (ValueError, KeyError):  # broken, or colours that it has no name for
         return None
-    return np.asarray(image) if image.mode == "L" else None
+    result: NDArray[np.uint8] = luma[..., 0]
+    return result
 
 
-def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Compute the DCT of blocks spread over a picture, float64[n, 8, 8].
+def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute the coefficients of blocks spread over a picture, float32[frequencies, n].
 
     Blocks that are plain, or that reach black or white, where decoders cut off, are left out.
     """
@@ -161,24 +154,28 @@ def _coefficients(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
     chosen = np.arange(count)
     if count > _MOST_BLOCKS:
         chosen = np.linspace(0, count - 1, _MOST_BLOCKS).astype(np.int64)
-    blocks = grid[chosen // max(columns, 1), chosen % max(columns, 1)]
-    low, high = blocks.min((1, 2)), blocks.max((1, 2))
-    blocks = blocks[(low > 0) & (high < 255) & (high - low > 3)].astype(np.float64) - 128
-    basis = _basis()
-    transformed: NDArray[np.float64] = basis @ blocks @ basis.T
-    return transformed
+    blocks = grid[chosen // max(columns, 1), chosen % max(columns, 1)].reshape(-1, 64)
+    low, high = blocks.min(1), blocks.max(1)
+    blocks = blocks[(low > 0) & (high < 255) & (high - low > 3)]
+    # a product of large matrices would start threads in every worker; what is left over is dropped
+    parts = blocks[: len(blocks) // _AT_ONCE * _AT_ONCE].reshape(-1, _AT_ONCE, 64)
+    transformed = (parts.astype(np.float32) - 128) @ _kernel()
+    coefficients: NDArray[np.float32] = transformed.reshape(-1, len(_FREQUENCIES)).T
+    return coefficients
 
 
 @cache
-def _basis() -> NDArray[np.float64]:
+def _kernel() -> NDArray[np.float32]:
+    """The DCT of a block at the frequencies that count, float32[64, frequencies]."""
     numbers = np.arange(8)
     basis = np.cos((2 * numbers[None] + 1) * numbers[:, None] * np.pi / 16) / 2
     basis[0] /= math.sqrt(2)
-    return basis
+    columns = [np.outer(basis[row], basis[column]).ravel() for row, column in _FREQUENCIES]
+    return np.array(columns, np.float32).T
 
 
 def _gain(
-    stored: NDArray[np.float64], moved: NDArray[np.float64], step: int
+    stored: NDArray[np.float32], moved: NDArray[np.float32], step: int
 ) -> tuple[float, float] | None:
     """Compute the gain of one frequency, and how many of its coefficients are not 0."""
     most = _LARGEST // step
@@ -192,34 +189,63 @@ def _gain(
         return None
     values = np.minimum(np.rint(np.abs(moved)), _LARGEST + 1).astype(np.int64)
     before = np.bincount(values, minlength=_LARGEST + 2)[:-1].astype(np.float64)
-    first = _after_first(before)
-    models = first @ _quantised(step)
+    models = _histograms(before, step)
     models /= np.maximum(models.sum(1, keepdims=True), 1)
     models += _FLOOR / models.shape[1]
     logs = np.log(models)
-    likelihoods = (logs - logs[0]) @ counts / total
+    # no product of matrices: large ones start threads in every worker
+    likelihoods = ((logs - logs[0]) * counts).sum(axis=1) / total
     return float(likelihoods.max()), float(not_zero)
 
 
-@cache
-def _first_values() -> NDArray[np.int64]:
-    """Values after a first compression, int64[steps, values], in one numbering for all steps."""
-    values = np.arange(_LARGEST + 1)
-    rounded = np.rint(values[None] / _STEPS[:, None]).astype(np.int64) * _STEPS[:, None]
-    row = np.arange(len(_STEPS))[:, None] * (_LARGEST + 2)
-    numbers: NDArray[np.int64] = np.minimum(rounded, _LARGEST + 1) + row
-    return numbers
+def _histograms(before: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    """Compute the histograms of levels that two compressions give, float64[steps, levels].
 
-
-def _after_first(before: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute histograms of values after a first compression, float64[steps, values]."""
-    weights = np.broadcast_to(before, (len(_STEPS), len(before)))
-    shape = len(_STEPS), _LARGEST + 2
-    sums: Any = np.bincount(
-        _first_values().ravel(), weights=weights.ravel(), minlength=shape[0] * shape[1]
+    Parameters
+    ----------
+    before : ndarray of float64, shape (values,)
+        Histogram of the values before any compression.
+    step : int
+        Of the second table.
+    """
+    rows, values, starts, ends = _multiples()
+    sums = np.concatenate([[0.0], np.cumsum(before)])
+    weights = sums[ends] - sums[starts]
+    levels, chances = _near_levels(step)
+    width = _LARGEST // step + 1
+    places = rows[:, None] * width + levels[values]
+    counts: Any = np.bincount(
+        places.ravel(),
+        weights=(weights[:, None] * chances[values]).ravel(),
+        minlength=len(_STEPS) * width,
     )
-    result: NDArray[np.float64] = sums.reshape(shape)[:, :-1]
+    result: NDArray[np.float64] = counts.reshape(len(_STEPS), width)
     return result
+
+
+@cache
+def _multiples() -> tuple[NDArray[np.int64], ...]:
+    """The values that a first compression leaves: row of the step, value, first and end of those
+    that become it; each int64[n]."""
+    entries = []
+    for row, step in enumerate(_STEPS.tolist()):
+        for value in range(0, _LARGEST + 1, step):
+            start = max(0, value - step // 2)
+            end = min(_LARGEST + 1, value + (step + 1) // 2)
+            entries.append((row, value, start, end))
+    columns = np.array(entries, np.int64).T
+    return tuple(columns)
+
+
+@cache
+def _near_levels(step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The five levels nearest to each value and their chances, int64 and float64[values, 5]."""
+    chances = _quantised(step)
+    most = chances.shape[1] - 1
+    near = np.arange(_LARGEST + 1)[:, None] // step + np.arange(-2, 3)[None]
+    levels = np.clip(near, 0, most)
+    weights = np.take_along_axis(chances, levels, axis=1) * (near == levels)
+    return levels, weights
 
 
 @cache

@@ -28,13 +28,16 @@ class MetadataBatch:
     ----------
     contents : tuple of Content
     needs : tuple of int
-        Bytes that each takes: those of a JPEG are decoded.
+        Bytes that each takes.
     limits : Decoder
+    history : bool
+        Tell whether JPEGs were compressed twice.
     """
 
     contents: tuple[Content, ...]
     needs: tuple[int, ...]
     limits: Decoder
+    history: bool
 
     def __len__(self) -> int:
         return len(self.contents)
@@ -59,7 +62,7 @@ class MetadataBatch:
             try:
                 self.limits.check_memory(needed)
                 data = content.read(self.limits, heartbeat.reading)
-                results.append(read_metadata(data, self.limits.max_pixels))
+                results.append(read_metadata(data, self.limits.max_pixels, history=self.history))
             except NeedsMemory as error:
                 results.append(MoreMemory(error.size_bytes))
             except (DecodeError, OSError, MemoryError):  # it could be read before
@@ -69,7 +72,11 @@ class MetadataBatch:
 
 
 def metadata_of(
-    pictures: Iterable[Picture], options: RunOptions, executor: Executor | None = None
+    pictures: Iterable[Picture],
+    options: RunOptions,
+    executor: Executor | None = None,
+    *,
+    history: bool = False,
 ) -> dict[str, Metadata]:
     """Read the metadata of pictures, or take it from the cache.
 
@@ -79,6 +86,8 @@ def metadata_of(
     options : RunOptions
     executor : Executor or None
         Where the files are read; it stays open. By default workers for this alone.
+    history : bool
+        Also tell whether JPEGs were compressed twice. That takes a decode of each.
 
     Returns
     -------
@@ -88,16 +97,18 @@ def metadata_of(
     wanted = {picture.digest: picture for picture in pictures}
     if not wanted:
         return {}
-    label = f"metadata/{VERSION} {decoder_id(DecodeMode.FULL)}"
+    reader = f"metadata/{VERSION}{'+history' if history else ''}"
+    label = f"{reader} {decoder_id(DecodeMode.FULL)}"
     with closing(options.open_cache()) as cache:
         known = cache.metadata(label, wanted)
-        new = _read([p for digest, p in wanted.items() if digest not in known], options, executor)
+        unknown = [picture for digest, picture in wanted.items() if digest not in known]
+        new = _read(unknown, options, executor, history)
         cache.keep_metadata(label, new)
     return {digest: known.get(digest) or new.get(digest) or Metadata() for digest in wanted}
 
 
 def _read(
-    pictures: Sequence[Picture], options: RunOptions, executor: Executor | None
+    pictures: Sequence[Picture], options: RunOptions, executor: Executor | None, history: bool
 ) -> dict[str, Metadata]:
     """Metadata by digest, of those files that can be read."""
     if not pictures:
@@ -106,7 +117,12 @@ def _read(
     parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
     limits = options.make_decoder(options.jobs, again=True)
     batches = [
-        MetadataBatch(tuple(map(Content.of, part)), tuple(map(_needed_bytes, part)), limits)
+        MetadataBatch(
+            tuple(map(Content.of, part)),
+            tuple(_needed_bytes(picture, history) for picture in part),
+            limits,
+            history,
+        )
         for part in parts
     ]
     options.progress.start("reading metadata", len(pictures), "image")
@@ -123,6 +139,7 @@ def _read(
     return metadata
 
 
-def _needed_bytes(picture: Picture) -> int:
+def _needed_bytes(picture: Picture, history: bool) -> int:
     facts = picture.facts
-    return facts.decode_bytes if facts.format in ("JPEG", "MPO") else picture.file.size_bytes
+    decoded = history and facts.format in ("JPEG", "MPO")
+    return facts.decode_bytes if decoded else picture.file.size_bytes

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imgsim.read.discover import printable
+from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import Member
 
-_COLUMNS = 80
 _SHOWN = 10
 
 
@@ -85,7 +85,9 @@ def _is_copy(member: Member) -> bool:
     return lies is None or (lies.kind in ("same", "turned", "mirrored") and not lies.overlay)
 
 
-def folder_pair_lines(pairs: list[FolderPair], *, every: bool) -> Iterator[str]:
+def folder_pair_lines(
+    pairs: list[FolderPair], *, every: bool, width: int | None = None
+) -> Iterator[str]:
     """Yield the pairs of folders as text, one each.
 
     Parameters
@@ -93,20 +95,31 @@ def folder_pair_lines(pairs: list[FolderPair], *, every: bool) -> Iterator[str]:
     pairs : list of FolderPair
     every : bool
         Else those with the most copies, and nothing if all files lie in one folder.
+    width : int or None
+        Columns of the terminal at which paths are wrapped; None for a file or a pipe.
     """
     if not every and not any(pair.folder != pair.other for pair in pairs):
         return
     shown = pairs if every else pairs[:_SHOWN]
     for pair in shown:
-        files = "file" if pair.total == 1 else "files"
-        verb = "is a copy" if pair.files == 1 else "are copies"
-        head = f"{pair.files} of {pair.total} {files} of {printable(pair.folder)}"
-        others = "another one" if pair.files == 1 else "others"
-        tail = f"{verb} of {others} there"
-        if pair.other != pair.folder:
-            a_file = "a file" if pair.files == 1 else "files"
-            tail = f"{verb} of {a_file} in {printable(pair.other)}"
-        fits = len(head) + 1 + len(tail) <= _COLUMNS
-        yield f"{head} {tail}" if fits else f"{head}\n  {tail}"
+        head, tail = _pair_text(pair)
+        if width is None or columns_of(f"{head} {tail}") <= width:
+            yield f"{head} {tail}"
+            continue
+        for start, part in (("", head), ("  ", tail)):
+            first, *others = wrapped_path(part, width - 4)
+            yield f"{start}{first}"
+            yield from (f"    {other}" for other in others)
     if len(pairs) > len(shown):
         yield f"  (--summary shows {len(pairs) - len(shown)} more pairs of folders)"
+
+
+def _pair_text(pair: FolderPair) -> tuple[str, str]:
+    """Say how many files of which folder are copies, and of what."""
+    files = "file" if pair.total == 1 else "files"
+    head = f"{pair.files} of {pair.total} {files} of {printable(pair.folder)}"
+    one = pair.files == 1
+    verb = "is a copy" if one else "are copies"
+    if pair.other == pair.folder:
+        return head, f"{verb} of {'another one' if one else 'others'} there"
+    return head, f"{verb} of {'a file' if one else 'files'} in {printable(pair.other)}"

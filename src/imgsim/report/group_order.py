@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,14 +27,14 @@ def in_order(duplicates: Duplicates, order: str) -> Duplicates:
         most first; by the similarity of the least similar member, highest first; by when the kept
         file was taken (else last changed), oldest first.
     """
+    if order == "path":  # as they are found
+        return duplicates
     keys: dict[str, Callable[[Group], Any]] = {
-        "path": lambda group: os.fsencode(group.kept.file.path),
         "size": lambda group: -copies_bytes(group),
         "similarity": lambda group: -_similarity(group, duplicates.comparator.scale),
         "date": lambda group: _time(group, duplicates.metadata),
     }
-    by_path = sorted(duplicates.groups, key=keys["path"])
-    return replace(duplicates, groups=tuple(sorted(by_path, key=keys[order])))
+    return replace(duplicates, groups=tuple(sorted(duplicates.groups, key=keys[order])))
 
 
 def largest(groups: tuple[Group, ...], most: int) -> frozenset[int]:

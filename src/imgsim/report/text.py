@@ -151,7 +151,11 @@ def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
 
 
 def find_dupes_summary(
-    duplicates: Duplicates, *, verbose: bool = False, folders: bool = True
+    duplicates: Duplicates,
+    *,
+    verbose: bool = False,
+    folders: bool = True,
+    width: int | None = None,
 ) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped.
 
@@ -162,6 +166,8 @@ def find_dupes_summary(
         Name all files that were skipped.
     folders : bool
         Count the copies by folders, at the end.
+    width : int or None
+        Columns of the terminal; None for a file or a pipe.
     """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(member.removable for group in duplicates.groups for member in group.members)
@@ -188,13 +194,20 @@ def find_dupes_summary(
     yield from damaged_lines(duplicates.damaged, verbose)
     yield from lost_metadata_lines(duplicates)
     if folders:
-        yield from folder_pair_lines(folder_pairs(duplicates), every=False)
+        yield from folder_pair_lines(folder_pairs(duplicates), every=False, width=width)
 
 
-def folders_text(duplicates: Duplicates) -> Iterator[str]:
-    """Yield how many files of each folder are copies of files in another, a line for each pair."""
+def folders_text(duplicates: Duplicates, width: int | None = None) -> Iterator[str]:
+    """Yield how many files of each folder are copies of files in another, a line for each pair.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    width : int or None
+        Columns of the terminal, where longer lines are broken; None for a file or a pipe.
+    """
     pairs = folder_pairs(duplicates)
-    yield from (f"{line}\n" for line in folder_pair_lines(pairs, every=True))
+    yield from (f"{line}\n" for line in folder_pair_lines(pairs, every=True, width=width))
 
 
 def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:

@@ -119,6 +119,7 @@ def find_duplicates(
     keep: str | Sequence[str] = DEFAULT_KEEP,
     isolate: bool = False,
     check_all: bool = False,
+    jpeg_history: bool = False,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -147,6 +148,9 @@ def find_duplicates(
     check_all : bool
         Also look for damage that a decoder hides in files that match no other. It changes
         `Duplicates.damaged` alone.
+    jpeg_history : bool
+        Also tell of the JPEGs in groups whether they were compressed twice, which takes a decode of
+        each. It changes `Duplicates.metadata` alone.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -177,7 +181,9 @@ def find_duplicates(
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
-                metadata = metadata_of(matched.pictures, options, collection.executor)
+                metadata = metadata_of(
+                    matched.pictures, options, collection.executor, history=jpeg_history
+                )
                 settled = _settle(matched, keep_rules, rules, metadata, collection, options)
             groups, related = settled
             if not hidden.mark_suspects(find_suspects(groups, collection, options)):
