@@ -273,7 +273,8 @@ def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion,
         # dates as texts have no negative: only the newest ones are told from the rest
         return (("newest", lambda c: key(c) != newest),)
     if rule.text == "original":
-        return (*ORIGINAL, *_least_compressed(candidates), (_taken(candidates), key), *LAST)
+        dates = (_taken(candidates), key)
+        return (*ORIGINAL, dates, *_least_compressed(candidates), *LAST)
     return rule.criteria
 
 
