@@ -86,7 +86,7 @@ class Evidence:
     lean_detail: tuple[float, float] = (-9.5, 1.5)
     lean_softness: tuple[float, float] = (1.12, 0.06)
     """Middle and spread of the two, by which one is preferred where neither is sure."""
-    lean: float = -1.0
+    lean: float = -0.3
     """Sum of both, in spreads, from which on the larger picture is preferred: there are many more
     smaller copies than enlarged ones."""
     steps: tuple[float, float] = (0.24, 0.42)

@@ -130,6 +130,10 @@ def _date_key(candidates: Sequence[Candidate]) -> Key:
     return lambda c: c.picture.file.mtime_ns
 
 
+def _taken(candidates: Sequence[Candidate]) -> str:
+    return "taken first" if all(c.metadata.date_taken for c in candidates) else "oldest"
+
+
 def _least_compressed(candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
     """Quality, where all are JPEGs: of other formats there is none to compare with."""
     if not all(c.metadata.jpeg_quality for c in candidates):
@@ -269,7 +273,8 @@ def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion,
         # dates as texts have no negative: only the newest ones are told from the rest
         return (("newest", lambda c: key(c) != newest),)
     if rule.text == "original":
-        return (*ORIGINAL, *_least_compressed(candidates), ("taken first", key), *LAST)
+        dates = (_taken(candidates), key)
+        return (*ORIGINAL, dates, *_least_compressed(candidates), *LAST)
     return rule.criteria
 
 
