@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -150,6 +151,49 @@ def test_a_grey_decode_hides_no_damage(picture) -> None:
             image = Image.open(io.BytesIO(data))
             image.draft("L", (image.width // 2, image.height // 2))
             np.testing.assert_array_equal(decoded.images[grey][..., 0], np.asarray(image))
+
+
+def scans(data: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(b"\xff\xda", data)]
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xda", b"\xff\xc4", b"\xff\x50"])
+def test_what_a_scan_has_left_over_is_damage(marker: bytes, picture) -> None:
+    """Its decoder had no need of it: what came before is not what was stored."""
+    data = FILES["progressive"](picture)
+    left_over = bytes(range(1, 200))
+    place = data.index(marker, scans(data)[0] + 2) if marker[1] != 0x50 else scans(data)[3]
+    more = left_over + (marker if marker[1] == 0x50 else b"")
+    damage = jpeg_damage(data[:place] + more + data[place:])
+    assert damage is not None
+    assert f"extraneous bytes before marker 0x{marker[1]:02x}" in damage.reason
+
+
+def test_no_insertion_into_a_progressive_jpeg_goes_unnoticed(picture) -> None:
+    """Unless it leaves the samples as they were."""
+    data = FILES["progressive"](picture)
+    whole = np.asarray(Image.open(io.BytesIO(data)))
+    rng = np.random.default_rng(5)
+    for place in rng.integers(scans(data)[0] + 20, len(data) - 20, 12).tolist():
+        spoilt = data[:place] + rng.bytes(300) + data[place:]
+        if jpeg_damage(spoilt) is None:
+            assert np.array_equal(np.asarray(Image.open(io.BytesIO(spoilt))), whole), place
+
+
+@pytest.mark.parametrize("oddity", ["revision", "Adobe", "range", "restart in header"])
+def test_an_oddity_of_the_header_is_no_damage_and_hides_none(oddity: str, picture) -> None:
+    """The first warning of libjpeg ends its decoding."""
+    data = FILES["jpeg"](picture)
+    scan = scans(data)[0]
+    odd = {
+        "revision": data[:11] + b"\7\7" + data[13:],
+        "Adobe": data[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\7" + data[20:],
+        "range": data[: scan + 11] + bytes(3) + data[scan + 14 :],
+        "restart in header": data[:20] + b"\xff\xd0" + data[20:],
+    }[oddity]
+    assert jpeg_damage(odd) is None
+    middle = len(odd) // 2
+    assert jpeg_damage(odd[:middle] + odd[middle + 700 :]) is not None
 
 
 def test_a_jpeg_whose_tail_was_lost_and_filled_with_zeros(picture) -> None:
