@@ -231,6 +231,65 @@ def test_a_progressive_jpeg_without_its_last_scans(picture) -> None:
     assert (damage.reason, damage.rows) == ("the last scans of the JPEG are missing", 1.0)
 
 
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(
+    "stored",
+    [{}, {"rowsperstrip": 7}, {"tile": (64, 32)}, {"planarconfig": "separate"}],
+    ids=["one strip", "strips", "tiles", "planes"],
+)
+def test_the_rows_of_a_cut_tiff_count(stored: dict[str, object], deep: bool, picture) -> None:
+    samples = np.asarray(picture)
+    if "planarconfig" in stored:
+        samples = samples.transpose(2, 0, 1)
+    data = tiff(samples.astype(np.uint16) * 257 if deep else samples, **stored)
+    whole = decode(data).images[WHOLE]
+    for share in (0.995, 0.9):
+        decoded = decode(data[: int(share * len(data))])
+        facts = decoded.facts
+        assert "of its rows decode" in facts.damage
+        assert (facts.width, facts.height) == (480, 360)
+        lost = 3 * (1 - share) if "planarconfig" in stored else 1 - share
+        assert abs(1 - lost - facts.decoded_part[3]) <= 34 / 360
+        shown = decoded.images[WHOLE]
+        assert np.array_equal(shown, whole[: len(shown)])
+    with pytest.raises(DecodeError, match=r"damaged: \d+ % of its rows decode"):
+        decode(data[: int(0.4 * len(data)) if "planarconfig" not in stored else int(0.7 * len(data))])
+
+
+def test_a_tiff_as_pillow_writes_it_is_not_skipped_for_its_last_rows(picture) -> None:
+    data = encoded(picture, "TIFF")
+    facts = decode(data[:-1000]).facts
+    assert facts.damage.startswith("99 % of its rows decode")
+    assert facts.decoded_part == pytest.approx((0, 0, 1, 359 / 360))
+
+
+@pytest.mark.parametrize("stored", [{"rowsperstrip": 16}, {"tile": (32, 32)}, {}])
+def test_a_deflated_tiff_with_a_stream_that_ends_too_early(stored, picture) -> None:
+    data = bytearray(tiff(picture, compression="zlib", **stored))
+    assert hidden_fault(bytes(data), 10**6) == ""
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        page = file.pages.first
+        offset, length = page.dataoffsets[-1], page.databytecounts[-1]
+    packed = bytes(data[offset : offset + length])
+    samples = zlib.decompress(packed)
+    endless = zlib.compressobj(9)
+    for spoilt in (
+        packed[: length // 2] + bytes(length - length // 2),
+        zlib.compress(samples[: len(samples) * 2 // 3], 9),
+        (endless.compress(samples[: len(samples) // 2]) + endless.flush(zlib.Z_SYNC_FLUSH)),
+    ):
+        assert len(spoilt) <= length
+        data[offset : offset + length] = spoilt.ljust(length, b"\0")
+        assert hidden_fault(bytes(data), 10**6) != ""
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_whole_deflated_tiffs_of_all_kinds_are_whole(mode: str, picture) -> None:
+    image = picture.convert("L").convert(mode) if mode == "I;16" else picture.convert(mode)
+    image = image.crop((0, 0, 477, 351))
+    assert hidden_fault(encoded(image, "TIFF", compression="tiff_adobe_deflate"), 10**6) == ""
+
+
 def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     chunks, place = [], 8
     while place < len(data):

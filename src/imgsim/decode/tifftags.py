@@ -42,6 +42,10 @@ class TiffTags:
         Place and length of strips or tiles.
     segment_bytes : int
         Of one strip or tile, decoded.
+    segment_columns, segment_rows : int
+        Of one strip or tile.
+    tiled : bool
+        They are tiles.
     """
 
     width: int
@@ -56,6 +60,23 @@ class TiffTags:
     planes: bool
     segments: tuple[tuple[int, int], ...]
     segment_bytes: int
+    segment_columns: int
+    segment_rows: int
+    tiled: bool
+
+    def segment_shape(self, number: int) -> tuple[int, int, int]:
+        """Return the first row of a strip or tile, its rows, and the bytes of one, decoded.
+
+        Chroma that is stored at a lower resolution is not reckoned with.
+        """
+        across = -(-self.width // self.segment_columns) if self.tiled else 1
+        down = -(-self.height // self.segment_rows)
+        plane, place = divmod(number, across * down)
+        top = place // across * self.segment_rows
+        # the last strip ends with the picture, a tile goes on behind it
+        rows = self.segment_rows if self.tiled else min(self.segment_rows, self.height - top)
+        bits = self.bits[min(plane, self.bands - 1)] if self.planes else sum(self.bits)
+        return top, rows, -(-self.segment_columns * bits // 8)
 
     @property
     def alpha(self) -> int | None:
@@ -198,4 +219,7 @@ def _tags(directory: Any) -> TiffTags:
         planes=planes,
         segments=tuple(zip(starts, lengths, strict=False)),
         segment_bytes=samples * -(-max(bits) // 8),
+        segment_columns=columns,
+        segment_rows=rows,
+        tiled=tiled,
     )
