@@ -103,6 +103,21 @@ def test_without_a_cache_no_run_goes_on(
     assert said == ["", "the next run goes on from here\n"]
 
 
+def test_decoders_in_threads_write_nothing_to_the_standard_error(tmp_path: Path, photo) -> None:
+    photo(1).save(tmp_path / "a.tif", compression="tiff_lzw")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[2000:3000] = bytes(1000)  # libtiff says so by itself
+    (tmp_path / "a.tif").write_bytes(bytes(data))
+    command = [sys.executable, "-m", "imgsim", "find-dupes", str(tmp_path), "--executor", "threads"]
+    quiet, told = (
+        subprocess.run([*command, *more], capture_output=True, check=True, text=True).stderr
+        for more in (["-q"], [])
+    )
+    assert quiet == ""
+    assert "1 file" in told
+    assert "LZW" not in told.replace("TIFF", "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
 def test_what_happens_to_the_standard_error_changes_no_exit_code(demo, tmp_path: Path) -> None:
     closed, write = os.pipe()

@@ -366,3 +366,21 @@ def test_the_part_that_decodes_is_turned_upright(picture) -> None:
     assert 0.2 < left < 0.5
     whole, shown = decode(data).images[WHOLE], decoded.images[WHOLE]
     assert np.abs(whole[:, -shown.shape[1] :].astype(int) - shown).mean() < 1
+
+
+@pytest.mark.parametrize(("name", "kind"), [("heif", "HEIC"), ("avif", "AVIF")])
+def test_boxes_that_cannot_be_read_are_damage_and_no_film(name: str, kind: str, picture) -> None:
+    data = bytearray(FILES[name](picture))
+    place = data.index(b"meta") + 4
+    data[place : place + 120] = np.random.default_rng(1).bytes(120)
+    with pytest.raises(DecodeError, match=f"^damaged or unsupported: .*{kind}") as error:
+        decode(bytes(data))
+    assert error.value.identified
+
+
+def test_a_tiff_with_absurd_depths_is_damaged(picture) -> None:
+    data = bytearray(tiff(np.asarray(picture)))
+    place = data.index(struct.pack("<3H", 8, 8, 8))
+    struct.pack_into("<3H", data, place, 8, 24591, 8)
+    with pytest.raises(DecodeError, match="^damaged or unsupported: .* 24591 bits"):
+        decode(bytes(data))

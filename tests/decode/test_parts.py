@@ -142,3 +142,15 @@ def test_films_decide_whether_samples_are_equal() -> None:
 
 def test_half_a_box_ends_the_search() -> None:
     assert parts(heic() + b"\0\0\0\x04mp") == ""
+
+
+def test_a_heic_file_with_a_film_appended_is_read() -> None:
+    film = b"\0\0\0\x14ftypisom\0\0\0\0mp42"
+    track = b"".join(
+        (8 + len(b)).to_bytes(4, "big") + name + b
+        for name, b in ((b"mdat", bytes(100)), (b"moov", bytes(40)))
+    )
+    data = heic() + film + track
+    assert parts(data) == "film"
+    assert Decoder()(data, []).facts.damage == ""
+    assert sample_digest(data, Decoder()) is None

@@ -86,6 +86,13 @@ def main(arguments: list[str]) -> int:
     """
     terminal = Terminal()
     try:
+        return _run(terminal, arguments)
+    finally:
+        terminal.restore()
+
+
+def _run(terminal: Terminal, arguments: list[str]) -> int:
+    try:
         with termination_raises():
             code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
         if sys.stdout is not None:

@@ -112,6 +112,8 @@ def make_run_options(
 
     file = cache_path(cache)
     terminal.cached = file is not None
+    if executor == "threads":
+        terminal.silence_libraries()
     if file is None and not is_off(cache):
         terminal.note("going on without a cache: there is no home folder; --cache FILE names one")
     return RunOptions(

@@ -29,6 +29,35 @@ class Terminal:
         self.verbosity = 0
         self.cached = False
         self._bar: Any = None
+        self._replaced: Any = None
+
+    def silence_libraries(self) -> None:
+        """Drop what C libraries write to standard error, until `restore` is called.
+
+        In this process, as decoders in threads do; what Python writes still gets there.
+        """
+        try:
+            if self._replaced is not None or sys.stderr.fileno() != 2:
+                return
+            sys.stderr.flush()
+            null = os.open(os.devnull, os.O_WRONLY)
+            own = os.fdopen(
+                os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+            )
+        except (OSError, ValueError, AttributeError):  # it is closed, or no file
+            return
+        os.dup2(null, 2)
+        os.close(null)
+        self._replaced, sys.stderr = sys.stderr, own
+
+    def restore(self) -> None:
+        """Let everything through again."""
+        if self._replaced is None:
+            return
+        own, sys.stderr, self._replaced = sys.stderr, self._replaced, None
+        os.dup2(own.fileno(), 2)
+        with suppress(OSError):
+            own.close()
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """Show a bar, when somebody is there to see it."""

@@ -16,6 +16,9 @@ _COMPRESSIONS = {
 }  # fmt: skip
 _LOSSY = frozenset({6, 7, 33003, 33005, 34712, 34887, 34892, 50001, 50002})
 _MOST_PAGES = 65536
+_MOST_BITS = 128
+"""Of one sample: a complex number of double precision."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class TiffTags:
     def exact_in_pillow(self) -> bool:
         """Whether Pillow gives all samples as they are (associated alpha is divided out)."""
         bits = self.bits[0]
+        if len(set(self.bits)) > 1:
+            return False
         if self.bands == 1:
             if bits <= 8:
                 return self.sample_format != 2
@@ -109,6 +114,9 @@ class TiffTags:
     @property
     def why_not_read(self) -> str | None:
         """The reason why nothing reads such samples; None if something may."""
+        absurd = next((bits for bits in self.bits if not 1 <= bits <= _MOST_BITS), None)
+        if absurd is not None:
+            return f"damaged or unsupported: the TIFF says that samples have {absurd} bits"
         if len(set(self.bits)) > 1:
             bits = ", ".join(map(str, self.bits))
             return f"a TIFF whose bands differ in depth ({bits} bits) is not read"
