@@ -172,7 +172,7 @@ def test_what_a_scan_has_left_over_is_damage(marker: bytes, picture) -> None:
 def test_whatever_libjpeg_warns_of_in_the_scans_is_damage(picture) -> None:
     data = FILES["progressive"](picture)
     rng = np.random.default_rng(5)
-    said = []
+    said, unnoticed = [], 0
     for place in rng.integers(scans(data)[0] + 20, len(data) - 20, 40).tolist():
         spoilt = data[:place] + rng.bytes(100) + data[place:]
         try:
@@ -182,7 +182,8 @@ def test_whatever_libjpeg_warns_of_in_the_scans_is_damage(picture) -> None:
             continue  # that is no warning
         except ValueError as warning:
             said.append(str(warning))
-            assert jpeg_damage(spoilt) is not None, warning
+            unnoticed += jpeg_damage(spoilt) is None
+    assert unnoticed == 0
     assert sum("extraneous" in one for one in said) >= 5
 
 
@@ -253,7 +254,9 @@ def test_the_rows_of_a_cut_tiff_count(stored: dict[str, object], deep: bool, pic
         shown = decoded.images[WHOLE]
         assert np.array_equal(shown, whole[: len(shown)])
     with pytest.raises(DecodeError, match=r"damaged: \d+ % of its rows decode"):
-        decode(data[: int(0.4 * len(data)) if "planarconfig" not in stored else int(0.7 * len(data))])
+        decode(
+            data[: int(0.4 * len(data)) if "planarconfig" not in stored else int(0.7 * len(data))]
+        )
 
 
 def test_a_tiff_as_pillow_writes_it_is_not_skipped_for_its_last_rows(picture) -> None:
@@ -382,5 +385,5 @@ def test_a_tiff_with_absurd_depths_is_damaged(picture) -> None:
     data = bytearray(tiff(np.asarray(picture)))
     place = data.index(struct.pack("<3H", 8, 8, 8))
     struct.pack_into("<3H", data, place, 8, 24591, 8)
-    with pytest.raises(DecodeError, match="^damaged or unsupported: .* 24591 bits"):
+    with pytest.raises(DecodeError, match=r"^damaged or unsupported: .* 24591 bits"):
         decode(bytes(data))

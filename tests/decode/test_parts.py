@@ -92,7 +92,11 @@ def multi_picture(xmp: str, second_xmp: str, *, more: int = 0) -> bytes:
     seconds = [PHOTO.copy() for _ in range(1 + more)]
     seconds[0].encoderinfo = {"xmp": second_xmp.encode()}
     PHOTO.save(
-        stream, "MPO", save_all=True, append_images=seconds, **({"xmp": xmp.encode()} if xmp else {})
+        stream,
+        "MPO",
+        save_all=True,
+        append_images=seconds,
+        **({"xmp": xmp.encode()} if xmp else {}),
     )
     return stream.getvalue()
 
@@ -154,3 +158,10 @@ def test_a_heic_file_with_a_film_appended_is_read() -> None:
     assert parts(data) == "film"
     assert Decoder()(data, []).facts.damage == ""
     assert sample_digest(data, Decoder()) is None
+
+
+def test_a_heic_file_with_another_appended_is_more_than_the_first() -> None:
+    data = heic() + heic()
+    assert parts(data) == "further picture"
+    assert Decoder()(data, []).facts.damage == ""
+    assert sample_digest(data, Decoder()) not in (None, sample_digest(heic(), Decoder()))

@@ -191,6 +191,12 @@ def boxes_of(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         place = end
 
 
+def end_of_boxes(data: bytes) -> int:
+    """Return where a file of boxes ends, and another that was appended to it begins."""
+    starts = [start - 8 for name, start, _ in boxes_of(data) if name == b"ftyp"]
+    return starts[1] if len(starts) > 1 else len(data)
+
+
 def _heif_fault(data: bytes) -> str:
     for name, _, end in boxes_of(data):
         if name in _MEDIA_BOXES and end > len(data):

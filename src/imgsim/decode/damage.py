@@ -112,7 +112,8 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     -------
     str
         Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF deflated data with a
-        wrong checksum or without an end, or too few of them; empty if nothing is wrong, or nothing more can be told of the format.
+        wrong checksum or without an end, or too few of them; empty if nothing is wrong, or nothing
+        more can be told of the format.
     """
     if data.startswith(b"\xff\xd8"):
         damage = jpeg_damage(data)

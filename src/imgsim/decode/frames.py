@@ -66,7 +66,7 @@ def sampled_pages(frames: int) -> list[int]:
 
     The first and the last are always among them.
     """
-    return _spread(frames, SAMPLED).tolist()
+    return [int(number) for number in _spread(frames, SAMPLED)]
 
 
 def sampled_frames(durations: Sequence[int]) -> list[int]:

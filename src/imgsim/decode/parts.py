@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgsim.decode.containers import boxes_of, jpeg_scan
+from imgsim.decode.containers import boxes_of, end_of_boxes, jpeg_scan
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
@@ -112,6 +112,9 @@ def _of_boxes(data: bytes, image: Any) -> Iterator[str]:
         yield FILM
     if b"moov" in boxes and image.format != "AVIF":  # whose frames Pillow decodes
         yield FILM
+    appended = data[end_of_boxes(data) :]
+    if appended[8:12] in _IMAGE_BRANDS:
+        yield FURTHER_PICTURE
     kinds = " ".join(str(kind) for kind in image.info.get("aux") or ())
     if "hdrgainmap" in kinds or b"tmap" in data[: 1 << 14]:
         yield GAIN_MAP

@@ -289,7 +289,7 @@ def _filled_tiff(data: bytes) -> Salvaged | None:
     if tags is None or tags.compression != 1 or tags.orientation != 1 or not tags.segments:
         return None
     unusual = tags.photometric == tifftags.YCBCR or tags.segment_columns < 1
-    if unusual or tags.segment_rows < 1 or not 0 < tags.height * tags.width:
+    if unusual or tags.segment_rows < 1 or not (tags.height and tags.width):
         return None
     there = np.ones(tags.height, bool)
     end = size = 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
 from imgsim.decode.colours import Colour, pixel_digest, samples_digest
-from imgsim.decode.containers import boxes_of
+from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
@@ -315,7 +315,8 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if plugin:
         _enable(plugin)
 
-    shown = _without_appended(data) if plugin == "pillow_heif" else data
+    # what is appended its decoder would stumble over
+    shown = data[: end_of_boxes(data)] if plugin == "pillow_heif" else data
 
     def reopen(formats: tuple[str, ...]) -> Any:
         return Image.open(io.BytesIO(shown), formats=formats)
@@ -413,12 +414,6 @@ def _boxed_kind(head: bytes) -> str:
     if brands & {b"avif", b"avis"}:
         return "AVIF"
     return "HEIC" if brands & _HEIC_BRANDS else ""
-
-
-def _without_appended(data: bytes) -> bytes:
-    """Leave out a film that was appended to a HEIC file, which its decoder would stumble over."""
-    starts = [start for name, start, _ in boxes_of(data) if name == b"ftyp"]
-    return data[: starts[1] - 8] if len(starts) > 1 else data
 
 
 _EXTRA_PACKAGES = {"pillow_jxl": "pillow-jxl-plugin", "pillow_heif": "pillow-heif"}

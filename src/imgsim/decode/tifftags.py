@@ -20,7 +20,6 @@ _MOST_BITS = 128
 """Of one sample: a complex number of double precision."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class TiffTags:
     """How the samples of one page are stored.
