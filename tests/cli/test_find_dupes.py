@@ -307,7 +307,7 @@ def test_programs_get_utf_8_whatever_the_terminal(tmp_path: Path, photo, monkeyp
 
 def test_a_module_in_the_current_folder_is_not_run_by_workers(demo, tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('taken over')")
-    program = "from imgsim.cli.main import run; run()"
+    program = "from imgsim.__main__ import run; run()"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, "find-dupes", demo[0], "--cache", "off"],
         cwd=tmp_path,

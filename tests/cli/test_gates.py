@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -100,3 +101,29 @@ def test_leaks_that_could_judge_nothing_of_a_split_fails(
     assert code == 0  # some could be judged
     assert "2 images are too small or too plain" in err
     assert leaks(capsys, "plain", "both")[0] == 1  # equal pixels
+
+
+def test_a_gate_over_damaged_files_alone_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two damaged files are never duplicates of each other."""
+    for number in (1, 2):
+        picture = Image.fromarray(landscape(20, 320, 240))  # the same in both
+        path = folder / f"damaged{number}/a.jpg"
+        path.parent.mkdir()
+        picture.save(path, quality=90)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
+        shutil.copy(path, path.with_name("b.jpg"))
+    for kind in ("exact", "pixels", "near"):
+        code, _, err = find_dupes(capsys, "damaged1", "--check", "--check-kind", kind)
+        assert code == 2
+        assert "error: every image is damaged, or too small" in err
+    assert find_dupes(capsys, "damaged1")[0] == 0  # no gate
+    code, _, err = leaks(capsys, "damaged1", "damaged2")
+    assert code == 2
+    assert "error: every image is damaged, or too small" in err
+    assert leaks(capsys, "damaged1", "other")[0] == 0
+    write(folder / "damaged1/whole.png", plain=False, seed=3)
+    assert find_dupes(capsys, "damaged1", "--check")[0] == 0
+    picture.save(folder / "damaged1/z.png")
+    assert find_dupes(capsys, "damaged1", "--check")[0] == 1

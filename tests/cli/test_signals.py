@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from imgsim.cli.main import main
 from imgsim.cli.signals import Terminated, termination_raises
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these signals are POSIX's")
@@ -68,6 +69,73 @@ def test_spool_and_workers_are_gone_after_a_signal(
     assert error == "imgsim: terminated; the next run goes on from here\n"
     assert _gone(workers)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_ctrl_c_while_the_program_is_loaded_ends_it_quietly() -> None:
+    loading = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'click':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from imgsim.__main__ import run\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", loading], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Terminated(signal.SIGTERM)])
+def test_without_a_cache_no_run_goes_on(
+    error: BaseException, demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("imgsim.tasks.find_duplicates.find_duplicates", end)
+    discarded = []
+    monkeypatch.setattr("imgsim.cli.main._discard_output", lambda: discarded.append(True))
+    said = []
+    for more in (["--cache", "off"], []):
+        assert main(["find-dupes", str(demo[0]), *more]) in (130, 143)
+        said.append(capsys.readouterr().err.partition("; ")[2])
+    assert said == ["", "the next run goes on from here\n"]
+
+
+def test_decoders_in_threads_write_nothing_to_the_standard_error(tmp_path: Path, photo) -> None:
+    photo(1).save(tmp_path / "a.tif", compression="tiff_lzw")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[2000:3000] = bytes(1000)  # libtiff says so by itself
+    (tmp_path / "a.tif").write_bytes(bytes(data))
+    command = [sys.executable, "-m", "imgsim", "find-dupes", str(tmp_path), "--executor", "threads"]
+    quiet, told = (
+        subprocess.run([*command, *more], capture_output=True, check=True, text=True).stderr
+        for more in (["-q"], [])
+    )
+    assert quiet == ""
+    assert "1 file" in told
+    assert "LZW" not in told.replace("TIFF", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_what_happens_to_the_standard_error_changes_no_exit_code(demo, tmp_path: Path) -> None:
+    closed, write = os.pipe()
+    os.close(closed)
+    with open("/dev/full", "wb") as full:
+        for arguments, code in (
+            ([str(demo[0]), "-m", "phash"], 0),
+            ([str(demo[0]), "-m", "phash", "--check"], 1),
+            ([str(tmp_path / "nope")], 2),
+            (["--nope"], 2),
+        ):
+            for stream in (full, write):
+                done = subprocess.run(
+                    [sys.executable, "-m", "imgsim", "find-dupes", *arguments, "-v"],
+                    stdout=subprocess.DEVNULL, stderr=stream, check=False,
+                )  # fmt: skip
+                assert done.returncode == code, arguments
+    os.close(write)
 
 
 def test_the_next_run_removes_what_kill_9_left(demo, tmp_path: Path) -> None:

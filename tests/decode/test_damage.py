@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
 import numpy as np
 import pytest
+import simplejpeg
 import tifffile
 from PIL import Image
 
@@ -152,6 +154,55 @@ def test_a_grey_decode_hides_no_damage(picture) -> None:
             np.testing.assert_array_equal(decoded.images[grey][..., 0], np.asarray(image))
 
 
+def scans(data: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(b"\xff\xda", data)]
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xda", b"\xff\xc4", b"\xff\xd9"])
+def test_what_a_scan_has_left_over_is_damage(marker: bytes, picture) -> None:
+    """Its decoder had no need of it: what came before is not what was stored."""
+    data = FILES["progressive"](picture)
+    left_over = bytes(range(1, 200))
+    place = data.index(marker, scans(data)[0] + 2)
+    damage = jpeg_damage(data[:place] + left_over + data[place:])
+    assert damage is not None
+    assert f"extraneous bytes before marker 0x{marker[1]:02x}" in damage.reason
+
+
+def test_whatever_libjpeg_warns_of_in_the_scans_is_damage(picture) -> None:
+    data = FILES["progressive"](picture)
+    rng = np.random.default_rng(5)
+    said, unnoticed = [], 0
+    for place in rng.integers(scans(data)[0] + 20, len(data) - 20, 40).tolist():
+        spoilt = data[:place] + rng.bytes(100) + data[place:]
+        try:
+            Image.open(io.BytesIO(spoilt)).load()
+            simplejpeg.decode_jpeg(spoilt, strict=True)
+        except OSError:
+            continue  # that is no warning
+        except ValueError as warning:
+            said.append(str(warning))
+            unnoticed += jpeg_damage(spoilt) is None
+    assert unnoticed == 0
+    assert sum("extraneous" in one for one in said) >= 5
+
+
+@pytest.mark.parametrize("oddity", ["revision", "Adobe", "range", "restart in header"])
+def test_an_oddity_of_the_header_is_no_damage_and_hides_none(oddity: str, picture) -> None:
+    """The first warning of libjpeg ends its decoding."""
+    data = FILES["jpeg"](picture)
+    scan = scans(data)[0]
+    odd = {
+        "revision": data[:11] + b"\7\7" + data[13:],
+        "Adobe": data[:2] + b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\7" + data[20:],
+        "range": data[: scan + 11] + bytes(3) + data[scan + 14 :],
+        "restart in header": data[:20] + b"\xff\xd0" + data[20:],
+    }[oddity]
+    assert jpeg_damage(odd) is None
+    middle = len(odd) // 2
+    assert jpeg_damage(odd[:middle] + odd[middle + 700 :]) is not None
+
+
 def test_a_jpeg_whose_tail_was_lost_and_filled_with_zeros(picture) -> None:
     data = FILES["jpeg"](picture)
     facts = decode(data[: int(0.7 * len(data))] + bytes(int(0.3 * len(data)))).facts
@@ -179,6 +230,67 @@ def test_a_progressive_jpeg_without_its_last_scans(picture) -> None:
     damage = jpeg_damage(cut)
     assert damage is not None
     assert (damage.reason, damage.rows) == ("the last scans of the JPEG are missing", 1.0)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(
+    "stored",
+    [{}, {"rowsperstrip": 7}, {"tile": (64, 32)}, {"planarconfig": "separate"}],
+    ids=["one strip", "strips", "tiles", "planes"],
+)
+def test_the_rows_of_a_cut_tiff_count(stored: dict[str, object], deep: bool, picture) -> None:
+    samples = np.asarray(picture)
+    if "planarconfig" in stored:
+        samples = samples.transpose(2, 0, 1)
+    data = tiff(samples.astype(np.uint16) * 257 if deep else samples, **stored)
+    whole = decode(data).images[WHOLE]
+    for share in (0.995, 0.9):
+        decoded = decode(data[: int(share * len(data))])
+        facts = decoded.facts
+        assert "of its rows decode" in facts.damage
+        assert (facts.width, facts.height) == (480, 360)
+        lost = 3 * (1 - share) if "planarconfig" in stored else 1 - share
+        assert abs(1 - lost - facts.decoded_part[3]) <= 34 / 360
+        shown = decoded.images[WHOLE]
+        assert np.array_equal(shown, whole[: len(shown)])
+    with pytest.raises(DecodeError, match=r"damaged: \d+ % of its rows decode"):
+        decode(
+            data[: int(0.4 * len(data)) if "planarconfig" not in stored else int(0.7 * len(data))]
+        )
+
+
+def test_a_tiff_as_pillow_writes_it_is_not_skipped_for_its_last_rows(picture) -> None:
+    data = encoded(picture, "TIFF")
+    facts = decode(data[:-1000]).facts
+    assert facts.damage.startswith("99 % of its rows decode")
+    assert facts.decoded_part == pytest.approx((0, 0, 1, 359 / 360))
+
+
+@pytest.mark.parametrize("stored", [{"rowsperstrip": 16}, {"tile": (32, 32)}, {}])
+def test_a_deflated_tiff_with_a_stream_that_ends_too_early(stored, picture) -> None:
+    data = bytearray(tiff(picture, compression="zlib", **stored))
+    assert hidden_fault(bytes(data), 10**6) == ""
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        page = file.pages.first
+        offset, length = page.dataoffsets[-1], page.databytecounts[-1]
+    packed = bytes(data[offset : offset + length])
+    samples = zlib.decompress(packed)
+    endless = zlib.compressobj(9)
+    for spoilt in (
+        packed[: length // 2] + bytes(length - length // 2),
+        zlib.compress(samples[: len(samples) * 2 // 3], 9),
+        (endless.compress(samples[: len(samples) // 2]) + endless.flush(zlib.Z_SYNC_FLUSH)),
+    ):
+        assert len(spoilt) <= length
+        data[offset : offset + length] = spoilt.ljust(length, b"\0")
+        assert hidden_fault(bytes(data), 10**6) != ""
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_whole_deflated_tiffs_of_all_kinds_are_whole(mode: str, picture) -> None:
+    image = picture.convert("L").convert(mode) if mode == "I;16" else picture.convert(mode)
+    image = image.crop((0, 0, 477, 351))
+    assert hidden_fault(encoded(image, "TIFF", compression="tiff_adobe_deflate"), 10**6) == ""
 
 
 def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -257,3 +369,21 @@ def test_the_part_that_decodes_is_turned_upright(picture) -> None:
     assert 0.2 < left < 0.5
     whole, shown = decode(data).images[WHOLE], decoded.images[WHOLE]
     assert np.abs(whole[:, -shown.shape[1] :].astype(int) - shown).mean() < 1
+
+
+@pytest.mark.parametrize(("name", "kind"), [("heif", "HEIC"), ("avif", "AVIF")])
+def test_boxes_that_cannot_be_read_are_damage_and_no_film(name: str, kind: str, picture) -> None:
+    data = bytearray(FILES[name](picture))
+    place = data.index(b"meta") + 4
+    data[place : place + 120] = np.random.default_rng(1).bytes(120)
+    with pytest.raises(DecodeError, match=f"^damaged or unsupported: .*{kind}") as error:
+        decode(bytes(data))
+    assert error.value.identified
+
+
+def test_a_tiff_with_absurd_depths_is_damaged(picture) -> None:
+    data = bytearray(tiff(np.asarray(picture)))
+    place = data.index(struct.pack("<3H", 8, 8, 8))
+    struct.pack_into("<3H", data, place, 8, 24591, 8)
+    with pytest.raises(DecodeError, match=r"^damaged or unsupported: .* 24591 bits"):
+        decode(bytes(data))

@@ -10,8 +10,10 @@ from PIL import Image
 
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.frames import (
+    SAMPLED,
     frame_durations,
-    frames_at_the_same_time,
+    frames_at,
+    middles_of_frames,
     sampled_frames,
     sampled_pages,
 )
@@ -71,13 +73,31 @@ def test_a_short_flicker_hides_no_long_frame() -> None:
 def test_merged_and_rounded_frames_are_found_by_their_time() -> None:
     times = [40, 40, 40, 33, 67, 500]
     merged = [120, 30, 70, 500]
-    assert frames_at_the_same_time(range(6), times, merged) == [0, 0, 0, 1, 2, 3]
+    assert frames_at(middles_of_frames(range(6), times), merged) == [0, 0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("frames", [1, 3, 9, 16, 17, 20, SAMPLED])
+def test_no_frame_of_a_short_animation_is_left_out(frames: int) -> None:
+    times = np.random.default_rng(frames).choice([20, 40, 700], frames).tolist()
+    for durations in ([100] * frames, times):
+        assert sampled_frames(durations) == list(range(frames))
+    assert sampled_frames([0, *times]) == list(range(1, frames + 1))
+
+
+@pytest.mark.parametrize("frames", [SAMPLED + 1, SAMPLED + 8, 400])
+def test_of_a_long_animation_so_many_different_frames_count(frames: int) -> None:
+    for durations in ([100] * frames, [60_000, *[40] * (frames - 1)], [0, *[40] * frames]):
+        chosen = sampled_frames(durations)
+        assert len(set(chosen)) == SAMPLED
+        assert chosen == sorted(chosen)
+        assert chosen[-1] == len(durations) - 1
+        assert max(np.diff(chosen)) <= 2 + 2 * frames / SAMPLED
 
 
 def test_pages_that_count_are_spread_and_hold_both_ends() -> None:
     assert sampled_pages(3) == [0, 1, 2]
     assert sampled_pages(400)[:1] + sampled_pages(400)[-1:] == [0, 399]
-    assert len(sampled_pages(400)) == 16
+    assert len(sampled_pages(400)) == SAMPLED
 
 
 def test_black_frames_are_passed_over() -> None:

@@ -135,6 +135,25 @@ def test_a_file_that_needs_more_is_skipped_whatever_is_asked_of_it() -> None:
     assert sample_digest(data, Decoder(max_memory=estimate(data)))
 
 
+def flashes(mode: str) -> list[Image.Image]:
+    """The first is grey; the others have colours."""
+    rng = np.random.default_rng(7)
+    some = [Image.fromarray(rng.integers(0, 255, (240, 320, 3), np.uint8)) for _ in range(3)]
+    return [Image.new("L", (320, 240), 90), *(one.convert(mode) for one in some)]
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_as_much_memory_as_an_animation_needs_suffices(form: str, mode: str) -> None:
+    first, *rest = flashes(mode)
+    data = encoded(first, form, save_all=True, append_images=rest, duration=100)
+    for wants in ([SMALL], [InputSpec(0, 0, "ycbcr")]):
+        with pytest.raises(DecodeError, match=r"^needs [\d.]+ MB") as told:
+            Decoder(max_memory=1)(data, wants)
+        needed = float(str(told.value).split()[1]) * 1e6
+        assert Decoder(max_memory=round(needed))(data, wants).facts.frames == 4
+
+
 def test_a_file_that_needs_more_than_its_share_says_so() -> None:
     data = encoded(picture("L"), "PNG")
     limits = Decoder(share=10 << 20)

@@ -64,6 +64,60 @@ def test_a_second_view_is_a_part_and_a_preview_is_not() -> None:
         assert extra_parts(stream.getvalue(), image) == named
 
 
+@pytest.mark.parametrize("brand", [b"mp42", b"isom", b"qt  "])
+@pytest.mark.parametrize("filling", [b"", bytes(64), b"\0\0\x30\x0a\x10"])
+def test_a_film_behind_a_jpeg_is_named_whatever_the_metadata_say(
+    brand: bytes, filling: bytes
+) -> None:
+    film = b"\0\0\0\x14ftyp" + brand + bytes(8) + b"\0\0\1\0mdat" + bytes(range(248))
+    assert parts(jpeg(behind=filling + film)) == "film"
+    assert parts(jpeg(behind=filling + film[:40])) == "film"
+    assert parts(jpeg('<x hdrgm:Version="1.0"/>', filling + film)) == "film, gain map"
+
+
+@pytest.mark.parametrize(
+    "behind", [bytes(5000), b"ftyp", b"an ftyp box is no film", b"\xff\xff\xff\xffftypmp42"]
+)
+def test_other_bytes_behind_a_jpeg_are_no_film(behind: bytes) -> None:
+    assert parts(jpeg(behind=behind)) == ""
+
+
+def test_a_heic_picture_behind_a_jpeg_is_a_further_picture() -> None:
+    assert parts(jpeg(behind=heic())) == "further picture"
+
+
+def multi_picture(xmp: str, second_xmp: str, *, more: int = 0) -> bytes:
+    """As Pillow writes them: second pictures of an undefined kind."""
+    stream = io.BytesIO()
+    seconds = [PHOTO.copy() for _ in range(1 + more)]
+    seconds[0].encoderinfo = {"xmp": second_xmp.encode()}
+    PHOTO.save(
+        stream,
+        "MPO",
+        save_all=True,
+        append_images=seconds,
+        **({"xmp": xmp.encode()} if xmp else {}),
+    )
+    return stream.getvalue()
+
+
+def test_second_pictures_of_an_undefined_kind_are_told_by_their_headers() -> None:
+    version, apple = '<x hdrgm:Version="1.0"/>', "urn:com:apple:photo:2020:aux:hdrgainmap"
+    iso = "urn:iso:std:iso:ts:21496:-1"
+    assert parts(multi_picture("", "")) == "further picture"
+    for said in (version, apple, iso):
+        assert parts(multi_picture("", said)) == "gain map"
+        assert parts(multi_picture("", said, more=1)) == "gain map, further picture"
+    assert parts(multi_picture(version, version)) == "gain map"
+    assert parts(multi_picture(version, "<x/>")) == "gain map"
+
+
+def test_a_gain_map_without_a_directory_is_told_by_its_header() -> None:
+    second = jpeg('<x hdrgm:Version="1.0"/>')
+    assert parts(jpeg(behind=second)) == "gain map"
+    assert parts(jpeg(behind=jpeg("<x/>"))) == ""
+
+
 def test_a_heic_file_with_a_film() -> None:
     assert parts(heic()) == ""
     assert parts(heic((b"mpvd", FILM))) == "film"
@@ -92,3 +146,22 @@ def test_films_decide_whether_samples_are_equal() -> None:
 
 def test_half_a_box_ends_the_search() -> None:
     assert parts(heic() + b"\0\0\0\x04mp") == ""
+
+
+def test_a_heic_file_with_a_film_appended_is_read() -> None:
+    film = b"\0\0\0\x14ftypisom\0\0\0\0mp42"
+    track = b"".join(
+        (8 + len(b)).to_bytes(4, "big") + name + b
+        for name, b in ((b"mdat", bytes(100)), (b"moov", bytes(40)))
+    )
+    data = heic() + film + track
+    assert parts(data) == "film"
+    assert Decoder()(data, []).facts.damage == ""
+    assert sample_digest(data, Decoder()) is None
+
+
+def test_a_heic_file_with_another_appended_is_more_than_the_first() -> None:
+    data = heic() + heic()
+    assert parts(data) == "further picture"
+    assert Decoder()(data, []).facts.damage == ""
+    assert sample_digest(data, Decoder()) not in (None, sample_digest(heic(), Decoder()))

@@ -52,7 +52,7 @@ class Errands:
                 re.match(r"(a+)+$", "a" * 60 + "b")
             if item == "network":
                 heartbeat.pause_time_limit()
-                time.sleep(3)
+                time.sleep(5)  # longer than the limit
             if item == "alone":
                 if self.items != ("alone",):
                     os.abort()
@@ -92,15 +92,15 @@ def test_a_crash_costs_one_item() -> None:
 
 
 def test_a_hang_costs_one_item() -> None:
-    results = run(ProcessesExecutor(2, timeout=1.0), (1, "hang", 2), (3, "spin", 4))
-    hung = "failed: no progress in 1 s: its disk or its decoder hangs"
-    spun = "failed: decoding took more than 1 s of processor time"
+    results = run(ProcessesExecutor(2, timeout=3.0), (1, "hang", 2), (3, "spin", 4))
+    hung = "failed: no progress in 3 s: its disk or its decoder hangs"
+    spun = "failed: decoding took more than 3 s of processor time"
     assert results == [[1, hung, 4], [9, spun, 16]]
 
 
 def test_what_is_no_items_work_has_no_limit() -> None:
-    results = run(ProcessesExecutor(2, timeout=1.0), (1, "network", "hang", 2), (3, "network"))
-    hung = "failed: no progress in 1 s: its disk or its decoder hangs"
+    results = run(ProcessesExecutor(2, timeout=3.0), (1, "network", "hang", 2), (3, "network"))
+    hung = "failed: no progress in 3 s: its disk or its decoder hangs"
     assert results == [[1, "network", hung, 4], [9, "network"]]
 
 

@@ -149,7 +149,7 @@ def test_the_output_names_what_is_damaged(jpeg: bytes, tmp_path: Path, imgsim) -
     text = "".join(find_dupes_text(found))
     assert "  damaged" in text
     assert "damaged: 80 % of its rows decode" in text
-    assert "1 file is damaged, and kept in no group:" in list(find_dupes_summary(found))
+    assert "1 file is damaged, and never kept:" in list(find_dupes_summary(found))
     document = find_dupes_document(found)
     member = document["groups"][0]["members"][1]
     assert (member["kind"], member["similarity"] <= 99.9) == ("damaged", True)

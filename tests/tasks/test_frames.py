@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from PIL import Image
 
 import imgsim
 from imgsim import RunOptions
+from imgsim.decode.decoder import Decoder
 from imgsim.pictures.documents import page
 from imgsim.pictures.generate import landscape
+from imgsim.verify.frame_pairs import same_frames
 
 SIZE = 240, 180
 Frames = list[Image.Image]
@@ -99,6 +102,33 @@ def test_two_files_are_compared_by_all_frames(animations: Path) -> None:
 
     assert verdicts("scenes-webp.webp") == {True}
     assert verdicts("end.webp") == {False}
+
+
+@pytest.mark.parametrize("frames", [9, 17])
+def test_one_other_frame_anywhere_is_another_animation(frames: int) -> None:
+    """Also one that a longer animation shows for a moment, within a frame of the shorter."""
+    colours = np.random.default_rng(frames).integers(0, 255, (frames + 1, 3))
+    *shown, other = (Image.new("RGB", (48, 40), tuple(one.tolist())) for one in colours)
+
+    def encoded(some: Frames, form: str, **settings: object) -> bytes:
+        stream = io.BytesIO()
+        some[0].save(stream, form, save_all=True, append_images=some[1:], **settings)
+        return stream.getvalue()
+
+    original = encoded(shown, "WEBP", duration=100, lossless=True)
+    held = [one for one in shown for _ in range(2)]
+    again = encoded(held, "PNG", duration=50)
+    assert same_frames(original, again, Decoder())
+    assert same_frames(again, original, Decoder())
+    for place in range(frames):
+        spoilt = [*shown[:place], other, *shown[place + 1 :]]
+        changed = encoded(spoilt, "WEBP", duration=100, lossless=True)
+        assert not same_frames(original, changed, Decoder()), place
+    flash = [*shown[:5], other, *shown[5:]]
+    times = [*[100] * 4, 80, 20, *[100] * (frames - 5)]
+    flashing = encoded(flash, "WEBP", duration=times, lossless=True)
+    assert not same_frames(original, flashing, Decoder())
+    assert not same_frames(flashing, original, Decoder())
 
 
 @pytest.mark.parametrize("method", ["auto", "phash:size=16"])

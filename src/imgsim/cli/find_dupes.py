@@ -178,8 +178,8 @@ def _check_exit_code(
         terminal.summary(f"{count(len(counted), 'group')} {verb} not in the baseline")
     if counted:
         return 1
-    if kind == "near" and duplicates.judged == 0:
-        refuse_unjudged(terminal)
+    if duplicates.whole == 0 or (kind == "near" and duplicates.judged == 0):
+        refuse_unjudged(terminal, damaged=bool(duplicates.damaged))
         return 2
     return 0
 

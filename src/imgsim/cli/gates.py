@@ -29,7 +29,9 @@ def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: i
     return bool(parts)
 
 
-def refuse_unjudged(terminal: Terminal, where: Sequence[str] = ()) -> None:
+def refuse_unjudged(
+    terminal: Terminal, where: Sequence[str] = (), *, damaged: bool = False
+) -> None:
     """Say that a gate found nothing because there was nothing that the method can judge.
 
     Parameters
@@ -37,12 +39,20 @@ def refuse_unjudged(terminal: Terminal, where: Sequence[str] = ()) -> None:
     terminal : Terminal
     where : sequence of str
         Names of splits; none for all images.
+    damaged : bool
+        Some or all of these images are damaged.
     """
     from imgsim.read.discover import printable
 
     names = f" in {', '.join(map(printable, where))}" if where else ""
+    what = "damaged, or " if damaged else ""
+    hint = (
+        "a damaged file is compared with whole ones only"
+        if damaged
+        else "no equal pixels were found; larger images tell more, or check with"
+        " find-dupes --check-kind pixels"
+    )
     terminal.error(
-        f"every image{names} is too small or too plain to be judged by more than its pixels",
-        "no equal pixels were found; larger images tell more, or check with"
-        " find-dupes --check-kind pixels",
+        f"every image{names} is {what}too small or too plain to be judged by more than its pixels",
+        hint,
     )

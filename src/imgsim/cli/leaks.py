@@ -115,6 +115,9 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if leaks.clean and unjudged:
         refuse_unjudged(terminal, unjudged)
         return 2
+    if leaks.clean and leaks.judged == 0:
+        refuse_unjudged(terminal, damaged=True)
+        return 2
     return 0 if leaks.clean or exit_zero else 1
 
 

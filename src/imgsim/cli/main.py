@@ -76,11 +76,6 @@ def cli(ctx: click.Context, config: str | None) -> None:
     ctx.default_map = defaults(config, ctx.invoked_subcommand or "")
 
 
-def run() -> None:
-    """Run the program and exit."""
-    sys.exit(main(sys.argv[1:]))
-
-
 def main(arguments: list[str]) -> int:
     """Run a command line.
 
@@ -91,13 +86,20 @@ def main(arguments: list[str]) -> int:
     """
     terminal = Terminal()
     try:
+        return _run(terminal, arguments)
+    finally:
+        terminal.restore()
+
+
+def _run(terminal: Terminal, arguments: list[str]) -> int:
+    try:
         with termination_raises():
             code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)
         if sys.stdout is not None:
             sys.stdout.flush()
         return int(code or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        terminal.say(error.format_message())
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "imgsim"
         terminal.error(_one_line(error.format_message()), f"{name} --help")
@@ -107,13 +109,10 @@ def main(arguments: list[str]) -> int:
         _traceback(terminal)
         terminal.error(error.message, error.hint)
     except (click.Abort, KeyboardInterrupt):
-        terminal.finish()
-        click.echo("imgsim: interrupted; the next run goes on from here", err=True)
+        terminal.interrupted("interrupted")
         return 130
     except Terminated as signal:
-        with suppress(OSError):  # the terminal may be gone
-            terminal.finish()
-            click.echo("imgsim: terminated; the next run goes on from here", err=True)
+        terminal.interrupted("terminated")
         _discard_output()
         return signal.exit_code
     except (_ClosedPipe, BrokenPipeError):
@@ -136,7 +135,7 @@ def _traceback(terminal: Terminal) -> None:
     if terminal.verbosity > 0:
         import traceback
 
-        traceback.print_exc()
+        terminal.say(traceback.format_exc().rstrip())
 
 
 def _one_line(text: Any) -> str:

@@ -111,6 +111,9 @@ def make_run_options(
     from imgsim.executors.base import usable_cores
 
     file = cache_path(cache)
+    terminal.cached = file is not None
+    if executor == "threads":
+        terminal.silence_libraries()
     if file is None and not is_off(cache):
         terminal.note("going on without a cache: there is no home folder; --cache FILE names one")
     return RunOptions(

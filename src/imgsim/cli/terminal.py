@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 import click
@@ -15,54 +16,101 @@ _STYLES = {"bold": {"bold": True}}
 class Terminal:
     """A `Progress` on standard error, as talkative as the user wants it.
 
+    What cannot be written there is lost, and ends nothing.
+
     Attributes
     ----------
     verbosity : int
         -1 quiet, 0 normal, 1 verbose.
+    cached : bool
+        What is done is kept in a cache, so that the next run need not do it again.
     """
 
     def __init__(self) -> None:
         self.verbosity = 0
+        self.cached = False
         self._bar: Any = None
+        self._replaced: Any = None
+
+    def silence_libraries(self) -> None:
+        """Drop what C libraries write to standard error, until `restore` is called.
+
+        In this process, as decoders in threads do; what Python writes still gets there.
+        """
+        try:
+            if self._replaced is not None or sys.stderr.fileno() != 2:
+                return
+            sys.stderr.flush()
+            null = os.open(os.devnull, os.O_WRONLY)
+            own = os.fdopen(
+                os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+            )
+        except (OSError, ValueError, AttributeError):  # it is closed, or no file
+            return
+        os.dup2(null, 2)
+        os.close(null)
+        self._replaced, sys.stderr = sys.stderr, own
+
+    def restore(self) -> None:
+        """Let everything through again."""
+        if self._replaced is None:
+            return
+        own, sys.stderr, self._replaced = sys.stderr, self._replaced, None
+        os.dup2(own.fileno(), 2)
+        with suppress(OSError):
+            own.close()
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """Show a bar, when somebody is there to see it."""
-        if self.verbosity < 0 or not sys.stderr.isatty():
+        if self.verbosity < 0 or sys.stderr is None or not sys.stderr.isatty():
             return
         from tqdm import tqdm
 
-        self._bar = tqdm(
-            desc=stage, total=total, unit=f" {unit}s", unit_scale=total > 10**6, leave=False
-        )
+        with suppress(OSError):
+            self._bar = tqdm(
+                desc=stage, total=total, unit=f" {unit}s", unit_scale=total > 10**6, leave=False
+            )
 
     def advance(self, n: int) -> None:
         """Move the bar on by `n` things."""
         if self._bar is not None:
-            self._bar.update(n)
+            with suppress(OSError):
+                self._bar.update(n)
 
     def finish(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.close()
             self._bar = None
+
+    def say(self, text: str) -> None:
+        """Print a line, whatever the user wants."""
+        with suppress(OSError, ValueError):  # it may be closed
+            click.echo(text, err=True)
 
     def note(self, text: str) -> None:
         """Print one line, unless the user wants none."""
         if self.verbosity >= 0:
             self.finish()
-            click.echo(f"imgsim: {text}", err=True)
+            self.say(f"imgsim: {text}")
 
     def summary(self, text: str) -> None:
         """Print a line of the summary."""
         if self.verbosity >= 0:
-            click.echo(text, err=True)
+            self.say(text)
 
     def error(self, message: str, hint: str) -> None:
         """Say what is wrong, and what to do about it."""
         self.finish()
-        click.echo(f"imgsim: error: {message}", err=True)
+        self.say(f"imgsim: error: {message}")
         if hint:
-            click.echo(f"  hint: {hint}", err=True)
+            self.say(f"  hint: {hint}")
+
+    def interrupted(self, how: str) -> None:
+        """Say that the run was ended before its time, and what is left of it."""
+        self.finish()
+        self.say(f"imgsim: {how}" + ("; the next run goes on from here" if self.cached else ""))
 
 
 def paint(text: str, colour: str) -> str:

@@ -86,23 +86,39 @@ def _png_fault(data: bytes) -> str:
 
 def jpeg_scan(data: bytes) -> int:
     """Return the place of the first scan of a JPEG, or the end of the data if there is none."""
-    place = 2
+    for marker, start, _ in _jpeg_markers(data, 2):
+        if marker == 0xDA:
+            return start
+    return len(data)
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of the segments before the first scan of a JPEG.
+
+    Those without content are left out; the last one may go beyond the end of the file.
+    """
+    for marker, start, end in _jpeg_markers(data, 2):
+        if marker == 0xDA:
+            return
+        yield marker, start, end
+
+
+def _jpeg_markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
     while place + 4 <= len(data):
         if data[place] != 0xFF:  # decoders skip what is between segments
             place = data.find(b"\xff", place)
             if place < 0:
-                break
+                return
             continue
         marker = data[place + 1]
-        if marker == 0xDA:
-            return place
         if marker == 0xFF:  # filling
             place += 1
         elif marker == 0 or marker in _NO_LENGTH:
             place += 2
         else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return len(data)
+            end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            yield marker, place, end
+            place = end
 
 
 def _jpeg_fault(data: bytes) -> str:
@@ -173,6 +189,12 @@ def boxes_of(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if end < start:
             return
         place = end
+
+
+def end_of_boxes(data: bytes) -> int:
+    """Return where a file of boxes ends, and another that was appended to it begins."""
+    starts = [start - 8 for name, start, _ in boxes_of(data) if name == b"ftyp"]
+    return starts[1] if len(starts) > 1 else len(data)
 
 
 def _heif_fault(data: bytes) -> str:

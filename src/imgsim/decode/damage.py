@@ -111,8 +111,9 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     Returns
     -------
     str
-        Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF a wrong checksum of
-        deflated data; empty if nothing is wrong, or nothing more can be told of the format.
+        Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF deflated data with a
+        wrong checksum or without an end, or too few of them; empty if nothing is wrong, or nothing
+        more can be told of the format.
     """
     if data.startswith(b"\xff\xd8"):
         damage = jpeg_damage(data)
@@ -120,9 +121,9 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     if data.startswith(b"GIF8"):
         return _gif_fault(data)
     if tifftags.is_tiff(data) and not is_raw(data):
-        tags = tifftags.read_tags(data)
-        if tags is not None and tags.deflated and tags.width * tags.height <= max_pixels:
-            return _deflate_fault(data, tags)
+        pages = tifftags.read_pages(data)
+        some = (t for t in pages if t.deflated and t.width * t.height <= max_pixels)
+        return next(filter(None, (_deflate_fault(data, tags) for tags in some)), "")
     return ""
 
 
@@ -132,16 +133,29 @@ def _gif_fault(data: bytes) -> str:
 
 
 def _deflate_fault(data: bytes, tags: TiffTags) -> str:
-    for start, length in tags.segments:
+    for number, (start, length) in enumerate(tags.segments):
+        if not length:
+            continue  # it is left out where nothing is shown
         inflater = zlib.decompressobj()
         left = data[start : start + length]
+        inflated = 0
         try:
             while left and not inflater.eof:
-                inflater.decompress(left, _AT_ONCE)
+                inflated += len(inflater.decompress(left, _AT_ONCE))
                 left = inflater.unconsumed_tail
         except zlib.error:
             return "a checksum of the TIFF is wrong"
+        if not inflater.eof or inflated < _least_bytes(tags, number):
+            return "a part of the TIFF ends too early"
     return ""
+
+
+def _least_bytes(tags: TiffTags, number: int) -> int:
+    """Return how many bytes a strip or tile has at least, decoded."""
+    if tags.photometric == tifftags.YCBCR or not (tags.segment_rows and tags.segment_columns):
+        return 0  # its chroma may have fewer samples
+    _, rows, row_bytes = tags.segment_shape(number)
+    return rows * row_bytes
 
 
 def open_damaged(data: bytes, source: Source, fault: str) -> Source:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from imgsim.decode.containers import end_of_gif_blocks, gif_colour_table, whole_png_chunks
 
-SAMPLED = 8
-"""Frames that are chosen at even distances of time, and as many at even distances of number."""
+SAMPLED = 32
+"""Frames or pages that count at most: half of them at even distances of time, half of number."""
 
 _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI", "JXL"})
 _SHORTEST_MS = 10
@@ -66,52 +66,78 @@ def sampled_pages(frames: int) -> list[int]:
 
     The first and the last are always among them.
     """
-    chosen = np.linspace(0, frames - 1, min(frames, 2 * SAMPLED)).round().astype(int)
-    return sorted(set(chosen.tolist()))
+    return [int(number) for number in _spread(frames, SAMPLED)]
 
 
 def sampled_frames(durations: Sequence[int]) -> list[int]:
-    """Return the frames of an animation that count.
+    """Return the frames of an animation that count: all of them, or `SAMPLED` different ones.
 
     Some lie at even distances of time, others at even distances among the frames: one that is
-    shown for most of the time does not hide the others.
+    shown for most of the time does not hide the others. Where both name the same frame, others
+    are taken from the middle of the widest gaps.
 
     Parameters
     ----------
     durations : sequence of int
         Of `frame_durations`.
+
+    Returns
+    -------
+    list of int
+        Ascending.
     """
     shown = np.flatnonzero(durations)
-    instants = (np.arange(SAMPLED) + 0.5) / SAMPLED
-    by_time = np.searchsorted(_ends(durations), instants, "right")
-    by_number = shown[np.linspace(0, len(shown) - 1, SAMPLED).round().astype(int)]
-    return sorted({*by_time.tolist(), *by_number.tolist()})
+    if len(shown) <= SAMPLED:
+        return [int(number) for number in shown]
+    instants = (np.arange(SAMPLED // 2) + 0.5) / (SAMPLED // 2)
+    by_time = np.searchsorted(shown, frames_at(instants, durations))
+    chosen = sorted({*by_time.tolist(), *_spread(len(shown), SAMPLED // 2).tolist()})
+    while len(chosen) < SAMPLED:  # the first and the last of `shown` are among them
+        gaps = np.diff(chosen)
+        widest = int(gaps.argmax())
+        chosen.insert(widest + 1, chosen[widest] + int(gaps[widest]) // 2)
+    return [int(number) for number in shown[chosen]]
 
 
-def frames_at_the_same_time(
-    numbers: Sequence[int], durations: Sequence[int], others: Sequence[int]
-) -> list[int]:
-    """Return what another animation shows when one is half through some of its frames.
+def middles_of_frames(numbers: Sequence[int], durations: Sequence[int]) -> NDArray[np.float64]:
+    """Return when frames of an animation are half through.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Frames of the animation.
+    durations : sequence of int
+        Of `frame_durations`.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(numbers),)
+        Shares of the whole time.
+    """
+    ends = _ends(durations)
+    starts = np.concatenate(([0.0], ends[:-1]))
+    return np.asarray(((starts + ends) / 2)[list(numbers)])
+
+
+def frames_at(instants: NDArray[np.float64], durations: Sequence[int]) -> list[int]:
+    """Return the frames that an animation shows at some instants.
 
     In shares of the whole time: the formats round durations differently, and encoders merge equal
     frames to a longer one.
 
     Parameters
     ----------
-    numbers : sequence of int
-        Frames of the one.
-    durations, others : sequence of int
-        Of `frame_durations`, of the one and of the other.
-
-    Returns
-    -------
-    list of int
-        Frames of the other.
+    instants : ndarray of float64, shape (n,)
+        Shares of the whole time, from 0 to less than 1.
+    durations : sequence of int
+        Of `frame_durations`.
     """
-    ends = _ends(durations)
-    starts = np.concatenate(([0.0], ends[:-1]))
-    middles = ((starts + ends) / 2)[list(numbers)]
-    return [int(i) for i in np.searchsorted(_ends(others), middles, "right")]
+    return [int(i) for i in np.searchsorted(_ends(durations), instants, "right")]
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """Return up to `most` of the first `count` numbers, at even distances, with both ends."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _ends(durations: Sequence[int]) -> NDArray[np.float64]:

@@ -28,6 +28,9 @@ _PLAIN = frozenset(
 )
 """Formats whose decoders write into the picture, line by line."""
 
+_COLOURED_FRAMES = frozenset({"GIF", "PNG"})
+"""Formats of animations whose frames may have more colours than the first."""
+
 _PER_PIXEL = {"WEBP": 18, "AVIF": 12, "HEIF": 10, "JXL": 12, "RAW": 12}
 _ANY_OTHER = 9
 _JPEG_2000 = 6
@@ -56,7 +59,8 @@ def full_bytes(source: Source) -> int:
     if source.deep is not None:
         return deep_bytes(source.deep)
     pixels = source.width * source.height
-    stored = _STORED.get(source.mode, 4)
+    more_colours = source.frames > 1 and source.format in _COLOURED_FRAMES
+    stored = 4 if more_colours else _STORED.get(source.mode, 4)
     if source.format == "JPEG2000":
         per_pixel = _JPEG_2000 * _bands(source.mode) + 2
     else:

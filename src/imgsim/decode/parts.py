@@ -3,24 +3,35 @@
 They are not compared, but a file that has one is more than a copy without it.
 
 Sources: Android's Motion Photo and Ultra HDR formats and Dynamic Depth (developer.android.com);
-CIPA DC-007 (multi-picture format); Apple's and MPEG's names of auxiliary images (ISO/IEC 23008-12).
+CIPA DC-007 (multi-picture format); Apple's and MPEG's names of auxiliary images (ISO/IEC 23008-12);
+ISO 21496-1 (gain maps); ISO/IEC 14496-12 (the boxes of films).
 Samsung's trailers and boxes are not published: their names stand in the files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgsim.decode.containers import boxes_of, jpeg_scan
+from imgsim.decode.containers import boxes_of, end_of_boxes, jpeg_scan
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
 
 _FILM = re.compile(rb"(?:MotionPhoto|MicroVideo)(?:=[\"']|>)1")
 _DEPTH = re.compile(rb"GDepth:|Semantic(?:=[\"']|>)Depth")
-_NOT_FURTHER = ("Baseline", "Large Thumbnail", "Undefined")
+_GAIN_MAP = b"hdrgm:Version", b"urn:iso:std:iso:ts:21496:-1", b"aux:hdrgainmap"
+"""Texts in the header of a gain map, the first also in that of the picture that it belongs to."""
+
+_NOT_FURTHER = ("Baseline", "Large Thumbnail")
+_UNTOLD = "Undefined"
+"""The kind of a second picture by which programs mark gain maps, and any other picture."""
+
+_MAX_FIRST_BOX = 512
+"""Bytes of the first box of a film, at most: it names the kinds of players that can show it."""
+
+_IMAGE_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
 _SAMSUNG_FILM = 1 << 16
 """Bytes from which Samsung's box of remarks holds a film."""
 
@@ -51,15 +62,48 @@ def extra_parts(data: bytes, image: Any) -> str:
 
 def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
     head = data[: jpeg_scan(data)]
-    if _FILM.search(head) or (data[-4:] == b"SEFT" and b"MotionPhoto_Data" in data):
+    end = data.find(b"\xff\xd9", len(head))
+    behind = memoryview(data)[end + 2 :].tobytes() if end >= 0 else b""
+    brands = set(_brands_of_films(behind))
+    samsung = data[-4:] == b"SEFT" and b"MotionPhoto_Data" in data
+    if _FILM.search(head) or samsung or brands - _IMAGE_BRANDS:
         yield FILM
-    if b"hdrgm:Version" in head:
+    said = any(text in head for text in _GAIN_MAP)
+    stored = any(text in behind for text in _GAIN_MAP)
+    if said or stored:
         yield GAIN_MAP
     if _DEPTH.search(head):
         yield DEPTH_MAP
-    kinds = [str(e["Attribute"]["MPType"]) for e in getattr(image, "mpinfo", {}).get(0xB002, ())]
-    if any(not kind.startswith(_NOT_FURTHER) for kind in kinds):
+    kinds = [(str(e["Attribute"]["MPType"]), e) for e in _mpf_entries(image)]
+    untold = [_second_picture(data, image, e) for kind, e in kinds[1:] if kind == _UNTOLD]
+    others = sum(not any(text in picture for text in _GAIN_MAP) for picture in untold)
+    if said and not stored:
+        others -= 1  # the gain map that the first picture tells of
+    named = any(not kind.startswith((*_NOT_FURTHER, _UNTOLD)) for kind, _ in kinds)
+    if named or others > 0 or brands & _IMAGE_BRANDS:
         yield FURTHER_PICTURE
+
+
+def _mpf_entries(image: Any) -> Sequence[dict[str, Any]]:
+    """Return what the multi-picture format says of each picture, in Pillow's words."""
+    return tuple(getattr(image, "mpinfo", {}).get(0xB002, ()))
+
+
+def _second_picture(data: bytes, image: Any, entry: dict[str, Any]) -> bytes:
+    start = entry["DataOffset"] + image.info.get("mpoffset", 0)
+    return data[start : start + entry["Size"]]
+
+
+def _brands_of_films(data: bytes) -> Iterator[bytes]:
+    """Yield the main brands of the ISO media files in the bytes behind a picture."""
+    place = data.find(b"ftyp", 4)
+    while place >= 0:
+        size = int.from_bytes(data[place - 4 : place], "big")
+        brand = data[place + 4 : place + 8]
+        whole = 16 <= size <= _MAX_FIRST_BOX and size % 4 == 0
+        if whole and len(brand) == 4 and all(0x20 <= letter < 0x7F for letter in brand):
+            yield brand
+        place = data.find(b"ftyp", place + 4)
 
 
 def _of_boxes(data: bytes, image: Any) -> Iterator[str]:
@@ -68,6 +112,9 @@ def _of_boxes(data: bytes, image: Any) -> Iterator[str]:
         yield FILM
     if b"moov" in boxes and image.format != "AVIF":  # whose frames Pillow decodes
         yield FILM
+    appended = data[end_of_boxes(data) :]
+    if appended[8:12] in _IMAGE_BRANDS:
+        yield FURTHER_PICTURE
     kinds = " ".join(str(kind) for kind in image.info.get("aux") or ())
     if "hdrgainmap" in kinds or b"tmap" in data[: 1 << 14]:
         yield GAIN_MAP

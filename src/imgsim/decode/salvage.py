@@ -259,6 +259,8 @@ def _bmp(data: bytes) -> Salvaged | None:
 
 def _tiff(data: bytes) -> Salvaged | None:
     """Find the most strips or rows of tiles that decode, by making the picture as low."""
+    if filled := _filled_tiff(data):
+        return filled
     parts = _tiff_parts(data)
     if parts is None:
         return None
@@ -276,6 +278,34 @@ def _tiff(data: bytes) -> Salvaged | None:
         else:
             bad = middle
     return salvaged
+
+
+def _filled_tiff(data: bytes) -> Salvaged | None:
+    """Fill up the samples that are missing in a TIFF without compression.
+
+    None where that says nothing of rows: it is compressed, stored turned, or chroma is subsampled.
+    """
+    tags = tifftags.read_tags(data)
+    if tags is None or tags.compression != 1 or tags.orientation != 1 or not tags.segments:
+        return None
+    unusual = tags.photometric == tifftags.YCBCR or tags.segment_columns < 1
+    if unusual or tags.segment_rows < 1 or not (tags.height and tags.width):
+        return None
+    there = np.ones(tags.height, bool)
+    end = size = 0
+    for number, (start, length) in enumerate(tags.segments):
+        top, rows, row_bytes = tags.segment_shape(number)
+        complete = max(0, len(data) - start) // row_bytes
+        there[top + complete : top + rows] = False
+        end = max(end, start + max(rows * row_bytes, length))
+        size += rows * row_bytes
+    if not there.any() or end - len(data) > size:  # the places are wrong
+        return None
+    edges = np.flatnonzero(np.diff(there, prepend=False, append=False)).reshape(-1, 2)
+    first, last = edges[np.diff(edges)[:, 0].argmax()].tolist()
+    filled = data + bytes(max(0, end - len(data)))
+    top, bottom = first / tags.height, last / tags.height
+    return Salvaged(filled, top, bottom, bottom - top)
 
 
 def _first_missing(data: bytes, rows: int) -> int:

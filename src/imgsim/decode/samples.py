@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import DeepImage, deep_image
 from imgsim.decode.failure import decode_error
@@ -118,6 +119,7 @@ def _digest(data: bytes, limits: Decoder) -> str | None:
         if film is None:
             return None
         digest.update(film)
+        digest.update(memoryview(data)[end_of_boxes(data) :])
     return digest.hexdigest()
 
 

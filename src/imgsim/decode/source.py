@@ -14,6 +14,7 @@ from typing import Any
 
 from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
 from imgsim.decode.colours import Colour, pixel_digest, samples_digest
+from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
@@ -315,8 +316,11 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if plugin:
         _enable(plugin)
 
+    # what is appended its decoder would stumble over
+    shown = data[: end_of_boxes(data)] if plugin == "pillow_heif" else data
+
     def reopen(formats: tuple[str, ...]) -> Any:
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(shown), formats=formats)
 
     image = None
     if plugin is None:
@@ -329,7 +333,8 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
         except UnidentifiedImageError:
             if deep is not None:
                 return _open_deep(deep, check)
-            raise DecodeError(_unidentified(head), identified=plugin is not None) from None
+            identified = plugin is not None or bool(_boxed_kind(head))
+            raise DecodeError(_unidentified(head), identified=identified) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
     kind = image.format
@@ -388,18 +393,28 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in _NOT_OPENED)
 
 
+_HEIC_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+
+
 def _plugin_for(head: bytes) -> str | None:
     """The module that teaches Pillow to open what begins with these bytes."""
-    if head[4:8] == b"ftyp":
-        brands = {head[i : i + 4] for i in (8, *range(16, len(head) - 3, 4))}
-        if not brands & {b"avif", b"avis"} and brands & {
-            *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
-            *(b"mif1", b"msf1"),
-        }:
-            return "pillow_heif"
+    if _boxed_kind(head) == "HEIC":
+        return "pillow_heif"
     if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")):
         return "pillow_jxl"
     return None
+
+
+def _boxed_kind(head: bytes) -> str:
+    """Return whether the first box of a file says HEIC or AVIF; empty for neither."""
+    if head[4:8] != b"ftyp":
+        return ""
+    brands = {head[i : i + 4] for i in (8, *range(16, len(head) - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    return "HEIC" if brands & _HEIC_BRANDS else ""
 
 
 _EXTRA_PACKAGES = {"pillow_jxl": "pillow-jxl-plugin", "pillow_heif": "pillow-heif"}
@@ -425,6 +440,8 @@ def _unidentified(head: bytes) -> str:
         return "PDF is a document, not an image: extract its pages first"
     if b"<svg" in head or head.lstrip().startswith(b"<?xml"):
         return "SVG is a drawing, not an image: render it first"
+    if kind := _boxed_kind(head):
+        return f"damaged or unsupported: the boxes of the {kind} file cannot be read"
     if head[4:8] == b"ftyp":
         return "a film, or an image of a kind that is not read"
     return "content is no image format that is read here, or its header is damaged"

@@ -1,7 +1,8 @@
 """Decodes JPEGs strictly: what libjpeg only warns of, and hides from most programs, is damage.
 
 Warnings that are no damage: oddities of headers, filling before the end, and a missing end where
-all rows are there, as some cameras write them.
+all rows are there, as some cameras write them. Bytes of a scan that are left over when its decoder
+is done are damage: it lost its way, and what it decoded is wrong.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.containers import jpeg_scan
+from imgsim.decode.containers import jpeg_scan, jpeg_segments
 
 _END = b"\xff\xd9"
 _BLANK = 128
 """Grey level of what libjpeg fills in where data are missing."""
 
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_METADATA = frozenset({*range(0xE0, 0xEE), 0xEF, 0xFE})
+"""Markers of applications and comments, without Adobe's, on whose last byte the colours depend."""
 _MARKERS = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 _HARMFUL = re.compile(r"Huffman code|arithmetic|premature end|Premature end|found marker 0x")
 
@@ -82,12 +85,11 @@ def jpeg_damage(data: bytes) -> JpegDamage | None:
     JpegDamage or None
         None if it is whole.
     """
-    scan = jpeg_scan(data)
-    data = _without_junk(data, scan)
-    warning, _ = _decode(data)
+    data = _without_junk(data)
+    warning = _warning(data)
     has_end = data.rfind(_END, jpeg_scan(data)) >= 0
     if not has_end:
-        warning, _ = _decode(data + _END)
+        warning = _warning(data + _END)
     if not _harmful(warning, data) and not _lacks_scans(data):
         return None  # where all rows are there, a missing end is no damage
     mended = data if has_end else _without_zeros(data) + _END
@@ -99,6 +101,12 @@ def jpeg_damage(data: bytes) -> JpegDamage | None:
     if grey is None:
         return JpegDamage(warning, b"", 0.0)
     return JpegDamage(warning, mended, _share_of_rows(grey))
+
+
+def _warning(data: bytes) -> str:
+    """Return the first warning of libjpeg about the scans, or its error; empty if there is none."""
+    warning, _ = _decode(_with_plain_header(data))
+    return warning
 
 
 def _decode(data: bytes, *, strict: bool = True) -> tuple[str, NDArray[np.uint8] | None]:
@@ -126,24 +134,37 @@ def _harmful(warning: str, data: bytes) -> bool:
     if extraneous is None:
         return bool(_HARMFUL.search(warning))
     count, marker = int(extraneous[1]), int(extraneous[2], 16)
-    if marker != 0xD9:
-        return 0xD0 <= marker <= 0xD7
-    # more than one value is no filling but what a decoder that lost its way has left over
+    if marker != 0xD9:  # a decoder that lost its way left them over: the header holds none
+        return True
+    # more than one value is no filling
     end = data.find(_END, jpeg_scan(data))
     return len(set(data[end - count : end])) > 1
 
 
-def _without_junk(data: bytes, scan: int) -> bytes:
+def _without_junk(data: bytes) -> bytes:
     """Leave out the bytes between the segments of a header, of which libjpeg warns first."""
-    parts, place = [data[:2]], 2
-    while place + 4 <= scan:
-        if data[place] != 0xFF or data[place + 1] in (0x00, 0xFF):
-            place += 1
-            continue
-        length = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        parts.append(data[place : place + length])
-        place += length
-    return b"".join([*parts, data[place:]])
+    scan = jpeg_scan(data)
+    parts = [data[start:end] for _, start, end in jpeg_segments(data)]
+    return b"".join([data[:2], *parts, data[scan:]])
+
+
+def _with_plain_header(data: bytes) -> bytes:
+    """Leave out what libjpeg may warn of in a header, as only its first warning can be had.
+
+    These are metadata, and the range of frequencies where it can be but one: its decoder ignores
+    that.
+    """
+    scan = jpeg_scan(data)
+    parts, sequential = [data[:2]], False
+    for marker, start, end in jpeg_segments(data):
+        sequential |= marker in (0xC0, 0xC1)
+        if marker not in _METADATA and not (marker == 0xEE and data[start + 15 : end] > b"\x02"):
+            parts.append(data[start:end])
+    rest = bytearray(data[scan:])
+    length = int.from_bytes(rest[2:4], "big")
+    if sequential and 6 <= length <= len(rest) - 2:
+        rest[length - 1 : length + 2] = b"\0\x3f\0"
+    return b"".join([*parts, rest])
 
 
 def _without_zeros(data: bytes) -> bytes:

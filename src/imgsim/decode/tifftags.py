@@ -16,6 +16,8 @@ _COMPRESSIONS = {
 }  # fmt: skip
 _LOSSY = frozenset({6, 7, 33003, 33005, 34712, 34887, 34892, 50001, 50002})
 _MOST_PAGES = 65536
+_MOST_BITS = 128
+"""Of one sample: a complex number of double precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class TiffTags:
         Place and length of strips or tiles.
     segment_bytes : int
         Of one strip or tile, decoded.
+    segment_columns, segment_rows : int
+        Of one strip or tile.
+    tiled : bool
+        They are tiles.
     """
 
     width: int
@@ -56,6 +62,23 @@ class TiffTags:
     planes: bool
     segments: tuple[tuple[int, int], ...]
     segment_bytes: int
+    segment_columns: int
+    segment_rows: int
+    tiled: bool
+
+    def segment_shape(self, number: int) -> tuple[int, int, int]:
+        """Return the first row of a strip or tile, its rows, and the bytes of one, decoded.
+
+        Chroma that is stored at a lower resolution is not reckoned with.
+        """
+        across = -(-self.width // self.segment_columns) if self.tiled else 1
+        down = -(-self.height // self.segment_rows)
+        plane, place = divmod(number, across * down)
+        top = place // across * self.segment_rows
+        # the last strip ends with the picture, a tile goes on behind it
+        rows = self.segment_rows if self.tiled else min(self.segment_rows, self.height - top)
+        bits = self.bits[min(plane, self.bands - 1)] if self.planes else sum(self.bits)
+        return top, rows, -(-self.segment_columns * bits // 8)
 
     @property
     def alpha(self) -> int | None:
@@ -70,6 +93,8 @@ class TiffTags:
     def exact_in_pillow(self) -> bool:
         """Whether Pillow gives all samples as they are (associated alpha is divided out)."""
         bits = self.bits[0]
+        if len(set(self.bits)) > 1:
+            return False
         if self.bands == 1:
             if bits <= 8:
                 return self.sample_format != 2
@@ -88,6 +113,9 @@ class TiffTags:
     @property
     def why_not_read(self) -> str | None:
         """The reason why nothing reads such samples; None if something may."""
+        absurd = next((bits for bits in self.bits if not 1 <= bits <= _MOST_BITS), None)
+        if absurd is not None:
+            return f"damaged or unsupported: the TIFF says that samples have {absurd} bits"
         if len(set(self.bits)) > 1:
             bits = ", ".join(map(str, self.bits))
             return f"a TIFF whose bands differ in depth ({bits} bits) is not read"
@@ -198,4 +226,7 @@ def _tags(directory: Any) -> TiffTags:
         planes=planes,
         segments=tuple(zip(starts, lengths, strict=False)),
         segment_bytes=samples * -(-max(bits) // 8),
+        segment_columns=columns,
+        segment_rows=rows,
+        tiled=tiled,
     )

@@ -263,8 +263,12 @@ class _Groups:
         return stretch_of(matrix, left, right) <= _STRETCHED
 
     def _matrix(self, to: int, of: int) -> Matrix:
-        """Unit coordinates of a picture to those of another that it matches."""
-        matrix = np.array(self.verdicts[to, of].matrix).reshape(3, 3)
+        """Unit coordinates of a picture to those of another that it matches.
+
+        Where nothing was aligned, they were compared as wholes.
+        """
+        numbers = self.verdicts[to, of].matrix
+        matrix = np.array(numbers).reshape(3, 3) if numbers else np.eye(3)
         return matrix if to < of else inverse(matrix)
 
     def _shows_more(self, one: int, other: int) -> bool:

@@ -254,7 +254,7 @@ def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     """Yield which of the files that were read are damaged, as `skipped_lines` does."""
     if damaged:
         verb = "is" if len(damaged) == 1 else "are"
-        yield f"{count(len(damaged), 'file')} {verb} damaged, and kept in no group:"
+        yield f"{count(len(damaged), 'file')} {verb} damaged, and never kept:"
         yield from _reason_lines(damaged, verbose)
 
 

@@ -99,8 +99,17 @@ class Duplicates:
 
     @property
     def judged(self) -> int:
-        """Images that the method compares."""
-        return self.images - len(self.not_judged)
+        """Images that the method compares, without damaged ones, which match no other of these."""
+        return self.images - len({*self.not_judged, *self._damaged_paths})
+
+    @property
+    def whole(self) -> int:
+        """Images that are not damaged."""
+        return self.images - len(self._damaged_paths)
+
+    @property
+    def _damaged_paths(self) -> set[str]:
+        return {one.path for one in self.damaged}
 
     @property
     def reclaimable_bytes(self) -> int:

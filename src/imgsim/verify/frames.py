@@ -16,7 +16,7 @@ import numpy as np
 from imgsim.comparators.local import COLOURS_SIDE, LONG_SIDE
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.detail import shrink
-from imgsim.decode.frames import frames_at_the_same_time, sampled_frames, sampled_pages
+from imgsim.decode.frames import frames_at, middles_of_frames, sampled_frames, sampled_pages
 from imgsim.decode.spec import InputSpec, NeedsMemory
 from imgsim.types import Verdict
 from imgsim.verify.colours import YCbCr
@@ -85,7 +85,11 @@ _Durations = tuple[int, tuple[int, ...]]
 def _frames_to_compare(
     left: _Durations, right: _Durations
 ) -> tuple[Sequence[int], Sequence[int]] | None:
-    """Numbers of frames that are to show the same; None if they cannot."""
+    """Numbers of frames that are to show the same; None if they cannot.
+
+    Of animations they are what both show when one of either's sampled frames is half through, so
+    that a frame which only one of them has is compared whichever comes first.
+    """
     (left_count, left_ms), (right_count, right_ms) = left, right
     if not (left_ms and right_ms):
         pages = sampled_pages(left_count)
@@ -93,8 +97,11 @@ def _frames_to_compare(
     shorter, longer = sorted((sum(left_ms), sum(right_ms)))
     if longer > LIMITS.max_duration_ratio * shorter:
         return None
-    chosen = sampled_frames(left_ms)
-    return chosen, frames_at_the_same_time(chosen, left_ms, right_ms)
+    middles = [middles_of_frames(sampled_frames(ms), ms) for ms in (left_ms, right_ms)]
+    instants = np.unique(np.concatenate(middles))
+    both = zip(frames_at(instants, left_ms), frames_at(instants, right_ms), strict=True)
+    pairs = sorted(set(both))  # in the order of time: neither goes back
+    return [one for one, _ in pairs], [other for _, other in pairs]
 
 
 def _frames(decoder: Decoder, data: bytes, numbers: Sequence[int]) -> Generator[YCbCr]:

@@ -153,6 +153,7 @@ def find_leaks(
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
         paths_of(without_detail),
+        sum(not p.facts.damage for p in detailed),
     )
 
 

@@ -120,6 +120,8 @@ class Leaks:
     seconds : Seconds
     not_judged : tuple of str
         As in `Duplicates`; a file of two splits counts in both.
+    judged : int
+        Images that the method compares, without damaged ones, which match no other of these.
     """
 
     comparator: Comparator
@@ -138,6 +140,7 @@ class Leaks:
     expected_false_pairs: float | None
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
+    judged: int = 0
 
     @property
     def clean(self) -> bool:
