@@ -36,6 +36,9 @@ class Told:
     def propose(self, proposals) -> None:
         self.more = proposals.pairs()
 
+    def was_asked(self, pair) -> bool:
+        return (min(pair), max(pair)) in self.verified
+
     def asked(self):
         return [(pair, self[pair]) for pair in sorted(self.verified)]
 

@@ -154,7 +154,7 @@ class Verdicts:
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
         wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
-        self._asked.update(wanted.values())
+        self._asked.update((min(pair), max(pair)) for pair in pairs)
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         self._run(
             [
