@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -140,8 +141,12 @@ class VerifyBatch:
         for pair in self.pairs:
             left, right = pair.left, pair.right
             hypotheses = self._hypotheses(rows[left], rows[right], pair)
+            first = next(hypotheses, None)
+            if first is None:  # most that was proposed by chance: no pixels are needed
+                outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
+                continue
             try:
-                verdict = judge(views[left], views[right], hypotheses)
+                verdict = judge(views[left], views[right], chain([first], hypotheses))
                 if pair.frames and np.isfinite(verdict.residual):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)
