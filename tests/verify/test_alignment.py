@@ -22,6 +22,9 @@ def placed(x: float, y: float, width: float, height: float) -> NDArray[np.float6
     return np.array([[width, 0, x], [0, height, y], [0, 0, 1.0]])
 
 
+ACROSS = np.array([(0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])
+
+
 @pytest.mark.parametrize(
     ("left", "right", "matrix", "longer", "expected"),
     [
@@ -67,8 +70,31 @@ def test_a_shorter_side_has_24_pixels(
 
 
 def test_what_no_editing_gives_is_not_brought_to_one_scale() -> None:
-    assert _at_one_scale(LEFT, LEFT, placed(0, 0, 0.4, 1), 400) is None
-    assert align(LEFT, LEFT, placed(0, 0, 0.4, 1), 400) is None
+    assert _at_one_scale(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
+    assert align(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
+    leaning = placed(0, 0, 0.4, 1) + np.array([[0, 0.06, 0], [0, 0, 0], [0, 0, 0]])
+    assert _at_one_scale(LEFT, LEFT, leaning, 400) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "matrix", "expected"),
+    [
+        ((300, 400), (100, 400), UPRIGHT, ((100, 400), (100, 400))),
+        ((100, 400), (300, 400), UPRIGHT, ((100, 400), (100, 400))),
+        ((300, 400), (400, 100), ACROSS, ((100, 400), (400, 100))),
+        ((300, 800), (300, 200), UPRIGHT, ((300, 200), (300, 200))),
+        ((600, 1600), (600, 400), UPRIGHT, ((400, 267), (400, 267))),
+    ],
+)
+def test_a_stretched_picture_is_shrunk_to_the_coarser_scale_of_each_side(
+    left: tuple[int, int],
+    right: tuple[int, int],
+    matrix: NDArray[np.float64],
+    expected: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    scaled = _at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, 400)
+    assert scaled is not None
+    assert tuple(image.shape for image in scaled) == expected
 
 
 def tracking_of(correction: float, x: float = 0.0) -> Tracking:

@@ -211,3 +211,19 @@ def turned(hashes: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
     change = (odd[None, :] * how.mirror) ^ (odd[:, None] * how.flip)
     change[0, 0] = 0
     return np.packbits((bits ^ change.astype(np.uint8)).reshape(len(hashes), -1), axis=1)
+
+
+def negative(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Compute the hashes of the same images with light and dark exchanged.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 32)
+    """
+    exchanged = ~hashes
+    exchanged[:, 0] &= 127  # the mean's sign, which no hash has
+    return exchanged

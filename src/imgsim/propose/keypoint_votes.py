@@ -233,7 +233,7 @@ class _Keypoints:
     def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
         """Bits by which descriptors differ."""
         words = self.descriptor[a].view("<u8") ^ self.descriptor[b].view("<u8")
-        return np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+        return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
     def cells(
         self, query: NDArray[np.int64], other: NDArray[np.int64]

@@ -1,4 +1,5 @@
-"""Which pairs of images are worth verifying: by hashes in all eight orientations, by keypoints."""
+"""Which pairs of images are worth verifying: by hashes in all eight orientations and of negatives,
+by keypoints."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, turned
+from imgsim.comparators.local import ORIENTATIONS, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.keypoint_votes import votes_of
 
@@ -18,6 +19,7 @@ HASH_RADIUS = 48
 
 KEYPOINTS = 1 << len(ORIENTATIONS)
 MIRRORED = KEYPOINTS << 1
+NEGATIVE = MIRRORED << 1
 _QUERIES = 512
 
 
@@ -31,7 +33,8 @@ class Proposals:
         left < right; ordered by (left, right).
     why : ndarray of int64, shape (n,)
         Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
-        one's, `KEYPOINTS`, `MIRRORED`.
+        one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
+        with light and dark exchanged.
     """
 
     left: NDArray[np.int64]
@@ -96,11 +99,11 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
 def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
     engine = HammingEngine(hashes, jobs)
     near = []
-    for i, how in enumerate(ORIENTATIONS):
-        asked = turned(hashes, how)
+    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
+    for bit, asked in [*wanted, (NEGATIVE, negative(hashes))]:
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
             earlier = row < right
-            near.append((row[earlier] * len(hashes) + right[earlier], 1 << i))
+            near.append((row[earlier] * len(hashes) + right[earlier], bit))
     return near

@@ -19,7 +19,7 @@ from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.frames import with_frames
-from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
+from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
@@ -41,11 +41,14 @@ class Hypotheses:
         Places in `ORIENTATIONS` under which the hashes agree.
     keypoints, mirrored : bool
         Keypoints agree, or do so in a mirror.
+    negative : bool
+        The hash of one agrees with that of the other's negative.
     """
 
     orientations: tuple[int, ...]
     keypoints: bool
     mirrored: bool
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +145,16 @@ class VerifyBatch:
             left, right = pair.left, pair.right
             hypotheses = self._hypotheses(rows[left], rows[right], pair)
             first = next(hypotheses, None)
-            if first is None:  # most that was proposed by chance: no pixels are needed
+            if first is None and not pair.hypotheses.negative:
+                # most that was proposed by chance: no pixels are needed
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
                 continue
             try:
-                verdict = judge(views[left], views[right], chain([first], hypotheses))
+                verdict = NOT_ALIGNED
+                if first is not None:
+                    verdict = judge(views[left], views[right], chain([first], hypotheses))
+                if pair.hypotheses.negative and verdict is NOT_ALIGNED:
+                    verdict = judge_negative(views[left], views[right])
                 if pair.frames and np.isfinite(verdict.residual):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)

@@ -26,7 +26,7 @@ from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
 
-VERSION = 11
+VERSION = 12
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -110,6 +110,39 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         return by_pixels
     aligned = _judge_aligned(left, right, hypotheses)
     return by_pixels if aligned is NOT_ALIGNED else aligned
+
+
+def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
+    """Return the verdict on two images, one of which may be the negative of the other.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+
+    Returns
+    -------
+    Verdict
+        Its residual is larger by `Limits.negative_distance` than if there were no exchange of
+        light and dark; `NOT_ALIGNED` if they do not lie upon each other as wholes.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    # pages of text are told by their light paper
+    if left.grey(LONG_SIDE).mean() < right.grey(LONG_SIDE).mean():
+        left = _exchange_light(left)
+    else:
+        right = _exchange_light(right)
+    verdict = judge(left, right, [np.eye(3)])
+    return replace(verdict, residual=verdict.residual + LIMITS.negative_distance)
+
+
+def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
+    return MultiscaleImage(
+        lambda side: 255 - image.grey(side), 255 - image.colours, lambda: 255 - image.rgb()
+    )
 
 
 def _judge_aligned(

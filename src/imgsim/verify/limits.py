@@ -69,6 +69,9 @@ class Limits:
     """Shorter side, in pixels, that is decoded for that at least, where the file has it."""
     min_text_page_side: int = 400
     """Longer side, in pixels, below which a page is too small to tell one text from another."""
+    negative_distance: float = 2.0
+    """Added to the distance of a negative: it is no copy at the preset normal, and one at loose if
+    it differs in nothing else."""
 
     # alignment.py ---------------------------------------------------------------------------------
 
@@ -416,6 +419,11 @@ class Limits:
     max_scale: float = 30.0
     """The same, below which it is no more enlarged than pictures get."""
 
+    max_stretch: float = 4.0
+    """The same as `max_edge_ratio` for a picture that was stretched along one of its sides."""
+    max_stretch_lean: float = 0.05
+    """Share of its length by which the side of such a picture may lean, and logarithm of the ratio
+    of opposite sides, at most."""
     near_corner: float = 0.1
     """Share of a side by which a corner may be off where a matrix is that of a turn or flip of the
     whole picture, roughly."""
