@@ -261,9 +261,22 @@ def _align_and_compare(
         or residual.blur >= LIMITS.max_blur
     ):
         return None
-    difference = residual.difference / _max_difference(residual)
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
+    difference = residual.difference / _max_difference(residual)
+    covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
+    if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
+        difference = min(difference, _edited_difference(residual))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _edited_difference(residual: Residual) -> float:
+    """The difference of two pictures that differ much, but in a part alone: always above 1.
+
+    The more of a picture there is to see, the larger the part may be.
+    """
+    if residual.differing > np.interp(residual.structured, *LIMITS.edited_max_differing):
+        return np.inf
+    return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
 
 
 def _max_difference(residual: Residual) -> float:

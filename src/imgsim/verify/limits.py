@@ -69,9 +69,25 @@ class Limits:
     """Shorter side, in pixels, that is decoded for that at least, where the file has it."""
     min_text_page_side: int = 400
     """Longer side, in pixels, below which a page is too small to tell one text from another."""
+
     negative_distance: float = 2.0
     """Added to the distance of a negative: it is no copy at the preset normal, and one at loose if
     it differs in nothing else."""
+
+    edited_difference: float = 2.6
+    """Distance by which pictures differ, at most, that are the same but for a part: one was pasted
+    over, written on or cut out. It is more than `undecided_distance`, and less than loose allows."""
+    edited_per_differing: float = 3.0
+    """Added to that for the share of the blocks that differ."""
+    edited_max_differing: Table = (0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)
+    """Share of the blocks with structure in both, share of those that may differ: screens and drawings of
+    one kind, which are even for the most part, have their frame and ground in common."""
+    edited_min_cover: float = 0.9
+    """Share of the left image that the right one covers, at least, for that: pictures that have no
+    more than a part in common are two shots of one place, more often than not."""
+    edited_max_moved: float = 1.5
+    """Shift as a share of what is let pass, up to which that holds: in other views of a thing
+    everything has moved."""
 
     # alignment.py ---------------------------------------------------------------------------------
 
