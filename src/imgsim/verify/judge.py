@@ -155,6 +155,8 @@ def _judge_aligned(
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
             comparison = _compare_at_needed_size(one, other, matrix)
+            if comparison is None and nearest_orientation(hypothesis) is not None:
+                continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
             comparison = _with_colours(comparison, one, other)
