@@ -24,7 +24,7 @@ from imgsim.verify.matrix import (
 )
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
-from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
+from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
 VERSION = 12
 """Raised whenever a pair can get another verdict: stored ones are void then."""
@@ -98,10 +98,12 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         An image cannot be read.
     """
     shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
-    if max(map(max, shapes)) > LIMITS.small_side:
+    if min(map(max, shapes)) > LIMITS.small_side:
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
-    by_pixels = _judge_small(left, right, hypotheses)
+    if max(map(max, shapes)) > LIMITS.small_side:
+        return _judge_thumbnail(left, right, hypotheses)
+    by_pixels = _judge_small(left, right, hypotheses, same_frame)
     # points of so small pictures do not tell the next view of a thing from a copy; pixels do
     decided = max(map(max, shapes)) <= LIMITS.small_decided_side and sorted(shapes[0]) == sorted(
         shapes[1]
@@ -169,21 +171,48 @@ def _judge_aligned(
     return best
 
 
-def _judge_small(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+def _judge_thumbnail(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Sequence[Matrix]
 ) -> Verdict:
-    """Compare two small pictures as wholes, in the orientations that the hypotheses are near."""
+    """Compare a small picture with a far larger one, pixel by pixel if it can be all of it.
+
+    Points of so small pictures do not tell the next view of a thing from a copy: where pixels do,
+    they say what a duplicate is at the preset normal.
+    """
+    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    by_pixels = NOT_ALIGNED
+    if min(map(max, shapes)) <= LIMITS.thumbnail_side:
+        by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
+    if by_pixels.residual <= 1:
+        return by_pixels
+    verdict = _judge_aligned(left, right, hypotheses)
+    if by_pixels is NOT_ALIGNED or not verdict.whole or verdict.overlay:
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
+
+
+def _judge_small(
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Iterable[Matrix],
+    frames: Callable[[Pixels, Pixels], Iterable[tuple[Pixels, Pixels]]],
+) -> Verdict:
+    """Compare two small pictures as wholes, in the orientations that the hypotheses are near.
+
+    `frames` brings two pictures to one size, in some ways.
+    """
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
     best = NOT_ALIGNED
     known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
     for orientation in dict.fromkeys(how for how in known if how is not None):
-        pair = same_frame(images[0], oriented(images[1], orientation))
-        if pair is None or not are_correlated(*pair):
+        pairs = frames(images[0], oriented(images[1], orientation))
+        if not any(are_correlated(*pair) for pair in pairs):
             continue
-        pair = same_frame(left.rgb(), oriented(right.rgb(), orientation))
-        distance = np.inf if pair is None else pixel_distance(*pair)
-        if distance < best.residual:
-            best = make_verdict(*images, orientation_matrix(orientation), distance, 0.0, 0)
+        for pair in frames(left.rgb(), oriented(right.rgb(), orientation)):
+            distance = pixel_distance(*pair)
+            if distance < best.residual:
+                matrix = orientation_matrix(orientation)
+                best = make_verdict(*images, matrix, distance, 0.0, 0)
     return best
 
 

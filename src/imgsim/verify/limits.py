@@ -401,6 +401,12 @@ class Limits:
     small_max_chroma: float = 14.5
     """Levels of chroma, averaged as `small_local` says, by which a place may have another
     colour."""
+    thumbnail_side: int = 64
+    """Longer side, in pixels, of a picture that is also compared pixel by pixel with a far larger
+    one."""
+    thumbnail_distance: float = 1.5
+    """Distance from a far larger picture of one that is all of it by its points, but not by its
+    pixels, at least."""
     small_excess: float = 10.0
     """What a distance has over 1 counts so many times: between a copy and the next view of a thing
     there is little room."""
