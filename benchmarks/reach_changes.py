@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from imgsim.pictures.changes import homography
+from imgsim.pictures.generate import landscape
 from imgsim.pictures.lettering import font, phrase
 
 Picture = Image.Image
@@ -279,15 +280,13 @@ def _window(shown: Picture, others: Others, rng: np.random.Generator) -> Copies:
 
 
 def _strip(image: Picture, others: Others, rng: np.random.Generator) -> Picture:
-    """A strip of 800 x 12,000: the photo and parts of others, mirrored or not, below each other."""
-    chosen = rng.permutation(len(others))[:19].tolist()
-    panels = [image, *(_cut(others[i], rng.uniform(0.5, 0.9), rng) for i in chosen)]
-    panels += panels[: 20 - len(panels)]
+    """A strip of 800 x 12,000: the photo and painted landscapes, one below the other."""
+    place = int(rng.integers(20))
     strip = Image.new("RGB", (800, 12_000))
-    for i, place in enumerate(rng.permutation(20).tolist()):
-        panel = ImageOps.mirror(panels[place]) if rng.random() < 0.5 else panels[place]
-        fitted = ImageOps.fit(panel, (800, 600), Image.Resampling.BICUBIC)
-        strip.paste(fitted, (0, 600 * i))
+    for i in range(20):
+        seed = int(rng.integers(10_000, 10_000_000))
+        panel = image if i == place else Image.fromarray(landscape(seed, 240, 180))
+        strip.paste(ImageOps.fit(panel, (800, 600), Image.Resampling.BICUBIC), (0, 600 * i))
     return strip
 
 

@@ -52,11 +52,13 @@ LAYOUT = np.dtype(
     ]
 )
 """A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; behind
-them are zeros. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
-the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the first
-`MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
+them are zeros. `place`: x and y, so many to the pixel as `place_unit` says. `octave`: of the scale,
+each 1.2 times the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the
+first `MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
 
 PLACE_UNIT = 64.0
+_PLACE_UNIT_LONG = 16.0
+_LONG = 1000
 SCALE_STEP = 1.2
 
 
@@ -65,7 +67,7 @@ class LocalFeatures(Extractor):
     """Hash and keypoints of the grey image, and its colours, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     needs_pixels_again: ClassVar[bool] = True
 
     @property
@@ -105,6 +107,22 @@ def records(rows: NDArray[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
 
 
+def place_unit(size: NDArray[Any]) -> NDArray[np.float32]:
+    """Return by how much the places of keypoints are multiplied: less in long images.
+
+    Parameters
+    ----------
+    size : ndarray of uint16, shape (..., 2)
+        Width and height.
+
+    Returns
+    -------
+    ndarray of float32, shape (...)
+    """
+    units = np.where(size.max(axis=-1) > _LONG, _PLACE_UNIT_LONG, PLACE_UNIT)
+    return np.asarray(units, np.float32)
+
+
 def _describe(small: NDArray[np.uint8], row: Any) -> None:
     """Write the hash and the keypoints of a grey image to a record."""
     import cv2
@@ -127,7 +145,7 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     n = len(order)
     row["count"] = n
     row["descriptor"][:n] = descriptors[order]
-    row["place"][:n] = np.rint(known[order, :2] * PLACE_UNIT)
+    row["place"][:n] = np.rint(known[order, :2] * place_unit(row["size"]))
     row["octave"][:n] = known[order, 2]
     chosen = [keypoints[i] for i in order.tolist()]
     row["angle"][:n] = np.rint([k.angle * (256 / 360) for k in chosen]).astype(int) % 256

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import KEYPOINTS, MIRRORED, PLACE_UNIT, SCALE_STEP
+from imgsim.comparators.local import KEYPOINTS, MIRRORED, SCALE_STEP, place_unit
 from imgsim.read.scratch import needs_space, scratch
 from imgsim.temporary import TemporaryFolder
 
@@ -159,7 +159,7 @@ class _Keypoints:
             there = there[:, :MIRRORED] & descriptors.any(axis=2)
         image, number = np.nonzero(there)
         here = slice(start, start + len(image))
-        place = rows["place"][image, number] / np.float32(PLACE_UNIT)
+        place = rows["place"][image, number] / place_unit(rows["size"])[image, None]
         angle = rows["angle"][image, number] * np.float32(360 / 256)
         self.image[here] = image + first
         self.mirrored[here] = mirrored

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.detail import shrink
+from imgsim.decode.detail import longer_side, shrink
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -119,6 +119,7 @@ def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple
         return _squeeze(left, right, matrix, longer, stretched)
     area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
     scale = np.sqrt(area)  # pixels of the left image per pixel of the right one
+    longer = longer_side(left.shape, longer)
     side = min(longer, max(left.shape) * min(1.0, 1 / scale))
     small = shrink(left, max(1, round(side)))
     ratio = max(small.shape) / max(left.shape)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import MIRRORED, PLACE_UNIT
+from imgsim.comparators.local import MIRRORED, place_unit
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, project, rescale
 
@@ -94,7 +94,7 @@ def _descriptors(row: Any, *, mirrored: bool) -> NDArray[np.uint8]:
 
 def _unit_places(row: Any) -> NDArray[np.float64]:
     """Places of all keypoints, shape (n, 2), as shares of width and height."""
-    return np.asarray((row["place"] / PLACE_UNIT + 0.5) / row["size"])
+    return np.asarray((row["place"] / place_unit(row["size"]) + 0.5) / row["size"])
 
 
 def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint16]:

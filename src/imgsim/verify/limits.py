@@ -76,12 +76,12 @@ class Limits:
 
     edited_difference: float = 2.6
     """Distance by which pictures differ, at most, that are the same but for a part: one was pasted
-    over, written on or cut out. It is more than `undecided_distance`, and less than loose allows."""
+    over, written on or cut out. It is more than `undecided_distance`, less than loose allows."""
     edited_per_differing: float = 3.0
     """Added to that for the share of the blocks that differ."""
     edited_max_differing: Table = (0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)
-    """Share of the blocks with structure in both, share of those that may differ: screens and drawings of
-    one kind, which are even for the most part, have their frame and ground in common."""
+    """Share of the blocks with structure in both, share of those that may differ: screens and
+    drawings of one kind, even for the most part, have their frame and ground in common."""
     edited_min_cover: float = 0.9
     """Share of the left image that the right one covers, at least, for that: pictures that have no
     more than a part in common are two shots of one place, more often than not."""
