@@ -426,6 +426,26 @@ class Limits:
     """Share of the longer side by which an inlier may be off: the matrix is corrected later."""
     affine_iterations: int = 500
     """Iterations of RANSAC, at most."""
+    pose_no_weight_bits: int = 80
+    """Bits by which the descriptors of a match differ, less than that, where a few agree in their
+    poses; what it is less by, squared, is its weight."""
+    max_matches_for_poses: int = 40
+    """Matches of nearest descriptors up to which that is tried; more are those of texts."""
+    pose_iterations: int = 100
+    """Iterations of RANSAC among those that agree, at most."""
+    pose_turn: float = 30.0
+    """Degrees within which their turns agree."""
+    pose_octaves: float = 4.0
+    """Steps of scale, each of 1.2, within which their scales agree."""
+    pose_shift: float = 0.25
+    """Share of the longer side within which their places agree."""
+    pose_place: float = 6.0
+    """Pixels within which two matches are at one place."""
+    min_pose_places: int = 5
+    """Places of inliers that a matrix needs then."""
+    min_pose_weight: float = 15_000
+    """Weight of all of them. Of true pairs with too few matches otherwise four in five have as
+    much, of wrong ones one in nine."""
     matched_distance: float = 0.02
     """Share of the longer side between two keypoints that a verdict's matrix lays upon each
     other, at most."""
