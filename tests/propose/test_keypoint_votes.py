@@ -87,7 +87,7 @@ def points(n: int, seed: int = 0, octave: int = 3) -> list[Point]:
 
 def listed(rows: np.ndarray, *least: int) -> list[tuple[int, int, bool]]:
     """Those with four votes of any weight, or as few as told, and as little."""
-    votes = votes_of(rows, *(least or (4, 0)))
+    votes = votes_of(rows, *(least or (4, 0, 0)))
     return list(
         zip(votes.left.tolist(), votes.right.tolist(), votes.mirrored.tolist(), strict=True)
     )

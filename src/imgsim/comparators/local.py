@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.inset import find_inset
 from imgsim.decode.detail import dct_basis
 from imgsim.decode.spec import InputSpec
 
@@ -49,12 +50,16 @@ LAYOUT = np.dtype(
         ("descriptor", np.uint8, (KEYPOINTS, 32)),
         ("mirrored", np.uint8, (MIRRORED, 32)),
         ("colours", np.uint8, (COLOURS_SIDE, COLOURS_SIDE, 3)),
+        ("inset", np.uint16, 4),
+        ("inset_hash", np.uint8, 32),
     ]
 )
 """A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; behind
 them are zeros. `place`: x and y, so many to the pixel as `place_unit` says. `octave`: of the scale,
 each 1.2 times the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the
-first `MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
+first `MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square.
+`inset`: left, top, right and bottom, in pixels, of a picture on an even ground; zeros if there is
+none. `inset_hash`: of that picture alone."""
 
 PLACE_UNIT = 64.0
 _PLACE_UNIT_LONG = 16.0
@@ -131,6 +136,13 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     square = cv2.resize(small, (_POINTS, _POINTS), interpolation=cv2.INTER_AREA)
     row["hash"] = np.packbits(_signs(np.asarray(square)))
     row["size"] = small.shape[1], small.shape[0]
+    place = find_inset(small)
+    if place is not None:
+        left, top, right, bottom = row["inset"] = place
+        part = cv2.resize(
+            small[top:bottom, left:right], (_POINTS, _POINTS), interpolation=cv2.INTER_AREA
+        )
+        row["inset_hash"] = np.packbits(_signs(np.asarray(part)))
     if min(small.shape) < _MIN_SIDE:
         return
     for threshold in _CONTRASTS:

@@ -20,6 +20,7 @@ HASH_RADIUS = 48
 KEYPOINTS = 1 << len(ORIENTATIONS)
 MIRRORED = KEYPOINTS << 1
 NEGATIVE = MIRRORED << 1
+INSET = NEGATIVE << 1
 _QUERIES = 512
 
 
@@ -34,7 +35,8 @@ class Proposals:
     why : ndarray of int64, shape (n,)
         Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
         one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
-        with light and dark exchanged.
+        with light and dark exchanged, `INSET` where it is like that of a picture set into the
+        other.
     """
 
     left: NDArray[np.int64]
@@ -86,7 +88,8 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
     if hashes and n > 1:
-        for code, bit in _near_hashes(np.ascontiguousarray(rows["hash"]), jobs):
+        near = _near_hashes(np.ascontiguousarray(rows["hash"]), jobs)
+        for code, bit in [*near, *_near_insets(rows, jobs)]:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
     pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
@@ -106,4 +109,18 @@ def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.
             right = query + start
             earlier = row < right
             near.append((row[earlier] * len(hashes) + right[earlier], bit))
+    return near
+
+
+def _near_insets(rows: NDArray[Any], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
+    """Images whose hash is like that of a picture set into another one."""
+    holding = np.flatnonzero(rows["inset"].any(axis=1))
+    engine = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+    near = []
+    for start in range(0, len(holding), _QUERIES):
+        part = holding[start : start + _QUERIES]
+        query, row = engine.around(np.ascontiguousarray(rows["inset_hash"][part]), HASH_RADIUS)
+        own = part[query]
+        codes = np.minimum(own, row) * len(rows) + np.maximum(own, row)
+        near.append((np.unique(codes[own != row]), INSET))
     return near

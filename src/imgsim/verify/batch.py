@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, rec
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
@@ -22,7 +24,7 @@ from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
+from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
@@ -43,12 +45,15 @@ class Hypotheses:
         Keypoints agree, or do so in a mirror.
     negative : bool
         The hash of one agrees with that of the other's negative.
+    inset : bool
+        It agrees with that of a picture that is set into the other.
     """
 
     orientations: tuple[int, ...]
     keypoints: bool
     mirrored: bool
     negative: bool = False
+    inset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +177,25 @@ class VerifyBatch:
             yield np.array(pair.matrix).reshape(3, 3)
         for i in hypotheses.orientations:
             yield orientation_matrix(ORIENTATIONS[i])
+        if hypotheses.inset:
+            yield from _as_insets(records(left)[0], records(right)[0])
         for mirrored in (False, True):
             if hypotheses.mirrored if mirrored else hypotheses.keypoints:
                 one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
                 if one is not None:
                     yield one
+
+
+def _as_insets(left: Any, right: Any) -> Iterator[Matrix]:
+    """The matrices by which one is the picture that is set into the other."""
+    for holder, other, swapped in ((left, right, False), (right, left, True)):
+        bits = np.bitwise_count(holder["inset_hash"] ^ other["hash"]).sum()
+        if holder["inset"].any() and bits <= HASH_RADIUS:
+            width, height = (float(side) for side in holder["size"])
+            x, y, end, bottom = (float(place) for place in holder["inset"])
+            pixels = np.array([(end - x, 0, x), (0, bottom - y, y), (0, 0, 1.0)])
+            matrix = rescale(pixels, (1 / width, 1 / height), (1.0, 1.0))
+            yield inverse(matrix) if swapped else matrix
 
 
 class PixelSource:

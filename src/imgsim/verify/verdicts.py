@@ -15,7 +15,7 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, NEGATIVE, Proposals, propose
+from imgsim.propose.proposals import INSET, KEYPOINTS, MIRRORED, NEGATIVE, Proposals, propose
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -265,4 +265,5 @@ def _hypotheses(why: int) -> Hypotheses:
         bool(why & KEYPOINTS),
         bool(why & MIRRORED),
         bool(why & NEGATIVE),
+        bool(why & INSET),
     )
