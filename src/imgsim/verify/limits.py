@@ -229,7 +229,7 @@ class Limits:
     block_side_small: int = 8
     """The same for small images."""
     small_image_side: int = 240
-    """Longer side, in pixels, below which an image is small."""
+    """Longer side, in pixels, of the overlap, below which images are small."""
     min_blocks: int = 12
     """Blocks within the overlap, below which it is too little."""
 

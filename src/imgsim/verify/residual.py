@@ -71,7 +71,8 @@ class Residual:
 def compare(aligned: Aligned) -> Residual | None:
     """Compare two aligned images where they overlap, or give None if that is too little."""
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
-    small = max(mask.shape) < LIMITS.small_image_side
+    extent = max(np.count_nonzero(mask.any(axis=axis)) for axis in (0, 1))
+    small = extent < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
     if (
         np.count_nonzero(mask) < LIMITS.min_overlap_pixels
