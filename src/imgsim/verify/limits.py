@@ -53,7 +53,7 @@ class Limits:
     """Share of the tracked points that have to, for the same."""
     min_structured_blocks: int = 24
     """Blocks with structure in both images; with fewer there is too little to tell by."""
-    max_blur: float = 4.0
+    max_blur: float = 5.0
     """Pixels: two images are not comparable if one needs so much blur to be as soft as the other;
     it is the last of `blur_steps`."""
     undecided_distance: float = 2.5
@@ -177,7 +177,7 @@ class Limits:
 
     # sharpness.py ---------------------------------------------------------------------------------
 
-    blur_steps: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+    blur_steps: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
     """Standard deviations, in pixels, by which the sharper image is blurred, one after another."""
     equal_sharpness: float = 1.05
     """Ratio of the gradients, either way, within which the images are equally sharp."""
