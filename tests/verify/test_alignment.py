@@ -12,7 +12,7 @@ from imgsim.decode.detail import shrink
 from imgsim.verify import alignment
 from imgsim.verify.alignment import _at_one_scale, align
 from imgsim.verify.tracking import Tracking
-from tests.verify.pictures import UPRIGHT
+from tests.verify.pictures import UPRIGHT, other_limits
 
 LEFT = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
 
@@ -82,8 +82,8 @@ def test_what_no_editing_gives_is_not_brought_to_one_scale() -> None:
         ((300, 400), (100, 400), UPRIGHT, ((100, 400), (100, 400))),
         ((100, 400), (300, 400), UPRIGHT, ((100, 400), (100, 400))),
         ((300, 400), (400, 100), ACROSS, ((100, 400), (400, 100))),
-        ((300, 800), (300, 200), UPRIGHT, ((300, 200), (300, 200))),
-        ((600, 1600), (600, 400), UPRIGHT, ((400, 267), (400, 267))),
+        ((300, 800), (300, 220), UPRIGHT, ((300, 220), (300, 220))),
+        ((600, 1600), (600, 450), UPRIGHT, ((400, 300), (400, 300))),
     ],
 )
 def test_a_stretched_picture_is_shrunk_to_the_coarser_scale_of_each_side(
@@ -171,13 +171,14 @@ def test_where_both_fail_nothing_is_aligned(monkeypatch: pytest.MonkeyPatch) -> 
     assert align(LEFT, LEFT, UPRIGHT, 400) is None
     let_track(monkeypatch, None, tracking_of(0.1), None)
     assert align(LEFT, LEFT, UPRIGHT, 400) is None
-    small = LEFT[:24, :400]  # 15 of 256 pixels at the coarse size
+    small = LEFT[:30, :30]
     let_track(monkeypatch, None)
-    assert align(small, small, UPRIGHT, 400) is None
+    with other_limits("alignment", coarse_side=20):  # too little is left
+        assert align(small, small, UPRIGHT, 400) is None
 
 
 def test_a_matrix_that_became_implausible_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     squeezed = tracking_of(0.1)
-    squeezed.matrix[0, 0] = 0.4
+    squeezed.matrix[0, 0] = 0.24
     let_track(monkeypatch, squeezed)
     assert align(LEFT, LEFT, UPRIGHT, 400) is None

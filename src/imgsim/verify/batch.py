@@ -153,6 +153,7 @@ class VerifyBatch:
             if first is None and not pair.hypotheses.negative:
                 # most that was proposed by chance: no pixels are needed
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
+                heartbeat()
                 continue
             try:
                 verdict = NOT_ALIGNED

@@ -186,7 +186,7 @@ def _judge_thumbnail(
     if by_pixels.residual <= 1:
         return by_pixels
     verdict = _judge_aligned(left, right, hypotheses)
-    if by_pixels is NOT_ALIGNED or not verdict.whole or verdict.overlay:
+    if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
 

@@ -71,7 +71,7 @@ class Residual:
 def compare(aligned: Aligned) -> Residual | None:
     """Compare two aligned images where they overlap, or give None if that is too little."""
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
-    extent = max(np.count_nonzero(mask.any(axis=axis)) for axis in (0, 1))
+    extent = max(np.count_nonzero(aligned.mask.any(axis=axis)) for axis in (0, 1))
     small = extent < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
     if (
