@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Band, Matrix, opencv_matrix
+from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
 
 YCbCr = NDArray[np.uint8]
 Pixels = NDArray[np.float32]
@@ -64,7 +64,7 @@ def _overlap(
     height, width = left.shape[:2]
     pixels = opencv_matrix(matrix, left, right)
     left = _averaged(left, pixels)
-    right = _averaged(right, np.linalg.inv(pixels))
+    right = _averaged(right, inverse(pixels))
     warped, cover = (
         cv2.warpPerspective(x, pixels, (width, height), flags=cv2.INTER_LINEAR)
         for x in (right, np.full(right.shape[:2], 255, np.uint8))

@@ -143,7 +143,8 @@ def _nearest_either_way(bits: NDArray[np.uint16]) -> tuple[NDArray[np.intp], NDA
     nearest = np.zeros(bits.shape, bool)
     nearest[rows, bits.argmin(axis=1)] = True
     nearest[bits.argmin(axis=0), columns] = True
-    return np.nonzero(nearest & (bits < LIMITS.pose_no_weight_bits))
+    one, other = np.nonzero(nearest & (bits < LIMITS.pose_no_weight_bits))
+    return one, other
 
 
 def _agreeing_poses(

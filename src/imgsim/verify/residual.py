@@ -118,7 +118,7 @@ def _compare(
     inside = np.count_nonzero(blocks.inside)
     largest = without_single_blocks(difference)
     visible = blocks.inside & (np.maximum(*structure) > LIMITS.min_structure)
-    differing = np.count_nonzero(visible & (largest > LIMITS.max_difference))
+    differing = int(np.count_nonzero(visible & (largest > LIMITS.max_difference)))
     return Residual(
         float(largest.max()),
         float(np.median(noise)) if len(noise) else 0.0,
@@ -129,7 +129,7 @@ def _compare(
         overlay.side,
         text_page,
         float(np.count_nonzero(structured) / inside),
-        float(differing / max(1, np.count_nonzero(visible))),
+        differing / max(1, int(np.count_nonzero(visible))),
     )
 
 

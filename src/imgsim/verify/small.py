@@ -81,10 +81,11 @@ def thumbnail_frames(left: Pixels, right: Pixels) -> Iterator[tuple[Pixels, Pixe
     scale = max(larger.shape[0] / height, larger.shape[1] / width)
     if height - larger.shape[0] / scale > 1 or width - larger.shape[1] / scale > 1:
         return
-    by_area = np.asarray(cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA))
-    yield (by_area, right) if larger_left else (left, by_area)
+    by_area = cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)
     lanczos = Image.fromarray(larger).resize((width, height), Image.Resampling.LANCZOS)
-    yield (np.asarray(lanczos), right) if larger_left else (left, np.asarray(lanczos))
+    for image in (by_area, lanczos):
+        shrunk = np.asarray(image, np.uint8)
+        yield (shrunk, right) if larger_left else (left, shrunk)
 
 
 def are_correlated(left: Pixels, right: Pixels) -> bool:
