@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from imgsim.comparators.recipes import Auto
 from imgsim.pictures.lettering import font
 from imgsim.verify.alignment import align
-from imgsim.verify.judge import judge
+from imgsim.verify.judge import judge, judge_negative
 from imgsim.verify.matrix import inverse
 from tests.verify.pictures import (
     SMALL,
@@ -229,3 +229,24 @@ def test_so_much_of_a_picture_may_have_another_colour() -> None:
     assert verify_recoloured(50) > 1
     with other_limits("judge", max_recoloured=0.08):
         assert verify_recoloured(50) <= 1
+
+
+def test_a_negative_is_alike_at_loose_alone() -> None:
+    whole = picture(3, SMALL)
+    images = [multiscale(one) for one in (whole, ImageOps.invert(whole), picture(4, SMALL))]
+    for pair in ((0, 1), (1, 0)):
+        verdict = judge_negative(images[pair[0]], images[pair[1]])
+        assert 2 <= verdict.residual < 2.5
+        assert verdict.whole
+    assert judge_negative(images[0], images[2]).residual == np.inf
+
+
+def test_a_picture_with_a_hole_or_a_sign_is_alike_at_loose_alone() -> None:
+    whole = picture(3)
+    for box, colour in (((180, 90, 300, 210), "black"), ((20, 240, 120, 330), "red")):
+        edited = whole.copy()
+        edited.paste(colour, box)
+        for pair in ((whole, edited), (edited, whole)):
+            assert 2.5 < verify(*pair).residual < 4
+    edited.paste("red", (0, 0, 480, 250))  # two thirds of it
+    assert verify(whole, edited).residual > 4
