@@ -153,6 +153,7 @@ def _judge_aligned(
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best = NOT_ALIGNED
     for hypothesis in hypotheses:
+        edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
@@ -162,9 +163,13 @@ def _judge_aligned(
             if comparison is None:
                 break
             comparison = _with_colours(comparison, one, other)
+            if swapped and edited:  # it did not lie upon the other one before
+                nearest = max(comparison.distance, LIMITS.edited_difference)
+                comparison = replace(comparison, distance=nearest)
+            edited = _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
-            if not comparison.undecided:
+            if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
             break
@@ -298,6 +303,20 @@ def _align_and_compare(
     if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
         difference = min(difference, _edited_difference(residual))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _may_be_edited(comparison: _Comparison) -> bool:
+    """Return whether two pictures lie upon each other as wholes and differ in a part, but moved.
+
+    The corners of what was pasted over one of them draw off its points, not the other's.
+    """
+    residual = comparison.residual
+    return (
+        comparison.distance > LIMITS.undecided_distance
+        and not residual.text_page
+        and float(comparison.aligned.mask.mean()) >= LIMITS.edited_min_cover
+        and np.isfinite(_edited_difference(residual))
+    )
 
 
 def _edited_difference(residual: Residual) -> float:

@@ -137,14 +137,14 @@ def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint16]) -> Matri
 
 def _nearest_either_way(bits: NDArray[np.uint16]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of pairs of which one is the other's nearest, and near enough to match."""
-    rows, columns = np.arange(bits.shape[0]), np.arange(bits.shape[1])
+    n, m = bits.shape
+    rows, columns = np.arange(n), np.arange(m)
     if bits.size == 0:
         return rows[:0], rows[:0]
-    nearest = np.zeros(bits.shape, bool)
-    nearest[rows, bits.argmin(axis=1)] = True
-    nearest[bits.argmin(axis=0), columns] = True
-    one, other = np.nonzero(nearest & (bits < LIMITS.pose_no_weight_bits))
-    return one, other
+    pairs = np.concatenate([rows * m + bits.argmin(axis=1), bits.argmin(axis=0) * m + columns])
+    one, other = np.divmod(np.unique(pairs), m)
+    near = bits[one, other] < LIMITS.pose_no_weight_bits
+    return one[near], other[near]
 
 
 def _agreeing_poses(
