@@ -31,6 +31,7 @@ LAYERS = (
     "neighbours",
     "propose",
     "verify",
+    "measure",
     "group",
     "training",
     "bench",

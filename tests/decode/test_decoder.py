@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imgsim.decode.decoder import Decoder
+from imgsim.decode.detail import longer_side
 from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.source import Source
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec
@@ -315,3 +316,18 @@ def test_odd_files_are_read_or_refused_with_a_reason(folder: str, shared) -> Non
         else:
             assert decoded.images[GREY].shape == (64, 64, 1), path
     assert all(reason and "\n" not in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"),
+    [
+        ((300, 400), 400),
+        ((128, 400), 400),
+        ((400, 128), 400),
+        ((100, 400), 512),
+        ((12_000, 800), 1920),
+        ((10, 10_000), 2000),
+    ],
+)
+def test_narrow_images_keep_more_pixels(shape: tuple[int, int], side: int) -> None:
+    assert longer_side(shape, 400) == side

@@ -13,9 +13,9 @@ from imgsim.decode.metadata import Metadata
 from imgsim.group.keep import parse_keep
 from imgsim.group.rules import Rules
 from imgsim.group.settle import Settling
+from imgsim.measure.differences import Differences
+from imgsim.measure.measuring import MeasuredPair
 from imgsim.types import Group, Member, Picture, Related, Transform, Verdict
-from imgsim.verify.differences import Differences
-from imgsim.verify.measuring import MeasuredPair
 from imgsim.verify.verdicts import swapped
 from tests.group.test_stars import picture
 

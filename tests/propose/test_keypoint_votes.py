@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import pytest
 
 from imgsim.comparators.local import LAYOUT, MIRRORED
 from imgsim.propose import keypoint_votes
-from imgsim.propose.keypoint_votes import votes_of
+from imgsim.propose.keypoint_votes import MIN_VOTES, votes_of
 
 WIDTH = 400
 
@@ -86,7 +86,8 @@ def points(n: int, seed: int = 0, octave: int = 3) -> list[Point]:
 
 
 def listed(rows: np.ndarray, *least: int) -> list[tuple[int, int, bool]]:
-    votes = votes_of(rows, *least)
+    """Those with four votes of any weight, or as few as told, and as little."""
+    votes = votes_of(rows, *(least or (4, 0, 0)))
     return list(
         zip(votes.left.tolist(), votes.right.tolist(), votes.mirrored.tolist(), strict=True)
     )
@@ -105,12 +106,37 @@ def proposed(*changes: dict) -> bool:
 # How many votes ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "found"), [(0, 0), (1, 0), (3, 0), (4, 1), (5, 1)])
-def test_four_votes_propose_a_pair(n: int, found: int) -> None:
+@pytest.mark.parametrize(("n", "found"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1)])
+def test_three_votes_propose_a_pair(n: int, found: int) -> None:
     rows = images(2)
     for row in rows:
         put(row, points(n))
-    assert listed(rows) == [(0, 1, False)] * found
+    assert listed(rows, MIN_VOTES) == [(0, 1, False)] * found
+
+
+@pytest.mark.parametrize(("n", "bits", "found"), [(3, 31, 0), (3, 30, 1), (5, 41, 0), (6, 41, 1)])
+def test_votes_weigh_less_the_more_their_descriptors_differ(n: int, bits: int, found: int) -> None:
+    rows = images(2)
+    own = points(n)
+    put(rows[0], own)
+    for point in own:
+        changed = np.unpackbits(point.descriptor)
+        changed[32 : 32 + bits] ^= 1  # the first word stays
+        put(rows[1], [replace(point, descriptor=np.packbits(changed))])
+    assert listed(rows, MIN_VOTES) == [(0, 1, False)] * found
+
+
+@pytest.mark.parametrize("first_bit", [0, 16, 100, 224])
+def test_a_word_may_begin_at_every_second_byte(first_bit: int) -> None:
+    rows = images(2)
+    own = points(4)
+    put(rows[0], own)
+    for point in own:
+        changed = np.unpackbits(point.descriptor)
+        word = np.arange(256) // 16 - first_bit // 16
+        changed[::16] ^= (word[::16] < 0) | (word[::16] > 1)  # a bit of every other 16
+        put(rows[1], [replace(point, descriptor=np.packbits(changed))])
+    assert listed(rows) == [(0, 1, False)]
 
 
 def test_fewer_votes_are_enough_if_told() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, PLACE_UNIT
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, propose
-from tests.verify.pictures import picture, rows
+from imgsim.propose.proposals import INSET, KEYPOINTS, MIRRORED, NEGATIVE, propose
+from tests.verify.pictures import SMALL, picture, rows
 
 
 def test_hashes_and_keypoints_propose_what_they_should() -> None:
@@ -46,3 +46,19 @@ def test_images_without_texture_propose_nothing() -> None:
     assert len(propose(made, hashes=True, jobs=1).left) == 0
     assert len(propose(made[:1], hashes=True, jobs=1).left) == 0
     assert len(propose(made[:0], hashes=True, jobs=1).left) == 0
+
+
+def test_a_negative_is_proposed_as_such() -> None:
+    negative = ImageOps.invert(picture(3))
+    found = propose(rows(picture(3), negative, picture(4)), hashes=True, jobs=1)
+    pairs = np.array(found.pairs())[(found.why & NEGATIVE) > 0]
+    assert pairs.tolist() == [[0, 1]]
+
+
+def test_a_picture_on_a_page_is_proposed_from_either_side() -> None:
+    page = Image.new("RGB", (400, 250), "white")
+    page.paste(picture(3, SMALL).resize((120, 90), Image.Resampling.LANCZOS), (230, 40))
+    for images in ((page, picture(3), picture(4)), (picture(3), page, picture(4))):
+        found = propose(rows(*images), hashes=True, jobs=1)
+        assert found.pairs() == [(0, 1)]
+        assert found.why[0] & INSET

@@ -12,7 +12,7 @@ from imgsim.decode.detail import shrink
 from imgsim.verify import alignment
 from imgsim.verify.alignment import _at_one_scale, align
 from imgsim.verify.tracking import Tracking
-from tests.verify.pictures import UPRIGHT
+from tests.verify.pictures import UPRIGHT, other_limits
 
 LEFT = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
 
@@ -20,6 +20,9 @@ LEFT = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
 def placed(x: float, y: float, width: float, height: float) -> NDArray[np.float64]:
     """A matrix that lays the right picture into a box of the left one."""
     return np.array([[width, 0, x], [0, height, y], [0, 0, 1.0]])
+
+
+ACROSS = np.array([(0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])
 
 
 @pytest.mark.parametrize(
@@ -67,8 +70,31 @@ def test_a_shorter_side_has_24_pixels(
 
 
 def test_what_no_editing_gives_is_not_brought_to_one_scale() -> None:
-    assert _at_one_scale(LEFT, LEFT, placed(0, 0, 0.4, 1), 400) is None
-    assert align(LEFT, LEFT, placed(0, 0, 0.4, 1), 400) is None
+    assert _at_one_scale(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
+    assert align(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
+    leaning = placed(0, 0, 0.4, 1) + np.array([[0, 0.06, 0], [0, 0, 0], [0, 0, 0]])
+    assert _at_one_scale(LEFT, LEFT, leaning, 400) is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "matrix", "expected"),
+    [
+        ((300, 400), (100, 400), UPRIGHT, ((100, 400), (100, 400))),
+        ((100, 400), (300, 400), UPRIGHT, ((100, 400), (100, 400))),
+        ((300, 400), (400, 100), ACROSS, ((100, 400), (400, 100))),
+        ((300, 800), (300, 220), UPRIGHT, ((300, 220), (300, 220))),
+        ((600, 1600), (600, 450), UPRIGHT, ((400, 300), (400, 300))),
+    ],
+)
+def test_a_stretched_picture_is_shrunk_to_the_coarser_scale_of_each_side(
+    left: tuple[int, int],
+    right: tuple[int, int],
+    matrix: NDArray[np.float64],
+    expected: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    scaled = _at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, 400)
+    assert scaled is not None
+    assert tuple(image.shape for image in scaled) == expected
 
 
 def tracking_of(correction: float, x: float = 0.0) -> Tracking:
@@ -145,13 +171,14 @@ def test_where_both_fail_nothing_is_aligned(monkeypatch: pytest.MonkeyPatch) -> 
     assert align(LEFT, LEFT, UPRIGHT, 400) is None
     let_track(monkeypatch, None, tracking_of(0.1), None)
     assert align(LEFT, LEFT, UPRIGHT, 400) is None
-    small = LEFT[:24, :400]  # 15 of 256 pixels at the coarse size
+    small = LEFT[:30, :30]
     let_track(monkeypatch, None)
-    assert align(small, small, UPRIGHT, 400) is None
+    with other_limits("alignment", coarse_side=20):  # too little is left
+        assert align(small, small, UPRIGHT, 400) is None
 
 
 def test_a_matrix_that_became_implausible_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     squeezed = tracking_of(0.1)
-    squeezed.matrix[0, 0] = 0.4
+    squeezed.matrix[0, 0] = 0.24
     let_track(monkeypatch, squeezed)
     assert align(LEFT, LEFT, UPRIGHT, 400) is None

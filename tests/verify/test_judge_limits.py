@@ -132,8 +132,8 @@ def test_so_many_points_have_to_agree(
 @pytest.mark.parametrize(
     ("changes", "enough"),
     [
-        ({"blocks": 24}, True), ({"blocks": 23}, False), ({"blur": 3.0}, True),
-        ({"blur": 4.0}, False), (None, False),
+        ({"blocks": 24}, True), ({"blocks": 23}, False), ({"blur": 4.0}, True),
+        ({"blur": 5.0}, False), (None, False),
     ],
 )  # fmt: skip
 def test_so_much_has_to_be_seen(

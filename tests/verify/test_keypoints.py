@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ from tests.verify.pictures import other_limits, picture, rows
 BOX = (100, 60, 436, 312)
 CUT = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
 """The crop of `BOX` onto the whole picture of 480 x 360 pixels."""
+
+
+@pytest.fixture
+def without_poses() -> Iterator[None]:
+    """Few matches are too few, whatever their poses."""
+    with other_limits("keypoints", max_matches_for_poses=-1):
+        yield
 
 
 def test_keypoints_tell_where_a_crop_was_cut() -> None:
@@ -45,6 +53,7 @@ def test_other_pictures_have_no_matrix() -> None:
         assert matrix_from_keypoints(left, right, mirrored=mirrored) is None
 
 
+@pytest.mark.usefixtures("without_poses")
 @pytest.mark.parametrize(("mirrored", "least"), [(False, 10), (True, 7)])
 def test_too_few_keypoints_give_no_matrix(mirrored: bool, least: int) -> None:
     whole = picture()
@@ -157,6 +166,7 @@ def test_keypoints_give_the_affine_matrix_that_maps_them(mirrored: bool) -> None
     assert matrix_from_keypoints(left, far, mirrored=mirrored) is None
 
 
+@pytest.mark.usefixtures("without_poses")
 @pytest.mark.parametrize(("mirrored", "least"), [(False, 10), (True, 7)])
 @pytest.mark.parametrize("short", ["left", "right", "matches"])
 def test_a_matrix_needs_so_many_keypoints_and_matches(
@@ -175,6 +185,7 @@ def test_a_matrix_needs_so_many_keypoints_and_matches(
             np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)
 
 
+@pytest.mark.usefixtures("without_poses")
 @pytest.mark.parametrize(("inliers", "enough"), [(9, False), (10, True), (14, True), (16, True)])
 def test_a_matrix_needs_so_many_inliers(inliers: int, enough: bool) -> None:
     """10 at least; the others lie where no affine matrix takes more than three of them."""
@@ -200,7 +211,7 @@ def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_at_most() -> None:
     """The left image has 200 x 100 pixels, so 2 pixels either way; nine of ten are exact."""
     left, right = PLACES[:30].copy(), PLACES[:30]
     left[:15] += (0, 4.5)  # half of them: no one matrix has both within 2 pixels
-    with other_limits("keypoints", min_match_share=0.75):
+    with other_limits("keypoints", min_match_share=0.75, max_matches_for_poses=-1):
         matrices = [
             matrix_from_keypoints(
                 record(
@@ -246,3 +257,29 @@ def test_of_two_like_keypoints_the_one_in_its_place_is_matched() -> None:
     both = record(places, descriptors, mirrored=True)  # no upright descriptors: all alike
     mirrored = record((199, 0) + places * (-1, 1), descriptors)
     assert len(consistent_matches(mirrored, both, mirror)[0]) == 12
+
+
+# Poses --------------------------------------------------------------------------------------------
+
+
+def posed(n: int, bits: int = 0, turn: int = 0, size: tuple[int, int] = (200, 100)) -> Any:
+    """Two images of n keypoints in common, the right one's turned by so many 256ths at the end."""
+    left, right = record(PLACES[:n], DESCRIPTORS[:n]), record(PLACES[:n], DESCRIPTORS[:n])
+    right["descriptor"][:n] = with_flipped_bits(DESCRIPTORS[:n], bits)
+    right["angle"][: n // 2] = turn
+    return left, right
+
+
+@pytest.mark.parametrize(
+    ("n", "bits", "turn", "enough"),
+    [(5, 0, 0, True), (4, 0, 0, False), (9, 39, 0, True), (8, 39, 0, False), (8, 0, 64, False),
+     (9, 0, 10, True)],
+)  # fmt: skip
+def test_few_matches_are_enough_if_their_poses_agree(
+    n: int, bits: int, turn: int, enough: bool
+) -> None:
+    left, right = posed(n, bits, turn)
+    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    assert (matrix is not None) == enough
+    if matrix is not None:
+        np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)

@@ -24,9 +24,9 @@ EXCEPTIONS: dict[str, list[float]] = {
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
     "frame_pairs.py": [8],  # pairs of a batch
-    "keypoints.py": [8],  # bits of a byte
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
-    "judge.py": [11, 3],  # the version; 3 x 3
+    "judge.py": [13, 3, 3],  # the version; 3 x 3
+    "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
     "matrix.py": [3],  # 3 x 3
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
         *[3, 3, 0.299, 0.587, 0.114, 0.1687, 0.3313, 0.4187, 0.0813],
@@ -34,10 +34,10 @@ EXCEPTIONS: dict[str, list[float]] = {
     ],
     "text_page.py": [3],  # an axis
     "transform.py": [3, 3, 3, 3],  # 3 x 3
-    "verdicts.py": [24, 3, 3],  # pairs of a batch; 3 x 3
+    "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 11
+VERDICTS_OF = 13
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -53,13 +53,19 @@ KNOWN: dict[str, object] = {
     "min_inliers": 24,
     "min_inlier_share": 0.3,
     "min_structured_blocks": 24,
-    "max_blur": 4.0,
+    "max_blur": 5.0,
     "undecided_distance": 2.5,
     "min_blocks_both_ways": 400,
     "max_recoloured": 0.04,
     "fine_side": 1280,
     "fine_decoded_side": 512,
     "min_text_page_side": 400,
+    "negative_distance": 2.0,
+    "edited_difference": 2.6,
+    "edited_per_differing": 3.0,
+    "edited_max_differing": ((0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)),
+    "edited_min_cover": 0.9,
+    "edited_max_moved": 1.5,
     "coarse_side": 256,
     "min_side": 24,
     "extra_rounds": 2,
@@ -88,13 +94,13 @@ KNOWN: dict[str, object] = {
     "warp_inset": 0.5,
     "mask_bits": 4,
     "tone_step": 2,
-    "tone_rarest": 256_000,
+    "tone_rarest": 256000,
     "tone_smoothing": 4.0,
     "tone_smoothing_radius": 12,
     "min_block_cover": 0.999,
     "band_margin_cells": 2,
     "min_expected_variance": 0.01,
-    "blur_steps": (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0),
+    "blur_steps": (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0),
     "equal_sharpness": 1.05,
     "sharpness_cell": 24,
     "sharpness_row_step": 4,
@@ -185,6 +191,8 @@ KNOWN: dict[str, object] = {
     "small_max_moved_share": 0.2,
     "small_max_moved": 0.006,
     "small_max_chroma": 14.5,
+    "thumbnail_side": 64,
+    "thumbnail_distance": 1.5,
     "small_excess": 10.0,
     "max_descriptor_bits": 64,
     "min_keypoint_matches": 10,
@@ -192,10 +200,21 @@ KNOWN: dict[str, object] = {
     "min_match_share": 0.25,
     "affine_tolerance": 0.01,
     "affine_iterations": 500,
+    "pose_no_weight_bits": 80,
+    "max_matches_for_poses": 40,
+    "pose_iterations": 100,
+    "pose_turn": 30.0,
+    "pose_octaves": 4.0,
+    "pose_shift": 0.25,
+    "pose_place": 6.0,
+    "min_pose_places": 5,
+    "min_pose_weight": 15000,
     "matched_distance": 0.02,
     "max_edge_ratio": 2.0,
     "min_scale": 0.03,
     "max_scale": 30.0,
+    "max_stretch": 4.0,
+    "max_stretch_lean": 0.05,
     "near_corner": 0.1,
     "max_skew": 0.03,
     "max_duration_ratio": 1.15,

@@ -84,12 +84,17 @@ def test_scales_are_those_of_what_is_given_and_of_what_comes_out() -> None:
         (np.diag([29, 29, 1.0]), True),
         (np.diag([31, 31, 1.0]), False),
         (np.diag([1, 0.55, 1]), True),
-        (np.diag([1, 0.45, 1]), False),  # squeezed
+        (np.diag([1, 0.26, 1]), True),  # squeezed
+        (np.diag([1, 0.24, 1]), False),
+        (np.array([[1, 0, 0], [0.012, 0.4, 0], [0, 0, 1]]), True),
+        (np.array([[1, 0, 0], [0.08, 0.4, 0], [0, 0, 1]]), False),  # and leaning
+        (np.array([[1, 0, 0], [0, 0.4, 0], [0.04, 0, 1]]), True),
+        (np.array([[1, 0, 0], [0, 0.4, 0], [0.1, 0, 1]]), False),  # and seen from one side
         (np.array([[1, 0, 0], [0, 1, 0], [-1.5, 0, 1]]), False),  # beyond the horizon
         (np.array([[1, 0, 0], [0, 1, 0], [0.9, 0, 1]]), True),
         (np.array([[1, 0, 0], [0, 1, 0], [1.5, 0, 1]]), False),  # one edge far longer
-        (np.diag([1, 0.5, 1.0]), False),
-        (np.diag([0.5, 1, 1.0]), False),
+        (np.diag([1, 0.25, 1.0]), False),
+        (np.diag([0.25, 1, 1.0]), False),
         (np.diag([0.03, 0.03, 1]), False),
         (np.diag([0.0301, 0.0301, 1]), True),
         (np.diag([0.0301, 0.029, 1]), False),
@@ -122,8 +127,8 @@ def test_sides_are_measured_in_pixels_of_either_image() -> None:
     """The right image has 40 x 30 pixels, the left one others."""
     right = np.zeros((30, 40), np.uint8)
     for shape, plausible in (
-        ((30, 79), True), ((30, 80), False), ((30, 21), True), ((30, 20), False),
-        ((59, 40), True), ((60, 40), False), ((16, 40), True), ((15, 40), False),
+        ((30, 159), True), ((30, 160), False), ((30, 11), True), ((30, 10), False),
+        ((119, 40), True), ((120, 40), False), ((8, 40), True), ((7, 40), False),
         ((890, 1190), True), ((900, 1200), False),
     ):  # fmt: skip
         assert is_plausible(np.eye(3), np.zeros(shape, np.uint8), right) == plausible

@@ -70,8 +70,19 @@ def test_too_small_an_overlap_is_not_compared() -> None:
     aligned = align(grey(picture(3, SMALL), 400), grey(picture(3, SMALL), 400), UPRIGHT, 400)
     assert aligned is not None
     aligned.mask[:, 20:] = 0
-    aligned.mask[40:] = 0
+    aligned.mask[24:] = 0
     assert compare(aligned) is None
+
+
+@pytest.mark.parametrize(("width", "side"), [(239, 8), (240, 12)])
+def test_images_are_small_if_what_they_share_is(
+    width: int, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = let_compare(monkeypatch, RESIDUAL)
+    mask = np.zeros((300, 400), np.uint8)
+    mask[20:120, 50 : 50 + width] = 1
+    compare(aligned_of(mask.shape, mask))
+    assert asked[0][1].inside.shape == (300 // (side // 2) - 1, 400 // (side // 2) - 1)
 
 
 def test_of_an_overlay_the_place_the_size_and_the_side_are_told() -> None:
@@ -284,7 +295,8 @@ def test_a_residual_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     aligned = aligned_of((60, 60), mask)
     residual = _compare(aligned, mask, blocks, 0.8)
     # 7 rows of 8 columns are structured: of 3 to 8 at 1, and of the third at 2
-    assert residual == Residual(7.0, 1.0, 1.5, 56, 3 / 9, ((4 / 10, 1.0),), -1, False)
+    band = 4 / 10, 1.0
+    assert residual == Residual(7.0, 1.0, 1.5, 56, 3 / 9, (band,), -1, False, 7 / 9, 4 / 72)
     assert asked["equalise_sharpness"][3] == 0.8
     assert [int(x[0, 0]) for x in asked["_regress"][1]] == [90, 200]
     printed = asked["are_text_pages"][2]
@@ -293,7 +305,8 @@ def test_a_residual_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.argwhere(structured).tolist() == [[y, x] for y in range(2, 9) for x in range(8)]
     difference[6:9, 2:6] = 30
     page = _compare(aligned, mask, blocks, 0.8, text_page=True)
-    assert page == Residual(30.0, 1.0, 1.5, 56, 0.0, (), 0, True)  # a page has no overlay
+    # a page has no overlay; four blocks of 7 differ, and of twelve of 30 the opening leaves eight
+    assert page == Residual(30.0, 1.0, 1.5, 56, 0.0, (), 0, True, 7 / 9, 12 / 72)
     note("find_overlay", NO_OVERLAY)
     for one in structure:
         one[:] = 4

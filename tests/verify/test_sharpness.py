@@ -143,8 +143,8 @@ def blur_of(image: np.ndarray, deviation: float) -> np.ndarray:
         ([2, 1.5, 1.2, 1.04], 1.5, 0),
         ([2, 1.5, 0.9], 1.0, 0),  # the other one is sharper now
         ([0.5, 0.7, 0.8, 0.9, 1.1], 2.0, 1),
-        ([0.1] * 8, 4.0, 1),
-        ([9.0] * 8, 4.0, 0),
+        ([0.1] * 9, 5.0, 1),
+        ([9.0] * 9, 5.0, 0),
     ],
 )
 def test_the_sharper_image_is_blurred_step_by_step(

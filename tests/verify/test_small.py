@@ -15,8 +15,8 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.lettering import font
 from imgsim.verify.judge import judge
 from imgsim.verify.matrix import inverse, nearest_orientation, orientation_matrix, oriented
-from imgsim.verify.small import pixel_distance, same_frame
-from tests.verify.pictures import grained, multiscale, other_limits, verify
+from imgsim.verify.small import pixel_distance, same_frame, thumbnail_frames
+from tests.verify.pictures import grained, multiscale, other_limits, picture, verify
 
 SIDES = 28, 32, 48, 64
 
@@ -159,10 +159,21 @@ def test_pictures_of_one_shape_come_into_one_frame(
 ) -> None:
     shapes: list[tuple[int, ...]] = [one, (*other, 3)]
     for left, right in (shapes, shapes[::-1]):
-        pair = same_frame(np.zeros(left, np.uint8), np.zeros(right, np.uint8))
+        pair = next(same_frame(np.zeros(left, np.uint8), np.zeros(right, np.uint8)), None)
         assert (pair and (pair[0].shape, pair[1].shape)) == (
             size and ((*size, *left[2:]), (*size, *right[2:]))
         )
+
+
+def test_a_larger_picture_is_shrunk_as_thumbnails_are() -> None:
+    large = as_pixels(picture(3, (320, 240)))
+    small = as_pixels(picture(3, (320, 240)).resize((48, 36), Image.Resampling.LANCZOS))
+    pairs = list(thumbnail_frames(large, small))
+    assert [(one.shape, other.shape) for one, other in pairs] == [((36, 48, 3), (36, 48, 3))] * 2
+    np.testing.assert_array_equal(pairs[1][0], pairs[1][1])
+    swapped = list(thumbnail_frames(small, large))
+    np.testing.assert_array_equal(swapped[0][1], pairs[0][0])
+    assert list(thumbnail_frames(large, small[:, :40])) == []
 
 
 # In judge -----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.inset import find_inset
 from imgsim.decode.detail import dct_basis
 from imgsim.decode.spec import InputSpec
 
@@ -49,14 +50,20 @@ LAYOUT = np.dtype(
         ("descriptor", np.uint8, (KEYPOINTS, 32)),
         ("mirrored", np.uint8, (MIRRORED, 32)),
         ("colours", np.uint8, (COLOURS_SIDE, COLOURS_SIDE, 3)),
+        ("inset", np.uint16, 4),
+        ("inset_hash", np.uint8, 32),
     ]
 )
 """A row. `hash`: 256 bits. `size`: width and height of the grey image. `count`: keypoints; behind
-them are zeros. `place`: x and y in 1/64 pixels. `octave`: of the scale, each 1.2 times
-the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the first
-`MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square."""
+them are zeros. `place`: x and y, so many to the pixel as `place_unit` says. `octave`: of the scale,
+each 1.2 times the last. `angle`: in 1/256 turns. `descriptor`: of each keypoint. `mirrored`: of the
+first `MIRRORED` keypoints, in the mirrored image. `colours`: the image in YCbCr, as a square.
+`inset`: left, top, right and bottom, in pixels, of a picture on an even ground; zeros if there is
+none. `inset_hash`: of that picture alone."""
 
 PLACE_UNIT = 64.0
+_PLACE_UNIT_LONG = 16.0
+_LONG = 1000
 SCALE_STEP = 1.2
 
 
@@ -65,7 +72,7 @@ class LocalFeatures(Extractor):
     """Hash and keypoints of the grey image, and its colours, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     needs_pixels_again: ClassVar[bool] = True
 
     @property
@@ -105,6 +112,22 @@ def records(rows: NDArray[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
 
 
+def place_unit(size: NDArray[Any]) -> NDArray[np.float32]:
+    """Return by how much the places of keypoints are multiplied: less in long images.
+
+    Parameters
+    ----------
+    size : ndarray of uint16, shape (..., 2)
+        Width and height.
+
+    Returns
+    -------
+    ndarray of float32, shape (...)
+    """
+    units = np.where(size.max(axis=-1) > _LONG, _PLACE_UNIT_LONG, PLACE_UNIT)
+    return np.asarray(units, np.float32)
+
+
 def _describe(small: NDArray[np.uint8], row: Any) -> None:
     """Write the hash and the keypoints of a grey image to a record."""
     import cv2
@@ -113,6 +136,13 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     square = cv2.resize(small, (_POINTS, _POINTS), interpolation=cv2.INTER_AREA)
     row["hash"] = np.packbits(_signs(np.asarray(square)))
     row["size"] = small.shape[1], small.shape[0]
+    place = find_inset(small)
+    if place is not None:
+        left, top, right, bottom = row["inset"] = place
+        part = cv2.resize(
+            small[top:bottom, left:right], (_POINTS, _POINTS), interpolation=cv2.INTER_AREA
+        )
+        row["inset_hash"] = np.packbits(_signs(np.asarray(part)))
     if min(small.shape) < _MIN_SIDE:
         return
     for threshold in _CONTRASTS:
@@ -127,7 +157,7 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
     n = len(order)
     row["count"] = n
     row["descriptor"][:n] = descriptors[order]
-    row["place"][:n] = np.rint(known[order, :2] * PLACE_UNIT)
+    row["place"][:n] = np.rint(known[order, :2] * place_unit(row["size"]))
     row["octave"][:n] = known[order, 2]
     chosen = [keypoints[i] for i in order.tolist()]
     row["angle"][:n] = np.rint([k.angle * (256 / 360) for k in chosen]).astype(int) % 256
@@ -211,3 +241,19 @@ def turned(hashes: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
     change = (odd[None, :] * how.mirror) ^ (odd[:, None] * how.flip)
     change[0, 0] = 0
     return np.packbits((bits ^ change.astype(np.uint8)).reshape(len(hashes), -1), axis=1)
+
+
+def negative(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Compute the hashes of the same images with light and dark exchanged.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 32)
+    """
+    exchanged = ~hashes
+    exchanged[:, 0] &= 127  # the mean's sign, which no hash has
+    return exchanged

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.colours import Colour
 from imgsim.decode.damage import fault_after, fault_before, open_damaged, open_or_mend
-from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, shrink
+from imgsim.decode.detail import PLAINLY_DETAILED, detail_of, longer_side, shrink
 from imgsim.decode.failure import decode_error
 from imgsim.decode.memory import (
     full_bytes,
@@ -307,7 +307,7 @@ def _as_wanted(image: Any, want: InputSpec) -> NDArray[np.uint8]:
         image = image.resize((want.width, want.height), Image.Resampling.LANCZOS)
     pixels = np.asarray(image, dtype=np.uint8)
     if want.at_most:
-        pixels = shrink(pixels, want.at_most)
+        pixels = shrink(pixels, longer_side(pixels.shape, want.at_most))
     return pixels.reshape(*pixels.shape[:2], -1)
 
 

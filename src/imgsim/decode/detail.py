@@ -17,6 +17,12 @@ PLAINLY_DETAILED = MIN_DETAIL + 10
 """Images with so many significant coefficients are far from flat, in whichever size they were
 counted."""
 
+NARROW_SHARE = 0.32
+"""Of the longer side at which images are compared: the shorter side of a narrow one."""
+
+NARROW_MOST = 5.0
+"""The longer side of a narrow one, as a multiple of that."""
+
 RICHLY_DETAILED = 45
 """Photos have at least so many significant coefficients, most of them all 63."""
 
@@ -36,6 +42,24 @@ def detail_of(image: Any) -> tuple[int, str]:
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX))
     parts = small.reshape(4, 8, 4, 8).mean(axis=(1, 3)).round().astype(np.uint8)
     return int(count_detail(small[None])[0]), parts.tobytes().hex()
+
+
+def longer_side(shape: tuple[int, ...], at_most: int) -> int:
+    """Return the longer side, in pixels, to which an image is shrunk, if it is larger.
+
+    That of a narrow image is longer than `at_most`: of a strip of panels nothing would be seen in
+    so many pixels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width first.
+    at_most : int
+        Pixels of the longer side, where the shorter one has at least `NARROW_SHARE` of that.
+    """
+    shorter, longer = sorted(shape[:2])
+    wanted = at_most * min(NARROW_MOST, NARROW_SHARE * longer / max(1, shorter))
+    return max(at_most, round(wanted))
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

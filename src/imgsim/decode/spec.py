@@ -50,7 +50,7 @@ class InputSpec:
         The shorter side of a reduced decode has at least so many pixels, where the file has.
     at_most : int
         The longer side of an image of 0 x 0 is brought down to so many pixels, by area
-        resampling; 0 leaves it.
+        resampling, see `detail.longer_side`; 0 leaves it.
     """
 
     width: int

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imgsim.measure.differences import MIN_WINDOWS, Differences
 from imgsim.types import Picture, Verdict
-from imgsim.verify.differences import MIN_WINDOWS, Differences
 
 COMPRESSED_FROM = "the kept file was compressed from it"
 LESS_DETAIL = "whether the kept file has more detail"

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, Signs
 from imgsim.group.keep import Candidate
+from imgsim.measure.differences import Differences
 from imgsim.types import ROLES, Member, Role
-from imgsim.verify.differences import Differences
 
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file

@@ -19,11 +19,11 @@ from imgsim.group.evidence import Sign, Signs, derivation, signs_of
 from imgsim.group.keep import ALWAYS, CAMERA, NATURAL, WHOLE, Candidate, Rule, criteria_of, narrow
 from imgsim.group.roles import with_role
 from imgsim.group.rules import MayMatch, Rules
+from imgsim.measure.differences import Differences
+from imgsim.measure.extent import area_shares
+from imgsim.measure.measuring import MeasuredPair
 from imgsim.types import SURENESS, Group, Member, Picture, Related, Transform, Verdict, kind_of
-from imgsim.verify.differences import Differences
 from imgsim.verify.matrix import Matrix
-from imgsim.verify.measuring import MeasuredPair
-from imgsim.verify.overlap import area_shares
 from imgsim.verify.transform import stretch
 
 _ROUNDS = 4

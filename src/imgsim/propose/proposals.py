@@ -1,4 +1,5 @@
-"""Which pairs of images are worth verifying: by hashes in all eight orientations, by keypoints."""
+"""Which pairs of images are worth verifying: by hashes in all eight orientations and of negatives,
+by keypoints."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, turned
+from imgsim.comparators.local import ORIENTATIONS, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.keypoint_votes import votes_of
 
@@ -18,6 +19,8 @@ HASH_RADIUS = 48
 
 KEYPOINTS = 1 << len(ORIENTATIONS)
 MIRRORED = KEYPOINTS << 1
+NEGATIVE = MIRRORED << 1
+INSET = NEGATIVE << 1
 _QUERIES = 512
 
 
@@ -31,7 +34,9 @@ class Proposals:
         left < right; ordered by (left, right).
     why : ndarray of int64, shape (n,)
         Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
-        one's, `KEYPOINTS`, `MIRRORED`.
+        one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
+        with light and dark exchanged, `INSET` where it is like that of a picture set into the
+        other.
     """
 
     left: NDArray[np.int64]
@@ -83,7 +88,8 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
     if hashes and n > 1:
-        for code, bit in _near_hashes(np.ascontiguousarray(rows["hash"]), jobs):
+        near = _near_hashes(np.ascontiguousarray(rows["hash"]), jobs)
+        for code, bit in [*near, *_near_insets(rows, jobs)]:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
     pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
@@ -96,11 +102,25 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
 def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
     engine = HammingEngine(hashes, jobs)
     near = []
-    for i, how in enumerate(ORIENTATIONS):
-        asked = turned(hashes, how)
+    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
+    for bit, asked in [*wanted, (NEGATIVE, negative(hashes))]:
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
             earlier = row < right
-            near.append((row[earlier] * len(hashes) + right[earlier], 1 << i))
+            near.append((row[earlier] * len(hashes) + right[earlier], bit))
+    return near
+
+
+def _near_insets(rows: NDArray[Any], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
+    """Images whose hash is like that of a picture set into another one."""
+    holding = np.flatnonzero(rows["inset"].any(axis=1))
+    engine = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+    near = []
+    for start in range(0, len(holding), _QUERIES):
+        part = holding[start : start + _QUERIES]
+        query, row = engine.around(np.ascontiguousarray(rows["inset_hash"][part]), HASH_RADIUS)
+        own = part[query]
+        codes = np.minimum(own, row) * len(rows) + np.maximum(own, row)
+        near.append((np.unique(codes[own != row]), INSET))
     return near

@@ -21,6 +21,8 @@ from imgsim.group.related import with_related
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Matching, Settling
 from imgsim.group.stars import Stars, join
+from imgsim.measure.differences import Differences
+from imgsim.measure.measuring import MeasuredPair, measure_pairs
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
@@ -39,8 +41,6 @@ from imgsim.tasks.matching import (
     seconds_since,
 )
 from imgsim.types import Group, Picture, Related, Skipped
-from imgsim.verify.differences import Differences
-from imgsim.verify.measuring import MeasuredPair, measure_pairs
 
 
 @dataclass(frozen=True, slots=True)

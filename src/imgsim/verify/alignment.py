@@ -14,9 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.detail import shrink
+from imgsim.decode.detail import longer_side, shrink
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Band, Grey, Matrix, is_plausible, pixel_matrix
+from imgsim.verify.matrix import (
+    Band,
+    Grey,
+    Matrix,
+    is_plausible,
+    pixel_matrix,
+    stretch_scales,
+)
 from imgsim.verify.tracking import Tracking, track, warp
 
 
@@ -107,8 +114,12 @@ def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple
     """Shrink both images, the left one to a longer side at most; None if little is left."""
     if not is_plausible(matrix, left, right):
         return None
+    stretched = stretch_scales(matrix, left, right)
+    if stretched is not None:
+        return _squeeze(left, right, matrix, longer, stretched)
     area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
     scale = np.sqrt(area)  # pixels of the left image per pixel of the right one
+    longer = longer_side(left.shape, longer)
     side = min(longer, max(left.shape) * min(1.0, 1 / scale))
     small = shrink(left, max(1, round(side)))
     ratio = max(small.shape) / max(left.shape)
@@ -116,3 +127,30 @@ def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple
     if min(*small.shape, *other.shape) < LIMITS.min_side:
         return None
     return small, other
+
+
+def _squeeze(
+    left: Grey, right: Grey, matrix: Matrix, longer: int, scales: tuple[float, float]
+) -> tuple[Grey, Grey] | None:
+    """Shrink both images to the coarser one's scale along either side.
+
+    `scales` are those of `stretch_scales`.
+    """
+    import cv2
+
+    size = [n * min(1.0, 1 / scale) for n, scale in zip(left.shape[::-1], scales, strict=True)]
+    shrunk = min(1.0, longer / max(size))
+    size = [max(1, round(shrunk * n)) for n in size]
+    fine = [s * n / full for s, n, full in zip(scales, size, left.shape[::-1], strict=True)]
+    lies_across = abs(matrix[0, 1]) > abs(matrix[0, 0])
+    other = [
+        max(1, round(n * min(1.0, scale)))
+        for n, scale in zip(right.shape[::-1], fine[::-1] if lies_across else fine, strict=True)
+    ]
+    if min(*size, *other) < LIMITS.min_side:
+        return None
+    small, small_right = (
+        np.asarray(cv2.resize(image, wanted, interpolation=cv2.INTER_AREA), np.uint8)
+        for image, wanted in ((left, size), (right, other))
+    )
+    return small, small_right

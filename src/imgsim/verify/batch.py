@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, rec
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.frames import with_frames
-from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge
+from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
 from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix, orientation_matrix
+from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
@@ -41,11 +43,17 @@ class Hypotheses:
         Places in `ORIENTATIONS` under which the hashes agree.
     keypoints, mirrored : bool
         Keypoints agree, or do so in a mirror.
+    negative : bool
+        The hash of one agrees with that of the other's negative.
+    inset : bool
+        It agrees with that of a picture that is set into the other.
     """
 
     orientations: tuple[int, ...]
     keypoints: bool
     mirrored: bool
+    negative: bool = False
+    inset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +147,18 @@ class VerifyBatch:
         for pair in self.pairs:
             left, right = pair.left, pair.right
             hypotheses = self._hypotheses(rows[left], rows[right], pair)
+            first = next(hypotheses, None)
+            if first is None and not pair.hypotheses.negative:
+                # most that was proposed by chance: no pixels are needed
+                outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
+                heartbeat()
+                continue
             try:
-                verdict = judge(views[left], views[right], hypotheses)
+                verdict = NOT_ALIGNED
+                if first is not None:
+                    verdict = judge(views[left], views[right], chain([first], hypotheses))
+                if pair.hypotheses.negative and verdict is NOT_ALIGNED:
+                    verdict = judge_negative(views[left], views[right])
                 if pair.frames and np.isfinite(verdict.residual):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)
@@ -158,6 +176,8 @@ class VerifyBatch:
             yield np.array(pair.matrix).reshape(3, 3)
         for i in hypotheses.orientations:
             yield orientation_matrix(ORIENTATIONS[i])
+        if hypotheses.inset:
+            yield from _as_insets(records(left)[0], records(right)[0])
         for mirrored in (False, True):
             if hypotheses.mirrored if mirrored else hypotheses.keypoints:
                 one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
@@ -170,6 +190,18 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
     return MultiscaleImage(
         partial(source.grey, path), (height, width), row["colours"], partial(source.rgb, path)
     )
+
+
+def _as_insets(left: Any, right: Any) -> Iterator[Matrix]:
+    """The matrices by which one is the picture that is set into the other."""
+    for holder, other, swapped in ((left, right, False), (right, left, True)):
+        bits = np.bitwise_count(holder["inset_hash"] ^ other["hash"]).sum()
+        if holder["inset"].any() and bits <= HASH_RADIUS:
+            width, height = (float(side) for side in holder["size"])
+            x, y, end, bottom = (float(place) for place in holder["inset"])
+            pixels = np.array([(end - x, 0, x), (0, bottom - y, y), (0, 0, 1.0)])
+            matrix = rescale(pixels, (1 / width, 1 / height), (1.0, 1.0))
+            yield inverse(matrix) if swapped else matrix
 
 
 class PixelSource:

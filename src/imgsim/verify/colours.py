@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Band, Matrix, opencv_matrix
+from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
 
 YCbCr = NDArray[np.uint8]
 Pixels = NDArray[np.float32]
@@ -63,6 +63,8 @@ def _overlap(
 
     height, width = left.shape[:2]
     pixels = opencv_matrix(matrix, left, right)
+    left = _averaged(left, pixels)
+    right = _averaged(right, inverse(pixels))
     warped, cover = (
         cv2.warpPerspective(x, pixels, (width, height), flags=cv2.INTER_LINEAR)
         for x in (right, np.full(right.shape[:2], 255, np.uint8))
@@ -78,6 +80,18 @@ def _overlap(
         for x in (left, warped)
     )
     return one, other
+
+
+def _averaged(image: YCbCr, matrix: Matrix) -> YCbCr:
+    """Average the pixels of an image over what one pixel of the other one covers.
+
+    `matrix` maps pixels of the other one to those of this one.
+    """
+    import cv2
+
+    across, down = np.hypot(*matrix[:2, :2].T / matrix[2, 2])
+    window = max(1, round(across)), max(1, round(down))
+    return image if window == (1, 1) else np.asarray(cv2.blur(image, window), np.uint8)
 
 
 def _clipped(one: Pixels, other: Pixels) -> NDArray[np.bool_]:

@@ -24,9 +24,9 @@ from imgsim.verify.matrix import (
 )
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
-from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
+from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 12
+VERSION = 13
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -101,10 +101,12 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         An image cannot be read.
     """
     shapes = left.shape, right.shape
-    if max(map(max, shapes)) > LIMITS.small_side:
+    if min(map(max, shapes)) > LIMITS.small_side:
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
-    by_pixels = _judge_small(left, right, hypotheses)
+    if max(map(max, shapes)) > LIMITS.small_side:
+        return _judge_thumbnail(left, right, hypotheses)
+    by_pixels = _judge_small(left, right, hypotheses, same_frame)
     # points of so small pictures do not tell the next view of a thing from a copy; pixels do
     decided = max(map(max, shapes)) <= LIMITS.small_decided_side and sorted(shapes[0]) == sorted(
         shapes[1]
@@ -115,43 +117,113 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     return by_pixels if aligned is NOT_ALIGNED else aligned
 
 
+def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
+    """Return the verdict on two images, one of which may be the negative of the other.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+
+    Returns
+    -------
+    Verdict
+        Its residual is larger by `Limits.negative_distance` than if there were no exchange of
+        light and dark; `NOT_ALIGNED` if they do not lie upon each other as wholes.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    # pages of text are told by their light paper
+    if left.grey(LONG_SIDE).mean() < right.grey(LONG_SIDE).mean():
+        left = _exchange_light(left)
+    else:
+        right = _exchange_light(right)
+    verdict = judge(left, right, [np.eye(3)])
+    return replace(verdict, residual=verdict.residual + LIMITS.negative_distance)
+
+
+def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
+    return MultiscaleImage(
+        lambda side: 255 - image.grey(side),
+        image.shape,
+        255 - image.colours,
+        lambda: 255 - image.rgb(),
+    )
+
+
 def _judge_aligned(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best = NOT_ALIGNED
     for hypothesis in hypotheses:
+        edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
             comparison = _compare_at_needed_size(one, other, matrix)
+            if comparison is None and nearest_orientation(hypothesis) is not None:
+                continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
             comparison = _with_colours(comparison, one, other)
+            if swapped and edited:  # it did not lie upon the other one before
+                nearest = max(comparison.distance, LIMITS.edited_difference)
+                comparison = replace(comparison, distance=nearest)
+            edited = _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
-            if not comparison.undecided:
+            if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
             break
     return best
 
 
-def _judge_small(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+def _judge_thumbnail(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Sequence[Matrix]
 ) -> Verdict:
-    """Compare two small pictures as wholes, in the orientations that the hypotheses are near."""
+    """Compare a small picture with a far larger one, pixel by pixel if it can be all of it.
+
+    Points of so small pictures do not tell the next view of a thing from a copy: where pixels do,
+    they say what a duplicate is at the preset normal.
+    """
+    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    by_pixels = NOT_ALIGNED
+    if min(map(max, shapes)) <= LIMITS.thumbnail_side:
+        by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
+    if by_pixels.residual <= 1:
+        return by_pixels
+    verdict = _judge_aligned(left, right, hypotheses)
+    if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
+
+
+def _judge_small(
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Iterable[Matrix],
+    frames: Callable[[Pixels, Pixels], Iterable[tuple[Pixels, Pixels]]],
+) -> Verdict:
+    """Compare two small pictures as wholes, in the orientations that the hypotheses are near.
+
+    `frames` brings two pictures to one size, in some ways.
+    """
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
     best = NOT_ALIGNED
     known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
     for orientation in dict.fromkeys(how for how in known if how is not None):
-        pair = same_frame(images[0], oriented(images[1], orientation))
-        if pair is None or not are_correlated(*pair):
+        pairs = frames(images[0], oriented(images[1], orientation))
+        if not any(are_correlated(*pair) for pair in pairs):
             continue
-        pair = same_frame(left.rgb(), oriented(right.rgb(), orientation))
-        distance = np.inf if pair is None else pixel_distance(*pair)
-        if distance < best.residual:
-            best = make_verdict(*images, orientation_matrix(orientation), distance, 0.0, 0)
+        for pair in frames(left.rgb(), oriented(right.rgb(), orientation)):
+            distance = pixel_distance(*pair)
+            if distance < best.residual:
+                matrix = orientation_matrix(orientation)
+                best = make_verdict(*images, matrix, distance, 0.0, 0)
     return best
 
 
@@ -231,9 +303,36 @@ def _align_and_compare(
         or residual.blur >= LIMITS.max_blur
     ):
         return None
-    difference = residual.difference / _max_difference(residual)
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
+    difference = residual.difference / _max_difference(residual)
+    covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
+    if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
+        difference = min(difference, _edited_difference(residual))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _may_be_edited(comparison: _Comparison) -> bool:
+    """Return whether two pictures lie upon each other as wholes and differ in a part, but moved.
+
+    The corners of what was pasted over one of them draw off its points, not the other's.
+    """
+    residual = comparison.residual
+    return (
+        comparison.distance > LIMITS.undecided_distance
+        and not residual.text_page
+        and float(comparison.aligned.mask.mean()) >= LIMITS.edited_min_cover
+        and np.isfinite(_edited_difference(residual))
+    )
+
+
+def _edited_difference(residual: Residual) -> float:
+    """The difference of two pictures that differ much, but in a part alone: always above 1.
+
+    The more of a picture there is to see, the larger the part may be.
+    """
+    if residual.differing > np.interp(residual.structured, *LIMITS.edited_max_differing):
+        return np.inf
+    return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
 
 
 def _max_difference(residual: Residual) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import MIRRORED, PLACE_UNIT
+from imgsim.comparators.local import MIRRORED, SCALE_STEP, place_unit
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, project, rescale
 
@@ -59,16 +59,27 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
         Unit coordinates of the right picture to those of the left one; None if too few keypoints
         match, or too few matches agree.
     """
-    import cv2
-
     n = int(left["count"])
     known = _descriptors(right, mirrored=mirrored)
     least = LIMITS.min_mirrored_matches if mirrored else LIMITS.min_keypoint_matches
-    if min(n, len(known)) < least:
+    bits = _hamming(left["descriptor"][:n], known)
+    one, other = _mutual_nearest(bits)
+    if len(one) >= least:
+        enough = max(least, LIMITS.min_match_share * len(one))
+        matrix = _fit_affine(left, right, one, other, enough)
+        if matrix is not None:
+            return matrix
+    if mirrored or len(one) > LIMITS.max_matches_for_poses:
         return None
-    one, other = _mutual_nearest(_hamming(left["descriptor"][:n], known))
-    if len(one) < least:
-        return None
+    return _matrix_from_poses(left, right, bits)
+
+
+def _fit_affine(
+    left: Any, right: Any, one: NDArray[np.intp], other: NDArray[np.intp], enough: float
+) -> Matrix | None:
+    """Fit an affine matrix to matches; None if fewer than enough agree."""
+    import cv2
+
     target, source = _unit_places(left, one), _unit_places(right, other)
     size = left["size"].astype(np.float64)
     cv2.setRNGSeed(LIMITS.ransac_seed)
@@ -78,11 +89,94 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
         ransacReprojThreshold=LIMITS.affine_tolerance * float(size.max()),
         maxIters=LIMITS.affine_iterations,
     )
-    if affine is None or int(inliers.sum()) < max(least, LIMITS.min_match_share * len(one)):
+    if affine is None or int(inliers.sum()) < enough:
         return None
+    return _in_units(affine, left, right)
+
+
+def _in_units(affine: NDArray[Any], left: Any, right: Any) -> Matrix:
+    """An affine matrix between pixels, shape (2, 3), in unit coordinates."""
     pixels = np.vstack([affine, [0, 0, 1]])
-    width, height = (float(side) for side in right["size"])
-    return rescale(pixels, (1 / size[0], 1 / size[1]), (width, height))
+    (width, height), size = (row["size"].astype(np.float64) for row in (right, left))
+    return rescale(pixels, (1 / size[0], 1 / size[1]), (float(width), float(height)))
+
+
+def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint8]) -> Matrix | None:
+    """Estimate the matrix from matches whose scale, angle and place tell of one transformation.
+
+    There are as few in a small part of a picture; most of the other matches, which are by chance,
+    tell of any other.
+    """
+    import cv2
+
+    one, other = _nearest_either_way(bits)
+    if len(one) < LIMITS.min_pose_places:
+        return None
+    weight = np.square(LIMITS.pose_no_weight_bits - bits[one, other].astype(np.float64))
+    agreeing = _agreeing_poses(left, right, one, other, weight)
+    one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
+    size = left["size"].astype(np.float64)
+    target, source = _unit_places(left, one) * size, _unit_places(right, other) * right["size"]
+    if len(one) < LIMITS.min_pose_places:
+        return None
+    cv2.setRNGSeed(LIMITS.ransac_seed)
+    similarity, inliers = cv2.estimateAffinePartial2D(
+        source,
+        target,
+        ransacReprojThreshold=LIMITS.affine_tolerance * float(size.max()),
+        maxIters=LIMITS.pose_iterations,
+    )
+    if similarity is None:
+        return None
+    chosen = inliers.ravel() > 0
+    places = np.unique(np.rint(target[chosen] / LIMITS.pose_place), axis=0)
+    if len(places) < LIMITS.min_pose_places or weight[chosen].sum() < LIMITS.min_pose_weight:
+        return None
+    return _in_units(similarity, left, right)
+
+
+def _nearest_either_way(bits: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of pairs of which one is the other's nearest, and near enough to match."""
+    n, m = bits.shape
+    rows, columns = np.arange(n), np.arange(m)
+    if bits.size == 0:
+        return rows[:0], rows[:0]
+    pairs = np.concatenate([rows * m + bits.argmin(axis=1), bits.argmin(axis=0) * m + columns])
+    one, other = np.divmod(np.unique(pairs), m)
+    near = bits[one, other] < LIMITS.pose_no_weight_bits
+    return one[near], other[near]
+
+
+def _agreeing_poses(
+    left: Any,
+    right: Any,
+    one: NDArray[np.intp],
+    other: NDArray[np.intp],
+    weight: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """The matches of the transformation that has the largest weight."""
+    place = _unit_places(left, one) * left["size"]
+    place_right = _unit_places(right, other) * right["size"]
+    turn = (right["angle"][other].astype(float) - left["angle"][one]) % 256 * (360 / 256)
+    octaves = right["octave"][other].astype(float) - left["octave"][one]
+    scale, radians = SCALE_STEP**octaves, np.deg2rad(turn)
+    cosine, sine = np.cos(radians) * scale, np.sin(radians) * scale
+    dx, dy = (left["size"] / 2 - place).T
+    # where the middle of the left picture lies in the right one
+    x = place_right[:, 0] + cosine * dx - sine * dy
+    y = place_right[:, 1] + sine * dx + cosine * dy
+    unit = LIMITS.pose_shift * float(right["size"].max())
+    turns = round(360 / LIMITS.pose_turn)
+    best, agreeing = 0.0, np.zeros(len(one), bool)
+    for offset in (0.0, 0.5):
+        cells = np.floor(x / unit + offset) * 1024 + np.floor(y / unit + offset)
+        cells = cells * 64 + np.floor(octaves / LIMITS.pose_octaves + offset)
+        cells = cells * 64 + np.floor(turn / LIMITS.pose_turn + offset) % turns
+        cell = np.unique(cells, return_inverse=True)[1]
+        total = np.bincount(cell, weight)
+        if total.max() > best:
+            best, agreeing = float(total.max()), cell == total.argmax()
+    return agreeing
 
 
 def _descriptors(row: Any, *, mirrored: bool) -> NDArray[np.uint8]:
@@ -94,7 +188,7 @@ def _descriptors(row: Any, *, mirrored: bool) -> NDArray[np.uint8]:
 
 def _unit_places(row: Any, which: slice | NDArray[np.intp]) -> NDArray[np.float64]:
     """Places of some keypoints, shape (n, 2), as shares of width and height."""
-    return np.asarray((row["place"][which] / PLACE_UNIT + 0.5) / row["size"])
+    return np.asarray((row["place"][which] / place_unit(row["size"]) + 0.5) / row["size"])
 
 
 def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -53,7 +53,7 @@ class Limits:
     """Share of the tracked points that have to, for the same."""
     min_structured_blocks: int = 24
     """Blocks with structure in both images; with fewer there is too little to tell by."""
-    max_blur: float = 4.0
+    max_blur: float = 5.0
     """Pixels: two images are not comparable if one needs so much blur to be as soft as the other;
     it is the last of `blur_steps`."""
     undecided_distance: float = 2.5
@@ -69,6 +69,25 @@ class Limits:
     """Shorter side, in pixels, that is decoded for that at least, where the file has it."""
     min_text_page_side: int = 400
     """Longer side, in pixels, below which a page is too small to tell one text from another."""
+
+    negative_distance: float = 2.0
+    """Added to the distance of a negative: it is no copy at the preset normal, and one at loose if
+    it differs in nothing else."""
+
+    edited_difference: float = 2.6
+    """Distance by which pictures differ, at most, that are the same but for a part: one was pasted
+    over, written on or cut out. It is more than `undecided_distance`, less than loose allows."""
+    edited_per_differing: float = 3.0
+    """Added to that for the share of the blocks that differ."""
+    edited_max_differing: Table = (0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)
+    """Share of the blocks with structure in both, share of those that may differ: screens and
+    drawings of one kind, even for the most part, have their frame and ground in common."""
+    edited_min_cover: float = 0.9
+    """Share of the left image that the right one covers, at least, for that: pictures that have no
+    more than a part in common are two shots of one place, more often than not."""
+    edited_max_moved: float = 1.5
+    """Shift as a share of what is let pass, up to which that holds: in other views of a thing
+    everything has moved."""
 
     # alignment.py ---------------------------------------------------------------------------------
 
@@ -158,7 +177,7 @@ class Limits:
 
     # sharpness.py ---------------------------------------------------------------------------------
 
-    blur_steps: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+    blur_steps: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
     """Standard deviations, in pixels, by which the sharper image is blurred, one after another."""
     equal_sharpness: float = 1.05
     """Ratio of the gradients, either way, within which the images are equally sharp."""
@@ -210,7 +229,7 @@ class Limits:
     block_side_small: int = 8
     """The same for small images."""
     small_image_side: int = 240
-    """Longer side, in pixels, below which an image is small."""
+    """Longer side, in pixels, of the overlap, below which images are small."""
     min_blocks: int = 12
     """Blocks within the overlap, below which it is too little."""
 
@@ -288,12 +307,6 @@ class Limits:
     rim_evenness: tuple[float, float] = (3.0, 6.0)
     """It is one too if the standard deviation along it inside is larger than so many times that
     outside, and so many grey levels more: what a picture is set into may be even."""
-
-    min_rest_points: int = 40
-    """Of 128 x 128 places of a picture, those outside the other one with which it is told whether
-    what is around that has one colour."""
-    one_colour_levels: int = 12
-    """Levels by which a place may differ from that colour."""
 
     # colours.py -----------------------------------------------------------------------------------
 
@@ -388,6 +401,12 @@ class Limits:
     small_max_chroma: float = 14.5
     """Levels of chroma, averaged as `small_local` says, by which a place may have another
     colour."""
+    thumbnail_side: int = 64
+    """Longer side, in pixels, of a picture that is also compared pixel by pixel with a far larger
+    one."""
+    thumbnail_distance: float = 1.5
+    """Distance from a far larger picture of one that is all of it by its points, but not by its
+    pixels, at least."""
     small_excess: float = 10.0
     """What a distance has over 1 counts so many times: between a copy and the next view of a thing
     there is little room."""
@@ -407,6 +426,26 @@ class Limits:
     """Share of the longer side by which an inlier may be off: the matrix is corrected later."""
     affine_iterations: int = 500
     """Iterations of RANSAC, at most."""
+    pose_no_weight_bits: int = 80
+    """Bits by which the descriptors of a match differ, less than that, where a few agree in their
+    poses; what it is less by, squared, is its weight."""
+    max_matches_for_poses: int = 40
+    """Matches of nearest descriptors up to which that is tried; more are those of texts."""
+    pose_iterations: int = 100
+    """Iterations of RANSAC among those that agree, at most."""
+    pose_turn: float = 30.0
+    """Degrees within which their turns agree."""
+    pose_octaves: float = 4.0
+    """Steps of scale, each of 1.2, within which their scales agree."""
+    pose_shift: float = 0.25
+    """Share of the longer side within which their places agree."""
+    pose_place: float = 6.0
+    """Pixels within which two matches are at one place."""
+    min_pose_places: int = 5
+    """Places of inliers that a matrix needs then."""
+    min_pose_weight: float = 15_000
+    """Weight of all of them. Of true pairs with too few matches otherwise four in five have as
+    much, of wrong ones one in nine."""
     matched_distance: float = 0.02
     """Share of the longer side between two keypoints that a verdict's matrix lays upon each
     other, at most."""
@@ -422,6 +461,11 @@ class Limits:
     max_scale: float = 30.0
     """The same, below which it is no more enlarged than pictures get."""
 
+    max_stretch: float = 4.0
+    """The same as `max_edge_ratio` for a picture that was stretched along one of its sides."""
+    max_stretch_lean: float = 0.05
+    """Share of its length by which the side of such a picture may lean, and logarithm of the ratio
+    of opposite sides, at most."""
     near_corner: float = 0.1
     """Share of a side by which a corner may be off where a matrix is that of a turn or flip of the
     whole picture, roughly."""

@@ -7,6 +7,7 @@ one, whatever its size. A matrix maps the right picture onto the left one; it is
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -218,7 +219,36 @@ def is_plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
         math.hypot(*edge) / side
         for edge, side in zip(edges, (width, height, width, height), strict=True)
     ]
+    ratio = max(scales) / min(scales)
     return bool(
-        max(scales) < LIMITS.max_edge_ratio * min(scales)
+        (ratio < LIMITS.max_edge_ratio or (ratio < LIMITS.max_stretch and _is_stretch(edges)))
         and LIMITS.min_scale < min(scales) < LIMITS.max_scale
     )
+
+
+def _is_stretch(edges: Sequence[tuple[float, float]]) -> bool:
+    """Return whether a picture with such edges lies straight: it was stretched along its sides."""
+    lean = [min(map(abs, edge)) / max(map(abs, edge)) for edge in edges]
+    opposite = [math.hypot(*a) / math.hypot(*b) for a, b in zip(edges[:2], edges[2:], strict=True)]
+    most = LIMITS.max_stretch_lean
+    return max(lean) < most and all(abs(math.log(ratio)) < most for ratio in opposite)
+
+
+def stretch_scales(matrix: Matrix, left: Grey, right: Grey) -> tuple[float, float] | None:
+    """Return the pixels of the left image per pixel of the right one, along its x and its y.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one; plausible.
+    left, right : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    tuple of float, or None
+        None if the two differ by less than `Limits.max_edge_ratio`, as a turned picture's do.
+    """
+    rows = np.abs(pixel_matrix(matrix, left, right)[:2, :2]).max(axis=1)
+    across, down = float(rows[0]), float(rows[1])
+    ratio = max(across, down) / min(across, down)
+    return (across, down) if ratio >= LIMITS.max_edge_ratio else None

@@ -11,9 +11,6 @@ from imgsim.verify.matrix import Grey, Matrix, inverse, project
 
 _SIDE = LIMITS.overlap_grid
 _GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1) / _SIDE + 0.5 / _SIDE
-_FINE_SIDE = 128
-_FINE_GRID = np.indices((_FINE_SIDE, _FINE_SIDE), np.float64).reshape(2, -1)[::-1] / _FINE_SIDE
-_FINE_GRID = np.ascontiguousarray(_FINE_GRID + 0.5 / _FINE_SIDE)
 
 
 def make_verdict(
@@ -39,7 +36,7 @@ def make_verdict(
     """
     matrix = np.asarray(matrix / matrix[2, 2], dtype=np.float64)
     back = inverse(matrix)
-    area = _share_inside(back, _GRID), _share_inside(matrix, _GRID)
+    area = share_inside(back, _GRID), share_inside(matrix, _GRID)
     whole = min(area) == 1.0
     seen = (1.0, 1.0) if whole else (_share_seen(left, back), _share_seen(right, matrix))
     more = overlay_side  # letters over a picture hide a part of it
@@ -59,54 +56,14 @@ def make_verdict(
     )
 
 
-def area_shares(matrix: Matrix) -> tuple[float, float]:
-    """Return which share of the area of each picture the other one shows.
+def share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:
+    """Return the share of points that a matrix maps into the unit square.
 
     Parameters
     ----------
     matrix : ndarray of float64, shape (3, 3)
-        Unit coordinates of the right picture to those of the left one.
-
-    Returns
-    -------
-    left, right : float
+    points : ndarray of float64, shape (2, n)
     """
-    return _share_inside(inverse(matrix), _FINE_GRID), _share_inside(matrix, _FINE_GRID)
-
-
-def share_of_one_colour(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], matrix: Matrix
-) -> tuple[float, float]:
-    """Return which share of what only one picture shows has one colour.
-
-    Parameters
-    ----------
-    left, right : ndarray of uint8, shape (h, w, 3)
-    matrix : ndarray of float64, shape (3, 3)
-        Unit coordinates of the right picture to those of the left one.
-
-    Returns
-    -------
-    left, right : float
-        0 where nothing is around what the other one shows.
-    """
-    return _even_rest(left, inverse(matrix)), _even_rest(right, matrix)
-
-
-def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
-    """`matrix` maps the image's unit coordinates to those of the other picture."""
-    u, v = project(matrix, _FINE_GRID)
-    outside = ~((u > -0.01) & (u < 1.01) & (v > -0.01) & (v < 1.01))
-    if np.count_nonzero(outside) < LIMITS.min_rest_points:
-        return 0.0
-    x, y = (_FINE_GRID[:, outside] * [[image.shape[1]], [image.shape[0]]]).astype(int)
-    colours = image[y, x].astype(np.int16)
-    off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
-    return float((off <= LIMITS.one_colour_levels).mean())
-
-
-def _share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:
-    """Share of points, shape (2, n), that a matrix maps into the unit square."""
     u, v = project(matrix, points)
     return float(((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)).mean())
 
@@ -132,7 +89,7 @@ def _share_seen(image: Grey, matrix: Matrix) -> float:
     if len(y) == 0:
         return 0.0
     centres = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
-    return _share_inside(matrix, centres)
+    return share_inside(matrix, centres)
 
 
 def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:

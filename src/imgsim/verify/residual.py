@@ -49,6 +49,11 @@ class Residual:
         -1 if the overlay lies on the right image, 1 if on the left one, 0 if there is none.
     text_page : bool
         Most of both is an even, light background.
+    structured : float
+        Share of the blocks in which both have structure.
+    differing : float
+        Share of the blocks with structure in either image that differ by more than
+        `Limits.max_difference`, single ones left out.
     """
 
     difference: float
@@ -59,12 +64,15 @@ class Residual:
     bands: tuple[Band, ...]
     overlay_side: int
     text_page: bool
+    structured: float = 0.0
+    differing: float = 0.0
 
 
 def compare(aligned: Aligned) -> Residual | None:
     """Compare two aligned images where they overlap, or give None if that is too little."""
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
-    small = max(mask.shape) < LIMITS.small_image_side
+    extent = max(np.count_nonzero(aligned.mask.any(axis=axis)) for axis in (0, 1))
+    small = extent < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
     if (
         np.count_nonzero(mask) < LIMITS.min_overlap_pixels
@@ -108,8 +116,11 @@ def _compare(
         difference[rows] = 0
     noise = np.minimum(*unexplained)[structured]
     inside = np.count_nonzero(blocks.inside)
+    largest = without_single_blocks(difference)
+    visible = blocks.inside & (np.maximum(*structure) > LIMITS.min_structure)
+    differing = int(np.count_nonzero(visible & (largest > LIMITS.max_difference)))
     return Residual(
-        float(without_single_blocks(difference).max()),
+        float(largest.max()),
         float(np.median(noise)) if len(noise) else 0.0,
         blur,
         int(np.count_nonzero(structured)),
@@ -117,6 +128,8 @@ def _compare(
         tuple(blocks.band(rows) for rows in overlay.rows),
         overlay.side,
         text_page,
+        float(np.count_nonzero(structured) / inside),
+        differing / max(1, int(np.count_nonzero(visible))),
     )
 
 

@@ -8,6 +8,7 @@ few pixels, and it does not lie along the edges, as that of a thing that moved d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,17 +28,17 @@ _FROM_CHROMA = np.array([[0, 1.402], [-0.3441, -0.7141], [1.772, 0]], np.float32
 _TO_CHROMA = np.array([[-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]], np.float32)
 
 
-def same_frame(left: Pixels, right: Pixels) -> tuple[Pixels, Pixels] | None:
-    """Bring two pictures to the size of the smaller one, if they can be copies of one whole.
+def same_frame(left: Pixels, right: Pixels) -> Iterator[tuple[Pixels, Pixels]]:
+    """Yield two pictures in the size of the smaller one, if they can be copies of one whole.
 
     Parameters
     ----------
     left, right : ndarray of uint8, shape (h, w) or (h, w, 3)
 
-    Returns
-    -------
-    tuple of ndarray of uint8, shapes as given but for h and w, or None
-        None if their sides have other proportions, or one is far larger.
+    Yields
+    ------
+    tuple of ndarray of uint8, shapes as given but for h and w
+        Nothing if their sides have other proportions, or one is far larger.
     """
     import cv2
 
@@ -46,14 +47,45 @@ def same_frame(left: Pixels, right: Pixels) -> tuple[Pixels, Pixels] | None:
     scale = max(larger.shape[0] / height, larger.shape[1] / width)
     expected = larger.shape[0] / scale, larger.shape[1] / scale
     if scale > LIMITS.small_max_scale or height - expected[0] > 1 or width - expected[1] > 1:
-        return None
+        return
 
     def fitted(image: Pixels) -> Pixels:
         if image.shape[:2] == (height, width):
             return image
         return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
 
-    return fitted(left), fitted(right)
+    yield fitted(left), fitted(right)
+
+
+def thumbnail_frames(left: Pixels, right: Pixels) -> Iterator[tuple[Pixels, Pixels]]:
+    """Yield two pictures with the larger one shrunk to the size of the other, in two ways.
+
+    Programs make thumbnails by averages over areas, or by Lanczos resampling; in so few pixels
+    these differ by more than compression does.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w) or (h, w, 3)
+
+    Yields
+    ------
+    tuple of ndarray of uint8, shapes as given but for h and w
+        Nothing if their sides have other proportions.
+    """
+    import cv2
+    from PIL import Image
+
+    larger_left = left.size > right.size
+    smaller, larger = (right, left) if larger_left else (left, right)
+    height, width = smaller.shape[:2]
+    scale = max(larger.shape[0] / height, larger.shape[1] / width)
+    if height - larger.shape[0] / scale > 1 or width - larger.shape[1] / scale > 1:
+        return
+    by_area = cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)
+    lanczos = Image.fromarray(larger).resize((width, height), Image.Resampling.LANCZOS)
+    for image in (by_area, lanczos):
+        shrunk = np.asarray(image, np.uint8)
+        yield (shrunk, right) if larger_left else (left, shrunk)
 
 
 def are_correlated(left: Pixels, right: Pixels) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.detail import longer_side
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, project, unit_matrix
 from imgsim.verify.tone import apply_tone_curve, joint_histogram, tone_curve
@@ -220,7 +221,7 @@ def _detect_corners(image: Grey, mask: NDArray[np.uint8]) -> Points:
     """Places of corners in the mask, shape (n, 1, 2); detected in a smaller image."""
     import cv2
 
-    step = max(1, round(max(image.shape) / LIMITS.corner_side))
+    step = max(1, round(max(image.shape) / longer_side(image.shape, LIMITS.corner_side)))
     height, width = (n // step for n in image.shape)
     small = cv2.resize(
         image[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA

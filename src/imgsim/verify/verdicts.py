@@ -16,7 +16,7 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.propose.proposals import INSET, KEYPOINTS, MIRRORED, NEGATIVE, Proposals, propose
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -307,4 +307,6 @@ def _hypotheses(why: int) -> Hypotheses:
         tuple(i for i in range(len(ORIENTATIONS)) if why >> i & 1),
         bool(why & KEYPOINTS),
         bool(why & MIRRORED),
+        bool(why & NEGATIVE),
+        bool(why & INSET),
     )

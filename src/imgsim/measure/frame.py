@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS, Orientation
+from imgsim.measure.spectra import WINDOW
 from imgsim.verify.matrix import (
     Matrix,
     inverse,
@@ -17,7 +18,6 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     project,
 )
-from imgsim.verify.spectra import WINDOW
 
 _PER_SIDE = 8
 _CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])

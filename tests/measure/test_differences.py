@@ -11,9 +11,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from imgsim.decode.jpeg_quality import luma_table
 from imgsim.group.evidence import derivation, signs_of
+from imgsim.measure.differences import Differences, MeasuredPicture, measure_differences
+from imgsim.measure.measuring import _ZIGZAG
 from imgsim.types import Verdict
-from imgsim.verify.differences import Differences, MeasuredPicture, measure_differences
-from imgsim.verify.measuring import _ZIGZAG
 from tests.group.test_stars import picture as file_of
 
 SIZE = 640, 480

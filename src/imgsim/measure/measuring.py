@@ -16,15 +16,15 @@ from imgsim.decode.memory import result_bytes
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.read.content import Content
-from imgsim.read.options import RunOptions
-from imgsim.types import Picture
-from imgsim.verify.differences import (
+from imgsim.measure.differences import (
     VERSION,
     Differences,
     MeasuredPicture,
     measure_differences,
 )
+from imgsim.read.content import Content
+from imgsim.read.options import RunOptions
+from imgsim.types import Picture
 
 _PIXELS = InputSpec(0, 0, "rgb")
 _FRAME_BYTES = 24

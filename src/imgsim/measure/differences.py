@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.frame import Frame, common_frame, finer_windows
+from imgsim.measure.extent import area_shares, share_of_one_colour
+from imgsim.measure.frame import Frame, common_frame, finer_windows
+from imgsim.measure.quantisation import Steps, about_steps
+from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
-from imgsim.verify.overlap import area_shares, share_of_one_colour
-from imgsim.verify.quantisation import Steps, about_steps
-from imgsim.verify.spectra import compare_spectra, detail_beyond
 
 VERSION = 1
 """Raised whenever a pair can get other differences: stored ones are void then."""

@@ -1,0 +1,1 @@
+"""Measures how the members of a group differ, for their roles and for the keep rules."""
