@@ -20,7 +20,7 @@ def invoice(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     """Draw an invoice: sender, number, articles, sums."""
     sheet = new_sheet(rng, _A4, _LETTERS, edit, dark=0)
     unit, edge = sheet.size, sheet.width - 4 * sheet.size
-    y = 4 * unit
+    y = 4.0 * unit
     sheet.write((4 * unit, y), f"{phrase(rng, 2)} Ltd", 1.6)
     for line in (f"{phrase(rng, 1)} {rng.integers(1, 200)}", f"{rng.integers(10000, 99999)}"):
         y += 2 * unit
@@ -49,7 +49,7 @@ def till_receipt(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     sizes = (560, 1100), (420, 860), (800, 1500)
     sheet = new_sheet(rng, sizes, (36, 44), edit, dark=0)
     unit, edge = sheet.size, sheet.width - sheet.size
-    y = unit
+    y = 1.0 * unit
     sheet.write((sheet.width / 2, y), f"{phrase(rng, 1).upper()} MARKET", 1.4, anchor="ma")
     y += 2.4 * unit
     sheet.write((unit, y), f"{_date(rng)}")
@@ -72,7 +72,7 @@ def filled_form(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     sheet = new_sheet(rng, _A4, _LETTERS, edit, dark=0)
     unit, width = sheet.size, sheet.width
     sheet.write((width / 2, 2 * unit), f"Application {phrase(rng, 2)}", 1.5, anchor="ma")
-    y = 6 * unit
+    y = 6.0 * unit
     for name in ("Name", "Street", "Town", "Born", "Telephone", "Reason")[: rng.integers(2, 7)]:
         sheet.draw.text((3 * unit, y), name, sheet.ink)
         sheet.draw.rectangle((3 * unit, y + unit, width - 3 * unit, y + 2.8 * unit), outline=90)
@@ -146,10 +146,10 @@ def sheet_music(rng: np.random.Generator, edit: Edit | None) -> Sheet:
             if rng.random() < 0.2:
                 sheet.draw.line((x, top, x, top + 4 * gap), sheet.ink, thin)
                 continue
-            y = top + sheet.mark(int(rng.integers(9)), 9) * gap / 2
-            sheet.draw.ellipse((x - 0.6 * gap, y - 0.45 * gap, x + 0.6 * gap, y + 0.45 * gap),
+            mid = top + sheet.mark(int(rng.integers(9)), 9) * gap / 2
+            sheet.draw.ellipse((x - 0.6 * gap, mid - 0.45 * gap, x + 0.6 * gap, mid + 0.45 * gap),
                                fill=sheet.ink)  # fmt: skip
-            sheet.draw.line((x + 0.6 * gap, y, x + 0.6 * gap, y - 3 * gap), sheet.ink, thin)
+            sheet.draw.line((x + 0.6 * gap, mid, x + 0.6 * gap, mid - 3 * gap), sheet.ink, thin)
     return sheet
 
 

@@ -108,7 +108,7 @@ def slide(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     accent: Colour = tuple(int(c) for c in rng.integers(40, 210, 3))  # type: ignore[assignment]
     sheet.draw.rectangle((0, 0, sheet.width, unit // 2), fill=accent)
     sheet.write((2 * unit, 2 * unit), phrase(rng, 3), 1.7)
-    y = 6 * unit
+    y = 6.0 * unit
     for _ in range(rng.integers(2, 7)):
         sheet.draw.ellipse((2 * unit, y + unit // 3, 2.5 * unit, y + 0.8 * unit), fill=accent)
         sheet.write((3.2 * unit, y), sheet.fitting(sentence(rng, 6), 0.42 * sheet.width))
@@ -130,10 +130,10 @@ def street_map(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     sheet = new_sheet(rng, ((1200, 900), (1080, 1350), (800, 800)), (16, 24), edit, dark=0.2)
     width, height = sheet.width, sheet.height
     for _ in range(rng.integers(8, 20)):
-        x, y = rng.integers(0, width), rng.integers(0, height)
+        left, top = int(rng.integers(0, width)), int(rng.integers(0, height))
         colour = tuple(int(c) for c in np.array(sheet.ground) + rng.integers(-30, 15, 3))
-        wide, high = rng.integers(60, width // 3, 2)
-        sheet.draw.rectangle((x, y, x + wide, y + high), fill=colour)
+        wide, high = rng.integers(60, width // 3, 2).tolist()
+        sheet.draw.rectangle((left, top, left + wide, top + high), fill=colour)
     river = [(x, height * (0.5 + 0.3 * np.sin(x / width * 4 + rng.uniform(0, 0.3))))
              for x in range(0, width + 60, 60)]  # fmt: skip
     sheet.draw.line(river, (150, 190, 220), int(rng.integers(20, 60)), joint="curve")

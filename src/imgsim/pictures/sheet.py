@@ -132,10 +132,10 @@ def new_sheet(
     dark : float
         Probability of light letters on a dark ground.
     """
-    width, height = sizes[rng.integers(len(sizes))]
+    width, height = sizes[int(rng.integers(len(sizes)))]
     size = max(10, round(rng.integers(letters[0], letters[1] + 1) * width / 1080))
     schemes = _DARK if rng.random() < dark else _LIGHT
-    ground, panel, ink = schemes[rng.integers(len(schemes))]
+    ground, panel, ink = schemes[int(rng.integers(len(schemes)))]
     face = str(rng.choice(faces()))
     return Sheet(width, height, size, face, ground, panel, ink, edit)
 

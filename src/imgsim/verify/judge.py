@@ -12,6 +12,7 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured_share
+from imgsim.verify.details import compare_details
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -26,7 +27,7 @@ from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame
 
-VERSION = 11
+VERSION = 12
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -116,7 +117,7 @@ def _judge_aligned(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
-    best = NOT_ALIGNED
+    best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
@@ -127,11 +128,29 @@ def _judge_aligned(
             comparison = _with_colours(comparison, one, other)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
+                details_of = one, other, comparison
             if not comparison.undecided:
                 break
         if best.residual <= 1:
             break
-    return best
+    return best if details_of is None else _with_details(best, *details_of)
+
+
+def _with_details(
+    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
+) -> Verdict:
+    """The verdict on pictures that would be accepted, with the distance of what is small.
+
+    At loose, pictures may differ in a part; texts may not.
+    """
+    if verdict.residual > LIMITS.max_loose_distance:
+        return verdict
+    side = LIMITS.detail_side
+    matrix, bands = comparison.aligned.matrix, comparison.residual.bands
+    details = compare_details(left.grey(side), right.grey(side), matrix, bands)
+    if verdict.residual > 1 and not details.drawn:
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, details.distance))
 
 
 def _judge_small(
@@ -218,8 +237,7 @@ def _align_and_compare(
     aligned = align(left, right, hypothesis, side, excluded)
     if aligned is None:
         return None
-    least = max(LIMITS.min_inliers, LIMITS.min_inlier_share * aligned.tracked)
-    if aligned.inliers < least:
+    if not _enough_points(aligned):
         return None
     residual = compare(aligned)
     if (
@@ -231,6 +249,14 @@ def _align_and_compare(
     difference = residual.difference / _max_difference(residual)
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _enough_points(aligned: Aligned) -> bool:
+    """Whether enough points lie where the matrix says; of a page with little on it, nearly all."""
+    share = aligned.inliers / aligned.tracked
+    if share >= LIMITS.agreeing_share:
+        return aligned.inliers >= LIMITS.min_inliers_agreeing
+    return aligned.inliers >= LIMITS.min_inliers and share >= LIMITS.min_inlier_share
 
 
 def _max_difference(residual: Residual) -> float:
