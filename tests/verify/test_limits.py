@@ -25,6 +25,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
+    "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
     "judge.py": [12, 3],  # the version; 3 x 3
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -97,7 +98,7 @@ KNOWN: dict[str, object] = {
     "tone_smoothing_radius": 12,
     "curve_pixels": 100000.0,
     "curve_stiffness": 100000.0,
-    "curve_hold": 0.001,
+    "curve_hold": 0.0001,
     "min_block_cover": 0.999,
     "band_margin_cells": 2,
     "min_expected_variance": 0.01,
@@ -198,6 +199,18 @@ KNOWN: dict[str, object] = {
     "print_quantile": 0.25,
     "min_legibility": 8.0,
     "print_min_blocks": 8,
+    "in_place_cell": 8,
+    "in_place_even": 3.0,
+    "in_place_min_even": 0.3,
+    "in_place_structure": 8.0,
+    "in_place_same": 2.0,
+    "in_place_other": 12.0,
+    "in_place_near": 9,
+    "in_place_min_cells": 4,
+    "in_place_min_same": 0.3,
+    "in_place_min_middle": 3,
+    "in_place_nearly_even": 0.85,
+    "in_place_max_density": 0.5,
     "small_side": 96,
     "small_decided_side": 80,
     "small_max_scale": 2.0,

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Map
-from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix
+
+_DERIVATIVE = np.array([1, -8, 0, 8, -1], np.float32) / 12
+"""Central differences of fourth order: those of Sobel make shifts appear larger."""
+_HERE = np.ones(1, np.float32)
 
 
 def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | None:
@@ -33,7 +36,11 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
         Pixels of the left image to pixels of the right one, as OpenCV counts them; None if there
         is too little to tell, or they lie further apart than a correction can be.
     """
-    across, down = gradients((left + right) / 2)
+    import cv2
+
+    mean = (left + right) / 2
+    across = cv2.sepFilter2D(mean, cv2.CV_32F, _DERIVATIVE, _HERE)
+    down = cv2.sepFilter2D(mean, cv2.CV_32F, _HERE, _DERIVATIVE)
     strong = (across * across + down * down > LIMITS.correction_min_gradient**2) & (mask > 0)
     places = np.flatnonzero(strong)
     if len(places) < LIMITS.correction_min_pixels:

@@ -13,6 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
+from imgsim.verify.in_place import differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -98,8 +99,11 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     OSError, DecodeError
         An image cannot be read.
     """
-    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    shapes = [image.shape for image in images]
     if max(map(max, shapes)) > LIMITS.small_side:
+        if differ_in_place(*images):
+            return NOT_ALIGNED
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
     by_pixels = _judge_small(left, right, hypotheses)

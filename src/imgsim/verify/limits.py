@@ -158,7 +158,7 @@ class Limits:
     curve_stiffness: float = 1e5
     """Weight of the squared second differences of the smooth curve: where each level has 1,000
     pixels it bends within three levels."""
-    curve_hold: float = 1e-3
+    curve_hold: float = 1e-4
     """Pixels that hold each level where it is: they decide where there are no others."""
 
     # blocks.py ------------------------------------------------------------------------------------
@@ -412,6 +412,35 @@ class Limits:
     """That quantile, at least: it is somewhat above the limit, since digits are alike."""
     print_min_blocks: int = 8
     """Blocks with print, below which nothing is said of them."""
+
+    # in_place.py ----------------------------------------------------------------------------------
+
+    in_place_cell: int = 8
+    """Side, in pixels, of a cell."""
+    in_place_even: float = 3.0
+    """Grey levels: a cell with a lesser standard deviation in both is even."""
+    in_place_min_even: float = 0.3
+    """Share of even cells, at least: photos have fewer."""
+    in_place_structure: float = 8.0
+    """Grey levels: a cell with a larger standard deviation has structure."""
+    in_place_same: float = 2.0
+    """Mean difference, in grey levels, below which a cell is the same but for compression."""
+    in_place_other: float = 12.0
+    """The same, above which it shows something else; also of what is left of that when it is
+    compared with all that is near."""
+    in_place_near: int = 9
+    """Side, in pixels, of the square with what is near."""
+    in_place_min_cells: int = 4
+    """Cells of either kind, at least."""
+    in_place_min_same: float = 0.3
+    """Cells that are the same per one that differs, at least: what is moved has few."""
+    in_place_min_middle: int = 3
+    """Cells that differ away from the edges at which captions lie, at least."""
+    in_place_nearly_even: float = 0.85
+    """Share of even cells from which that is not asked: there is too little else for a caption
+    to be told."""
+    in_place_max_density: float = 0.5
+    """Share of the box around the cells that differ which they fill: what is pasted fills it."""
 
     # small.py -------------------------------------------------------------------------------------
 
