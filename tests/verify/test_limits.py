@@ -185,6 +185,7 @@ KNOWN: dict[str, object] = {
     "detail_min_bin": 8,
     "detail_full_bin": 200,
     "detail_error_floor": 0.5,
+    "detail_max_slope": 1.0,
     "detail_rank": 3,
     "max_detail_ratio": 13.0,
     "max_detail_ratio_drawn": 7.0,

@@ -241,7 +241,7 @@ def _align_and_compare(
     aligned = align(left, right, hypothesis, side, excluded)
     if aligned is None:
         return None
-    if not _enough_points(aligned):
+    if not _enough_points(aligned, overlaid=bool(excluded)):
         return None
     residual = compare(aligned)
     if (
@@ -255,10 +255,13 @@ def _align_and_compare(
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
 
 
-def _enough_points(aligned: Aligned) -> bool:
-    """Whether enough points lie where the matrix says; of a page with little on it, nearly all."""
+def _enough_points(aligned: Aligned, *, overlaid: bool) -> bool:
+    """Whether enough points lie where the matrix says; of a page with little on it, nearly all.
+
+    Beside an overlay that may be all that there is to see, so there no fewer will do.
+    """
     share = aligned.inliers / aligned.tracked
-    if share >= LIMITS.agreeing_share:
+    if share >= LIMITS.agreeing_share and not overlaid:
         return aligned.inliers >= LIMITS.min_inliers_agreeing
     return aligned.inliers >= LIMITS.min_inliers and share >= LIMITS.min_inlier_share
 

@@ -377,6 +377,8 @@ class Limits:
     """Blocks of a bin from which it counts fully."""
     detail_error_floor: float = 0.5
     """Grey levels added to a median in its weight: errors vary as they are large."""
+    detail_max_slope: float = 1.0
+    """Error per gradient that noise has at most: more is no misplacement by a part of a pixel."""
     detail_rank: int = 3
     """The largest ratio but two counts: one block may be a speck."""
 

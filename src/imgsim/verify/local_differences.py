@@ -300,4 +300,4 @@ def _fit_noise(errors: Map, gradients: Map) -> Noise:
     )
     lines = np.stack([np.ones_like(gradient), gradient], axis=1)
     constant, slope = np.linalg.lstsq(lines * weight[:, None], error * weight, rcond=None)[0]
-    return Noise(max(0.0, float(constant)), max(0.0, float(slope)))
+    return Noise(max(0.0, float(constant)), min(max(0.0, float(slope)), LIMITS.detail_max_slope))
