@@ -50,14 +50,21 @@ def compare_details(
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one.
     excluded : sequence of (float, float)
-        Rows of the left image to leave out, from and to, as shares of its height.
+        Rows of the left image to leave out, from and to, as shares of its height, unless they
+        are pages of text or nearly even.
 
     Returns
     -------
     Details
         With a distance of 0 if they cannot be aligned at that size.
     """
-    errors = block_errors(left, right, matrix, excluded)
+    errors = block_errors(left, right, matrix)
+    # words over a photo are an overlay; words in a page are its text
+    if excluded and not (
+        errors is not None
+        and (errors.even_share() > LIMITS.in_place_nearly_even or _is_page(errors))
+    ):
+        errors = block_errors(left, right, matrix, excluded)
     if errors is None:
         return Details(0.0, drawn=False)
     page = _is_page(errors)
@@ -81,8 +88,11 @@ def _is_page(errors: BlockErrors) -> bool:
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)
         images.append(np.asarray(np.rint(image).clip(0, 255), np.uint8))
-    negatives = [255 - image for image in images]
-    return any(are_text_pages(pair, blocks, printed) for pair in (images, negatives))
+    if are_text_pages(images, blocks, printed):
+        return True
+    if min(float(image.std()) for image in images) < LIMITS.min_contrast:
+        return False  # an underexposed photo
+    return are_text_pages([255 - image for image in images], blocks, printed)
 
 
 def legibility(errors: BlockErrors) -> float:

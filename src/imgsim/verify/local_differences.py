@@ -85,9 +85,16 @@ class BlockErrors:
         return float(self.error[self.inside].mean()) if self.inside.any() else 0.0
 
     def even_share(self) -> float:
-        """Return the share of blocks in which at least one image has no structure."""
-        even = self.gradient[self.inside] < LIMITS.detail_even_gradient
-        return float(even.mean()) if len(even) else 0.0
+        """Return the share of blocks in which at least one image has no structure.
+
+        In dark and pale images structure is as much less as their contrast.
+        """
+        if not self.inside.any():
+            return 0.0
+        spread = min(float(image[self.mask > 0].std()) for image in self.images)
+        contrast = min(1.0, spread / LIMITS.contrast)
+        even = self.gradient[self.inside] < LIMITS.detail_even_gradient * contrast
+        return float(even.mean())
 
     def top_ratio(self) -> float:
         """Return the ratio that counts, see `Limits.detail_rank`."""
