@@ -25,19 +25,23 @@ EXCEPTIONS: dict[str, list[float]] = {
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
-    "judge.py": [13, 3, 3],  # the version; 3 x 3
+    "fine_alignment.py": [8, 8, 12],  # differences of fourth order
+    "gradients.py": [8],  # the weights of a Sobel operator
+    "judge.py": [14, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
+    "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
         *[3, 3, 0.299, 0.587, 0.114, 0.1687, 0.3313, 0.4187, 0.0813],
         *[1.402, 0.3441, 0.7141, 1.772, 128, 128, 128, 128, 8],
     ],
     "text_page.py": [3],  # an axis
+    "tone.py": [3],  # diagonals
     "transform.py": [3, 3, 3, 3],  # 3 x 3
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 13
+VERDICTS_OF = 14
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -52,6 +56,8 @@ KNOWN: dict[str, object] = {
     "shift_allowance_overlaid": 0.7,
     "min_inliers": 24,
     "min_inlier_share": 0.3,
+    "agreeing_share": 0.9,
+    "min_inliers_agreeing": 16,
     "min_structured_blocks": 24,
     "max_blur": 5.0,
     "undecided_distance": 2.5,
@@ -97,6 +103,9 @@ KNOWN: dict[str, object] = {
     "tone_rarest": 256000,
     "tone_smoothing": 4.0,
     "tone_smoothing_radius": 12,
+    "curve_pixels": 100000.0,
+    "curve_stiffness": 100000.0,
+    "curve_hold": 0.0001,
     "min_block_cover": 0.999,
     "band_margin_cells": 2,
     "min_expected_variance": 0.01,
@@ -163,6 +172,53 @@ KNOWN: dict[str, object] = {
     "bright": 225,
     "dark": 28,
     "clipped_tolerance": 10,
+    "correction_min_gradient": 4.0,
+    "correction_min_pixels": 300,
+    "correction_max_pixels": 60000,
+    "correction_rounds": 4,
+    "correction_ridge": 1e-06,
+    "correction_most": 1.5,
+    "detail_side": 2400,
+    "detail_same_scale": 0.02,
+    "detail_decoded_side": 1000,
+    "detail_blur": 1.0,
+    "detail_floor": 1.0,
+    "detail_least_error": 3.0,
+    "detail_even_window": 25,
+    "detail_flat_gradient": 3.0,
+    "detail_edge_weight": 0.05,
+    "detail_margin": 9,
+    "detail_gradients": (0, 0.5, 1, 2, 3, 4, 6, 8, 11, 16, 22, 32, 45, 64),
+    "detail_min_bin": 8,
+    "detail_full_bin": 200,
+    "detail_error_floor": 0.5,
+    "detail_max_slope": 1.0,
+    "detail_rank": 3,
+    "max_detail_ratio": 13.0,
+    "max_detail_ratio_drawn": 7.0,
+    "detail_even_gradient": 1.0,
+    "min_even_share_drawn": 0.6,
+    "detail_excess": 30.0,
+    "max_loose_distance": 4.0,
+    "print_shifts": (6, 9, 13, 19),
+    "print_min_gradient": 4.0,
+    "print_min_evenness": 0.15,
+    "print_window": 3,
+    "print_quantile": 0.25,
+    "min_legibility": 8.0,
+    "print_min_blocks": 8,
+    "in_place_cell": 8,
+    "in_place_even": 3.0,
+    "in_place_min_even": 0.3,
+    "in_place_structure": 8.0,
+    "in_place_same": 2.0,
+    "in_place_other": 12.0,
+    "in_place_near": 9,
+    "in_place_min_cells": 4,
+    "in_place_min_same": 0.3,
+    "in_place_min_middle": 3,
+    "in_place_nearly_even": 0.85,
+    "in_place_max_density": 0.5,
     "small_side": 96,
     "small_decided_side": 80,
     "small_max_scale": 2.0,

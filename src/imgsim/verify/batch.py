@@ -31,6 +31,7 @@ _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
 _RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
+_DETAIL = InputSpec(0, 0, "grey", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.detail_side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,9 @@ class PixelSource:
         if max_side <= LONG_SIDE and path in self.slots:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
-        return self._decode(path, _SMALL if max_side <= LONG_SIDE else _FINE)[..., 0]
+        sizes = (LONG_SIDE, _SMALL), (LIMITS.fine_side, _FINE)
+        wants = next((spec for side, spec in sizes if max_side <= side), _DETAIL)
+        return self._decode(path, wants)[..., 0]
 
     def _decode(self, path: str, wants: InputSpec) -> Pixels:
         return self.decoder(self.content(path), [wants]).images[wants]

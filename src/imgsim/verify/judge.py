@@ -12,6 +12,8 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured_share
+from imgsim.verify.details import compare_details
+from imgsim.verify.in_place import differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -26,7 +28,7 @@ from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 13
+VERSION = 14
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -102,6 +104,9 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     """
     shapes = left.shape, right.shape
     if min(map(max, shapes)) > LIMITS.small_side:
+        # pixels are read only where they can tell something
+        if shapes[0] == shapes[1] and differ_in_place(left.grey(LONG_SIDE), right.grey(LONG_SIDE)):
+            return NOT_ALIGNED
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
@@ -157,7 +162,7 @@ def _judge_aligned(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
-    best = NOT_ALIGNED
+    best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
         edited = False
         for swapped in (False, True):
@@ -175,11 +180,29 @@ def _judge_aligned(
             edited = _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
+                details_of = one, other, comparison
             if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
             break
-    return best
+    return best if details_of is None else _with_details(best, *details_of)
+
+
+def _with_details(
+    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
+) -> Verdict:
+    """The verdict on pictures that would be accepted, with the distance of what is small.
+
+    At loose, pictures may differ in a part; texts may not.
+    """
+    if verdict.residual > LIMITS.max_loose_distance:
+        return verdict
+    side = LIMITS.detail_side
+    matrix, bands = comparison.aligned.matrix, comparison.residual.bands
+    details = compare_details(left.grey(side), right.grey(side), matrix, bands)
+    if verdict.residual > 1 and not details.drawn:
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, details.distance))
 
 
 def _judge_thumbnail(
@@ -190,7 +213,7 @@ def _judge_thumbnail(
     Points of so small pictures do not tell the next view of a thing from a copy: where pixels do,
     they say what a duplicate is at the preset normal.
     """
-    shapes = [image.grey(LONG_SIDE).shape for image in (left, right)]
+    shapes = left.shape, right.shape
     by_pixels = NOT_ALIGNED
     if min(map(max, shapes)) <= LIMITS.thumbnail_side:
         by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
@@ -293,8 +316,7 @@ def _align_and_compare(
     aligned = align(left, right, hypothesis, side, excluded)
     if aligned is None:
         return None
-    least = max(LIMITS.min_inliers, LIMITS.min_inlier_share * aligned.tracked)
-    if aligned.inliers < least:
+    if not _enough_points(aligned, overlaid=bool(excluded)):
         return None
     residual = compare(aligned)
     if (
@@ -333,6 +355,17 @@ def _edited_difference(residual: Residual) -> float:
     if residual.differing > np.interp(residual.structured, *LIMITS.edited_max_differing):
         return np.inf
     return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
+
+
+def _enough_points(aligned: Aligned, *, overlaid: bool) -> bool:
+    """Whether enough points lie where the matrix says; of a page with little on it, nearly all.
+
+    Beside an overlay that may be all that there is to see, so there no fewer will do.
+    """
+    share = aligned.inliers / aligned.tracked
+    if share >= LIMITS.agreeing_share and not overlaid:
+        return aligned.inliers >= LIMITS.min_inliers_agreeing
+    return aligned.inliers >= LIMITS.min_inliers and share >= LIMITS.min_inlier_share
 
 
 def _max_difference(residual: Residual) -> float:

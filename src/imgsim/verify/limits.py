@@ -51,6 +51,11 @@ class Limits:
     """Points that have to lie where the matrix says, for an alignment to count."""
     min_inlier_share: float = 0.3
     """Share of the tracked points that have to, for the same."""
+    agreeing_share: float = 0.9
+    """Share of the tracked points from which nearly all of them agree."""
+    min_inliers_agreeing: int = 16
+    """Points that have to lie where the matrix says if nearly all do: a screenshot with one line
+    of text has no more corners, and its details are compared as well."""
     min_structured_blocks: int = 24
     """Blocks with structure in both images; with fewer there is too little to tell by."""
     max_blur: float = 5.0
@@ -165,6 +170,15 @@ class Limits:
     those beside it."""
     tone_smoothing_radius: int = 12
     """Grey levels to which that reaches."""
+
+    curve_pixels: float = 1e5
+    """Pixels to which counts are scaled for the smooth curve, so that it does not depend on the
+    size of the images."""
+    curve_stiffness: float = 1e5
+    """Weight of the squared second differences of the smooth curve: where each level has 1,000
+    pixels it bends within three levels."""
+    curve_hold: float = 1e-4
+    """Pixels that hold each level where it is: they decide where there are no others."""
 
     # blocks.py ------------------------------------------------------------------------------------
 
@@ -335,6 +349,119 @@ class Limits:
     clipped_tolerance: int = 10
     """Levels by which a channel of the clipped image may lie on the other side of the other
     image's."""
+
+    # fine_alignment.py ----------------------------------------------------------------------------
+
+    correction_min_gradient: float = 4.0
+    """Grey levels per pixel from which a pixel says where it belongs."""
+    correction_min_pixels: int = 300
+    """Such pixels, at least."""
+    correction_max_pixels: int = 60_000
+    """Such pixels that are read, about; it saves time."""
+    correction_rounds: int = 4
+    """Rounds of the fit, each with weights by the errors of the one before."""
+    correction_ridge: float = 1e-6
+    """Squared grey levels per pixel and pixel read that hold each part of the correction at 0."""
+    correction_most: float = 1.5
+    """Pixels at the edge by which any part of the correction moves one, at most."""
+
+    # local_differences.py -------------------------------------------------------------------------
+
+    detail_side: int = 2400
+    """Longer side, in pixels, at which what would be accepted is compared once more, at most."""
+    detail_same_scale: float = 0.02
+    """Share by which the scales of two images may differ that are compared as they are."""
+    detail_decoded_side: int = 1000
+    """Shorter side, in pixels, that is decoded for that at least, where the file has it."""
+    detail_blur: float = 1.0
+    """Standard deviation, in pixels, of the smoothing for it."""
+    detail_floor: float = 1.0
+    """Grey levels that are expected of any block, at least."""
+    detail_least_error: float = 3.0
+    """Grey levels of error, below which a block does not differ."""
+    detail_even_window: int = 25
+    """Side, in pixels, of the window whose mean error does not count: light and paper are
+    uneven."""
+    detail_flat_gradient: float = 3.0
+    """Grey levels per pixel below which a pixel is flat: the tone curve follows those."""
+    detail_edge_weight: float = 0.05
+    """How much another pixel counts in it."""
+    detail_margin: int = 9
+    """Side, in pixels, of the square by which the overlap is eroded."""
+    detail_gradients: tuple[float, ...] = (0, 0.5, 1, 2, 3, 4, 6, 8, 11, 16, 22, 32, 45, 64)
+    """Grey levels per pixel at which the bins begin, for whose medians the noise is fitted."""
+    detail_min_bin: int = 8
+    """Blocks of a bin, at least."""
+    detail_full_bin: int = 200
+    """Blocks of a bin from which it counts fully."""
+    detail_error_floor: float = 0.5
+    """Grey levels added to a median in its weight: errors vary as they are large."""
+    detail_max_slope: float = 1.0
+    """Error per gradient that noise has at most: more is no misplacement by a part of a pixel."""
+    detail_rank: int = 3
+    """The largest ratio but two counts: one block may be a speck."""
+
+    # details.py -----------------------------------------------------------------------------------
+
+    max_detail_ratio: float = 13.0
+    """Ratio of the error of a block to what is expected, up to which a picture is a copy. Of
+    copies of photos those whose colours were clipped come near."""
+    max_detail_ratio_drawn: float = 7.0
+    """The same for pages of text, light on dark ones too, and for screenshots, which have few such
+    colours."""
+    detail_even_gradient: float = 1.0
+    """Grey levels per pixel of a block, below which it is even."""
+    min_even_share_drawn: float = 0.6
+    """Share of even blocks, above which a picture is drawn. Of 422 photos 4 % have more."""
+    detail_excess: float = 30.0
+    """What a ratio has over that counts so many times: between a copy and another digit there is
+    little room."""
+    max_loose_distance: float = 4.0
+    """Distance of the preset loose: beyond it no detail is compared."""
+    print_shifts: tuple[int, ...] = (6, 9, 13, 19)
+    """Pixels by which print is shifted against itself: so another letter looks in its place."""
+    print_min_gradient: float = 4.0
+    """Grey levels per pixel of a block from which it may be print."""
+    print_min_evenness: float = 0.15
+    """Ratio of the strengths of the gradient across and along, at least: ruled lines have none
+    along."""
+    print_window: int = 3
+    """Side, in blocks, of the square over which that is taken."""
+    print_quantile: float = 0.25
+    """Quantile of the ratios of the blocks with print that counts."""
+    min_legibility: float = 8.0
+    """That quantile, at least: it is somewhat above the limit, since digits are alike."""
+    print_min_blocks: int = 8
+    """Blocks with print, below which nothing is said of them."""
+
+    # in_place.py ----------------------------------------------------------------------------------
+
+    in_place_cell: int = 8
+    """Side, in pixels, of a cell."""
+    in_place_even: float = 3.0
+    """Grey levels: a cell with a lesser standard deviation in both is even."""
+    in_place_min_even: float = 0.3
+    """Share of even cells, at least: photos have fewer."""
+    in_place_structure: float = 8.0
+    """Grey levels: a cell with a larger standard deviation has structure."""
+    in_place_same: float = 2.0
+    """Mean difference, in grey levels, below which a cell is the same but for compression."""
+    in_place_other: float = 12.0
+    """The same, above which it shows something else; also of what is left of that when it is
+    compared with all that is near."""
+    in_place_near: int = 9
+    """Side, in pixels, of the square with what is near."""
+    in_place_min_cells: int = 4
+    """Cells of either kind, at least."""
+    in_place_min_same: float = 0.3
+    """Cells that are the same per one that differs, at least: what is moved has few."""
+    in_place_min_middle: int = 3
+    """Cells that differ away from the edges at which captions lie, at least."""
+    in_place_nearly_even: float = 0.85
+    """Share of even cells from which that is not asked: there is too little else for a caption
+    to be told."""
+    in_place_max_density: float = 0.5
+    """Share of the box around the cells that differ which they fill: what is pasted fills it."""
 
     # small.py -------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from imgsim.verify.matrix import Grey
 _ONES = np.ones(256, np.float32)
 _LEVELS = np.arange(256, dtype=np.float32)
 _OFFSETS = np.arange(-LIMITS.tone_smoothing_radius, LIMITS.tone_smoothing_radius + 1)
+_SECOND = np.diff(np.eye(256), 2, axis=0)
+_CURVATURE = tuple(np.diag(_SECOND.T @ _SECOND, offset) for offset in range(3))
 _KERNEL = np.exp(-0.5 * (_OFFSETS / LIMITS.tone_smoothing) ** 2)
 
 
@@ -106,3 +108,60 @@ def apply_tone_curve(image: Grey, curve: NDArray[np.float64]) -> Grey:
     import cv2
 
     return np.asarray(cv2.LUT(image, np.rint(curve).clip(0, 255).astype(np.uint8)), np.uint8)
+
+
+def smooth_tone_curve(joint: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Fit the smooth curve that brings the grey levels of one image nearest to the other's.
+
+    By penalised least squares (E. Whittaker, 1923): levels that few pixels have lie on a line
+    between those that many have, so that a page's ink and ground alone do not bend what is
+    between them.
+
+    Parameters
+    ----------
+    joint : ndarray of float32, shape (256, 256)
+        As of `joint_histogram`; transposed for the other direction.
+
+    Returns
+    -------
+    ndarray of float64, shape (256,)
+        The level of the other image for every level of the one, from 0 to 255.
+    """
+    count, total = (joint @ values for values in (_ONES, _LEVELS))
+    weights = count * np.float32(LIMITS.curve_pixels / max(1.0, float(count.sum())))
+    wanted = np.where(count > 0, total / np.maximum(count, 1e-6), _LEVELS)
+    diagonals = [LIMITS.curve_stiffness * diagonal for diagonal in _CURVATURE]
+    diagonals[0] = diagonals[0] + weights + LIMITS.curve_hold
+    right = weights * wanted + LIMITS.curve_hold * _LEVELS
+    curve = np.array(_solve_banded(*(x.tolist() for x in (*diagonals, right))))
+    return np.asarray(np.maximum.accumulate(curve).clip(0, 255), np.float64)
+
+
+def _solve_banded(
+    diagonal: list[float], first: list[float], second: list[float], right: list[float]
+) -> list[float]:
+    """Solve a positive definite symmetric system with two diagonals beside the main one.
+
+    For so few unknowns the threads of a linear algebra library cost more than the work.
+    """
+    count = len(diagonal)
+    pivots, lower, lowest = [0.0] * count, [0.0] * count, [0.0] * count
+    solved = list(right)
+    for i in range(count):
+        pivots[i] = diagonal[i]
+        if i > 1:
+            lowest[i] = second[i - 2] / pivots[i - 2]
+            pivots[i] -= lowest[i] ** 2 * pivots[i - 2]
+            solved[i] -= lowest[i] * solved[i - 2]
+        if i > 0:
+            below = lowest[i] * lower[i - 1] * pivots[i - 2] if i > 1 else 0.0
+            lower[i] = (first[i - 1] - below) / pivots[i - 1]
+            pivots[i] -= lower[i] ** 2 * pivots[i - 1]
+            solved[i] -= lower[i] * solved[i - 1]
+    for i in reversed(range(count)):
+        solved[i] /= pivots[i]
+        if i + 1 < count:
+            solved[i] -= lower[i + 1] * solved[i + 1]
+        if i + 2 < count:
+            solved[i] -= lowest[i + 2] * solved[i + 2]
+    return solved

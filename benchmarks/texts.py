@@ -1,0 +1,139 @@
+"""How often `auto` takes two texts for one, and how many copies of a page of text it finds.
+
+    python benchmarks/texts.py
+
+writes benchmarks/results/texts.json. Pages of twelve kinds are drawn by seeds, each with another
+page that differs from it in one token: a digit, a letter, a sign, a comma, a name of a day or
+month, a word, a ticked box. A copy of each, of a kind drawn by chance, is verified against the
+other page and against its own. The limits of `verify` were chosen on seeds 1,000 to 1,121; the
+default is later ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import record
+from numpy.typing import NDArray
+
+from imgsim.bench.intervals import wilson
+from imgsim.comparators.base import PRESETS
+from imgsim.comparators.local import LocalFeatures
+from imgsim.comparators.recipes import Auto
+from imgsim.decode.decoder import Decoder
+from imgsim.pictures.text_pages import COPIES, KINDS, copy_page, draw_page, draw_variant
+from imgsim.read.options import RunOptions
+from imgsim.types import Verdict
+from imgsim.verify.verdicts import verify_pair
+
+RECIPE = Auto()
+SMALLEST_AFTER_HALVING = 12
+"""Pixels of letters below which half the size is no copy that has to be found."""
+
+
+class Verifier:
+    """Verifies two files by their bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = folder / "one", folder / "other"
+        self.decoder = Decoder()
+        self.options = RunOptions(jobs=1)
+        self.seconds = 0.0
+
+    def __call__(self, one: bytes, other: bytes) -> Verdict:
+        rows = np.stack([self._row(data) for data in (one, other)])
+        for path, data in zip(self.paths, (one, other), strict=True):
+            path.write_bytes(data)
+        start = time.process_time()
+        verdict = verify_pair(RECIPE, self.paths, rows, self.options)
+        self.seconds += time.process_time() - start
+        return verdict
+
+    def _row(self, data: bytes) -> NDArray[Any]:
+        features = LocalFeatures()
+        image = self.decoder(data, [features.wants]).images[features.wants]
+        return np.asarray(features.extract(image[None])[0])
+
+
+def measure(first: int, count: int) -> dict[str, Any]:
+    """Count the pairs, and those accepted at every preset, by kind, copy and change."""
+    pairs: Counter[str] = Counter()
+    joined: Counter[str] = Counter()
+    nearest: list[tuple[float, str]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        verify = Verifier(Path(folder))
+        for seed in range(first, first + count):
+            for kind in KINDS:
+                page, variant = draw_page(kind, seed), draw_variant(kind, seed, 0)
+                rng = np.random.default_rng((seed, 99))
+                how = [str(name) for name in rng.choice(list(COPIES)[:-1], 2)]
+                copied, base = str(rng.choice(list(COPIES))), str(rng.choice(["PNG", "JPEG"]))
+                one = copy_page(page.image, how[0], seed)[0]
+                other = copy_page(variant.image, how[1], seed + 3)[0]
+                false = verify(one, other)
+                _count(pairs, joined, false, ("other text", f"kind {kind}", variant.change))
+                if false.residual <= RECIPE.preset_distance("loose"):
+                    about = f"{kind} {seed}: {variant.change}, {how[0]} and {how[1]}"
+                    nearest.append((false.residual, f"{about}, letters of {page.letters}"))
+                true = verify(
+                    copy_page(page.image, base, seed + 1)[0],
+                    copy_page(page.image, copied, seed + 2)[0],
+                )
+                readable = copied != "half size" or page.letters >= 2 * SMALLEST_AFTER_HALVING
+                if readable:
+                    _count(pairs, joined, true, ("copy", f"copy {copied}", f"copy of {kind}"))
+    nearest.sort()
+    return {
+        "seeds": [first, first + count - 1],
+        "seconds_per_pair": round(verify.seconds / max(1, 2 * count * len(KINDS)), 4),
+        "pairs": {
+            name: {"pairs": pairs[name]}
+            | {preset: _share(joined[f"{name} {preset}"], pairs[name]) for preset in PRESETS}
+            for name in sorted(pairs)
+        },
+        "joined_at_loose": [f"{residual:.2f} {about}" for residual, about in nearest],
+    }
+
+
+def _count(
+    pairs: Counter[str], joined: Counter[str], verdict: Verdict, names: tuple[str, ...]
+) -> None:
+    pairs.update(names)
+    for preset in PRESETS:
+        if RECIPE.accepts(verdict, RECIPE.preset_distance(preset), preset):
+            joined.update(f"{name} {preset}" for name in names)
+
+
+def _share(count: int, of: int) -> dict[str, float]:
+    interval = wilson(count, of)
+    return {
+        "accepted": count,
+        "share": round(count / of, 4),
+        "low": round(interval.low, 4),
+        "high": round(interval.high, 4),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--first", type=int, default=5000, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=60, help="how many, each of twelve kinds")
+    given = parser.parse_args()
+    result = measure(given.first, given.seeds)
+    about = record.machine(
+        f"python benchmarks/texts.py --first {given.first} --seeds {given.seeds}",
+        "numpy", "pillow", "opencv-python-headless",
+    )  # fmt: skip
+    print(record.write("texts", about | result))
+    for name, row in result["pairs"].items():
+        print(name, row["pairs"], {p: row[p]["share"] for p in PRESETS})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Decides whether two pictures that lie upon each other also agree in what is small: a digit, a
+sign, a tick; and whether such a thing could be seen at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsim.verify.blocks import Blocks, Map
+from imgsim.verify.gradients import gradients
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.local_differences import (
+    BlockErrors,
+    block_error,
+    block_errors,
+    block_means,
+    lesser_gradient,
+)
+from imgsim.verify.matrix import Band, Grey, Matrix
+from imgsim.verify.text_page import are_text_pages
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """How two pictures agree in what is small.
+
+    Attributes
+    ----------
+    distance : float
+        1 is the limit of the preset normal.
+    drawn : bool
+        Both are pages of text, dark on light or light on dark, or most of them is even, as in a
+        screenshot: no photo.
+    """
+
+    distance: float
+    drawn: bool
+
+
+def compare_details(
+    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band] = ()
+) -> Details:
+    """Compare two aligned pictures at the finest size that both have.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height, unless they
+        are pages of text or nearly even.
+
+    Returns
+    -------
+    Details
+        With a distance of 0 if they cannot be aligned at that size.
+    """
+    errors = block_errors(left, right, matrix)
+    # words over a photo are an overlay; words in a page are its text
+    if excluded and not (
+        errors is not None
+        and (errors.even_share() > LIMITS.in_place_nearly_even or _is_page(errors))
+    ):
+        errors = block_errors(left, right, matrix, excluded)
+    if errors is None:
+        return Details(0.0, drawn=False)
+    page = _is_page(errors)
+    drawn = page or errors.even_share() > LIMITS.min_even_share_drawn
+    limit = LIMITS.max_detail_ratio_drawn if drawn else LIMITS.max_detail_ratio
+    distance = errors.top_ratio() / limit
+    if distance > 1:
+        distance = 1 + LIMITS.detail_excess * (distance - 1)
+    if page:
+        # where another digit would not be seen, that there is none says nothing
+        distance = max(distance, (LIMITS.min_legibility / max(legibility(errors), 1e-3)) ** 2)
+    return Details(float(distance), drawn)
+
+
+def _is_page(errors: BlockErrors) -> bool:
+    """Whether both images are pages of text, dark on light or light on dark."""
+    blocks = Blocks(errors.mask, LIMITS.block_side)
+    images, printed = [], blocks.inside
+    for image in errors.images:
+        mean = blocks.mean(image)
+        variance = blocks.mean(image * image) - mean * mean
+        printed = printed & (variance > LIMITS.min_print_structure**2)
+        images.append(np.asarray(np.rint(image).clip(0, 255), np.uint8))
+    if are_text_pages(images, blocks, printed):
+        return True
+    if min(float(image.std()) for image in images) < LIMITS.min_contrast:
+        return False  # an underexposed photo
+    return are_text_pages([255 - image for image in images], blocks, printed)
+
+
+def legibility(errors: BlockErrors) -> float:
+    """Return by how much another letter would exceed the error that is expected.
+
+    Letters are held against others of the same page, those beside them: the ratio that most blocks
+    with print reach.
+
+    Parameters
+    ----------
+    errors : BlockErrors
+
+    Returns
+    -------
+    float
+        Infinite if there is too little print.
+    """
+    image = errors.images[0]
+    printed = errors.inside & (errors.gradient > LIMITS.print_min_gradient)
+    printed &= _has_corners(image)
+    ratios = []
+    for shift in LIMITS.print_shifts:
+        here, beside = image[:, :-shift], image[:, shift:]
+        mask = errors.mask[:, :-shift] & errors.mask[:, shift:]
+        error = block_error(here, beside, mask)
+        ratio = error / errors.noise.expected(lesser_gradient(here, beside))
+        lacking = errors.inside.shape[1] - ratio.shape[1]
+        ratios.append(np.pad(ratio, ((0, 0), (0, lacking)), constant_values=np.inf))
+    middle = np.median(np.stack(ratios), axis=0)[printed]
+    middle = middle[np.isfinite(middle)]
+    if len(middle) < LIMITS.print_min_blocks:
+        return float("inf")
+    return float(np.quantile(middle, LIMITS.print_quantile))
+
+
+def _has_corners(image: Map) -> Map:
+    """Blocks that have gradients in more than one direction, as bool, shape (rows, columns)."""
+    import cv2
+
+    across, down = gradients(image)
+    window = (LIMITS.print_window,) * 2
+    xx, yy, xy = (
+        cv2.blur(block_means(product), window)
+        for product in (across * across, down * down, across * down)
+    )
+    mean, half = (xx + yy) / 2, np.sqrt(np.square((xx - yy) / 2) + xy * xy)
+    return np.asarray(mean - half > LIMITS.print_min_evenness * (mean + half))

@@ -1,0 +1,88 @@
+"""Rejects screens of one program with other text before anything is aligned.
+
+Thousands of screenshots share the frame of a program: its bars and fields lie pixel by pixel in
+one place, so nothing else can be how the two lie upon each other. Then the text is compared where
+it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imgsim.verify.blocks import Map
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Grey
+
+
+def differ_in_place(left: Grey, right: Grey) -> bool:
+    """Return whether two screens agree in their frame and differ in their text.
+
+    That is so where most of both is even, cells with structure are the same to within compression,
+    and others differ by far, also from all
+    that is near: in the middle too, where no caption lies, and scattered, as no part
+    that was covered is.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        As small as they are aligned first.
+    """
+    if left.shape != right.shape or min(left.shape) < LIMITS.in_place_cell:
+        return False
+    import cv2
+
+    difference = _cells(cv2.absdiff(left, right))
+    structure = [_structure(image) for image in (left, right)]
+    even = float((np.maximum(*structure) < LIMITS.in_place_even).mean())
+    if even < LIMITS.in_place_min_even:
+        return False
+    in_both = np.minimum(*structure) > LIMITS.in_place_structure
+    in_one = np.maximum(*structure) > LIMITS.in_place_structure
+    same = int(np.count_nonzero(in_both & (difference < LIMITS.in_place_same)))
+    if np.count_nonzero(in_one & (difference > LIMITS.in_place_other)) < LIMITS.in_place_min_cells:
+        return False
+    excess = np.maximum(_cells(_beyond(left, right)), _cells(_beyond(right, left)))
+    others = in_one & (excess > LIMITS.in_place_other)
+    rows, columns = np.nonzero(others)
+    if len(rows) < LIMITS.in_place_min_cells or same < LIMITS.in_place_min_cells:
+        return False
+    height = len(others)
+    middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
+    enough = 0 if even > LIMITS.in_place_nearly_even else LIMITS.in_place_min_middle
+    # what was covered differs all over, whether there is structure or not
+    box = difference[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    covered = np.count_nonzero(box > LIMITS.in_place_other)
+    return bool(
+        same >= LIMITS.in_place_min_same * len(rows)
+        and np.count_nonzero(middle) >= enough
+        and covered < LIMITS.in_place_max_density * box.size
+    )
+
+
+def _beyond(image: Grey, other: Grey) -> Grey:
+    """Grey levels by which pixels lie beyond all those near them in the other image.
+
+    So what is turned by a degree, or lies a few pixels off, is no difference.
+    """
+    import cv2
+
+    near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
+    above = cv2.subtract(image, cv2.dilate(other, near))
+    return np.asarray(cv2.max(above, cv2.subtract(cv2.erode(other, near), image)), np.uint8)
+
+
+def _cells(image: Map) -> Map:
+    """Means of square cells, shape (rows, columns)."""
+    import cv2
+
+    side = LIMITS.in_place_cell
+    rows, columns = (n // side for n in image.shape)
+    whole = image[: rows * side, : columns * side]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+
+
+def _structure(image: Grey) -> Map:
+    """Standard deviations of the cells, in grey levels."""
+    levels = image.astype(np.float32)
+    mean = _cells(levels)
+    return np.asarray(np.sqrt(np.maximum(_cells(levels * levels) - mean * mean, 0)))

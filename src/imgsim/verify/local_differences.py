@@ -1,0 +1,310 @@
+"""Compares two aligned images at the finest size that both have, by the noise of this very pair.
+
+What a codec, grain, resampling and a misplacement by a part of a pixel do to an image is all over
+it, and grows with the gradient. So the error that is to be expected of a block is a line in its
+gradient, fitted to the medians over all blocks. A block with many times that error shows something
+else: another digit, another word, a thing that was moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.decode.detail import shrink
+from imgsim.verify.alignment import align
+from imgsim.verify.blocks import Map
+from imgsim.verify.fine_alignment import fine_correction
+from imgsim.verify.gradients import gradients
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, pixel_matrix
+from imgsim.verify.sharpness import equalise_sharpness
+from imgsim.verify.tone import joint_histogram, smooth_tone_curve
+from imgsim.verify.tracking import erode_mask, warp
+
+_CELL = 4
+"""Half the side of a block, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The error that is to be expected of a block: `constant` + `slope` times its gradient.
+
+    In grey levels; the gradient in grey levels per pixel.
+    """
+
+    constant: float
+    slope: float
+
+    def expected(self, gradient: Map) -> Map:
+        """Return the errors that are to be expected.
+
+        Parameters
+        ----------
+        gradient : ndarray of float32, shape (rows, columns)
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, columns)
+        """
+        return np.asarray(max(self.constant, LIMITS.detail_floor) + self.slope * gradient)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockErrors:
+    """Errors of all blocks of 8 pixels of two images, each half a side from the next.
+
+    Attributes
+    ----------
+    images : two ndarrays of float32, shape (h, w)
+        What was compared: aligned, at one tone, equally sharp.
+    mask : ndarray of uint8, shape (h, w)
+        1 where they overlap, else 0.
+    ratio : ndarray of float32, shape (rows, columns)
+        Error as a multiple of what is expected; 0 where it is too small to count.
+    error, gradient : ndarray of float32, shape (rows, columns)
+        Root mean square, in grey levels, and the lesser gradient of the two.
+    inside : ndarray of bool, shape (rows, columns)
+        Blocks in the overlap.
+    noise : Noise
+    """
+
+    images: tuple[Map, Map]
+    mask: NDArray[np.uint8]
+    ratio: Map
+    error: Map
+    gradient: Map
+    inside: NDArray[np.bool_]
+    noise: Noise
+
+    def mean_error(self) -> float:
+        """Return the mean of the errors, in grey levels."""
+        return float(self.error[self.inside].mean()) if self.inside.any() else 0.0
+
+    def even_share(self) -> float:
+        """Return the share of blocks in which at least one image has no structure.
+
+        In dark and pale images structure is as much less as their contrast.
+        """
+        if not self.inside.any():
+            return 0.0
+        spread = min(float(image[self.mask > 0].std()) for image in self.images)
+        contrast = min(1.0, spread / LIMITS.contrast)
+        even = self.gradient[self.inside] < LIMITS.detail_even_gradient * contrast
+        return float(even.mean())
+
+    def top_ratio(self) -> float:
+        """Return the ratio that counts, see `Limits.detail_rank`."""
+        rank = LIMITS.detail_rank
+        if self.ratio.size < rank:
+            return 0.0
+        return float(np.partition(self.ratio, -rank, axis=None)[-rank])
+
+
+def block_errors(
+    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band] = ()
+) -> BlockErrors | None:
+    """Compare two images block by block.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        In the finest size that is to be compared.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height.
+
+    Returns
+    -------
+    BlockErrors or None
+        None if they cannot be aligned at this size.
+    """
+    pair = _aligned(left, right, matrix, excluded)
+    if pair is None:
+        return None
+    one, other, mask = pair
+    joint = _flat_histogram(one, other, mask)
+    # what one of them has clipped can be told from the other, not the other way
+    directions = (
+        _compare(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
+        _compare(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
+    )
+    return min(directions, key=BlockErrors.mean_error)
+
+
+def _aligned(
+    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
+) -> tuple[Grey, Grey, NDArray[np.uint8]] | None:
+    """Both images in one frame, and where they overlap, well inside."""
+    aligned = align(left, right, matrix, LIMITS.detail_side, excluded)
+    if aligned is None:
+        return None
+    one, other = _at_finest_scale(left, right, aligned.matrix)
+    pixels = opencv_matrix(aligned.matrix, one, other)
+    mask = erode_mask(warp(one, other, aligned.matrix, excluded)[1], LIMITS.detail_margin)
+    warped = _warp(other, pixels, one.shape)
+    joint = _flat_histogram(one, warped, mask)
+    smooth = [
+        _blurred(image, LIMITS.detail_blur)
+        for image in (_toned(one, smooth_tone_curve(joint)), warped.astype(np.float32))
+    ]
+    correction = fine_correction(smooth[0], smooth[1], mask)
+    if correction is not None:
+        warped = _warp(other, np.linalg.inv(correction) @ pixels, one.shape)
+    return one, warped, mask
+
+
+def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
+    """Shrink the image with more pixels to the scale of the other one, and both if need be.
+
+    By next to nothing they are not shrunk: what was cut out of an image has its very pixels.
+    """
+    area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
+    scale = float(np.sqrt(area))  # pixels of the left image per pixel of the right one
+    if abs(scale - 1) < LIMITS.detail_same_scale:
+        scale = 1.0
+    most = min(1.0, LIMITS.detail_side / max(left.shape))
+    ratio = min(most, 1 / scale) if scale > 1 else most
+    one = left if ratio == 1 else shrink(left, max(1, round(max(left.shape) * ratio)))
+    ratio *= scale
+    return one, right if ratio >= 1 else shrink(right, max(1, round(max(right.shape) * ratio)))
+
+
+def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
+    import cv2
+
+    # linear interpolation softens what lies between pixels
+    size = shape[1], shape[0]
+    return np.asarray(cv2.warpPerspective(image, pixels, size, flags=cv2.INTER_CUBIC), np.uint8)
+
+
+def _flat_histogram(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Count levels that lie on each other; near edges, which may be misplaced, they count less."""
+    steep = LIMITS.detail_flat_gradient**2
+    flat = np.ones(mask.shape, np.bool_)
+    for image in (one, other):
+        flat &= _squared_gradient(_blurred(image.astype(np.float32), 1.0)) < steep
+    inner = joint_histogram(one, other, mask * flat)
+    return np.asarray(inner + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+
+
+def _toned(image: Grey, curve: NDArray[np.float64]) -> Map:
+    import cv2
+
+    return np.asarray(cv2.LUT(image, curve.astype(np.float32)))
+
+
+def _blurred(image: Map, deviation: float) -> Map:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), deviation))
+
+
+def _squared_gradient(image: Map) -> Map:
+    across, down = gradients(image)
+    return np.asarray(across * across + down * down)
+
+
+def _compare(left: Map, right: Map, mask: NDArray[np.uint8]) -> BlockErrors:
+    one, other, _ = equalise_sharpness(left, right, mask, LIMITS.detail_blur)
+    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
+    error = block_error(one, other, mask)
+    gradient = lesser_gradient(one, other)
+    noise = _fit_noise(error[inside], gradient[inside])
+    ratio = np.where(
+        inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
+    )
+    return BlockErrors((one, other), mask, ratio, error, gradient, inside, noise)
+
+
+def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:
+    """Return the root mean square of the difference in every block, less its mean around.
+
+    Parameters
+    ----------
+    one, other : ndarray of float32, shape (h, w)
+    mask : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    error = _without_mean(one - other, mask)
+    return np.asarray(np.sqrt(block_means(error * error)))
+
+
+def lesser_gradient(one: Map, other: Map) -> Map:
+    """Return the root mean square gradient of every block of the image where it is less.
+
+    Parameters
+    ----------
+    one, other : ndarray of float32, shape (h, w)
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+        In grey levels per pixel.
+    """
+    squares = [block_means(_squared_gradient(image)) for image in (one, other)]
+    return np.asarray(np.sqrt(np.minimum(*squares)))
+
+
+def _without_mean(error: Map, mask: NDArray[np.uint8]) -> Map:
+    """The error less its mean around every pixel of the mask; 0 elsewhere."""
+    import cv2
+
+    window = (LIMITS.detail_even_window,) * 2
+    weight = mask.astype(np.float32)
+    mean = cv2.blur(error * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
+    return np.asarray((error - mean) * weight)
+
+
+def block_means(image: Map) -> Map:
+    """Return the means of blocks of 8 pixels, each half a side from the next.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (h, w)
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    import cv2
+
+    rows, columns = (n // _CELL for n in image.shape)
+    cells = cv2.resize(
+        image[: rows * _CELL, : columns * _CELL], (columns, rows), interpolation=cv2.INTER_AREA
+    )
+    pairs = cells[:, 1:] + cells[:, :-1]
+    return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))
+
+
+def _fit_noise(errors: Map, gradients: Map) -> Noise:
+    """Fit the errors by a line in the gradient, from medians over bins of the gradient.
+
+    `errors` and `gradients` have one value for every block, shape (n,).
+    """
+    bins = np.digitize(gradients, LIMITS.detail_gradients)
+    medians = np.array(
+        [
+            (np.median(gradients[chosen]), np.median(errors[chosen]), np.count_nonzero(chosen))
+            for number in range(1, len(LIMITS.detail_gradients) + 1)
+            for chosen in [bins == number]
+            if np.count_nonzero(chosen) >= LIMITS.detail_min_bin
+        ]
+    ).reshape(-1, 3)
+    if len(medians) == 0:
+        return Noise(0.0, 0.0)
+    gradient, error, count = medians.T
+    # errors vary as they are large
+    weight = np.sqrt(np.minimum(count, LIMITS.detail_full_bin)) / (
+        LIMITS.detail_error_floor + error
+    )
+    lines = np.stack([np.ones_like(gradient), gradient], axis=1)
+    constant, slope = np.linalg.lstsq(lines * weight[:, None], error * weight, rcond=None)[0]
+    return Noise(max(0.0, float(constant)), min(max(0.0, float(slope)), LIMITS.detail_max_slope))

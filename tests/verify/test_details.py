@@ -1,0 +1,119 @@
+"""What is small: a digit in a page, in clean and in noisy files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from imgsim.verify.details import compare_details
+from imgsim.verify.fine_alignment import fine_correction
+from imgsim.verify.in_place import differ_in_place
+from imgsim.verify.matrix import Grey
+from imgsim.verify.tone import smooth_tone_curve
+from tests.verify.pictures import picture
+
+SAME = np.eye(3)
+
+
+def page(total: str = "284.50", *, dark: bool = False, size: int = 20) -> Image.Image:
+    """Twenty lines of print, and a sum below."""
+    ink, ground = (230, 20) if dark else (20, 245)
+    image = Image.new("L", (700, 900), ground)
+    draw = ImageDraw.Draw(image)
+    rng = np.random.default_rng(9)
+    for line in range(20):
+        words = " ".join(str(n) for n in rng.integers(100, 99999, 9))
+        draw.text((40, 30 + 36 * line), words, ink, font_size=size)
+    draw.text((500, 800), total, ink, font_size=size)
+    return image
+
+
+def grey(image: Image.Image, quality: int = 0, noise: float = 0) -> Grey:
+    if quality:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        image = Image.open(buffer)
+    pixels = np.asarray(image.convert("L"), np.float64)
+    grain = np.random.default_rng(3).normal(0, noise, pixels.shape) if noise else 0
+    return np.asarray((pixels + grain).clip(0, 255), np.uint8)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("quality", [0, 60])
+def test_another_digit_is_another_picture(dark: bool, quality: int) -> None:
+    one = grey(page(dark=dark))
+    copy = compare_details(one, grey(page(dark=dark), quality or 90), SAME)
+    other = compare_details(one, grey(page("284.60", dark=dark), quality), SAME)
+    assert (copy.drawn, other.drawn) == (True, True)
+    assert copy.distance <= 0.8
+    assert other.distance > 4
+
+
+def test_brightness_that_clips_is_no_difference() -> None:
+    whole = picture(4).convert("L")
+    brighter = whole.point(lambda level: min(255, round(level * 1.4)))
+    assert compare_details(grey(whole), grey(brighter, 90), SAME).distance <= 0.8
+
+
+def test_a_page_whose_digits_cannot_be_told_is_refused() -> None:
+    soft = page(size=11).filter(ImageFilter.GaussianBlur(3))
+    assert compare_details(grey(page(size=11)), grey(soft, 40, noise=30), SAME).distance > 1
+    assert compare_details(grey(page()), grey(page(), 80, noise=4), SAME).distance <= 1
+
+
+def test_a_shift_by_a_part_of_a_pixel_is_corrected() -> None:
+    import cv2
+
+    image = cv2.GaussianBlur(grey(page()).astype(np.float32), (0, 0), 1.5)
+    moved = np.array([[1, 0, 0.4], [0, 1, -0.3]], np.float32)
+    other = cv2.warpAffine(image, moved, image.shape[::-1], flags=cv2.INTER_CUBIC)
+    mask = np.zeros(image.shape, np.uint8)
+    mask[20:-20, 20:-20] = 1
+    correction = fine_correction(image, other, mask)
+    assert correction is not None
+    np.testing.assert_allclose(correction[:2, 2], [0.4, -0.3], atol=0.06)
+
+
+def test_a_tone_curve_is_straight_where_nothing_is_known() -> None:
+    joint = np.zeros((256, 256), np.float32)
+    joint[40, 60] = joint[240, 250] = 5000
+    curve = smooth_tone_curve(joint)
+    np.testing.assert_allclose(curve[[40, 140, 240]], [60, 155, 250], atol=0.5)
+    joint = np.zeros((256, 256), np.float32)
+    levels = np.arange(256)
+    joint[levels, np.minimum(255, levels * 3 // 2)] = 400
+    np.testing.assert_allclose(smooth_tone_curve(joint)[[60, 120, 200]], [90, 180, 255], atol=1.5)
+
+
+def screen(seed: int, moved: tuple[int, int] = (0, 0), caption: bool = False) -> Grey:
+    """A program's window: bars at either end, lines of text between."""
+    image = Image.new("L", (185, 400), 230)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 185, 40), 80)
+    draw.text((8, 10), "Messages", 255, font_size=16)
+    draw.rounded_rectangle((6, 370, 140, 392), 8, 255)
+    draw.text((14, 374), "Write here", 60, font_size=12)
+    rng = np.random.default_rng(seed)
+    for line in range(8):
+        y = 60 + 38 * line
+        wide = int(rng.integers(40, 150))
+        draw.rounded_rectangle((8, y, 14 + wide, y + 26), 6, 255)
+        draw.text((12, y + 6), "".join(rng.choice(list("abcdefgh"), wide // 7)), 0, font_size=12)
+    if caption:
+        draw.text((10, 300), "NEW CAPTION", 0, font_size=20)
+    return np.asarray(np.roll(np.asarray(image), moved, (0, 1)), np.uint8)
+
+
+def test_screens_of_one_program_with_other_text_are_rejected_at_once() -> None:
+    assert differ_in_place(screen(1), screen(2))
+    assert not differ_in_place(screen(1), screen(1))
+    assert not differ_in_place(screen(1), screen(1, moved=(3, 2)))  # it may be a copy, cropped
+    assert not differ_in_place(screen(1), screen(1, caption=True))
+    covered = screen(1)
+    covered[120:240, 30:120] = 0
+    assert not differ_in_place(screen(1), covered)
+    photo = grey(picture(2))
+    assert not differ_in_place(photo, grey(picture(3)))
