@@ -264,6 +264,8 @@ KNOWN: dict[str, object] = {
     "pose_shift": 0.25,
     "pose_place": 6.0,
     "min_pose_places": 5,
+    "pose_min_inside": 0.85,
+    "pose_grid": 12,
     "min_pose_weight": 15000,
     "matched_distance": 0.02,
     "max_edge_ratio": 2.0,

@@ -19,7 +19,7 @@ from imgsim.verify.matrix import (
     project,
 )
 
-_PER_SIDE = 8
+_PER_SIDE = 6
 _CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
 _PLACED_PIXELS = 1.2
 _PLACED_SHARE = 0.003

@@ -195,7 +195,7 @@ def _with_details(
 
     At loose, pictures may differ in a part; texts may not.
     """
-    if verdict.residual > LIMITS.max_loose_distance:
+    if verdict.residual > LIMITS.max_loose_distance or not verdict.contained:
         return verdict
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands

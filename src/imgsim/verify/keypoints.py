@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import MIRRORED, SCALE_STEP, place_unit
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Matrix, project, rescale
+from imgsim.verify.matrix import Matrix, inverse, project, rescale
 
 
 def consistent_matches(
@@ -117,7 +117,7 @@ def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint8]) -> Matrix
     one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
     size = left["size"].astype(np.float64)
     target, source = _unit_places(left, one) * size, _unit_places(right, other) * right["size"]
-    if len(one) < LIMITS.min_pose_places:
+    if len(one) < LIMITS.min_pose_places or weight.sum() < LIMITS.min_pose_weight:
         return None
     cv2.setRNGSeed(LIMITS.ransac_seed)
     similarity, inliers = cv2.estimateAffinePartial2D(
@@ -132,7 +132,22 @@ def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint8]) -> Matrix
     places = np.unique(np.rint(target[chosen] / LIMITS.pose_place), axis=0)
     if len(places) < LIMITS.min_pose_places or weight[chosen].sum() < LIMITS.min_pose_weight:
         return None
-    return _in_units(similarity, left, right)
+    matrix = _in_units(similarity, left, right)
+    return matrix if _holds_the_other(matrix) else None
+
+
+def _holds_the_other(matrix: Matrix) -> bool:
+    """Whether most of one picture lies in the other one.
+
+    Views that overlap by a part are not told by few points, and there are many of them.
+    """
+    n = LIMITS.pose_grid
+    grid = (np.indices((n, n), np.float64).reshape(2, -1) + 0.5) / n
+    inside = [
+        ((places >= 0) & (places <= 1)).all(axis=0).mean()
+        for places in (project(matrix, grid), project(inverse(matrix), grid))
+    ]
+    return bool(max(inside) >= LIMITS.pose_min_inside)
 
 
 def _nearest_either_way(bits: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -570,6 +570,10 @@ class Limits:
     """Pixels within which two matches are at one place."""
     min_pose_places: int = 5
     """Places of inliers that a matrix needs then."""
+    pose_min_inside: float = 0.85
+    """Share of one picture that has to lie in the other one, by the poses alone."""
+    pose_grid: int = 12
+    """Places to a side by which that share is told."""
     min_pose_weight: float = 15_000
     """Weight of all of them. Of true pairs with too few matches otherwise four in five have as
     much, of wrong ones one in nine."""
