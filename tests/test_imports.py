@@ -35,7 +35,7 @@ LAYERS = (
     "training",
     "bench",
     "calibrate",
-    "tasks fetch doctor testing plugin",
+    "tasks fetch doctor testing plugin act",
     "report",
     "cli",
 )

@@ -20,6 +20,7 @@ COMMANDS = {
     "leaks": "Find near duplicates across the splits of a data set.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
+    "plan": "Show what a plan holds, or check it against the files as they are.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
     "sort": "Put images in a chain, each beside what resembles it.",
     "train": "Train a network on a folder of yours.",

@@ -12,6 +12,7 @@ from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
+    check_folder_exists,
     discover_options,
     format_option,
     output_option,
@@ -26,6 +27,7 @@ from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
+    from imgsim.types import Role
 
 
 @click.command("find-dupes")
@@ -74,6 +76,20 @@ if TYPE_CHECKING:
     help="With --check: groups in this earlier JSON output do not count.",
 )
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_folder_exists,
+    metavar="FILE",
+    help="Write which files are not needed, and what stands in their place, for imgsim apply.",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="ROLES",
+    help="With --plan: list also members of these roles (edited,cropped), not chosen. Never"
+    " fuller.",
+)
 @talk_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
@@ -87,7 +103,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
+    imgsim find-dupes photos --plan plan.json
     """
+    from imgsim.act.plan import parse_roles
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
     from imgsim.report.text import find_dupes_summary
@@ -98,6 +116,10 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         raise UsageError("--baseline does nothing without --check", "add --check")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["include"] and not given["plan"]:
+        raise UsageError("--include does nothing without --plan", "add --plan FILE")
+    include = parse_roles(given.pop("include"))
+    plan_file = given.pop("plan")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
@@ -112,6 +134,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     duplicates = find_duplicates(paths, method, **wanted, check_all=strict, options=options)
     parts = _formatted_text(duplicates, output["format"], not output["no_timing"])
     write(parts, output["output"], for_programs=output["format"] != "text")
+    if plan_file is not None:
+        _write_plan(duplicates, include, plan_file)
     for line in find_dupes_summary(duplicates, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     not_judged = len(duplicates.not_judged) if kind == "near" else 0
@@ -119,6 +143,13 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
     return _check_exit_code(terminal, duplicates, kind, known) if check else 0
+
+
+def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:
+    from imgsim.act.plan import write_plan
+    from imgsim.act.planning import make_plan
+
+    write(write_plan(make_plan(duplicates, include)), str(file))
 
 
 def _check_exit_code(
