@@ -14,7 +14,10 @@ import stat
 import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
+
+from imgsim.locks import FileLock
 
 Folder = Any
 """A handle of `FileSystem.open_root` or `enter`: a number, or a path where the system has none."""
@@ -96,11 +99,24 @@ class Status:
         )
 
 
+class Lock(Protocol):
+    """A lock that ends with the process at the latest."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
 class FileSystem(Protocol):
     """What the modules of this folder ask of a file system; every method may raise OSError."""
 
     def open_root(self, path: str) -> Folder:
         """Open a folder by its absolute path."""
+
+    def make_root(self, path: str) -> None:
+        """Make a folder by its absolute path, and those above it, where they are missing."""
+
+    def lock(self, path: str) -> Lock | None:
+        """Take the lock of a file by its absolute path; None if another process has it."""
 
     def enter(self, folder: Folder, name: bytes) -> Folder:
         """Open a folder in another one; a symbolic link is none."""
@@ -144,6 +160,9 @@ class FileSystem(Protocol):
     def read(self, file: int, size: int) -> bytes:
         """Read the next bytes; none at the end."""
 
+    def rewind(self, file: int) -> None:
+        """Go back to the beginning of a file."""
+
     def write(self, file: int, data: bytes) -> int:
         """Write some bytes, and return how many were written."""
 
@@ -158,6 +177,9 @@ class FileSystem(Protocol):
 
     def rename(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         """Rename a file where nothing has the new name; `NotSupported` if that cannot be had."""
+
+    def rename_within(self, folder: Folder, name: bytes, new: bytes) -> None:
+        """Rename a file to a name that only this program uses; it may replace a file there."""
 
     def link(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         """Give a file another name; `NotSupported` on file systems without."""
@@ -182,7 +204,17 @@ class FileSystem(Protocol):
 
 
 class _Descriptors:
-    """What works on open files alone."""
+    """What works on open files, or on absolute paths."""
+
+    def make_root(self, path: str) -> None:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def lock(self, path: str) -> Lock | None:
+        lock = FileLock(Path(path))
+        if lock.acquire(exclusive=True):
+            return lock
+        lock.close()
+        return None
 
     def file_status(self, file: int) -> Status:
         return Status.of(os.fstat(file))
@@ -205,6 +237,9 @@ class _Descriptors:
 
     def read(self, file: int, size: int) -> bytes:
         return os.read(file, size)
+
+    def rewind(self, file: int) -> None:
+        os.lseek(file, 0, os.SEEK_SET)
 
     def write(self, file: int, data: bytes) -> int:
         return os.write(file, data)
@@ -286,6 +321,9 @@ class DescriptorFileSystem(_Descriptors):
     def rename(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         _rename_without_replacing(folder, name, to, new)
 
+    def rename_within(self, folder: Folder, name: bytes, new: bytes) -> None:
+        os.rename(name, new, src_dir_fd=folder, dst_dir_fd=folder)
+
     def link(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         try:
             os.link(name, new, src_dir_fd=folder, dst_dir_fd=to, follow_symlinks=False)
@@ -360,6 +398,9 @@ class PathFileSystem(_Descriptors):
         if os.name != "nt":
             raise NotSupported("renaming without replacing")
         os.rename(_joined(folder, name), _joined(to, new))  # which replaces nothing there
+
+    def rename_within(self, folder: Folder, name: bytes, new: bytes) -> None:
+        os.rename(_joined(folder, name), _joined(folder, new))
 
     def link(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         try:

@@ -12,10 +12,7 @@ import re
 from typing import Any
 
 from imgsim.errors import UsageError
-from imgsim.read.discover import printable
-
-TRASH = ".imgsim-trash"
-"""Folder of what was moved away, at the root; no scan looks into it."""
+from imgsim.read.discover import TRASH, printable
 
 _RESERVED = re.compile(
     rb"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)([0-9]|\xc2[\xb9\xb2\xb3]))"

@@ -27,6 +27,10 @@ class Different(Exception):
         self.reason = reason
 
 
+class Gone(Different):
+    """A file is in none of its two places: somebody else removed it."""
+
+
 @contextmanager
 def folder_of(
     fs: FileSystem, root: Folder, path: bytes, *, make: bool = False
