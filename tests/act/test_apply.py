@@ -47,11 +47,6 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMGSIM_RUNS", str(tmp_path / "runs"))
-
-
 def planned(root: Path, path: str) -> PlannedFile:
     data = (root / path).read_bytes()
     status = (root / path).stat()

@@ -34,6 +34,7 @@ def apply(
     options: ApplyOptions | None = None,
     *,
     yes: bool = False,
+    thorough: bool = False,
     verifier: Verifier | None = None,
     history: Path | None = None,
     fs: FileSystem | None = None,
@@ -52,6 +53,8 @@ def apply(
     yes : bool
         Do it; else nothing on disk is changed, and a file whose size and time are those of the
         plan is not read.
+    thorough : bool
+        Without `yes`: hash and verify all files, as `yes` does.
     verifier : Verifier, optional
     history : Path, optional
         The folder of the journals; the user's own by default.
@@ -72,7 +75,8 @@ def apply(
     runs = History(history, fs)
     _check_options(plan, options)
     if not yes:
-        return _dry_run(plan, options, runs, progress or Silent())
+        judge = (verifier or ContentVerifier()) if thorough else None
+        return _dry_run(plan, options, runs, judge, progress or Silent())
     with runs.locked():
         return _begin(plan, options, runs, verifier, progress or Silent())
 
@@ -135,13 +139,23 @@ def _check_options(plan: Plan, options: ApplyOptions) -> None:
         raise UsageError("--move names the folder that is cleaned up", "name another one")
 
 
-def _dry_run(plan: Plan, options: ApplyOptions, runs: History, progress: Progress) -> Applied:
+def _dry_run(
+    plan: Plan,
+    options: ApplyOptions,
+    runs: History,
+    verifier: Verifier | None,
+    progress: Progress,
+) -> Applied:
+    """Say what would be done; with a verifier all files are read."""
     fs = runs.fs
     root = open_plan_root(fs, plan)
     try:
         selection = Selection(fs, root, plan, options, busy_paths(runs, plan))
         groups = selection.chosen()
-        chosen = selection.with_sidecars(_as_planned(fs, root, groups, selection, progress))
+        groups = _as_planned(fs, root, groups, selection, progress, trust=verifier is None)
+        if verifier is not None:
+            groups = _verified(groups, verifier.verify(plan, groups), selection)
+        chosen = selection.with_sidecars(groups)
         removed = tuple(_removed(one) for one in chosen)
         links = links_to(fs, root, plan.root, {one.path for one in removed})
     finally:
@@ -155,8 +169,10 @@ def _as_planned(
     groups: Sequence[PlanGroup],
     selection: Selection,
     progress: Progress,
+    *,
+    trust: bool,
 ) -> list[PlanGroup]:
-    """Groups of which no file was changed; one with the size and time of the plan was not."""
+    """Groups of which no file was changed; `trust` takes one with its size and time for such."""
     same: list[PlanGroup] = []
     progress.start("checking", len(groups), "group")
     try:
@@ -165,7 +181,7 @@ def _as_planned(
             for file in (group.keep, *(one.file for one in group.removals)):
                 try:
                     with folder_of(fs, root, file.path) as (folder, name):
-                        if fs.status(folder, name).mtime_ns != file.mtime_ns:
+                        if not trust or fs.status(folder, name).mtime_ns != file.mtime_ns:
                             open_planned(fs, folder, name, file).close()
                 except (OSError, Different) as error:
                     reason = reason_of(error)
@@ -314,7 +330,7 @@ def _verified(
 
 
 def _to_waste_basket(path: str) -> None:
-    from send2trash import send2trash  # type: ignore[import-untyped]
+    from send2trash import send2trash
 
     send2trash(path)
 

@@ -1,7 +1,7 @@
 """The program: finds the command, and turns its end into an exit code.
 
-0 it ran; 1 a gate found something; 2 it could not run; 129 SIGHUP; 130 interrupted; 141 closed
-pipe; 143 SIGTERM.
+0 it ran; 1 a gate found something; 2 it could not run; 3 apply, undo or purge left something undone
+that was asked for; 129 SIGHUP; 130 interrupted; 141 closed pipe; 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -71,9 +71,12 @@ def cli(ctx: click.Context, config: str | None) -> None:
     imgsim demo pictures           write some pictures to try it on
     imgsim find-dupes pictures     find the duplicates among them
     """
-    from imgsim.cli.config import defaults
+    from imgsim.cli.config import defaults, find_settings
 
-    ctx.default_map = defaults(config, ctx.invoked_subcommand or "")
+    command = ctx.invoked_subcommand or ""
+    ctx.default_map = defaults(config, command)
+    if config is None and any(ctx.default_map.values()):
+        ctx.ensure_object(Terminal).note(f"settings from {find_settings()}")
 
 
 def run() -> None:
@@ -90,6 +93,8 @@ def main(arguments: list[str]) -> int:
         The exit code.
     """
     terminal = Terminal()
+    if {"-q", "--quiet"} & set(arguments):
+        terminal.verbosity = -1  # before the command is found: settings are named then
     try:
         with termination_raises():
             code = cli.main(arguments, prog_name="imgsim", standalone_mode=False, obj=terminal)

@@ -65,3 +65,24 @@ def _to_file(parts: Iterable[str], path: Path) -> None:
     except BaseException:
         part_path.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write a file of bytes that does not exist yet; it appears when it is whole.
+
+    Raises
+    ------
+    UsageError
+        It exists, or cannot be written.
+    """
+    try:
+        part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part_path.write_bytes(data)
+            if path.exists():
+                raise UsageError(f"{path} exists", "name another file")
+            part_path.replace(path)
+        finally:
+            part_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "choose another file") from None

@@ -20,8 +20,8 @@ def command(terminal: Terminal, action: str, plan_file: str) -> int:
 
     \b
     show    what stays, what is to be removed, and why
-    check   hash every file, and name those that are not as they were; exit code 2 if
-            there are any
+    check   hash every file, and name those that are not as they were;
+            exit code 2 if there are any
 
     A plan comes from imgsim find-dupes PATH --plan PLAN. Nothing is changed on disk.
     """
