@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 from imgsim.act.apply import apply, resume
 from imgsim.act.history import History
@@ -35,7 +37,7 @@ NAMES = (
 ACTIONS: tuple[Action, ...] = ("quarantine", "move", "hardlink", "symlink", "delete")
 KINDS = (
     "none", "error", "full", "crash", "crash twice", "changed", "replaced", "gone", "emptied",
-    "kept gone", "kept changed", "permission", "in the way", "linked",
+    "kept gone", "kept changed", "permission", "in the way", "placed", "linked", "clock",
 )  # fmt: skip
 ERRORS = (errno.EACCES, errno.EIO, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINTR)
 
@@ -74,8 +76,6 @@ def make_case(chance: random.Random, action: Action) -> Case:
     files.no_links = files.no_rename and chance.random() < 0.5 and action != "hardlink"
     names = chance.sample(NAMES, chance.randint(2, 3))
     groups = []
-    import os
-
     for number, name in enumerate(names):
         data = f"content {number} {chance.random()}".encode() * 3
         text = os.fsdecode(name)
@@ -124,6 +124,8 @@ class Fault:
         self.calls += 1
         if self.happened or self.calls < self.at:
             return
+        if self.kind == "placed" and name not in ("rename", "link", "rename_within"):
+            return
         if name in READS and self.kind in ("error", "full", "permission"):
             return
         self.happened = True
@@ -138,6 +140,9 @@ class Fault:
             raise OSError(number, "injected")
         if kind == "full":
             raise OSError(errno.ENOSPC, "No space left on device")
+        if kind == "placed":
+            self._place()
+            return
         group = chance.choice(self.case.plan.groups)
         path = (
             group.keep.path
@@ -178,10 +183,23 @@ class Fault:
             files.drop(where)
         files.settle_names()
 
+    def _place(self) -> None:
+        """Another program takes the name to which a file is about to be moved."""
+        case = self.case
+        path = self.chance.choice(self.chance.choice(case.plan.groups).removals).file.path
+        places = [f"{ROOT}/" + _text(path)]
+        if case.options.action == "move":
+            places.append(f"{FAR}/" + _text(path))
+        for place in places:
+            if case.files.find(place) is None:
+                fresh = f"placed at {place.encode('utf-8', 'replace')!r}".encode()
+                case.files.put(place, fresh)
+                case.contents.add(fresh)
+                case.touched.update((path, path + b".xmp"))
+        case.files.settle_names()
+
 
 def _text(path: bytes) -> str:
-    import os
-
     return os.fsdecode(path)
 
 
@@ -189,10 +207,20 @@ def run_case(seed: int, kind: str, action: Action) -> tuple[str, bool]:
     """Run one case; return what was wrong, empty if nothing was, and whether the fault came."""
     chance = random.Random(f"{seed} {kind} {action}")
     case = make_case(chance, action)
-    if kind == "in the way":
-        return _in_the_way(case, chance), True
+    if kind == "placed":
+        case.files.no_links = False  # without both only a look tells whether a name is free
+    if kind in ("in the way", "clock"):
+        other = _in_the_way if kind == "in the way" else _by_a_wrong_clock
+        return other(case, chance), True
     calls = _count_calls(seed, kind, action)
     fault = Fault(case, kind, chance.randint(1, calls), chance)
+    if kind == "placed" and chance.random() < 0.7:  # while it is undone
+        _apply(case)
+        fault.at = chance.randint(1, calls // 3)
+        _undo_all(case, fault)
+        _undo_all(case, None)
+        wrong = _lost(case) or _not_restored(case)
+        return (f"after undo: {wrong}" if wrong else ""), fault.happened
     crashed = _attempt(case, fault, lambda: _apply(case))
     wrong = _lost(case)
     if wrong:
@@ -297,12 +325,23 @@ def _not_restored(case: Case) -> str:
     return ""
 
 
+def _by_a_wrong_clock(case: Case, chance: random.Random) -> str:
+    """The clock jumps with each look at it."""
+    with patch("imgsim.act.history.time.time_ns", lambda: chance.randint(0, 1 << 60)):
+        for _ in range(2):
+            _apply(case)
+            wrong = _lost(case)
+            if wrong:
+                return wrong
+            _undo_all(case, None)
+    return _lost(case) or _twice(case) or _not_restored(case)
+
+
 def _in_the_way(case: Case, chance: random.Random) -> str:
     """Another program puts a file where one was moved away from."""
-    if case.options.action in ("hardlink", "symlink", "delete"):
-        return ""
     _apply(case)
     one = chance.choice(chance.choice(case.plan.groups).removals).file.path
+    case.files.drop(f"{ROOT}/" + _text(one))
     case.files.put(f"{ROOT}/" + _text(one), b"in the way")
     case.files.settle()
     case.contents.add(b"in the way")

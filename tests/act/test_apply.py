@@ -702,3 +702,18 @@ def test_nothing_is_moved_where_no_journal_can_be_written(root: Path, tmp_path: 
     (tmp_path / "runs2").write_text("a file")
     with pytest.raises(UsageError, match="cannot keep a journal"):
         do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), history=tmp_path / "runs2")
+
+
+@posix
+def test_a_deleted_file_is_written_back_if_the_kept_one_goes_in_that_moment(root: Path) -> None:
+    class Late(DescriptorFileSystem):
+        def remove(self, folder, name) -> None:
+            (root / "keep/a.jpg").unlink(missing_ok=True)
+            super().remove(folder, name)
+
+    os.utime(root / "copies/a.jpg", ns=(7, 7))
+    before = files(root)["copies/a.jpg"]
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    applied = do(plan, replace(ALL, action="delete"), fs=Late())
+    assert reasons(applied) == {"copies/a.jpg": "the kept file changed at the last moment"}
+    assert files(root)["copies/a.jpg"] == before

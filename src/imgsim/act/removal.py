@@ -16,7 +16,16 @@ from imgsim.act.outcome import Removed
 from imgsim.act.paths import native
 from imgsim.act.plan import PlannedFile
 from imgsim.act.select import Chosen, reason_to_leave
-from imgsim.act.steps import Stage, create, delete, make_link, move, revert
+from imgsim.act.steps import (
+    Stage,
+    copy_file,
+    create,
+    delete,
+    make_link,
+    move,
+    rename_within,
+    revert,
+)
 from imgsim.act.walk import (
     Different,
     Gone,
@@ -271,10 +280,23 @@ class _Work:
         if step.sha256 == self.opened.sha256:
             self._check_kept()
             delete(self.remover.stage, step)
+            if not self.kept.is_at(*self.kept_at):  # it went in between: ours is still open
+                self._write_back(step)
+                raise Different("the kept file changed at the last moment")
         else:  # a sidecar, which may be left in the waste folder
             with suppress(OSError):
                 delete(self.remover.stage, step)
         self.remover.freed_bytes += step.size_bytes
+
+    def _write_back(self, step: Step) -> None:
+        """Write the file that was just deleted to where it was."""
+        stage = self.remover.stage
+        path = self.chosen.removal.file.path
+        with folder_of(stage.fs, stage.areas["root"], path) as (folder, name):
+            back = stage.temporary(step, "back")
+            copy_file(stage.fs, self.opened, folder, back).close()
+            rename_within(stage.fs, folder, back, name)
+            stage.fs.sync_folder(folder)
 
     def _share(self) -> None:
         fs = self.remover.stage.fs
