@@ -16,7 +16,7 @@ from imgsim.cli.apply_options import (
     guard_options,
 )
 from imgsim.cli.make import make_run_options
-from imgsim.cli.options import run_options, talk_options
+from imgsim.cli.options import run_options, writing_options
 from imgsim.cli.output import write, write_bytes
 from imgsim.cli.plans import read_plan_file
 from imgsim.cli.terminal import Terminal
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     help="Go on with a run that was interrupted: the last one, or that named instead of PLAN.",
 )
 @run_options
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     """Remove the files that a PLAN of find-dupes names.
@@ -124,7 +124,7 @@ def _list(
         parts = write_script(
             plan, applied.removed, options, powershell=script.suffix.lower() == ".ps1"
         )
-        write_bytes(b"".join(parts), script)
+        write_bytes(b"".join(parts), script, replace=False)
     else:
         for one in applied.removed:
             path = os.path.join(plan.root, native(one.path))

@@ -17,8 +17,8 @@ from imgsim.cli.options import (
     format_option,
     output_option,
     run_options,
-    talk_options,
     timing_option,
+    writing_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, paint
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     help="With --plan: list also members of these roles (edited,cropped), not chosen. Never"
     " fuller.",
 )
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find groups of exact and near duplicates below PATHs.

@@ -67,8 +67,16 @@ def _to_file(parts: Iterable[str], path: Path) -> None:
         raise
 
 
-def write_bytes(data: bytes, path: Path) -> None:
-    """Write a file of bytes that does not exist yet; it appears when it is whole.
+def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
+    """Write a file of bytes, which appears when it is whole.
+
+    Parameters
+    ----------
+    data : bytes
+    path : Path
+        A device or a pipe is written to.
+    replace : bool
+        Also where the file exists.
 
     Raises
     ------
@@ -76,11 +84,15 @@ def write_bytes(data: bytes, path: Path) -> None:
         It exists, or cannot be written.
     """
     try:
+        if path.exists() and not replace:
+            raise UsageError(f"{path} exists", "name another file")
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             part_path.write_bytes(data)
-            if path.exists():
-                raise UsageError(f"{path} exists", "name another file")
             part_path.replace(path)
         finally:
             part_path.unlink(missing_ok=True)
