@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from imgsim.act.apply import apply
     from imgsim.act.options import ApplyOptions
     from imgsim.act.outcome import Applied, Undone
-    from imgsim.act.plan import Plan, read_plan, write_plan
+    from imgsim.act.plan import Plan
+    from imgsim.act.plan_file import read_plan, write_plan
     from imgsim.act.planning import make_plan as plan
     from imgsim.act.undo import undo
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
@@ -76,14 +77,14 @@ _HOMES = {
     "find_leaks": "tasks.leaks.find_leaks",
     "matches": "tasks.matches",
     "plan": "act.planning:make_plan",
-    "read_plan": "act.plan",
+    "read_plan": "act.plan_file",
     "read_profile": "profile",
     "search": "tasks.matches",
     "sort_images": "tasks.sort.sort_images",
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
     "undo": "act.undo",
-    "write_plan": "act.plan",
+    "write_plan": "act.plan_file",
 }
 
 __all__ = [

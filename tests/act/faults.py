@@ -24,7 +24,8 @@ from imgsim.act.apply import apply, resume
 from imgsim.act.history import History
 from imgsim.act.options import Action, ApplyOptions
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.undo import list_runs, undo
+from imgsim.act.run_list import list_runs
+from imgsim.act.undo import undo
 from imgsim.errors import ImgsimError
 
 from .memory import READS, Crash, MemoryFiles

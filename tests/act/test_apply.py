@@ -15,12 +15,15 @@ from PIL import Image
 from imgsim import UsageError
 from imgsim.act import apply as applying
 from imgsim.act.apply import apply, resume
-from imgsim.act.files import DescriptorFileSystem, FileSystem, PathFileSystem
+from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.undo import list_runs, purge, undo
+from imgsim.act.purge import purge
+from imgsim.act.run_list import list_runs
+from imgsim.act.systems import DescriptorFileSystem, PathFileSystem
+from imgsim.act.undo import undo
 from imgsim.pictures.generate import landscape
 from imgsim.types import Role
 

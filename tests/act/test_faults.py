@@ -32,8 +32,8 @@ GUARDS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "the moved file is the hashed one": (
         walk.OpenFile, "is_at", lambda self, folder, name: True, "replaced",
     ),
-    "the kept file is still there": (
-        removal._Work, "_check_kept", lambda self: None, "kept gone",
+    "a deleted file is written back": (
+        removal._Work, "_write_back", lambda self, step: None, "kept gone",
     ),
     "what is hashed is compared": (
         removal, "open_planned", lambda fs, at, name, plan: walk.open_hashed(fs, at, name),

@@ -12,7 +12,8 @@ import pytest
 from imgsim import RunOptions, UsageError, find_duplicates
 from imgsim.act.check import check_plan
 from imgsim.act.paths import check_relative
-from imgsim.act.plan import Plan, choose, parse_roles, read_plan, write_plan
+from imgsim.act.plan import Plan, choose, parse_roles
+from imgsim.act.plan_file import read_plan, write_plan
 from imgsim.act.planning import make_plan
 from imgsim.schemas import schema
 

@@ -185,7 +185,7 @@ def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> 
     before = _tree(library)
     program = (
         "import os, signal, sys\n"
-        "from imgsim.act import files\n"
+        "from imgsim.act import systems as files\n"
         "real = files.DescriptorFileSystem.sync_folder\n"
         "def sync(self, folder):\n"
         "    if any(b'name.png' in n for n in self.names(folder)) and 'trash' in"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,20 +11,23 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.act.check import open_plan_root
-from imgsim.act.files import FileSystem, Folder, this_file_system
+from imgsim.act.dry_run import dry_run, verified
+from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.journal import NAMING, Journal, Record
 from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
-from imgsim.act.plan import Plan, PlanGroup, read_plan, write_plan
+from imgsim.act.plan import Plan
+from imgsim.act.plan_file import read_plan, write_plan
 from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_areas
-from imgsim.act.select import Chosen, Left, Selection
+from imgsim.act.select import Left, Selection
 from imgsim.act.steps import Stage
+from imgsim.act.systems import this_file_system
 from imgsim.act.undo import settle
 from imgsim.act.verify import ContentVerifier, Verifier
-from imgsim.act.walk import Different, folder_of, open_planned, reason_of
+from imgsim.act.walk import Different
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.progress import Progress, Silent
 
@@ -76,7 +79,7 @@ def apply(
     _check_options(plan, options)
     if not yes:
         judge = (verifier or ContentVerifier()) if thorough else None
-        return _dry_run(plan, options, runs, judge, progress or Silent())
+        return dry_run(plan, options, runs, judge, progress or Silent())
     with runs.locked():
         return _begin(plan, options, runs, verifier, progress or Silent())
 
@@ -137,72 +140,6 @@ def _check_options(plan: Plan, options: ApplyOptions) -> None:
         return
     if os.path.realpath(options.move_to) == plan.root:
         raise UsageError("--move names the folder that is cleaned up", "name another one")
-
-
-def _dry_run(
-    plan: Plan,
-    options: ApplyOptions,
-    runs: History,
-    verifier: Verifier | None,
-    progress: Progress,
-) -> Applied:
-    """Say what would be done; with a verifier all files are read."""
-    fs = runs.fs
-    root = open_plan_root(fs, plan)
-    try:
-        selection = Selection(fs, root, plan, options, busy_paths(runs, plan))
-        groups = selection.chosen()
-        groups = _as_planned(fs, root, groups, selection, progress, trust=verifier is None)
-        if verifier is not None:
-            groups = _verified(groups, verifier.verify(plan, groups), selection)
-        chosen = selection.with_sidecars(groups)
-        removed = tuple(_removed(one) for one in chosen)
-        links = links_to(fs, root, plan.root, {one.path for one in removed})
-    finally:
-        fs.leave(root)
-    return Applied("", options.action, True, removed, tuple(selection.left), links=links)
-
-
-def _as_planned(
-    fs: FileSystem,
-    root: Folder,
-    groups: Sequence[PlanGroup],
-    selection: Selection,
-    progress: Progress,
-    *,
-    trust: bool,
-) -> list[PlanGroup]:
-    """Groups of which no file was changed; `trust` takes one with its size and time for such."""
-    same: list[PlanGroup] = []
-    progress.start("checking", len(groups), "group")
-    try:
-        for group in groups:
-            reason = ""
-            for file in (group.keep, *(one.file for one in group.removals)):
-                try:
-                    with folder_of(fs, root, file.path) as (folder, name):
-                        if not trust or fs.status(folder, name).mtime_ns != file.mtime_ns:
-                            open_planned(fs, folder, name, file).close()
-                except (OSError, Different) as error:
-                    reason = reason_of(error)
-                    if file is group.keep:
-                        reason = f"the kept file: {reason}"
-                    break
-            if reason:
-                selection.left.extend(Left(one.file.path, reason) for one in group.removals)
-            else:
-                same.append(group)
-            progress.advance(1)
-    finally:
-        progress.finish()
-    return same
-
-
-def _removed(chosen: Chosen) -> Removed:
-    removal = chosen.removal
-    return Removed(
-        removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes, chosen.sidecars
-    )
 
 
 def _begin(
@@ -275,7 +212,7 @@ class _Run:
         selection = Selection(fs, root, self.plan, self.options, busy)
         groups = selection.chosen()
         reasons = (verifier or ContentVerifier()).verify(self.plan, groups)
-        chosen = selection.with_sidecars(_verified(groups, reasons, selection))
+        chosen = selection.with_sidecars(verified(groups, reasons, selection))
         remover = Remover(
             self.stage, self.journal, self.plan.root, self.options, unit, step, _to_waste_basket
         )
@@ -308,25 +245,6 @@ class _Run:
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),
             remover.freed_bytes, links, stopped,
         )  # fmt: skip
-
-
-def _verified(
-    groups: Sequence[PlanGroup], reasons: dict[bytes, str], selection: Selection
-) -> list[PlanGroup]:
-    """The groups without what may not be kept or removed by its content."""
-    verified = []
-    for group in groups:
-        of_kept = reasons.get(group.keep.path, "")
-        removals = []
-        for one in group.removals:
-            reason = of_kept or reasons.get(one.file.path, "")
-            if reason:
-                selection.left.append(Left(one.file.path, reason))
-            else:
-                removals.append(one)
-        if removals:
-            verified.append(replace(group, removals=tuple(removals)))
-    return verified
 
 
 def _to_waste_basket(path: str) -> None:

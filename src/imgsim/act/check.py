@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imgsim.act.files import FileSystem, Folder, this_file_system
+from imgsim.act.files import FileSystem, Folder
 from imgsim.act.plan import Plan, PlannedFile
+from imgsim.act.systems import this_file_system
 from imgsim.act.walk import Different, folder_of, open_planned, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from imgsim.act.files import FileSystem, Folder, this_file_system
+from imgsim.act.files import FileSystem, Folder
 from imgsim.act.journal import (
     JOURNAL,
     PLAN,
@@ -20,6 +20,7 @@ from imgsim.act.journal import (
     read_journal,
     write_all,
 )
+from imgsim.act.systems import this_file_system
 from imgsim.errors import UsageError
 
 _NAME = b"history"

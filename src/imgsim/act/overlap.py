@@ -6,7 +6,8 @@ import os
 
 from imgsim.act.history import History, number_of
 from imgsim.act.journal import NAMING, Record
-from imgsim.act.plan import Plan, read_plan
+from imgsim.act.plan import Plan
+from imgsim.act.plan_file import read_plan
 from imgsim.errors import UsageError
 
 

@@ -15,6 +15,7 @@ from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Removed
 from imgsim.act.paths import native
 from imgsim.act.plan import PlannedFile
+from imgsim.act.reverting import revert
 from imgsim.act.select import Chosen, reason_to_leave
 from imgsim.act.steps import (
     Stage,
@@ -24,7 +25,6 @@ from imgsim.act.steps import (
     make_link,
     move,
     rename_within,
-    revert,
 )
 from imgsim.act.walk import (
     Different,

@@ -146,7 +146,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
 
 def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:
-    from imgsim.act.plan import write_plan
+    from imgsim.act.plan_file import write_plan
     from imgsim.act.planning import make_plan
 
     write(write_plan(make_plan(duplicates, include)), str(file))

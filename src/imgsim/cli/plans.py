@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_plan_file(name: str) -> Plan:
-    """Read a plan, see `act.plan.read_plan`.
+    """Read a plan, see `act.plan_file.read_plan`.
 
     Raises
     ------
@@ -44,6 +44,6 @@ def plan_bytes(name: str) -> bytes:
 
 def parse_plan(data: bytes) -> Plan:
     """Return the plan of a file's content."""
-    from imgsim.act.plan import read_plan
+    from imgsim.act.plan_file import read_plan
 
     return read_plan(data)

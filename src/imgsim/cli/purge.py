@@ -33,7 +33,7 @@ def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
 
     A file stays while the one that was kept in its place is gone or changed; exit code 3 then.
     """
-    from imgsim.act.undo import purge
+    from imgsim.act.purge import purge
     from imgsim.report.runs import purged_summary, purged_text
 
     if (run is None) == (older_than is None):
@@ -46,7 +46,7 @@ def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
 
 
 def _older_runs(text: str) -> list[str]:
-    from imgsim.act.undo import list_runs
+    from imgsim.act.run_list import list_runs
 
     match = re.fullmatch(r"(\d{1,6})([hdw])", text)
     if match is None:

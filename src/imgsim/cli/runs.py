@@ -17,7 +17,7 @@ def command(terminal: Terminal) -> int:
 
     Each with its time, what became of it, how many files it removed, and what purge would free.
     """
-    from imgsim.act.undo import list_runs
+    from imgsim.act.run_list import list_runs
     from imgsim.report.runs import runs_text
 
     runs = list_runs()

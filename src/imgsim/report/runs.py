@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Undone
 from imgsim.act.paths import shown
+from imgsim.act.run_list import RunInfo
 from imgsim.act.select import Left
-from imgsim.act.undo import RunInfo
 from imgsim.read.discover import printable
 from imgsim.report.text import count, size
 
