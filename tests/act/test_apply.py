@@ -721,3 +721,30 @@ def test_a_deleted_file_is_written_back_if_the_kept_one_goes_in_that_moment(root
     applied = do(plan, replace(ALL, action="delete"), fs=Late())
     assert reasons(applied) == {"copies/a.jpg": "the kept file changed at the last moment"}
     assert files(root)["copies/a.jpg"] == before
+
+
+@posix
+def test_a_waste_folder_that_is_a_link_is_not_used(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (root / ".imgsim-trash").symlink_to(tmp_path / "theirs")
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    assert applied.removed == ()
+    assert "directory" in reasons(applied)["copies/a.jpg"].lower()
+    assert not list((tmp_path / "theirs").iterdir())
+    assert (root / "copies/a.jpg").exists()
+
+
+@posix
+def test_a_folder_that_cannot_be_listed_holds_its_files_alone(root: Path) -> None:
+    class Closed(DescriptorFileSystem):
+        def names(self, folder):
+            names = super().names(folder)
+            if b"b.jpg" in names:
+                raise PermissionError(13, "Permission denied")
+            return names
+
+    (root / "more").mkdir()
+    (root / "copies/a.jpg").rename(root / "more/a.jpg")
+    applied = do(plan_of(root, "keep/a.jpg", "copies/b.jpg", "more/a.jpg"), fs=Closed())
+    assert reasons(applied) == {"copies/b.jpg": "its folder cannot be listed: Permission denied"}
+    assert [one.path for one in applied.removed] == [b"more/a.jpg"]

@@ -88,8 +88,7 @@ def read_plan(data: bytes) -> Plan:
         root, twice, or both kept and removed.
     """
     try:
-        text = _DANGLING.sub(lambda m: m[0] if m[0] != "," else "", data.decode("utf-8-sig"))
-        document = json.loads(text, object_pairs_hook=_object)
+        document = _parsed(data.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -100,6 +99,14 @@ def read_plan(data: bytes) -> Plan:
     plan = _plan(document)
     _check(plan)
     return plan
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError:  # perhaps for a comma alone
+        text = _DANGLING.sub(lambda m: m[0] if m[0] != "," else "", text)
+        return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from imgsim.act.files import Folder, NotSupported
 from imgsim.act.journal import Step
@@ -55,18 +56,23 @@ def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None
                 rename_within(fs, source, gone, name)
             except FileExistsError:
                 raise Different("something else has its name now") from None
-        try:
-            with folder_of(fs, stage.areas[step.target.area], step.target.path) as target:
-                part = stage.temporary(step, "part")
-                if status_at(fs, target[0], part) is not None:
-                    fs.remove(target[0], part)
-                _move_back(stage, step, copy, origin, target)
+        with ExitStack() as stack:
+            way = folder_of(fs, stage.areas[step.target.area], step.target.path)
+            try:
+                target = stack.enter_context(way)
+            except OSError as error:  # nothing can have been moved there, or it is gone with it
                 fs.sync_folder(source)
-                fs.sync_folder(target[0])
-        except FileNotFoundError:
-            if status_at(fs, source, name) is None:
-                raise Gone("what was moved away is gone") from None
+                if status_at(fs, source, name) is not None and _has_content(stage, step, *origin):
+                    return
+                if isinstance(error, FileNotFoundError):
+                    raise Gone("what was moved away is gone") from None
+                raise
+            part = stage.temporary(step, "part")
+            if status_at(fs, target[0], part) is not None:
+                fs.remove(target[0], part)
+            _move_back(stage, step, copy, origin, target)
             fs.sync_folder(source)
+            fs.sync_folder(target[0])
 
 
 def _move_back(

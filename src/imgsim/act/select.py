@@ -97,6 +97,7 @@ class Selection:
     def with_sidecars(self, groups: Sequence[PlanGroup]) -> list[Chosen]:
         """Return the removals that their sidecars and folders let go."""
         chosen = [Chosen(group.keep, one) for group in groups for one in group.removals]
+        chosen = [one for one in chosen if self._is_listable(one)]
         if self.options.action in IN_PLACE:
             return chosen
         if self.options.sidecars != "leave":
@@ -120,9 +121,11 @@ class Selection:
             for one in wanted:
                 self._leave(one, reason)
             return
-        kept = self._status(group.keep.path)
         for one in wanted:
-            reason = self._reason(one, kept)
+            try:
+                reason = self._reason(one, self._status(group.keep.path))
+            except (OSError, Different) as error:
+                reason = reason_of(error)
             if reason:
                 self._leave(one, reason)
             else:
@@ -180,12 +183,26 @@ class Selection:
     # Sidecars -------------------------------------------------------------------------------
 
     def names_in(self, folder: bytes) -> Names:
-        """Return the names in a folder below the root."""
+        """Return the names in a folder below the root.
+
+        Raises
+        ------
+        OSError
+            It cannot be listed.
+        """
         if folder not in self._names:
             with folder_of(self.fs, self.root, folder + b"/x" if folder else b"x") as (open_, _):
                 names = self.fs.names(open_)
             self._names[folder] = Names(names, self.options.sidecar_endings)
         return self._names[folder]
+
+    def _is_listable(self, one: Chosen) -> bool:
+        try:
+            self.names_in(_split(one.removal.file.path)[0])
+        except OSError as error:
+            self._leave(one.removal, f"its folder cannot be listed: {reason_of(error)}")
+            return False
+        return True
 
     def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         going: dict[bytes, set[bytes]] = defaultdict(set)

@@ -113,12 +113,12 @@ def main(arguments: list[str]) -> int:
         terminal.error(error.message, error.hint)
     except (click.Abort, KeyboardInterrupt):
         terminal.finish()
-        click.echo("imgsim: interrupted; the next run goes on from here", err=True)
+        click.echo(f"imgsim: interrupted; {_goes_on(arguments)}", err=True)
         return 130
     except Terminated as signal:
         with suppress(OSError):  # the terminal may be gone
             terminal.finish()
-            click.echo("imgsim: terminated; the next run goes on from here", err=True)
+            click.echo(f"imgsim: terminated; {_goes_on(arguments)}", err=True)
         _discard_output()
         return signal.exit_code
     except (_ClosedPipe, BrokenPipeError):
@@ -129,6 +129,12 @@ def main(arguments: list[str]) -> int:
         hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
         terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
     return 2
+
+
+def _goes_on(arguments: list[str]) -> str:
+    if "apply" in arguments:
+        return "imgsim apply --resume goes on, imgsim undo takes it back"
+    return "the next run goes on from here"
 
 
 def _discard_output() -> None:
