@@ -206,10 +206,11 @@ def main() -> None:
             row = {"file_system": kind, "by": how, "runs": seed, "faults": faults}
             table.append({**row, "failed": failed})
             print(table[-1], flush=True)
+    command = (
+        f"python benchmarks/act_kills.py FOLDER... --kills {given.kills} --strace {given.strace}"
+    )
     document = {
-        **machine(
-            f"python benchmarks/act_kills.py FOLDER... --kills {given.kills} --strace {given.strace}"
-        ),
+        **machine(command),
         "table": table,
         "wrong": wrong[:20],
         "wall_seconds": round(time.perf_counter() - started, 1),

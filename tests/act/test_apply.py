@@ -27,6 +27,8 @@ from imgsim.act.undo import undo
 from imgsim.pictures.generate import landscape
 from imgsim.types import Role
 
+from .memory import MemoryFiles
+
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
 ALL = ApplyOptions(yes_folders=True)
 
@@ -748,3 +750,45 @@ def test_a_folder_that_cannot_be_listed_holds_its_files_alone(root: Path) -> Non
     applied = do(plan_of(root, "keep/a.jpg", "copies/b.jpg", "more/a.jpg"), fs=Closed())
     assert reasons(applied) == {"copies/b.jpg": "its folder cannot be listed: Permission denied"}
     assert [one.path for one in applied.removed] == [b"more/a.jpg"]
+
+
+def test_what_is_on_a_disk_below_the_root_stays_on_that_disk() -> None:
+    files = MemoryFiles(("/", "/photos/disk", "/home"))
+    for path in ("/photos/keep/a.jpg", "/photos/disk/x/copies/a.jpg", "/photos/disk/x/b.jpg"):
+        files.put(path, b"the same")
+    top = files.find("/photos")
+    assert top is not None
+    files.nodes[top].entries[b"disk"] = files.mounts["/photos/disk"]
+    files.settle()
+    digest = hashlib.sha256(b"the same").hexdigest()
+    keep, gone = (
+        PlannedFile(path, digest, 8, 1) for path in (b"keep/a.jpg", b"disk/x/copies/a.jpg")
+    )
+    groups = (PlanGroup(keep, (Removal(gone, "exact"),)),)
+    plan = Plan("/photos", "r", "0", 1, "auto", "normal", 1.0, groups)
+    applied = do(plan, fs=files, history=Path("/home/runs"))
+    assert applied.complete
+    trash = f".imgsim-trash/{applied.run}/disk/x/copies/a.jpg".encode()
+    assert trash in files.tree("/photos/disk")
+    assert undo(fs=files, history=Path("/home/runs")).complete  # type: ignore[arg-type]
+    assert set(files.tree("/photos/disk")) == {b"x/copies/a.jpg", b"x/b.jpg"}
+
+
+def test_copies_have_times_and_permissions_where_folders_are_paths(
+    root: Path, tmp_path: Path
+) -> None:
+    """As on Windows, where neither can be set on an open file."""
+
+    class Far(PathFileSystem):
+        def link(self, folder, name, to, new) -> None:
+            from imgsim.act.files import NotSupported
+
+            raise NotSupported("hard links")
+
+    os.utime(root / "copies/a.jpg", ns=(7, 7_000_000_000))
+    before = files(root)
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    assert do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options, fs=Far()).complete
+    assert files(tmp_path / "moved") == {"copies/a.jpg": before["copies/a.jpg"]}
+    assert undo(fs=Far()).complete
+    assert files(root) == before

@@ -243,7 +243,7 @@ class _Run:
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),
-            remover.freed_bytes, links, stopped,
+            remover.freed_bytes, links, stopped, self.plan.root,
         )  # fmt: skip
 
 

@@ -40,7 +40,9 @@ def dry_run(
         links = links_to(fs, root, plan.root, {one.path for one in removed})
     finally:
         fs.leave(root)
-    return Applied("", options.action, True, removed, tuple(selection.left), links=links)
+    return Applied(
+        "", options.action, True, removed, tuple(selection.left), links=links, root=plan.root
+    )
 
 
 def _as_planned(

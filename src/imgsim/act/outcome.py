@@ -49,6 +49,8 @@ class Applied:
         Symbolic links below the root, and the removed file that each points to.
     stopped : str
         Why the run ended before its time; empty if it did not.
+    root : str
+        Of the plan.
     """
 
     run: str
@@ -59,6 +61,7 @@ class Applied:
     freed_bytes: int = 0
     links: tuple[tuple[bytes, bytes], ...] = ()
     stopped: str = ""
+    root: str = ""
 
     @property
     def moved_bytes(self) -> int:

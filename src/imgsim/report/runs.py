@@ -41,6 +41,8 @@ def applied_text(applied: Applied) -> Iterator[str]:
 def applied_summary(applied: Applied) -> Iterator[str]:
     """Yield what is to be known of a run; last what was removed, skipped and freed."""
     unasked = [one for one in applied.left if not one.asked_for]
+    if applied.root:
+        yield f"below {printable(applied.root)}:"
     if unasked:
         yield f"{count(len(unasked), 'file')} listed and not chosen"
     if applied.stopped:
