@@ -239,6 +239,15 @@ class MemoryFiles:
 
         return Held()
 
+    def lock_tree(self, path: str):
+        self._call("lock_tree")
+
+        class Held:
+            def close(self) -> None:
+                pass
+
+        return Held()
+
     def open_root(self, path: str) -> int:
         self._call("open_root")
         number = self.find(path)

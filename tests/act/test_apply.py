@@ -792,3 +792,35 @@ def test_copies_have_times_and_permissions_where_folders_are_paths(
     assert files(tmp_path / "moved") == {"copies/a.jpg": before["copies/a.jpg"]}
     assert undo(fs=Far()).complete
     assert files(root) == before
+
+
+@posix
+@pytest.mark.parametrize("where", [".", "copies", ".."])
+def test_other_users_act_on_other_trees_alone(root: Path, tmp_path: Path, where: str) -> None:
+    """Their journals lie elsewhere; the root itself is locked."""
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    lock = DescriptorFileSystem().lock_tree(str((root / where).resolve()))
+    assert lock is not None
+    with pytest.raises(UsageError, match="another imgsim works"):
+        do(plan, history=tmp_path / "theirs")
+    assert (root / "copies/a.jpg").exists()
+    assert list_runs(tmp_path / "theirs") == []
+    lock.close()
+    (tmp_path / "beside").mkdir()
+    beside = DescriptorFileSystem().lock_tree(str(tmp_path / "beside"))
+    assert beside is not None
+    assert do(plan).complete
+    beside.close()
+
+
+def test_a_run_that_was_killed_before_its_first_step_holds_nobody_up(root: Path) -> None:
+    class Killed:
+        def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
+            raise KeyboardInterrupt
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    with pytest.raises(KeyboardInterrupt):
+        apply(plan, ALL, yes=True, verifier=Killed())
+    with pytest.raises(UsageError, match="no run was interrupted"):
+        resume()
+    assert do(plan).complete

@@ -27,7 +27,7 @@ from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
 from imgsim.act.undo import settle
 from imgsim.act.verify import ContentVerifier, Verifier
-from imgsim.act.walk import Different
+from imgsim.act.walk import Different, locked_tree
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.progress import Progress, Silent
 
@@ -120,7 +120,11 @@ def resume(
         assert record is not None
         plan = read_plan(runs.plan(name))
         options = options or _options_of(record)
-        with _stage(fs, plan, options, name) as stage, runs.go_on(name) as journal:
+        with (
+            locked_tree(fs, plan.root),
+            _stage(fs, plan, options, name) as stage,
+            runs.go_on(name) as journal,
+        ):
             journal.of_run("resumed")
             stuck = settle(stage, journal, record)
             if stuck:
@@ -150,7 +154,7 @@ def _begin(
     progress: Progress,
 ) -> Applied:
     fs = runs.fs
-    open_plan_root(fs, plan)
+    fs.leave(open_plan_root(fs, plan))
     if options.move_to is not None:
         try:
             fs.make_root(options.move_to)
@@ -165,14 +169,13 @@ def _begin(
     data = "".join(write_plan(plan)).encode()
     try:
         with (
+            locked_tree(fs, plan.root),
             runs.begin(head, data) as (name, journal),
             _stage(fs, plan, options, name) as stage,
         ):
             return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
     except OSError as error:
-        raise UsageError(
-            f"cannot write the journal: {error.strerror}", "nothing was moved"
-        ) from None
+        raise UsageError(f"cannot begin: {error.strerror or error}", "nothing was moved") from None
 
 
 @contextmanager

@@ -97,6 +97,12 @@ class FileSystem(Protocol):
     def lock(self, path: str) -> Lock | None:
         """Take the lock of a file by its absolute path; None if another process has it."""
 
+    def lock_tree(self, path: str) -> Lock | None:
+        """Keep others from changing what is below a folder, or above it; None if one does.
+
+        Where the system has no locks of folders, nothing is locked.
+        """
+
     def enter(self, folder: Folder, name: bytes) -> Folder:
         """Open a folder in another one; a symbolic link is none."""
 

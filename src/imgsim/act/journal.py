@@ -118,8 +118,8 @@ class Record:
 
     @property
     def unfinished(self) -> bool:
-        """Whether it has to be resumed or undone."""
-        return not self.finished and not self.undone
+        """Whether it has to be resumed or undone: it did something, and did not come to its end."""
+        return bool(self.units) and not self.finished and not self.undone
 
     @property
     def interrupted(self) -> list[int]:

@@ -105,11 +105,43 @@ class _Descriptors:
         return done
 
 
+class _TreeLock:
+    """Shared locks of the folders above one, and an exclusive one of itself."""
+
+    def __init__(self) -> None:
+        self.folders: list[int] = []
+
+    def close(self) -> None:
+        for folder in self.folders:
+            os.close(folder)
+        self.folders.clear()
+
+
 class DescriptorFileSystem(_Descriptors):
     """Folders are open descriptors, as POSIX has them (openat and its like)."""
 
     def open_root(self, path: str) -> Folder:
         return os.open(path, _READ | os.O_DIRECTORY)
+
+    def lock_tree(self, path: str) -> Lock | None:
+        import fcntl
+
+        lock = _TreeLock()
+        for folder in (Path(path), *Path(path).parents):
+            kind = fcntl.LOCK_EX if folder == Path(path) else fcntl.LOCK_SH
+            try:
+                number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:  # one that is not ours to read
+                continue
+            lock.folders.append(number)
+            try:
+                fcntl.flock(number, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                return None
+            except OSError:  # a file system without locks
+                continue
+        return lock
 
     def enter(self, folder: Folder, name: bytes) -> Folder:
         return os.open(name, _READ | os.O_DIRECTORY, dir_fd=folder)
@@ -175,6 +207,9 @@ class PathFileSystem(_Descriptors):
     def open_root(self, path: str) -> Folder:
         os.listdir(path)
         return path
+
+    def lock_tree(self, path: str) -> Lock | None:
+        return _TreeLock()
 
     def enter(self, folder: Folder, name: bytes) -> Folder:
         path = _joined(folder, name)

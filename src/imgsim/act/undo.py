@@ -14,7 +14,7 @@ from imgsim.act.reverting import revert
 from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.walk import Different, Gone, folder_of, reason_of
+from imgsim.act.walk import Different, Gone, folder_of, locked_tree, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import TRASH
@@ -115,7 +115,8 @@ def opened_stage(fs: FileSystem, record: Record, run: str) -> Iterator[Stage]:
                     raise UsageError(
                         f"cannot open {path}: {error.strerror}", "is its disk connected?"
                     ) from None
-        yield Stage(fs, areas, run)
+        with locked_tree(fs, str(record.head["root"])):
+            yield Stage(fs, areas, run)
     finally:
         for folder in areas.values():
             fs.leave(folder)

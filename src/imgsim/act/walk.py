@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from imgsim.act.files import FileSystem, Folder, Status
 from imgsim.act.plan import PlannedFile
+from imgsim.errors import UsageError
+from imgsim.read.discover import printable
 
 _PIECE = 1 << 20
 
@@ -29,6 +31,27 @@ class Different(Exception):
 
 class Gone(Different):
     """A file is in none of its two places: somebody else removed it."""
+
+
+@contextmanager
+def locked_tree(fs: FileSystem, root: str) -> Iterator[None]:
+    """Let no other process, be it of another user, act on the same files meanwhile.
+
+    Raises
+    ------
+    UsageError
+        One does.
+    """
+    lock = fs.lock_tree(root)
+    if lock is None:
+        raise UsageError(
+            f"another imgsim works on files below or above {printable(root)}",
+            "wait until it is done",
+        )
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 @contextmanager
