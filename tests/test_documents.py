@@ -70,6 +70,6 @@ def test_every_option_in_a_page_exists(page: str) -> None:
         below = command.commands.values() if isinstance(command, click.Group) else ()
         for parameter in (p for one in (command, *below) for p in one.params):
             known.update(parameter.opts, parameter.secondary_opts)
-    used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGES[page]))
+    used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGES[page]))
     of_others = {"--quiet", "--editable", "--list", "--pictures"}  # pip, just, a benchmark
     assert used - known <= of_others

@@ -36,7 +36,7 @@ LAYERS = (
     "training",
     "bench",
     "calibrate",
-    "tasks fetch doctor testing plugin",
+    "tasks fetch doctor testing plugin act",
     "report",
     "cli",
 )

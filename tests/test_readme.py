@@ -44,6 +44,7 @@ WRITING = {
     "--heatmap",
     "--map",
     "--montage",
+    "--plan",
     "--sheet",
     "--sheets",
 }

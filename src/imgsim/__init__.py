@@ -14,6 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgsim.act.apply import apply
+    from imgsim.act.options import ApplyOptions
+    from imgsim.act.outcome import Applied, Undone
+    from imgsim.act.plan import Plan
+    from imgsim.act.plan_file import read_plan, write_plan
+    from imgsim.act.planning import make_plan as plan
+    from imgsim.act.undo import undo
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Applied": "act.outcome",
+    "ApplyOptions": "act.options",
     "Chain": "tasks.sort.tour",
     "Clusters": "tasks.cluster.results",
     "Comparison": "tasks.compare",
@@ -53,25 +62,34 @@ _HOMES = {
     "MethodMatches": "tasks.matches",
     "Ordering": "tasks.sort.sort_images",
     "Picture": "types",
+    "Plan": "act.plan",
     "Profile": "profile",
     "RunOptions": "read.options",
     "Skipped": "types",
+    "Undone": "act.outcome",
     "UnreadableImage": "errors",
     "UsageError": "errors",
+    "apply": "act.apply",
     "cluster_images": "tasks.cluster.cluster_images",
     "compare": "tasks.compare",
     "explain": "tasks.explain",
     "find_duplicates": "tasks.find_duplicates",
     "find_leaks": "tasks.leaks.find_leaks",
     "matches": "tasks.matches",
+    "plan": "act.planning:make_plan",
+    "read_plan": "act.plan_file",
     "read_profile": "profile",
     "search": "tasks.matches",
     "sort_images": "tasks.sort.sort_images",
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
+    "undo": "act.undo",
+    "write_plan": "act.plan_file",
 }
 
 __all__ = [
+    "Applied",
+    "ApplyOptions",
     "Chain",
     "Clusters",
     "Comparison",
@@ -90,29 +108,37 @@ __all__ = [
     "MethodMatches",
     "Ordering",
     "Picture",
+    "Plan",
     "Profile",
     "RunOptions",
     "Skipped",
+    "Undone",
     "UnreadableImage",
     "UsageError",
     "__version__",
+    "apply",
     "cluster_images",
     "compare",
     "explain",
     "find_duplicates",
     "find_leaks",
     "matches",
+    "plan",
+    "read_plan",
     "read_profile",
     "search",
     "sort_images",
     "train_autoencoder",
     "train_siamese",
+    "undo",
+    "write_plan",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(import_module(f"imgsim.{_HOMES[name]}"), name)
+        home, _, own_name = _HOMES[name].partition(":")
+        value = getattr(import_module(f"imgsim.{home}"), own_name or name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -257,7 +257,7 @@ def test_the_settings_of_the_documents_suit_every_command(imgsim, demo, tmp_path
     assert json.loads(done.stdout)["methods"][0]["name"] == "phash:size=16"
     for toml, error in (
         ('method = ["phash", "ssim"]', "takes one value here"),
-        ("cache = false", "another kind"),
+        ("jobs = false", "another kind"),
         ("check = 3", "another kind"),
     ):
         (tmp_path / "imgsim.toml").write_text(toml)

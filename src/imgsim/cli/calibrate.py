@@ -13,9 +13,9 @@ from imgsim.cli.options import (
     dataset_options,
     run_options,
     seed_option,
-    talk_options,
     text_or_json_option,
     walk_options,
+    writing_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -52,7 +52,7 @@ from imgsim.cli.terminal import Terminal
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), help="Write the profile to this file."
 )
-@talk_options
+@writing_options
 @click.pass_obj
 def command(
     terminal: Terminal,

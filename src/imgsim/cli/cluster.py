@@ -20,8 +20,8 @@ from imgsim.cli.options import (
     picture_option,
     run_options,
     seed_option,
-    talk_options,
     timing_option,
+    writing_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -122,7 +122,7 @@ _query_options = all_of(
 @format_option(["text", "json", "csv", "html"], "html: a page with the map, to zoom and point at.")
 @output_option
 @timing_option
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find clusters of images, and draw a map of them.

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "apply": "Remove the files that a PLAN of find-dupes names.",
     "bench": "Measure how fast methods are and how right, on a labelled DATASET.",
     "cache": "Show, clear or prune what is remembered between runs.",
     "calibrate": "Choose thresholds of methods on pictures of which it is known what matches.",
@@ -20,9 +21,13 @@ COMMANDS = {
     "leaks": "Find near duplicates across the splits of a data set.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
+    "plan": "Show what a plan holds, or check it against the files as they are.",
+    "purge": "Delete for good what a run moved to .imgsim-trash.",
+    "runs": "List the runs of imgsim apply.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
     "sort": "Put images in a chain, each beside what resembles it.",
     "train": "Train a network on a folder of yours.",
+    "undo": "Bring back what a run of imgsim apply removed.",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +14,18 @@ import click
 from imgsim.cli.commands import COMMANDS, load_command
 from imgsim.errors import UsageError
 
+_COMMAND_LINE_ONLY = frozenset(
+    # what is written
+    "output montage sheet sheets heatmap map copy_to drop_list plan script move cache"
+    # what is loaded or read as instructions
+    " weights profile files_from"
+    # what is removed, and what is not
+    " yes yes_delete yes_folders delete trash hardlink symlink reflink print0 resume include keep"
+    " protect sidecars sidecar_ending carry_metadata older_than force".split()
+)
+"""Options that no settings file which imgsim finds by itself may set: it may have come with the
+pictures."""
+
 
 def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
     """Read the defaults of a command's options, by command and parameter, as click takes them.
@@ -21,12 +35,15 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
     Raises
     ------
     UsageError
-        The file cannot be read, or names an option that does not exist.
+        The file cannot be read, or names an option that does not exist; or imgsim found it by
+        itself, and it sets what only the command line may, or another user may write it.
     """
-    path = Path(named) if named else _find_file()
+    path = Path(named) if named else find_settings()
     if path is None or command not in COMMANDS:
         return {}
     table = _read_table(path, optional=named is None)
+    if named is None:
+        _check_found(path, table)
     shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
     for name in table.keys() - shared.keys():
         if name not in COMMANDS:
@@ -81,7 +98,33 @@ def _fitting_value(path: Path, command: str, key: str, value: Any, option: click
     return value
 
 
-def _find_file() -> Path | None:
+def _check_found(path: Path, table: dict[str, Any]) -> None:
+    """Refuse a settings file that imgsim found by itself, if it could do harm."""
+    hint = f"imgsim --config {path} ... takes it as it is"
+    status = path.stat()
+    if hasattr(os, "geteuid"):
+        others = status.st_mode & stat.S_IWOTH or (
+            status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid()
+        )
+        if status.st_uid not in (os.geteuid(), 0) or others:
+            raise UsageError(f"{path} belongs to another user, or others may write it", hint)
+    tables = [table, *(one for one in table.values() if isinstance(one, dict))]
+    for key, value in ((k, v) for one in tables for k, v in one.items()):
+        name = _parameter_name(key)
+        if isinstance(value, dict):
+            continue
+        methods = value if isinstance(value, list) else [value]
+        loads = name == "method" and any("=" in str(m) and "weights" in str(m) for m in methods)
+        if name in _COMMAND_LINE_ONLY or name == "o" or loads:
+            raise UsageError(
+                f"{path} sets {key}, which only the command line may: imgsim found that file by"
+                " itself",
+                hint,
+            )
+
+
+def find_settings() -> Path | None:
+    """Return the settings file of the current folder or one above it; None if there is none."""
     try:
         here = Path.cwd()
     except OSError:  # the current folder is gone

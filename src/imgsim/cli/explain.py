@@ -9,7 +9,12 @@ import click
 
 from imgsim.cli.make import make_method
 from imgsim.cli.method_options import device_options, method_option
-from imgsim.cli.options import check_folder_exists, decode_option, talk_options, text_or_json_option
+from imgsim.cli.options import (
+    check_folder_exists,
+    decode_option,
+    text_or_json_option,
+    writing_options,
+)
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 from imgsim.decode.spec import DecodeMode
@@ -37,7 +42,7 @@ from imgsim.read.options import RunOptions
 @decode_option
 @text_or_json_option
 @device_options
-@talk_options
+@writing_options
 @click.pass_obj
 def command(
     terminal: Terminal,

@@ -13,12 +13,13 @@ from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
+    check_folder_exists,
     discover_options,
     format_option,
     output_option,
     run_options,
-    talk_options,
     timing_option,
+    writing_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal, output_width, paint, terminal_width
@@ -27,6 +28,7 @@ from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
+    from imgsim.types import Role
 
 
 @click.command("find-dupes")
@@ -94,7 +96,21 @@ if TYPE_CHECKING:
     help="With --check: groups in this earlier JSON output do not count.",
 )
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
-@talk_options
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_folder_exists,
+    metavar="FILE",
+    help="Write which files are not needed, and what stands in their place, for imgsim apply.",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="ROLES",
+    help="With --plan: list also members of these roles (edited,cropped), not chosen. Never"
+    " fuller.",
+)
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find groups of exact and near duplicates below PATHs.
@@ -107,7 +123,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
+    imgsim find-dupes photos --plan plan.json
     """
+    from imgsim.act.plan import parse_roles
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
     from imgsim.report.group_order import in_order
@@ -116,6 +134,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     check_paths(paths, given["files_from"])
     _refuse_what_does_nothing(given)
+    include = parse_roles(given.pop("include"))
+    plan_file = given.pop("plan")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
@@ -135,6 +155,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     duplicates = in_order(duplicates, order)
     parts = _formatted_text(duplicates, output)
     write(parts, output["output"], for_programs=output["format"] != "text")
+    if plan_file is not None:
+        _write_plan(duplicates, include, plan_file)
     told = {"verbose": terminal.verbosity > 0, "folders": not output["summary"]}
     for line in find_dupes_summary(duplicates, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
@@ -151,11 +173,20 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
         raise UsageError("--baseline does nothing without --check", "add --check")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["include"] and not given["plan"]:
+        raise UsageError("--include does nothing without --plan", "add --plan FILE")
     if given["summary"] and given["format"] != "text":
         raise UsageError(
             "--summary is text",
             "leave it out: JSON has the folders as folder_pairs beside the groups",
         )
+
+
+def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:
+    from imgsim.act.plan_file import write_plan
+    from imgsim.act.planning import make_plan
+
+    write(write_plan(make_plan(duplicates, include)), str(file))
 
 
 def _check_exit_code(

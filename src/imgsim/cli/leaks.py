@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +17,11 @@ from imgsim.cli.options import (
     k_option,
     output_option,
     run_options,
-    talk_options,
     timing_option,
     walk_options,
+    writing_options,
 )
-from imgsim.cli.output import write
+from imgsim.cli.output import write, write_bytes
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
 
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 @timing_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> int:
     """Find near duplicates across the splits of a data set.
@@ -137,10 +138,4 @@ def _write_leaks(
     }
     write(writers[format](), output, for_programs=format != "text")
     if drop_list is not None:
-        try:
-            with open(drop_list, "wb") as stream:
-                stream.writelines(os.fsencode(path) + b"\n" for path in leaks.drop)
-        except OSError as error:
-            raise UsageError(
-                f"cannot write {drop_list}: {error.strerror}", "choose another file"
-            ) from None
+        write_bytes(b"".join(os.fsencode(path) + b"\n" for path in leaks.drop), Path(drop_list))

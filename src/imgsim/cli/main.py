@@ -1,7 +1,7 @@
 """The program: finds the command, and turns its end into an exit code.
 
-0 it ran; 1 a gate found something; 2 it could not run; 129 SIGHUP; 130 interrupted; 141 closed
-pipe; 143 SIGTERM.
+0 it ran; 1 a gate found something; 2 it could not run; 3 apply, undo or purge left something undone
+that was asked for; 129 SIGHUP; 130 interrupted; 141 closed pipe; 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -71,9 +71,12 @@ def cli(ctx: click.Context, config: str | None) -> None:
     imgsim demo pictures           write some pictures to try it on
     imgsim find-dupes pictures     find the duplicates among them
     """
-    from imgsim.cli.config import defaults
+    from imgsim.cli.config import defaults, find_settings
 
-    ctx.default_map = defaults(config, ctx.invoked_subcommand or "")
+    command = ctx.invoked_subcommand or ""
+    ctx.default_map = defaults(config, command)
+    if config is None and any(ctx.default_map.values()):
+        ctx.ensure_object(Terminal).note(f"settings from {find_settings()}")
 
 
 def main(arguments: list[str]) -> int:
@@ -85,6 +88,8 @@ def main(arguments: list[str]) -> int:
         The exit code.
     """
     terminal = Terminal()
+    if {"-q", "--quiet"} & set(arguments):
+        terminal.verbosity = -1  # before the command is found: settings are named then
     try:
         return _run(terminal, arguments)
     finally:
@@ -109,10 +114,10 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
         _traceback(terminal)
         terminal.error(error.message, error.hint)
     except (click.Abort, KeyboardInterrupt):
-        terminal.interrupted("interrupted")
+        terminal.interrupted("interrupted", _goes_on(arguments))
         return 130
     except Terminated as signal:
-        terminal.interrupted("terminated")
+        terminal.interrupted("terminated", _goes_on(arguments))
         _discard_output()
         return signal.exit_code
     except (_ClosedPipe, BrokenPipeError):
@@ -123,6 +128,13 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
         hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
         terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
     return 2
+
+
+def _goes_on(arguments: list[str]) -> str:
+    """Say what is left of an interrupted run; empty if only the cache knows."""
+    if "apply" in arguments:
+        return "imgsim apply --resume goes on, imgsim undo takes it back"
+    return ""
 
 
 def _discard_output() -> None:

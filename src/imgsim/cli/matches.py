@@ -8,7 +8,7 @@ import click
 
 from imgsim.cli.make import check_paths, make_methods, make_run_options
 from imgsim.cli.method_options import device_options, ranking_methods_option
-from imgsim.cli.options import discover_options, run_options, talk_options
+from imgsim.cli.options import discover_options, run_options, writing_options
 from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 
@@ -20,7 +20,7 @@ from imgsim.cli.terminal import Terminal
 @discover_options
 @run_options
 @device_options
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Rank the nearest other images of every image, by each method.

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from imgsim.cli.sizes import SizeType
+from imgsim.cli.targets import force_option
 from imgsim.cli.terminal import Terminal
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
@@ -100,6 +101,9 @@ talk_options = all_of(
         ),
     ]
 )
+
+writing_options = all_of([force_option, talk_options])
+"""Of commands that write files."""
 
 cache_option = click.option(
     "--cache",

@@ -65,3 +65,36 @@ def _to_file(parts: Iterable[str], path: Path) -> None:
     except BaseException:
         part_path.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
+    """Write a file of bytes, which appears when it is whole.
+
+    Parameters
+    ----------
+    data : bytes
+    path : Path
+        A device or a pipe is written to.
+    replace : bool
+        Also where the file exists.
+
+    Raises
+    ------
+    UsageError
+        It exists, or cannot be written.
+    """
+    try:
+        if path.exists() and not replace:
+            raise UsageError(f"{path} exists", "name another file")
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve()
+        part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part_path.write_bytes(data)
+            part_path.replace(path)
+        finally:
+            part_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "choose another file") from None

@@ -8,7 +8,7 @@ import click
 
 from imgsim.cli.make import make_methods, make_run_options
 from imgsim.cli.method_options import device_options, ranking_methods_option
-from imgsim.cli.options import discover_options, number_option, run_options, talk_options
+from imgsim.cli.options import discover_options, number_option, run_options, writing_options
 from imgsim.cli.ranked import ranking_options, show_matches
 from imgsim.cli.terminal import Terminal
 
@@ -34,7 +34,7 @@ from imgsim.cli.terminal import Terminal
 @discover_options
 @run_options
 @device_options
-@talk_options
+@writing_options
 @click.pass_obj
 def command(
     terminal: Terminal,

@@ -16,8 +16,8 @@ from imgsim.cli.options import (
     output_option,
     picture_option,
     run_options,
-    talk_options,
     timing_option,
+    writing_options,
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @format_option(["text", "json", "csv"])
 @output_option
 @timing_option
-@talk_options
+@writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Put images in a chain, each beside what resembles it.

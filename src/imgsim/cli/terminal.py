@@ -107,10 +107,12 @@ class Terminal:
         if hint:
             self.say(f"  hint: {hint}")
 
-    def interrupted(self, how: str) -> None:
+    def interrupted(self, how: str, left: str = "") -> None:
         """Say that the run was ended before its time, and what is left of it."""
         self.finish()
-        self.say(f"imgsim: {how}" + ("; the next run goes on from here" if self.cached else ""))
+        if not left and self.cached:
+            left = "the next run goes on from here"
+        self.say(f"imgsim: {how}" + (f"; {left}" if left else ""))
 
 
 def paint(text: str, colour: str) -> str:

@@ -191,3 +191,25 @@ def _merged(blocks: Blocks, quality: int | None, twice: bool | None) -> Metadata
             exif_text(first, 0x010F) or exif_text(first, 0x0110) or exif_text(exif, 0x9003)
         ),
     )
+
+
+def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
+    """Return what the metadata of a file have and those of the kept file lack.
+
+    Parameters
+    ----------
+    kept, other : Metadata
+
+    Returns
+    -------
+    tuple of str
+        Some of "date", "place", "rating", "title" and "keywords".
+    """
+    lacking = {
+        "date": bool(other.date_taken) and not kept.date_taken,
+        "place": other.place and not kept.place,
+        "rating": other.rating is not None and kept.rating is None,
+        "title": bool(other.title) and not kept.title,
+        "keywords": bool(set(other.keywords) - set(kept.keywords)),
+    }
+    return tuple(name for name, lacks in lacking.items() if lacks)

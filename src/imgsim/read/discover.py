@@ -26,6 +26,9 @@ DEFAULT_EXCLUDES = (
 )
 """Hidden files, thumbnail caches, waste baskets and catalogues of photo programs."""
 
+TRASH = ".imgsim-trash"
+"""Where `imgsim apply` moves files, at the root; left out of every walk."""
+
 
 @dataclass(frozen=True, slots=True)
 class DiscoverOptions:
@@ -189,6 +192,8 @@ class _Walk:
 
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
         name = entry.name
+        if name == TRASH:
+            return True
         if self.options.default_excludes and _hidden_on_windows(entry):
             return True
         if not self.patterns:

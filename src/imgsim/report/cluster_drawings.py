@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
-from imgsim.report.pictures import save_png, shorten_path, thumbnail, thumbnails
+from imgsim.pictures.png import write_png
+from imgsim.report.pictures import shorten_path, thumbnail, thumbnails
 from imgsim.report.units import count, percent
 from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters
 
@@ -94,7 +95,7 @@ def draw_map(clusters: Clusters, target: Path) -> None:
         draw.text((width + 22, top - 1), text, "black", font)
     way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
     draw.text((8, 6), f"{label(clusters.comparator)}, {way}", "black", font)
-    save_png(sheet, target)
+    write_png(sheet, target)
 
 
 def _images_with_room(
@@ -162,7 +163,7 @@ def _draw_sheet(clusters: Clusters, number: int, images: Sequence[int], target: 
         sheet.paste(picture, (x, top + (_SHEET_SIDE - picture.height) // 2))
         name = shorten_path(paths[place], font, _SHEET_SIDE)
         draw.text((left, top + _SHEET_SIDE), name, "dimgray", font)
-    save_png(sheet, target)
+    write_png(sheet, target)
 
 
 def draw_queries(clusters: Clusters, target: Path) -> None:
@@ -201,4 +202,4 @@ def draw_queries(clusters: Clusters, target: Path) -> None:
         for column, (match, number) in enumerate(query.matches, 1):
             alike = percent(clusters.comparator.scale.similarity(match.distance))
             place(match.path, column, top, number, f"{cluster_name(number)}, {alike}")
-    save_png(sheet, target)
+    write_png(sheet, target)

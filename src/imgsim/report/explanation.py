@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
-from imgsim.errors import UsageError
 from imgsim.pictures.heat import bar, overlay
+from imgsim.pictures.png import write_png
 from imgsim.read.discover import printable
 from imgsim.report.document import heading, path_document
 from imgsim.report.pictures import shorten_path, thumbnail
@@ -167,10 +167,7 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     sheet.paste(strip, (_GAP, bottom))
     text = f"none to most of the {evidence.quantity} {evidence.total:.3g}, {_meaning(explanation)}"
     draw.text((_GAP + 170, bottom - 2), text, "dimgray", font)
-    try:
-        sheet.save(target, "PNG", optimize=True)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+    write_png(sheet, target, optimize=True)
 
 
 def _enlarged(picture: Any) -> Any:

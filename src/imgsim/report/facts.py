@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imgsim.decode.metadata import Metadata
+from imgsim.decode.metadata import Metadata, only_here
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import Group, Member
 
@@ -29,7 +29,7 @@ def facts_document(
     ----------
     metadata : Metadata
     only_here : tuple of str
-        See `only_here`.
+        See `metadata.only_here`.
     private : bool
         With the content of place, rating, title, keywords and ids, and not only whether there is
         any.
@@ -92,20 +92,8 @@ def facts_text(metadata: Metadata, *, private: bool) -> str:
     return "; ".join(one for one in told if one)
 
 
-def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
-    """Return the keys of `ONLY_HERE` that a member's metadata have and the kept file's lack."""
-    lacking = {
-        "date": bool(other.date_taken) and not kept.date_taken,
-        "place": other.place and not kept.place,
-        "rating": other.rating is not None and kept.rating is None,
-        "title": bool(other.title) and not kept.title,
-        "keywords": bool(set(other.keywords) - set(kept.keywords)),
-    }
-    return tuple(name for name, lacks in lacking.items() if lacks)
-
-
 def only_in(member: Member, group: Group, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
-    """Return what a member of a group says and its kept file does not, see `only_here`."""
+    """Return what a member of a group says and its kept file does not, see `metadata.only_here`."""
     kept, other = (metadata.get(p.digest) for p in (group.kept, member.picture))
     return only_here(kept, other) if kept and other else ()
 

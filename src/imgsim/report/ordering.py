@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
+from imgsim.pictures.png import write_png
 from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
@@ -20,7 +21,7 @@ from imgsim.report.document import (
     skipped_document,
 )
 from imgsim.report.formats import csv_row
-from imgsim.report.pictures import save_png, shorten_path, thumbnails
+from imgsim.report.pictures import shorten_path, thumbnails
 from imgsim.report.rankings import score_text
 from imgsim.report.text import skipped_lines
 from imgsim.report.units import count
@@ -160,7 +161,7 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
             sheet.paste(pictures[image], (left + thumb + place * cell, top))
             sheet.paste(pictures[image], (left, top + thumb + place * cell))
     _draw_colour_bar(sheet, ordering, worst, side)
-    save_png(sheet, target)
+    write_png(sheet, target)
 
 
 def _heatmap_panel(
@@ -232,4 +233,4 @@ def draw_contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:
             draw.text((left, top + side), f"{place + 1}  {score}", "black", font)
             name = shorten_path(paths[place], font, side)
             draw.text((left, top + side + 12), name, "dimgray", font)
-    save_png(sheet, target)
+    write_png(sheet, target)

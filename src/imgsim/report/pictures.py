@@ -14,8 +14,8 @@ from typing import Any
 
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
-from imgsim.errors import UsageError
 from imgsim.executors.base import usable_cores
+from imgsim.pictures.png import write_png
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.report.rankings import score_text
@@ -78,20 +78,6 @@ def _decode_thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
     return picture
 
 
-def save_png(sheet: Any, target: Path) -> None:
-    """Write a picture as a PNG.
-
-    Raises
-    ------
-    UsageError
-        The file cannot be written.
-    """
-    try:
-        sheet.save(target, "PNG")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
-
-
 def jpeg_bytes(picture: Any) -> bytes:
     """Return a Pillow image as the bytes of a JPEG."""
     stream = io.BytesIO()
@@ -151,7 +137,7 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
                 place(match.path, column, top, caption)
             top += _SIDE + _CAPTION + _GAP
         draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
-    save_png(sheet, target)
+    write_png(sheet, target)
     return len(queries)
 
 

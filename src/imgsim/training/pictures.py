@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError
 from imgsim.pictures.heat import heat
+from imgsim.pictures.png import write_png
 from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 
@@ -110,7 +110,7 @@ def draw_losses(history: Sequence[Epoch], title: str, target: Path) -> None:
     if best:
         a, b = axes.x(best[-1].number), axes.y(best[-1].held_out)
         draw.ellipse((a - 6, b - 6, a + 6, b + 6), outline=_HELD_OUT, width=2)
-    _save(picture, target)
+    write_png(picture, target, optimize=True)
 
 
 def _draw_axes(draw: Any, font: Any, axes: _LossAxes) -> None:
@@ -176,7 +176,7 @@ def draw_pair_scores(
         draw.text((at, bottom + 6), f"{figures.threshold:.2f}", "black", font, anchor="ma")
     draw.text((left, 44), "one class", _SAME, font)
     draw.text((left + 80, 44), "two classes", _DIFFERENT, font)
-    _save(picture, target)
+    write_png(picture, target, optimize=True)
 
 
 def draw_reconstructions(
@@ -202,7 +202,7 @@ def draw_reconstructions(
         for column, image in enumerate(images):
             picture = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             sheet.paste(picture, (_GAP + column * (_SIDE + _GAP), _GAP + row * (_SIDE + _GAP)))
-    _save(sheet, target)
+    write_png(sheet, target, optimize=True)
 
 
 def draw_activation_maps(
@@ -245,11 +245,4 @@ def draw_activation_maps(
         sheet.paste(picture.resize((_SIDE, _SIDE), kind), (x, y))
         text = "image" if number is None else f"channel {number}"
         draw.text((x, y + _SIDE + 2), text, "dimgray", font)
-    _save(sheet, target)
-
-
-def _save(picture: Any, target: Path) -> None:
-    try:
-        picture.save(target, "PNG", optimize=True)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+    write_png(sheet, target, optimize=True)

@@ -1,0 +1,1 @@
+"""Removing duplicates so that nothing is lost: plans, carrying them out, and taking that back."""

@@ -1,0 +1,322 @@
+"""Carries out a plan, and goes on with a run that was interrupted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from imgsim import __version__
+from imgsim.act.check import open_plan_root
+from imgsim.act.dry_run import dry_run, verified
+from imgsim.act.files import FileSystem
+from imgsim.act.history import History
+from imgsim.act.journal import NAMING, Journal, Record
+from imgsim.act.links import links_to
+from imgsim.act.options import ApplyOptions
+from imgsim.act.outcome import Applied, Removed
+from imgsim.act.overlap import busy_paths
+from imgsim.act.plan import Plan
+from imgsim.act.plan_file import read_plan, write_plan
+from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_areas
+from imgsim.act.select import Left, Selection
+from imgsim.act.steps import Stage
+from imgsim.act.systems import this_file_system
+from imgsim.act.undo import settle
+from imgsim.act.verify import ContentVerifier, Verifier
+from imgsim.act.walk import Different, locked_tree
+from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.progress import Progress, Silent
+
+
+def apply(
+    plan: Plan,
+    options: ApplyOptions | None = None,
+    *,
+    yes: bool = False,
+    thorough: bool = False,
+    verifier: Verifier | None = None,
+    history: Path | None = None,
+    fs: FileSystem | None = None,
+    progress: Progress | None = None,
+) -> Applied:
+    """Remove what a plan names, or say what would be removed.
+
+    Right before each step both files are opened without following links and hashed. A group of
+    which a file is not as it was planned is left alone; what is kept has to decode in full.
+
+    Parameters
+    ----------
+    plan : Plan
+    options : ApplyOptions, optional
+        By default files are moved to `.imgsim-trash` at the root of the plan.
+    yes : bool
+        Do it; else nothing on disk is changed, and a file whose size and time are those of the
+        plan is not read.
+    thorough : bool
+        Without `yes`: hash and verify all files, as `yes` does.
+    verifier : Verifier, optional
+    history : Path, optional
+        The folder of the journals; the user's own by default.
+    fs : FileSystem, optional
+    progress : Progress, optional
+
+    Returns
+    -------
+    Applied
+
+    Raises
+    ------
+    UsageError
+        The root is gone, another process applies a plan, or there is no place for the journal.
+    """
+    fs = fs or this_file_system()
+    options = options or ApplyOptions()
+    runs = History(history, fs)
+    _check_options(plan, options)
+    if not yes:
+        judge = (verifier or ContentVerifier()) if thorough else None
+        return dry_run(plan, options, runs, judge, progress or Silent())
+    with runs.locked():
+        return _begin(plan, options, runs, verifier, progress or Silent())
+
+
+def resume(
+    run: str = "last",
+    *,
+    options: ApplyOptions | None = None,
+    verifier: Verifier | None = None,
+    history: Path | None = None,
+    fs: FileSystem | None = None,
+    progress: Progress | None = None,
+) -> Applied:
+    """Go on with a run that was interrupted.
+
+    Parameters
+    ----------
+    run : str
+        Its name or number; ``last`` is the last one that is not finished.
+    options : ApplyOptions, optional
+        Those that it was begun with by default.
+
+    Returns
+    -------
+    Applied
+        With what it did before, too.
+
+    Raises
+    ------
+    UsageError
+        There is no such run, or it is finished.
+    """
+    fs = fs or this_file_system()
+    runs = History(history, fs)
+    with runs.locked():
+        name = _unfinished(runs, run)
+        record = runs.record(name)
+        assert record is not None
+        plan = read_plan(runs.plan(name))
+        options = options or _options_of(record)
+        with (
+            locked_tree(fs, plan.root),
+            _stage(fs, plan, options, name) as stage,
+            runs.go_on(name) as journal,
+        ):
+            journal.of_run("resumed")
+            stuck = settle(stage, journal, record)
+            if stuck:
+                return Applied(
+                    name, options.action, False, (), tuple(stuck), stopped="see what is left"
+                )
+            done = _done(record, plan)
+            rest = _without(plan, {one.path for one in done})
+            run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
+            first = 1 + max(record.units, default=0)
+            applied = run_.carry_out(verifier, first, record.next_step)
+    return replace(applied, removed=(*done, *applied.removed))
+
+
+def _check_options(plan: Plan, options: ApplyOptions) -> None:
+    if options.move_to is None:
+        return
+    if os.path.realpath(options.move_to) == plan.root:
+        raise UsageError("--move names the folder that is cleaned up", "name another one")
+
+
+def _begin(
+    plan: Plan,
+    options: ApplyOptions,
+    runs: History,
+    verifier: Verifier | None,
+    progress: Progress,
+) -> Applied:
+    fs = runs.fs
+    fs.leave(open_plan_root(fs, plan))
+    if options.move_to is not None:
+        try:
+            fs.make_root(options.move_to)
+        except OSError as error:
+            raise UsageError(f"cannot make {options.move_to}: {error.strerror}", "") from None
+    head = {
+        "version": __version__,
+        "root": plan.root,
+        "plan_run": plan.run,
+        "options": _document(options),
+    }
+    data = "".join(write_plan(plan)).encode()
+    try:
+        with (
+            locked_tree(fs, plan.root),
+            runs.begin(head, data) as (name, journal),
+            _stage(fs, plan, options, name) as stage,
+        ):
+            return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
+    except OSError as error:
+        raise UsageError(f"cannot begin: {error.strerror or error}", "nothing was moved") from None
+
+
+@contextmanager
+def _stage(fs: FileSystem, plan: Plan, options: ApplyOptions, run: str) -> Iterator[Stage]:
+    root = open_plan_root(fs, plan)
+    stage = Stage(fs, {"root": root}, run)
+    try:
+        with open_areas(stage, options.move_to):
+            yield stage
+    finally:
+        fs.leave(root)
+
+
+class _Run:
+    """One run, whose journal is open."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        options: ApplyOptions,
+        runs: History,
+        stage: Stage,
+        journal: Journal,
+        progress: Progress,
+    ) -> None:
+        self.plan = plan
+        self.options = options
+        self.runs = runs
+        self.stage = stage
+        self.journal = journal
+        self.progress = progress
+
+    def carry_out(self, verifier: Verifier | None, unit: int, step: int) -> Applied:
+        """Select, verify and remove; units and steps are counted from the given numbers."""
+        fs, root = self.stage.fs, self.stage.areas["root"]
+        busy = busy_paths(self.runs, self.plan, self.stage.run)
+        selection = Selection(fs, root, self.plan, self.options, busy)
+        groups = selection.chosen()
+        reasons = (verifier or ContentVerifier()).verify(self.plan, groups)
+        chosen = selection.with_sidecars(verified(groups, reasons, selection))
+        remover = Remover(
+            self.stage, self.journal, self.plan.root, self.options, unit, step, _to_waste_basket
+        )
+        removed: list[Removed] = []
+        stopped = ""
+        left = selection.left
+        self.progress.start(self.options.action, len(chosen), "file")
+        waiting = list(chosen)
+        try:
+            for some in grouped(chosen):
+                for place, one in enumerate(some):
+                    try:
+                        removed.append(remover.remove(one))
+                    except GroupChanged as error:
+                        left.extend(Left(o.removal.file.path, error.reason) for o in some[place:])
+                        waiting = waiting[len(some) - place :]
+                        break
+                    except Different as error:
+                        left.append(Left(one.removal.file.path, error.reason))
+                    waiting = waiting[1:]
+                    self.progress.advance(1)
+            self.journal.of_run("finished")
+        except (Stopped, OSError) as error:
+            stopped = str(error)
+            left.extend(Left(one.removal.file.path, "the run was stopped") for one in waiting)
+        finally:
+            self.progress.finish()
+        links = links_to(fs, root, self.plan.root, {one.path for one in removed})
+        return Applied(
+            self.stage.run, self.options.action, False, tuple(removed), tuple(left),
+            remover.freed_bytes, links, stopped, self.plan.root,
+        )  # fmt: skip
+
+
+def _to_waste_basket(path: str) -> None:
+    from send2trash import send2trash
+
+    send2trash(path)
+
+
+def check_waste_basket() -> None:
+    """Raise `MethodUnavailable` if the package for the system's waste basket is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("send2trash") is None:
+        raise MethodUnavailable(
+            "--trash needs the package send2trash", "pip install 'imgsim[trash]'"
+        )
+
+
+# Runs that were begun before ------------------------------------------------------------------
+
+
+def _document(options: ApplyOptions) -> dict[str, Any]:
+    document = asdict(replace(options, ask_folder=None))
+    del document["ask_folder"]
+    return document | {
+        "include": sorted(options.include),
+        "protect": list(options.protect),
+        "sidecar_endings": list(options.sidecar_endings),
+    }
+
+
+def _options_of(record: Record) -> ApplyOptions:
+    given = dict(record.head["options"])
+    given["include"] = frozenset(given["include"])
+    return ApplyOptions(**given)
+
+
+def _unfinished(runs: History, run: str) -> str:
+    if run == "last":
+        for name in reversed(runs.runs()):
+            record = runs.record(name)
+            if record is not None and record.unfinished:
+                return name
+        raise UsageError("no run was interrupted", "imgsim runs")
+    name = runs.find(run)
+    record = runs.record(name)
+    if record is None or not record.unfinished:
+        raise UsageError(f"the run {name} was not interrupted", "imgsim runs")
+    return name
+
+
+def _done(record: Record, plan: Plan) -> list[Removed]:
+    """What a run removed before it was interrupted."""
+    gone = {
+        step.origin.path
+        for number in record.standing
+        for step in record.units[number].steps
+        if step.kind in NAMING
+    }
+    return [
+        Removed(one.file.path, group.keep.path, one.role, one.file.size_bytes)
+        for group, one in plan.removals
+        if one.file.path in gone
+    ]
+
+
+def _without(plan: Plan, paths: set[bytes]) -> Plan:
+    groups = (
+        replace(group, removals=tuple(r for r in group.removals if r.file.path not in paths))
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(group for group in groups if group.removals))

@@ -1,0 +1,121 @@
+"""What carrying out or taking back a plan came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from imgsim.act.options import Action
+from imgsim.act.select import Left
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A file that was removed, or would be.
+
+    Attributes
+    ----------
+    path, kept : bytes
+        Below the root.
+    role : str
+    size_bytes : int
+    sidecars : tuple of bytes
+        What went along.
+    """
+
+    path: bytes
+    kept: bytes
+    role: str
+    size_bytes: int
+    sidecars: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply` did, or would do.
+
+    Attributes
+    ----------
+    run : str
+        Its name, for undo; empty for a dry run, and where there was nothing to do.
+    action : str
+    dry_run : bool
+    removed : tuple of Removed
+    left : tuple of Left
+        What stays, and why.
+    freed_bytes : int
+        That are free on the disk by now.
+    links : tuple of (bytes, bytes)
+        Symbolic links below the root, and the removed file that each points to.
+    stopped : str
+        Why the run ended before its time; empty if it did not.
+    root : str
+        Of the plan.
+    """
+
+    run: str
+    action: Action
+    dry_run: bool
+    removed: tuple[Removed, ...]
+    left: tuple[Left, ...]
+    freed_bytes: int = 0
+    links: tuple[tuple[bytes, bytes], ...] = ()
+    stopped: str = ""
+    root: str = ""
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes of the pictures that were removed."""
+        return sum(one.size_bytes for one in self.removed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was done."""
+        return not self.stopped and not any(one.asked_for for one in self.left)
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why files stay, and how many of them, the most frequent reason first."""
+        counted = Counter(one.reason for one in self.left)
+        return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What `undo` did.
+
+    Attributes
+    ----------
+    run : str
+    restored : tuple of bytes
+        Removed files that are back, by their paths below the root.
+    left : tuple of Left
+        Those that are not, and why.
+    """
+
+    run: str
+    restored: tuple[bytes, ...]
+    left: tuple[Left, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is as it was."""
+        return not self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What `purge` did.
+
+    Attributes
+    ----------
+    run : str
+    files, freed_bytes : int
+    left : tuple of Left
+        What stays in the waste folder, and why.
+    """
+
+    run: str
+    files: int
+    freed_bytes: int
+    left: tuple[Left, ...]

@@ -1,0 +1,263 @@
+"""Writes plans as JSON, and reads them as input from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from imgsim.act import paths
+from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.errors import UsageError
+from imgsim.read.files import MAX_FILE_BYTES
+from imgsim.types import REMOVABLE_ROLES, Role
+
+SCHEMA = "imgsim.plan/1"
+_AGAIN = "make the plan again: imgsim find-dupes PATH --plan FILE"
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_DANGLING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
+
+
+def write_plan(plan: Plan) -> Iterator[str]:
+    """Yield a plan as JSON, a file a line, so that lines can be struck out."""
+    head: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": plan.version,
+        "run": plan.run,
+        "created_ns": plan.created_ns,
+        **paths.to_document(os.fsencode(plan.root), "root"),
+        "method": plan.method,
+        "preset": plan.preset,
+        "threshold": plan.threshold,
+        "history": plan.history,
+        "runs_before": plan.runs_before,
+        "references": [paths.to_document(path) for path in plan.references],
+    }
+    yield "{\n" + "".join(f" {_line(key)}: {_line(value)},\n" for key, value in head.items())
+    yield ' "groups": ['
+    for number, group in enumerate(plan.groups):
+        yield ",\n" if number else "\n"
+        yield f'  {{"keep": {_line(_file_document(group.keep))},\n'
+        yield f'   "rule": {_line(group.rule)}, "reason": {_line(group.reason)},\n   "remove": ['
+        for place, removal in enumerate(group.removals):
+            yield (",\n" if place else "\n") + f"    {_line(_removal_document(removal))}"
+        yield "\n   ]}"
+    yield "\n ]\n}\n"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _file_document(file: PlannedFile) -> dict[str, Any]:
+    return {
+        **paths.to_document(file.path),
+        "bytes": file.size_bytes,
+        "mtime_ns": file.mtime_ns,
+        "digest": f"sha256:{file.sha256}",
+    }
+
+
+def _removal_document(removal: Removal) -> dict[str, Any]:
+    return {
+        "chosen": removal.chosen,
+        "role": removal.role,
+        **_file_document(removal.file),
+        "changes": list(removal.changes),
+        "only_here": list(removal.only_here),
+        "evidence": removal.evidence,
+    }
+
+
+def read_plan(data: bytes) -> Plan:
+    """Read a plan from outside.
+
+    A comma that stands before a closing bracket, since the last line was struck out, is let pass.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Raises
+    ------
+    UsageError
+        It is no plan, of an unknown schema, or names files that no plan may name: outside the
+        root, twice, or both kept and removed.
+    """
+    try:
+        document = _parsed(data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        named = document.get("schema") if isinstance(document, dict) else None
+        raise UsageError(
+            f"no plan of the schema {SCHEMA}: {named!r}"[:200], "this version reads no other"
+        )
+    plan = _plan(document)
+    _check(plan)
+    return plan
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError:  # perhaps for a comma alone
+        text = _DANGLING.sub(lambda m: m[0] if m[0] != "," else "", text)
+        return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    """Make an object of its keys; files and removals become small, there may be 200,000."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise UsageError("an object of the plan has a key twice", _AGAIN)
+    if "digest" not in made:
+        return made
+    file = PlannedFile(
+        paths.check_relative(paths.from_document(made)),
+        _digest(made["digest"]),
+        _integer(made, "bytes", 0, MAX_FILE_BYTES),
+        _integer(made, "mtime_ns", -(1 << 63), (1 << 63) - 1),
+    )
+    if "role" not in made:
+        return file
+    role = _role(made["role"])
+    if role in NEVER:
+        raise UsageError(
+            f"the plan removes {paths.shown(file.path)}, which is {role}: it has something that"
+            " the kept file lacks",
+            "strike it out",
+        )
+    return Removal(
+        file,
+        role,
+        _text(made, "evidence", ""),
+        tuple(_role(one) for one in _list(made, "changes", [])),
+        tuple(map(str, _list(made, "only_here", []))),
+        _boolean(made, "chosen", default=role in REMOVABLE_ROLES),
+    )
+
+
+def _plan(document: dict[str, Any]) -> Plan:
+    root = os.fsdecode(paths.from_document(document, "root"))
+    if not os.path.isabs(root) or "\0" in root or os.path.normpath(root) != root:
+        raise UsageError(f"the plan's root {root!r} is no absolute path", _AGAIN)
+    preset = document.get("preset")
+    threshold = document.get("threshold")
+    if preset not in ("strict", "normal", "loose", None):
+        raise UsageError(f"the plan has an unknown preset {preset!r}", _AGAIN)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise UsageError("the plan has no threshold", _AGAIN)
+    run = _text(document, "run")
+    if not _RUN.fullmatch(run):
+        raise UsageError(f"the plan's run {run[:80]!r} is no name of a run", _AGAIN)
+    references = []
+    for one in _list(document, "references", []):
+        if not isinstance(one, dict):
+            raise UsageError("a reference of the plan is no path", _AGAIN)
+        path = paths.from_document(one)
+        references.append(path if path == b"." else paths.check_relative(path))
+    return Plan(
+        root,
+        run,
+        _text(document, "version"),
+        _integer(document, "created_ns", 0, (1 << 63) - 1),
+        _text(document, "method"),
+        preset,
+        float(threshold),
+        tuple(map(_group, _list(document, "groups"))),
+        tuple(references),
+        _text(document, "history", ""),
+        _integer(document, "runs_before", 0, 1 << 53, default=0),
+    )
+
+
+def _group(document: Any) -> PlanGroup:
+    keep = document.get("keep") if isinstance(document, dict) else None
+    if not isinstance(keep, PlannedFile):
+        raise UsageError("a group of the plan has no file that is kept", _AGAIN)
+    removals = _list(document, "remove")
+    if not all(isinstance(one, Removal) for one in removals):
+        raise UsageError("a removal of the plan lacks its digest or role", _AGAIN)
+    return PlanGroup(
+        keep, tuple(removals), _text(document, "rule", ""), _text(document, "reason", "")
+    )
+
+
+def _check(plan: Plan) -> None:
+    """Refuse files that stand twice, be it as kept and removed."""
+    kept: set[bytes] = set()
+    for group in plan.groups:
+        if group.keep.path in kept:
+            raise _twice(group.keep.path, "is kept in two groups")
+        kept.add(group.keep.path)
+    removed: set[bytes] = set()
+    for group, removal in plan.removals:
+        path = removal.file.path
+        if path in kept:
+            raise _twice(path, "is both kept and removed")
+        if path in removed:
+            raise _twice(path, "is removed twice")
+        removed.add(path)
+        for reference in plan.references:
+            if reference == b"." or path == reference or path.startswith(reference + b"/"):
+                raise UsageError(
+                    f"the plan removes {paths.shown(path)}, which is a reference", "strike it out"
+                )
+        if removal.role == "exact" and removal.file.sha256 != group.keep.sha256:
+            raise UsageError(
+                f"the plan calls {paths.shown(path)} exact, with another digest than the kept file",
+                _AGAIN,
+            )
+
+
+def _twice(path: bytes, what: str) -> UsageError:
+    return UsageError(f"in the plan {paths.shown(path)} {what}", _AGAIN)
+
+
+def _text(document: dict[str, Any], key: str, default: str | None = None) -> str:
+    value = document.get(key, default)
+    if not isinstance(value, str):
+        raise UsageError(f"the plan's {key} is no text", _AGAIN)
+    return value
+
+
+def _integer(
+    document: dict[str, Any], key: str, least: int, most: int, default: int | None = None
+) -> int:
+    value = document.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise UsageError(f"the plan's {key} is no number of its kind: {value!r}"[:200], _AGAIN)
+    return value
+
+
+def _boolean(document: dict[str, Any], key: str, default: bool) -> bool:
+    value = document.get(key, default)
+    if not isinstance(value, bool):
+        raise UsageError(f"the plan's {key} is neither true nor false: {value!r}"[:200], _AGAIN)
+    return value
+
+
+def _list(document: dict[str, Any], key: str, default: list[Any] | None = None) -> list[Any]:
+    value = document.get(key, default)
+    if not isinstance(value, list):
+        raise UsageError(f"the plan's {key} is no list", _AGAIN)
+    return value
+
+
+def _digest(value: Any) -> str:
+    match = _DIGEST.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise UsageError(f"the plan has a digest that is none: {value!r}"[:200], _AGAIN)
+    return match[1]
+
+
+def _role(value: Any) -> Role:
+    for role in get_args(Role):
+        if value == role:
+            found: Role = role
+            return found
+    raise UsageError(f"the plan has an unknown role {value!r}"[:200], _AGAIN)

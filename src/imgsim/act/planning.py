@@ -1,0 +1,180 @@
+"""Makes a plan of what find-dupes found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from imgsim import __version__
+from imgsim.act import paths
+from imgsim.act.history import History
+from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.decode.metadata import Metadata, only_here
+from imgsim.errors import UsageError
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.types import REMOVABLE_ROLES, Group, Member, Picture, Role
+
+
+def new_run_name(now_ns: int) -> str:
+    """Return a name for a run: the time of day, and letters that make it the only one."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_ns / 1e9))
+    return f"{stamp}-{secrets.token_hex(3)}"
+
+
+def make_plan(
+    duplicates: Duplicates,
+    include: Iterable[Role] = (),
+    *,
+    history: Path | None = None,
+    now_ns: int | None = None,
+) -> Plan:
+    """Make a plan of the duplicates that are not needed beside the kept files.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    include : iterable of str
+        Roles beyond the four removable ones that are listed too, not chosen.
+    history : Path, optional
+        The folder of the runs; the user's own by default.
+    now_ns : int, optional
+
+    Raises
+    ------
+    UsageError
+        A role is never removed, or the files have no root in common.
+    """
+    wanted = frozenset(include)
+    if wanted & NEVER:
+        raise UsageError(f"{', '.join(wanted & NEVER)} is never removed", "leave it out")
+    groups = [
+        (group, [m for m in group.members[1:] if _is_listed(m, wanted)])
+        for group in duplicates.groups
+    ]
+    groups = [(group, members) for group, members in groups if members]
+    real = _RealPaths()
+    root = _common_root(
+        real, [m.picture for group, members in groups for m in (group.members[0], *members)]
+    )
+    references = {
+        path
+        for group in duplicates.groups
+        for member in group.members
+        if member.picture.file.reference
+        and (path := real.inside(member.picture.file.root, root)) is not None
+    }
+    now = time.time_ns() if now_ns is None else now_ns
+    comparator = duplicates.comparator
+    runs = History(history)
+    return Plan(
+        root,
+        new_run_name(now),
+        __version__,
+        now,
+        comparator.spec,
+        duplicates.preset,
+        comparator.scale.score(duplicates.max_distance),
+        tuple(
+            _plan_group(group, members, real, root, duplicates.metadata)
+            for group, members in groups
+        ),
+        tuple(sorted(references)),
+        runs.name,
+        runs.number_of_runs(),
+    )
+
+
+def _is_listed(member: Member, include: frozenset[Role]) -> bool:
+    file = member.picture.file
+    if member.role is None or file.reference or os.path.islink(file.path):
+        return False
+    return member.role in REMOVABLE_ROLES or member.role in include
+
+
+class _RealPaths:
+    """Paths without symbolic links; folders are resolved once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        folder, name = os.path.split(os.path.abspath(path))
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)
+
+    def folder(self, root: str) -> str:
+        real = os.path.realpath(root)
+        return real if os.path.isdir(real) else os.path.dirname(real)
+
+    def inside(self, path: str, root: str) -> bytes | None:
+        """A path below the root; None if it is not below it."""
+        real = os.path.realpath(path)
+        if real == root:
+            return b"."
+        if os.path.commonpath([real, root]) != root:
+            return None
+        return paths.below(real, root)
+
+
+def _common_root(real: _RealPaths, pictures: Iterable[Picture]) -> str:
+    roots: set[str] = set()
+    for root in {picture.file.root for picture in pictures}:
+        roots.add(real.folder(root))
+    for picture in pictures:
+        roots.add(os.path.dirname(real.of(picture.file.path)))
+    if not roots:
+        return os.path.realpath(os.getcwd())
+    try:
+        return os.path.commonpath(list(roots))
+    except ValueError:  # drives of Windows
+        raise UsageError(
+            "the files have no folder in common: they are on several drives",
+            "make a plan for each drive",
+        ) from None
+
+
+def _plan_group(
+    group: Group,
+    members: Iterable[Member],
+    real: _RealPaths,
+    root: str,
+    metadata: Mapping[str, Metadata],
+) -> PlanGroup:
+    return PlanGroup(
+        _planned(group.kept, real, root),
+        tuple(
+            Removal(
+                _planned(member.picture, real, root),
+                member.role or "near",
+                _text(member.why),
+                member.changes,
+                _only_here(group.kept, member.picture, metadata),
+                member.role in REMOVABLE_ROLES,
+            )
+            for member in members
+        ),
+        _text(group.keep_rule),
+        _text(group.keep_reason),
+    )
+
+
+def _only_here(kept: Picture, other: Picture, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
+    one, two = metadata.get(kept.digest), metadata.get(other.digest)
+    return only_here(one, two) if one and two else ()
+
+
+def _planned(picture: Picture, real: _RealPaths, root: str) -> PlannedFile:
+    file = picture.file
+    path = paths.below(real.of(file.path), root)
+    return PlannedFile(path, picture.digest, file.size_bytes, file.mtime_ns)
+
+
+def _text(text: str) -> str:
+    """A text that UTF-8 can hold: a rule may name a folder of other bytes."""
+    return os.fsencode(text).decode("utf-8", "replace")

@@ -1,0 +1,121 @@
+"""Deletes for good what runs moved away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from imgsim.act.files import FileSystem
+from imgsim.act.history import History
+from imgsim.act.journal import Journal, Record, Step
+from imgsim.act.outcome import Purged
+from imgsim.act.run_list import held_steps
+from imgsim.act.select import Left
+from imgsim.act.steps import Stage
+from imgsim.act.systems import this_file_system
+from imgsim.act.undo import clear_trash, opened_stage, removed_path
+from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
+from imgsim.errors import UsageError
+from imgsim.progress import Progress, Silent
+
+
+def purge(
+    run: str,
+    *,
+    history: Path | None = None,
+    fs: FileSystem | None = None,
+    progress: Progress | None = None,
+) -> Purged:
+    """Delete for good what a run moved into its waste folder.
+
+    A file whose kept one is not there any more, whole, stays.
+
+    Parameters
+    ----------
+    run : str
+        Its name or number, or ``last``.
+    history : Path, optional
+    fs : FileSystem, optional
+    progress : Progress, optional
+
+    Raises
+    ------
+    UsageError
+        There is no such run, or it was interrupted.
+    """
+    fs = fs or this_file_system()
+    runs = History(history, fs)
+    progress = progress or Silent()
+    with runs.locked():
+        name = runs.find(run)
+        record = runs.record(name)
+        if record is None or record.unfinished:
+            raise UsageError(
+                f"the run {name} was interrupted", f"imgsim apply --resume, or imgsim undo {name}"
+            )
+        with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
+            purged = _purge_units(stage, journal, record, progress)
+            if not purged.left and any(unit.purged for unit in record.units.values()):
+                journal.of_run("purged")
+            clear_trash(stage, record)
+    return purged
+
+
+def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progress) -> Purged:
+    files = freed = 0
+    left: list[Left] = []
+    kept: dict[bytes, str] = {}
+    standing = [n for n in record.standing if list(held_steps(record.units[n]))]
+    progress.start("purging", len(standing), "file")
+    try:
+        for number in standing:
+            unit = record.units[number]
+            held = list(held_steps(unit))
+            reason = _why_not_purge(stage, held, kept)
+            for step in () if reason else held:
+                try:
+                    freed += _free(stage, step)
+                    files += 1
+                except FileNotFoundError:
+                    continue
+                except (Different, OSError) as error:
+                    reason = reason_of(error)
+            if reason:
+                left.append(Left(removed_path(unit), reason))
+            else:
+                journal.of_unit("purged", number)
+                unit.purged = True
+            progress.advance(1)
+    finally:
+        progress.finish()
+    return Purged(stage.run, files, freed, tuple(left))
+
+
+def _free(stage: Stage, step: Step) -> int:
+    """Delete a file in the waste folder, if it is the one that was moved there."""
+    with folder_of(stage.fs, stage.areas["root"], step.target.path) as (folder, name):
+        status = stage.fs.status(folder, name)
+        if not status.is_file or status.size_bytes != step.size_bytes:
+            raise Different("it was changed after it was moved away")
+        stage.fs.remove(folder, name)
+        stage.fs.sync_folder(folder)
+        return status.size_bytes if status.links == 1 else 0
+
+
+def _why_not_purge(stage: Stage, steps: Sequence[Step], known: dict[bytes, str]) -> str:
+    for step in steps:
+        if step.kept not in known:
+            known[step.kept] = _kept_reason(stage, step)
+        if known[step.kept]:
+            return known[step.kept]
+    return ""
+
+
+def _kept_reason(stage: Stage, step: Step) -> str:
+    try:
+        with folder_of(stage.fs, stage.areas["root"], step.kept) as (folder, name):
+            opened = open_hashed(stage.fs, folder, name)
+        opened.close()
+    except (Different, OSError) as error:
+        return f"the kept file: {reason_of(error)}"
+    return "" if opened.sha256 == step.kept_sha256 else "the kept file: its content has changed"

@@ -1,0 +1,177 @@
+"""Takes single steps back.
+
+A step may have been interrupted between any two system calls. How far it came is found out from
+what is there, so it can be taken back after any of them, and more than once.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from imgsim.act.files import Folder, NotSupported
+from imgsim.act.journal import Step
+from imgsim.act.steps import Named, Stage, copy_file, rename_within, status_at
+from imgsim.act.walk import Different, Gone, OpenFile, folder_of, open_hashed
+
+
+def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> None:
+    """Take a step back, however far it came.
+
+    Parameters
+    ----------
+    stage : Stage
+    step : Step
+    copy : tuple of int, optional
+        Device and inode of the copy that it made.
+
+    Raises
+    ------
+    Different
+        It cannot be taken back: something stands in the way, or is gone. Nothing was changed.
+    OSError
+    """
+    by_kind: dict[str, Callable[[], None]] = {
+        "move": lambda: _revert_move(stage, step, copy),
+        "create": lambda: _revert_made(stage, step, lambda *at: _has_content(stage, step, *at)),
+        "hardlink": lambda: _revert_link(stage, step),
+        "symlink": lambda: _revert_link(stage, step),
+    }
+    if step.kind in by_kind:
+        by_kind[step.kind]()
+    elif step.kind == "trash":
+        with folder_of(stage.fs, stage.areas["root"], step.origin.path) as at:
+            if status_at(stage.fs, *at) is None:
+                raise Different("it is in the system's waste basket")
+
+
+def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None:
+    fs = stage.fs
+    with folder_of(fs, stage.areas[step.origin.area], step.origin.path, make=True) as origin:
+        source, name = origin
+        gone = stage.temporary(step, "gone")
+        if status_at(fs, source, gone) is not None:
+            try:
+                rename_within(fs, source, gone, name)
+            except FileExistsError:
+                raise Different("something else has its name now") from None
+        with ExitStack() as stack:
+            way = folder_of(fs, stage.areas[step.target.area], step.target.path)
+            try:
+                target = stack.enter_context(way)
+            except OSError as error:  # nothing can have been moved there, or it is gone with it
+                fs.sync_folder(source)
+                if status_at(fs, source, name) is not None and _has_content(stage, step, *origin):
+                    return
+                if isinstance(error, FileNotFoundError):
+                    raise Gone("what was moved away is gone") from None
+                raise
+            part = stage.temporary(step, "part")
+            if status_at(fs, target[0], part) is not None:
+                fs.remove(target[0], part)
+            _move_back(stage, step, copy, origin, target)
+            fs.sync_folder(source)
+            fs.sync_folder(target[0])
+
+
+def _move_back(
+    stage: Stage, step: Step, copy: tuple[int, int] | None, origin: Named, target: Named
+) -> None:
+    fs = stage.fs
+    there, here = status_at(fs, *target), status_at(fs, *origin)
+    if there is None:
+        if here is None:
+            raise Gone("what was moved away is gone")
+        return
+    if here is not None and here.is_same_file(there):
+        fs.remove(*target)
+        return
+    if here is not None:
+        if not _has_content(stage, step, *origin):
+            raise Different("something else has its name now")
+        if step.target.area == "root" or copy == (there.device, there.inode):
+            fs.remove(*target)  # our copy, whole or not; what others put there stays
+        return
+    moved = open_hashed(fs, *target)
+    try:
+        if moved.sha256 != step.sha256:
+            raise Different("it was changed after it was moved away")
+        try:
+            fs.rename(*target, *origin)
+        except OSError as error:
+            if not isinstance(error, NotSupported) and error.errno != errno.EXDEV:
+                raise
+            _copy_back(stage, step, moved, origin, target)
+    finally:
+        moved.close()
+
+
+def _copy_back(stage: Stage, step: Step, moved: OpenFile, origin: Named, target: Named) -> None:
+    fs, back = stage.fs, stage.temporary(step, "back")
+    if status_at(fs, origin[0], back) is not None:
+        fs.remove(origin[0], back)  # of an undo that was interrupted
+    copy = copy_file(fs, moved, origin[0], back)
+    copy.close()
+    if copy.sha256 != step.sha256:
+        fs.remove(origin[0], back)
+        raise Different("its copy came out different")
+    rename_within(fs, origin[0], back, origin[1])
+    fs.sync_folder(origin[0])
+    if moved.is_at(*target):
+        fs.remove(*target)
+
+
+def _revert_made(stage: Stage, step: Step, is_ours: Callable[[Folder, bytes], bool]) -> None:
+    fs = stage.fs
+    with folder_of(fs, stage.areas[step.target.area], step.target.path) as (folder, name):
+        part = stage.temporary(step, "part")
+        if status_at(fs, folder, part) is not None:
+            fs.remove(folder, part)
+        if status_at(fs, folder, name) is None:
+            return
+        if not is_ours(folder, name):
+            raise Different("something else has its name now")
+        fs.remove(folder, name)
+        fs.sync_folder(folder)
+
+
+def _revert_link(stage: Stage, step: Step) -> None:
+    """Remove a link, once it is sure that the file can come back in its place."""
+    with folder_of(stage.fs, stage.areas[step.target.area], step.target.path) as at:
+        part = stage.temporary(step, "part")
+        if status_at(stage.fs, *at) is None and status_at(stage.fs, at[0], part) is None:
+            return
+    with folder_of(stage.fs, stage.areas[step.origin.area], step.origin.path) as at:
+        if not _has_content(stage, step, *at):
+            raise Different("it was changed after it was moved away")
+    if step.kind == "symlink":
+        _revert_made(stage, step, lambda *at: _points(stage, step, *at))
+        return
+    _revert_made(
+        stage, step, lambda *at: _is_kept(stage, step, *at) or _has_content(stage, step, *at)
+    )
+
+
+def _is_kept(stage: Stage, step: Step, folder: Folder, name: bytes) -> bool:
+    try:
+        with folder_of(stage.fs, stage.areas["root"], step.kept) as (place, kept):
+            return stage.fs.status(place, kept).is_same_file(stage.fs.status(folder, name))
+    except OSError:
+        return False
+
+
+def _has_content(stage: Stage, step: Step, folder: Folder, name: bytes) -> bool:
+    try:
+        opened = open_hashed(stage.fs, folder, name, step.size_bytes)
+    except Different:
+        return False
+    opened.close()
+    return opened.sha256 == step.sha256
+
+
+def _points(stage: Stage, step: Step, folder: Folder, name: bytes) -> bool:
+    try:
+        return stage.fs.link_target(folder, name) == step.link
+    except OSError:
+        return False

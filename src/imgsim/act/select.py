@@ -1,0 +1,324 @@
+"""Decides which removals of a plan may be carried out, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from imgsim.act.files import FileSystem, Folder, Status
+from imgsim.act.options import FOR_GOOD, IN_PLACE, ApplyOptions
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
+from imgsim.act.sidecars import Names, is_picture
+from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that a plan removes and that stays.
+
+    Attributes
+    ----------
+    path : bytes
+        Below the root.
+    reason : str
+    asked_for : bool
+        It was to be removed; else it was only listed.
+    """
+
+    path: bytes
+    reason: str
+    asked_for: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A removal that may be carried out.
+
+    Attributes
+    ----------
+    keep : PlannedFile
+    removal : Removal
+    sidecars : tuple of bytes
+        Paths below the root of what goes along.
+    """
+
+    keep: PlannedFile
+    removal: Removal
+    sidecars: tuple[bytes, ...] = ()
+
+
+class Selection:
+    """Selects among the removals of a plan.
+
+    Parameters
+    ----------
+    fs : FileSystem
+    root : Folder
+    plan : Plan
+    options : ApplyOptions
+    busy : dict of bytes to str
+        Why groups with these paths are not to be touched.
+
+    Attributes
+    ----------
+    left : list of Left
+    """
+
+    def __init__(
+        self,
+        fs: FileSystem,
+        root: Folder,
+        plan: Plan,
+        options: ApplyOptions,
+        busy: dict[bytes, str],
+    ) -> None:
+        self.fs = fs
+        self.root = root
+        self.plan = plan
+        self.options = options
+        self.busy = busy
+        self.left: list[Left] = []
+        self._names: dict[bytes, Names] = {}
+        self._device = fs.folder_status(root).device
+
+    def chosen(self) -> list[PlanGroup]:
+        """Return the groups with those removals that may be carried out, by all but sidecars."""
+        groups = []
+        for group in self.plan.groups:
+            removals = tuple(self._of_group(group))
+            if removals:
+                groups.append(replace(group, removals=removals))
+        return groups
+
+    def with_sidecars(self, groups: Sequence[PlanGroup]) -> list[Chosen]:
+        """Return the removals that their sidecars and folders let go."""
+        chosen = [Chosen(group.keep, one) for group in groups for one in group.removals]
+        chosen = [one for one in chosen if self._is_listable(one)]
+        if self.options.action in IN_PLACE:
+            return chosen
+        if self.options.sidecars != "leave":
+            chosen = list(self._sidecars(chosen))
+        return list(self._folders(chosen))
+
+    def _leave(self, removal: Removal, reason: str, *, asked_for: bool = True) -> None:
+        self.left.append(Left(removal.file.path, reason, asked_for))
+
+    def _of_group(self, group: PlanGroup) -> Iterator[Removal]:
+        wanted: list[Removal] = []
+        for one in group.removals:
+            if one.chosen or one.role in self.options.include:
+                wanted.append(one)
+            else:
+                self._leave(one, f"not chosen ({one.role})", asked_for=False)
+        if not wanted:
+            return
+        reason = self._group_reason(group, wanted)
+        if reason:
+            for one in wanted:
+                self._leave(one, reason)
+            return
+        for one in wanted:
+            try:
+                reason = self._reason(one, self._status(group.keep.path))
+            except (OSError, Different) as error:
+                reason = reason_of(error)
+            if reason:
+                self._leave(one, reason)
+            else:
+                yield one
+
+    def _group_reason(self, group: PlanGroup, wanted: Sequence[Removal]) -> str:
+        """Why nothing of a group is touched; empty if nothing speaks against it."""
+        for path in (group.keep.path, *(one.file.path for one in wanted)):
+            if path in self.busy:
+                return self.busy[path]
+        for file, name in [(group.keep, "the kept file"), *((one.file, "") for one in wanted)]:
+            try:
+                status = self._status(file.path)
+            except (OSError, Different) as error:
+                why = reason_of(error)
+            else:
+                why = "" if status.size_bytes == file.size_bytes else "its size has changed"
+                if not status.size_bytes:
+                    why = "it is empty"
+            if why:
+                said = f"{name}: {why}" if name else why
+                return said if name or len(wanted) == 1 else f"of its group one: {why}"
+        return ""
+
+    def _status(self, path: bytes) -> Status:
+        with folder_of(self.fs, self.root, path) as (folder, name):
+            status = self.fs.status(folder, name)
+        if not status.is_file:
+            raise Different("not a regular file")
+        return status
+
+    def _reason(self, removal: Removal, kept: Status) -> str:
+        """Why a file is not removed, by what the system tells of it; empty if nothing does."""
+        path, action = removal.file.path, self.options.action
+        if any(_matches(path, pattern) for pattern in self.options.protect):
+            return "protected"
+        if action in ("hardlink", "reflink") and removal.role != "exact":
+            return "only the same bytes can be shared"
+        with folder_of(self.fs, self.root, path) as (folder, name):
+            status = self.fs.status(folder, name)
+            place = self.fs.folder_status(folder)
+            reason = reason_to_leave(status, kept, place)
+            if reason:
+                return reason
+            file = self.fs.open_file(folder, name)
+            try:
+                if self.fs.is_immutable(file):
+                    return "immutable"
+            finally:
+                self.fs.close(file)
+        if action == "hardlink" and status.device != kept.device:
+            return "on another file system than the kept file"
+        return ""
+
+    # Sidecars -------------------------------------------------------------------------------
+
+    def names_in(self, folder: bytes) -> Names:
+        """Return the names in a folder below the root.
+
+        Raises
+        ------
+        OSError
+            It cannot be listed.
+        """
+        if folder not in self._names:
+            with folder_of(self.fs, self.root, folder + b"/x" if folder else b"x") as (open_, _):
+                names = self.fs.names(open_)
+            self._names[folder] = Names(names, self.options.sidecar_endings)
+        return self._names[folder]
+
+    def _is_listable(self, one: Chosen) -> bool:
+        try:
+            self.names_in(_split(one.removal.file.path)[0])
+        except OSError as error:
+            self._leave(one.removal, f"its folder cannot be listed: {reason_of(error)}")
+            return False
+        return True
+
+    def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+        going: dict[bytes, set[bytes]] = defaultdict(set)
+        for one in chosen:
+            folder, name = _split(one.removal.file.path)
+            going[folder].add(name)
+        claimed: set[bytes] = set()
+        for one in chosen:
+            folder, name = _split(one.removal.file.path)
+            company = self.names_in(folder).company(name, going[folder])
+            sidecars = [*company.metadata, *company.media]
+            reason = ""
+            if company.shots:
+                reason = "the raw or JPEG file of the same shot stays"
+            elif sidecars and self.options.sidecars == "hold":
+                reason = "it has a sidecar"
+            elif self.options.sidecars == "auto":
+                careful = self.options.action in FOR_GOOD
+                for sidecar in sidecars if careful else company.media:
+                    if not self._kept_has(sidecar, one, folder):
+                        kind = "sidecar" if sidecar in company.metadata else "film or sound"
+                        reason = f"it has a {kind} that the kept file lacks"
+            if reason:
+                self._leave(one.removal, reason)
+                continue
+            along = [_join(folder, s) for s in sidecars if _join(folder, s) not in claimed]
+            claimed.update(along)
+            yield replace(one, sidecars=tuple(along))
+
+    def _kept_has(self, sidecar: bytes, one: Chosen, folder: bytes) -> bool:
+        """Whether a sidecar beside the kept file has the same bytes."""
+        kept_folder, kept_name = _split(one.keep.path)
+        try:
+            others = self.names_in(kept_folder).counterparts(sidecar, kept_name)
+            digest = self._digest(_join(folder, sidecar))
+            return any(
+                self._digest(path) == digest
+                for other in others
+                if (path := _join(kept_folder, other)) != _join(folder, sidecar)
+            )
+        except (OSError, Different):
+            return False
+
+    def _digest(self, path: bytes) -> str:
+        with folder_of(self.fs, self.root, path) as (folder, name):
+            opened = open_hashed(self.fs, folder, name)
+        opened.close()
+        return opened.sha256
+
+    # Folders --------------------------------------------------------------------------------
+
+    def _folders(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+        by_folder: dict[bytes, list[Chosen]] = defaultdict(list)
+        for one in chosen:
+            by_folder[_split(one.removal.file.path)[0]].append(one)
+        held: set[bytes] = set()
+        for folder, some in sorted(by_folder.items()):
+            names = self.names_in(folder).all
+            going = {one.removal.file.path for one in some} | {s for o in some for s in o.sidecars}
+            pictures = sum(map(is_picture, names))
+            what = ""
+            if len(going) >= len(names):
+                what = "it would be left empty"
+            elif 2 * len(some) > pictures:
+                what = f"{len(some)} of its {pictures} pictures would go"
+            if what and not self.options.yes_folders:
+                ask = self.options.ask_folder
+                if ask is None or not ask(folder, what):
+                    held.add(folder)
+        for one in chosen:
+            if _split(one.removal.file.path)[0] in held:
+                self._leave(one.removal, "most of its folder would go (--yes-folders)")
+            else:
+                yield one
+
+
+def reason_to_leave(status: Status, kept: Status, folder: Status) -> str:
+    """Say why a file is not to be removed, by what the system tells of it; empty if nothing does.
+
+    Parameters
+    ----------
+    status, kept : Status
+        Of the file, and of what is kept in its place.
+    folder : Status
+        Of the folder that it is in.
+    """
+    if status.is_same_file(kept):
+        return "frees nothing: another name of the kept file"
+    if status.links > 1:
+        return f"frees nothing: it has {status.links} names"
+    if status.device != folder.device:
+        return "something is mounted there"
+    if hasattr(os, "geteuid") and status.owner != os.geteuid():
+        return "another user owns it"
+    if not stat.S_IMODE(status.mode) & 0o200:
+        return "read-only"
+    if not stat.S_IMODE(folder.mode) & 0o200:
+        return "its folder is read-only"
+    return ""
+
+
+def _matches(path: bytes, pattern: str) -> bool:
+    text = os.fsdecode(path)
+    plain = pattern.rstrip("/")
+    if "/" in plain:
+        parts = text.split("/")
+        return any(
+            fnmatchcase("/".join(parts[: i + 1]), plain.lstrip("/")) for i in range(len(parts))
+        )
+    return any(fnmatchcase(part, plain) for part in text.split("/"))
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    folder, _, name = path.rpartition(b"/")
+    return folder, name
+
+
+def _join(folder: bytes, name: bytes) -> bytes:
+    return folder + b"/" + name if folder else name

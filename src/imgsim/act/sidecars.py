@@ -1,0 +1,111 @@
+"""Files that belong to a picture by their names: sidecars, and the raw or JPEG of the same shot.
+
+Names are those of Adobe and digiKam (XMP), Apple (AAE, films of Live Photos), Canon and others
+(THM, WAV) and Google Takeout (JSON).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+
+_METADATA = frozenset((b".xmp", b".aae", b".thm", b".json"))
+_MEDIA = frozenset((b".mov", b".mp4", b".wav"))
+_IMAGES = frozenset(suffix.encode() for suffix in IMAGE_SUFFIXES)
+_RAW = frozenset(suffix.encode() for suffix in RAW_SUFFIXES)
+_NUMBERED = re.compile(rb"(.*)(\(\d+\))(\.[^.]+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Names in the folder of a picture that belong to it.
+
+    Attributes
+    ----------
+    metadata : tuple of bytes
+        Sidecars that describe it.
+    media : tuple of bytes
+        Films and sound, which are in no other file.
+    shots : tuple of bytes
+        Raw files of a JPEG, or JPEGs of a raw file.
+    """
+
+    metadata: tuple[bytes, ...]
+    media: tuple[bytes, ...]
+    shots: tuple[bytes, ...]
+
+
+def is_picture(name: bytes) -> bool:
+    """Return whether a name has the ending of a picture."""
+    return split(name)[1] in _IMAGES | _RAW
+
+
+def split(name: bytes) -> tuple[bytes, bytes]:
+    """Return the name without its ending, and the ending, both in small letters."""
+    stem, dot, ending = name.lower().rpartition(b".")
+    return (stem, dot + ending) if stem else (name.lower(), b"")
+
+
+class Names:
+    """The names in a folder, by what comes before their ending.
+
+    Parameters
+    ----------
+    names : iterable of bytes
+    endings : sequence of str
+        Of further sidecars.
+    """
+
+    def __init__(self, names: Iterable[bytes], endings: Sequence[str] = ()) -> None:
+        self.all = list(names)
+        self._metadata = _METADATA | {e.lower().encode() for e in endings}
+        self._by_stem: dict[bytes, list[bytes]] = {}
+        for name in self.all:
+            stem, ending = split(name)
+            self._by_stem.setdefault(stem, []).append(name)
+            if ending == b".json":  # x.jpg.supplemental-metadata.json, also cut short
+                longer, dot, middle = stem.rpartition(b".")
+                if dot and b"supplemental-metadata".startswith(middle):
+                    self._by_stem.setdefault(longer, []).append(name)
+
+    def company(self, name: bytes, going: Iterable[bytes] = ()) -> Company:
+        """Return what belongs to a picture.
+
+        A sidecar that another picture of the folder shares, which stays, stays with that.
+
+        Parameters
+        ----------
+        name : bytes
+        going : iterable of bytes
+            Names of the folder that are removed themselves.
+        """
+        leaving = {name, *going}
+        stem, ending = split(name)
+        of_stem = [one for one in self._by_stem.get(stem, ()) if one not in leaving]
+        pictures = [one for one in of_stem if is_picture(one)]
+        shots = [p for p in pictures if (split(p)[1] in _RAW) != (ending in _RAW)]
+        own = list(self._by_stem.get(name.lower(), ()))
+        numbered = _NUMBERED.fullmatch(name.lower())
+        if numbered:  # Takeout: x(1).jpg has x.jpg(1).json
+            own += self._by_stem.get(numbered[1] + numbered[3] + numbered[2], ())
+        sidecars = own if pictures else [*of_stem, *own]
+        sidecars = [one for one in dict.fromkeys(sidecars) if one not in leaving]
+        return Company(
+            tuple(one for one in sidecars if split(one)[1] in self._metadata),
+            tuple(one for one in sidecars if split(one)[1] in _MEDIA),
+            tuple(shots),
+        )
+
+    def counterparts(self, sidecar: bytes, kept: bytes) -> list[bytes]:
+        """Return the sidecars of a kept file in this folder of the same kind as another one.
+
+        Parameters
+        ----------
+        sidecar, kept : bytes
+        """
+        ending = split(sidecar)[1]
+        company = self.company(kept)
+        return [one for one in (*company.metadata, *company.media) if split(one)[1] == ending]

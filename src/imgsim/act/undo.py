@@ -1,0 +1,215 @@
+"""Takes runs back, and settles those that were interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from imgsim.act.files import FileSystem, Folder
+from imgsim.act.history import History
+from imgsim.act.journal import NAMING, Area, Journal, Place, Record, Unit
+from imgsim.act.outcome import Undone
+from imgsim.act.reverting import revert
+from imgsim.act.select import Left
+from imgsim.act.steps import Stage
+from imgsim.act.systems import this_file_system
+from imgsim.act.walk import Different, Gone, folder_of, locked_tree, reason_of
+from imgsim.errors import UsageError
+from imgsim.progress import Progress, Silent
+from imgsim.read.discover import TRASH
+
+
+def undo(
+    run: str = "last",
+    *,
+    history: Path | None = None,
+    fs: FileSystem | None = None,
+    progress: Progress | None = None,
+) -> Undone:
+    """Bring back what a run removed: bytes, names, times and permissions.
+
+    Where something stands in the way, it stays, and the rest is brought back.
+
+    Parameters
+    ----------
+    run : str
+        Its name or number; ``last`` is the last one of which something is not undone.
+    history : Path, optional
+    fs : FileSystem, optional
+    progress : Progress, optional
+
+    Returns
+    -------
+    Undone
+
+    Raises
+    ------
+    UsageError
+        There is no such run, or it was undone.
+    """
+    fs = fs or this_file_system()
+    runs = History(history, fs)
+    progress = progress or Silent()
+    with runs.locked():
+        name = _to_undo(runs, run)
+        record = runs.record(name)
+        if record is None:  # nothing was moved yet
+            raise UsageError(f"the run {name} was never begun", "imgsim runs")
+        if record.undone:
+            raise UsageError(f"the run {name} was undone", "imgsim runs")
+        with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
+            before = set(record.interrupted)
+            left = settle(stage, journal, record)
+            restored = [removed_path(record.units[n]) for n in before if record.units[n].reverted]
+            progress.start("restoring", len(record.standing), "file")
+            try:
+                for number in sorted(record.standing, reverse=True):
+                    reason = _restore(stage, journal, number, record.units[number])
+                    path = removed_path(record.units[number])
+                    if reason:
+                        left.append(Left(path, reason))
+                    else:
+                        restored.append(path)
+                    progress.advance(1)
+            finally:
+                progress.finish()
+            if not record.interrupted and not record.finished:
+                journal.of_run("finished")
+            if not record.standing and not record.interrupted:
+                journal.of_run("undone")
+            clear_trash(stage, record)
+    return Undone(name, tuple(sorted(restored)), tuple(left))
+
+
+def _to_undo(runs: History, run: str) -> str:
+    if run != "last":
+        return runs.find(run)
+    for name in reversed(runs.runs()):
+        record = runs.record(name)
+        if record is not None and (record.standing or record.interrupted):
+            return name
+    raise UsageError("there is no run to be undone", "imgsim runs")
+
+
+@contextmanager
+def opened_stage(fs: FileSystem, record: Record, run: str) -> Iterator[Stage]:
+    """Open the roots of a run.
+
+    Raises
+    ------
+    UsageError
+        One of them is not there.
+    """
+    areas: dict[Area, Folder] = {}
+    named: dict[Area, str | None] = {
+        "root": record.head["root"],
+        "target": record.head["options"]["move_to"],
+    }
+    try:
+        for area, path in named.items():
+            if path is not None:
+                try:
+                    areas[area] = fs.open_root(path)
+                except OSError as error:
+                    raise UsageError(
+                        f"cannot open {path}: {error.strerror}", "is its disk connected?"
+                    ) from None
+        with locked_tree(fs, str(record.head["root"])):
+            yield Stage(fs, areas, run)
+    finally:
+        for folder in areas.values():
+            fs.leave(folder)
+
+
+def removed_path(unit: Unit) -> bytes:
+    """The file that a unit removes: the last one that is moved."""
+    moved = [step for step in unit.steps if step.kind in NAMING]
+    return (moved or unit.steps)[-1].origin.path
+
+
+def settle(stage: Stage, journal: Journal, record: Record) -> list[Left]:
+    """Bring what was interrupted to one of its two ends.
+
+    Returns
+    -------
+    list of Left
+        What could not be brought there.
+    """
+    left: list[Left] = []
+    for number in sorted(record.interrupted, reverse=True):
+        unit = record.units[number]
+        if any(_is_gone(stage, s.origin) for s in unit.steps if s.kind in ("delete", "trash")):
+            for step in unit.steps:
+                if step.kind == "move":
+                    with suppress(OSError):
+                        _remove_at(stage, step.target)
+            journal.of_unit("complete", number)
+            unit.complete = True
+            continue
+        reason, gone = _revert_all(stage, unit)
+        if reason:
+            left.append(Left(removed_path(unit), reason))
+        if not reason or gone:  # where a file is gone there is nothing more to be done
+            journal.of_unit("reverted", number)
+            unit.reverted = True
+    return left
+
+
+def _is_gone(stage: Stage, place: Place) -> bool:
+    try:
+        with folder_of(stage.fs, stage.areas[place.area], place.path) as (folder, name):
+            stage.fs.status(folder, name)
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _remove_at(stage: Stage, place: Place) -> None:
+    with folder_of(stage.fs, stage.areas[place.area], place.path) as (folder, name):
+        stage.fs.remove(folder, name)
+        stage.fs.sync_folder(folder)
+
+
+def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
+    """Take a unit back; return why that cannot be done."""
+    if unit.purged:
+        return "it was purged"
+    kinds = {step.kind for step in unit.steps}
+    if "delete" in kinds:
+        return "it was deleted for good"
+    if "trash" in kinds:
+        return "it is in the system's waste basket"
+    journal.of_unit("reverting", number)
+    reason, _ = _revert_all(stage, unit)
+    if not reason:
+        journal.of_unit("reverted", number)
+        unit.reverted = True
+    return reason
+
+
+def _revert_all(stage: Stage, unit: Unit) -> tuple[str, bool]:
+    """Take all steps back that can be; return why not all, and if files are gone at worst."""
+    reason, gone = "", True
+    for step in reversed(unit.steps):
+        try:
+            revert(stage, step, unit.copies.get(step.number))
+        except Gone as error:
+            reason = reason or reason_of(error)
+        except (Different, OSError) as error:
+            reason, gone = reason_of(error), False
+    return reason, gone
+
+
+def clear_trash(stage: Stage, record: Record) -> None:
+    """Remove the folders of the run's waste that are empty."""
+    folders: set[bytes] = set()
+    for unit in record.units.values():
+        for step in unit.steps:
+            if step.kind == "move" and step.target.area == "root":
+                parts = step.target.path.split(b"/")
+                first = parts.index(TRASH.encode())
+                folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
+    for path in sorted(folders, key=lambda one: -one.count(b"/")):
+        with suppress(OSError), folder_of(stage.fs, stage.areas["root"], path) as (folder, name):
+            stage.fs.remove_folder(folder, name)

@@ -1,0 +1,135 @@
+"""``imgsim apply``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgsim.cli.apply_options import (
+    action_options,
+    chosen_action,
+    confirm_deletion,
+    folder_question,
+    guard_options,
+)
+from imgsim.cli.make import make_run_options
+from imgsim.cli.options import run_options, writing_options
+from imgsim.cli.output import write, write_bytes
+from imgsim.cli.plans import read_plan_file
+from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgsim.act.options import ApplyOptions
+    from imgsim.act.outcome import Applied
+    from imgsim.act.plan import Plan
+    from imgsim.act.verify import ContentVerifier
+
+
+@click.command("apply")
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path())
+@click.option("--yes", is_flag=True, help="Do it; else it is only said what would be done.")
+@action_options
+@guard_options
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a run that was interrupted: the last one, or that named instead of PLAN.",
+)
+@run_options
+@writing_options
+@click.pass_obj
+def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
+    """Remove the files that a PLAN of find-dupes names.
+
+    Files are moved to .imgsim-trash at the root of the plan, and imgsim undo brings them back.
+    Right before each step both files are hashed and compared with the plan; a group that changed
+    is skipped, and a file is only removed while the kept one is there and decodes in full.
+
+    \b
+    imgsim find-dupes photos --plan plan.json
+    imgsim apply plan.json             # says what it would do
+    imgsim apply plan.json --yes       # does it
+    imgsim undo last                   # takes it back
+
+    Exit code 3: something that was asked for was left undone.
+    """
+    from imgsim.act.apply import apply, check_waste_basket, resume
+
+    resuming, yes = given.pop("resume"), given.pop("yes")
+    yes_delete = given.pop("yes_delete")
+    script, print0 = given.pop("script"), given.pop("print0")
+    options = chosen_action(given, terminal, script=script is not None, print0=print0)
+    verifier = _verifier(terminal, given)
+    if resuming:
+        return _finish(
+            terminal,
+            resume(plan_file or "last", verifier=verifier, progress=terminal),
+        )
+    if plan_file is None:
+        raise click.UsageError("Missing argument 'PLAN'.", click.get_current_context())
+    plan = read_plan_file(plan_file)
+    if script is not None or print0:
+        if yes:
+            raise UsageError("--script and --print0 change nothing", "leave --yes out")
+        return _list(terminal, plan, options, verifier, script)
+    if options.action == "trash":
+        check_waste_basket()
+    if yes and options.action == "delete":
+        confirm_deletion(yes_delete)
+    options = folder_question(options, ask=yes)
+    return _finish(terminal, apply(plan, options, yes=yes, verifier=verifier, progress=terminal))
+
+
+def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:
+    from imgsim.act.verify import ContentVerifier
+    from imgsim.decode.spec import DEFAULT_MAX_PIXELS
+
+    walk: dict[str, Any] = {
+        "recursive": True, "exclude": (), "default_excludes": True, "follow_symlinks": False,
+        "min_pixels": 0, "max_pixels": DEFAULT_MAX_PIXELS,
+    }  # fmt: skip
+    return ContentVerifier(make_run_options(terminal, **walk, **given))
+
+
+def _finish(terminal: Terminal, applied: Applied) -> int:
+    from imgsim.report.runs import applied_summary, applied_text
+
+    write(applied_text(applied), None)
+    for line in applied_summary(applied):
+        terminal.summary(line)
+    return 0 if applied.dry_run or applied.complete else 3
+
+
+def _list(
+    terminal: Terminal,
+    plan: Plan,
+    options: ApplyOptions,
+    verifier: ContentVerifier,
+    script: Path | None,
+) -> int:
+    """Write a script, or paths for another program, of files that were all hashed."""
+    import os
+
+    from imgsim.act.apply import apply
+    from imgsim.act.paths import native
+    from imgsim.act.scripts import write_script
+    from imgsim.report.runs import applied_summary
+
+    applied = apply(plan, options, verifier=verifier, thorough=True, progress=terminal)
+    if script is not None:
+        parts = write_script(
+            plan, applied.removed, options, powershell=script.suffix.lower() == ".ps1"
+        )
+        write_bytes(b"".join(parts), script, replace=False)
+    else:
+        for one in applied.removed:
+            path = os.path.join(plan.root, native(one.path))
+            sys.stdout.buffer.write(os.fsencode(path) + b"\0")
+        sys.stdout.buffer.flush()
+    for line in list(applied_summary(applied))[-1:]:
+        terminal.summary(line)
+    return 0 if applied.complete else 3

@@ -1,0 +1,59 @@
+"""``imgsim purge``."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from imgsim.cli.options import talk_options
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgsim.act.outcome import Purged
+
+_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+@click.command("purge")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option(
+    "--older-than",
+    metavar="TIME",
+    help="Instead: all finished runs that were begun before, such as 30d, 12h or 4w ago.",
+)
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
+    """Delete for good what a run moved to .imgsim-trash. There is no way back.
+
+    A file stays while the one that was kept in its place is gone or changed; exit code 3 then.
+    """
+    from imgsim.act.purge import purge
+    from imgsim.report.runs import purged_summary, purged_text
+
+    if (run is None) == (older_than is None):
+        raise UsageError("name a run, or say --older-than", "imgsim runs lists them")
+    names = [run] if run is not None else _older_runs(str(older_than))
+    purged: list[Purged] = [purge(name, progress=terminal) for name in names]
+    write(purged_text(purged), None)
+    terminal.summary(purged_summary(purged))
+    return 3 if any(one.left for one in purged) else 0
+
+
+def _older_runs(text: str) -> list[str]:
+    from imgsim.act.run_list import list_runs
+
+    match = re.fullmatch(r"(\d{1,6})([hdw])", text)
+    if match is None:
+        raise UsageError(f"no time: {text}", "such as 30d, 12h or 4w")
+    before = time.time_ns() - int(match[1]) * _SECONDS[match[2]] * 10**9
+    return [
+        run.name
+        for run in list_runs()
+        if run.state == "finished" and run.held_bytes and run.started_ns < before
+    ]

@@ -1,0 +1,98 @@
+"""Files that a command is to write: they replace neither what it reads nor a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from imgsim.errors import UsageError
+
+WRITTEN = (
+    "output", "montage", "sheet", "heatmap", "map_file", "knn_picture", "drop_list", "plan",
+    "script",
+)  # fmt: skip
+"""Parameters that name a file which is written."""
+
+
+def force_option(command: Any) -> Any:
+    """Add the option ``--force``; it has to be the last one with a value of its own.
+
+    Click hands over what stands on the command line before what does not, so that its callback
+    sees all files that are to be written.
+    """
+    return click.option(
+        "--force",
+        is_flag=True,
+        expose_value=False,
+        callback=_check,
+        help="Write to files also where that replaces a picture, or what is read here.",
+    )(command)
+
+
+def _check(ctx: click.Context, param: click.Parameter, force: bool) -> None:
+    if not force:
+        check_targets(ctx.params)
+
+
+def check_targets(parameters: Mapping[str, Any]) -> None:
+    """Refuse files to be written that are read, or that are pictures which imgsim did not draw.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        Of a command.
+
+    Raises
+    ------
+    UsageError
+        One of them is.
+    """
+    for name in WRITTEN:
+        value = parameters.get(name)
+        if not isinstance(value, str | Path) or str(value) == "-":
+            continue
+        path = Path(value)
+        if not path.is_file():
+            continue
+        for other in _paths({k: v for k, v in parameters.items() if k != name}):
+            if os.path.exists(other) and os.path.samefile(path, other):
+                raise UsageError(f"{path} would be replaced, and is read here", "name another file")
+        if is_foreign_picture(path):
+            raise UsageError(
+                f"{path} is a picture that imgsim did not write",
+                "name another file, or --force",
+            )
+
+
+def _paths(parameters: Mapping[str, Any]) -> Iterator[str]:
+    for value in parameters.values():
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(one, str | Path) and str(one) and "\0" not in str(one):
+                yield str(one)
+
+
+def is_foreign_picture(path: Path) -> bool:
+    """Return whether a file is a picture, by its content or its name, that imgsim did not draw."""
+    from imgsim.decode.decoder import Decoder
+    from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+    from imgsim.decode.spec import DecodeError
+    from imgsim.pictures.png import is_drawn
+    from imgsim.read.files import read_file
+
+    try:
+        data = read_file(path)
+    except OSError:
+        return path.suffix.lower() in IMAGE_SUFFIXES | RAW_SUFFIXES
+    if not data or is_drawn(data):
+        return False
+    if path.suffix.lower() in IMAGE_SUFFIXES | RAW_SUFFIXES:
+        return True
+    try:
+        Decoder().durations(data)
+    except DecodeError as error:
+        return error.identified
+    return True

@@ -1,0 +1,29 @@
+"""``imgsim undo``."""
+
+from __future__ import annotations
+
+import click
+
+from imgsim.cli.options import talk_options
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+
+
+@click.command("undo")
+@click.argument("run", metavar="RUN|last")
+@talk_options
+@click.pass_obj
+def command(terminal: Terminal, run: str) -> int:
+    """Bring back what a run of imgsim apply removed.
+
+    Bytes, names, times and permissions are as they were. RUN is a name or number of imgsim runs.
+    Where something stands in the way it is said, and the rest is brought back; exit code 3 then.
+    It can be run again.
+    """
+    from imgsim.act.undo import undo
+    from imgsim.report.runs import undone_summary, undone_text
+
+    undone = undo(run, progress=terminal)
+    write(undone_text(undone), None)
+    terminal.summary(undone_summary(undone))
+    return 0 if undone.complete else 3

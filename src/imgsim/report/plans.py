@@ -1,0 +1,50 @@
+"""Plans as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from imgsim.act.check import ChangedPath
+from imgsim.act.paths import shown
+from imgsim.act.plan import Plan
+from imgsim.read.discover import printable
+from imgsim.report.units import count, size
+
+
+def plan_text(plan: Plan) -> Iterator[str]:
+    """Yield the groups of a plan: what stays, and what is to be removed in its favour."""
+    yield f"Below {printable(plan.root)}, by {plan.method} ({plan.run}, imgsim {plan.version})\n"
+    for group in plan.groups:
+        rule = printable(f" ({group.rule})") if group.rule else ""
+        yield f"\nkeep        {size(group.keep.size_bytes):>9}  {shown(group.keep.path)}{rule}\n"
+        for one in group.removals:
+            mark = "" if one.chosen else "  [not chosen]"
+            file = one.file
+            yield f"  {one.role:9} {size(file.size_bytes):>9}  {shown(file.path)}{mark}\n"
+            if one.evidence and one.role not in ("exact", "pixels"):
+                yield f"{'':23}{printable(one.evidence)}\n"
+            if one.only_here:
+                yield f"{'':23}the kept file lacks its {', '.join(map(printable, one.only_here))}\n"
+
+
+def plan_summary(plan: Plan) -> Iterator[str]:
+    """Yield how many files of which roles are to be removed."""
+    chosen = [one for _, one in plan.removals if one.chosen]
+    others = [one for _, one in plan.removals if not one.chosen]
+    roles = Counter(one.role for one in chosen)
+    names = ", ".join(f"{n} {role}" for role, n in roles.items())
+    total = size(sum(one.file.size_bytes for one in chosen))
+    yield f"{count(len(chosen), 'file')} to be removed ({names or 'none'}), {total}"
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        yield (
+            f'{count(len(others), "file")} {verb} listed and not chosen: set "chosen": true, or'
+            " name their roles with imgsim apply --include"
+        )
+
+
+def changed_text(changed: Sequence[ChangedPath]) -> Iterator[str]:
+    """Yield the files that are not as they were planned."""
+    for one in changed:
+        yield f"{'keep' if one.kept else 'remove':7} {one.reason}: {shown(one.path)}\n"

@@ -1,0 +1,107 @@
+"""What was applied, undone and purged, as text."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from imgsim.act.options import Action
+from imgsim.act.outcome import Applied, Purged, Undone
+from imgsim.act.paths import shown
+from imgsim.act.run_list import RunInfo
+from imgsim.act.select import Left
+from imgsim.read.discover import printable
+from imgsim.report.units import count, size
+
+_DONE: dict[Action, str] = {
+    "quarantine": "moved", "move": "moved", "hardlink": "linked", "symlink": "linked",
+    "reflink": "shared", "trash": "thrown away", "delete": "deleted",
+}  # fmt: skip
+_WOULD: dict[Action, str] = {
+    "quarantine": "move", "move": "move", "hardlink": "link", "symlink": "link",
+    "reflink": "share", "trash": "throw away", "delete": "delete",
+}  # fmt: skip
+
+
+def applied_text(applied: Applied) -> Iterator[str]:
+    """Yield a line for each file that was removed, or would be, and what is kept for it."""
+    verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
+    for one in applied.removed:
+        yield f"{verb}  {shown(one.path)}  ({one.role}; kept: {shown(one.kept)})\n"
+        for sidecar in one.sidecars:
+            yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
+    for link, target in applied.links:
+        yield f"note: the link {shown(link)} points to {shown(target)}\n"
+    for left in applied.left:
+        if left.asked_for:
+            yield f"skipped  {shown(left.path)}: {printable(left.reason)}\n"
+
+
+def applied_summary(applied: Applied) -> Iterator[str]:
+    """Yield what is to be known of a run; last what was removed, skipped and freed."""
+    unasked = [one for one in applied.left if not one.asked_for]
+    if applied.root:
+        yield f"below {printable(applied.root)}:"
+    if unasked:
+        yield f"{count(len(unasked), 'file')} listed and not chosen"
+    if applied.stopped:
+        yield f"stopped: {applied.stopped}"
+        yield "imgsim apply --resume goes on, imgsim undo takes it back"
+    if applied.dry_run and applied.removed:
+        yield "nothing was changed: add --yes to do it"
+    elif applied.run and applied.removed and applied.action not in ("trash", "delete", "reflink"):
+        yield f"run {applied.run}: imgsim undo {applied.run} takes it back"
+        if applied.action != "move":
+            yield f"imgsim purge {applied.run} frees {size(applied.moved_bytes)}"
+    yield _last_line(applied)
+
+
+def _last_line(applied: Applied) -> str:
+    verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
+    asked = [one for one in applied.left if one.asked_for]
+    text = f"{verb} {count(len(applied.removed), 'file')} ({size(applied.moved_bytes)})"
+    text += f", skipped {len(asked)}"
+    if asked:
+        reasons = Counter(one.reason for one in asked)
+        listed = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        text += f" ({', '.join(f'{n} {printable(why)}' for why, n in listed)})"
+    return text + ("" if applied.dry_run else f", {size(applied.freed_bytes)} freed")
+
+
+def undone_text(undone: Undone) -> Iterator[str]:
+    """Yield the files that are not back, and why."""
+    for one in undone.left:
+        yield f"not restored  {shown(one.path)}: {printable(one.reason)}\n"
+
+
+def undone_summary(undone: Undone) -> str:
+    """Return how many files of a run are back."""
+    text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
+    return text + (f", {len(undone.left)} not restored" if undone.left else "")
+
+
+def runs_text(runs: Sequence[RunInfo]) -> Iterator[str]:
+    """Yield a line for each run."""
+    for run in runs:
+        held = f", {size(run.held_bytes)} held" if run.held_bytes else ""
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
+        yield (
+            f"{run.name}  {started}  {run.state}: {run.action},"
+            f" {count(run.removed, 'file')}{held}  {printable(run.root)}\n"
+        )
+
+
+def purged_text(purged: Sequence[Purged]) -> Iterator[str]:
+    """Yield the files that stay in quarantine, and why."""
+    left: list[Left] = [one for some in purged for one in some.left]
+    for one in left:
+        yield f"stays  {shown(one.path)}: {printable(one.reason)}\n"
+
+
+def purged_summary(purged: Sequence[Purged]) -> str:
+    """Return how many files were deleted for good."""
+    files = sum(one.files for one in purged)
+    left = sum(len(one.left) for one in purged)
+    text = f"deleted {count(files, 'file')}, {size(sum(one.freed_bytes for one in purged))} freed"
+    return text + (f", {left} stay" if left else "")

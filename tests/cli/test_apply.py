@@ -1,0 +1,298 @@
+"""apply, undo, runs and purge as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imgsim.act.options import ApplyOptions
+from imgsim.act.outcome import Removed
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
+from imgsim.act.scripts import write_script
+from imgsim.cli.main import main
+from imgsim.errors import UsageError
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
+
+
+@pytest.fixture
+def imgsim(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the program in this process, without workers."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments)]
+        if words[0] in ("find-dupes", "apply"):
+            words += ["--executor", "threads"]
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        code = main(words)
+        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def library(tmp_path: Path, photo) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "copies").mkdir(parents=True)
+    photo(1).save(folder / "one.png")
+    (folder / "copies" / "same\n'name.png").write_bytes((folder / "one.png").read_bytes())
+    for seed in (2, 3):
+        photo(seed).save(folder / "copies" / f"{seed}.png")
+    return folder
+
+
+def _tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(p.relative_to(folder)): (p.read_bytes(), p.stat().st_mtime_ns)
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+
+
+@posix
+def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    before = _tree(library)
+    plan = tmp_path / "plan.json"
+    assert imgsim("find-dupes", library, "--plan", plan).returncode == 0
+    dry = imgsim("apply", plan)
+    assert dry.returncode == 0
+    assert dry.stdout == "would move  copies/same\\n'name.png  (exact; kept: one.png)\n"
+    assert _tree(library) == before
+    done = imgsim("apply", plan, "--yes")
+    assert done.returncode == 0
+    size = len(before["one.png"][0]) / 1000
+    assert done.stderr.splitlines()[-1] == f"moved 1 file ({size:.1f} kB), skipped 0, 0 B freed"
+    again = imgsim("find-dupes", library, "--no-default-excludes")
+    assert "3 images" in again.stderr
+    assert "no duplicates" in again.stderr
+    assert "finished: quarantine, 1 file" in imgsim("runs").stdout
+    stale = imgsim("apply", plan, "--yes")
+    assert (stale.returncode, stale.stdout.count("the plan is older than run")) == (3, 1)
+    undone = imgsim("undo", "last")
+    assert (undone.returncode, undone.stdout) == (0, "")
+    assert _tree(library) == before
+    assert imgsim("apply", plan, "--yes").returncode == 0
+    assert imgsim("purge", "--older-than", "1h").stderr == "deleted 0 files, 0 B freed\n"
+    purged = imgsim("purge", "3")
+    assert purged.stderr == f"deleted 1 file, {size:.1f} kB freed\n"
+    assert set(_tree(library)) == set(before) - {"copies/same\n'name.png"}
+    assert imgsim("undo", "3").returncode == 3
+
+
+def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    before = _tree(library)
+    for wrong in (
+        ("apply",),
+        ("apply", tmp_path / "none.json"),
+        ("apply", plan, "--delete", "--hardlink"),
+        ("apply", plan, "--yes", "--delete"),  # nobody is there to be asked
+        ("apply", plan, "--yes", "--print0"),
+        ("apply", plan, "--include", "fuller"),
+        ("apply", plan, "--yes", "--move", library),
+        ("apply", "--resume"),
+        ("undo", "last"),
+        ("undo", "7"),
+        ("purge",),
+        ("purge", "last", "--older-than", "1d"),
+        ("purge", "--older-than", "soon"),
+    ):
+        done = imgsim(*wrong)
+        assert done.returncode == 2, wrong
+        assert done.stderr.startswith("imgsim: error: "), wrong
+    assert _tree(library) == before
+    held = imgsim("apply", plan, "--yes", "--protect", "copies")
+    assert held.returncode == 3
+    assert held.stderr.splitlines()[-1].endswith("skipped 1 (1 protected), 0 B freed")
+    assert imgsim("apply", plan, "--yes", "--delete", "--yes-delete").returncode == 0
+
+
+def test_a_plan_that_leads_out_changes_nothing(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    (tmp_path / "out.png").write_bytes((library / "one.png").read_bytes())
+    plan.write_text(plan.read_text().replace("copies/same\\n'name.png", "../out.png"))
+    before = _tree(tmp_path)
+    assert imgsim("apply", plan, "--yes").returncode == 2
+    assert _tree(tmp_path) == before
+
+
+@posix
+def test_print0_and_the_script(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    before = _tree(library)
+    plan, script = tmp_path / "plan.json", tmp_path / "do it.sh"
+    imgsim("find-dupes", library, "--plan", plan)
+    printed = imgsim("apply", plan, "--print0")
+    assert printed.stdout == f"{library}/copies/same\n'name.png\0"
+    assert imgsim("apply", plan, "--script", script).returncode == 0
+    assert imgsim("apply", plan, "--script", script).returncode == 2  # it is there
+    for shell in filter(shutil.which, ("sh", "dash", "bash")):
+        copy = tmp_path / shell
+        shutil.copytree(library, copy)
+        text = script.read_bytes().replace(os.fsencode(library), os.fsencode(copy))
+        (tmp_path / "script.sh").write_bytes(text)
+        done = subprocess.run([shell, tmp_path / "script.sh"], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert "copies/same\n'name.png" not in _tree(copy)
+        moved = [p for p in copy.rglob("*name.png") if ".imgsim-trash" in p.parts]
+        assert moved[0].read_bytes() == before["one.png"][0]
+    for change in (
+        lambda: (library / "one.png").write_bytes(b""),
+        lambda: (library / "one.png").write_bytes(b"x" * len(before["one.png"][0])),
+        lambda: (library / "one.png").unlink(),
+    ):
+        change()
+        done = subprocess.run(["sh", script], capture_output=True, check=False)
+        assert done.returncode == 3
+        assert (library / "copies/same\n'name.png").exists()
+
+
+def _hostile_plan() -> tuple[Plan, list[Removed]]:
+    keep = PlannedFile(b"$(touch x)`id`\\'\xff.jpg", "a" * 64, 1, 1)
+    gone = PlannedFile("it\u2019s; rm -rf .jpg".encode(), "a" * 64, 1, 1)
+    plan = Plan("/p'q", "r", "1", 1, "auto", "normal", 1.0,
+                (PlanGroup(keep, (Removal(gone, "exact"),)),))  # fmt: skip
+    return plan, [Removed(gone.path, keep.path, "exact", 1)]
+
+
+def test_names_are_no_code_in_scripts() -> None:
+    plan, removed = _hostile_plan()
+    script = b"".join(write_script(plan, removed, ApplyOptions()))
+    assert b"move '$(touch x)`id`\\'\\''\xff.jpg' aaaa" in script
+    assert b"root='/p'\\''q'\n" in script
+    with pytest.raises(UsageError, match="no UTF-8"):
+        list(write_script(plan, removed, ApplyOptions(), powershell=True))
+    swapped = [Removed(removed[0].path, removed[0].path, "exact", 1)]
+    text = b"".join(write_script(plan, swapped, ApplyOptions(), powershell=True)).decode()
+    assert "Move-Copy 'it\u2019\u2019s; rm -rf .jpg'" in text
+    with pytest.raises(UsageError, match="--script moves"):
+        list(write_script(plan, removed, ApplyOptions("delete")))
+
+
+@posix
+def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    before = _tree(library)
+    program = (
+        "import os, signal, sys\n"
+        "from imgsim.act import systems as files\n"
+        "real = files.DescriptorFileSystem.sync_folder\n"
+        "def sync(self, folder):\n"
+        "    if any(b'name.png' in n for n in self.names(folder)) and 'trash' in"
+        " os.readlink(f'/proc/self/fd/{folder}'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    real(self, folder)\n"
+        "files.DescriptorFileSystem.sync_folder = sync\n"
+        "from imgsim.cli.main import main\n"
+        f"sys.exit(main(['apply', {str(plan)!r}, '--yes']))\n"
+    )
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("needs /proc")
+    killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert killed.returncode == -9
+    assert "interrupted: quarantine" in imgsim("runs").stdout
+    resumed = imgsim("apply", "--resume")
+    assert resumed.returncode == 0
+    assert "moved 1 file" in resumed.stderr
+    assert imgsim("undo", "last").returncode == 0
+    assert _tree(library) == before
+
+
+def test_the_library_has_the_same_guards(library: Path) -> None:
+    import imgsim
+
+    found = imgsim.find_duplicates(library, options=imgsim.RunOptions(executor="threads"))
+    plan = imgsim.plan(found)
+    assert len(imgsim.apply(plan).removed) == 1
+    assert (library / "copies/same\n'name.png").exists()
+    (library / "one.png").write_bytes(b"")
+    left = imgsim.apply(plan, yes=True).left
+    assert [one.reason for one in left] == ["the kept file: it is empty"]
+    with pytest.raises(imgsim.UsageError):
+        imgsim.undo("last")
+    text = "".join(imgsim.write_plan(plan)).replace("one.png", "/one.png")
+    with pytest.raises(imgsim.UsageError):
+        imgsim.read_plan(text.encode())
+
+
+# Settings ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['output = "../.bashrc"', 'plan = "x"', 'cache = "/tmp/x"', "yes = true", "delete = true",
+     'include = "edited"', 'keep = "smallest"', 'protect = "x"', 'move = "x"', 'script = "x"',
+     'weights = "x.pth"', 'method = "siamese:weights=x.pth"', 'montage = "x.png"',
+     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"'],
+)  # fmt: skip
+@pytest.mark.parametrize("table", ["", "[find-dupes]\n", "[apply]\n"])
+def test_settings_found_by_themselves_neither_write_load_nor_remove(
+    line: str, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imgsim.cli.config import defaults
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imgsim.toml").write_text(table + line + "\n")
+    with pytest.raises(UsageError, match="only the command line may") as raised:
+        defaults(None, "find-dupes")
+    assert "--config" in raised.value.hint
+
+
+def test_a_settings_file_that_is_named_may_set_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imgsim.cli.config import defaults
+
+    (tmp_path / "mine.toml").write_text('[find-dupes]\noutput = "x.txt"\nkeep = "smallest"\n')
+    chosen = defaults(str(tmp_path / "mine.toml"), "find-dupes")
+    assert chosen == {"find-dupes": {"output": "x.txt", "keep": ["smallest"]}}
+
+
+@posix
+def test_settings_that_others_may_write_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imgsim.cli.config import defaults
+
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "imgsim.toml"
+    file.write_text('preset = "strict"\n')
+    assert defaults(None, "find-dupes") == {"find-dupes": {"preset": "strict"}}
+    file.chmod(0o646)
+    with pytest.raises(UsageError, match="others may write it"):
+        defaults(None, "find-dupes")
+    assert defaults(str(file), "find-dupes") == {"find-dupes": {"preset": "strict"}}
+    file.chmod(0o644)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    if file.stat().st_uid == 0:
+        monkeypatch.setattr(Path, "stat", _of_another(Path.stat))
+    with pytest.raises(UsageError, match="another user"):
+        defaults(None, "find-dupes")
+
+
+def _of_another(real: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    def stat(self: Path, **more: bool) -> os.stat_result:
+        values = list(real(self, **more))
+        values[4] = 4242  # st_uid
+        return os.stat_result(values)
+
+    return stat
+
+
+def test_a_run_names_its_settings_file(imgsim: Run, library: Path) -> None:
+    (library / "imgsim.toml").write_text('preset = "strict"\n')
+    done = imgsim("find-dupes", ".", cwd=library)
+    assert f"settings from {library / 'imgsim.toml'}" in done.stderr
+    quiet = imgsim("find-dupes", ".", "-q", cwd=library)
+    assert "settings" not in quiet.stderr

@@ -1,0 +1,96 @@
+"""What is written replaces neither what is read nor a picture of the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgsim.cli.main import main
+from imgsim.pictures.png import is_drawn, write_png
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "photos").mkdir()
+    for seed in (1, 2, 3):
+        photo(seed).save(tmp_path / "photos" / f"{seed}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "photos"
+
+
+FAST = ("--executor", "threads", "-m", "phash")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("find-dupes", "photos", *FAST, "-o"),
+        ("find-dupes", "photos", *FAST, "--plan"),
+        ("matches", "photos", *FAST, "--montage"),
+        ("sort", "photos", *FAST, "--sheet"),
+        ("sort", "photos", *FAST, "--heatmap"),
+        ("cluster", "photos", *FAST, "--map"),
+        ("leaks", "photos", "photos", *FAST, "--drop-list"),
+        ("explain", "photos/1.png", "photos/2.png", "-o"),
+    ],
+)
+@pytest.mark.parametrize("target", ["photos/3.png", "text.txt", "empty.jpg.png"])
+def test_a_picture_is_not_replaced(arguments: tuple[str, ...], target: str, folder: Path) -> None:
+    if target == "text.txt":  # a picture by its content
+        Path(target).write_bytes((folder / "3.png").read_bytes())
+    elif target == "empty.jpg.png":  # by its name
+        Path(target).write_bytes(b"not read")
+    before = Path(target).read_bytes()
+    assert main([*arguments, target]) == 2
+    assert Path(target).read_bytes() == before
+    assert sorted(os.listdir(folder)) == ["1.png", "2.png", "3.png"]
+
+
+def test_force_and_what_imgsim_drew_itself(folder: Path, capfd) -> None:
+    words = ["matches", "photos", *FAST, "--montage", "sheet.png"]
+    assert main(words) == 0
+    first = Path("sheet.png").read_bytes()
+    assert is_drawn(first)
+    assert main(words) == 0  # its own picture may be replaced
+    assert Path("sheet.png").read_bytes() == first
+    with Image.open("sheet.png") as picture:
+        picture.save("sheet.png")  # by another program: the mark is gone
+    assert main(words) == 2
+    assert "did not write" in capfd.readouterr().err
+    assert main([*words, "--force"]) == 0
+
+
+def test_what_is_read_is_not_replaced(folder: Path, capfd) -> None:
+    assert main(["find-dupes", "photos", *FAST, "-f", "json", "-o", "known.json"]) == 0
+    assert main(["find-dupes", "photos", *FAST, "-f", "json", "-o", "known.json"]) == 0
+    before = Path("known.json").read_bytes()
+    Path("link.json").symlink_to("known.json")
+    words = ["find-dupes", "photos", *FAST, "--check", "--baseline", "known.json", "-o"]
+    for target in ("known.json", "./known.json", "link.json"):
+        assert main([*words, target]) == 2
+        assert "is read here" in capfd.readouterr().err
+    assert Path("known.json").read_bytes() == before
+
+
+def test_a_picture_that_cannot_be_written_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imgsim import UsageError
+
+    target = tmp_path / "sheet.png"
+    write_png(Image.new("RGB", (9, 9)), target)
+    before = target.read_bytes()
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as stream:
+            stream.write(data[:9])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UsageError, match="No space"):
+        write_png(Image.new("RGB", (20, 20)), target)
+    assert target.read_bytes() == before
+    assert os.listdir(tmp_path) == ["sheet.png"]
