@@ -824,3 +824,20 @@ def test_a_run_that_was_killed_before_its_first_step_holds_nobody_up(root: Path)
     with pytest.raises(UsageError, match="no run was interrupted"):
         resume()
     assert do(plan).complete
+
+
+def test_a_dry_run_for_other_programs_reads_every_file(root: Path) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    status = (root / "copies/a.jpg").stat()
+    (root / "copies/a.jpg").write_bytes(b"THE SAME")
+    os.utime(root / "copies/a.jpg", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert len(apply(plan, ALL).removed) == 1  # by size and time; `yes` reads it
+    thorough = apply(plan, ALL, thorough=True, verifier=Trusting())
+    assert reasons(thorough) == {"copies/a.jpg": "its content has changed"}
+    assert reasons(do(plan)) == {"copies/a.jpg": "its content has changed"}
+    (root / "copies/a.jpg").write_bytes(b"the same")
+    judged = Trusting(**{"keep/a.jpg": "the kept file is damaged"})
+    for more in ({"thorough": True}, {"yes": True}):
+        assert reasons(apply(plan, ALL, verifier=judged, **more)) == {
+            "copies/a.jpg": "the kept file is damaged"
+        }
