@@ -27,7 +27,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [14, 3, 3],  # the version; 3 x 3
+    "judge.py": [15, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 14
+VERDICTS_OF = 15
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -57,6 +57,7 @@ KNOWN: dict[str, object] = {
     "min_inliers": 24,
     "min_inlier_share": 0.3,
     "agreeing_share": 0.9,
+    "agreeing_min_side": 200,
     "min_inliers_agreeing": 16,
     "min_structured_blocks": 24,
     "max_blur": 5.0,

@@ -315,6 +315,8 @@ class _Signs:
     def generation(self) -> None:
         """Which of the two was compressed from the other."""
         own, other = _compressed_from(self.m.steps[0]), _compressed_from(self.m.steps[1])
+        # what another lossy format changed hides the steps of the JPEG that it was made from
+        own, other = own and _keeps_steps(self.other), other and _keeps_steps(self.base)
         from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
         if (from_own or other) and not own and not from_other:
             self.add("reencoded", "compressed again from the kept file")
@@ -385,6 +387,11 @@ def _is_noisier(m: Differences) -> bool:
         and more >= e.noise_even[scaled]
         and more >= e.noise_share[scaled] * m.noise[0]
     )
+
+
+def _keeps_steps(source: Picture) -> bool:
+    """Whether a picture, had it been made from a JPEG, would still show the steps of that."""
+    return source.facts.lossless or source.facts.format in ("JPEG", "MPO")
 
 
 def _compressed_from(steps: tuple[float, ...] | None) -> bool:

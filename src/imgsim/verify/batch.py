@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
+from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
@@ -189,7 +190,11 @@ class VerifyBatch:
 def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
     width, height = row["size"].tolist()
     return MultiscaleImage(
-        partial(source.grey, path), (height, width), row["colours"], partial(source.rgb, path)
+        partial(source.grey, path),
+        (height, width),
+        row["colours"],
+        partial(source.rgb, path),
+        partial(source.damaged, path),
     )
 
 
@@ -260,6 +265,16 @@ class PixelSource:
             The file cannot be read.
         """
         return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def damaged(self, path: str) -> bool:
+        """Whether a strict decoder finds damage that others hide.
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return bool(hidden_fault(self.content(path), self.decoder.max_pixels))
 
     def _keep(self, key: tuple[str, int], read: Callable[[], Pixels]) -> Pixels:
         if key in self._kept:

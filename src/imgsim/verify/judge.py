@@ -28,7 +28,7 @@ from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 14
+VERSION = 15
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -54,12 +54,15 @@ class MultiscaleImage:
     rgb : callable
         Returns it as ndarray of uint8, shape (h, w, 3), for a small picture in its own size. May
         raise `OSError` or `DecodeError`.
+    damaged : callable
+        Tells whether its file is damaged, at the cost of a decode. May raise the same.
     """
 
     grey: Callable[[int], Grey]
     shape: tuple[int, int]
     colours: YCbCr
     rgb: Callable[[], Pixels]
+    damaged: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,8 @@ def _with_details(
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
     if verdict.residual > 1 and not details.drawn:
         return verdict
+    if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):
+        return verdict  # what differs is the damage
     return replace(verdict, residual=max(verdict.residual, details.distance))
 
 
@@ -363,7 +368,9 @@ def _enough_points(aligned: Aligned, *, overlaid: bool) -> bool:
     Beside an overlay that may be all that there is to see, so there no fewer will do.
     """
     share = aligned.inliers / aligned.tracked
-    if share >= LIMITS.agreeing_share and not overlaid:
+    # a small picture has few points too, and the next view on a turntable moves them little
+    large = max(aligned.left.shape) >= LIMITS.agreeing_min_side
+    if large and share >= LIMITS.agreeing_share and not overlaid:
         return aligned.inliers >= LIMITS.min_inliers_agreeing
     return aligned.inliers >= LIMITS.min_inliers and share >= LIMITS.min_inlier_share
 

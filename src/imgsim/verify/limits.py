@@ -53,6 +53,8 @@ class Limits:
     """Share of the tracked points that have to, for the same."""
     agreeing_share: float = 0.9
     """Share of the tracked points from which nearly all of them agree."""
+    agreeing_min_side: int = 200
+    """Longer side, in pixels, of the smallest picture of which fewer will do then."""
     min_inliers_agreeing: int = 16
     """Points that have to lie where the matrix says if nearly all do: a screenshot with one line
     of text has no more corners, and its details are compared as well."""
