@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from imgsim.decode.jpeg_quality import luma_table
+from imgsim.decode.jpeg_quality import in_rows, luma_table
 from imgsim.group.evidence import derivation, signs_of
 from imgsim.measure.differences import Differences, MeasuredPicture, measure_differences
-from imgsim.measure.measuring import _ZIGZAG
 from imgsim.types import Verdict
 from tests.group.test_stars import picture as file_of
 
@@ -38,9 +37,9 @@ def scene(seed: int) -> Image.Image:
 def saved(image: Image.Image, quality: int) -> MeasuredPicture:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
-    table = np.empty(64, np.int64)
-    table[_ZIGZAG] = luma_table(file.getvalue())
-    return MeasuredPicture(np.asarray(Image.open(file).convert("RGB")), table.reshape(8, 8))
+    table = luma_table(file.getvalue())
+    assert table is not None
+    return MeasuredPicture(np.asarray(Image.open(file).convert("RGB")), in_rows(table))
 
 
 def plain(one: MeasuredPicture) -> Image.Image:

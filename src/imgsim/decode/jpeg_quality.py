@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.containers import jpeg_scan
+from imgsim.decode.containers import jpeg_segments
 
 # fmt: off
 _LUMA = (
@@ -15,8 +15,14 @@ _LUMA = (
     29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
     95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 )
-# fmt: on
 """Table K.1 of ITU-T T.81, in zigzag order."""
+_PLACES = (
+    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
+    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
+    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
+)
+"""Where the frequencies of a block stand in zigzag order, row by row."""
+# fmt: on
 
 
 def luma_table(data: bytes) -> tuple[int, ...] | None:
@@ -34,22 +40,12 @@ def luma_table(data: bytes) -> tuple[int, ...] | None:
     """
     tables: dict[int, tuple[int, ...]] = {}
     number = None
-    place, end = 2, jpeg_scan(data)
-    while place + 4 <= end:
-        if data[place] != 0xFF or data[place + 1] == 0xFF:
-            place += 1
-            continue
-        marker = data[place + 1]
-        if marker in (0, 1) or 0xD0 <= marker <= 0xD8:
-            place += 2
-            continue
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        content = data[place + 4 : place + 2 + length]
+    for marker, start, end in jpeg_segments(data):
+        content = data[start + 4 : end]
         if marker == 0xDB:
             tables |= _tables(content)
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(content) > 8:
             number = content[8]
-        place += 2 + length
     return None if number is None else tables.get(number)
 
 
@@ -65,6 +61,21 @@ def _tables(content: bytes) -> dict[int, tuple[int, ...]]:
         tables[content[place] & 15] = tuple(numbers)
         place += 1 + 64 * wide
     return tables
+
+
+def in_rows(table: tuple[int, ...]) -> NDArray[np.int64]:
+    """Bring a table from zigzag order into rows.
+
+    Parameters
+    ----------
+    table : tuple of 64 int
+
+    Returns
+    -------
+    ndarray of int64, shape (8, 8)
+        Vertical frequencies downwards.
+    """
+    return np.array(table, np.int64)[list(_PLACES)].reshape(8, 8)
 
 
 @cache

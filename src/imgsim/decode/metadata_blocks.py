@@ -18,7 +18,7 @@ from imgsim.decode.containers import (
     boxes_of,
     end_of_gif_blocks,
     gif_colour_table,
-    jpeg_scan,
+    jpeg_segments,
     whole_png_chunks,
 )
 from imgsim.decode.iptc import EXIF_RESOURCE, IPTC_RESOURCE, XMP_RESOURCE, image_resources
@@ -64,17 +64,9 @@ def metadata_blocks(data: bytes) -> Iterator[Block]:
 
 
 def _of_jpeg(data: bytes) -> Iterator[Block]:
-    place, end, resources = 2, jpeg_scan(data), b""
-    while place + 4 <= end:
-        if data[place] != 0xFF or data[place + 1] == 0xFF:
-            place += 1
-            continue
-        marker = data[place + 1]
-        if marker in (0, 1) or 0xD0 <= marker <= 0xD8:
-            place += 2
-            continue
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        content = data[place + 4 : place + 2 + length]
+    resources = b""
+    for marker, start, end in jpeg_segments(data):
+        content = data[start + 4 : end]
         if marker == 0xE1 and content.startswith(b"Exif\0"):
             yield "exif", content
         elif marker == 0xE1 and content.startswith(_XMP_HEAD):
@@ -83,7 +75,6 @@ def _of_jpeg(data: bytes) -> Iterator[Block]:
             marker == 0xED and content.startswith(_RESOURCES_HEAD) and len(resources) < _MOST_BYTES
         ):
             resources += content[len(_RESOURCES_HEAD) :]
-        place += 2 + length
     yield from _of_resources(resources)
 
 

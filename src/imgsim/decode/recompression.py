@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.jpeg_quality import luma_table
+from imgsim.decode.jpeg_quality import in_rows, luma_table
 
 LEAST_GAIN = 0.04
 """By how much the model of two compressions must fit better: natural logarithms per coefficient,
@@ -36,11 +36,6 @@ _UNSURE = 1 / 3
 _FREQUENCIES = (
     (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0), (4, 0), (3, 1), (2, 2),
     (1, 3), (0, 4), (0, 5), (1, 4), (2, 3), (3, 2), (4, 1), (5, 0),
-)  # fmt: skip
-_ZIGZAG = (
-    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
-    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
-    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
 )  # fmt: skip
 _LARGEST = 160
 """Larger coefficients do not count."""
@@ -103,7 +98,7 @@ def recompression_gain(data: bytes, max_pixels: int) -> float | None:
     table = luma_table(data)
     if table is None or min(table) < 1:
         return None
-    steps = np.array(table)[list(_ZIGZAG)].reshape(8, 8)
+    steps = in_rows(table)
     luma = _luma(data, max_pixels)
     if luma is None:
         return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.exif import read_exif
-from imgsim.decode.jpeg_quality import luma_table
+from imgsim.decode.jpeg_quality import in_rows, luma_table
 from imgsim.decode.memory import result_bytes
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
@@ -31,14 +31,6 @@ _FRAME_BYTES = 24
 """Bytes a pixel that laying two pictures upon each other takes, of both together."""
 
 _ORIENTATION = 0x0112
-
-# fmt: off
-_ZIGZAG = np.array((
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-))
-# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +132,7 @@ def _upright_table(data: bytes) -> NDArray[np.int64] | None:
     for kind, block in metadata_blocks(data):
         if kind == "exif" and read_exif(block).first.get(_ORIENTATION, (1,)) not in ((1,), 1):
             return None
-    square = np.empty(64, np.int64)
-    square[_ZIGZAG] = table
-    return square.reshape(8, 8)
+    return in_rows(table)
 
 
 def measure_pairs(
