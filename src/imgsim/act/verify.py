@@ -15,12 +15,11 @@ from typing import Protocol
 from imgsim.act.paths import native
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.decode.damage import hidden_fault
-from imgsim.decode.decoder import Decoder
 from imgsim.decode.samples import SampleOutcome
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.errors import ImgsimError
 from imgsim.executors.base import Batch, Heartbeat, MoreMemory, R
-from imgsim.read.content import ChangedFile, Content
+from imgsim.read.content import ChangedFile, Content, ContentBatch
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.equal_samples import SampleBatch
 from imgsim.read.options import RunOptions
@@ -39,32 +38,12 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WholeBatch:
-    """Files that have to decode in full; picklable.
-
-    Attributes
-    ----------
-    contents : tuple of Content
-    limits : Decoder
-    """
-
-    contents: tuple[Content, ...]
-    limits: Decoder
-
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def part(self, start: int, stop: int) -> WholeBatch:
-        """A batch of some of the files."""
-        return replace(self, contents=self.contents[start:stop])
+class WholeBatch(ContentBatch):
+    """Files that have to decode in full; picklable."""
 
     def failure(self, reason: str) -> str:
         """The reason of a file whose worker died."""
         return f"the kept file does not decode: {reason}"
-
-    def with_memory(self, size_bytes: int) -> WholeBatch:
-        """The same files, each of which may take so many bytes."""
-        return replace(self, limits=replace(self.limits, share=size_bytes))
 
     def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory]:
         """Decode each file, and say why it is not to be relied on; empty if it is whole."""
@@ -156,15 +135,9 @@ class ContentVerifier:
         if not batches:
             return []
         results: list[dict[int, R]] = [{} for _ in batches]
-        progress = self.options.progress
-        progress.start(stage, sum(map(len, batches)), "image")
-        try:
-            with closing(self.options.run_items(batches, None)) as done:
-                for number, some in done:
-                    results[number] |= some
-                    progress.advance(len(some))
-        finally:
-            progress.finish()
+        with closing(self.options.run_stage(stage, "image", batches, None)) as done:
+            for number, some in done:
+                results[number] |= some
         return [some[place] for some in results for place in sorted(some)]
 
     def _by_method(self, plan: Plan, kept: PlannedFile, removal: Removal) -> str:

@@ -170,8 +170,7 @@ def _measure(
 ) -> dict[tuple[str, str], Differences]:
     if not pairs:
         return {}
-    size = max(1, min(_BATCH, len(pairs) // (2 * options.jobs)))
-    parts = [pairs[i : i + size] for i in range(0, len(pairs), size)]
+    parts = options.divide(pairs, _BATCH)
     limits = replace(options.make_decoder(options.jobs, again=True), mode=DecodeMode.FULL)
     batches = [
         DifferencesBatch(
@@ -181,18 +180,13 @@ def _measure(
         )
         for part in parts
     ]
-    progress = options.progress
-    progress.start("measuring differences", len(pairs), "pair")
     measured: dict[tuple[str, str], Differences] = {}
-    try:
-        with closing(options.run_items(batches, executor)) as results:
-            for number, some in results:
-                for place, one in some.items():
-                    if one is not None:
-                        measured[parts[number][place].digests] = one
-                progress.advance(len(some))
-    finally:
-        progress.finish()
+    stage = options.run_stage("measuring differences", "pair", batches, executor)
+    with closing(stage) as results:
+        for number, some in results:
+            for place, one in some.items():
+                if one is not None:
+                    measured[parts[number][place].digests] = one
     return measured
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Self
 
 from imgsim.decode.decoder import Decoder
 from imgsim.read.files import open_regular, read_stream, size_of
@@ -101,3 +101,34 @@ class Content:
         if stamp != self.stamp and hashlib.sha256(data).hexdigest() != self.digest:
             raise ChangedFile("it was changed since it was read first")
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class ContentBatch:
+    """Files that were read before and are read again in a worker; picklable.
+
+    What is done with them is `run` and `failure` of a `Batch`, which subclasses add.
+
+    Attributes
+    ----------
+    contents : tuple of Content
+    limits : Decoder
+    needs : tuple of int
+        Bytes that each takes; empty where only decoding tells.
+    """
+
+    contents: tuple[Content, ...]
+    limits: Decoder
+    needs: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def part(self, start: int, stop: int) -> Self:
+        """A batch of some of the files."""
+        some = slice(start, stop)
+        return replace(self, contents=self.contents[some], needs=self.needs[some])
+
+    def with_memory(self, size_bytes: int) -> Self:
+        """The same files, each of which may take so many bytes."""
+        return replace(self, limits=replace(self.limits, share=size_bytes))

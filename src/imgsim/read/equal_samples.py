@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.decoder import decoder_id
 from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.content import Content
+from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -36,32 +36,12 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class SampleBatch:
-    """Files whose samples are to be hashed; picklable.
-
-    Attributes
-    ----------
-    contents : tuple of Content
-    limits : Decoder
-    """
-
-    contents: tuple[Content, ...]
-    limits: Decoder
-
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def part(self, start: int, stop: int) -> SampleBatch:
-        """A batch of some of the files."""
-        return replace(self, contents=self.contents[start:stop])
+class SampleBatch(ContentBatch):
+    """Files whose samples are to be hashed; picklable."""
 
     def failure(self, reason: str) -> SampleOutcome:
         """The outcome of a file whose worker died."""
         return SampleOutcome(None, lasting=False)
-
-    def with_memory(self, size_bytes: int) -> SampleBatch:
-        """The same files, each of which may take so many bytes."""
-        return replace(self, limits=replace(self.limits, share=size_bytes))
 
     def run(self, heartbeat: Heartbeat) -> list[SampleOutcome | MoreMemory]:
         """Read, decode and hash; `heartbeat` is called after each file."""
@@ -134,16 +114,11 @@ def _take(
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
     limits = options.make_decoder(options.jobs)
     batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
-    progress = options.progress
-    progress.start("comparing pixels", len(pictures), "image")
     outcomes: dict[str, SampleOutcome] = {}
-    try:
-        with closing(options.run_items(batches, collection.executor)) as results:
-            for number, some in results:
-                outcomes |= {parts[number][place].digest: one for place, one in some.items()}
-                progress.advance(len(some))
-    finally:
-        progress.finish()
+    stage = options.run_stage("comparing pixels", "image", batches, collection.executor)
+    with closing(stage) as results:
+        for number, some in results:
+            outcomes |= {parts[number][place].digest: one for place, one in some.items()}
     return outcomes
 
 

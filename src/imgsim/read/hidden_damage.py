@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from imgsim.decode.damage import hidden_fault
-from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.decoder import decoder_id
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.content import Content
+from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
@@ -26,36 +26,12 @@ _BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class DamageBatch:
-    """Files that are to be decoded strictly; picklable.
-
-    Attributes
-    ----------
-    contents : tuple of Content
-    needs : tuple of int
-        Bytes that decoding each file takes.
-    limits : Decoder
-    """
-
-    contents: tuple[Content, ...]
-    needs: tuple[int, ...]
-    limits: Decoder
-
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def part(self, start: int, stop: int) -> DamageBatch:
-        """A batch of some of the files."""
-        some = slice(start, stop)
-        return replace(self, contents=self.contents[some], needs=self.needs[some])
+class DamageBatch(ContentBatch):
+    """Files that are to be decoded strictly; picklable."""
 
     def failure(self, reason: str) -> str | None:
         """The fault of a file whose worker died."""
         return None
-
-    def with_memory(self, size_bytes: int) -> DamageBatch:
-        """The same files, each of which may take so many bytes."""
-        return replace(self, limits=replace(self.limits, share=size_bytes))
 
     def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
         """Decode each file strictly, and say what is wrong with it; None if it cannot be read."""
@@ -136,26 +112,21 @@ class HiddenDamage:
         if not pictures:
             return {}
         options = self._options
-        size = max(1, min(_BATCH, len(pictures) // (2 * options.jobs)))
-        parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
+        parts = options.divide(pictures, _BATCH)
         limits = options.make_decoder(options.jobs, again=True)
         batches = [
             DamageBatch(
-                tuple(map(Content.of, part)), tuple(p.facts.decode_bytes for p in part), limits
+                tuple(map(Content.of, part)), limits, tuple(p.facts.decode_bytes for p in part)
             )
             for part in parts
         ]
-        options.progress.start("checking for damage", len(pictures), "image")
         faults: dict[str, str] = {}
-        try:
-            with closing(options.run_items(batches, self.collection.executor)) as results:
-                for number, some in results:
-                    for place, fault in some.items():
-                        if fault is not None:
-                            faults[parts[number][place].digest] = fault
-                    options.progress.advance(len(some))
-        finally:
-            options.progress.finish()
+        stage = options.run_stage("checking for damage", "image", batches, self.collection.executor)
+        with closing(stage) as results:
+            for number, some in results:
+                for place, fault in some.items():
+                    if fault is not None:
+                        faults[parts[number][place].digest] = fault
         return faults
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from imgsim.decode.decoder import Decoder, decoder_id
+from imgsim.decode.decoder import decoder_id
 from imgsim.decode.metadata import VERSION, Metadata, read_metadata
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.read.content import Content
+from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.types import Picture
 
@@ -21,39 +21,20 @@ _BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class MetadataBatch:
+class MetadataBatch(ContentBatch):
     """Files whose metadata are to be read; picklable.
 
     Attributes
     ----------
-    contents : tuple of Content
-    needs : tuple of int
-        Bytes that each takes.
-    limits : Decoder
     history : bool
         Tell whether JPEGs were compressed twice.
     """
 
-    contents: tuple[Content, ...]
-    needs: tuple[int, ...]
-    limits: Decoder
-    history: bool
-
-    def __len__(self) -> int:
-        return len(self.contents)
-
-    def part(self, start: int, stop: int) -> MetadataBatch:
-        """A batch of some of the files."""
-        some = slice(start, stop)
-        return replace(self, contents=self.contents[some], needs=self.needs[some])
+    history: bool = False
 
     def failure(self, reason: str) -> Metadata | None:
         """The metadata of a file whose worker died."""
         return None
-
-    def with_memory(self, size_bytes: int) -> MetadataBatch:
-        """The same files, each of which may take so many bytes."""
-        return replace(self, limits=replace(self.limits, share=size_bytes))
 
     def run(self, heartbeat: Heartbeat) -> list[Metadata | MoreMemory | None]:
         """Read each file; None where it cannot be read."""
@@ -113,29 +94,24 @@ def _read(
     """Metadata by digest, of those files that can be read."""
     if not pictures:
         return {}
-    size = max(1, min(_BATCH, len(pictures) // (2 * options.jobs)))
-    parts = [pictures[i : i + size] for i in range(0, len(pictures), size)]
+    parts = options.divide(pictures, _BATCH)
     limits = options.make_decoder(options.jobs, again=True)
     batches = [
         MetadataBatch(
             tuple(map(Content.of, part)),
-            tuple(_needed_bytes(picture, history) for picture in part),
             limits,
+            tuple(_needed_bytes(picture, history) for picture in part),
             history,
         )
         for part in parts
     ]
-    options.progress.start("reading metadata", len(pictures), "image")
     metadata: dict[str, Metadata] = {}
-    try:
-        with closing(options.run_items(batches, executor)) as results:
-            for number, some in results:
-                for place, one in some.items():
-                    if one is not None:
-                        metadata[parts[number][place].digest] = one
-                options.progress.advance(len(some))
-    finally:
-        options.progress.finish()
+    stage = options.run_stage("reading metadata", "image", batches, executor)
+    with closing(stage) as results:
+        for number, some in results:
+            for place, one in some.items():
+                if one is not None:
+                    metadata[parts[number][place].digest] = one
     return metadata
 
 

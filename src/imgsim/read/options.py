@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
@@ -17,6 +17,8 @@ from imgsim.errors import UsageError
 from imgsim.executors.base import Batch, Executor, R, usable_cores
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class RunOptions:
         most = sys.maxsize if again else self.max_memory
         return Decoder(self.decode, self.max_pixels, most, share)
 
+    def divide(self, items: Sequence[T], most: int) -> list[Sequence[T]]:
+        """Divide items into batches of at most so many, of fewer where workers would be idle."""
+        size = max(1, min(most, len(items) // (2 * self.jobs)))
+        return [items[i : i + size] for i in range(0, len(items), size)]
+
     def run_items(
         self, batches: Sequence[Batch[R]], executor: Executor | None
     ) -> Generator[tuple[int, dict[int, R]]]:
@@ -90,6 +97,28 @@ class RunOptions:
         finally:
             if executor is None:
                 chosen.close()
+
+    def run_stage(
+        self, stage: str, noun: str, batches: Sequence[Batch[R]], executor: Executor | None
+    ) -> Generator[tuple[int, dict[int, R]]]:
+        """Run batches as `run_items` does, and show how far they are.
+
+        Parameters
+        ----------
+        stage, noun : str
+            What is done, and to what.
+        batches : sequence of Batch
+        executor : Executor or None
+            Stays open.
+        """
+        self.progress.start(stage, sum(map(len, batches)), noun)
+        try:
+            with closing(self.run_items(batches, executor)) as results:
+                for number, some in results:
+                    yield number, some
+                    self.progress.advance(len(some))
+        finally:
+            self.progress.finish()
 
     def open_cache(self, started_ns: int | None = None) -> Cache:
         """The open cache; what is wrong with it is said once, however often it is opened."""

@@ -207,8 +207,7 @@ class Verdicts:
         if not jobs:
             return
         self.verified += len(jobs)
-        size = max(1, min(_BATCH, len(jobs) // (2 * self.options.jobs)))
-        parts = [jobs[i : i + size] for i in range(0, len(jobs), size)]
+        parts = self.options.divide(jobs, _BATCH)
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
