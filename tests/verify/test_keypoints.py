@@ -12,6 +12,7 @@ from imgsim.comparators.local import LAYOUT, MIRRORED
 from imgsim.verify.keypoints import (
     _hamming,
     _mutual_nearest,
+    _nearest,
     consistent_matches,
     matrix_from_keypoints,
 )
@@ -139,10 +140,10 @@ def test_bits_that_differ_are_counted() -> None:
 
 def test_matches_are_each_others_nearest_and_near() -> None:
     bits = np.array([[9, 3, 70], [2, 3, 70], [90, 80, 65], [90, 80, 64]], np.uint8)
-    one, other = _mutual_nearest(bits)
+    one, other = _mutual_nearest(_nearest(bits))
     assert list(zip(one.tolist(), other.tolist(), strict=True)) == [(0, 1), (1, 0), (3, 2)]
     for shape in ((0, 3), (3, 0), (0, 0)):
-        assert [len(x) for x in _mutual_nearest(np.zeros(shape, np.uint16))] == [0, 0]
+        assert [len(x) for x in _mutual_nearest(_nearest(np.zeros(shape, np.uint8)))] == [0, 0]
 
 
 AFFINE = np.array([[1.25, 0.25, 10], [-0.125, 1.5, 20]])

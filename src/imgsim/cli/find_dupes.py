@@ -125,7 +125,6 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes new --reference archive --isolate
     imgsim find-dupes photos --plan plan.json
     """
-    from imgsim.act.plan import parse_roles
     from imgsim.profile import read_profile
     from imgsim.report.baseline import known_groups
     from imgsim.report.group_order import in_order
@@ -134,7 +133,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     check_paths(paths, given["files_from"])
     _refuse_what_does_nothing(given)
-    include = parse_roles(given.pop("include"))
+    include = _parse_roles(given.pop("include"))
     plan_file = given.pop("plan")
     known = known_groups(Path(given["baseline"])) if given["baseline"] else None
     method = make_method(terminal, given)
@@ -180,6 +179,14 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
             "--summary is text",
             "leave it out: JSON has the folders as folder_pairs beside the groups",
         )
+
+
+def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
+    if not texts:
+        return frozenset()
+    from imgsim.act.plan import parse_roles
+
+    return parse_roles(texts)
 
 
 def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:

@@ -79,7 +79,9 @@ class RecipeRun:
         }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
-        self._proposals, self._beside = self._propose(rows, options.jobs)
+        self._proposed = self._propose(rows, options.jobs)
+        allowed = self._may_match(self._proposed.left, self._proposed.right)
+        self._proposals = self._proposed.only(allowed)
         self._verdicts = Verdicts(
             self._pictures, rows, self._proposals, collection.slots, collection.executor, options
         )
@@ -90,21 +92,22 @@ class RecipeRun:
     def __exit__(self, *error: object) -> None:
         self._verdicts.close()
 
-    def _propose(self, rows: NDArray[np.generic], jobs: int) -> tuple[Proposals, Proposals]:
-        """Pairs worth verifying, and all copies of a content, whether worth it or not.
-
-        Those that could match if they did not lie below one argument come apart from the others.
-        """
+    def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
+        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
         proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs)
         copies = [
             pair
             for places in classes_of(p.identity for p in self._pictures)
             for pair in combinations(places.tolist(), 2)
         ]
-        proposals = proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
-        allowed = self._may_match(proposals.left, proposals.right)
-        beside = MayMatch(self._pictures, Rules())(proposals.left, proposals.right) & ~allowed
-        return proposals.only(allowed), proposals.only(beside)
+        return proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
+
+    def _beside(self) -> Proposals:
+        """Proposed pairs that could match if they did not lie below one argument."""
+        ends = self._proposed.left, self._proposed.right
+        return self._proposed.only(
+            MayMatch(self._pictures, Rules())(*ends) & ~self._may_match(*ends)
+        )
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""
@@ -180,7 +183,8 @@ class RecipeRun:
         stretched copy in another may only be laid upon each other by way of the whole picture.
         """
         self._verdicts.verify(self._proposals.pairs())
-        self._verify_through_neighbours()
+        if self.rules.isolate:
+            self._verify_through_neighbours()
         matches = {
             (min(classes), max(classes)): verdict.residual
             for (one, other), verdict in self._verdicts.asked()
@@ -195,7 +199,8 @@ class RecipeRun:
             if self.accepts(verdict):
                 matches.setdefault(one, []).append(other)
                 matches.setdefault(other, []).append(one)
-        ends = np.stack([self._beside.left, self._beside.right], axis=1)
+        beside = self._beside()
+        ends = np.stack([beside.left, beside.right], axis=1)
         matched = np.isin(ends, list(matches))
         useful = matched[:, 0] != matched[:, 1]
         ways: dict[int, list[int]] = {}
@@ -203,7 +208,7 @@ class RecipeRun:
             neighbour, alone = pair if first_is else pair[::-1]
             if len(ways.setdefault(alone, [])) < _WAYS:
                 ways[alone].append(neighbour)
-        self._verdicts.propose(self._beside.only(useful))
+        self._verdicts.propose(beside.only(useful))
         self._verdicts.verify([(alone, by) for alone, some in ways.items() for by in some])
         chains = {
             (alone, other): (alone, by, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ def consistent_matches(
     distance = np.linalg.norm((left_places[:, None] - projected[None]) * size, axis=2)
     bits = _hamming(left["descriptor"][:n], known)
     bits[distance > LIMITS.matched_distance * size.max()] = LIMITS.max_descriptor_bits + 1
-    one, other = _mutual_nearest(bits)
+    one, other = _mutual_nearest(_nearest(bits))
     order = np.argsort(bits[one, other], kind="stable")
     one, other = one[order], other[order]
     return left_places[one], right_places[other], bits[one, other].astype(np.int64)
@@ -63,7 +63,8 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
     known = _descriptors(right, mirrored=mirrored)
     least = LIMITS.min_mirrored_matches if mirrored else LIMITS.min_keypoint_matches
     bits = _hamming(left["descriptor"][:n], known)
-    one, other = _mutual_nearest(bits)
+    nearest = _nearest(bits)
+    one, other = _mutual_nearest(nearest)
     if len(one) >= least:
         enough = max(least, LIMITS.min_match_share * len(one))
         matrix = _fit_affine(left, right, one, other, enough)
@@ -71,7 +72,7 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
             return matrix
     if mirrored or len(one) > LIMITS.max_matches_for_poses:
         return None
-    return _matrix_from_poses(left, right, bits)
+    return _matrix_from_poses(left, right, nearest)
 
 
 def _fit_affine(
@@ -101,7 +102,7 @@ def _in_units(affine: NDArray[Any], left: Any, right: Any) -> Matrix:
     return rescale(pixels, (1 / size[0], 1 / size[1]), (float(width), float(height)))
 
 
-def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint8]) -> Matrix | None:
+def _matrix_from_poses(left: Any, right: Any, nearest: _Nearest) -> Matrix | None:
     """Estimate the matrix from matches whose scale, angle and place tell of one transformation.
 
     There are as few in a small part of a picture; most of the other matches, which are by chance,
@@ -109,10 +110,11 @@ def _matrix_from_poses(left: Any, right: Any, bits: NDArray[np.uint8]) -> Matrix
     """
     import cv2
 
-    one, other = _nearest_either_way(bits)
+    one, other = _nearest_either_way(nearest)
     if len(one) < LIMITS.min_pose_places:
         return None
-    weight = np.square(LIMITS.pose_no_weight_bits - bits[one, other].astype(np.float64))
+    bits = nearest.bits[one, other].astype(np.float64)
+    weight = np.square(LIMITS.pose_no_weight_bits - bits)
     agreeing = _agreeing_poses(left, right, one, other, weight)
     one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
     size = left["size"].astype(np.float64)
@@ -150,15 +152,13 @@ def _holds_the_other(matrix: Matrix) -> bool:
     return bool(max(inside) >= LIMITS.pose_min_inside)
 
 
-def _nearest_either_way(bits: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _nearest_either_way(nearest: _Nearest) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of pairs of which one is the other's nearest, and near enough to match."""
-    n, m = bits.shape
-    rows, columns = np.arange(n), np.arange(m)
-    if bits.size == 0:
-        return rows[:0], rows[:0]
-    pairs = np.concatenate([rows * m + bits.argmin(axis=1), bits.argmin(axis=0) * m + columns])
+    rows, columns = np.arange(len(nearest.columns)), np.arange(len(nearest.rows))
+    m = max(1, len(columns))
+    pairs = np.concatenate([rows * m + nearest.columns, nearest.rows * m + columns])
     one, other = np.divmod(np.unique(pairs), m)
-    near = bits[one, other] < LIMITS.pose_no_weight_bits
+    near = nearest.bits[one, other] < LIMITS.pose_no_weight_bits
     return one[near], other[near]
 
 
@@ -222,12 +222,28 @@ def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.ui
     return bits
 
 
-def _mutual_nearest(bits: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of pairs that are each other's nearest, and near enough to match."""
-    rows = np.arange(len(bits))
+class _Nearest(NamedTuple):
+    """Distances of descriptors in `bits`, shape (n, m), and which are the least of them.
+
+    `columns`, shape (n,), holds the nearest of each row, `rows`, shape (m,), that of each column;
+    both are empty where one picture has no keypoints.
+    """
+
+    bits: NDArray[np.uint8]
+    columns: NDArray[np.intp]
+    rows: NDArray[np.intp]
+
+
+def _nearest(bits: NDArray[np.uint8]) -> _Nearest:
     if bits.size == 0:
-        return rows[:0], rows[:0]
-    best = bits.argmin(axis=1)
-    near = bits[rows, best] <= LIMITS.max_descriptor_bits
-    mutual = near & (bits.argmin(axis=0)[best] == rows)
+        none = np.empty(0, np.intp)
+        return _Nearest(bits, none, none)
+    return _Nearest(bits, bits.argmin(axis=1), bits.argmin(axis=0))
+
+
+def _mutual_nearest(nearest: _Nearest) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of pairs that are each other's nearest, and near enough to match."""
+    rows, best = np.arange(len(nearest.columns)), nearest.columns
+    near = nearest.bits[rows, best] <= LIMITS.max_descriptor_bits
+    mutual = near & (nearest.rows[best] == rows)
     return rows[mutual], best[mutual]
