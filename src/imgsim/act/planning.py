@@ -12,8 +12,9 @@ from imgsim import __version__
 from imgsim.act import paths
 from imgsim.act.history import History
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
-from imgsim.decode.metadata import Metadata, only_here
+from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
+from imgsim.group.roles import only_in
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import REMOVABLE_ROLES, Group, Member, Picture, Role
 
@@ -154,7 +155,7 @@ def _plan_group(
                 member.role or "near",
                 _text(member.why),
                 member.changes,
-                _only_here(group.kept, member.picture, metadata),
+                only_in(member, group, metadata),
                 member.role in REMOVABLE_ROLES,
             )
             for member in members
@@ -162,11 +163,6 @@ def _plan_group(
         _text(group.keep_rule),
         _text(group.keep_reason),
     )
-
-
-def _only_here(kept: Picture, other: Picture, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
-    one, two = metadata.get(kept.digest), metadata.get(other.digest)
-    return only_here(one, two) if one and two else ()
 
 
 def _planned(picture: Picture, real: _RealPaths, root: str) -> PlannedFile:

@@ -202,35 +202,13 @@ class Cache(Database):
             Of what decodes, see `keep_sample_digests`.
         digests : iterable of str
         """
-        number = self._label(label, create=False)
-        if number is None:
-            return {}
-        query = (
-            "SELECT c.digest, s.digest, s.check_sum FROM content c JOIN sample s"
-            f" ON s.content = c.id AND s.label = {number} WHERE c.digest IN ({{}})"
-        )
-        return {
-            content.hex(): samples.hex() if samples else None
-            for content, samples, check in self._select(query, map(bytes.fromhex, digests))
-            if check == check_sum(content, label, samples)
-        }
+        known = self._known_values("sample", "digest", label, digests)
+        return {content: samples.hex() if samples else None for content, samples in known}
 
     def keep_sample_digests(self, label: str, samples: Mapping[str, str | None]) -> None:
         """Store digests of samples, by the digests of the bytes; these must be stored."""
-        if self._db is None or not samples:
-            return
-        with self._trouble(), self._transaction() as db:
-            number = self._label(label, create=True)
-            db.executemany(
-                "INSERT OR REPLACE INTO sample SELECT ?, id, ?, ? FROM content WHERE digest = ?",
-                [
-                    (number, digest, check_sum(content, label, digest), content)
-                    for content, digest in (
-                        (bytes.fromhex(one), bytes.fromhex(other) if other else None)
-                        for one, other in samples.items()
-                    )
-                ],
-            )
+        values = {one: bytes.fromhex(other) if other else None for one, other in samples.items()}
+        self._keep_values("sample", label, values)
 
     def metadata(self, label: str, digests: Iterable[str]) -> dict[str, Metadata]:
         """Metadata of those contents that are known, by digest.
@@ -241,34 +219,44 @@ class Cache(Database):
             Of what reads them, see `keep_metadata`.
         digests : iterable of str
         """
-        number = self._label(label, create=False)
-        if number is None:
-            return {}
-        query = (
-            "SELECT c.digest, m.metadata, m.check_sum FROM content c JOIN metadata m"
-            f" ON m.content = c.id AND m.label = {number} WHERE c.digest IN ({{}})"
+        read = (
+            (content, load_metadata(text))
+            for content, text in self._known_values("metadata", "metadata", label, digests)
         )
-        known = {}
-        for content, text, check in self._select(query, map(bytes.fromhex, digests)):
-            if check == check_sum(content, label, text):
-                metadata = load_metadata(text)
-                if metadata is not None:
-                    known[content.hex()] = metadata
-        return known
+        return {content: metadata for content, metadata in read if metadata is not None}
 
     def keep_metadata(self, label: str, metadata: Mapping[str, Metadata]) -> None:
         """Store metadata by the digests of the contents; these must be stored."""
-        if self._db is None or not metadata:
+        values = {digest: dump(one) for digest, one in metadata.items()}
+        self._keep_values("metadata", label, values)
+
+    def _known_values(
+        self, table: str, column: str, label: str, digests: Iterable[str]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the values of a table with one for each content and label, by the digests."""
+        number = self._label(label, create=False)
+        if number is None:
+            return
+        query = (
+            f"SELECT c.digest, v.{column}, v.check_sum FROM content c JOIN {table} v"
+            f" ON v.content = c.id AND v.label = {number} WHERE c.digest IN ({{}})"
+        )
+        for content, value, check in self._select(query, map(bytes.fromhex, digests)):
+            if check == check_sum(content, label, value):
+                yield content.hex(), value
+
+    def _keep_values(self, table: str, label: str, values: Mapping[str, Any]) -> None:
+        """Store values in such a table; the contents must be stored."""
+        if self._db is None or not values:
             return
         with self._trouble(), self._transaction() as db:
             number = self._label(label, create=True)
             db.executemany(
-                "INSERT OR REPLACE INTO metadata SELECT ?, id, ?, ? FROM content WHERE digest = ?",
+                f"INSERT OR REPLACE INTO {table} SELECT ?, id, ?, ? FROM content WHERE digest = ?",
                 [
-                    (number, text, check_sum(content, label, text), content)
-                    for content, text in (
-                        (bytes.fromhex(digest), dump(one)) for digest, one in metadata.items()
-                    )
+                    (number, value, check_sum(content, label, value), content)
+                    for digest, value in values.items()
+                    for content in [bytes.fromhex(digest)]
                 ],
             )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from imgsim.decode.metadata import Metadata, only_here
 from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, Signs
 from imgsim.group.keep import Candidate
 from imgsim.measure.differences import Differences
-from imgsim.types import ROLES, Member, Role
+from imgsim.types import ROLES, Group, Member, Role
 
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
@@ -88,3 +89,9 @@ def _same_picture(
 
 def _with(member: Member, role: Role, changes: Sequence[Role], why: str) -> Member:
     return replace(member, role=role, changes=tuple(changes), why=why)
+
+
+def only_in(member: Member, group: Group, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
+    """Return what a member of a group says and its kept file does not, see `metadata.only_here`."""
+    kept, other = (metadata.get(p.digest) for p in (group.kept, member.picture))
+    return only_here(kept, other) if kept and other else ()

@@ -16,7 +16,8 @@ from typing import Any
 from imgsim import __version__
 from imgsim.comparators.base import Scale
 from imgsim.decode.metadata import Metadata
-from imgsim.report.facts import facts_document, only_in
+from imgsim.group.roles import only_in
+from imgsim.report.facts import facts_document
 from imgsim.report.folder_pairs import FolderPair, folder_pairs
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.find_duplicates import Duplicates

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from imgsim.decode.metadata import Metadata, only_here
+from imgsim.decode.metadata import Metadata
+from imgsim.group.roles import only_in
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.types import Group, Member
 
 ONLY_HERE = {
     "date": "date taken",
@@ -90,12 +90,6 @@ def facts_text(metadata: Metadata, *, private: bool) -> str:
         told.append(f'"{metadata.title}"' if metadata.title else "")
         told.append("keywords: " + ", ".join(metadata.keywords) if metadata.keywords else "")
     return "; ".join(one for one in told if one)
-
-
-def only_in(member: Member, group: Group, metadata: Mapping[str, Metadata]) -> tuple[str, ...]:
-    """Return what a member of a group says and its kept file does not, see `metadata.only_here`."""
-    kept, other = (metadata.get(p.digest) for p in (group.kept, member.picture))
-    return only_here(kept, other) if kept and other else ()
 
 
 def only_here_text(names: tuple[str, ...]) -> str:

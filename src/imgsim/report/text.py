@@ -12,9 +12,10 @@ from textwrap import wrap
 
 from imgsim.comparators.base import Scale
 from imgsim.decode.metadata import Metadata
+from imgsim.group.roles import only_in
 from imgsim.read.discover import printable
 from imgsim.report.document import member_similarity, parts_note
-from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text, only_in
+from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text
 from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
 from imgsim.report.group_order import largest
 from imgsim.report.role_text import RELATIONS, keep_text, other_versions_lines
