@@ -289,6 +289,9 @@ class Verdict:
     more : {-1, 0, 1}
         -1: the left picture shows more, 1: the right one does. A screenshot or a border is larger
         and does not show more, and words over a picture hide a part of it.
+    detail : float
+        The same as `residual` of what is small: the most that a place differs, given the noise of
+        the pair. Infinite where it could not be compared.
     """
 
     residual: float
@@ -298,6 +301,7 @@ class Verdict:
     overlap: float = 0.0
     overlay: float = 0.0
     more: int = 0
+    detail: float = 0.0
 
     @property
     def whole(self) -> bool:

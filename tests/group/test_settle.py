@@ -174,3 +174,61 @@ def test_the_version_of_most_files_is_taken_for_the_original() -> None:
     ((group,), _) = settle(pictures, known=known)
     assert group.kept.file.path == "b.jpg"
     assert roles(group) == {"b.jpg": None, "a.jpg": "edited", "c.jpg": "reencoded"}
+
+
+@pytest.mark.parametrize("ratio", [0.4, 0.7, 1.4])
+def test_who_was_compressed_from_whom_shows_only_in_much_larger_steps(ratio: float) -> None:
+    pictures = [picture("a.jpg"), picture("b.jpg")]
+    steps = ((0.4, 0.4, 0.1), (0.29, 0.29, 0.0))
+    known = Known(differences={"ab": replace(EQUAL, steps=steps, step_ratio=ratio)})
+    ((group,), _) = settle(pictures, known=known)
+    assert roles(group)["b.jpg"] == ("reencoded" if ratio == 0.4 else "near")
+    data = Metadata(make="Canon", model="EOS", date_taken="2012-07-03T10:00:00")
+    ((group,), _) = settle(pictures, known=known, metadata={"a.jpg": data})
+    assert roles(group) == {"a.jpg": None, "b.jpg": "reencoded"}
+
+
+def test_a_file_that_differs_in_a_small_place_stays() -> None:
+    pictures = [picture("a.jpg"), picture("b.jpg")]
+    known = Known({"ab": replace(SAME, detail=0.3)}, {"ab": COMPRESSED})
+    ((group,), _) = settle(pictures, known=known)
+    assert roles(group)["b.jpg"] == "near"
+    assert group.reclaimable_bytes == 0
+
+
+def test_files_are_verified_with_the_one_chosen_before_it_is_asked_what_was_made_from_what() -> (
+    None
+):
+    """All match c; a comes first, and was made from b, which shows when these two are verified."""
+
+    class Later(Known):
+        def match(self, pairs: Sequence[tuple[Picture, Picture, Picture]]) -> list[float | None]:
+            if any(
+                {kept.file.path, other.file.path} == {"a.jpg", "b.jpg"} for kept, other, _ in pairs
+            ):
+                self.verdicts["ab"] = SAME
+            return super().match(pairs)
+
+    pictures = [picture(f"{name}.jpg") for name in "cab"]
+    known = Later({"ab": None}, {"ab": COMPRESSED.swapped()})
+    ((group,), _) = settle(pictures, known=known)
+    assert group.kept.file.path == "b.jpg"
+    assert roles(group)["a.jpg"] == "reencoded"
+
+
+def test_of_equal_samples_the_lossless_file_is_the_copy() -> None:
+    png = picture("a.png", format="PNG", lossless=True, mtime_ns=1)
+    pictures = [replace(one, sample_digest="s") for one in (png, picture("b.jpg"))]
+    ((group,), _) = settle(pictures)
+    assert roles(group) == {"b.jpg": None, "a.png": "pixels"}
+    assert group.keep_reason == "the lossless one was made from it"
+
+
+def test_what_an_enlarged_picture_lacks_is_no_sharpening_of_its_source() -> None:
+    enlarged = replace(
+        EQUAL, scale=1.65, beyond=-17.0, gain=(1.0, 1.0, 1.1, 1.3, 1.5, 1.6, 1.7, 1.7)
+    )
+    known = Known(differences={"ab": enlarged})
+    pictures = [picture("a.jpg", width=165, height=165), picture("b.jpg")]
+    ((group,), _) = settle(pictures, known=known)
+    assert roles(group) == {"b.jpg": None, "a.jpg": "enlarged"}

@@ -29,9 +29,9 @@ _COPY_OF = re.compile(
 _ASIDE = re.compile(
     r"\b(?:back[ -]?ups?|bak|copy|copies|exports?|exported|thumbs?|thumbnails?|trash|recycled?|"
     r"recycle bin|recycler|trashes|wastebasket|to[ -]delete|delete|deleted|duplicates?|dupes?|old|"
-    r"temp|tmp|cache|previews?|"
+    r"temp|tmp|cache|previews?|edits?|edited|retouched|"
     r"sicherung(?:en|skopie)?|sicherheitskopien?|kopien?|papierkorb|zu löschen|löschen|gelöscht|"
-    r"exporte|exportiert|duplikate|vorschau|"
+    r"exporte|exportiert|duplikate|vorschau|bearbeitet|"
     r"sauvegardes?|copies?|corbeille|à supprimer|supprimés?|exportations?|vignettes|doublons|"
     r"copias?(?: de seguridad)?|respaldos?|papelera|eliminar|borrar|exportad[oa]s|miniaturas|"
     r"duplicados|copie|cestino|da eliminare|eliminati|esportazioni?|esportati|miniature|"

@@ -70,7 +70,7 @@ class Candidate:
     central : bool
         All others were verified with it: it shows most.
     stretched : bool
-        It has another shape than the central one, which was chosen for its shape too.
+        It has another shape than the picture was taken in, see `shapes.are_stretched`.
     """
 
     picture: Picture

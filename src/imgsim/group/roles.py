@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from imgsim.decode.metadata import Metadata, only_here
-from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, Signs
+from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, WHICH_FIRST, Signs
 from imgsim.group.keep import Candidate
 from imgsim.measure.differences import Differences
 from imgsim.types import ROLES, Group, Member, Role
@@ -48,7 +48,7 @@ def with_role(
     only_kept_fits = kept.camera_fits and not other.camera_fits
     if only_kept_fits and told.get("fuller") == COMPRESSED_FROM:
         del told["fuller"]  # the camera compressed it, and from nothing else
-        signs = replace(signs, unsure=(*signs.unsure, "which of the two came first"))
+        signs = replace(signs, unsure=(*signs.unsure, WHICH_FIRST))
     if member.kind == "damaged":
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
     if not told.keys() - {"smaller", "reencoded"}:
@@ -68,8 +68,9 @@ def _same_picture(
     """The role of a member that has no other sign than fewer pixels or more compression."""
     roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
     only_kept_fits = kept.camera_fits and not other.camera_fits
-    # what the camera wrote was not enlarged from what it did not write
-    unsure = [one for one in signs.unsure if not (only_kept_fits and one == LESS_DETAIL)]
+    # what the camera wrote was neither enlarged nor compressed from what it did not write
+    settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
+    unsure = [one for one in signs.unsure if one not in settled]
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)
@@ -77,7 +78,7 @@ def _same_picture(
         jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
         little = _LITTLE_NEW if only_kept_fits and not jpeg else _NOTHING_NEW
         if math.hypot(*measured.own[1]) > little:
-            return _with(member, "near", (), "not sure which of the two came first")
+            return _with(member, "near", (), f"not sure {WHICH_FIRST}")
         roles = ["reencoded"]
         told["reencoded"] = (
             "another encoding of the picture that the camera wrote"

@@ -7,6 +7,7 @@ it leave the group, and the differences of the rest are measured.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,21 +17,29 @@ import numpy as np
 
 from imgsim.decode.metadata import Metadata
 from imgsim.group.evidence import Sign, Signs, derivation, signs_of
-from imgsim.group.keep import ALWAYS, CAMERA, NATURAL, WHOLE, Candidate, Rule, criteria_of, narrow
+from imgsim.group.keep import (
+    ALWAYS,
+    CAMERA,
+    NATURAL,
+    WHOLE,
+    Candidate,
+    Criterion,
+    Rule,
+    criteria_of,
+    narrow,
+)
 from imgsim.group.roles import with_role
 from imgsim.group.rules import MayMatch, Rules
+from imgsim.group.shapes import Shape, are_stretched
 from imgsim.measure.differences import Differences
 from imgsim.measure.extent import area_shares
 from imgsim.measure.measuring import MeasuredPair
 from imgsim.types import SURENESS, Group, Member, Picture, Related, Transform, Verdict, kind_of
 from imgsim.verify.matrix import Matrix
-from imgsim.verify.transform import stretch
+from imgsim.verify.transform import stretch_along_width
 
 _ROUNDS = 4
 """Times that another file may turn out to be what the chosen one was made from."""
-
-_STRETCHED = 1.02
-"""Ratio of the scales of two directions of a picture of another shape."""
 
 
 class Matching(Protocol):
@@ -142,7 +151,7 @@ class Settling:
         """The candidates of a group, by how they lie upon its centre."""
         centre = group.kept
         shows_less: set[str] = set()
-        stretched: set[str] = set()
+        stretches: dict[str, float] = {}
         own: dict[str, float] = {}
         for member in group.members:
             one = member.picture
@@ -157,9 +166,13 @@ class Settling:
                 shows_less.add(one.identity if lesser > 0 else centre.identity)
             if lesser > 0 and verdict.matrix:
                 own[one.identity] *= area_shares(_matrix(verdict))[1]
-            if stretch(verdict, centre.facts, one.facts) > _STRETCHED:
-                stretched.add(one.identity)
+            if verdict.matrix:
+                ratio = stretch_along_width(_matrix(verdict), centre.facts, one.facts)
+                stretches[one.identity] = math.log(ratio)
         everything = {m.picture.identity for m in group.members} <= shows_less
+        stretched = are_stretched(
+            [Shape(stretches.get(m.picture.identity, 0.0), m.picture.facts) for m in group.members]
+        )
         return _Open(
             tuple(
                 Candidate(
@@ -168,9 +181,9 @@ class Settling:
                     own[m.picture.identity],
                     m.picture.identity in shows_less and not everything,
                     m.picture.identity == centre.identity,
-                    m.picture.identity in stretched,
+                    has_other_shape,
                 )
-                for m in group.members
+                for m, has_other_shape in zip(group.members, stretched, strict=True)
             ),
             centre,
         )
@@ -231,9 +244,7 @@ class Settling:
         tried: dict[int, set[str]] = {number: set() for number in pools}
         pending = dict(pools)
         for _ in range(_ROUNDS):
-            self._measure_all(
-                (choices[n].kept.picture, c.picture) for n, p in pending.items() for c in p
-            )
+            self._compare_with_kept([(choices[n], c) for n, p in pending.items() for c in p])
             for number, pool in list(pending.items()):
                 kept = choices[number].kept
                 tried[number].add(kept.picture.identity)
@@ -249,12 +260,23 @@ class Settling:
             choices[number].kept = self._like(choices[number].kept, pool)
             choices[number].reason = self._reason(choices[number], pool)
 
+    def _compare_with_kept(self, pairs: Sequence[tuple[_Choice, Candidate]]) -> None:
+        """Verify files with the one that may be kept, and measure those that match it."""
+        ends = [(choice.kept.picture, c.picture, choice.group.centre) for choice, c in pairs]
+        distances = self.matching.match(ends)
+        self._measure_all(
+            (kept, other)
+            for (kept, other, _), distance in zip(ends, distances, strict=True)
+            if distance is not None
+        )
+
     def _first(self, pool: Sequence[Candidate]) -> Candidate:
         return narrow(pool, criteria_of(_ORIGINAL, pool))[0][0]
 
     def _like(self, kept: Candidate, pool: Sequence[Candidate]) -> Candidate:
-        """Of the files with the pixels of the kept one, the first by name, place and date."""
-        return self._first([c for c in pool if c.picture.identity == kept.picture.identity])
+        """Of the files with the pixels of the kept one, that which the others were made from."""
+        like = [c for c in pool if c.picture.identity == kept.picture.identity]
+        return self._first(narrow(like, (_LOSSY,))[0])
 
     def _sources(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
         """Files from which the kept one was made, or of which most of the group are."""
@@ -304,8 +326,9 @@ class Settling:
             derived, why = self._derivation(kept, self._first(others))
             if derived > 0:
                 return f"the other was made from it: {why}"
-        ordered = [kept, *others] if others else pool
-        return narrow(ordered, criteria_of(_ORIGINAL, ordered))[1] or choice.reason
+            ordered = [kept, *others]
+            return narrow(ordered, criteria_of(_ORIGINAL, ordered))[1] or choice.reason
+        return narrow(pool, (_LOSSY, *criteria_of(_ORIGINAL, pool)))[1] or choice.reason
 
     def _derivation(self, kept: Candidate, other: Candidate) -> tuple[int, str]:
         if kept.picture.identity == other.picture.identity:
@@ -453,6 +476,9 @@ def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
 def _matrix(verdict: Verdict) -> Matrix:
     return np.array(verdict.matrix).reshape(3, 3)
 
+
+_LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.facts.lossless)
+"""For equal samples: saving them with loss would have changed them."""
 
 _SAME_TONES = (0, 0)
 _ORIGINAL = Rule("original", ())

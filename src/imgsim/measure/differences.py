@@ -18,7 +18,7 @@ from imgsim.measure.quantisation import Steps, about_steps
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -92,6 +92,8 @@ class Differences:
         `spectra.detail_beyond`. None if their resolution is nearly the same.
     steps : tuple of (tuple of float or None)
         How the other lies about the steps of each that is a JPEG, see `quantisation.Steps`.
+    step_ratio : float
+        Steps of the left picture per step of the right one, if both are JPEGs; else 0.
     """
 
     windows: int
@@ -114,6 +116,7 @@ class Differences:
     own: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     beyond: float | None = None
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
+    step_ratio: float = 0.0
 
     @property
     def turn_text(self) -> str:
@@ -134,6 +137,7 @@ class Differences:
             gain_back=self.gain,
             own=self.own[::-1],
             steps=self.steps[::-1],
+            step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
         )
 
 
@@ -199,6 +203,7 @@ def _with_pixels(
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
         steps=(_steps(frame, left, 0, contrast), _steps(frame, right, 1, 1 / contrast)),
+        step_ratio=_step_ratio(left, right),
     )
 
 
@@ -291,6 +296,12 @@ def _cells(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Parts of 8 x 8 pixels of windows, shape (parts, 64)."""
     n, side = len(windows), windows.shape[1] // 8
     return windows.reshape(n, side, 8, side, 8).swapaxes(2, 3).reshape(-1, 64)
+
+
+def _step_ratio(left: MeasuredPicture, right: MeasuredPicture) -> float:
+    if left.table is None or right.table is None:
+        return 0.0
+    return round(float(np.exp((np.log(left.table) - np.log(right.table)).mean())), 4)
 
 
 def _steps(

@@ -33,10 +33,13 @@ class Details:
     drawn : bool
         Both are pages of text, dark on light or light on dark, or most of them is even, as in a
         screenshot: no photo.
+    known : bool
+        They could be aligned at the finest size.
     """
 
     distance: float
     drawn: bool
+    known: bool = True
 
 
 def compare_details(
@@ -66,7 +69,7 @@ def compare_details(
     ):
         errors = block_errors(left, right, matrix, excluded)
     if errors is None:
-        return Details(0.0, drawn=False)
+        return Details(0.0, drawn=False, known=False)
     page = _is_page(errors)
     drawn = page or errors.even_share() > LIMITS.min_even_share_drawn
     limit = LIMITS.max_detail_ratio_drawn if drawn else LIMITS.max_detail_ratio

@@ -28,7 +28,7 @@ from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 15
+VERSION = 16
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -203,6 +203,7 @@ def _with_details(
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
+    verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if verdict.residual > 1 and not details.drawn:
         return verdict
     if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):

@@ -44,25 +44,6 @@ def _to_part(part: tuple[float, float, float, float]) -> Matrix:
     return np.array([(1 / width, 0, -left / width), (0, 1 / height, -top / height), (0, 0, 1.0)])
 
 
-def stretch(verdict: Verdict, left: ImageFacts, right: ImageFacts) -> float:
-    """Return by how much one picture is stretched in one direction, upon the other.
-
-    Parameters
-    ----------
-    verdict : Verdict
-    left, right : ImageFacts
-
-    Returns
-    -------
-    float
-        Ratio of the scales of two directions at right angles, the greatest there is; 1 where
-        nothing was aligned.
-    """
-    if not verdict.matrix:
-        return 1.0
-    return stretch_of(np.array(verdict.matrix).reshape(3, 3), left, right)
-
-
 def stretch_of(matrix: Matrix, left: ImageFacts, right: ImageFacts) -> float:
     """Return by how much one picture is stretched in one direction, upon the other.
 
@@ -75,13 +56,37 @@ def stretch_of(matrix: Matrix, left: ImageFacts, right: ImageFacts) -> float:
     Returns
     -------
     float
-        See `stretch`.
+        Ratio of the scales of two directions at right angles, the greatest there is.
     """
+    largest, least = np.linalg.svd(_linear_part(matrix, left, right), compute_uv=False)
+    return float(largest / least)
+
+
+def stretch_along_width(matrix: Matrix, left: ImageFacts, right: ImageFacts) -> float:
+    """Return by how much the right picture is stretched along the width of the left one.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    left, right : ImageFacts
+
+    Returns
+    -------
+    float
+        Pixels of the right picture for each of the left one, along the width over those along the
+        height: below 1 where it is stretched along the height.
+    """
+    across, along = np.linalg.norm(_linear_part(matrix, left, right), axis=1)
+    return float(along / across)
+
+
+def _linear_part(matrix: Matrix, left: ImageFacts, right: ImageFacts) -> Matrix:
+    """Return what maps directions in pixels of the right picture to those of the left one."""
     width, height = _decoded_size(left)
     other_width, other_height = _decoded_size(right)
     pixels = rescale(matrix, (width, height), (1 / other_width, 1 / other_height))
-    largest, least = np.linalg.svd(pixels[:2, :2] / pixels[2, 2], compute_uv=False)
-    return float(largest / least)
+    return np.asarray(pixels[:2, :2] / pixels[2, 2])
 
 
 def _decoded_size(facts: ImageFacts) -> tuple[float, float]:
