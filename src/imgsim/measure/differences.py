@@ -18,7 +18,7 @@ from imgsim.measure.quantisation import Steps, about_steps
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4

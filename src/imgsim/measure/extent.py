@@ -14,12 +14,27 @@ _MIN_REST_POINTS = 40
 _ONE_COLOUR_LEVELS = 12
 """Levels by which what has one colour differs from its median, at most."""
 
-_RIM = 0.01
-"""Share of the sides beyond the common part that is not looked at."""
+_RIM = 2.5
+"""Pixels around the common part whose colours are a mixture of both sides."""
 
-_SIDE = 128
-_GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1)[::-1] / _SIDE
-_GRID = np.ascontiguousarray(_GRID + 0.5 / _SIDE)
+_FEW_REST_POINTS = 1500
+"""Points outside from which on a finer grid finds no more: with fewer there is but a narrow rim."""
+
+
+def _grid(side: int) -> NDArray[np.float64]:
+    """Return unit coordinates of the middles of `side` times `side` cells, as columns."""
+    cells = np.indices((side, side), np.float64).reshape(2, -1)[::-1] / side
+    return np.ascontiguousarray(cells + 0.5 / side)
+
+
+_SAME_COLOUR_LEVELS = 3
+"""The same for the colour of a border that goes on inside."""
+
+_BACKGROUND = 0.8
+"""Share of the last points inside that have the colour of what is around, if it is no border."""
+
+_GRID = _grid(128)
+_FINE_SIDE = 512
 
 
 def area_shares(matrix: Matrix) -> tuple[float, float]:
@@ -40,7 +55,7 @@ def area_shares(matrix: Matrix) -> tuple[float, float]:
 def share_of_one_colour(
     left: NDArray[np.uint8], right: NDArray[np.uint8], matrix: Matrix
 ) -> tuple[float, float]:
-    """Return which share of what only one picture shows has one colour.
+    """Return which share of what only one picture shows has one colour, other than what it frames.
 
     Parameters
     ----------
@@ -51,18 +66,48 @@ def share_of_one_colour(
     Returns
     -------
     left, right : float
-        0 where nothing is around what the other one shows.
+        0 where nothing is around what the other one shows, or its colour goes on inside: then it is
+        no border but the background of the picture.
     """
     return _even_rest(left, inverse(matrix)), _even_rest(right, matrix)
 
 
 def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
     """`matrix` maps the image's unit coordinates to those of the other picture."""
-    u, v = project(matrix, _GRID)
-    outside = ~((u > -_RIM) & (u < 1 + _RIM) & (v > -_RIM) & (v < 1 + _RIM))
-    if np.count_nonzero(outside) < _MIN_REST_POINTS:
+    rest, edge = _around_the_edge(_GRID, image, matrix)
+    if rest.shape[1] < _FEW_REST_POINTS:
+        rest, edge = _around_the_edge(_grid(_FINE_SIDE), image, matrix)
+    if rest.shape[1] < _MIN_REST_POINTS:
         return 0.0
-    x, y = (_GRID[:, outside] * [[image.shape[1]], [image.shape[0]]]).astype(int)
-    colours = image[y, x].astype(np.int16)
-    off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
-    return float((off <= _ONE_COLOUR_LEVELS).mean())
+    colours = _colours(image, rest)
+    colour = np.median(colours, axis=0)
+    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if edge.size else 0.0
+    return 0.0 if same >= _BACKGROUND else _share_of(colours, colour, _ONE_COLOUR_LEVELS)
+
+
+def _around_the_edge(
+    grid: NDArray[np.float64], image: NDArray[np.uint8], matrix: Matrix
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of a grid that the other picture does not show, and the last that it does.
+
+    A rim between them has colours that are a mixture of both.
+    """
+    u, v = project(matrix, grid)
+    scale = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    height, width = image.shape[:2]
+    depth = np.minimum(
+        np.minimum(u, 1 - u) * (width * scale), np.minimum(v, 1 - v) * (height * scale)
+    )
+    cell = max(height, width) / np.sqrt(grid.shape[1])
+    return grid[:, depth < -_RIM], grid[:, (depth > _RIM) & (depth < _RIM + 2 * cell)]
+
+
+def _colours(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.int16]:
+    x, y = (points * [[image.shape[1]], [image.shape[0]]]).astype(int)
+    colours: NDArray[np.int16] = image[y, x].astype(np.int16)
+    return colours
+
+
+def _share_of(colours: NDArray[np.int16], colour: NDArray[np.float64], levels: int) -> float:
+    off = np.abs(colours - colour).max(axis=1)
+    return float((off <= levels).mean())

@@ -1,0 +1,37 @@
+"""What is around a picture: a border, or more of the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imgsim.measure.extent import share_of_one_colour
+
+
+def picture(background: int | None = None) -> np.ndarray:
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 256, (400, 600, 3), np.uint8)
+    if background is not None:
+        pixels[:60], pixels[-60:], pixels[:, :60], pixels[:, -60:] = [background] * 4
+    return pixels
+
+
+def inside(border: int, width: int = 600, height: int = 400) -> np.ndarray:
+    """Unit coordinates of a picture to those of one with a border around it."""
+    wide, high = width + 2 * border, height + 2 * border
+    return np.array(
+        [(width / wide, 0, border / wide), (0, height / high, border / high), (0, 0, 1.0)]
+    )
+
+
+@pytest.mark.parametrize("border", [5, 40])
+def test_a_border_has_one_colour(border: int) -> None:
+    framed = np.pad(picture(), ((border, border), (border, border), (0, 0)), constant_values=250)
+    assert share_of_one_colour(framed, picture(), inside(border)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("background", [None, 255])
+def test_a_crop_leaves_no_border(background: int | None) -> None:
+    """Where a picture has a background of one colour that goes on inside, too."""
+    whole = picture(background)
+    assert share_of_one_colour(whole, whole[20:-20, 20:-20], inside(20, 560, 360))[0] < 0.5
