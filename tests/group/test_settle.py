@@ -232,3 +232,29 @@ def test_what_an_enlarged_picture_lacks_is_no_sharpening_of_its_source() -> None
     pictures = [picture("a.jpg", width=165, height=165), picture("b.jpg")]
     ((group,), _) = settle(pictures, known=known)
     assert roles(group) == {"b.jpg": None, "a.jpg": "enlarged"}
+
+
+BLURRED = (1.0, 0.95, 0.87, 0.75, 0.64, 0.53, 0.45, 0.4)
+SOURCE = (1.0, 1.05, 1.15, 1.32, 1.56, 1.85, 2.16, 2.42)
+SHARPENED = (1.0, 1.05, 1.16, 1.27, 1.36, 1.44, 1.47, 1.48)
+PLAIN = (1.0, 0.95, 0.86, 0.78, 0.73, 0.69, 0.67, 0.66)
+
+
+@pytest.mark.parametrize(
+    ("gain", "back", "role"),
+    [
+        (BLURRED, SOURCE, "blurred"),  # Gaussian of sigma 0.6
+        (SHARPENED, PLAIN, "edited"),  # unsharp mask
+    ],
+)
+def test_what_was_blurred_a_little_is_not_what_was_sharpened(
+    gain: tuple[float, ...], back: tuple[float, ...], role: str
+) -> None:
+    """Blur takes the more of a detail the finer it is; sharpening adds the same to all that are."""
+    pictures = [picture("a.jpg"), picture("b.jpg")]
+    made = replace(EQUAL, gain=gain, gain_back=back)
+    for differences in (made, made.swapped()):
+        ((group,), _) = settle(pictures, known=Known(differences={"ab": differences}))
+        source = "a.jpg" if differences is made else "b.jpg"
+        assert group.kept.file.path == source
+        assert {*roles(group).values()} == {None, role}

@@ -33,6 +33,10 @@ _SAME_COLOUR_LEVELS = 3
 _BACKGROUND = 0.8
 """Share of the last points inside that have the colour of what is around, if it is no border."""
 
+_STRAIGHT = 0.005
+"""How far sides are turned, at most, that lie along those of the other picture: a quarter of a
+degree."""
+
 _GRID = _grid(128)
 _FINE_SIDE = 512
 
@@ -81,8 +85,15 @@ def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
         return 0.0
     colours = _colours(image, rest)
     colour = np.median(colours, axis=0)
-    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if edge.size else 0.0
+    straight = _is_straight(matrix) and edge.size  # background has no corners to be filled
+    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if straight else 0.0
     return 0.0 if same >= _BACKGROUND else _share_of(colours, colour, _ONE_COLOUR_LEVELS)
+
+
+def _is_straight(matrix: Matrix) -> bool:
+    """Whether sides lie along sides."""
+    (a, b), (c, d) = np.abs(matrix[:2, :2])
+    return bool(min(a + d, b + c) <= _STRAIGHT * max(a + d, b + c))
 
 
 def _around_the_edge(
