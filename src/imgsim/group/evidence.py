@@ -286,9 +286,11 @@ class _Signs:
         gain, back = self.m.gain, self.m.gain_back
         middle = slice(1, 5)
         # of a picture with more pixels than detail the finest bands say nothing
-        if _is_blurred(gain, back) and not self._scaled():
+        # words over a picture have fine details of their own
+        a_little = not self.verdict.overlay
+        if _is_blurred(gain, back, a_little=a_little) and not self._scaled():
             self.add("blurred", f"{_percent(max(0.0, gain[3]))} of the finer details are left")
-        elif _is_blurred(back, gain) and not self._scaled():
+        elif _is_blurred(back, gain, a_little=a_little) and not self._scaled():
             self.add("fuller", "sharper than the kept file")
         elif min(gain[middle]) >= 1 and max(gain[middle]) >= sharpened[1] and not _is_steep(gain):
             self.add("edited", f"sharpened {max(gain[middle]):.1f} x")
@@ -387,8 +389,8 @@ def _detail(m: Differences) -> tuple[bool, bool]:
     return none, some and not none
 
 
-def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...]) -> bool:
-    """Details are lost, all the more the finer they are.
+def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...], *, a_little: bool) -> bool:
+    """Details are lost, all the more the finer they are; only the finest of them, `a_little`.
 
     Where the other picture was sharpened, a share of all details is left; where it is noisy, it
     does not show the details of this one more strongly.
@@ -397,7 +399,7 @@ def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...]) -> bool:
     lost = gain[3] < e.blur[1] and min(gain[-3:]) < e.plateau
     if lost and max(back[1:4]) > e.blur_back[0]:
         return True
-    stronger = max(back[3:5]) >= e.blur_back[1]
+    stronger = a_little and max(back[3:5]) >= e.blur_back[1]
     return stronger and (min(gain[5:7]) < e.plateau or back[6] >= e.steep[1] * back[3])
 
 
