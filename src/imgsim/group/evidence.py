@@ -342,9 +342,11 @@ class _Signs:
             own = own and ratio >= 1 / EVIDENCE.finer
             other = other and ratio <= EVIDENCE.finer
         from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
+        if self.has("edited"):  # other tones bring any picture between the steps
+            own = other = False
         if (from_own or other) and not own and not from_other:
             self.add("reencoded", "compressed again from the kept file")
-        elif (from_other or (own and not self.has("edited"))) and not other and not from_own:
+        elif (from_other or own) and not other and not from_own:
             self.add("fuller", COMPRESSED_FROM)
         elif ratio and not self._scaled():
             self.unsure.append(WHICH_FIRST)
