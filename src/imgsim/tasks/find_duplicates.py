@@ -15,11 +15,12 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.metadata import Metadata
+from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.related import with_related
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
-from imgsim.group.settle import Matching, Settling
+from imgsim.group.settle import Settling
 from imgsim.group.stars import Stars, join
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs

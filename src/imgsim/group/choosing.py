@@ -1,0 +1,285 @@
+"""Which file of a group is kept, by the rules."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsim.decode.metadata import Metadata
+from imgsim.group.comparisons import Comparisons
+from imgsim.group.evidence import Sign, signs_of
+from imgsim.group.keep import (
+    ALWAYS,
+    CAMERA,
+    NATURAL,
+    WHOLE,
+    Candidate,
+    Criterion,
+    Rule,
+    criteria_of,
+    narrow,
+)
+from imgsim.group.rules import MayMatch, Rules
+from imgsim.group.shapes import Shape, are_stretched
+from imgsim.measure.extent import area_shares
+from imgsim.types import Group, Picture, Verdict
+from imgsim.verify.matrix import Matrix
+from imgsim.verify.transform import stretch_along_width
+
+_ROUNDS = 4
+"""Times that another file may turn out to be what the chosen one was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Members of a group that is not decided yet, and a picture that all of them match."""
+
+    members: tuple[Candidate, ...]
+    centre: Picture
+
+
+@dataclass(slots=True)
+class Choice:
+    """The file that is to be kept of some members."""
+
+    group: Undecided
+    kept: Candidate
+    rule: Rule
+    reason: str
+
+
+class Choosing:
+    """Chooses the kept files of groups.
+
+    Parameters
+    ----------
+    keep : sequence of Rule
+    rules : Rules
+    comparisons : Comparisons
+    metadata : mapping of str to Metadata
+        By the digest of the content.
+    """
+
+    def __init__(
+        self,
+        keep: Sequence[Rule],
+        rules: Rules,
+        comparisons: Comparisons,
+        metadata: Mapping[str, Metadata],
+    ) -> None:
+        self.keep = keep
+        self.rules = rules
+        self.comparisons = comparisons
+        self.metadata = metadata
+
+    def undecided(self, group: Group) -> Undecided:
+        """The candidates of a group, by how they lie upon its centre."""
+        centre = group.kept
+        shows_less: set[str] = set()
+        stretches: dict[str, float] = {}
+        own: dict[str, float] = {}
+        for member in group.members:
+            one = member.picture
+            own[one.identity] = one.pixels
+            verdict = (
+                None if one.identity == centre.identity else self.comparisons.verdict(centre, one)
+            )
+            if verdict is None:
+                continue
+            measured = self.comparisons.differences(centre, one)
+            signs = signs_of(centre, one, verdict, measured)
+            lesser = _part_of(verdict, signs.signs if measured else None)
+            if lesser:
+                shows_less.add(one.identity if lesser > 0 else centre.identity)
+            if lesser > 0 and verdict.matrix:
+                own[one.identity] *= area_shares(_matrix(verdict))[1]
+            if verdict.matrix:
+                ratio = stretch_along_width(_matrix(verdict), centre.facts, one.facts)
+                stretches[one.identity] = math.log(ratio)
+        everything = {m.picture.identity for m in group.members} <= shows_less
+        stretched = are_stretched(
+            [Shape(stretches.get(m.picture.identity, 0.0), m.picture.facts) for m in group.members]
+        )
+        return Undecided(
+            tuple(
+                Candidate(
+                    m.picture,
+                    self.metadata.get(m.picture.digest, Metadata()),
+                    own[m.picture.identity],
+                    m.picture.identity in shows_less and not everything,
+                    m.picture.identity == centre.identity,
+                    has_other_shape,
+                )
+                for m, has_other_shape in zip(group.members, stretched, strict=True)
+            ),
+            centre,
+        )
+
+    def measure_parts(self, groups: Sequence[Group]) -> None:
+        """Measure those members of which one may be a part of the other."""
+        pairs = [(g.kept, m.picture) for g in groups for m in g.members[1:]]
+        verdicts = [(pair, self.comparisons.verdict(*pair)) for pair in pairs]
+        self.comparisons.measure(
+            pair for pair, verdict in verdicts if verdict is not None and not verdict.whole
+        )
+
+    def choose(self, groups: Sequence[Undecided]) -> list[Choice]:
+        """Choose the kept file of each group by the rules."""
+        choices: list[Choice] = []
+        asked: list[tuple[int, list[Candidate]]] = []
+        for group in groups:
+            left, reason = narrow(self._eligible(group), ALWAYS)
+            decisive = self.keep[0]
+            for rule in (*self.keep, _FIRST):
+                if len(left) == 1:
+                    break
+                decisive = rule
+                if rule.text == "original":
+                    asked.append((len(choices), left))
+                    break
+                left, decided = narrow(left, criteria_of(rule, left))
+                reason = decided or reason
+            choices.append(Choice(group, left[0], decisive, reason))
+        self._choose_originals(choices, asked)
+        return choices
+
+    def _eligible(self, group: Undecided) -> list[Candidate]:
+        """Members that may match all others."""
+        pictures = [c.picture for c in group.members]
+        may_match = MayMatch(pictures, self.rules)
+        able = [
+            c
+            for i, c in enumerate(group.members)
+            if all(
+                bool(may_match(i, j)) or pictures[i].identity == pictures[j].identity
+                for j in range(len(pictures))
+                if j != i and not pictures[j].facts.damage
+            )
+        ]
+        return able or list(group.members[:1])
+
+    def _choose_originals(
+        self, choices: list[Choice], asked: Sequence[tuple[int, list[Candidate]]]
+    ) -> None:
+        """Choose what the others were made from."""
+        pools: dict[int, list[Candidate]] = {}
+        for number, left in asked:
+            pool, reason = narrow(left, (WHOLE, CAMERA, NATURAL))
+            pools[number] = pool
+            choices[number].reason = reason or choices[number].reason
+            choices[number].kept = self._first(pool)
+        tried: dict[int, set[str]] = {number: set() for number in pools}
+        pending = dict(pools)
+        for _ in range(_ROUNDS):
+            self._compare_with_kept([(choices[n], c) for n, p in pending.items() for c in p])
+            for number, pool in list(pending.items()):
+                kept = choices[number].kept
+                tried[number].add(kept.picture.identity)
+                sources = self._sources(kept, pool)
+                sources = [c for c in sources if c.picture.identity not in tried[number]]
+                if sources:
+                    choices[number].kept = self._first(sources)
+                else:
+                    del pending[number]
+            if not pending:
+                break
+        for number, pool in pools.items():
+            choices[number].kept = self._like(choices[number].kept, pool)
+            choices[number].reason = self._reason(choices[number], pool)
+
+    def _compare_with_kept(self, pairs: Sequence[tuple[Choice, Candidate]]) -> None:
+        """Verify files with the one that may be kept, and measure those that match it."""
+        ends = [(choice.kept.picture, c.picture, choice.group.centre) for choice, c in pairs]
+        distances = self.comparisons.match(ends)
+        self.comparisons.measure(
+            (kept, other)
+            for (kept, other, _), distance in zip(ends, distances, strict=True)
+            if distance is not None
+        )
+
+    def _first(self, pool: Sequence[Candidate]) -> Candidate:
+        return narrow(pool, criteria_of(_ORIGINAL, pool))[0][0]
+
+    def _like(self, kept: Candidate, pool: Sequence[Candidate]) -> Candidate:
+        """Of the files with the pixels of the kept one, that which the others were made from."""
+        like = [c for c in pool if c.picture.identity == kept.picture.identity]
+        return self._first(narrow(like, (_LOSSY,))[0])
+
+    def _sources(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
+        """Files from which the kept one was made, or of which most of the group are."""
+        related = [(c, self.comparisons.derivation(kept.picture, c.picture)[0]) for c in pool]
+        sources = [c for c, derived in related if derived < 0]
+        return sources or self._majority(kept, pool)
+
+    def _majority(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
+        """Files with tones in which more contents agree than in those of the kept one.
+
+        Which of two versions was edited, pixels alone do not tell; but of an edit there is one,
+        and of the original there are exports and copies.
+        """
+        contents = {c.picture.identity: c for c in pool}
+        versions: dict[tuple[int, int], list[Candidate]] = {}
+        for one in contents.values():
+            version = self._version(kept, one)
+            if version is not None:
+                versions.setdefault(version, []).append(one)
+        own = versions.get(_SAME_TONES, [])
+        most = max(versions.values(), key=len, default=[])
+        if len(most) <= len(own):
+            return []
+        identities = {one.picture.identity for one in most}
+        return [c for c in pool if c.picture.identity in identities]
+
+    def _version(self, kept: Candidate, other: Candidate) -> tuple[int, int] | None:
+        """Equal numbers for files with the same tones and colours, seen from the kept one.
+
+        None for what was made from it: that says nothing of which of the others came first.
+        """
+        measured = self.comparisons.differences(kept.picture, other.picture)
+        signs = self.comparisons.signs(kept.picture, other.picture).signs
+        if measured is None or not signs:
+            return _SAME_TONES
+        if any(sign.derived and sign.role != "reencoded" for sign in signs):
+            return None
+        if not any(sign.role == "edited" for sign in signs):
+            return _SAME_TONES
+        return round(measured.tone / 3) + 1, round(10 * measured.saturation) + 1
+
+    def _reason(self, choice: Choice, pool: Sequence[Candidate]) -> str:
+        """What the kept file has over the next one."""
+        kept = choice.kept
+        others = [c for c in pool if c.picture.identity != kept.picture.identity]
+        if others:
+            derived, why = self.comparisons.derivation(kept.picture, self._first(others).picture)
+            if derived > 0:
+                return f"the other was made from it: {why}"
+            ordered = [kept, *others]
+            return narrow(ordered, criteria_of(_ORIGINAL, ordered))[1] or choice.reason
+        return narrow(pool, (_LOSSY, *criteria_of(_ORIGINAL, pool)))[1] or choice.reason
+
+
+def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
+    """Tell which of two pictures is a part of the other: 1 the right one, -1 the left, 0 none."""
+    if signs is None:
+        return -verdict.more
+    if any(sign.role in ("cropped", "inset", "overlaid") for sign in signs):
+        return 1
+    if any(sign.role == "rotated" and sign.derived for sign in signs):
+        return 1
+    return -1 if verdict.more and any(sign.role == "fuller" for sign in signs) else 0
+
+
+def _matrix(verdict: Verdict) -> Matrix:
+    return np.array(verdict.matrix).reshape(3, 3)
+
+
+_LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.facts.lossless)
+"""For equal samples: saving them with loss would have changed them."""
+
+_SAME_TONES = (0, 0)
+_ORIGINAL = Rule("original", ())
+_FIRST = Rule("first", (("first by path", lambda c: os.fsencode(c.picture.file.path)),))

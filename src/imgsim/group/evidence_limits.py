@@ -1,0 +1,102 @@
+"""From where on a difference of two pictures is evidence of something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers by which differences are told, set on seeds 0 to 4 of benchmarks/library.py.
+
+    Where there are two, the first still counts as no difference and the second as one.
+    """
+
+    angle: tuple[float, float] = (0.12, 0.4)
+    """Degrees by which a picture is turned."""
+    stretch: tuple[float, float] = (1.004, 1.012)
+    """By how much it is stretched, beyond what rounding to whole pixels explains."""
+    area: tuple[float, float] = (0.993, 0.985)
+    """Share of the area that is seen."""
+    one_colour: float = 0.9
+    """Share of what is around a turned picture that has one colour, if corners were filled."""
+    tone: tuple[float, float] = (0.9, 3.5)
+    """Grey levels by which tones differ (root mean square). Noise near black makes 2.7."""
+    saturation: tuple[float, float] = (0.035, 0.1)
+    """Share by which colours are stronger or weaker."""
+    tint: tuple[float, float] = (0.5, 1.2)
+    """Levels by which the mean colour differs."""
+    rough: float = 2.5
+    """Times as much of these has to differ where noise was added, or detail lost: both change means
+    where levels end."""
+    grey: tuple[float, float] = (0.5, 2.0)
+    """Mean chroma of a black-and-white picture at most, and of one in colours at least."""
+    detail: tuple[float, float] = (0.15, 0.25)
+    """The most that a small place differs of two encodings of one picture, and where the sizes
+    differ, see `Verdict.detail`. Of 115 copies that were only compressed again 3 had more, of 10
+    with a watermark 1 had less."""
+    spot: tuple[float, float] = (9.0, 45.0)
+    """Levels by which the most different small part differs, where nothing else does."""
+    blur: tuple[float, float] = (0.8, 0.55)
+    """Share of the details of middle frequency that is left, and at which share blur is told."""
+    blur_back: tuple[float, float] = (1.1, 1.2)
+    """By how much the other picture shows the details of a blurred one more strongly, at least, and
+    where much is left of those of middle frequency."""
+    steep: tuple[float, float] = (1.3, 1.45)
+    """How much more strongly it shows the finest of them than those of middle frequency: sharpened
+    pictures less than the first, the source of a blurred one more than the second. Of 22 pictures
+    that were sharpened and 22 that were blurred with sigma 0.6, the former had 1.17 at most and the
+    latter 1.47 at least."""
+    sharpening: tuple[float, float] = (1.12, 1.2)
+    """The same of a picture that was sharpened."""
+    sharpening_scaled: tuple[float, float] = (1.25, 1.4)
+    """The same where the sizes differ: resampling sharpens, too."""
+    plateau: float = 0.25
+    """Share of the finest details that is left at least, seen from a sharpened picture; blur leaves
+    nothing of them."""
+    flat: float = 0.85
+    """Share of the finer details that is left at least, of that of middle frequency, where the base
+    was sharpened and not the other one blurred."""
+    noise_gain: tuple[float, float] = (0.9, 1.12)
+    """Share of the details that a noisy picture still shows."""
+    noise_level: float = 2.0
+    """Grey levels of own fine structure of a picture that was made noisier, at least."""
+    noise_ratio: tuple[float, float] = (1.1, 1.25)
+    """Power of its fine details, of those of the other picture, at least: where even parts say so
+    clearly, and where they hardly do."""
+    noise_even: tuple[float, float] = (0.35, 0.8)
+    """Levels by which even parts have more fine structure, hardly and clearly."""
+    noise_share: tuple[float, float] = (0.1, 0.3)
+    """The same as a share of what there is; where the sizes differ the second."""
+    scale: tuple[float, float] = (1.01, 1.18)
+    """Ratio of sizes: up to the first they are the same, from the second on detail is told."""
+    beyond: tuple[float, float] = (-12.5, -8.2)
+    """Decibels of detail beyond the smaller picture's: none up to the first, some from the second.
+    Of 260 pairs each, enlarged pictures had -8.5 at most, and what a smaller one was made from
+    -12 at least."""
+    beyond_unclear: tuple[float, float] = (-9.0, -11.0)
+    """In between, none up to the first and some from the second, if the softness says so too."""
+    softness: tuple[float, float] = (1.05, 1.3)
+    """By how much the smaller picture shows finer details more strongly than the larger one that
+    was brought to its size: up to the first the smaller one was made from it, from the second the
+    larger one was enlarged. In the same pairs enlarged pictures had 1.09 at least, the others 1.23
+    at most."""
+    lean_detail: tuple[float, float] = (-9.5, 1.5)
+    lean_softness: tuple[float, float] = (1.12, 0.06)
+    """Middle and spread of the two, by which one is preferred where neither is sure."""
+    lean: float = -0.3
+    """Sum of both, in spreads, from which on the larger picture is preferred: there are many more
+    smaller copies than enlarged ones."""
+    steps: tuple[float, float] = (0.24, 0.42)
+    """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
+    in theory."""
+    made_steps: float = 0.22
+    """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
+    finer: float = 0.5
+    """Steps of the JPEG that another one was compressed from, of the other's, at most: what was
+    saved again at a little more quality lies as evenly about the steps of what it was made from."""
+    steps_beyond: float = 0.008
+    """Share of coefficients further away than half a step, at most, of such a picture."""
+
+
+EVIDENCE = Evidence()
