@@ -18,7 +18,15 @@ from imgsim.report.document import member_similarity, parts_note
 from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text
 from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
 from imgsim.report.group_order import largest
-from imgsim.report.role_text import RELATIONS, keep_text, other_versions_lines
+from imgsim.report.role_text import (
+    RELATIONS,
+    SHOT_RELATIONS,
+    Series,
+    keep_text,
+    other_versions_lines,
+    series_heading,
+    series_of,
+)
 from imgsim.report.units import count, percent, size
 from imgsim.report.wrapping import wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
@@ -63,7 +71,10 @@ class Page:
 
 
 def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
-    """Yield the groups, one after the other: the largest ones, if a terminal would get too many."""
+    """Yield the groups, one after the other, then the bursts and the like of which none has a file.
+
+    Of too many a terminal gets the largest groups, and the first of the others.
+    """
     page = page or Page()
     shown = len(duplicates.groups)
     if page.width is not None and shown > MOST_ON_TERMINAL:
@@ -77,6 +88,26 @@ def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterato
             f"These are the largest {shown} of {len(duplicates.groups)} groups."
             " To see all: ... | less, or -o FILE\n"
         )
+    yield from _series_lines([one for one in series_of(duplicates) if not one.grouped], page)
+
+
+def _series_lines(series: list[Series], page: Page) -> Iterator[str]:
+    """Yield what belongs together and is in no group."""
+    if not series:
+        return
+    shown = series
+    if page.width is not None and len(series) > MOST_ON_TERMINAL:
+        shown = series[:SHOWN_ON_TERMINAL]
+    yield page.paint("In no group, and no copies of each other:", "bold") + "\n"
+    for one in shown:
+        yield f"{series_heading(one)}\n"
+        for path, size_bytes in one.sizes.items():
+            first, *others = page.wrapped(printable(path))
+            yield f"{size(size_bytes):>32}{'':{_PATH_COLUMN - 32}}{first}\n"
+            yield from _in_path_column(others)
+    if len(shown) < len(series):
+        yield f"These are the first {len(shown)} of {len(series)}.\n"
+    yield "\n"
 
 
 def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) -> Iterator[str]:
@@ -94,7 +125,10 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
             yield from _in_path_column(page.wrapped(f"also linked as {printable(link)}"))
         for note in _notes(member, group, duplicates.metadata, page):
             yield from _in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
+    members = {member.picture.file.path for member in group.members}
     for one in group.related:
+        if one.relation in SHOT_RELATIONS and one.path in members:
+            continue  # its evidence says so
         yield from _in_path_column([f"{RELATIONS[one.relation]}:"])
         yield from _in_path_column(page.wrapped(printable(one.path)))
     yield "\n"
