@@ -28,7 +28,7 @@ from imgsim.report.role_text import (
     series_of,
 )
 from imgsim.report.units import count, percent, size
-from imgsim.report.wrapping import wrapped_path
+from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, ImageFacts, Member, Skipped
@@ -42,6 +42,7 @@ MOST_ON_TERMINAL = 50
 SHOWN_ON_TERMINAL = 20
 _SHOWN_SKIPPED = 5
 _PATH_COLUMN = 40
+_MARGIN = 4
 _COLUMNS = 80
 
 
@@ -63,11 +64,34 @@ class Page:
     width: int | None = None
     facts: bool = False
 
-    def wrapped(self, path: str) -> list[str]:
-        """The lines of a path in the column of paths."""
+    def placed(self, path: str, head: str = "") -> Iterator[str]:
+        """The lines of a path in the column of paths, or below it where a name is too long.
+
+        Parameters
+        ----------
+        path : str
+            Printable.
+        head : str
+            Stands before it, and takes the columns up to that of the paths.
+        """
+        head = head or " " * _PATH_COLUMN
         if self.width is None:
-            return [path]
-        return list(wrapped_path(path, self.width - _PATH_COLUMN))
+            yield f"{head}{path}\n"
+            return
+        lines = list(wrapped_path(path, self.width - _PATH_COLUMN))
+        if max(map(columns_of, lines)) <= self.width - _PATH_COLUMN:
+            yield f"{head}{lines[0]}\n"
+            yield from in_path_column(lines[1:])
+            return
+        if head.strip():
+            yield f"{head.rstrip()}\n"
+        for line in wrapped_path(path, self.width - _MARGIN):
+            yield f"{' ' * _MARGIN}{line}\n"
+
+
+def in_path_column(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines in the column of paths."""
+    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
 
 
 def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
@@ -102,9 +126,8 @@ def _series_lines(series: list[Series], page: Page) -> Iterator[str]:
     for one in shown:
         yield f"{series_heading(one)}\n"
         for path, size_bytes in one.sizes.items():
-            first, *others = page.wrapped(printable(path))
-            yield f"{size(size_bytes):>32}{'':{_PATH_COLUMN - 32}}{first}\n"
-            yield from _in_path_column(others)
+            head = f"{size(size_bytes):>32}{'':{_PATH_COLUMN - 32}}"
+            yield from page.placed(printable(path), head)
     if len(shown) < len(series):
         yield f"These are the first {len(shown)} of {len(series)}.\n"
     yield "\n"
@@ -122,15 +145,15 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
     for member in group.members:
         yield from _member_lines(member, duplicates.comparator.scale, page)
         for link in member.picture.file.links:
-            yield from _in_path_column(page.wrapped(f"also linked as {printable(link)}"))
+            yield from page.placed(f"also linked as {printable(link)}")
         for note in _notes(member, group, duplicates.metadata, page):
-            yield from _in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
+            yield from in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
     members = {member.picture.file.path for member in group.members}
     for one in group.related:
         if one.relation in SHOT_RELATIONS and one.path in members:
             continue  # its evidence says so
-        yield from _in_path_column([f"{RELATIONS[one.relation]}:"])
-        yield from _in_path_column(page.wrapped(printable(one.path)))
+        yield from in_path_column([f"{RELATIONS[one.relation]}:"])
+        yield from page.placed(printable(one.path))
     yield "\n"
 
 
@@ -149,10 +172,6 @@ def _notes(
         yield only_here_text(names)
     if page.facts and member.picture.digest in metadata:
         yield printable(facts_text(metadata[member.picture.digest], private=True))
-
-
-def _in_path_column(lines: Iterable[str]) -> Iterator[str]:
-    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
 
 
 _CERTAIN = (None, "exact", "pixels")
@@ -180,9 +199,7 @@ def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
         f"  {page.paint(f'{kind:9}', colour)}{dimensions:>{room}}"
         f" {size(picture.file.size_bytes):>9} {similarity:>5}  "
     )
-    first, *others = page.wrapped(printable(picture.file.path))
-    yield f"{head}{first}\n"
-    yield from _in_path_column(others)
+    yield from page.placed(printable(picture.file.path), head)
 
 
 def find_dupes_summary(
