@@ -7,7 +7,7 @@ picture of their name are asked for their dates. Nothing of this makes or change
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,7 +133,7 @@ def _series(
                 if relation_of(one, other, matched=True):
                     together.add(one, other)
     group_of = {m.picture.file.path: i for i, group in enumerate(groups) for m in group.members}
-    for shots in together.ordered():
+    for shots in together.ordered({group.kept.file.path for group in groups}):
         yield from _chain(shots, group_of)
 
 
@@ -207,12 +207,23 @@ class _Series:
             path = self._root[path]
         return path
 
-    def ordered(self) -> list[list[Shot]]:
-        """The series, each in order of time."""
+    def ordered(self, last: Container[str]) -> list[list[Shot]]:
+        """The series, each in order of time.
+
+        Parameters
+        ----------
+        last : container of str
+            Paths that come last of those with one time: the next shot is named with these.
+        """
         series: dict[str, list[Shot]] = {}
         for path, shot in self._shots.items():
             series.setdefault(self._top(path), []).append(shot)
-        return [sorted(some, key=lambda shot: shot.order) for some in series.values()]
+
+        def place(shot: Shot) -> tuple[float, bool, bytes]:
+            seconds, path = shot.order
+            return seconds, shot.picture.file.path in last, path
+
+        return [sorted(some, key=place) for some in series.values()]
 
 
 # Raw files ------------------------------------------------------------------------------------
