@@ -121,6 +121,8 @@ def test_screenshots_of_one_moment() -> None:
     assert not same_moment(screen(), screen(size=(1080, 1920)))
     page = {"size": (1240, 1754)}  # A4: pages of one date are copied together
     assert not same_moment(screen(**page), screen(**page))
+    photo = {"size": (1500, 1000)}
+    assert not same_moment(screen(**photo), screen(**photo))
     names = "Screenshot_20240501-095959.png", "Screenshot 2024-05-01 at 10.01.02.png"
     assert same_moment(screen(names[0]), screen(names[1], mtime=10**6))
     assert not same_moment(screen(names[0]), screen("Screenshot_20240501-101000.png"))

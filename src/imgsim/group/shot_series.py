@@ -123,8 +123,12 @@ def _series(
 ) -> Iterator[Link]:
     """Yield the links of shots that were taken one after the other."""
     together = _Series()
-    for one, other in _near_in_time(candidates, metadata):
-        together.add(one, other)
+    for one, other, upright in _near_in_time(candidates, metadata):
+        # thousands of pairs of screens may lead to one series
+        if not together.linked(one, other) and (
+            relation_of(one, other, matched=False) or (upright and same_moment(one, other))
+        ):
+            together.add(one, other)
     for group in groups:
         shots = [Shot(m.picture, metadata.get(m.picture.digest, Metadata())) for m in group.members]
         dated = sorted((s for s in shots if s.seconds is not None), key=_by_camera)
@@ -143,8 +147,8 @@ def _by_camera(shot: Shot) -> tuple[str, tuple[float, bytes]]:
 
 def _near_in_time(
     candidates: LookAlikes, metadata: dict[str, Metadata]
-) -> Iterator[tuple[Shot, Shot]]:
-    """Yield the candidates that were made within a moment."""
+) -> Iterator[tuple[Shot, Shot, bool]]:
+    """Yield the candidates that may be of one moment, and whether they are alike as they are."""
     if not len(candidates.left):
         return
     shots = [first_dated(some, metadata) for some in candidates.contents]
@@ -156,10 +160,8 @@ def _near_in_time(
         left[near].tolist(), right[near].tolist(), candidates.upright[near].tolist(), strict=True
     ):
         pair = shots[one], shots[other]
-        if pair[0].picture.identity == pair[1].picture.identity:
-            continue
-        if relation_of(*pair, matched=False) or (upright and same_moment(*pair)):
-            yield pair
+        if pair[0].picture.identity != pair[1].picture.identity:
+            yield *pair, upright
 
 
 def _chain(shots: Sequence[Shot], group_of: Mapping[str, int]) -> Iterator[Link]:
@@ -200,6 +202,12 @@ class _Series:
             self._root.setdefault(path, path)
             ends.append(self._top(path))
         self._root[ends[1]] = ends[0]
+
+    def linked(self, one: Shot, other: Shot) -> bool:
+        """Whether two shots are in one series already."""
+        paths = one.picture.file.path, other.picture.file.path
+        known = all(path in self._root for path in paths)
+        return known and self._top(paths[0]) == self._top(paths[1])
 
     def _top(self, path: str) -> str:
         while self._root[path] != path:

@@ -30,8 +30,8 @@ _BIAS_STEP = 0.1
 _EXPOSURE_STEP = 0.6
 """Stops by which the exposures of a bracket differ; those of a burst vary by a third."""
 
-_SCREEN_SHAPES = 1.5, 2.4
-"""Longer side by the shorter one, of screens and not of paper."""
+_SCREEN_SHAPES = 1.55, 2.4
+"""Longer side by the shorter one, of screens and not of paper or a photo."""
 
 _DATE_IN_NAME = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)\D{0,5}(\d\d)[-_.:]?(\d\d)[-_.:]?(\d\d)"
