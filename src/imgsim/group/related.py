@@ -9,7 +9,7 @@ from dataclasses import replace
 from imgsim.decode.metadata import Metadata
 from imgsim.group.shot_series import Link
 from imgsim.group.shots import Shot, other_shot_text
-from imgsim.types import Group, Member, Picture, Related, Relation, Role
+from imgsim.types import Group, Member, Picture, Related, Role
 
 _SHOTS = ("burst", "bracket")
 
@@ -36,7 +36,7 @@ def with_related(
             if own is None or own == others:
                 continue
             key = own, path if others is None else others
-            new = distance, os.fsencode(path), related_to(company, member, "verified")
+            new = distance, os.fsencode(path), Related(path, beside, "verified")
             nearest[key] = min(nearest.get(key, new), new, key=lambda named: named[:2])
     more: dict[int, list[Related]] = {}
     for (own, _), (_, _, related) in nearest.items():
@@ -81,21 +81,21 @@ def with_links(
     alone: list[Related] = []
     chosen: dict[tuple[int, int | str, str], tuple[tuple[bool, bool, bytes, bytes], Related]] = {}
     for link in links:
-        own, others = (number.get(p.file.path) for p in (link.one, link.other))
+        paths = link.one.file.path, link.other.file.path
+        own, others = map(number.get, paths)
         if own is None and others is None:
-            alone.append(related_to(link.other, link.one, link.relation))
+            alone.append(Related(*paths[::-1], link.relation))
             continue
-        ends = [(link.one, link.other), (link.other, link.one)]
+        ends = [paths[::-1], paths]
         if own == others:  # of two members the one is named that is not kept
-            ends = [end for end in ends if end[1].file.path not in kept][:1]
-        for member, company in ends:
-            path, beside = company.file.path, member.file.path
+            ends = [end for end in ends if end[0] not in kept][:1]
+        for path, beside in ends:
             home = number.get(beside)
             if home is None:
                 continue
             unit = path if own == others else number.get(path, path)
             rank = path not in kept, beside not in kept, os.fsencode(path), os.fsencode(beside)
-            new = rank, related_to(company, member, link.relation)
+            new = rank, Related(path, beside, link.relation)
             key = home, unit, link.relation
             chosen[key] = min(chosen.get(key, new), new, key=lambda one: one[0])
     more: dict[int, list[Related]] = {}
@@ -125,10 +125,27 @@ def _merged(
     return (*stay, *sorted(new, key=_place))
 
 
-def related_to(picture: Picture, beside: Picture, relation: Relation) -> Related:
-    """Return that a picture belongs to another one."""
-    files = picture.file, beside.file
-    return Related(files[0].path, files[1].path, relation, files[0].size_bytes, files[1].size_bytes)
+def with_sizes(
+    groups: Sequence[Group], related: Sequence[Related], pictures: Iterable[Picture]
+) -> tuple[list[Group], list[Related]]:
+    """Add the bytes of the files to what is related, in groups and without one.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    related : sequence of Related
+    pictures : iterable of Picture
+        All that were read.
+    """
+    sizes = {picture.file.path: picture.file.size_bytes for picture in pictures}
+
+    def sized(some: Sequence[Related]) -> list[Related]:
+        return [
+            replace(one, size_bytes=sizes[one.path], beside_bytes=sizes[one.beside]) for one in some
+        ]
+
+    told = [replace(g, related=tuple(sized(g.related))) if g.related else g for g in groups]
+    return told, sized(related)
 
 
 def _place(related: Related) -> tuple[bytes, bytes]:

@@ -17,7 +17,6 @@ import numpy as np
 from imgsim.decode.metadata import Metadata
 from imgsim.group.evidence import Sign, Signs, derivation, signs_of
 from imgsim.group.keep import ALWAYS, CAMERA, NATURAL, WHOLE, Candidate, Rule, criteria_of, narrow
-from imgsim.group.related import related_to
 from imgsim.group.roles import with_role
 from imgsim.group.rules import MayMatch, Rules
 from imgsim.measure.differences import Differences
@@ -134,7 +133,7 @@ class Settling:
                     alone.append((members[0].picture, choice.group.centre))
         settled = [group for group in settled if len(group.members) > 1]
         settled.sort(key=lambda group: os.fsencode(group.kept.file.path))
-        related = [related_to(one, by, "verified") for one, by in alone]
+        related = [Related(one.file.path, by.file.path, "verified") for one, by in alone]
         return settled, sorted(related, key=lambda one: os.fsencode(one.path))
 
     # Choosing -------------------------------------------------------------------------------
@@ -389,8 +388,7 @@ class Settling:
         left = wholes
         for rule in self.keep:
             left, _ = narrow(left, criteria_of(rule, left))
-        whole = left[0].picture
-        path = whole.file.path
+        path = left[0].picture.file.path
         members = tuple(
             replace(
                 m,
@@ -401,7 +399,7 @@ class Settling:
             else m
             for m in group.members
         )
-        related = (related_to(whole, kept.picture, "whole"),)
+        related = (Related(path, kept.picture.file.path, "whole"),)
         return replace(group, members=members, related=related)
 
     def _signs(self, kept: Candidate, other: Candidate) -> Signs:

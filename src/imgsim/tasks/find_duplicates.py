@@ -17,7 +17,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.metadata import Metadata
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
-from imgsim.group.related import with_links, with_other_shots, with_related
+from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Matching, Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
@@ -205,6 +205,7 @@ def find_duplicates(
         )
         groups = with_other_shots(groups, read_for_links)
         groups, related = with_links(groups, links, related)
+        groups, related = with_sizes(groups, related, collection.pictures)
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
