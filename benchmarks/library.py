@@ -3,8 +3,10 @@
     python benchmarks/library.py DATA/photos DATA/large --seeds 5 6 -o results/library.json
 
 Every picture below the sources becomes a camera original with some of the copies that gather in a
-library: backups, exports, edits, screenshots, scans. `--stripped` leaves EXIF out of all files.
-The limits of `group/evidence.py` were set on seeds 0 to 4; others are for reporting.
+library: backups, exports, edits, screenshots, scans, copies by messengers. Beside some originals
+lie further shots, which are no copies: bursts, brackets, raw files (DNG). `--stripped` leaves EXIF
+out of all files, and further shots with it. The limits of `group/evidence.py` were set on seeds 0
+to 4; others are for reporting.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from library_shots import EXPOSED, further_shots
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from imgsim.read.discover import discover
@@ -89,6 +92,12 @@ def _enlarged(image: Pixels, random: np.random.Generator) -> Pixels:
 def _smaller(image: Pixels, random: np.random.Generator) -> Pixels:
     hows = (Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BOX)
     return _scaled(image, float(random.uniform(0.4, 0.8)), hows[random.integers(3)])
+
+
+def _messenger(image: Pixels, random: np.random.Generator) -> Pixels:
+    copy = image.copy()
+    copy.thumbnail((1600, 1600), Image.Resampling.BICUBIC)
+    return copy
 
 
 def _brightened(image: Pixels, random: np.random.Generator) -> Pixels:
@@ -216,22 +225,78 @@ KINDS = (
     Kind("mirrored", ("mirrored",), lambda i, r: i.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
     Kind("scan", ("edited", "near", "blurred", "noisier", "cropped"), _scan, folder="Scans"),
 )
-SAME_BYTES = ("backup", "second copy", "restored")
+MORE_KINDS = (
+    Kind("messenger 1600", ("smaller", "reencoded"), _messenger, quality=(70, 80),
+         folder="WhatsApp Images"),
+    Kind("restored later", ("exact",), folder="Restored 2020"),
+    Kind("webp of the web", ("smaller",), _smaller, ".webp", "Downloads", (75, 90)),
+    Kind("heic of the phone", ("smaller",), _smaller, ".heic", "Phone", (70, 90)),
+    Kind("tiff for printing", ("reencoded", "pixels"), suffix=".tif", folder="Prints"),
+    Kind("without EXIF", ("reencoded",), quality=(75, 90), folder="Old disk"),
+    Kind("two scans", ("edited", "near", "blurred", "noisier", "cropped"), _scan, folder="Scans"),
+)  # fmt: skip
+"""Drawn by numbers of their own, so that the rest of a library stays as it is."""
+
+SAME_BYTES = ("backup", "second copy", "restored", "restored later")
 HEIC_ORIGINALS = 0.15
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How large a library is.
+
+    Attributes
+    ----------
+    count : int
+        Originals.
+    copies, more : int
+        Of each original, of `KINDS` and of `MORE_KINDS`.
+    shots : float
+        Share of the originals beside which further shots lie.
+    """
+
+    count: int
+    copies: int
+    more: int
+    shots: float
+
+
 def build(
-    folder: Path, sources: Sequence[str], seed: int, count: int, copies: int, *, stripped: bool
+    folder: Path, sources: Sequence[str], seed: int, extent: Extent, *, stripped: bool
 ) -> list[Made]:
     """Write a library; what is in it."""
     if folder.exists():
         raise SystemExit(f"{folder} is there already")
     random = np.random.default_rng([seed, 17])
     files = [file.path for file in discover(sources).files if _like_a_photo(file.path)]
-    chosen = random.permutation(len(files))[:count]
+    chosen = random.permutation(len(files))[: extent.count]
     made = []
     for number, place in enumerate(sorted(chosen), 1):
-        made += _shot(folder, files[place], number, random, copies, stripped=stripped)
+        made += _shot(folder, files[place], number, random, extent.copies, stripped=stripped)
+        made += _more(folder, made[-1], number, np.random.default_rng([seed, 18, number]), extent)
+    return made
+
+
+def _more(
+    folder: Path, last: Made, number: int, random: np.random.Generator, extent: Extent
+) -> list[Made]:
+    """Some more copies of an original, and perhaps shots that are none."""
+    original = Path(last.original)
+    data = original.read_bytes()
+    with Image.open(io.BytesIO(data)) as opened:
+        decoded, exif = opened.convert("RGB"), opened.info.get("exif") or b""
+    made = []
+    for place in random.permutation(len(MORE_KINDS))[: extent.more]:
+        kind = MORE_KINDS[place]
+        for _ in range(2 if kind.name == "two scans" else 1):
+            made.append(
+                _copy(folder, kind, original.name, data, decoded, exif, str(original), random)
+            )
+    if exif and random.random() < extent.shots:
+        when = original.stat().st_mtime
+        for shot in further_shots(original, decoded, exif, random):
+            path = _write(original.with_name(shot.name), shot.data, int(when) + 1)
+            made.append(Made(path, str(original), shot.relation, ()))
     return made
 
 
@@ -312,6 +377,7 @@ def _copy(
     while where.exists():
         where = where.with_stem(where.stem + "_")
     older = kind.name in ("restored",) or random.random() < 0.15
+    older = older and kind.name != "restored later"
     when = 1_325_000_000 if older else 1_400_000_000 + int(random.integers(10**7))
     return Made(_write(where, copy, when), original, kind.name, kind.roles)
 
@@ -323,6 +389,7 @@ def _camera_exif(image: Pixels, number: int, random: np.random.Generator) -> byt
     own = exif.get_ifd(0x8769)
     own[0x9003] = f"2012:07:03 {10 + number // 60 % 12:02}:{number % 60:02}:00"
     own[0xA002], own[0xA003] = image.size
+    own[0x829A], own[0x9204] = EXPOSED, 0.0
     return exif.tobytes()
 
 
@@ -399,6 +466,7 @@ def judge(document: dict[str, Any], made: Sequence[Made]) -> dict[str, Any]:
     digests = {m["path"]: m["digest"] for g in document["groups"] for m in g["members"]}
     kept, roles = Counter[bool](), defaultdict[str, Counter[str]](Counter)
     wrong_kept, wrong_roles, lost = [], [], []
+    shots_free, shots_kept = [], 0
     for group in document["groups"]:
         paths = [m["path"] for m in group["members"]]
         originals = {truth[path].original for path in paths}
@@ -406,7 +474,13 @@ def judge(document: dict[str, Any], made: Sequence[Made]) -> dict[str, Any]:
             wrong_kept.append({"keep": group["keep"], "mixed": paths})
         (original, *_) = sorted(originals)
         same = {p for p in paths if digests[p] == digests.get(original)}
+        shots = [m for m in group["members"] if truth[m["path"]].kind in SHOTS]
+        shots_free += [m["path"] for m in shots if m["role"] in REMOVABLE]
         if not same:
+            continue
+        if truth[group["keep"]].kind in SHOTS:  # it is an original too
+            shots_kept += 1
+            lost += [p for p in same if _role(group, p) in REMOVABLE]
             continue
         right = group["keep"] in same
         kept[right] += 1
@@ -435,6 +509,9 @@ def judge(document: dict[str, Any], made: Sequence[Made]) -> dict[str, Any]:
         "role_right": right_roles / max(1, right_roles + len(wrong_roles)),
         "wrongly_removable": false_free,
         "originals_removable": lost,
+        "shots_removable": shots_free,
+        "shots_kept": shots_kept,
+        **_judge_shots(document, truth),
         "by_kind": {kind: dict(counts) for kind, counts in sorted(roles.items())},
         "wrong_kept": wrong_kept,
         "wrong_roles": wrong_roles,
@@ -442,6 +519,27 @@ def judge(document: dict[str, Any], made: Sequence[Made]) -> dict[str, Any]:
     }
 
 
+def _judge_shots(document: dict[str, Any], truth: dict[str, Made]) -> dict[str, Any]:
+    """Count further shots that are named with their original's files, and wrong names."""
+    named: dict[str, set[str]] = defaultdict(set)
+    wrong = []
+    listed = [*document["related"], *(r for g in document["groups"] for r in g["related"])]
+    for one in listed:
+        if one["relation"] not in ("burst", "bracket", "raw", "moment"):
+            continue
+        ends = truth[one["path"]], truth[one["with"]]
+        relations = {end.kind for end in ends} & set(SHOTS)
+        # the original of a bracket may be one step from both of its shots, as in a burst
+        if ends[0].original != ends[1].original or one["relation"] not in relations:
+            wrong.append(one)
+        for end in ends:
+            named[end.path].add(one["relation"])
+    shots = [one for one in truth.values() if one.kind in SHOTS]
+    found = sum(one.kind in named[one.path] for one in shots)
+    return {"shots": len(shots), "shots_named": found, "wrongly_named": wrong}
+
+
+SHOTS = ("burst", "bracket", "raw")
 REMOVABLE = ("exact", "pixels", "reencoded", "smaller")
 
 
@@ -455,6 +553,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--count", type=int, default=50, help="originals of a library")
     parser.add_argument("--copies", type=int, default=3, help="of each original")
+    parser.add_argument("--more", type=int, default=1, help="of the further kinds, of each")
+    parser.add_argument("--shots", type=float, default=0.2, help="share with bursts, raw files ...")
     parser.add_argument("--stripped", action="store_true", help="no file has EXIF")
     parser.add_argument("--folder", type=Path, help="where the libraries stay")
     parser.add_argument("-o", "--output", type=Path)
@@ -464,9 +564,8 @@ def main() -> None:
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as own:
             folder = (given.folder or Path(own)) / str(seed)
-            made = build(
-                folder, given.sources, seed, given.count, given.copies, stripped=given.stripped
-            )
+            extent = Extent(given.count, given.copies, given.more, given.shots)
+            made = build(folder, given.sources, seed, extent, stripped=given.stripped)
             if given.folder:
                 (folder.parent / f"{seed}.json").write_text(json.dumps([asdict(m) for m in made]))
             result = judge(run(folder), made)

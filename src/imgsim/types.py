@@ -405,11 +405,15 @@ class Related:
         ``verified``: they match; ``whole``: it shows the whole of what `beside` is a part of;
         ``burst`` and ``bracket``: taken within seconds; ``raw``: of the same shot; ``moment``: of
         one moment.
+    size_bytes, beside_bytes : int
+        Of the two files.
     """
 
     path: str
     beside: str
     relation: Relation
+    size_bytes: int = field(default=0, compare=False)
+    beside_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

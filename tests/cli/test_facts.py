@@ -18,6 +18,7 @@ from PIL import Image
 
 from imgsim.cli.find_dupes import command
 from imgsim.report.group_order import ORDERS
+from imgsim.report.wrapping import columns_of
 from imgsim.schemas import schema
 
 PRIVATE = ("Oma am Strand", "Ostsee", "54.25", "SERIAL-77")
@@ -213,6 +214,27 @@ def test_a_terminal_gets_the_largest_groups_and_wrapped_paths(imgsim, tmp_path: 
     piped = imgsim("find-dupes", ".", cwd=tmp_path).stdout
     assert piped.count("Group ") == 51
     assert "./a folder with a long name/another one in it/and a third one/31.png\n" in piped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_path_that_does_not_fit_beside_its_file_stands_below_it(tmp_path: Path) -> None:
+    deep = tmp_path / "Photos from the phone of my sister in law" / "second week, with grandmother"
+    deep.mkdir(parents=True)
+    _picture(1).save(deep / "a.png")
+    shutil.copy(deep / "a.png", tmp_path / "写真バックアップ二〇一二年の夏.png")
+    shutil.copy(deep / "a.png", tmp_path / f"{'long' * 20}.png")
+    _, text = _on_terminal(tmp_path, "find-dupes", ".", "--executor", "threads", "-q")
+    lines = text.replace("\r", "").splitlines()
+    place = next(i for i, line in enumerate(lines) if line.endswith("grandmother/"))
+    assert lines[place : place + 2] == [
+        "    ./Photos from the phone of my sister in law/second week, with grandmother/",
+        "    a.png",
+    ]
+    assert lines[place - 1].split()[1] == "320x240"
+    assert any(line[40:] == "./写真バックアップ二〇一二年の夏.png" for line in lines)
+    (name,) = (line for line in lines if "longlong" in line)
+    assert name == f"    {'long' * 20}.png"  # whole, so that it can be copied
+    assert [line for line in lines if columns_of(line) > 80] == [name]
 
 
 def _on_terminal(folder: Path, *arguments: str | Path) -> tuple[int, str]:

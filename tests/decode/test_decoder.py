@@ -15,6 +15,7 @@ from imgsim.decode.detail import longer_side
 from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.source import Source
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec
+from imgsim.pictures.dng import write_dng
 from imgsim.types import ImageFile
 
 GREY = InputSpec(64, 64, "grey")
@@ -253,31 +254,10 @@ def test_jpeg_xl(large: Image.Image) -> None:
     assert decode(encoded(large, "JXL")).facts.format == "JXL"
 
 
-def dng(pixels: np.ndarray) -> bytes:
-    """A minimal camera raw file: a DNG with one uncompressed colour-filter plane."""
-    height, width = pixels.shape
-    tags = [
-        (254, 4, 1, 0), (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 16),
-        (259, 3, 1, 1), (262, 3, 1, 32803), (271, 2, 4, b"abc\0"), (272, 2, 4, b"xyz\0"),
-        (273, 4, 1, None), (274, 3, 1, 1), (277, 3, 1, 1), (278, 4, 1, height),
-        (279, 4, 1, pixels.nbytes), (33421, 3, 2, struct.pack("<HH", 2, 2)),
-        (33422, 1, 4, bytes([0, 1, 1, 2])), (50706, 1, 4, bytes([1, 4, 0, 0])),
-        (50708, 2, 4, b"abc\0"), (50717, 4, 1, 65535),
-    ]  # fmt: skip
-    start = 8 + 2 + 12 * len(tags) + 4
-    body = struct.pack("<H", len(tags))
-    for tag, kind, count, value in tags:
-        if value is None:
-            value = start
-        packed = value if isinstance(value, bytes) else struct.pack("<I", value)
-        body += struct.pack("<HHI", tag, kind, count) + packed.ljust(4, b"\0")
-    return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", 0) + pixels.tobytes()
-
-
 def test_camera_raw(large: Image.Image) -> None:
     pytest.importorskip("rawpy")
     plane = np.asarray(large.convert("L")).astype(np.uint16) * 200
-    facts = decode(dng(plane)).facts
+    facts = decode(write_dng(plane)).facts
     assert (facts.raw, facts.format, facts.width, facts.height) == (True, "RAW", 1200, 900)
     assert not facts.flat
 

@@ -14,8 +14,10 @@ import pytest
 from PIL import Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.metadata import Metadata, read_metadata
 from imgsim.decode.metadata_fields import iso_time
+from imgsim.decode.spec import DecodeMode, InputSpec
 from imgsim.decode.xmp import read_xmp
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -243,6 +245,36 @@ def test_boxes_that_promise_much_hold_up_nothing() -> None:
         inner = b"8BIM\4\x22\0\0" + struct.pack(">I", len(nested)) + nested
         nested = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 34377, 7, len(inner), 26, 0) + inner
     assert read_metadata(nested) == Metadata()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "HEIF", "AVIF"])
+def test_a_picture_is_read_whatever_is_wrong_with_its_exif(form: str) -> None:
+    """libavif refuses an AVIF whose EXIF has no head."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    data = encoded(form, exif=exif(), xmp=XMP)
+    head = data.index(b"MM\0*", 8)
+    broken = data[:head] + b"XXXX" + data[head + 4 :]
+    wanted = InputSpec(96, 64, "grey")
+    decoded = [Decoder(DecodeMode.FULL)(one, (wanted,)) for one in (data, broken)]
+    assert np.array_equal(decoded[0].images[wanted], decoded[1].images[wanted])
+    metadata = read_metadata(broken)
+    assert (metadata.make, metadata.date_taken, metadata.rating) == ("", "", 5)
+
+
+def test_a_jpeg_is_read_whose_other_blocks_are_cut_off() -> None:
+    """Pillow takes it for no image."""
+    plain = encoded("JPEG")
+    wanted = InputSpec(96, 64, "grey")
+    read = Decoder(DecodeMode.FULL)
+    expected = read(plain, (wanted,)).images[wanted]
+    for marker, content in ((0xED, b"Photoshop 3.0\x008BIM\4\4"), (0xE0, b"JFIF")):
+        segment = bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+        data = plain[:2] + segment + plain[2:]
+        with pytest.raises(OSError, match="cannot identify"):
+            Image.open(io.BytesIO(data))
+        assert np.array_equal(read(data, (wanted,)).images[wanted], expected)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "JPEG2000", "GIF"])

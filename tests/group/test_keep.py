@@ -69,7 +69,9 @@ def test_the_first_rule_that_tells_two_apart_decides() -> None:
     assert chosen(["plain-name"], candidate("a (1).jpg"), candidate("b.jpg"))[0] == "b.jpg"
 
 
-@pytest.mark.parametrize("text", ["bset", "folder", "folder:", "has:soul", "largest:x", ""])
+@pytest.mark.parametrize(
+    "text", ["bset", "folder", "folder:", "has:soul", "format:hiec", "largest:x", ""]
+)
 def test_rules_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_keep([text])

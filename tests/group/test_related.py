@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imgsim.group.related import with_related
+from imgsim.group.related import with_links, with_related
+from imgsim.group.shot_series import Link
 from imgsim.types import Group, ImageFacts, ImageFile, Member, Picture, Related
 
 FACTS = ImageFacts(400, 300, "JPEG", False, False, 1, 63, None)
@@ -32,3 +33,36 @@ def test_what_a_group_names_already_stays_as_it_is() -> None:
     known = Group(group(a, b).members, "first by path", related=(whole,))
     assert with_related([known], [(b, c, 0.5)])[0].related == (whole,)
     assert with_related([known], []) == [known]
+
+
+def test_links_are_named_in_each_group_once_with_the_kept_file_if_it_is_linked() -> None:
+    a, b, c, d, e, f = (picture(name) for name in "abcdef")
+    groups = [group(b, a), group(d, c)]
+    links = [
+        Link(a, c, "burst"),
+        Link(b, d, "burst"),
+        Link(a, d, "burst"),
+        Link(b, e, "raw"),
+        Link(e, f, "moment"),
+        Link(a, b, "bracket"),
+    ]
+    for order in (links, links[::-1]):
+        (first, second), alone = with_links(groups, order)
+        assert first.related == (
+            Related("a", "b", "bracket"),
+            Related("d", "b", "burst"),
+            Related("e", "b", "raw"),
+        )
+        assert second.related == (Related("b", "d", "burst"),)
+        assert alone == [Related("f", "e", "moment")]
+
+
+def test_what_matches_is_named_as_another_shot_if_it_is_one() -> None:
+    a, b, c, _, e = (picture(name) for name in "abcde")
+    matching = Related("c", "a", "verified"), Related("e", "a", "verified")
+    known = Group(group(a, b).members, "first by path", related=matching)
+    links = [Link(b, c, "burst"), Link(a, e, "moment")]
+    lone = Related("c", "a", "verified"), Related("d", "b", "verified")
+    (told,), left = with_links([known], links, lone)
+    assert told.related == (Related("e", "a", "verified"), Related("c", "b", "burst"))
+    assert left == [Related("d", "b", "verified")]

@@ -18,6 +18,7 @@ import imgsim
 from imgsim import DiscoverOptions, RunOptions
 from imgsim.comparators import registry
 from imgsim.decode.spec import DecodeMode
+from imgsim.pictures.dng import write_dng
 
 NETWORKS = ("autoencoder", "efficientnet", "siamese")
 CLASSICAL = [name for name in registry.names() if not name.startswith(NETWORKS)]
@@ -236,10 +237,8 @@ def test_reference_files_are_never_removed(tmp_path: Path, photo, threads: RunOp
 
 def test_raw_and_jpeg_of_one_shot_are_two(tmp_path: Path, photo, threads: RunOptions) -> None:
     pytest.importorskip("rawpy")
-    from tests.decode.test_decoder import dng
-
     grey = photo(1).convert("L").resize((640, 480))
-    (tmp_path / "shot.dng").write_bytes(dng(np.asarray(grey).astype(np.uint16) * 200))
+    (tmp_path / "shot.dng").write_bytes(write_dng(np.asarray(grey).astype(np.uint16) * 200))
     (tmp_path / "copy.dng").write_bytes((tmp_path / "shot.dng").read_bytes())
     grey.save(tmp_path / "shot.jpg")
     found = imgsim.find_duplicates(tmp_path, preset="loose", options=threads)

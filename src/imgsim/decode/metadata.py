@@ -19,6 +19,7 @@ from imgsim.decode.metadata_fields import (
     Blocks,
     clean_text,
     date_taken,
+    exif_number,
     exif_text,
     first_text,
     keywords_of,
@@ -31,7 +32,7 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 1
+VERSION = 2
 """Of what is read; raise it when a file can say something else."""
 
 
@@ -67,6 +68,11 @@ class Metadata:
     compressed_twice : bool or None
         A JPEG whose pixels had been a JPEG with other tables before; None where it cannot be told,
         or was not asked for.
+    exposure_seconds, f_number, exposure_bias : float or None
+        Seconds, the aperture, and stops of compensation; None where they are not told.
+    iso : int or None
+    auto_bracket : bool
+        The camera varied the exposure from shot to shot.
     has_exif : bool
         It has an EXIF block, or is a TIFF or raw file, that names a camera or a time.
     """
@@ -90,6 +96,11 @@ class Metadata:
     derived_from: tuple[str, ...] = ()
     jpeg_quality: int | None = None
     compressed_twice: bool | None = None
+    exposure_seconds: float | None = None
+    f_number: float | None = None
+    exposure_bias: float | None = None
+    iso: int | None = None
+    auto_bracket: bool = False
     has_exif: bool = False
 
 
@@ -187,6 +198,11 @@ def _merged(blocks: Blocks, quality: int | None, twice: bool | None) -> Metadata
         derived_from=tuple(dict.fromkeys(map(clean_text, derived))),
         jpeg_quality=quality,
         compressed_twice=twice,
+        exposure_seconds=exif_number(exif, 0x829A),
+        f_number=exif_number(exif, 0x829D),
+        exposure_bias=exif_number(exif, 0x9204, signed=True),
+        iso=int(exif_number(exif, 0x8827) or 0) or None,
+        auto_bracket=exif_number(exif, 0xA402) == 2,
         has_exif=bool(
             exif_text(first, 0x010F) or exif_text(first, 0x0110) or exif_text(exif, 0x9003)
         ),

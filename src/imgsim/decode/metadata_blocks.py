@@ -242,6 +242,51 @@ def _of_items(data: bytes, start: int, end: int) -> Iterator[Block]:
             yield kinds[item], content
 
 
+def without_resources(data: bytes) -> bytes:
+    """Return a JPEG in which nothing is marked as Photoshop's resources, or as a short JFIF block.
+
+    Pillow refuses the picture where one of them is cut off.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    """
+    changed = bytearray(data)
+    for marker, start, end in jpeg_segments(data):
+        short = marker == 0xE0 and end - start < 16
+        if end > start + 4 and (marker == 0xED or short):
+            changed[start + 4] = 0
+    return bytes(changed)
+
+
+def without_exif_items(data: bytes) -> bytes:
+    """Return a HEIC or AVIF file whose items with EXIF are of a kind that decoders pass over.
+
+    libavif refuses the picture where an item with EXIF is broken.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    """
+    changed = bytearray(data)
+    for name, start, end in boxes_of(data):
+        if name != b"meta":
+            continue
+        for inner, first, last in boxes_of(data[start + 4 : end]):
+            if inner != b"iinf":
+                continue
+            entries = slice(start + 4 + first, start + 4 + last)
+            head = 6 if data[entries][:1] == b"\0" else 8
+            for entry, place, _ in boxes_of(data[entries][head:]):
+                at = entries.start + head + place
+                at += 8 if data[at] == 2 else 10  # the kind stands behind a number of 2 or 4 bytes
+                if entry == b"infe" and data[at : at + 4] == b"Exif":
+                    changed[at : at + 4] = b"skip"
+    return bytes(changed)
+
+
 def _exif_item(content: bytes) -> Iterator[Block]:
     """An item begins with the number of bytes between it and the TIFF header."""
     yield "exif", content[4 + int.from_bytes(content[:4], "big") :]

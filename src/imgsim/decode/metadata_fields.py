@@ -8,6 +8,7 @@ mean the same.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -148,6 +149,22 @@ def _number(value: Any) -> int:
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
     return value if isinstance(value, int) and value > 0 else 0
+
+
+def exif_number(tags: Mapping[int, Any], tag: int, *, signed: bool = False) -> float | None:
+    """Return a number of EXIF; None if it is not told, or not finite.
+
+    Parameters
+    ----------
+    tags : mapping of int to Any
+    tag : int
+    signed : bool
+        It may be 0 or negative.
+    """
+    value = tags.get(tag)
+    if not isinstance(value, tuple) or not math.isfinite(value[0]):
+        return None
+    return float(value[0]) if signed or value[0] > 0 else None
 
 
 def taken_size(blocks: Blocks) -> tuple[int, int]:

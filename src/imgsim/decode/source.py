@@ -18,6 +18,7 @@ from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
+from imgsim.decode.metadata_blocks import without_exif_items, without_resources
 from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
@@ -330,11 +331,18 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if image is None:
         try:
             image = reopen(_formats())
-        except UnidentifiedImageError:
-            if deep is not None:
+        except (UnidentifiedImageError, ValueError) as error:
+            unidentified = isinstance(error, UnidentifiedImageError)
+            if unidentified and deep is not None:
                 return _open_deep(deep, check)
-            identified = plugin is not None or bool(_boxed_kind(head))
-            raise DecodeError(_unidentified(head), identified=identified) from None
+            shown = _without_metadata(data)
+            with suppress(UnidentifiedImageError, ValueError):
+                image = reopen(_formats()) if shown else None
+            if image is None and not unidentified:
+                raise
+            if image is None:
+                identified = plugin is not None or bool(_boxed_kind(head))
+                raise DecodeError(_unidentified(head), identified=identified) from None
     if not (image.width and image.height):
         raise DecodeError("no pixels")
     kind = image.format
@@ -364,6 +372,13 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None
     return source
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """The bytes of a JPEG or AVIF without blocks for which decoders refuse it; empty for others."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return without_resources(data)
+    return without_exif_items(data) if _boxed_kind(data[:64]) == "AVIF" else b""
 
 
 def _count_frames(image: Any) -> int:

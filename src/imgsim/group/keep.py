@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imgsim.decode.metadata import Metadata
+from imgsim.decode.names import IMAGE_SUFFIXES
 from imgsim.errors import UsageError
 from imgsim.group.file_names import lies_aside, matches_folder, name_additions
 from imgsim.types import Picture
@@ -31,7 +32,10 @@ KEEP_HINT = (
 _FORMATS = {
     "jpg": {"JPEG", "MPO"}, "jpeg": {"JPEG", "MPO"}, "heic": {"HEIF"}, "heif": {"HEIF"},
     "tif": {"TIFF"}, "jxl": {"JXL", "JPEG XL"}, "jp2": {"JPEG2000"}, "avif": {"AVIF"},
+    "jfif": {"JPEG"}, "jpe": {"JPEG"}, "hif": {"HEIF"}, "j2k": {"JPEG2000"}, "apng": {"PNG"},
+    "dib": {"DIB", "BMP"}, "pbm": {"PPM"}, "pgm": {"PPM"}, "pnm": {"PPM"},
 }  # fmt: skip
+_KNOWN_FORMATS = _FORMATS.keys() | {suffix[1:] for suffix in IMAGE_SUFFIXES} | {"raw"}
 _HAS: dict[str, Callable[[Metadata], bool]] = {
     "exif": lambda m: m.has_exif,
     "gps": lambda m: m.place,
@@ -225,6 +229,10 @@ def _rule(text: str) -> Rule:
         return Rule(text, ((text, lambda c: matches_folder(c.picture.file.path, argument)),))
     words = [word.strip().lower() for word in argument.split(",")]
     if name == "format":
+        unknown = [word for word in words if word not in _KNOWN_FORMATS]
+        if unknown:
+            hint = "heic, jpg, png, raw, tiff, webp or another ending of image files"
+            raise UsageError(f"--keep format:{unknown[0]} is unknown", hint)
         return Rule(text, ((text, lambda c: _format_place(c.picture, words)),))
     unknown = [word for word in words if word not in _HAS]
     if unknown:

@@ -18,6 +18,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.group.best_first import best_first
 from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of
+from imgsim.group.shot_series import LookAlikes
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -70,6 +71,7 @@ class RecipeRun:
         self.rules = rules
         self.classes = classes_of((p.identity, rules.key(p)) for p in pictures)
         firsts = [pictures[members[0]] for members in self.classes]
+        self._members = [[pictures[i] for i in members] for members in self.classes]
         # an order that does not depend on that of the files
         self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
         self._pictures = [firsts[i] for i in self._class]
@@ -108,6 +110,13 @@ class RecipeRun:
         return self._proposed.only(
             MayMatch(self._pictures, Rules())(*ends) & ~self._may_match(*ends)
         )
+
+    def look_alikes(self) -> LookAlikes:
+        """Return the proposed pairs, whether they were verified or not, with all their files."""
+        proposals = self._proposals
+        upright = (proposals.why & 1).astype(bool)  # the first of the orientations
+        contents = [self._members[number] for number in self._class]
+        return LookAlikes(contents, proposals.left, proposals.right, upright)
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""

@@ -88,10 +88,15 @@ def group_document(
     }
 
 
-def related_document(related: Sequence[Related]) -> list[dict[str, str]]:
+def related_document(related: Sequence[Related]) -> list[dict[str, Any]]:
     """Return the files that belong to others and are not to be removed."""
     return [
-        {"path": path_text(r.path), "with": path_text(r.beside), "relation": r.relation}
+        {
+            **path_document(r.path),
+            "with": path_text(r.beside),
+            "relation": r.relation,
+            "bytes": r.size_bytes,
+        }
         for r in related
     ]
 

@@ -7,12 +7,12 @@ import io
 import json
 from collections.abc import Iterator
 
-from imgsim.report.document import find_dupes_document, group_document, json_text
+from imgsim.report.document import find_dupes_document, group_document, json_text, related_document
 from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
     "path kind width height format frames bytes mtime_ns digest reference score similarity"
-    " path_bytes role pixel_digest damage changes why keep_rule"
+    " path_bytes role pixel_digest damage changes why keep_rule related"
 ).split()
 _FACT_COLUMNS = (
     "date_taken make model lens software taken_width taken_height jpeg_quality compressed_twice"
@@ -29,21 +29,36 @@ def find_dupes_json(
 
 
 def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:
-    """Yield a line of JSON per group."""
+    """Yield a line of JSON per group, then one for what is related without a group, if any is.
+
+    That line has the keys of a group, no number, and no members.
+    """
     for number, group in enumerate(duplicates.groups, 1):
         document = group_document(number, group, duplicates, private=private)
         yield json.dumps(document, ensure_ascii=False) + "\n"
+    if duplicates.related:
+        nothing = dict.fromkeys(("id", "keep", "keep_reason", "keep_rule"))
+        more = {"copies": 0, "members": [], "related": related_document(duplicates.related)}
+        yield json.dumps(nothing | more, ensure_ascii=False) + "\n"
 
 
 def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:
-    """Yield a row of CSV per member, under a header; lists are separated by ``; ``."""
+    """Yield a row of CSV per member, under a header; lists are separated by ``; ``.
+
+    What is related without a group has no row: what deletes rows by their kind must not meet it.
+    """
     more = _PRIVATE_COLUMNS if private else []
     yield csv_row(["group", *_MEMBER_COLUMNS, *_FACT_COLUMNS, *more])
     for number, group in enumerate(duplicates.groups, 1):
         document = group_document(number, group, duplicates, private=private)
         for member in document["members"]:
             facts = member["facts"]
-            row = {**member, "keep_rule": document["keep_rule"]}
+            beside = [
+                f"{one['relation']}: {one['path']}"
+                for one in document["related"]
+                if one["with"] == member["path"]
+            ]
+            row = {**member, "keep_rule": document["keep_rule"], "related": beside}
             values = [row.get(column) for column in _MEMBER_COLUMNS]
             values += [facts[column] for column in _FACT_COLUMNS]
             values += [facts["private"][column] for column in more]

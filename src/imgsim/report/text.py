@@ -18,9 +18,17 @@ from imgsim.report.document import member_similarity, parts_note
 from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text
 from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
 from imgsim.report.group_order import largest
-from imgsim.report.role_text import RELATIONS, keep_text, other_versions_lines
+from imgsim.report.role_text import (
+    RELATIONS,
+    SHOT_RELATIONS,
+    Series,
+    keep_text,
+    other_versions_lines,
+    series_heading,
+    series_of,
+)
 from imgsim.report.units import count, percent, size
-from imgsim.report.wrapping import wrapped_path
+from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, ImageFacts, Member, Skipped
@@ -34,6 +42,7 @@ MOST_ON_TERMINAL = 50
 SHOWN_ON_TERMINAL = 20
 _SHOWN_SKIPPED = 5
 _PATH_COLUMN = 40
+_MARGIN = 4
 _COLUMNS = 80
 
 
@@ -55,15 +64,41 @@ class Page:
     width: int | None = None
     facts: bool = False
 
-    def wrapped(self, path: str) -> list[str]:
-        """The lines of a path in the column of paths."""
+    def placed(self, path: str, head: str = "") -> Iterator[str]:
+        """The lines of a path in the column of paths, or below it where a name is too long.
+
+        Parameters
+        ----------
+        path : str
+            Printable.
+        head : str
+            Stands before it, and takes the columns up to that of the paths.
+        """
+        head = head or " " * _PATH_COLUMN
         if self.width is None:
-            return [path]
-        return list(wrapped_path(path, self.width - _PATH_COLUMN))
+            yield f"{head}{path}\n"
+            return
+        lines = list(wrapped_path(path, self.width - _PATH_COLUMN))
+        if max(map(columns_of, lines)) <= self.width - _PATH_COLUMN:
+            yield f"{head}{lines[0]}\n"
+            yield from in_path_column(lines[1:])
+            return
+        if head.strip():
+            yield f"{head.rstrip()}\n"
+        for line in wrapped_path(path, self.width - _MARGIN):
+            yield f"{' ' * _MARGIN}{line}\n"
+
+
+def in_path_column(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines in the column of paths."""
+    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
 
 
 def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
-    """Yield the groups, one after the other: the largest ones, if a terminal would get too many."""
+    """Yield the groups, one after the other, then the bursts and the like of which none has a file.
+
+    Of too many a terminal gets the largest groups, and the first of the others.
+    """
     page = page or Page()
     shown = len(duplicates.groups)
     if page.width is not None and shown > MOST_ON_TERMINAL:
@@ -77,6 +112,25 @@ def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterato
             f"These are the largest {shown} of {len(duplicates.groups)} groups."
             " To see all: ... | less, or -o FILE\n"
         )
+    yield from _series_lines([one for one in series_of(duplicates) if not one.grouped], page)
+
+
+def _series_lines(series: list[Series], page: Page) -> Iterator[str]:
+    """Yield what belongs together and is in no group."""
+    if not series:
+        return
+    shown = series
+    if page.width is not None and len(series) > MOST_ON_TERMINAL:
+        shown = series[:SHOWN_ON_TERMINAL]
+    yield page.paint("In no group, and no copies of each other:", "bold") + "\n"
+    for one in shown:
+        yield f"{series_heading(one)}\n"
+        for path, size_bytes in one.sizes.items():
+            head = f"{size(size_bytes):>32}{'':{_PATH_COLUMN - 32}}"
+            yield from page.placed(printable(path), head)
+    if len(shown) < len(series):
+        yield f"These are the first {len(shown)} of {len(series)}.\n"
+    yield "\n"
 
 
 def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) -> Iterator[str]:
@@ -91,12 +145,15 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
     for member in group.members:
         yield from _member_lines(member, duplicates.comparator.scale, page)
         for link in member.picture.file.links:
-            yield from _in_path_column(page.wrapped(f"also linked as {printable(link)}"))
+            yield from page.placed(f"also linked as {printable(link)}")
         for note in _notes(member, group, duplicates.metadata, page):
-            yield from _in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
+            yield from in_path_column(wrap(note, _COLUMNS - _PATH_COLUMN))
+    members = {member.picture.file.path for member in group.members}
     for one in group.related:
-        yield from _in_path_column([f"{RELATIONS[one.relation]}:"])
-        yield from _in_path_column(page.wrapped(printable(one.path)))
+        if one.relation in SHOT_RELATIONS and one.path in members:
+            continue  # its evidence says so
+        yield from in_path_column([f"{RELATIONS[one.relation]}:"])
+        yield from page.placed(printable(one.path))
     yield "\n"
 
 
@@ -115,10 +172,6 @@ def _notes(
         yield only_here_text(names)
     if page.facts and member.picture.digest in metadata:
         yield printable(facts_text(metadata[member.picture.digest], private=True))
-
-
-def _in_path_column(lines: Iterable[str]) -> Iterator[str]:
-    yield from (f"{'':{_PATH_COLUMN}}{line}\n" for line in lines)
 
 
 _CERTAIN = (None, "exact", "pixels")
@@ -146,9 +199,7 @@ def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
         f"  {page.paint(f'{kind:9}', colour)}{dimensions:>{room}}"
         f" {size(picture.file.size_bytes):>9} {similarity:>5}  "
     )
-    first, *others = page.wrapped(printable(picture.file.path))
-    yield f"{head}{first}\n"
-    yield from _in_path_column(others)
+    yield from page.placed(printable(picture.file.path), head)
 
 
 def find_dupes_summary(

@@ -18,9 +18,10 @@ from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
-from imgsim.group.related import with_related
+from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
+from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
 from imgsim.group.stars import Stars, join
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
@@ -73,7 +74,8 @@ class Duplicates:
         Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
         than their pixels.
     related : tuple of Related
-        Files that were matched with one of a group, and are in none.
+        Files that were matched with one of a group, and are in none; then bursts, brackets, raw
+        files of the same shot and shots of one moment of which no file is in a group.
     metadata : mapping of str to Metadata
         Of the members of the groups, by the digest of the content.
     folders : mapping of str to int
@@ -195,9 +197,16 @@ def find_duplicates(
                     matched.pictures, options, collection.executor, history=jpeg_history
                 )
                 settled = _settle(matched, keep_rules, rules, metadata, collection, options)
+                candidates = matched.look_alikes
             groups, related = settled
             if not hidden.mark_suspects(find_suspects(groups, collection, options)):
                 break
+        links, read_for_links = find_links(
+            groups, candidates, collection.pictures, rules, _reader(metadata, collection, options)
+        )
+        groups = with_other_shots(groups, read_for_links)
+        groups, related = with_links(groups, links, related)
+        groups, related = with_sizes(groups, related, collection.pictures)
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
@@ -249,8 +258,27 @@ class _Matched:
     flat_pictures: list[Picture]
 
     @property
+    def look_alikes(self) -> LookAlikes:
+        """The pairs that were proposed; none under a method that proposes none."""
+        if isinstance(self.matching, RecipeRun):
+            return self.matching.look_alikes()
+        return LookAlikes.none()
+
+    @property
     def pictures(self) -> list[Picture]:
         return [m.picture for group in (*self.near, *self.flat) for m in group.members]
+
+
+def _reader(
+    known: Mapping[str, Metadata], collection: Collection, options: RunOptions
+) -> ReadMetadata:
+    """Return what reads the metadata of pictures, but of those that are known."""
+
+    def read(pictures: Sequence[Picture]) -> Mapping[str, Metadata]:
+        unknown = [picture for picture in pictures if picture.digest not in known]
+        return {**known, **metadata_of(unknown, options, collection.executor)}
+
+    return read
 
 
 @contextmanager
