@@ -35,7 +35,9 @@ NAMES = (
     b"a.jpg", b"b b.jpg", b"\xff\xfe.jpg", b"new\nline.png", b"'quoted\".jpg", b"-rf.jpg",
     "ü.jpg".encode(), b"$HOME.jpg", b"%s.jpg",
 )  # fmt: skip
-ACTIONS: tuple[Action, ...] = ("quarantine", "move", "hardlink", "symlink", "delete")
+ACTIONS: tuple[Action, ...] = (
+    "quarantine", "move", "hardlink", "symlink", "reflink", "delete",
+)  # fmt: skip
 KINDS = (
     "none", "error", "full", "crash", "crash twice", "changed", "replaced", "gone", "emptied",
     "kept gone", "kept changed", "permission", "in the way", "placed", "linked", "clock",
@@ -309,7 +311,7 @@ def _twice(case: Case) -> str:
         if path not in case.touched
     )
     twice = [path for path, times in names.items() if times > 1]
-    if case.options.action in ("hardlink", "symlink"):
+    if case.options.action in ("hardlink", "symlink", "reflink"):
         twice = []
     left = [p for p, _ in _everything(case) if b".imgsim-0" in p]
     return f"in two places: {twice[0]!r}" if twice else f"left: {left[0]!r}" if left else ""

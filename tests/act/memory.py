@@ -413,6 +413,19 @@ class MemoryFiles:
         self._get(folder, name)
         self._change((folder, name, None))
 
+    @property
+    def shares_in_place(self) -> bool:
+        return False
+
+    def can_share(self, file: int) -> bool:
+        return True
+
+    def clone(self, source: int, folder: int, name: bytes) -> int:
+        self._call("clone")
+        file = self.create_file(folder, name)
+        self.nodes[self.open[file][0]].data = self.nodes[self.open[source][0]].data
+        return file
+
     def share_content(self, source: int, target: int, size: int) -> int:
         self._call("share_content")
         raise NotSupported("shared blocks")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from imgsim import UsageError
 from imgsim.act import apply as applying
+from imgsim.act import verify as verifying
 from imgsim.act.apply import apply, resume
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
@@ -24,7 +25,9 @@ from imgsim.act.purge import purge
 from imgsim.act.run_list import list_runs
 from imgsim.act.systems import DescriptorFileSystem, PathFileSystem
 from imgsim.act.undo import undo
+from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
+from imgsim.read.options import RunOptions
 from imgsim.types import Role
 
 from .memory import MemoryFiles
@@ -251,6 +254,36 @@ def test_other_roles_are_verified_again_by_the_method(tmp_path: Path, photo) -> 
     (root / "z.png").write_bytes((root / "x.png").read_bytes())
     loading = replace(plan_of(root, "x.png", "z.png", role="near"), method="siamese:weights=x.pth")
     assert "would load a file" in reasons(apply(loading, ALL, yes=True))["z.png"]
+
+
+def test_files_are_verified_as_the_plan_was_made(
+    tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its way to decode and up to its size, whatever else the verifier is told."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in ("a.png", "a.bmp", "x.png", "y.png"):
+        photo(1 if name[0] == "a" else 9).save(root / name)
+    photo(1).resize((80, 60)).save(root / "small.png")
+    modes: list[DecodeMode] = []
+    find = verifying.find_duplicates
+
+    def recording(*given: object, options: RunOptions, **more: object) -> object:
+        modes.append(options.decode)
+        return find(*given, options=options, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(verifying, "find_duplicates", recording)
+    verifier = verifying.ContentVerifier(RunOptions(executor="threads", max_pixels=9))
+    plan = replace(plan_of(root, "a.png", "a.bmp", role="pixels"), max_pixels=10**6)
+    assert len(apply(plan, ALL, thorough=True, verifier=verifier).removed) == 1
+    small = replace(plan, max_pixels=10)
+    assert (
+        "does not decode" in reasons(apply(small, ALL, thorough=True, verifier=verifier))["a.bmp"]
+    )
+    near = plan_of(root, "a.png", "small.png", role="smaller")
+    for mode in DecodeMode:
+        apply(replace(near, decode=mode), ALL, thorough=True, verifier=verifier)
+    assert modes == list(DecodeMode)
 
 
 def test_roles_beyond_the_four_need_to_be_chosen(root: Path) -> None:
@@ -591,6 +624,125 @@ def test_only_the_same_bytes_are_hard_linked(root: Path) -> None:
         }
 
 
+class Cloning(DescriptorFileSystem):
+    """As on macOS, where a file cannot take over blocks, but new ones may share them."""
+
+    shares_in_place = False
+
+    def can_share(self, file) -> bool:
+        return True
+
+    def clone(self, source, folder, name) -> int:
+        file = self.create_file(folder, name)
+        self.rewind(source)
+        self.write(file, self.read(source, 100))
+        return file
+
+
+@posix
+def test_a_clone_takes_the_place_where_blocks_cannot_be_taken_over(root: Path) -> None:
+    os.utime(root / "copies/a.jpg", ns=(7, 7))
+    os.chmod(root / "copies/a.jpg", 0o640)
+    _sidecars(root, "copies/a.xmp")
+    before = files(root)
+    inode = (root / "copies/a.jpg").stat().st_ino
+    reflink = replace(ALL, action="reflink")
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning())
+    assert (applied.complete, applied.freed_bytes, list_runs()[0].held_bytes) == (True, 0, 8)
+    after = files(root)
+    trash = f".imgsim-trash/{applied.run}/copies/a.jpg"
+    assert after == before | {trash: before["copies/a.jpg"]}
+    assert (root / "copies/a.jpg").stat().st_ino != inode
+    assert undo(fs=Cloning()).complete
+    assert files(root) == before
+    assert (root / "copies/a.jpg").stat().st_ino == inode
+    assert do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning()).complete
+    assert purge("last").freed_bytes == 8
+    assert files(root) == before
+
+
+@posix
+def test_a_file_comes_back_where_its_clone_fails(root: Path) -> None:
+    import errno
+
+    class Bad(Cloning):
+        def clone(self, source, folder, name) -> int:
+            file = self.create_file(folder, name)
+            self.write(file, b"The same")
+            return file
+
+    class Full(Cloning):
+        def clone(self, source, folder, name) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    for system, why in [
+        (Bad(), "its copy came out different"),
+        (Full(), "No space left on device"),
+    ]:
+        assert reasons(do(plan, replace(ALL, action="reflink"), fs=system)) == {"copies/a.jpg": why}
+        assert files(root) == before
+
+
+@posix
+def test_a_clone_that_was_changed_since_stays(root: Path) -> None:
+    reflink = replace(ALL, action="reflink")
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning())
+    (root / "copies/a.jpg").write_bytes(b"edited")
+    undone = undo(fs=Cloning())
+    assert [one.reason for one in undone.left] == ["something else has its name now"]
+    assert (root / "copies/a.jpg").read_bytes() == b"edited"
+
+
+@posix
+def test_the_call_of_macos(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its arguments and errors, by a library in its place."""
+    import ctypes
+    import errno
+
+    from imgsim.act import systems
+    from imgsim.act.files import NotSupported
+
+    answers = iter([0, errno.ENOTSUP, errno.EEXIST])
+
+    class Call:
+        argtypes: list[object]
+
+        def __call__(self, source: int, folder: int, name: bytes, flags: int) -> int:
+            assert len(self.argtypes) == 4
+            assert flags == 0
+            ctypes.set_errno(next(answers))
+            if ctypes.get_errno():
+                return -1
+            data = os.pread(source, 100, 0)
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400, dir_fd=folder)
+            os.write(new, data)
+            os.close(new)
+            return 0
+
+    class Library:
+        fclonefileat = Call()
+
+    monkeypatch.setattr(systems.sys, "platform", "darwin")
+    monkeypatch.setattr(systems.ctypes, "CDLL", lambda *_, **__: Library())
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root / "copies"))
+    source = fs.open_file(folder, b"a.jpg")
+    assert (fs.shares_in_place, fs.can_share(source)) == (False, True)
+    clone = fs.clone(source, folder, b"new.jpg")
+    fs.set_attributes(clone, 0o640, 7)
+    assert fs.read(clone, 100) == b"the same"
+    assert (root / "copies/new.jpg").stat().st_mtime_ns == 7
+    with pytest.raises(NotSupported):
+        fs.clone(source, folder, b"new2.jpg")
+    with pytest.raises(FileExistsError):
+        fs.clone(source, folder, b"new2.jpg")
+    for file in (source, clone):
+        fs.close(file)
+    fs.leave(folder)
+
+
 @posix
 def test_shared_blocks_or_a_word_that_there_are_none(root: Path) -> None:
     before = files(root)
@@ -606,8 +758,10 @@ def test_delete_frees_bytes_and_there_is_no_way_back(root: Path) -> None:
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="delete"))
     assert (applied.freed_bytes, applied.complete) == (8, True)
     assert "copies/a.jpg" not in files(root)
-    undone = undo()
+    undone = undo(applied.run)
     assert [one.reason for one in undone.left] == ["it was deleted for good"]
+    with pytest.raises(UsageError, match="of the last run, it was deleted for good"):
+        undo()
 
 
 def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -618,9 +772,10 @@ def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         os.unlink(path)
 
     monkeypatch.setattr(applying, "_to_waste_basket", throw)
-    assert do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash")).complete
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash"))
+    assert applied.complete
     assert thrown == [str(root / "copies/a.jpg")]
-    assert [one.reason for one in undo().left] == ["it is in the system's waste basket"]
+    assert [one.reason for one in undo(applied.run).left] == ["it is in the system's waste basket"]
 
 
 def test_purge_frees_what_lies_in_quarantine_while_the_kept_file_is_whole(root: Path) -> None:
@@ -632,8 +787,33 @@ def test_purge_frees_what_lies_in_quarantine_while_the_kept_file_is_whole(root: 
     (root / "keep/a.jpg").write_bytes(b"the same")
     assert purge(applied.run).freed_bytes == 8
     assert not (root / ".imgsim-trash").exists()
-    assert [one.reason for one in undo().left] == ["it was purged"]
+    assert [one.reason for one in undo(applied.run).left] == ["it was purged"]
     assert list_runs()[0].state == "purged"
+
+
+def test_the_last_run_to_be_undone_is_one_that_can_be(root: Path) -> None:
+    before = files(root)
+    first = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    second = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"))
+    assert purge(second.run).files == 1
+    undone = undo()
+    assert (undone.run, undone.complete) == (first.run, True)
+    assert undone.passed_over == ((second.run, "it was purged"),)
+    assert files(root) == {p: f for p, f in before.items() if p != "copies/b.jpg"}
+    with pytest.raises(UsageError, match="of the last run, it was purged"):
+        undo()
+
+
+def test_a_run_of_which_a_part_was_purged_is_still_the_last_one(root: Path) -> None:
+    (root / "other.jpg").write_bytes(b"other")
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    more = plan_of(root, "other.jpg", "copies/other.jpg")
+    applied = do(replace(plan, groups=(*plan.groups, *more.groups)))
+    (root / "other.jpg").write_bytes(b"OTHER")
+    assert (purge(applied.run).files, list_runs()[0].state) == (1, "finished")
+    undone = undo()
+    assert [one.reason for one in undone.left] == ["it was purged"]
+    assert undone.restored == (b"copies/other.jpg",)
 
 
 def test_metadata_that_only_the_removed_file_has_go_to_a_sidecar(tmp_path: Path, photo) -> None:

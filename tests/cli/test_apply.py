@@ -85,6 +85,9 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert purged.stderr == f"deleted 1 file, {size:.1f} kB freed\n"
     assert set(_tree(library)) == set(before) - {"copies/same\n'name.png"}
     assert imgsim("undo", "3").returncode == 3
+    last = imgsim("undo", "last")
+    assert (last.returncode, last.stdout) == (2, "")
+    assert "no run to be undone: of the last run, it was purged" in last.stderr
 
 
 def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:
@@ -113,7 +116,29 @@ def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> 
     held = imgsim("apply", plan, "--yes", "--protect", "copies")
     assert held.returncode == 3
     assert held.stderr.splitlines()[-1].endswith("skipped 1 (1 protected), 0 B freed")
+    dry = imgsim("apply", plan, "--protect", "copies")
+    assert dry.returncode == 3
+    assert dry.stderr.splitlines()[-1].endswith("skipped 1 (1 protected)")
     assert imgsim("apply", plan, "--yes", "--delete", "--yes-delete").returncode == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--delete", "--yes-delete"), ("--sidecars", "hold")])
+def test_a_dry_run_says_what_stays_and_ends_like_the_run(
+    flags: tuple[str, ...], imgsim: Run, library: Path, tmp_path: Path
+) -> None:
+    copies = library / "copies"
+    (copies / "same\n'name.xmp").write_text("only here")
+    (copies / "2.png").unlink()
+    (copies / "3.png").unlink()
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    dry = imgsim("apply", plan, *flags)
+    done = imgsim("apply", plan, "--yes", *flags)
+    assert (dry.returncode, done.returncode) == (3, 3)
+    assert dry.stdout == done.stdout
+    assert dry.stdout.startswith("skipped  copies/same")
+    assert ("--yes-folders says yes" in dry.stderr) == (not flags)
+    assert imgsim("apply", plan, "--yes-folders").returncode == 0
 
 
 def test_a_plan_that_leads_out_changes_nothing(imgsim: Run, library: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.journal import NAMING, Journal, Record
 from imgsim.act.links import links_to
-from imgsim.act.options import ApplyOptions
+from imgsim.act.options import ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
 from imgsim.act.plan import Plan
@@ -88,6 +88,7 @@ def resume(
     run: str = "last",
     *,
     options: ApplyOptions | None = None,
+    ask_folder: AskFolder | None = None,
     verifier: Verifier | None = None,
     history: Path | None = None,
     fs: FileSystem | None = None,
@@ -101,6 +102,8 @@ def resume(
         Its name or number; ``last`` is the last one that is not finished.
     options : ApplyOptions, optional
         Those that it was begun with by default.
+    ask_folder : callable, optional
+        See `ApplyOptions`; answers that were given before are not remembered.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def resume(
         record = runs.record(name)
         assert record is not None
         plan = read_plan(runs.plan(name))
-        options = options or _options_of(record)
+        options = options or replace(_options_of(record), ask_folder=ask_folder)
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,

@@ -178,6 +178,22 @@ class FileSystem(Protocol):
     def remove(self, folder: Folder, name: bytes) -> None:
         """Remove a name of a file."""
 
+    @property
+    def shares_in_place(self) -> bool:
+        """Whether a file can take over the blocks of another one, `share_content`; else `clone`."""
+
+    def can_share(self, file: int) -> bool:
+        """Return whether the file system of an open file may have shared blocks, for all we know.
+
+        Nothing is changed.
+        """
+
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        """Make a file, and open it, that shares all blocks of an open one; attributes may differ.
+
+        `NotSupported` on file systems without, and nothing is left then.
+        """
+
     def share_content(self, source: int, target: int, size: int) -> int:
         """Let a file share the blocks of another one of equal content, which the kernel compares.
 

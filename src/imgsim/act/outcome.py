@@ -91,11 +91,14 @@ class Undone:
         Removed files that are back, by their paths below the root.
     left : tuple of Left
         Those that are not, and why.
+    passed_over : tuple of (str, str)
+        Later runs of which nothing can be brought back, and why, the latest first.
     """
 
     run: str
     restored: tuple[bytes, ...]
     left: tuple[Left, ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
 
     @property
     def complete(self) -> bool:

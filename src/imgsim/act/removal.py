@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from imgsim.act.carry import sidecar_of_metadata
 from imgsim.act.files import Folder, NotSupported
 from imgsim.act.journal import Journal, Place, Step
-from imgsim.act.options import ApplyOptions
+from imgsim.act.options import IN_PLACE, ApplyOptions
 from imgsim.act.outcome import Removed
 from imgsim.act.paths import native
 from imgsim.act.plan import PlannedFile
@@ -22,6 +22,7 @@ from imgsim.act.steps import (
     copy_file,
     create,
     delete,
+    make_clone,
     make_link,
     move,
     rename_within,
@@ -226,7 +227,7 @@ class _Work:
         path = self.chosen.removal.file.path
         if self.remover.options.carry_metadata:
             yield from self._carry()
-        if action == "reflink":
+        if action == "reflink" and self.remover.stage.fs.shares_in_place:
             step = self._step("share", path, Place("root", path), self.opened)
             yield step, self._share
             return
@@ -241,8 +242,9 @@ class _Work:
         ]
         for step, opened in zip(moves, [*(o for _, o in sidecars), self.opened], strict=True):
             yield step, lambda step=step, opened=opened: self._move(step, opened)  # type: ignore[misc]
-        if action in ("hardlink", "symlink"):
-            step = self._step(action, b"", Place("root", path), self.opened, moves[-1].target)
+        if action in IN_PLACE:
+            kind = "clone" if action == "reflink" else action
+            step = self._step(kind, b"", Place("root", path), self.opened, moves[-1].target)
             yield step, lambda: self._link(step)
         if action == "delete":  # the picture first: after it there is no way back
             for step, opened in zip(
@@ -273,7 +275,10 @@ class _Work:
         self._check_kept()
 
     def _link(self, step: Step) -> None:
-        make_link(self.remover.stage, step)
+        if step.kind == "clone":
+            make_clone(self.remover.stage, step, self.kept)
+        else:
+            make_link(self.remover.stage, step)
         self._check_kept()
 
     def _delete(self, step: Step) -> None:

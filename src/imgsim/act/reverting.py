@@ -37,6 +37,7 @@ def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> Non
         "create": lambda: _revert_made(stage, step, lambda *at: _has_content(stage, step, *at)),
         "hardlink": lambda: _revert_link(stage, step),
         "symlink": lambda: _revert_link(stage, step),
+        "clone": lambda: _revert_link(stage, step),
     }
     if step.kind in by_kind:
         by_kind[step.kind]()

@@ -15,6 +15,9 @@ from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.sidecars import Names, is_picture
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 
+FOLDER = "most of its folder would go (--yes-folders)"
+"""Why a file stays of whose folder too much would go, and nobody said that this is wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -174,6 +177,8 @@ class Selection:
             try:
                 if self.fs.is_immutable(file):
                     return "immutable"
+                if action == "reflink" and not self.fs.can_share(file):
+                    return "not supported here: shared blocks"
             finally:
                 self.fs.close(file)
         if action == "hardlink" and status.device != kept.device:
@@ -274,7 +279,7 @@ class Selection:
                     held.add(folder)
         for one in chosen:
             if _split(one.removal.file.path)[0] in held:
-                self._leave(one.removal, "most of its folder would go (--yes-folders)")
+                self._leave(one.removal, FOLDER)
             else:
                 yield one
 

@@ -26,7 +26,9 @@ _NO_REPLACE = 1  # RENAME_NOREPLACE of Linux
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
 _GET_FLAGS, _IMMUTABLE = 0x80086601, 0x10 | 0x20  # FS_IOC_GETFLAGS; immutable or append-only
 _DEDUPE_RANGE = 0xC0189436  # FIDEDUPERANGE
+_CLONE = 0x40049409  # FICLONE
 _MOST_DEDUPED = 16 << 20
+_NO_SUCH_CALL = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class _Descriptors:
@@ -82,6 +84,21 @@ class _Descriptors:
     def close(self, file: int) -> None:
         os.close(file)
 
+    @property
+    def shares_in_place(self) -> bool:
+        return sys.platform != "darwin"
+
+    def can_share(self, file: int) -> bool:
+        if sys.platform != "linux":
+            return sys.platform == "darwin"
+        import fcntl
+
+        try:  # of no range at all
+            fcntl.ioctl(file, _DEDUPE_RANGE, struct.pack("QQHHI", 0, 0, 0, 0, 0))
+        except OSError as error:
+            return error.errno not in _NO_SUCH_CALL | {errno.ENOTTY}
+        return True
+
     def share_content(self, source: int, target: int, size: int) -> int:
         if sys.platform != "linux":
             raise NotSupported("shared blocks")
@@ -95,8 +112,12 @@ class _Descriptors:
             try:
                 answer = fcntl.ioctl(source, _DEDUPE_RANGE, request)
             except OSError as error:
-                raise NotSupported(f"shared blocks ({error.strerror})") from None
+                if error.errno in _NO_SUCH_CALL | {errno.ENOTTY}:
+                    raise NotSupported(f"shared blocks ({error.strerror})") from None
+                raise
             _, _, shared, outcome, _ = struct.unpack("qQQiI", answer[24:])
+            if -outcome in _NO_SUCH_CALL:
+                raise NotSupported(f"shared blocks ({os.strerror(-outcome)})")
             if outcome < 0:
                 raise OSError(-outcome, os.strerror(-outcome))
             if outcome > 0 or not shared:
@@ -187,6 +208,19 @@ class DescriptorFileSystem(_Descriptors):
             os.link(name, new, src_dir_fd=folder, dst_dir_fd=to, follow_symlinks=False)
         except OSError as error:
             raise _or_not_supported(error, "hard links") from None
+
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        if sys.platform == "darwin":
+            _clone_of_darwin(source, folder, name)
+            return self.open_file(folder, name)
+        file = self.create_file(folder, name)
+        try:
+            _clone_of_linux(source, file)
+        except BaseException:
+            self.close(file)
+            self.remove(folder, name)
+            raise
+        return file
 
     def make_symlink(self, target: bytes, folder: Folder, name: bytes) -> None:
         os.symlink(target, name, dir_fd=folder)
@@ -291,6 +325,9 @@ class PathFileSystem(_Descriptors):
         except OSError as error:
             raise _or_not_supported(error, "hard links") from None
 
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        raise NotSupported("shared blocks")
+
     def make_symlink(self, target: bytes, folder: Folder, name: bytes) -> None:
         os.symlink(os.fsdecode(target), _joined(folder, name))
 
@@ -310,9 +347,6 @@ def this_file_system() -> FileSystem:
     if os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd:
         return DescriptorFileSystem()
     return PathFileSystem()
-
-
-_NO_SUCH_CALL = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def _or_not_supported(error: OSError, what: str) -> OSError:
@@ -336,4 +370,32 @@ def _rename_without_replacing(folder: int, name: bytes, to: int, new: bytes) -> 
     number = ctypes.get_errno()
     if number in _NO_SUCH_CALL:
         raise NotSupported("renaming without replacing")
+    raise OSError(number, os.strerror(number), os.fsdecode(name))
+
+
+def _clone_of_linux(source: int, file: int) -> None:
+    if sys.platform != "linux":
+        raise NotSupported("shared blocks")
+    import fcntl
+
+    try:
+        fcntl.ioctl(file, _CLONE, source)
+    except OSError as error:
+        if error.errno in _NO_SUCH_CALL | {errno.ENOTTY}:
+            raise NotSupported(f"shared blocks ({error.strerror})") from None
+        raise
+
+
+def _clone_of_darwin(source: int, folder: int, name: bytes) -> None:
+    """Make a clone by ``fclonefileat``, which replaces nothing and copies all attributes."""
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "fclonefileat", None)
+    if call is None:
+        raise NotSupported("shared blocks")
+    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
+    if call(source, folder, name, 0) == 0:
+        return
+    number = ctypes.get_errno()
+    if number in _NO_SUCH_CALL:
+        raise NotSupported(f"shared blocks ({os.strerror(number)})")
     raise OSError(number, os.strerror(number), os.fsdecode(name))

@@ -34,7 +34,8 @@ def undo(
     Parameters
     ----------
     run : str
-        Its name or number; ``last`` is the last one of which something is not undone.
+        Its name or number; ``last`` is the last one of which something can be brought back.
+        Later ones that cannot, since they were purged or deleted for good, are passed over.
     history : Path, optional
     fs : FileSystem, optional
     progress : Progress, optional
@@ -52,7 +53,7 @@ def undo(
     runs = History(history, fs)
     progress = progress or Silent()
     with runs.locked():
-        name = _to_undo(runs, run)
+        name, passed_over = _to_undo(runs, run)
         record = runs.record(name)
         if record is None:  # nothing was moved yet
             raise UsageError(f"the run {name} was never begun", "imgsim runs")
@@ -79,17 +80,25 @@ def undo(
             if not record.standing and not record.interrupted:
                 journal.of_run("undone")
             clear_trash(stage, record)
-    return Undone(name, tuple(sorted(restored)), tuple(left))
+    return Undone(name, tuple(sorted(restored)), tuple(left), passed_over)
 
 
-def _to_undo(runs: History, run: str) -> str:
+def _to_undo(runs: History, run: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the run that is meant, and those that ``last`` passes over, each with the reason."""
     if run != "last":
-        return runs.find(run)
+        return runs.find(run), ()
+    passed_over: list[tuple[str, str]] = []
     for name in reversed(runs.runs()):
         record = runs.record(name)
-        if record is not None and (record.standing or record.interrupted):
-            return name
-    raise UsageError("there is no run to be undone", "imgsim runs")
+        if record is None:
+            continue
+        reasons = [_lost(record.units[number]) for number in record.standing]
+        if record.interrupted or not all(reasons):
+            return name, tuple(passed_over)
+        if reasons:
+            passed_over.append((name, reasons[0]))
+    why = f": of the last run, {passed_over[0][1]}" if passed_over else ""
+    raise UsageError(f"there is no run to be undone{why}", "imgsim runs")
 
 
 @contextmanager
@@ -171,15 +180,20 @@ def _remove_at(stage: Stage, place: Place) -> None:
         stage.fs.sync_folder(folder)
 
 
-def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
-    """Take a unit back; return why that cannot be done."""
+def _lost(unit: Unit) -> str:
+    """Why a unit can never be taken back; empty if it can."""
+    kinds = {step.kind for step in unit.steps}
     if unit.purged:
         return "it was purged"
-    kinds = {step.kind for step in unit.steps}
     if "delete" in kinds:
         return "it was deleted for good"
-    if "trash" in kinds:
-        return "it is in the system's waste basket"
+    return "it is in the system's waste basket" if "trash" in kinds else ""
+
+
+def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
+    """Take a unit back; return why that cannot be done."""
+    if reason := _lost(unit):
+        return reason
     journal.of_unit("reverting", number)
     reason, _ = _revert_all(stage, unit)
     if not reason:

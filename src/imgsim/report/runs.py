@@ -10,7 +10,7 @@ from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Undone
 from imgsim.act.paths import shown
 from imgsim.act.run_list import RunInfo
-from imgsim.act.select import Left
+from imgsim.act.select import FOLDER, Left
 from imgsim.read.discover import printable
 from imgsim.report.units import count, size
 
@@ -48,9 +48,11 @@ def applied_summary(applied: Applied) -> Iterator[str]:
     if applied.stopped:
         yield f"stopped: {applied.stopped}"
         yield "imgsim apply --resume goes on, imgsim undo takes it back"
+    if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
+        yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
-    elif applied.run and applied.removed and applied.action not in ("trash", "delete", "reflink"):
+    elif applied.run and applied.removed and not applied.freed_bytes and applied.action != "trash":
         yield f"run {applied.run}: imgsim undo {applied.run} takes it back"
         if applied.action != "move":
             yield f"imgsim purge {applied.run} frees {size(applied.moved_bytes)}"
@@ -75,10 +77,12 @@ def undone_text(undone: Undone) -> Iterator[str]:
         yield f"not restored  {shown(one.path)}: {printable(one.reason)}\n"
 
 
-def undone_summary(undone: Undone) -> str:
-    """Return how many files of a run are back."""
+def undone_summary(undone: Undone) -> Iterator[str]:
+    """Yield which later runs were passed over, and how many files of a run are back."""
+    for run, why in undone.passed_over:
+        yield f"passed over run {run}: {why}"
     text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
-    return text + (f", {len(undone.left)} not restored" if undone.left else "")
+    yield text + (f", {len(undone.left)} not restored" if undone.left else "")
 
 
 def runs_text(runs: Sequence[RunInfo]) -> Iterator[str]:
