@@ -1021,3 +1021,115 @@ def test_a_dry_run_for_other_programs_reads_every_file(root: Path) -> None:
         assert reasons(apply(plan, ALL, verifier=judged, **more)) == {
             "copies/a.jpg": "the kept file is damaged"
         }
+
+
+class Failing(DescriptorFileSystem):
+    """Has an error for a call whose arguments are as told."""
+
+    def __init__(self, name: str, when: Callable[..., bool]) -> None:
+        self.name = name
+        self.when = when
+
+    def __getattribute__(self, name: str) -> object:
+        call = super().__getattribute__(name)
+        if name != super().__getattribute__("name"):
+            return call
+
+        def failing(*given: object) -> object:
+            if self.when(*given):
+                raise OSError(5, "Input/output error", 7)
+            return call(*given)
+
+        return failing
+
+
+@posix
+def test_runs_that_cannot_be_listed_are_not_as_if_there_were_none(root: Path) -> None:
+    first = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"))
+    older = replace(plan_of(root, "copies/a.jpg", "keep/a.jpg"), runs_before=0)
+    assert reasons(do(older)) == {"keep/a.jpg": f"the plan is older than run {first.run}"}
+    runs = str(History().folder)
+    for call, when in (
+        ("open_root", lambda path: path == runs),
+        ("names", lambda folder: os.path.samestat(os.fstat(folder), os.stat(runs))),
+    ):
+        for yes in (True, False):
+            with pytest.raises(UsageError, match="cannot (begin|go on): Input/output error"):
+                apply(older, ALL, yes=yes, verifier=Trusting(), fs=Failing(call, when))
+    assert (root / "keep/a.jpg").exists()
+
+
+@posix
+def test_a_run_whose_plan_is_broken_still_holds_what_it_began(root: Path) -> None:
+    class Dying(DescriptorFileSystem):
+        def rename(self, folder, name, to, new) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), fs=Dying())
+    (run,) = list_runs()
+    folder = History().folder
+    assert folder is not None
+    (folder / run.name / "plan.json").write_text("no plan")
+    for keep, gone in (("copies/b.jpg", "keep/a.jpg"), ("copies/b.jpg", "copies/a.jpg")):
+        assert reasons(do(plan_of(root, keep, gone))) == {gone: f"run {run.name} is not finished"}
+
+
+@posix
+@pytest.mark.parametrize("event", [b'"reverting"', b'"reverted"', b'"undone"', b'"finished"'])
+def test_undo_stops_where_its_journal_cannot_be_written(root: Path, event: bytes) -> None:
+    """It says so, tells what is back and what is not, and can be run again."""
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg")
+    broken = Failing("write", lambda file, data: event in data)
+    applied = do(plan, fs=broken)
+    assert (applied.stopped != "") == (event == b'"finished"')
+    undone = undo(fs=broken)
+    assert undone.stopped == "the journal cannot be written: Input/output error"
+    assert not undone.complete
+    told = [*undone.restored, *(one.path for one in undone.left)]
+    assert sorted(told) == [b"copies/a.jpg", b"copies/b.jpg"]
+    assert undo(applied.run).complete
+    assert list_runs()[0].state == "undone"
+    assert files(root) == before
+
+
+@posix
+@pytest.mark.parametrize("event", [b'"reverted"', b'"complete"'])
+def test_resume_stops_where_its_journal_cannot_be_written(root: Path, event: bytes) -> None:
+    class Dying(DescriptorFileSystem):
+        def remove(self, folder, name) -> None:
+            super().remove(folder, name)
+            raise KeyboardInterrupt
+
+        def rename(self, folder, name, to, new) -> None:
+            super().rename(folder, name, to, new)
+            if event == b'"reverted"':
+                raise KeyboardInterrupt
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    with pytest.raises(KeyboardInterrupt):
+        do(plan, replace(ALL, action="delete"), fs=Dying())
+    broken = Failing("write", lambda file, data: event in data)
+    resumed = resume(verifier=Trusting(), fs=broken)
+    assert resumed.stopped == "the journal cannot be written: Input/output error"
+    assert (resumed.complete, list_runs()[0].state) == (False, "interrupted")
+    assert resume(verifier=Trusting()).complete
+    assert (root / "keep/a.jpg").read_bytes() == b"the same"
+
+
+@posix
+def test_what_cannot_be_closed_was_written_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.close
+
+    def close(number: int) -> None:
+        real(number)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("imgsim.act.systems.os.close", close)
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root))
+    fs.close(fs.create_file(folder, b"new"))
+    fs.leave(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,8 @@ def apply(
     _check_options(plan, options)
     if not yes:
         judge = (verifier or ContentVerifier()) if thorough else None
-        return dry_run(plan, options, runs, judge, progress or Silent())
+        with runs.errors_told():
+            return dry_run(plan, options, runs, judge, progress or Silent())
     with runs.locked():
         return _begin(plan, options, runs, verifier, progress or Silent())
 
@@ -129,11 +130,12 @@ def resume(
             runs.go_on(name) as journal,
         ):
             journal.of_run("resumed")
-            stuck = settle(stage, journal, record)
-            if stuck:
+            stuck, stopped = settle(stage, journal, record)
+            if stuck or stopped:
                 return Applied(
-                    name, options.action, False, (), tuple(stuck), stopped="see what is left"
-                )
+                    name, options.action, False, (), tuple(stuck),
+                    stopped=stopped or "see what is left", root=plan.root,
+                )  # fmt: skip
             done = _done(record, plan)
             rest = _without(plan, {one.path for one in done})
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
@@ -170,15 +172,16 @@ def _begin(
         "options": _document(options),
     }
     data = "".join(write_plan(plan)).encode()
-    try:
-        with (
-            locked_tree(fs, plan.root),
-            runs.begin(head, data) as (name, journal),
-            _stage(fs, plan, options, name) as stage,
-        ):
-            return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
-    except OSError as error:
-        raise UsageError(f"cannot begin: {error.strerror or error}", "nothing was moved") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_tree(fs, plan.root))
+            name, journal = stack.enter_context(runs.begin(head, data))
+            stage = stack.enter_context(_stage(fs, plan, options, name))
+        except OSError as error:
+            raise UsageError(
+                f"cannot begin: {error.strerror or error}", "nothing was moved"
+            ) from None
+        return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
 
 
 @contextmanager

@@ -83,8 +83,8 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
             if reason:
                 left.append(Left(removed_path(unit), reason))
             else:
-                journal.of_unit("purged", number)
                 unit.purged = True
+                journal.of_unit("purged", number)
             progress.advance(1)
     finally:
         progress.finish()

@@ -8,6 +8,7 @@ import os
 import stat
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from imgsim.act.files import FileSystem, Folder, Lock, NotSupported, Status
@@ -82,7 +83,8 @@ class _Descriptors:
             os.utime(file, ns=(mtime_ns, mtime_ns))
 
     def close(self, file: int) -> None:
-        os.close(file)
+        with suppress(OSError):  # what was written was synced before
+            os.close(file)
 
     @property
     def shares_in_place(self) -> bool:
@@ -168,7 +170,8 @@ class DescriptorFileSystem(_Descriptors):
         return os.open(name, _READ | os.O_DIRECTORY, dir_fd=folder)
 
     def leave(self, folder: Folder) -> None:
-        os.close(folder)
+        with suppress(OSError):
+            os.close(folder)
 
     def names(self, folder: Folder) -> list[bytes]:
         return sorted(map(os.fsencode, os.listdir(folder)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -60,27 +60,57 @@ def undo(
         if record.undone:
             raise UsageError(f"the run {name} was undone", "imgsim runs")
         with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
-            before = set(record.interrupted)
-            left = settle(stage, journal, record)
-            restored = [removed_path(record.units[n]) for n in before if record.units[n].reverted]
-            progress.start("restoring", len(record.standing), "file")
-            try:
-                for number in sorted(record.standing, reverse=True):
-                    reason = _restore(stage, journal, number, record.units[number])
-                    path = removed_path(record.units[number])
-                    if reason:
-                        left.append(Left(path, reason))
-                    else:
-                        restored.append(path)
-                    progress.advance(1)
-            finally:
-                progress.finish()
-            if not record.interrupted and not record.finished:
-                journal.of_run("finished")
-            if not record.standing and not record.interrupted:
-                journal.of_run("undone")
+            before = [*record.standing, *record.interrupted]
+            left, stopped = settle(stage, journal, record)
+            if not stopped:
+                stopped = _restore_all(stage, journal, record, left, progress)
+            if not stopped and not record.standing and not record.interrupted:
+                stopped = _noted(lambda: journal.of_run("undone"))
+            told = {one.path for one in left}
+            if stopped:
+                waiting = _paths(record, (n for n in before if not record.units[n].reverted))
+                left.extend(Left(path, "undo was stopped") for path in waiting - told)
             clear_trash(stage, record)
-    return Undone(name, tuple(sorted(restored)), tuple(left), passed_over)
+    restored = _paths(record, (n for n in before if record.units[n].reverted)) - told
+    return Undone(name, tuple(sorted(restored)), tuple(left), passed_over, stopped)
+
+
+def _paths(record: Record, units: Iterable[int]) -> set[bytes]:
+    return {removed_path(record.units[number]) for number in units}
+
+
+def _restore_all(
+    stage: Stage, journal: Journal, record: Record, left: list[Left], progress: Progress
+) -> str:
+    """Take back what stands, and add what stays to `left`; return why it was stopped, if it was."""
+    progress.start("restoring", len(record.standing), "file")
+    try:
+        for number in sorted(record.standing, reverse=True):
+            unit = record.units[number]
+            reason = _restore(stage, journal, number, unit)
+            if reason:
+                left.append(Left(removed_path(unit), reason))
+            progress.advance(1)
+        if not record.interrupted and not record.finished:
+            journal.of_run("finished")
+    except OSError as error:
+        return _not_written(error)
+    finally:
+        progress.finish()
+    return ""
+
+
+def _noted(write: Callable[[], None]) -> str:
+    """Write to the journal; return why that failed, if it did."""
+    try:
+        write()
+    except OSError as error:
+        return _not_written(error)
+    return ""
+
+
+def _not_written(error: OSError) -> str:
+    return f"the journal cannot be written: {reason_of(error)}"
 
 
 def _to_undo(runs: History, run: str) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -137,32 +167,46 @@ def removed_path(unit: Unit) -> bytes:
     return (moved or unit.steps)[-1].origin.path
 
 
-def settle(stage: Stage, journal: Journal, record: Record) -> list[Left]:
+def settle(stage: Stage, journal: Journal, record: Record) -> tuple[list[Left], str]:
     """Bring what was interrupted to one of its two ends.
 
     Returns
     -------
-    list of Left
-        What could not be brought there.
+    tuple of (list of Left, str)
+        What could not be brought there, and why the journal cannot be written; empty if it can.
     """
     left: list[Left] = []
     for number in sorted(record.interrupted, reverse=True):
         unit = record.units[number]
-        if any(_is_gone(stage, s.origin) for s in unit.steps if s.kind in ("delete", "trash")):
-            for step in unit.steps:
-                if step.kind == "move":
-                    with suppress(OSError):
-                        _remove_at(stage, step.target)
-            journal.of_unit("complete", number)
+        try:
+            deleted = _is_deleted(stage, unit)
+        except OSError as error:
+            left.append(Left(removed_path(unit), reason_of(error)))
+            continue
+        if deleted:
+            if stopped := _noted(lambda number=number: journal.of_unit("complete", number)):  # type: ignore[misc]
+                return left, stopped
             unit.complete = True
             continue
         reason, gone = _revert_all(stage, unit)
         if reason:
             left.append(Left(removed_path(unit), reason))
         if not reason or gone:  # where a file is gone there is nothing more to be done
-            journal.of_unit("reverted", number)
+            if stopped := _noted(lambda number=number: journal.of_unit("reverted", number)):  # type: ignore[misc]
+                return left, stopped
             unit.reverted = True
-    return left
+    return left, ""
+
+
+def _is_deleted(stage: Stage, unit: Unit) -> bool:
+    """Whether a removal that has no way back came so far; what is left of it is deleted then."""
+    if not any(_is_gone(stage, s.origin) for s in unit.steps if s.kind in ("delete", "trash")):
+        return False
+    for step in unit.steps:
+        if step.kind == "move":
+            with suppress(OSError):
+                _remove_at(stage, step.target)
+    return True
 
 
 def _is_gone(stage: Stage, place: Place) -> bool:

@@ -81,6 +81,8 @@ def undone_summary(undone: Undone) -> Iterator[str]:
     """Yield which later runs were passed over, and how many files of a run are back."""
     for run, why in undone.passed_over:
         yield f"passed over run {run}: {why}"
+    if undone.stopped:
+        yield f"stopped: {undone.stopped}; imgsim undo {undone.run} goes on"
     text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
     yield text + (f", {len(undone.left)} not restored" if undone.left else "")
 
