@@ -28,7 +28,7 @@ from imgsim.act.run_list import list_runs
 from imgsim.act.undo import undo
 from imgsim.errors import ImgsimError
 
-from .memory import READS, Crash, MemoryFiles
+from .memory import ENDS, Crash, MemoryFiles
 
 ROOT, RUNS, FAR = "/photos", "/home/runs", "/far/away"
 NAMES = (
@@ -129,7 +129,7 @@ class Fault:
             return
         if self.kind == "placed" and name not in ("rename", "link", "rename_within"):
             return
-        if name in READS and self.kind in ("error", "full", "permission"):
+        if name in ENDS and self.kind in ("error", "full", "permission"):
             return
         self.happened = True
         self._do(name)
@@ -224,6 +224,10 @@ def run_case(seed: int, kind: str, action: Action) -> tuple[str, bool]:
         _undo_all(case, None)
         wrong = _lost(case) or _not_restored(case)
         return (f"after undo: {wrong}" if wrong else ""), fault.happened
+    if kind in ("error", "full", "permission") and chance.random() < 0.4:
+        first, last = _calls_of_undo(seed, kind, action)
+        fault.at = chance.randint(first, last)
+        return _while_undone(case, fault), fault.happened
     crashed = _attempt(case, fault, lambda: _apply(case))
     wrong = _lost(case)
     if wrong:
@@ -245,11 +249,34 @@ def run_case(seed: int, kind: str, action: Action) -> tuple[str, bool]:
     return (f"after undo: {wrong}" if wrong else ""), fault.happened
 
 
+def _while_undone(case: Case, fault: Fault) -> str:
+    """An error while a run is undone, which is undone again then."""
+    _apply(case)
+    _undo_all(case, fault)
+    wrong = _lost(case)
+    if wrong:
+        return f"after the first undo: {wrong}"
+    _undo_all(case, None)
+    wrong = _lost(case) or _twice(case) or _not_restored(case)
+    return f"after undo: {wrong}" if wrong else ""
+
+
 def _count_calls(seed: int, kind: str, action: Action) -> int:
     case = make_case(random.Random(f"{seed} {kind} {action}"), action)
     start = case.files.calls
     _apply(case)
     return case.files.calls - start
+
+
+def _calls_of_undo(seed: int, kind: str, action: Action) -> tuple[int, int]:
+    """The first and last call once the list of runs was read."""
+    case = make_case(random.Random(f"{seed} {kind} {action}"), action)
+    _apply(case)
+    start = case.files.calls
+    list_runs(Path(RUNS), case.files)
+    listed = case.files.calls - start
+    _undo_runs(case)
+    return listed, case.files.calls - start - listed
 
 
 def _apply(case: Case) -> None:

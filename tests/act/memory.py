@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from imgsim.act.files import NotSupported, Status
 
-READS = frozenset(("status", "file_status", "folder_status", "is_immutable", "leave", "close"))
-"""Calls before which faults change nothing that others do not."""
+ENDS = frozenset(("leave", "close"))
+"""Calls that have no errors."""
 
 
 class Crash(BaseException):

@@ -1054,7 +1054,7 @@ def test_runs_that_cannot_be_listed_are_not_as_if_there_were_none(root: Path) ->
         ("names", lambda folder: os.path.samestat(os.fstat(folder), os.stat(runs))),
     ):
         for yes in (True, False):
-            with pytest.raises(UsageError, match="cannot (begin|go on): Input/output error"):
+            with pytest.raises(UsageError, match=r"cannot (begin|go on): Input/output error"):
                 apply(older, ALL, yes=yes, verifier=Trusting(), fs=Failing(call, when))
     assert (root / "keep/a.jpg").exists()
 

@@ -79,7 +79,7 @@ def test_a_plan_says_how_it_was_made(library: Path, threads) -> None:
     assert (plan.method, plan.preset) == (found.comparator.spec, "strict")
     assert (plan.decode, plan.max_pixels) == (DecodeMode.FULL, 10**9)
     assert plan.keep == ("folder:copies", "best")
-    (head, *_) = plan_text(plan)
+    (_, head, *_) = plan_text(plan)
     assert "--preset strict --decode full --keep folder:copies --keep best (" in head
     earlier = _read()
     assert (earlier.decode, earlier.max_pixels) == (DecodeMode.REDUCED, DEFAULT_MAX_PIXELS)

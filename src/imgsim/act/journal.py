@@ -24,6 +24,9 @@ Area = Literal["root", "target"]
 NAMING: frozenset[Kind] = frozenset(("move", "share", "trash"))
 """Kinds of steps that begin where the removed file was."""
 
+LINKING: frozenset[Kind] = frozenset(("hardlink", "symlink", "clone"))
+"""Kinds of steps that put something in the place of a file that was moved away."""
+
 _PIECE = 1 << 20
 
 

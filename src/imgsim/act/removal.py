@@ -15,7 +15,7 @@ from imgsim.act.options import IN_PLACE, ApplyOptions
 from imgsim.act.outcome import Removed
 from imgsim.act.paths import native
 from imgsim.act.plan import PlannedFile
-from imgsim.act.reverting import revert
+from imgsim.act.reverting import revert_all
 from imgsim.act.select import Chosen, reason_to_leave
 from imgsim.act.steps import (
     Stage,
@@ -29,7 +29,6 @@ from imgsim.act.steps import (
 )
 from imgsim.act.walk import (
     Different,
-    Gone,
     OpenFile,
     folder_of,
     open_hashed,
@@ -117,16 +116,9 @@ class Remover:
             raise Stopped(f"the journal cannot be written: {error.strerror}") from error
 
     def _put_back(self, unit: int, made: Sequence[Step]) -> None:
-        failed: OSError | Different | None = None
-        for step in reversed(made):
-            try:
-                revert(self.stage, step, self.journal.copies.get(step.number))
-            except Gone:
-                continue  # by another program
-            except (Different, OSError) as error:
-                failed = error
-        if failed is not None:
-            raise Stopped(f"a file could not be put back: {reason_of(failed)}") from failed
+        reason, gone = revert_all(self.stage, made, self.journal.copies)
+        if reason and not gone:  # what is gone was removed by another program
+            raise Stopped(f"a file could not be put back: {reason}")
         if made:
             self._write(lambda: self.journal.of_unit("reverted", unit))
 

@@ -10,11 +10,11 @@ from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
 from imgsim.act.journal import NAMING, Area, Journal, Place, Record, Unit
 from imgsim.act.outcome import Undone
-from imgsim.act.reverting import revert
+from imgsim.act.reverting import revert_all
 from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.walk import Different, Gone, folder_of, locked_tree, reason_of
+from imgsim.act.walk import folder_of, locked_tree, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import TRASH
@@ -188,7 +188,7 @@ def settle(stage: Stage, journal: Journal, record: Record) -> tuple[list[Left], 
                 return left, stopped
             unit.complete = True
             continue
-        reason, gone = _revert_all(stage, unit)
+        reason, gone = revert_all(stage, unit.steps, unit.copies)
         if reason:
             left.append(Left(removed_path(unit), reason))
         if not reason or gone:  # where a file is gone there is nothing more to be done
@@ -239,24 +239,11 @@ def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
     if reason := _lost(unit):
         return reason
     journal.of_unit("reverting", number)
-    reason, _ = _revert_all(stage, unit)
+    reason, _ = revert_all(stage, unit.steps, unit.copies)
     if not reason:
         journal.of_unit("reverted", number)
         unit.reverted = True
     return reason
-
-
-def _revert_all(stage: Stage, unit: Unit) -> tuple[str, bool]:
-    """Take all steps back that can be; return why not all, and if files are gone at worst."""
-    reason, gone = "", True
-    for step in reversed(unit.steps):
-        try:
-            revert(stage, step, unit.copies.get(step.number))
-        except Gone as error:
-            reason = reason or reason_of(error)
-        except (Different, OSError) as error:
-            reason, gone = reason_of(error), False
-    return reason, gone
 
 
 def clear_trash(stage: Stage, record: Record) -> None:

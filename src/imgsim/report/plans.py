@@ -15,7 +15,8 @@ from imgsim.report.units import count, size
 
 def plan_text(plan: Plan) -> Iterator[str]:
     """Yield the groups of a plan: what stays, and what is to be removed in its favour."""
-    yield f"Below {printable(plan.root)}, {_made(plan)} ({plan.run}, imgsim {plan.version})\n"
+    yield f"Below {printable(plan.root)}\n"
+    yield f"{_made(plan)} ({plan.run}, imgsim {plan.version})\n"
     for group in plan.groups:
         rule = printable(f" ({group.rule})") if group.rule else ""
         yield f"\nkeep        {size(group.keep.size_bytes):>9}  {shown(group.keep.path)}{rule}\n"
@@ -31,7 +32,7 @@ def plan_text(plan: Plan) -> Iterator[str]:
 
 def _made(plan: Plan) -> str:
     """How the plan was made, as the options of find-dupes have it."""
-    words = [f"by {printable(plan.method)}"]
+    words = [f"made by {printable(plan.method)}"]
     words.append(f"--preset {plan.preset}" if plan.preset else f"--threshold {plan.threshold:g}")
     if plan.decode is not DecodeMode.REDUCED:
         words.append(f"--decode {plan.decode}")
