@@ -119,22 +119,26 @@ def _list(
 ) -> int:
     """Write a script, or paths for another program, of files that were all hashed."""
     import os
+    from dataclasses import replace
 
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
-    from imgsim.act.scripts import write_script
+    from imgsim.act.scripts import sidecar_digests, write_script
     from imgsim.report.runs import applied_summary
 
-    applied = apply(plan, options, verifier=verifier, thorough=True, progress=terminal)
+    # what another program does with a path may have no way back
+    careful = options if script is not None else replace(options, action="delete", move_to=None)
+    applied = apply(plan, careful, verifier=verifier, thorough=True, progress=terminal)
+    applied = replace(applied, action=options.action)
     if script is not None:
         parts = write_script(
-            plan, applied.removed, options, powershell=script.suffix.lower() == ".ps1"
-        )
+            plan, applied.removed, options, sidecars=sidecar_digests(plan, applied.removed),
+            powershell=script.suffix.lower() == ".ps1",
+        )  # fmt: skip
         write_bytes(b"".join(parts), script, replace=False)
     else:
-        for one in applied.removed:
-            path = os.path.join(plan.root, native(one.path))
-            sys.stdout.buffer.write(os.fsencode(path) + b"\0")
+        for path in (p for one in applied.removed for p in (one.path, *one.sidecars)):
+            sys.stdout.buffer.write(os.fsencode(os.path.join(plan.root, native(path))) + b"\0")
         sys.stdout.buffer.flush()
     for line in list(applied_summary(applied))[-1:]:
         terminal.summary(line)
