@@ -334,6 +334,10 @@ class MemoryFiles:
         self._call("is_immutable")
         return self.nodes[self.open[file][0]].immutable
 
+    def is_folder_immutable(self, folder: int) -> bool:
+        self._call("is_folder_immutable")
+        return self.nodes[folder].immutable
+
     def read(self, file: int, size: int) -> bytes:
         self._call("read")
         number, place = self.open[file]

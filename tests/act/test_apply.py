@@ -403,11 +403,21 @@ def test_what_belongs_to_others_and_mounts_stay(root: Path, change, why: str) ->
 @posix
 def test_immutable_files_stay(root: Path) -> None:
     class Fixed(DescriptorFileSystem):
-        def is_immutable(self, file) -> bool:
-            return True
+        def __init__(self, path: str) -> None:
+            self.inode = (root / path).stat().st_ino
 
-    applied = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"), fs=Fixed())
-    assert reasons(applied) == {"copies/b.jpg": "immutable"}
+        def is_immutable(self, file) -> bool:
+            return os.fstat(file).st_ino == self.inode
+
+    for path, action, why in (
+        ("copies/b.jpg", "quarantine", "immutable"),
+        ("copies", "quarantine", "its folder is immutable"),
+        ("copies", "delete", "its folder is immutable"),
+    ):
+        options = replace(ALL, action=action)
+        plan = plan_of(root, "keep/a.jpg", "copies/b.jpg")
+        assert reasons(do(plan, options, fs=Fixed(path))) == {"copies/b.jpg": why}
+        assert reasons(apply(plan, options, fs=Fixed(path))) == {"copies/b.jpg": why}
     plain = DescriptorFileSystem()
     file = os.open(root / "keep/a.jpg", os.O_RDONLY)
     assert not plain.is_immutable(file)
@@ -701,7 +711,7 @@ def test_the_call_of_macos(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ctypes
     import errno
 
-    from imgsim.act import systems
+    from imgsim.act import shared_blocks
     from imgsim.act.files import NotSupported
 
     answers = iter([0, errno.ENOTSUP, errno.EEXIST])
@@ -724,8 +734,8 @@ def test_the_call_of_macos(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Library:
         fclonefileat = Call()
 
-    monkeypatch.setattr(systems.sys, "platform", "darwin")
-    monkeypatch.setattr(systems.ctypes, "CDLL", lambda *_, **__: Library())
+    monkeypatch.setattr(shared_blocks.sys, "platform", "darwin")
+    monkeypatch.setattr(shared_blocks.ctypes, "CDLL", lambda *_, **__: Library())
     fs = DescriptorFileSystem()
     folder = fs.open_root(str(root / "copies"))
     source = fs.open_file(folder, b"a.jpg")

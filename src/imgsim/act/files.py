@@ -13,6 +13,9 @@ import stat
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+NO_SUCH_CALL = frozenset((errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP))
+"""Errors by which systems say that there is no such call, or not for this file system."""
+
 Folder = Any
 """A handle of `FileSystem.open_root` or `enter`: a number, or a path where the system has none."""
 
@@ -141,6 +144,9 @@ class FileSystem(Protocol):
 
     def is_immutable(self, file: int) -> bool:
         """Return whether an open file is marked as never to be changed."""
+
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        """Return whether an open folder is marked so that no name in it may be taken away."""
 
     def read(self, file: int, size: int) -> bytes:
         """Read the next bytes; none at the end."""

@@ -11,6 +11,9 @@ from imgsim.act.plan import Plan
 from imgsim.act.plan_file import read_plan
 from imgsim.errors import UsageError
 
+UNFINISHED = "is not finished"
+"""How the reason ends of what an interrupted run may have to do with."""
+
 
 def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
     """Return paths of a plan's root that no group of it may have, and why.
@@ -32,7 +35,7 @@ def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
         if name == own or record is None or record.undone:
             continue
         if record.unfinished:
-            paths, why = _planned_paths(runs, name, record), f"run {name} is not finished"
+            paths, why = _planned_paths(runs, name, record), f"run {name} {UNFINISHED}"
         else:
             later = (
                 number_of(name) > plan.runs_before

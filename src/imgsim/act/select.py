@@ -173,6 +173,8 @@ class Selection:
             reason = reason_to_leave(status, kept, place)
             if reason:
                 return reason
+            if action != "reflink" and self.fs.is_folder_immutable(folder):
+                return "its folder is immutable"
             file = self.fs.open_file(folder, name)
             try:
                 if self.fs.is_immutable(file):

@@ -11,7 +11,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from imgsim.act.files import FileSystem, Folder, Lock, NotSupported, Status
+from imgsim.act import shared_blocks
+from imgsim.act.files import NO_SUCH_CALL, FileSystem, Folder, Lock, NotSupported, Status
 from imgsim.locks import FileLock
 
 _READ = os.O_RDONLY
@@ -26,10 +27,6 @@ for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT", "O_NOFOLLOW"):
 _NO_REPLACE = 1  # RENAME_NOREPLACE of Linux
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
 _GET_FLAGS, _IMMUTABLE = 0x80086601, 0x10 | 0x20  # FS_IOC_GETFLAGS; immutable or append-only
-_DEDUPE_RANGE = 0xC0189436  # FIDEDUPERANGE
-_CLONE = 0x40049409  # FICLONE
-_MOST_DEDUPED = 16 << 20
-_NO_SUCH_CALL = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class _Descriptors:
@@ -91,41 +88,10 @@ class _Descriptors:
         return sys.platform != "darwin"
 
     def can_share(self, file: int) -> bool:
-        if sys.platform != "linux":
-            return sys.platform == "darwin"
-        import fcntl
-
-        try:  # of no range at all
-            fcntl.ioctl(file, _DEDUPE_RANGE, struct.pack("QQHHI", 0, 0, 0, 0, 0))
-        except OSError as error:
-            return error.errno not in _NO_SUCH_CALL | {errno.ENOTTY}
-        return True
+        return shared_blocks.can_share(file)
 
     def share_content(self, source: int, target: int, size: int) -> int:
-        if sys.platform != "linux":
-            raise NotSupported("shared blocks")
-        import fcntl
-
-        done = 0
-        while done < size:
-            step = min(_MOST_DEDUPED, size - done)
-            request = struct.pack("QQHHI", done, step, 1, 0, 0)
-            request += struct.pack("qQQiI", target, done, 0, 0, 0)
-            try:
-                answer = fcntl.ioctl(source, _DEDUPE_RANGE, request)
-            except OSError as error:
-                if error.errno in _NO_SUCH_CALL | {errno.ENOTTY}:
-                    raise NotSupported(f"shared blocks ({error.strerror})") from None
-                raise
-            _, _, shared, outcome, _ = struct.unpack("qQQiI", answer[24:])
-            if -outcome in _NO_SUCH_CALL:
-                raise NotSupported(f"shared blocks ({os.strerror(-outcome)})")
-            if outcome < 0:
-                raise OSError(-outcome, os.strerror(-outcome))
-            if outcome > 0 or not shared:
-                raise OSError(errno.EINVAL, "the kernel finds their content different")
-            done += shared
-        return done
+        return shared_blocks.share(source, target, size)
 
 
 class _TreeLock:
@@ -188,6 +154,9 @@ class DescriptorFileSystem(_Descriptors):
     def folder_status(self, folder: Folder) -> Status:
         return Status.of(os.fstat(folder))
 
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        return self.is_immutable(folder)
+
     def status(self, folder: Folder, name: bytes) -> Status:
         return Status.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
 
@@ -214,11 +183,11 @@ class DescriptorFileSystem(_Descriptors):
 
     def clone(self, source: int, folder: Folder, name: bytes) -> int:
         if sys.platform == "darwin":
-            _clone_of_darwin(source, folder, name)
+            shared_blocks.clone_of_darwin(source, folder, name)
             return self.open_file(folder, name)
         file = self.create_file(folder, name)
         try:
-            _clone_of_linux(source, file)
+            shared_blocks.clone_of_linux(source, file)
         except BaseException:
             self.close(file)
             self.remove(folder, name)
@@ -279,6 +248,9 @@ class PathFileSystem(_Descriptors):
 
     def folder_status(self, folder: Folder) -> Status:
         return Status.of(os.stat(folder))
+
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        return False
 
     def status(self, folder: Folder, name: bytes) -> Status:
         return Status.of(os.lstat(_joined(folder, name)))
@@ -354,7 +326,7 @@ def this_file_system() -> FileSystem:
 
 def _or_not_supported(error: OSError, what: str) -> OSError:
     """Return `NotSupported` for the errors by which file systems say that; else the error."""
-    if error.errno in {*_NO_SUCH_CALL, errno.EPERM, errno.EMLINK}:
+    if error.errno in {*NO_SUCH_CALL, errno.EPERM, errno.EMLINK}:
         return NotSupported(what)
     return error
 
@@ -371,34 +343,6 @@ def _rename_without_replacing(folder: int, name: bytes, to: int, new: bytes) -> 
     if call(folder, name, to, new, flag) == 0:
         return
     number = ctypes.get_errno()
-    if number in _NO_SUCH_CALL:
+    if number in NO_SUCH_CALL:
         raise NotSupported("renaming without replacing")
-    raise OSError(number, os.strerror(number), os.fsdecode(name))
-
-
-def _clone_of_linux(source: int, file: int) -> None:
-    if sys.platform != "linux":
-        raise NotSupported("shared blocks")
-    import fcntl
-
-    try:
-        fcntl.ioctl(file, _CLONE, source)
-    except OSError as error:
-        if error.errno in _NO_SUCH_CALL | {errno.ENOTTY}:
-            raise NotSupported(f"shared blocks ({error.strerror})") from None
-        raise
-
-
-def _clone_of_darwin(source: int, folder: int, name: bytes) -> None:
-    """Make a clone by ``fclonefileat``, which replaces nothing and copies all attributes."""
-    library = ctypes.CDLL(None, use_errno=True)
-    call = getattr(library, "fclonefileat", None)
-    if call is None:
-        raise NotSupported("shared blocks")
-    call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
-    if call(source, folder, name, 0) == 0:
-        return
-    number = ctypes.get_errno()
-    if number in _NO_SUCH_CALL:
-        raise NotSupported(f"shared blocks ({os.strerror(number)})")
     raise OSError(number, os.strerror(number), os.fsdecode(name))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Undone
+from imgsim.act.overlap import UNFINISHED
 from imgsim.act.paths import shown
 from imgsim.act.run_list import RunInfo
 from imgsim.act.select import FOLDER, Left
@@ -49,6 +50,9 @@ def applied_summary(applied: Applied) -> Iterator[str]:
     if applied.stopped:
         yield f"stopped: {applied.stopped}"
         yield f"imgsim apply --resume goes on, imgsim undo {number_of(applied.run)} takes it back"
+    if any(one.reason.endswith(UNFINISHED) for one in applied.left):
+        yield "imgsim apply --resume goes on with a run that is not finished, imgsim undo last"
+        yield "takes it back"
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     if applied.dry_run and applied.removed:
