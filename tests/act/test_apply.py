@@ -768,6 +768,7 @@ def test_delete_frees_bytes_and_there_is_no_way_back(root: Path) -> None:
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="delete"))
     assert (applied.freed_bytes, applied.complete) == (8, True)
     assert "copies/a.jpg" not in files(root)
+    assert not (root / ".imgsim-trash").exists()
     undone = undo(applied.run)
     assert [one.reason for one in undone.left] == ["it was deleted for good"]
     with pytest.raises(UsageError, match="of the last run, it was deleted for good"):

@@ -25,7 +25,7 @@ from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_are
 from imgsim.act.select import Left, Selection
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.undo import settle
+from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
 from imgsim.errors import MethodUnavailable, UsageError
@@ -249,6 +249,9 @@ class _Run:
             left.extend(Left(one.removal.file.path, "the run was stopped") for one in waiting)
         finally:
             self.progress.finish()
+        if self.options.action == "delete":
+            gone = (path for one in removed for path in (one.path, *one.sidecars))
+            clear_trash(self.stage, map(remover.target, gone))
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),

@@ -70,7 +70,7 @@ def undo(
             if stopped:
                 waiting = _paths(record, (n for n in before if not record.units[n].reverted))
                 left.extend(Left(path, "undo was stopped") for path in waiting - told)
-            clear_trash(stage, record)
+            clear_trash(stage, moved_to(record))
     restored = _paths(record, (n for n in before if record.units[n].reverted)) - told
     return Undone(name, tuple(sorted(restored)), tuple(left), passed_over, stopped)
 
@@ -246,15 +246,20 @@ def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
     return reason
 
 
-def clear_trash(stage: Stage, record: Record) -> None:
-    """Remove the folders of the run's waste that are empty."""
-    folders: set[bytes] = set()
+def moved_to(record: Record) -> Iterator[Place]:
+    """Yield the places to which a run moved files."""
     for unit in record.units.values():
-        for step in unit.steps:
-            if step.kind == "move" and step.target.area == "root":
-                parts = step.target.path.split(b"/")
-                first = parts.index(TRASH.encode())
-                folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
+        yield from (step.target for step in unit.steps if step.kind == "move")
+
+
+def clear_trash(stage: Stage, places: Iterable[Place]) -> None:
+    """Remove the folders of the run's waste, those of the places given, that are empty."""
+    folders: set[bytes] = set()
+    for place in places:
+        if place.area == "root":
+            parts = place.path.split(b"/")
+            first = parts.index(TRASH.encode())
+            folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
     for path in sorted(folders, key=lambda one: -one.count(b"/")):
         with suppress(OSError), folder_of(stage.fs, stage.areas["root"], path) as (folder, name):
             stage.fs.remove_folder(folder, name)

@@ -94,16 +94,16 @@ def undone_summary(undone: Undone) -> Iterator[str]:
 
 
 def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str]:
-    """Yield a line for each run; its root on another one where both are wider than told."""
+    """Yield a line for each run; two where it is wider than told."""
     for run in runs:
         held = f", {size(run.held_bytes)} held" if run.held_bytes else ""
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
-        line = (
-            f"{run.name}  {started}  {run.state}: {run.action}, {count(run.removed, 'file')}{held}"
-        )
+        what = f"{run.state}: {run.action}, {count(run.removed, 'file')}{held}"
         root = printable(run.root)
-        wide = width is not None and len(line) + len(root) + 2 > width
-        yield f"{line}\n    {root}\n" if wide else f"{line}  {root}\n"
+        line = f"{run.name}  {started}  {what}  {root}\n"
+        if width is not None and len(line) > width:
+            line = f"{run.name}  {what}\n    {started}  {root}\n"
+        yield line
 
 
 def purged_text(purged: Sequence[Purged]) -> Iterator[str]:
