@@ -375,6 +375,11 @@ def test_read_only_files_and_other_names_stay(root: Path) -> None:
     (root / "copies/b.jpg").write_bytes(b"the same")
     os.link(root / "copies/b.jpg", root / "third.jpg")
     assert reasons(do(plan))["copies/b.jpg"] == "frees nothing: it has 2 names"
+    os.chmod(root / "copies", 0o555)  # which root may write to all the same
+    alone = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    os.chmod(root / "copies/a.jpg", 0o644)
+    assert reasons(do(alone)) == {"copies/a.jpg": "its folder is read-only"}
+    os.chmod(root / "copies", 0o755)
 
 
 @posix
@@ -693,6 +698,7 @@ def test_a_file_comes_back_where_its_clone_fails(root: Path) -> None:
     ]:
         assert reasons(do(plan, replace(ALL, action="reflink"), fs=system)) == {"copies/a.jpg": why}
         assert files(root) == before
+        assert not (root / ".imgsim-trash").exists()
 
 
 @posix
@@ -1144,3 +1150,37 @@ def test_what_cannot_be_closed_was_written_all_the_same(
     folder = fs.open_root(str(root))
     fs.close(fs.create_file(folder, b"new"))
     fs.leave(folder)
+
+
+@posix
+@pytest.mark.parametrize("path", ["keep/a.jpg", "copies/a.jpg"])
+@pytest.mark.parametrize("what", ["link", "pipe", "empty"])
+def test_what_a_file_is_is_seen_again_right_before_the_step(
+    root: Path, tmp_path: Path, path: str, what: str
+) -> None:
+    """Both files were looked at when removals were selected; then one becomes something else."""
+
+    class Meanwhile:
+        def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
+            (root / path).rename(tmp_path / "real.jpg")
+            if what == "link":
+                (root / path).symlink_to(tmp_path / "real.jpg")
+            elif what == "pipe":
+                os.mkfifo(root / path)
+            else:
+                (root / path).touch()
+            return {}
+
+    applied = apply(
+        plan_of(root, "keep/a.jpg", "copies/a.jpg"), ALL, yes=True, verifier=Meanwhile()
+    )
+    why = "its size has changed" if what == "empty" else "not a regular file"
+    assert reasons(applied) == {"copies/a.jpg": why}
+    assert os.path.lexists(root / "copies/a.jpg")
+
+
+def test_a_file_without_content_is_nothing_to_keep(root: Path) -> None:
+    for path in ("keep/a.jpg", "copies/a.jpg"):
+        (root / path).write_bytes(b"")
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    assert reasons(do(plan)) == {"copies/a.jpg": "the kept file: it is empty"}

@@ -17,6 +17,7 @@ from imgsim.act.plan import Plan, choose, parse_roles
 from imgsim.act.plan_file import read_plan, write_plan
 from imgsim.act.planning import make_plan
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.read.discover import DiscoverOptions
 from imgsim.report.plans import plan_text
 from imgsim.schemas import schema
 
@@ -137,6 +138,21 @@ def test_a_reference_is_named_and_never_removed(library: Path) -> None:
     text = "".join(write_plan(plan)).replace('"one.png"', '"copies/one.png"')
     with pytest.raises(UsageError, match="is a reference"):
         read_plan(text.encode())
+
+
+def test_no_copy_in_a_reference_is_listed_even_if_another_one_is_kept(library: Path) -> None:
+    archive = library / "archive"
+    archive.mkdir()
+    for name in ("1.png", "2.png"):
+        (archive / name).write_bytes((library / "one.png").read_bytes())
+    options = RunOptions(executor="threads", discover=DiscoverOptions(reference=(str(archive),)))
+    plan = make_plan(find_duplicates(library, options=options))
+    (group,) = plan.groups
+    assert group.keep.path.startswith(b"archive/")
+    assert {one.file.path for one in group.removals} == {
+        b"one.png", b"copies/same\nname.png", b"copies/pixels.bmp",
+    }  # fmt: skip
+    assert read_plan("".join(write_plan(plan)).encode()) == plan
 
 
 def test_struck_out_lines_leave_a_plan(library: Path, threads) -> None:

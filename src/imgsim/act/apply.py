@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -249,9 +249,10 @@ class _Run:
             left.extend(Left(one.removal.file.path, "the run was stopped") for one in waiting)
         finally:
             self.progress.finish()
-        if self.options.action == "delete":
-            gone = (path for one in removed for path in (one.path, *one.sidecars))
-            clear_trash(self.stage, map(remover.target, gone))
+        held = {one.path for one in removed} if self.options.action != "delete" else set()
+        names = (n for o in chosen for n in (o.removal.file.path, *o.sidecars))
+        with suppress(OSError):  # a folder may be gone
+            clear_trash(self.stage, [remover.target(name) for name in names if name not in held])
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),

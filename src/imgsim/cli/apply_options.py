@@ -34,7 +34,7 @@ action_options = all_of(
         click.option(
             "--reflink",
             is_flag=True,
-            help="Let files of the same bytes share their blocks (btrfs, XFS).",
+            help="Let files of the same bytes share their blocks (btrfs, XFS, APFS).",
         ),
         click.option(
             "--trash",
@@ -52,7 +52,7 @@ action_options = all_of(
         click.option(
             "--print0",
             is_flag=True,
-            help="Print the paths, each with a NUL byte behind it, for xargs -0.",
+            help="Print the paths and those of sidecars, a NUL byte behind each, for xargs -0.",
         ),
     ]
 )
