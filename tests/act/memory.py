@@ -424,6 +424,9 @@ class MemoryFiles:
     def can_share(self, file: int) -> bool:
         return True
 
+    def shares_blocks(self, file: int, other: int) -> bool:
+        return False
+
     def clone(self, source: int, folder: int, name: bytes) -> int:
         self._call("clone")
         file = self.create_file(folder, name)

@@ -1184,3 +1184,53 @@ def test_a_file_without_content_is_nothing_to_keep(root: Path) -> None:
         (root / path).write_bytes(b"")
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     assert reasons(do(plan)) == {"copies/a.jpg": "the kept file: it is empty"}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda path: os.chmod(path, 0o444), "read-only"),
+        (lambda path: os.link(path, path.with_name("third.jpg")), "frees nothing: it has 2 names"),
+    ],
+)
+def test_what_the_system_tells_of_a_file_is_seen_again_right_before_the_step(
+    root: Path, change: Callable[[Path], None], why: str
+) -> None:
+    class Meanwhile:
+        def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
+            change(root / "copies/a.jpg")
+            return {}
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    applied = apply(plan, ALL, yes=True, verifier=Meanwhile())
+    assert reasons(applied) == {"copies/a.jpg": why}
+    assert (root / "copies/a.jpg").exists()
+
+
+@posix
+def test_what_shares_its_blocks_already_frees_nothing(root: Path) -> None:
+    class Shared(DescriptorFileSystem):
+        def can_share(self, file: int) -> bool:
+            return True
+
+        def shares_blocks(self, file: int, other: int) -> bool:
+            assert os.fstat(file).st_ino == (root / "copies/a.jpg").stat().st_ino
+            assert os.fstat(other).st_ino == (root / "keep/a.jpg").stat().st_ino
+            return True
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    why = {"copies/a.jpg": "frees nothing: it shares its blocks already"}
+    for yes in (True, False):
+        applied = apply(
+            plan, replace(ALL, action="reflink"), yes=yes, verifier=Trusting(), fs=Shared()
+        )
+        assert reasons(applied) == why
+    assert not DescriptorFileSystem().shares_blocks(*_opened(root))
+    assert do(plan, fs=Shared()).complete  # other actions free the name
+
+
+def _opened(root: Path) -> tuple[int, int]:
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root / "copies"))
+    return fs.open_file(folder, b"a.jpg"), fs.open_file(folder, b"b.jpg")

@@ -194,6 +194,9 @@ class FileSystem(Protocol):
         Nothing is changed.
         """
 
+    def shares_blocks(self, file: int, other: int) -> bool:
+        """Return whether two open files are known to have all their blocks in common."""
+
     def clone(self, source: int, folder: Folder, name: bytes) -> int:
         """Make a file, and open it, that shares all blocks of an open one; attributes may differ.
 

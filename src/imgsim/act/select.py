@@ -126,7 +126,7 @@ class Selection:
             return
         for one in wanted:
             try:
-                reason = self._reason(one, self._status(group.keep.path))
+                reason = self._reason(one, group.keep, self._status(group.keep.path))
             except (OSError, Different) as error:
                 reason = reason_of(error)
             if reason:
@@ -160,7 +160,7 @@ class Selection:
             raise Different("not a regular file")
         return status
 
-    def _reason(self, removal: Removal, kept: Status) -> str:
+    def _reason(self, removal: Removal, keep: PlannedFile, kept: Status) -> str:
         """Why a file is not removed, by what the system tells of it; empty if nothing does."""
         path, action = removal.file.path, self.options.action
         if any(_matches(path, pattern) for pattern in self.options.protect):
@@ -181,11 +181,21 @@ class Selection:
                     return "immutable"
                 if action == "reflink" and not self.fs.can_share(file):
                     return "not supported here: shared blocks"
+                if action == "reflink" and self._shares_blocks(file, keep):
+                    return "frees nothing: it shares its blocks already"
             finally:
                 self.fs.close(file)
         if action == "hardlink" and status.device != kept.device:
             return "on another file system than the kept file"
         return ""
+
+    def _shares_blocks(self, file: int, keep: PlannedFile) -> bool:
+        with folder_of(self.fs, self.root, keep.path) as (folder, name):
+            other = self.fs.open_file(folder, name)
+            try:
+                return self.fs.shares_blocks(file, other)
+            finally:
+                self.fs.close(other)
 
     # Sidecars -------------------------------------------------------------------------------
 

@@ -13,6 +13,11 @@ from imgsim.act.files import NO_SUCH_CALL, NotSupported
 _DEDUPE_RANGE = 0xC0189436
 _CLONE = 0x40049409
 _MOST_DEDUPED = 16 << 20
+_MAP = 0xC020660B  # FS_IOC_FIEMAP
+_EXTENT = struct.Struct("QQQ16xI12x")
+_MOST_EXTENTS = 100
+_WHOLE = (1 << 64) - 1
+_LAST, _NOWHERE = 0x1, 0x2 | 0x4 | 0x8 | 0x200  # not known, not written yet, encoded, inline
 _NOT_HERE = NO_SUCH_CALL | {errno.ENOTTY}
 
 
@@ -27,6 +32,39 @@ def can_share(file: int) -> bool:
     except OSError as error:
         return error.errno not in _NOT_HERE
     return True
+
+
+def shares_blocks(file: int, other: int) -> bool:
+    """Return whether two open files have all their blocks in common, as far as Linux tells."""
+    extents = _extents(file)
+    return bool(extents) and extents == _extents(other)
+
+
+def _extents(file: int) -> list[tuple[int, int, int]]:
+    """Where the content of a file begins and lies on the disk; nothing if that is not known."""
+    if sys.platform != "linux":
+        return []
+    import fcntl
+
+    extents: list[tuple[int, int, int]] = []
+    start, last = 0, False
+    while not last:
+        head = struct.pack("QQIIII", start, _WHOLE - start, 0, 0, _MOST_EXTENTS, 0)
+        data = bytearray(head + bytes(_MOST_EXTENTS * _EXTENT.size))
+        try:
+            fcntl.ioctl(file, _MAP, data)
+        except OSError:
+            return []
+        mapped = struct.unpack_from("I", data, 20)[0]
+        if not mapped:
+            return []
+        for number in range(mapped):
+            logical, physical, size, flags = _EXTENT.unpack_from(data, 32 + number * _EXTENT.size)
+            if flags & _NOWHERE:
+                return []
+            extents.append((logical, physical, size))
+            start, last = logical + size, bool(flags & _LAST)
+    return extents
 
 
 def share(source: int, target: int, size: int) -> int:

@@ -90,6 +90,9 @@ class _Descriptors:
     def can_share(self, file: int) -> bool:
         return shared_blocks.can_share(file)
 
+    def shares_blocks(self, file: int, other: int) -> bool:
+        return shared_blocks.shares_blocks(file, other)
+
     def share_content(self, source: int, target: int, size: int) -> int:
         return shared_blocks.share(source, target, size)
 
