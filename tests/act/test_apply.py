@@ -1234,3 +1234,24 @@ def _opened(root: Path) -> tuple[int, int]:
     fs = DescriptorFileSystem()
     folder = fs.open_root(str(root / "copies"))
     return fs.open_file(folder, b"a.jpg"), fs.open_file(folder, b"b.jpg")
+
+
+@posix
+@pytest.mark.parametrize("action", ["quarantine", "symlink"])
+def test_an_undo_that_failed_at_its_very_end_is_finished_by_the_next(
+    root: Path, action: str
+) -> None:
+    class Stuck(Without):
+        def remove(self, folder, name) -> None:
+            if name.endswith(b".away"):
+                raise PermissionError(13, "Permission denied")
+            super().remove(folder, name)
+
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    lacking = Without("rename", "link")
+    assert do(plan, replace(ALL, action=action), fs=lacking).complete  # type: ignore[arg-type]
+    first = undo(fs=Stuck("rename", "link"))
+    assert [one.reason for one in first.left] == ["Permission denied"]
+    assert undo(fs=lacking).complete
+    assert files(root) == before

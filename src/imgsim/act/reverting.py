@@ -199,6 +199,8 @@ def _revert_link(stage: Stage, step: Step) -> None:
         if status_at(stage.fs, *at) is None and status_at(stage.fs, at[0], part) is None:
             return
     with folder_of(stage.fs, stage.areas[step.origin.area], step.origin.path) as at:
+        if status_at(stage.fs, *at) is None and _is_back(stage, step):
+            return  # all but the end of an undo that was interrupted was done
         if not _has_content(stage, step, *at):
             raise Different("it was changed after it was moved away")
     if step.kind == "symlink":
@@ -207,6 +209,12 @@ def _revert_link(stage: Stage, step: Step) -> None:
     _revert_made(
         stage, step, lambda *at: _is_kept(stage, step, *at) or _has_content(stage, step, *at)
     )
+
+
+def _is_back(stage: Stage, step: Step) -> bool:
+    """Whether the file itself has its name, and no link any more."""
+    with folder_of(stage.fs, stage.areas[step.target.area], step.target.path) as at:
+        return not _is_kept(stage, step, *at) and _has_content(stage, step, *at)
 
 
 def _is_kept(stage: Stage, step: Step, folder: Folder, name: bytes) -> bool:
