@@ -1255,3 +1255,32 @@ def test_an_undo_that_failed_at_its_very_end_is_finished_by_the_next(
     assert [one.reason for one in first.left] == ["Permission denied"]
     assert undo(fs=lacking).complete
     assert files(root) == before
+
+
+@posix
+def test_a_copy_that_comes_out_different_is_none(root: Path, tmp_path: Path) -> None:
+    """On the way to another disk, and on the way back."""
+
+    class Bad(Without):
+        broken = True
+
+        def write(self, file, data) -> int:
+            if self.broken and data == b"the same":
+                data = b"THE SAME"
+            return super().write(file, data)
+
+    fs = Bad("rename", "link")
+    before = files(root)
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    assert reasons(do(plan, options, fs=fs)) == {"copies/a.jpg": "its copy came out different"}
+    assert files(root) == before
+    assert files(tmp_path / "moved") == {}
+    fs.broken = False
+    assert do(plan, options, fs=fs).complete
+    fs.broken = True
+    assert [one.reason for one in undo(fs=fs).left] == ["its copy came out different"]
+    assert files(tmp_path / "moved") == {"copies/a.jpg": before["copies/a.jpg"]}
+    fs.broken = False
+    assert undo(fs=fs).complete
+    assert files(root) == before
