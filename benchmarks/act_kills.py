@@ -1,11 +1,11 @@
 """Runs of apply that are killed before a call into a real file system, then resumed or undone.
 
-    python benchmarks/act_kills.py FOLDER... [--kills 200] [--strace 50]
+    python benchmarks/act_kills.py FOLDER... [--kills 200]
 
-Each FOLDER, on a file system of its own kind, must not exist. With --strace further runs get an
-error or a kill from strace at a system call. After each the run is resumed or undone; every file
-has to be whole in one of its two places, and after undo all bytes, times and permissions have to be
-as they were. Result file act-kills.json. Linux alone.
+Each FOLDER, on a file system of its own kind, must not exist. After each kill the run is resumed or
+undone; every file has to be whole in one of its two places, and after undo all bytes, times and
+permissions have to be as they were. act_strace.py puts faults into whole commands. Result file
+act-kills.json. Linux alone.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import pickle
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -109,40 +107,8 @@ def in_child(act: Any) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-INJECTED = {"fsync": 60, "renameat2": 9, "mkdirat": 9, "linkat": 6, "symlinkat": 6}
-"""System calls, and how often a run makes them."""
-
-ERRORS = ("EIO", "ENOSPC", "EACCES", "EROFS", "signal=SIGKILL")
-PROGRAM = """
-import pickle, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from act_kills import Trusting
-from imgsim.act.apply import apply
-plan, options, runs = pickle.load(sys.stdin.buffer)
-apply(plan, options, yes=True, verifier=Trusting(), history=runs)
-"""
-
-
-def under_strace(plan: Plan, options: ApplyOptions, runs: Path, chance: random.Random) -> bool:
-    """Run apply with an error or a kill at a system call; return whether that came."""
-    call, error = chance.choice(list(INJECTED)), chance.choice(ERRORS)
-    what = error if error.startswith("signal") else f"error={error}"
-    log = runs.with_suffix(".strace")
-    inject = f"inject={call}:{what}:when={chance.randint(1, INJECTED[call])}"
-    words = ["strace", "-f", "-o", str(log), "-e", f"trace={call}", "-e", inject]
-    here = str(Path(__file__).parent)
-    subprocess.run(
-        [*words, sys.executable, "-c", PROGRAM, here],
-        input=pickle.dumps((plan, options, runs)), capture_output=True, check=False,
-    )  # fmt: skip
-    text = log.read_text()
-    log.unlink()
-    return "INJECTED" in text or "killed by SIGKILL" in text
-
-
-def one_fault(folder: Path, seed: int, action: Action, *, strace: bool = False) -> tuple[bool, str]:
-    """Kill one run or put an error into it; return if it came to that, and what was wrong."""
+def one_fault(folder: Path, seed: int, action: Action) -> tuple[bool, str]:
+    """Kill one run; return whether it came to that, and what was wrong."""
     chance = random.Random(f"{seed} {action}")
     root, runs = folder / "photos", folder / "runs"
     root.mkdir(parents=True)
@@ -154,11 +120,8 @@ def one_fault(folder: Path, seed: int, action: Action, *, strace: bool = False) 
     def act(at: int) -> None:
         apply(plan, options, yes=True, verifier=Trusting(), history=runs, fs=Killing(at))
 
-    if strace:
-        killed = under_strace(plan, options, runs, chance)
-    else:
-        at = chance.randint(1, 900)
-        killed = in_child(lambda: act(at))
+    at = chance.randint(1, 900)
+    killed = in_child(lambda: act(at))
     interrupted = [info for info in list_runs(runs) if info.state == "interrupted"]
     if interrupted and chance.random() < 0.5:
         second = chance.randint(1, 900)
@@ -186,29 +149,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--strace", type=int, default=50)
     given = parser.parse_args()
     started = time.perf_counter()
     table, wrong = [], []
     for folder in given.folders:
         kind = file_system(folder.parent)
-        for how, number in (("kill", given.kills), ("strace", given.strace)):
-            faults = seed = failed = 0
-            while faults < number:
-                action = ACTIONS[seed % len(ACTIONS)]
-                came, said = one_fault(folder, seed, action, strace=how == "strace")
-                faults += came
-                if said:
-                    failed += 1
-                    wrong.append(f"{kind}, {how}, {action}, {seed}: {said}")
-                shutil.rmtree(folder)
-                seed += 1
-            row = {"file_system": kind, "by": how, "runs": seed, "faults": faults}
-            table.append({**row, "failed": failed})
-            print(table[-1], flush=True)
-    command = (
-        f"python benchmarks/act_kills.py FOLDER... --kills {given.kills} --strace {given.strace}"
-    )
+        faults = seed = failed = 0
+        while faults < given.kills:
+            action = ACTIONS[seed % len(ACTIONS)]
+            came, said = one_fault(folder, seed, action)
+            faults += came
+            if said:
+                failed += 1
+                wrong.append(f"{kind}, {action}, {seed}: {said}")
+            shutil.rmtree(folder)
+            seed += 1
+        table.append({"file_system": kind, "runs": seed, "kills": faults, "failed": failed})
+        print(table[-1], flush=True)
+    command = f"python benchmarks/act_kills.py FOLDER... --kills {given.kills}"
     document = {
         **machine(command),
         "table": table,

@@ -28,14 +28,16 @@ from imgsim.act.run_list import list_runs
 from imgsim.act.undo import undo
 from imgsim.errors import ImgsimError
 
-from .memory import READS, Crash, MemoryFiles
+from .memory import ENDS, Crash, MemoryFiles
 
 ROOT, RUNS, FAR = "/photos", "/home/runs", "/far/away"
 NAMES = (
     b"a.jpg", b"b b.jpg", b"\xff\xfe.jpg", b"new\nline.png", b"'quoted\".jpg", b"-rf.jpg",
     "ü.jpg".encode(), b"$HOME.jpg", b"%s.jpg",
 )  # fmt: skip
-ACTIONS: tuple[Action, ...] = ("quarantine", "move", "hardlink", "symlink", "delete")
+ACTIONS: tuple[Action, ...] = (
+    "quarantine", "move", "hardlink", "symlink", "reflink", "delete",
+)  # fmt: skip
 KINDS = (
     "none", "error", "full", "crash", "crash twice", "changed", "replaced", "gone", "emptied",
     "kept gone", "kept changed", "permission", "in the way", "placed", "linked", "clock",
@@ -127,7 +129,7 @@ class Fault:
             return
         if self.kind == "placed" and name not in ("rename", "link", "rename_within"):
             return
-        if name in READS and self.kind in ("error", "full", "permission"):
+        if name in ENDS and self.kind in ("error", "full", "permission"):
             return
         self.happened = True
         self._do(name)
@@ -222,6 +224,10 @@ def run_case(seed: int, kind: str, action: Action) -> tuple[str, bool]:
         _undo_all(case, None)
         wrong = _lost(case) or _not_restored(case)
         return (f"after undo: {wrong}" if wrong else ""), fault.happened
+    if kind in ("error", "full", "permission") and chance.random() < 0.4:
+        first, last = _calls_of_undo(seed, kind, action)
+        fault.at = chance.randint(first, last)
+        return _while_undone(case, fault), fault.happened
     crashed = _attempt(case, fault, lambda: _apply(case))
     wrong = _lost(case)
     if wrong:
@@ -243,11 +249,34 @@ def run_case(seed: int, kind: str, action: Action) -> tuple[str, bool]:
     return (f"after undo: {wrong}" if wrong else ""), fault.happened
 
 
+def _while_undone(case: Case, fault: Fault) -> str:
+    """An error while a run is undone, which is undone again then."""
+    _apply(case)
+    _undo_all(case, fault)
+    wrong = _lost(case)
+    if wrong:
+        return f"after the first undo: {wrong}"
+    _undo_all(case, None)
+    wrong = _lost(case) or _twice(case) or _not_restored(case)
+    return f"after undo: {wrong}" if wrong else ""
+
+
 def _count_calls(seed: int, kind: str, action: Action) -> int:
     case = make_case(random.Random(f"{seed} {kind} {action}"), action)
     start = case.files.calls
     _apply(case)
     return case.files.calls - start
+
+
+def _calls_of_undo(seed: int, kind: str, action: Action) -> tuple[int, int]:
+    """The first and last call once the list of runs was read."""
+    case = make_case(random.Random(f"{seed} {kind} {action}"), action)
+    _apply(case)
+    start = case.files.calls
+    list_runs(Path(RUNS), case.files)
+    listed = case.files.calls - start
+    _undo_runs(case)
+    return listed, case.files.calls - start - listed
 
 
 def _apply(case: Case) -> None:
@@ -309,7 +338,7 @@ def _twice(case: Case) -> str:
         if path not in case.touched
     )
     twice = [path for path, times in names.items() if times > 1]
-    if case.options.action in ("hardlink", "symlink"):
+    if case.options.action in ("hardlink", "symlink", "reflink"):
         twice = []
     left = [p for p, _ in _everything(case) if b".imgsim-0" in p]
     return f"in two places: {twice[0]!r}" if twice else f"left: {left[0]!r}" if left else ""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from imgsim.act.files import NotSupported, Status
 
-READS = frozenset(("status", "file_status", "folder_status", "is_immutable", "leave", "close"))
-"""Calls before which faults change nothing that others do not."""
+ENDS = frozenset(("leave", "close"))
+"""Calls that have no errors."""
 
 
 class Crash(BaseException):
@@ -334,6 +334,10 @@ class MemoryFiles:
         self._call("is_immutable")
         return self.nodes[self.open[file][0]].immutable
 
+    def is_folder_immutable(self, folder: int) -> bool:
+        self._call("is_folder_immutable")
+        return self.nodes[folder].immutable
+
     def read(self, file: int, size: int) -> bytes:
         self._call("read")
         number, place = self.open[file]
@@ -412,6 +416,22 @@ class MemoryFiles:
         self._call("remove")
         self._get(folder, name)
         self._change((folder, name, None))
+
+    @property
+    def shares_in_place(self) -> bool:
+        return False
+
+    def can_share(self, file: int) -> bool:
+        return True
+
+    def shares_blocks(self, file: int, other: int) -> bool:
+        return False
+
+    def clone(self, source: int, folder: int, name: bytes) -> int:
+        self._call("clone")
+        file = self.create_file(folder, name)
+        self.nodes[self.open[file][0]].data = self.nodes[self.open[source][0]].data
+        return file
 
     def share_content(self, source: int, target: int, size: int) -> int:
         self._call("share_content")

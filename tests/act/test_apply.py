@@ -14,6 +14,7 @@ from PIL import Image
 
 from imgsim import UsageError
 from imgsim.act import apply as applying
+from imgsim.act import verify as verifying
 from imgsim.act.apply import apply, resume
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
@@ -24,7 +25,9 @@ from imgsim.act.purge import purge
 from imgsim.act.run_list import list_runs
 from imgsim.act.systems import DescriptorFileSystem, PathFileSystem
 from imgsim.act.undo import undo
+from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
+from imgsim.read.options import RunOptions
 from imgsim.types import Role
 
 from .memory import MemoryFiles
@@ -253,6 +256,36 @@ def test_other_roles_are_verified_again_by_the_method(tmp_path: Path, photo) -> 
     assert "would load a file" in reasons(apply(loading, ALL, yes=True))["z.png"]
 
 
+def test_files_are_verified_as_the_plan_was_made(
+    tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its way to decode and up to its size, whatever else the verifier is told."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in ("a.png", "a.bmp", "x.png", "y.png"):
+        photo(1 if name[0] == "a" else 9).save(root / name)
+    photo(1).resize((80, 60)).save(root / "small.png")
+    modes: list[DecodeMode] = []
+    find = verifying.find_duplicates
+
+    def recording(*given: object, options: RunOptions, **more: object) -> object:
+        modes.append(options.decode)
+        return find(*given, options=options, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(verifying, "find_duplicates", recording)
+    verifier = verifying.ContentVerifier(RunOptions(executor="threads", max_pixels=9))
+    plan = replace(plan_of(root, "a.png", "a.bmp", role="pixels"), max_pixels=10**6)
+    assert len(apply(plan, ALL, thorough=True, verifier=verifier).removed) == 1
+    small = replace(plan, max_pixels=10)
+    assert (
+        "does not decode" in reasons(apply(small, ALL, thorough=True, verifier=verifier))["a.bmp"]
+    )
+    near = plan_of(root, "a.png", "small.png", role="smaller")
+    for mode in DecodeMode:
+        apply(replace(near, decode=mode), ALL, thorough=True, verifier=verifier)
+    assert modes == list(DecodeMode)
+
+
 def test_roles_beyond_the_four_need_to_be_chosen(root: Path) -> None:
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg", role="edited", chosen=False)
     applied = do(plan)
@@ -342,6 +375,11 @@ def test_read_only_files_and_other_names_stay(root: Path) -> None:
     (root / "copies/b.jpg").write_bytes(b"the same")
     os.link(root / "copies/b.jpg", root / "third.jpg")
     assert reasons(do(plan))["copies/b.jpg"] == "frees nothing: it has 2 names"
+    os.chmod(root / "copies", 0o555)  # which root may write to all the same
+    alone = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    os.chmod(root / "copies/a.jpg", 0o644)
+    assert reasons(do(alone)) == {"copies/a.jpg": "its folder is read-only"}
+    os.chmod(root / "copies", 0o755)
 
 
 @posix
@@ -370,11 +408,21 @@ def test_what_belongs_to_others_and_mounts_stay(root: Path, change, why: str) ->
 @posix
 def test_immutable_files_stay(root: Path) -> None:
     class Fixed(DescriptorFileSystem):
-        def is_immutable(self, file) -> bool:
-            return True
+        def __init__(self, path: str) -> None:
+            self.inode = (root / path).stat().st_ino
 
-    applied = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"), fs=Fixed())
-    assert reasons(applied) == {"copies/b.jpg": "immutable"}
+        def is_immutable(self, file) -> bool:
+            return os.fstat(file).st_ino == self.inode
+
+    for path, action, why in (
+        ("copies/b.jpg", "quarantine", "immutable"),
+        ("copies", "quarantine", "its folder is immutable"),
+        ("copies", "delete", "its folder is immutable"),
+    ):
+        options = replace(ALL, action=action)
+        plan = plan_of(root, "keep/a.jpg", "copies/b.jpg")
+        assert reasons(do(plan, options, fs=Fixed(path))) == {"copies/b.jpg": why}
+        assert reasons(apply(plan, options, fs=Fixed(path))) == {"copies/b.jpg": why}
     plain = DescriptorFileSystem()
     file = os.open(root / "keep/a.jpg", os.O_RDONLY)
     assert not plain.is_immutable(file)
@@ -591,6 +639,126 @@ def test_only_the_same_bytes_are_hard_linked(root: Path) -> None:
         }
 
 
+class Cloning(DescriptorFileSystem):
+    """As on macOS, where a file cannot take over blocks, but new ones may share them."""
+
+    shares_in_place = False
+
+    def can_share(self, file) -> bool:
+        return True
+
+    def clone(self, source, folder, name) -> int:
+        file = self.create_file(folder, name)
+        self.rewind(source)
+        self.write(file, self.read(source, 100))
+        return file
+
+
+@posix
+def test_a_clone_takes_the_place_where_blocks_cannot_be_taken_over(root: Path) -> None:
+    os.utime(root / "copies/a.jpg", ns=(7, 7))
+    os.chmod(root / "copies/a.jpg", 0o640)
+    _sidecars(root, "copies/a.xmp")
+    before = files(root)
+    inode = (root / "copies/a.jpg").stat().st_ino
+    reflink = replace(ALL, action="reflink")
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning())
+    assert (applied.complete, applied.freed_bytes, list_runs()[0].held_bytes) == (True, 0, 8)
+    after = files(root)
+    trash = f".imgsim-trash/{applied.run}/copies/a.jpg"
+    assert after == before | {trash: before["copies/a.jpg"]}
+    assert (root / "copies/a.jpg").stat().st_ino != inode
+    assert undo(fs=Cloning()).complete
+    assert files(root) == before
+    assert (root / "copies/a.jpg").stat().st_ino == inode
+    assert do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning()).complete
+    assert purge("last").freed_bytes == 8
+    assert files(root) == before
+
+
+@posix
+def test_a_file_comes_back_where_its_clone_fails(root: Path) -> None:
+    import errno
+
+    class Bad(Cloning):
+        def clone(self, source, folder, name) -> int:
+            file = self.create_file(folder, name)
+            self.write(file, b"The same")
+            return file
+
+    class Full(Cloning):
+        def clone(self, source, folder, name) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    for system, why in [
+        (Bad(), "its copy came out different"),
+        (Full(), "No space left on device"),
+    ]:
+        assert reasons(do(plan, replace(ALL, action="reflink"), fs=system)) == {"copies/a.jpg": why}
+        assert files(root) == before
+        assert not (root / ".imgsim-trash").exists()
+
+
+@posix
+def test_a_clone_that_was_changed_since_stays(root: Path) -> None:
+    reflink = replace(ALL, action="reflink")
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), reflink, fs=Cloning())
+    (root / "copies/a.jpg").write_bytes(b"edited")
+    undone = undo(fs=Cloning())
+    assert [one.reason for one in undone.left] == ["something else has its name now"]
+    assert (root / "copies/a.jpg").read_bytes() == b"edited"
+
+
+@posix
+def test_the_call_of_macos(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its arguments and errors, by a library in its place."""
+    import ctypes
+    import errno
+
+    from imgsim.act import shared_blocks
+    from imgsim.act.files import NotSupported
+
+    answers = iter([0, errno.ENOTSUP, errno.EEXIST])
+
+    class Call:
+        argtypes: list[object]
+
+        def __call__(self, source: int, folder: int, name: bytes, flags: int) -> int:
+            assert len(self.argtypes) == 4
+            assert flags == 0
+            ctypes.set_errno(next(answers))
+            if ctypes.get_errno():
+                return -1
+            data = os.pread(source, 100, 0)
+            new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400, dir_fd=folder)
+            os.write(new, data)
+            os.close(new)
+            return 0
+
+    class Library:
+        fclonefileat = Call()
+
+    monkeypatch.setattr(shared_blocks.sys, "platform", "darwin")
+    monkeypatch.setattr(shared_blocks.ctypes, "CDLL", lambda *_, **__: Library())
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root / "copies"))
+    source = fs.open_file(folder, b"a.jpg")
+    assert (fs.shares_in_place, fs.can_share(source)) == (False, True)
+    clone = fs.clone(source, folder, b"new.jpg")
+    fs.set_attributes(clone, 0o640, 7)
+    assert fs.read(clone, 100) == b"the same"
+    assert (root / "copies/new.jpg").stat().st_mtime_ns == 7
+    with pytest.raises(NotSupported):
+        fs.clone(source, folder, b"new2.jpg")
+    with pytest.raises(FileExistsError):
+        fs.clone(source, folder, b"new2.jpg")
+    for file in (source, clone):
+        fs.close(file)
+    fs.leave(folder)
+
+
 @posix
 def test_shared_blocks_or_a_word_that_there_are_none(root: Path) -> None:
     before = files(root)
@@ -606,8 +774,11 @@ def test_delete_frees_bytes_and_there_is_no_way_back(root: Path) -> None:
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="delete"))
     assert (applied.freed_bytes, applied.complete) == (8, True)
     assert "copies/a.jpg" not in files(root)
-    undone = undo()
+    assert not (root / ".imgsim-trash").exists()
+    undone = undo(applied.run)
     assert [one.reason for one in undone.left] == ["it was deleted for good"]
+    with pytest.raises(UsageError, match="of the last run, it was deleted for good"):
+        undo()
 
 
 def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -618,9 +789,10 @@ def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         os.unlink(path)
 
     monkeypatch.setattr(applying, "_to_waste_basket", throw)
-    assert do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash")).complete
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash"))
+    assert applied.complete
     assert thrown == [str(root / "copies/a.jpg")]
-    assert [one.reason for one in undo().left] == ["it is in the system's waste basket"]
+    assert [one.reason for one in undo(applied.run).left] == ["it is in the system's waste basket"]
 
 
 def test_purge_frees_what_lies_in_quarantine_while_the_kept_file_is_whole(root: Path) -> None:
@@ -632,8 +804,33 @@ def test_purge_frees_what_lies_in_quarantine_while_the_kept_file_is_whole(root: 
     (root / "keep/a.jpg").write_bytes(b"the same")
     assert purge(applied.run).freed_bytes == 8
     assert not (root / ".imgsim-trash").exists()
-    assert [one.reason for one in undo().left] == ["it was purged"]
+    assert [one.reason for one in undo(applied.run).left] == ["it was purged"]
     assert list_runs()[0].state == "purged"
+
+
+def test_the_last_run_to_be_undone_is_one_that_can_be(root: Path) -> None:
+    before = files(root)
+    first = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    second = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"))
+    assert purge(second.run).files == 1
+    undone = undo()
+    assert (undone.run, undone.complete) == (first.run, True)
+    assert undone.passed_over == ((second.run, "it was purged"),)
+    assert files(root) == {p: f for p, f in before.items() if p != "copies/b.jpg"}
+    with pytest.raises(UsageError, match="of the last run, it was purged"):
+        undo()
+
+
+def test_a_run_of_which_a_part_was_purged_is_still_the_last_one(root: Path) -> None:
+    (root / "other.jpg").write_bytes(b"other")
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    more = plan_of(root, "other.jpg", "copies/other.jpg")
+    applied = do(replace(plan, groups=(*plan.groups, *more.groups)))
+    (root / "other.jpg").write_bytes(b"OTHER")
+    assert (purge(applied.run).files, list_runs()[0].state) == (1, "finished")
+    undone = undo()
+    assert [one.reason for one in undone.left] == ["it was purged"]
+    assert undone.restored == (b"copies/other.jpg",)
 
 
 def test_metadata_that_only_the_removed_file_has_go_to_a_sidecar(tmp_path: Path, photo) -> None:
@@ -841,3 +1038,249 @@ def test_a_dry_run_for_other_programs_reads_every_file(root: Path) -> None:
         assert reasons(apply(plan, ALL, verifier=judged, **more)) == {
             "copies/a.jpg": "the kept file is damaged"
         }
+
+
+class Failing(DescriptorFileSystem):
+    """Has an error for a call whose arguments are as told."""
+
+    def __init__(self, name: str, when: Callable[..., bool]) -> None:
+        self.name = name
+        self.when = when
+
+    def __getattribute__(self, name: str) -> object:
+        call = super().__getattribute__(name)
+        if name != super().__getattribute__("name"):
+            return call
+
+        def failing(*given: object) -> object:
+            if self.when(*given):
+                raise OSError(5, "Input/output error", 7)
+            return call(*given)
+
+        return failing
+
+
+@posix
+def test_runs_that_cannot_be_listed_are_not_as_if_there_were_none(root: Path) -> None:
+    first = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"))
+    older = replace(plan_of(root, "copies/a.jpg", "keep/a.jpg"), runs_before=0)
+    assert reasons(do(older)) == {"keep/a.jpg": f"the plan is older than run {first.run}"}
+    runs = str(History().folder)
+    for call, when in (
+        ("open_root", lambda path: path == runs),
+        ("names", lambda folder: os.path.samestat(os.fstat(folder), os.stat(runs))),
+    ):
+        for yes in (True, False):
+            with pytest.raises(UsageError, match=r"cannot (begin|go on): Input/output error"):
+                apply(older, ALL, yes=yes, verifier=Trusting(), fs=Failing(call, when))
+    assert (root / "keep/a.jpg").exists()
+
+
+@posix
+def test_a_run_whose_plan_is_broken_still_holds_what_it_began(root: Path) -> None:
+    class Dying(DescriptorFileSystem):
+        def rename(self, folder, name, to, new) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), fs=Dying())
+    (run,) = list_runs()
+    folder = History().folder
+    assert folder is not None
+    (folder / run.name / "plan.json").write_text("no plan")
+    for keep, gone in (("copies/b.jpg", "keep/a.jpg"), ("copies/b.jpg", "copies/a.jpg")):
+        assert reasons(do(plan_of(root, keep, gone))) == {gone: f"run {run.name} is not finished"}
+
+
+@posix
+@pytest.mark.parametrize("event", [b'"reverting"', b'"reverted"', b'"undone"', b'"finished"'])
+def test_undo_stops_where_its_journal_cannot_be_written(root: Path, event: bytes) -> None:
+    """It says so, tells what is back and what is not, and can be run again."""
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg")
+    broken = Failing("write", lambda file, data: event in data)
+    applied = do(plan, fs=broken)
+    assert (applied.stopped != "") == (event == b'"finished"')
+    undone = undo(fs=broken)
+    assert undone.stopped == "the journal cannot be written: Input/output error"
+    assert not undone.complete
+    told = [*undone.restored, *(one.path for one in undone.left)]
+    assert sorted(told) == [b"copies/a.jpg", b"copies/b.jpg"]
+    assert undo(applied.run).complete
+    assert list_runs()[0].state == "undone"
+    assert files(root) == before
+
+
+@posix
+@pytest.mark.parametrize("event", [b'"reverted"', b'"complete"'])
+def test_resume_stops_where_its_journal_cannot_be_written(root: Path, event: bytes) -> None:
+    class Dying(DescriptorFileSystem):
+        def remove(self, folder, name) -> None:
+            super().remove(folder, name)
+            raise KeyboardInterrupt
+
+        def rename(self, folder, name, to, new) -> None:
+            super().rename(folder, name, to, new)
+            if event == b'"reverted"':
+                raise KeyboardInterrupt
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    with pytest.raises(KeyboardInterrupt):
+        do(plan, replace(ALL, action="delete"), fs=Dying())
+    broken = Failing("write", lambda file, data: event in data)
+    resumed = resume(verifier=Trusting(), fs=broken)
+    assert resumed.stopped == "the journal cannot be written: Input/output error"
+    assert (resumed.complete, list_runs()[0].state) == (False, "interrupted")
+    assert resume(verifier=Trusting()).complete
+    assert (root / "keep/a.jpg").read_bytes() == b"the same"
+
+
+@posix
+def test_what_cannot_be_closed_was_written_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.close
+
+    def close(number: int) -> None:
+        real(number)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("imgsim.act.systems.os.close", close)
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root))
+    fs.close(fs.create_file(folder, b"new"))
+    fs.leave(folder)
+
+
+@posix
+@pytest.mark.parametrize("path", ["keep/a.jpg", "copies/a.jpg"])
+@pytest.mark.parametrize("what", ["link", "pipe", "empty"])
+def test_what_a_file_is_is_seen_again_right_before_the_step(
+    root: Path, tmp_path: Path, path: str, what: str
+) -> None:
+    """Both files were looked at when removals were selected; then one becomes something else."""
+
+    class Meanwhile:
+        def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
+            (root / path).rename(tmp_path / "real.jpg")
+            if what == "link":
+                (root / path).symlink_to(tmp_path / "real.jpg")
+            elif what == "pipe":
+                os.mkfifo(root / path)
+            else:
+                (root / path).touch()
+            return {}
+
+    applied = apply(
+        plan_of(root, "keep/a.jpg", "copies/a.jpg"), ALL, yes=True, verifier=Meanwhile()
+    )
+    why = "its size has changed" if what == "empty" else "not a regular file"
+    assert reasons(applied) == {"copies/a.jpg": why}
+    assert os.path.lexists(root / "copies/a.jpg")
+
+
+def test_a_file_without_content_is_nothing_to_keep(root: Path) -> None:
+    for path in ("keep/a.jpg", "copies/a.jpg"):
+        (root / path).write_bytes(b"")
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    assert reasons(do(plan)) == {"copies/a.jpg": "the kept file: it is empty"}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda path: os.chmod(path, 0o444), "read-only"),
+        (lambda path: os.link(path, path.with_name("third.jpg")), "frees nothing: it has 2 names"),
+    ],
+)
+def test_what_the_system_tells_of_a_file_is_seen_again_right_before_the_step(
+    root: Path, change: Callable[[Path], None], why: str
+) -> None:
+    class Meanwhile:
+        def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
+            change(root / "copies/a.jpg")
+            return {}
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    applied = apply(plan, ALL, yes=True, verifier=Meanwhile())
+    assert reasons(applied) == {"copies/a.jpg": why}
+    assert (root / "copies/a.jpg").exists()
+
+
+@posix
+def test_what_shares_its_blocks_already_frees_nothing(root: Path) -> None:
+    class Shared(DescriptorFileSystem):
+        def can_share(self, file: int) -> bool:
+            return True
+
+        def shares_blocks(self, file: int, other: int) -> bool:
+            assert os.fstat(file).st_ino == (root / "copies/a.jpg").stat().st_ino
+            assert os.fstat(other).st_ino == (root / "keep/a.jpg").stat().st_ino
+            return True
+
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    why = {"copies/a.jpg": "frees nothing: it shares its blocks already"}
+    for yes in (True, False):
+        applied = apply(
+            plan, replace(ALL, action="reflink"), yes=yes, verifier=Trusting(), fs=Shared()
+        )
+        assert reasons(applied) == why
+    assert not DescriptorFileSystem().shares_blocks(*_opened(root))
+    assert do(plan, fs=Shared()).complete  # other actions free the name
+
+
+def _opened(root: Path) -> tuple[int, int]:
+    fs = DescriptorFileSystem()
+    folder = fs.open_root(str(root / "copies"))
+    return fs.open_file(folder, b"a.jpg"), fs.open_file(folder, b"b.jpg")
+
+
+@posix
+@pytest.mark.parametrize("action", ["quarantine", "symlink"])
+def test_an_undo_that_failed_at_its_very_end_is_finished_by_the_next(
+    root: Path, action: str
+) -> None:
+    class Stuck(Without):
+        def remove(self, folder, name) -> None:
+            if name.endswith(b".away"):
+                raise PermissionError(13, "Permission denied")
+            super().remove(folder, name)
+
+    before = files(root)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    lacking = Without("rename", "link")
+    assert do(plan, replace(ALL, action=action), fs=lacking).complete  # type: ignore[arg-type]
+    first = undo(fs=Stuck("rename", "link"))
+    assert [one.reason for one in first.left] == ["Permission denied"]
+    assert undo(fs=lacking).complete
+    assert files(root) == before
+
+
+@posix
+def test_a_copy_that_comes_out_different_is_none(root: Path, tmp_path: Path) -> None:
+    """On the way to another disk, and on the way back."""
+
+    class Bad(Without):
+        broken = True
+
+        def write(self, file, data) -> int:
+            if self.broken and data == b"the same":
+                data = b"THE SAME"
+            return super().write(file, data)
+
+    fs = Bad("rename", "link")
+    before = files(root)
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    assert reasons(do(plan, options, fs=fs)) == {"copies/a.jpg": "its copy came out different"}
+    assert files(root) == before
+    assert files(tmp_path / "moved") == {}
+    fs.broken = False
+    assert do(plan, options, fs=fs).complete
+    fs.broken = True
+    assert [one.reason for one in undo(fs=fs).left] == ["its copy came out different"]
+    assert files(tmp_path / "moved") == {"copies/a.jpg": before["copies/a.jpg"]}
+    fs.broken = False
+    assert undo(fs=fs).complete
+    assert files(root) == before

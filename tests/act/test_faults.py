@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from imgsim.act import removal, walk
+from imgsim.act import removal, reverting, walk
 
 from .faults import ACTIONS, KINDS, run_case
 from .memory import MemoryFiles
@@ -28,7 +27,7 @@ def _replacing(self: MemoryFiles, folder: int, to: int, new: bytes) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
 
-GUARDS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
+GUARDS: dict[str, tuple[Any, str, Any, str]] = {
     "the moved file is the hashed one": (
         walk.OpenFile, "is_at", lambda self, folder, name: True, "replaced",
     ),
@@ -45,6 +44,9 @@ GUARDS: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
     "files are synced": (
         MemoryFiles, "sync_file", lambda self, file: self._call("sync_file"), "crash",
     ),
+    "a link in the way keeps its file where it is": (
+        reverting, "LINKING", frozenset(), "error",
+    ),
     "nothing is replaced": (MemoryFiles, "_check_target", _replacing, "placed"),
 }  # fmt: skip
 
@@ -57,6 +59,6 @@ def test_without_a_guard_something_is_lost(guard: str, monkeypatch: pytest.Monke
     wrong = (
         run_case(seed, kind, action)[0]  # type: ignore[arg-type]
         for seed in range(100)
-        for action in ("delete", "move", "quarantine")
+        for action in ("delete", "move", "quarantine", "hardlink")
     )
     assert any(wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +16,9 @@ from imgsim.act.paths import check_relative
 from imgsim.act.plan import Plan, choose, parse_roles
 from imgsim.act.plan_file import read_plan, write_plan
 from imgsim.act.planning import make_plan
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.read.discover import DiscoverOptions
+from imgsim.report.plans import plan_text
 from imgsim.schemas import schema
 
 DIGEST = "sha256:" + "a" * 64
@@ -65,6 +69,21 @@ def test_a_plan_is_as_its_schema_has_it_and_reads_as_it_was(library: Path, threa
     }
     assert plan.groups[0].keep.path == b"one.png"
     assert plan.groups[0].keep.mtime_ns == (library / "one.png").stat().st_mtime_ns
+
+
+def test_a_plan_says_how_it_was_made(library: Path, threads) -> None:
+    options = replace(threads, decode=DecodeMode.FULL, max_pixels=10**9)
+    found = find_duplicates(
+        library, "phash", preset="strict", keep=["folder:copies", "best"], options=options
+    )
+    plan = read_plan("".join(write_plan(make_plan(found))).encode())
+    assert (plan.method, plan.preset) == (found.comparator.spec, "strict")
+    assert (plan.decode, plan.max_pixels) == (DecodeMode.FULL, 10**9)
+    assert plan.keep == ("folder:copies", "best")
+    (_, head, *_) = plan_text(plan)
+    assert "--preset strict --decode full --keep folder:copies --keep best (" in head
+    earlier = _read()
+    assert (earlier.decode, earlier.max_pixels) == (DecodeMode.REDUCED, DEFAULT_MAX_PIXELS)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -119,6 +138,21 @@ def test_a_reference_is_named_and_never_removed(library: Path) -> None:
     text = "".join(write_plan(plan)).replace('"one.png"', '"copies/one.png"')
     with pytest.raises(UsageError, match="is a reference"):
         read_plan(text.encode())
+
+
+def test_no_copy_in_a_reference_is_listed_even_if_another_one_is_kept(library: Path) -> None:
+    archive = library / "archive"
+    archive.mkdir()
+    for name in ("1.png", "2.png"):
+        (archive / name).write_bytes((library / "one.png").read_bytes())
+    options = RunOptions(executor="threads", discover=DiscoverOptions(reference=(str(archive),)))
+    plan = make_plan(find_duplicates(library, options=options))
+    (group,) = plan.groups
+    assert group.keep.path.startswith(b"archive/")
+    assert {one.file.path for one in group.removals} == {
+        b"one.png", b"copies/same\nname.png", b"copies/pixels.bmp",
+    }  # fmt: skip
+    assert read_plan("".join(write_plan(plan)).encode()) == plan
 
 
 def test_struck_out_lines_leave_a_plan(library: Path, threads) -> None:
@@ -185,6 +219,9 @@ def test_common_names_are_fine_on_windows() -> None:
         ({"run": "../x"}, "no name of a run"),
         ({"preset": "lax"}, "unknown preset"),
         ({"threshold": True}, "no threshold"),
+        ({"decode": "half"}, "unknown way to decode"),
+        ({"max_pixels": 0}, "max_pixels is no number"),
+        ({"keep": "best"}, "keep is no list"),
         ({"created_ns": "now"}, "created_ns"),
         ({"groups": {}}, "groups is no list"),
         ({"groups": [{"remove": []}]}, "no file that is kept"),

@@ -85,6 +85,9 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert purged.stderr == f"deleted 1 file, {size:.1f} kB freed\n"
     assert set(_tree(library)) == set(before) - {"copies/same\n'name.png"}
     assert imgsim("undo", "3").returncode == 3
+    last = imgsim("undo", "last")
+    assert (last.returncode, last.stdout) == (2, "")
+    assert "no run to be undone: of the last run, it was purged" in last.stderr
 
 
 def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:
@@ -113,7 +116,29 @@ def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> 
     held = imgsim("apply", plan, "--yes", "--protect", "copies")
     assert held.returncode == 3
     assert held.stderr.splitlines()[-1].endswith("skipped 1 (1 protected), 0 B freed")
+    dry = imgsim("apply", plan, "--protect", "copies")
+    assert dry.returncode == 3
+    assert dry.stderr.splitlines()[-1].endswith("skipped 1 (1 protected)")
     assert imgsim("apply", plan, "--yes", "--delete", "--yes-delete").returncode == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--delete", "--yes-delete"), ("--sidecars", "hold")])
+def test_a_dry_run_says_what_stays_and_ends_like_the_run(
+    flags: tuple[str, ...], imgsim: Run, library: Path, tmp_path: Path
+) -> None:
+    copies = library / "copies"
+    (copies / "same\n'name.xmp").write_text("only here")
+    (copies / "2.png").unlink()
+    (copies / "3.png").unlink()
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    dry = imgsim("apply", plan, *flags)
+    done = imgsim("apply", plan, "--yes", *flags)
+    assert (dry.returncode, done.returncode) == (3, 3)
+    assert dry.stdout == done.stdout
+    assert dry.stdout.startswith("skipped  copies/same")
+    assert ("--yes-folders says yes" in dry.stderr) == (not flags)
+    assert imgsim("apply", plan, "--yes-folders").returncode == 0
 
 
 def test_a_plan_that_leads_out_changes_nothing(imgsim: Run, library: Path, tmp_path: Path) -> None:
@@ -156,6 +181,42 @@ def test_print0_and_the_script(imgsim: Run, library: Path, tmp_path: Path) -> No
         assert (library / "copies/same\n'name.png").exists()
 
 
+@posix
+def test_scripts_and_lists_have_the_sidecars_too(
+    imgsim: Run, library: Path, tmp_path: Path
+) -> None:
+    copies = library / "copies"
+    sidecar = copies / "same\n'name.xmp"
+    sidecar.write_text("stars")
+    plan, script = tmp_path / "plan.json", tmp_path / "do it.sh"
+    imgsim("find-dupes", library, "--plan", plan)
+    listed = imgsim("apply", plan, "--print0")
+    assert (listed.returncode, listed.stdout) == (3, "")  # another program may delete it
+    assert "it has a sidecar that the kept file lacks" in listed.stderr
+    assert imgsim("apply", plan, "--script", script).returncode == 0
+    windows = tmp_path / "do it.ps1"
+    assert imgsim("apply", plan, "--script", windows).returncode == 0
+    assert "Move-Sidecar 'copies/same" in windows.read_text().replace("\\", "/")
+    sidecar.write_text("STARS")
+    changed = subprocess.run(["sh", script], capture_output=True, text=True, check=False)
+    assert (changed.returncode, "the sidecar has changed" in changed.stderr) == (3, True)
+    (moved,) = (library / ".imgsim-trash").rglob("*name.png")
+    moved.rename(copies / moved.name)
+    sidecar.write_text("stars")
+    done = subprocess.run(["sh", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("moved 1 files and 1 sidecars to ")
+    assert not sidecar.exists()
+    assert [p.read_text() for p in (library / ".imgsim-trash").rglob("*.xmp")] == ["stars"]
+    for path in list((library / ".imgsim-trash").rglob("*name.*")):
+        path.rename(copies / path.name)
+    (library / "one.xmp").write_text("stars")  # the kept file has the same
+    listed = imgsim("apply", plan, "--print0")
+    assert listed.stdout.split("\0") == [f"{copies}/same\n'name{e}" for e in (".png", ".xmp")] + [
+        ""
+    ]
+
+
 def _hostile_plan() -> tuple[Plan, list[Removed]]:
     keep = PlannedFile(b"$(touch x)`id`\\'\xff.jpg", "a" * 64, 1, 1)
     gone = PlannedFile("it\u2019s; rm -rf .jpg".encode(), "a" * 64, 1, 1)
@@ -166,16 +227,17 @@ def _hostile_plan() -> tuple[Plan, list[Removed]]:
 
 def test_names_are_no_code_in_scripts() -> None:
     plan, removed = _hostile_plan()
-    script = b"".join(write_script(plan, removed, ApplyOptions()))
+    script = b"".join(write_script(plan, removed, ApplyOptions(), sidecars={}))
     assert b"move '$(touch x)`id`\\'\\''\xff.jpg' aaaa" in script
     assert b"root='/p'\\''q'\n" in script
     with pytest.raises(UsageError, match="no UTF-8"):
-        list(write_script(plan, removed, ApplyOptions(), powershell=True))
+        list(write_script(plan, removed, ApplyOptions(), sidecars={}, powershell=True))
     swapped = [Removed(removed[0].path, removed[0].path, "exact", 1)]
-    text = b"".join(write_script(plan, swapped, ApplyOptions(), powershell=True)).decode()
+    parts = write_script(plan, swapped, ApplyOptions(), sidecars={}, powershell=True)
+    text = b"".join(parts).decode()
     assert "Move-Copy 'it\u2019\u2019s; rm -rf .jpg'" in text
     with pytest.raises(UsageError, match="--script moves"):
-        list(write_script(plan, removed, ApplyOptions("delete")))
+        list(write_script(plan, removed, ApplyOptions("delete"), sidecars={}))
 
 
 @posix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.journal import NAMING, Journal, Record
 from imgsim.act.links import links_to
-from imgsim.act.options import ApplyOptions
+from imgsim.act.options import ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
 from imgsim.act.plan import Plan
@@ -25,7 +25,7 @@ from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_are
 from imgsim.act.select import Left, Selection
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.undo import settle
+from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
 from imgsim.errors import MethodUnavailable, UsageError
@@ -79,7 +79,8 @@ def apply(
     _check_options(plan, options)
     if not yes:
         judge = (verifier or ContentVerifier()) if thorough else None
-        return dry_run(plan, options, runs, judge, progress or Silent())
+        with runs.errors_told():
+            return dry_run(plan, options, runs, judge, progress or Silent())
     with runs.locked():
         return _begin(plan, options, runs, verifier, progress or Silent())
 
@@ -88,6 +89,7 @@ def resume(
     run: str = "last",
     *,
     options: ApplyOptions | None = None,
+    ask_folder: AskFolder | None = None,
     verifier: Verifier | None = None,
     history: Path | None = None,
     fs: FileSystem | None = None,
@@ -101,6 +103,8 @@ def resume(
         Its name or number; ``last`` is the last one that is not finished.
     options : ApplyOptions, optional
         Those that it was begun with by default.
+    ask_folder : callable, optional
+        See `ApplyOptions`; answers that were given before are not remembered.
 
     Returns
     -------
@@ -119,18 +123,19 @@ def resume(
         record = runs.record(name)
         assert record is not None
         plan = read_plan(runs.plan(name))
-        options = options or _options_of(record)
+        options = options or replace(_options_of(record), ask_folder=ask_folder)
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
             runs.go_on(name) as journal,
         ):
             journal.of_run("resumed")
-            stuck = settle(stage, journal, record)
-            if stuck:
+            stuck, stopped = settle(stage, journal, record)
+            if stuck or stopped:
                 return Applied(
-                    name, options.action, False, (), tuple(stuck), stopped="see what is left"
-                )
+                    name, options.action, False, (), tuple(stuck),
+                    stopped=stopped or "see what is left", root=plan.root,
+                )  # fmt: skip
             done = _done(record, plan)
             rest = _without(plan, {one.path for one in done})
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
@@ -167,15 +172,16 @@ def _begin(
         "options": _document(options),
     }
     data = "".join(write_plan(plan)).encode()
-    try:
-        with (
-            locked_tree(fs, plan.root),
-            runs.begin(head, data) as (name, journal),
-            _stage(fs, plan, options, name) as stage,
-        ):
-            return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
-    except OSError as error:
-        raise UsageError(f"cannot begin: {error.strerror or error}", "nothing was moved") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_tree(fs, plan.root))
+            name, journal = stack.enter_context(runs.begin(head, data))
+            stage = stack.enter_context(_stage(fs, plan, options, name))
+        except OSError as error:
+            raise UsageError(
+                f"cannot begin: {error.strerror or error}", "nothing was moved"
+            ) from None
+        return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
 
 
 @contextmanager
@@ -243,6 +249,10 @@ class _Run:
             left.extend(Left(one.removal.file.path, "the run was stopped") for one in waiting)
         finally:
             self.progress.finish()
+        held = {one.path for one in removed} if self.options.action != "delete" else set()
+        names = (n for o in chosen for n in (o.removal.file.path, *o.sidecars))
+        with suppress(OSError):  # a folder may be gone
+            clear_trash(self.stage, [remover.target(name) for name in names if name not in held])
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),

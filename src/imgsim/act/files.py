@@ -13,6 +13,9 @@ import stat
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+NO_SUCH_CALL = frozenset((errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP))
+"""Errors by which systems say that there is no such call, or not for this file system."""
+
 Folder = Any
 """A handle of `FileSystem.open_root` or `enter`: a number, or a path where the system has none."""
 
@@ -142,6 +145,9 @@ class FileSystem(Protocol):
     def is_immutable(self, file: int) -> bool:
         """Return whether an open file is marked as never to be changed."""
 
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        """Return whether an open folder is marked so that no name in it may be taken away."""
+
     def read(self, file: int, size: int) -> bytes:
         """Read the next bytes; none at the end."""
 
@@ -177,6 +183,25 @@ class FileSystem(Protocol):
 
     def remove(self, folder: Folder, name: bytes) -> None:
         """Remove a name of a file."""
+
+    @property
+    def shares_in_place(self) -> bool:
+        """Whether a file can take over the blocks of another one, `share_content`; else `clone`."""
+
+    def can_share(self, file: int) -> bool:
+        """Return whether the file system of an open file may have shared blocks, for all we know.
+
+        Nothing is changed.
+        """
+
+    def shares_blocks(self, file: int, other: int) -> bool:
+        """Return whether two open files are known to have all their blocks in common."""
+
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        """Make a file, and open it, that shares all blocks of an open one; attributes may differ.
+
+        `NotSupported` on file systems without, and nothing is left then.
+        """
 
     def share_content(self, source: int, target: int, size: int) -> int:
         """Let a file share the blocks of another one of equal content, which the kernel compares.

@@ -22,6 +22,7 @@ from imgsim.act.journal import (
 )
 from imgsim.act.systems import this_file_system
 from imgsim.errors import UsageError
+from imgsim.read.discover import printable
 
 _NAME = b"history"
 _LOCK = "lock"
@@ -65,7 +66,7 @@ class History:
         try:
             with self._open() as folder:
                 return read_all(self.fs, folder, _NAME).decode("ascii", "replace").strip()
-        except OSError:
+        except FileNotFoundError:  # what cannot be read is not as if it were not there
             return ""
 
     def runs(self) -> list[str]:
@@ -73,7 +74,7 @@ class History:
         try:
             with self._open() as folder:
                 names = [n for n in self.fs.names(folder) if self.fs.status(folder, n).is_folder]
-        except OSError:
+        except FileNotFoundError:
             return []
         return sorted(map(os.fsdecode, names))
 
@@ -134,9 +135,23 @@ class History:
         if lock is None:
             raise UsageError("another imgsim applies or undoes a plan", "wait until it is done")
         try:
-            yield
+            with self.errors_told():
+                yield
         finally:
             lock.close()
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Raise `UsageError` for an error of the system, which nothing else has dealt with."""
+        try:
+            yield
+        except OSError as error:
+            known = isinstance(error.filename, str | bytes)  # not the number of a folder
+            named = f"{printable(os.fsdecode(error.filename))}: " if known else ""
+            raise UsageError(
+                f"cannot go on: {named}{error.strerror or error}",
+                "imgsim runs lists what was done, and it can be run again",
+            ) from error
 
     @contextmanager
     def begin(self, head: dict[str, Any], plan: bytes) -> Iterator[tuple[str, Journal]]:

@@ -18,11 +18,14 @@ JOURNAL = b"journal"
 PLAN = b"plan.json"
 SCHEMA = "imgsim.run/1"
 
-Kind = Literal["move", "create", "hardlink", "symlink", "delete", "share", "trash"]
+Kind = Literal["move", "create", "hardlink", "symlink", "clone", "delete", "share", "trash"]
 Area = Literal["root", "target"]
 
 NAMING: frozenset[Kind] = frozenset(("move", "share", "trash"))
 """Kinds of steps that begin where the removed file was."""
+
+LINKING: frozenset[Kind] = frozenset(("hardlink", "symlink", "clone"))
+"""Kinds of steps that put something in the place of a file that was moved away."""
 
 _PIECE = 1 << 20
 
@@ -44,9 +47,10 @@ class Step:
     unit, number : int
         The removal that it is a part of, and its number in the run.
     kind : str
-        ``move``: `origin` goes to `target`; ``create``, ``hardlink``, ``symlink``: something is
-        made at `target`; ``delete``: the file at `origin` is removed for good; ``share``: it
-        shares the blocks of the kept one now; ``trash``: it went to the system's waste basket.
+        ``move``: `origin` goes to `target`; ``create``, ``hardlink``, ``symlink``, ``clone``:
+        something is made at `target`; ``delete``: the file at `origin` is removed for good;
+        ``share``: it shares the blocks of the kept one now; ``trash``: it went to the system's
+        waste basket.
     origin, target : Place
         The same for what has one only.
     sha256 : str

@@ -13,6 +13,9 @@ from imgsim.types import Role
 Action = Literal["quarantine", "move", "hardlink", "symlink", "reflink", "trash", "delete"]
 Sidecars = Literal["auto", "along", "hold", "leave"]
 
+AskFolder = Callable[[bytes, str], bool]
+"""Takes a folder, and what would be left of it, and returns whether to go on."""
+
 IN_PLACE: frozenset[Action] = frozenset(("hardlink", "symlink", "reflink"))
 """Actions after which the name is still there."""
 
@@ -56,7 +59,7 @@ class ApplyOptions:
     sidecars: Sidecars = "auto"
     sidecar_endings: Sequence[str] = ()
     yes_folders: bool = False
-    ask_folder: Callable[[bytes, str], bool] | None = None
+    ask_folder: AskFolder | None = None
     carry_metadata: bool = False
 
     def __post_init__(self) -> None:

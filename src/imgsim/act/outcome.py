@@ -91,16 +91,22 @@ class Undone:
         Removed files that are back, by their paths below the root.
     left : tuple of Left
         Those that are not, and why.
+    passed_over : tuple of (str, str)
+        Later runs of which nothing can be brought back, and why, the latest first.
+    stopped : str
+        Why it ended before its time; empty if it did not.
     """
 
     run: str
     restored: tuple[bytes, ...]
     left: tuple[Left, ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
+    stopped: str = ""
 
     @property
     def complete(self) -> bool:
         """Whether everything is as it was."""
-        return not self.left
+        return not self.left and not self.stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from imgsim.act.history import History, number_of
 from imgsim.act.journal import NAMING, Record
 from imgsim.act.plan import Plan
 from imgsim.act.plan_file import read_plan
 from imgsim.errors import UsageError
+
+UNFINISHED = "is not finished"
+"""How the reason ends of what an interrupted run may have to do with."""
 
 
 def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
@@ -31,7 +35,7 @@ def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
         if name == own or record is None or record.undone:
             continue
         if record.unfinished:
-            paths, why = _planned_paths(runs, name), f"run {name} is not finished"
+            paths, why = _planned_paths(runs, name, record), f"run {name} {UNFINISHED}"
         else:
             later = (
                 number_of(name) > plan.runs_before
@@ -40,7 +44,7 @@ def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
             )
             if not later:
                 continue
-            paths, why = _standing_paths(record), f"the plan is older than run {name}"
+            paths, why = _paths_of(record, record.standing), f"the plan is older than run {name}"
         root = os.fsencode(str(record.head["root"])).rstrip(b"/") + b"/"
         own_root = os.fsencode(plan.root).rstrip(b"/") + b"/"
         for path in paths:
@@ -50,18 +54,20 @@ def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
     return busy
 
 
-def _planned_paths(runs: History, name: str) -> set[bytes]:
+def _planned_paths(runs: History, name: str, record: Record) -> set[bytes]:
+    """The files that an unfinished run has to do with, by its plan and by its journal."""
+    paths = _paths_of(record, record.units)
     try:
         plan = read_plan(runs.plan(name))
-    except (OSError, UsageError):  # it was interrupted before anything was moved
-        return set()
-    paths = {group.keep.path for group in plan.groups}
+    except (FileNotFoundError, UsageError):  # somebody changed it: what was begun is known still
+        return paths
+    paths |= {group.keep.path for group in plan.groups}
     return paths | {one.file.path for _, one in plan.removals}
 
 
-def _standing_paths(record: Record) -> set[bytes]:
+def _paths_of(record: Record, units: Iterable[int]) -> set[bytes]:
     paths: set[bytes] = set()
-    for number in record.standing:
+    for number in units:
         for step in record.units[number].steps:
             paths.add(step.kept)
             if step.kind in NAMING:

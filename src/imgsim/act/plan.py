@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.types import Role
 
@@ -105,6 +106,12 @@ class Plan:
         Which list of runs `runs_before` counts in.
     runs_before : int
         Runs of apply that there had been.
+    decode : DecodeMode
+        How pictures were decoded; they are verified again likewise.
+    max_pixels : int
+        Up to which size they were read, and are read again.
+    keep : tuple of str
+        The rules that chose the kept files.
     """
 
     root: str
@@ -118,6 +125,9 @@ class Plan:
     references: tuple[bytes, ...] = ()
     history: str = ""
     runs_before: int = 0
+    decode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    keep: tuple[str, ...] = ()
 
     @property
     def removals(self) -> Iterator[tuple[PlanGroup, Removal]]:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from imgsim.act import paths
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.types import REMOVABLE_ROLES, Role
@@ -32,6 +33,9 @@ def write_plan(plan: Plan) -> Iterator[str]:
         "method": plan.method,
         "preset": plan.preset,
         "threshold": plan.threshold,
+        "decode": plan.decode.value,
+        "max_pixels": plan.max_pixels,
+        "keep": list(plan.keep),
         "history": plan.history,
         "runs_before": plan.runs_before,
         "references": [paths.to_document(path) for path in plan.references],
@@ -172,6 +176,9 @@ def _plan(document: dict[str, Any]) -> Plan:
         tuple(references),
         _text(document, "history", ""),
         _integer(document, "runs_before", 0, 1 << 53, default=0),
+        _decode(document.get("decode", DecodeMode.REDUCED.value)),
+        _integer(document, "max_pixels", 1, 1 << 53, default=DEFAULT_MAX_PIXELS),
+        tuple(map(str, _list(document, "keep", []))),
     )
 
 
@@ -253,6 +260,13 @@ def _digest(value: Any) -> str:
     if match is None:
         raise UsageError(f"the plan has a digest that is none: {value!r}"[:200], _AGAIN)
     return match[1]
+
+
+def _decode(value: Any) -> DecodeMode:
+    for mode in DecodeMode:
+        if value == mode.value:
+            return mode
+    raise UsageError(f"the plan has an unknown way to decode {value!r}"[:200], _AGAIN)
 
 
 def _role(value: Any) -> Role:

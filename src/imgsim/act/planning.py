@@ -85,6 +85,9 @@ def make_plan(
         tuple(sorted(references)),
         runs.name,
         runs.number_of_runs(),
+        duplicates.decode,
+        duplicates.max_pixels,
+        tuple(map(_text, duplicates.keep)),
     )
 
 

@@ -13,7 +13,7 @@ from imgsim.act.run_list import held_steps
 from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.undo import clear_trash, opened_stage, removed_path
+from imgsim.act.undo import clear_trash, moved_to, opened_stage, removed_path
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
@@ -57,7 +57,7 @@ def purge(
             purged = _purge_units(stage, journal, record, progress)
             if not purged.left and any(unit.purged for unit in record.units.values()):
                 journal.of_run("purged")
-            clear_trash(stage, record)
+            clear_trash(stage, moved_to(record))
     return purged
 
 
@@ -83,8 +83,8 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
             if reason:
                 left.append(Left(removed_path(unit), reason))
             else:
-                journal.of_unit("purged", number)
                 unit.purged = True
+                journal.of_unit("purged", number)
             progress.advance(1)
     finally:
         progress.finish()

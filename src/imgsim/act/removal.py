@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 from imgsim.act.carry import sidecar_of_metadata
 from imgsim.act.files import Folder, NotSupported
 from imgsim.act.journal import Journal, Place, Step
-from imgsim.act.options import ApplyOptions
+from imgsim.act.options import IN_PLACE, ApplyOptions
 from imgsim.act.outcome import Removed
 from imgsim.act.paths import native
 from imgsim.act.plan import PlannedFile
-from imgsim.act.reverting import revert
+from imgsim.act.reverting import revert_all
 from imgsim.act.select import Chosen, reason_to_leave
 from imgsim.act.steps import (
     Stage,
     copy_file,
     create,
     delete,
+    make_clone,
     make_link,
     move,
     rename_within,
 )
 from imgsim.act.walk import (
     Different,
-    Gone,
     OpenFile,
     folder_of,
     open_hashed,
@@ -116,16 +116,9 @@ class Remover:
             raise Stopped(f"the journal cannot be written: {error.strerror}") from error
 
     def _put_back(self, unit: int, made: Sequence[Step]) -> None:
-        failed: OSError | Different | None = None
-        for step in reversed(made):
-            try:
-                revert(self.stage, step, self.journal.copies.get(step.number))
-            except Gone:
-                continue  # by another program
-            except (Different, OSError) as error:
-                failed = error
-        if failed is not None:
-            raise Stopped(f"a file could not be put back: {reason_of(failed)}") from failed
+        reason, gone = revert_all(self.stage, made, self.journal.copies)
+        if reason and not gone:  # what is gone was removed by another program
+            raise Stopped(f"a file could not be put back: {reason}")
         if made:
             self._write(lambda: self.journal.of_unit("reverted", unit))
 
@@ -226,7 +219,7 @@ class _Work:
         path = self.chosen.removal.file.path
         if self.remover.options.carry_metadata:
             yield from self._carry()
-        if action == "reflink":
+        if action == "reflink" and self.remover.stage.fs.shares_in_place:
             step = self._step("share", path, Place("root", path), self.opened)
             yield step, self._share
             return
@@ -241,8 +234,9 @@ class _Work:
         ]
         for step, opened in zip(moves, [*(o for _, o in sidecars), self.opened], strict=True):
             yield step, lambda step=step, opened=opened: self._move(step, opened)  # type: ignore[misc]
-        if action in ("hardlink", "symlink"):
-            step = self._step(action, b"", Place("root", path), self.opened, moves[-1].target)
+        if action in IN_PLACE:
+            kind = "clone" if action == "reflink" else action
+            step = self._step(kind, b"", Place("root", path), self.opened, moves[-1].target)
             yield step, lambda: self._link(step)
         if action == "delete":  # the picture first: after it there is no way back
             for step, opened in zip(
@@ -273,7 +267,10 @@ class _Work:
         self._check_kept()
 
     def _link(self, step: Step) -> None:
-        make_link(self.remover.stage, step)
+        if step.kind == "clone":
+            make_clone(self.remover.stage, step, self.kept)
+        else:
+            make_link(self.remover.stage, step)
         self._check_kept()
 
     def _delete(self, step: Step) -> None:

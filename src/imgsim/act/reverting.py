@@ -7,13 +7,13 @@ what is there, so it can be taken back after any of them, and more than once.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 
 from imgsim.act.files import Folder, NotSupported
-from imgsim.act.journal import Step
+from imgsim.act.journal import LINKING, Place, Step
 from imgsim.act.steps import Named, Stage, copy_file, rename_within, status_at
-from imgsim.act.walk import Different, Gone, OpenFile, folder_of, open_hashed
+from imgsim.act.walk import Different, Gone, OpenFile, folder_of, open_hashed, reason_of
 
 
 def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> None:
@@ -37,6 +37,7 @@ def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> Non
         "create": lambda: _revert_made(stage, step, lambda *at: _has_content(stage, step, *at)),
         "hardlink": lambda: _revert_link(stage, step),
         "symlink": lambda: _revert_link(stage, step),
+        "clone": lambda: _revert_link(stage, step),
     }
     if step.kind in by_kind:
         by_kind[step.kind]()
@@ -44,6 +45,39 @@ def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> Non
         with folder_of(stage.fs, stage.areas["root"], step.origin.path) as at:
             if status_at(stage.fs, *at) is None:
                 raise Different("it is in the system's waste basket")
+
+
+def revert_all(
+    stage: Stage, steps: Sequence[Step], copies: Mapping[int, tuple[int, int]]
+) -> tuple[str, bool]:
+    """Take the steps of a removal back, the last one first.
+
+    Parameters
+    ----------
+    stage : Stage
+    steps : sequence of Step
+    copies : mapping of int to (int, int)
+        Device and inode of the copies that they made, by their numbers.
+
+    Returns
+    -------
+    tuple of (str, bool)
+        Why not all could be taken back, empty if they were; and whether files are gone at worst.
+    """
+    reason, gone = "", True
+    in_the_way: set[Place] = set()
+    for step in reversed(steps):
+        if step.origin in in_the_way:
+            continue  # a link of the same bytes would be taken for the file itself
+        try:
+            revert(stage, step, copies.get(step.number))
+        except Gone as error:
+            reason = reason or reason_of(error)
+        except (Different, OSError) as error:
+            reason, gone = reason_of(error), False
+            if step.kind in LINKING:
+                in_the_way.add(step.target)
+    return reason, gone
 
 
 def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None:
@@ -78,7 +112,12 @@ def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None
 def _move_back(
     stage: Stage, step: Step, copy: tuple[int, int] | None, origin: Named, target: Named
 ) -> None:
-    fs = stage.fs
+    fs, away = stage.fs, stage.temporary(step, "away")
+    if status_at(fs, target[0], away) is not None:  # it was copied back, but for the last steps
+        if status_at(fs, *origin) is not None and _has_content(stage, step, *origin):
+            fs.remove(target[0], away)
+            return
+        rename_within(fs, target[0], away, target[1])
     there, here = status_at(fs, *target), status_at(fs, *origin)
     if there is None:
         if here is None:
@@ -99,8 +138,15 @@ def _move_back(
             raise Different("it was changed after it was moved away")
         try:
             fs.rename(*target, *origin)
+        except NotSupported:
+            try:
+                fs.link(*target, *origin)
+                fs.sync_folder(origin[0])
+                fs.remove(*target)
+            except NotSupported:
+                _copy_back(stage, step, moved, origin, target)
         except OSError as error:
-            if not isinstance(error, NotSupported) and error.errno != errno.EXDEV:
+            if error.errno != errno.EXDEV:
                 raise
             _copy_back(stage, step, moved, origin, target)
     finally:
@@ -116,10 +162,20 @@ def _copy_back(stage: Stage, step: Step, moved: OpenFile, origin: Named, target:
     if copy.sha256 != step.sha256:
         fs.remove(origin[0], back)
         raise Different("its copy came out different")
-    rename_within(fs, origin[0], back, origin[1])
+    # first a name that nobody else has: a copy at its old one might be somebody's
+    away = stage.temporary(step, "away")
+    rename_within(fs, *target, away)
+    try:
+        if not moved.is_at(target[0], away):
+            raise Different("it was changed after it was moved away")
+        rename_within(fs, origin[0], back, origin[1])
+    except BaseException:
+        with suppress(OSError):
+            rename_within(fs, target[0], away, target[1])
+            fs.remove(origin[0], back)
+        raise
     fs.sync_folder(origin[0])
-    if moved.is_at(*target):
-        fs.remove(*target)
+    fs.remove(target[0], away)
 
 
 def _revert_made(stage: Stage, step: Step, is_ours: Callable[[Folder, bytes], bool]) -> None:
@@ -143,6 +199,8 @@ def _revert_link(stage: Stage, step: Step) -> None:
         if status_at(stage.fs, *at) is None and status_at(stage.fs, at[0], part) is None:
             return
     with folder_of(stage.fs, stage.areas[step.origin.area], step.origin.path) as at:
+        if status_at(stage.fs, *at) is None and _is_back(stage, step):
+            return  # all but the end of an undo that was interrupted was done
         if not _has_content(stage, step, *at):
             raise Different("it was changed after it was moved away")
     if step.kind == "symlink":
@@ -151,6 +209,12 @@ def _revert_link(stage: Stage, step: Step) -> None:
     _revert_made(
         stage, step, lambda *at: _is_kept(stage, step, *at) or _has_content(stage, step, *at)
     )
+
+
+def _is_back(stage: Stage, step: Step) -> bool:
+    """Whether the file itself has its name, and no link any more."""
+    with folder_of(stage.fs, stage.areas[step.target.area], step.target.path) as at:
+        return not _is_kept(stage, step, *at) and _has_content(stage, step, *at)
 
 
 def _is_kept(stage: Stage, step: Step, folder: Folder, name: bytes) -> bool:

@@ -15,6 +15,9 @@ from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.sidecars import Names, is_picture
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 
+FOLDER = "most of its folder would go (--yes-folders)"
+"""Why a file stays of whose folder too much would go, and nobody said that this is wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -123,7 +126,7 @@ class Selection:
             return
         for one in wanted:
             try:
-                reason = self._reason(one, self._status(group.keep.path))
+                reason = self._reason(one, group.keep, self._status(group.keep.path))
             except (OSError, Different) as error:
                 reason = reason_of(error)
             if reason:
@@ -157,7 +160,7 @@ class Selection:
             raise Different("not a regular file")
         return status
 
-    def _reason(self, removal: Removal, kept: Status) -> str:
+    def _reason(self, removal: Removal, keep: PlannedFile, kept: Status) -> str:
         """Why a file is not removed, by what the system tells of it; empty if nothing does."""
         path, action = removal.file.path, self.options.action
         if any(_matches(path, pattern) for pattern in self.options.protect):
@@ -170,15 +173,29 @@ class Selection:
             reason = reason_to_leave(status, kept, place)
             if reason:
                 return reason
+            if action != "reflink" and self.fs.is_folder_immutable(folder):
+                return "its folder is immutable"
             file = self.fs.open_file(folder, name)
             try:
                 if self.fs.is_immutable(file):
                     return "immutable"
+                if action == "reflink" and not self.fs.can_share(file):
+                    return "not supported here: shared blocks"
+                if action == "reflink" and self._shares_blocks(file, keep):
+                    return "frees nothing: it shares its blocks already"
             finally:
                 self.fs.close(file)
         if action == "hardlink" and status.device != kept.device:
             return "on another file system than the kept file"
         return ""
+
+    def _shares_blocks(self, file: int, keep: PlannedFile) -> bool:
+        with folder_of(self.fs, self.root, keep.path) as (folder, name):
+            other = self.fs.open_file(folder, name)
+            try:
+                return self.fs.shares_blocks(file, other)
+            finally:
+                self.fs.close(other)
 
     # Sidecars -------------------------------------------------------------------------------
 
@@ -274,7 +291,7 @@ class Selection:
                     held.add(folder)
         for one in chosen:
             if _split(one.removal.file.path)[0] in held:
-                self._leave(one.removal, "most of its folder would go (--yes-folders)")
+                self._leave(one.removal, FOLDER)
             else:
                 yield one
 

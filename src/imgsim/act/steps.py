@@ -225,6 +225,40 @@ def make_link(stage: Stage, step: Step) -> None:
         fs.sync_folder(folder)
 
 
+def make_clone(stage: Stage, step: Step, kept: OpenFile) -> None:
+    """Put a file that shares all blocks of the kept one in the place of one that was moved away.
+
+    It has the permissions and the time of that one, and its content is compared.
+
+    Raises
+    ------
+    Different
+        Its content is not that of the file that was moved away.
+    OSError
+        `NotSupported` where there are no shared blocks.
+    """
+    fs = stage.fs
+    with folder_of(fs, stage.areas[step.target.area], step.target.path) as (folder, name):
+        part = stage.temporary(step, "part")
+        file = fs.clone(kept.file, folder, part)
+        try:
+            try:
+                fs.set_attributes(file, step.mode, step.mtime_ns)
+                fs.sync_file(file)
+            finally:
+                fs.close(file)
+            made = open_hashed(fs, folder, part)
+            made.close()
+            if made.sha256 != step.sha256:
+                raise Different("its copy came out different")
+            rename_within(fs, folder, part, name)
+        except BaseException:
+            with suppress(OSError):
+                fs.remove(folder, part)
+            raise
+        fs.sync_folder(folder)
+
+
 def delete(stage: Stage, step: Step) -> None:
     """Remove for good what this run moved away before.
 

@@ -8,9 +8,11 @@ import os
 import stat
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from imgsim.act.files import FileSystem, Folder, Lock, NotSupported, Status
+from imgsim.act import shared_blocks
+from imgsim.act.files import NO_SUCH_CALL, FileSystem, Folder, Lock, NotSupported, Status
 from imgsim.locks import FileLock
 
 _READ = os.O_RDONLY
@@ -25,8 +27,6 @@ for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT", "O_NOFOLLOW"):
 _NO_REPLACE = 1  # RENAME_NOREPLACE of Linux
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
 _GET_FLAGS, _IMMUTABLE = 0x80086601, 0x10 | 0x20  # FS_IOC_GETFLAGS; immutable or append-only
-_DEDUPE_RANGE = 0xC0189436  # FIDEDUPERANGE
-_MOST_DEDUPED = 16 << 20
 
 
 class _Descriptors:
@@ -80,29 +80,21 @@ class _Descriptors:
             os.utime(file, ns=(mtime_ns, mtime_ns))
 
     def close(self, file: int) -> None:
-        os.close(file)
+        with suppress(OSError):  # what was written was synced before
+            os.close(file)
+
+    @property
+    def shares_in_place(self) -> bool:
+        return sys.platform != "darwin"
+
+    def can_share(self, file: int) -> bool:
+        return shared_blocks.can_share(file)
+
+    def shares_blocks(self, file: int, other: int) -> bool:
+        return shared_blocks.shares_blocks(file, other)
 
     def share_content(self, source: int, target: int, size: int) -> int:
-        if sys.platform != "linux":
-            raise NotSupported("shared blocks")
-        import fcntl
-
-        done = 0
-        while done < size:
-            step = min(_MOST_DEDUPED, size - done)
-            request = struct.pack("QQHHI", done, step, 1, 0, 0)
-            request += struct.pack("qQQiI", target, done, 0, 0, 0)
-            try:
-                answer = fcntl.ioctl(source, _DEDUPE_RANGE, request)
-            except OSError as error:
-                raise NotSupported(f"shared blocks ({error.strerror})") from None
-            _, _, shared, outcome, _ = struct.unpack("qQQiI", answer[24:])
-            if outcome < 0:
-                raise OSError(-outcome, os.strerror(-outcome))
-            if outcome > 0 or not shared:
-                raise OSError(errno.EINVAL, "the kernel finds their content different")
-            done += shared
-        return done
+        return shared_blocks.share(source, target, size)
 
 
 class _TreeLock:
@@ -147,7 +139,8 @@ class DescriptorFileSystem(_Descriptors):
         return os.open(name, _READ | os.O_DIRECTORY, dir_fd=folder)
 
     def leave(self, folder: Folder) -> None:
-        os.close(folder)
+        with suppress(OSError):
+            os.close(folder)
 
     def names(self, folder: Folder) -> list[bytes]:
         return sorted(map(os.fsencode, os.listdir(folder)))
@@ -163,6 +156,9 @@ class DescriptorFileSystem(_Descriptors):
 
     def folder_status(self, folder: Folder) -> Status:
         return Status.of(os.fstat(folder))
+
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        return self.is_immutable(folder)
 
     def status(self, folder: Folder, name: bytes) -> Status:
         return Status.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
@@ -187,6 +183,19 @@ class DescriptorFileSystem(_Descriptors):
             os.link(name, new, src_dir_fd=folder, dst_dir_fd=to, follow_symlinks=False)
         except OSError as error:
             raise _or_not_supported(error, "hard links") from None
+
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        if sys.platform == "darwin":
+            shared_blocks.clone_of_darwin(source, folder, name)
+            return self.open_file(folder, name)
+        file = self.create_file(folder, name)
+        try:
+            shared_blocks.clone_of_linux(source, file)
+        except BaseException:
+            self.close(file)
+            self.remove(folder, name)
+            raise
+        return file
 
     def make_symlink(self, target: bytes, folder: Folder, name: bytes) -> None:
         os.symlink(target, name, dir_fd=folder)
@@ -243,6 +252,9 @@ class PathFileSystem(_Descriptors):
     def folder_status(self, folder: Folder) -> Status:
         return Status.of(os.stat(folder))
 
+    def is_folder_immutable(self, folder: Folder) -> bool:
+        return False
+
     def status(self, folder: Folder, name: bytes) -> Status:
         return Status.of(os.lstat(_joined(folder, name)))
 
@@ -291,6 +303,9 @@ class PathFileSystem(_Descriptors):
         except OSError as error:
             raise _or_not_supported(error, "hard links") from None
 
+    def clone(self, source: int, folder: Folder, name: bytes) -> int:
+        raise NotSupported("shared blocks")
+
     def make_symlink(self, target: bytes, folder: Folder, name: bytes) -> None:
         os.symlink(os.fsdecode(target), _joined(folder, name))
 
@@ -312,12 +327,9 @@ def this_file_system() -> FileSystem:
     return PathFileSystem()
 
 
-_NO_SUCH_CALL = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
-
-
 def _or_not_supported(error: OSError, what: str) -> OSError:
     """Return `NotSupported` for the errors by which file systems say that; else the error."""
-    if error.errno in {*_NO_SUCH_CALL, errno.EPERM, errno.EMLINK}:
+    if error.errno in {*NO_SUCH_CALL, errno.EPERM, errno.EMLINK}:
         return NotSupported(what)
     return error
 
@@ -334,6 +346,6 @@ def _rename_without_replacing(folder: int, name: bytes, to: int, new: bytes) -> 
     if call(folder, name, to, new, flag) == 0:
         return
     number = ctypes.get_errno()
-    if number in _NO_SUCH_CALL:
+    if number in NO_SUCH_CALL:
         raise NotSupported("renaming without replacing")
     raise OSError(number, os.strerror(number), os.fsdecode(name))

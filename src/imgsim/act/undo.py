@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
 from imgsim.act.journal import NAMING, Area, Journal, Place, Record, Unit
 from imgsim.act.outcome import Undone
-from imgsim.act.reverting import revert
+from imgsim.act.reverting import revert_all
 from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
-from imgsim.act.walk import Different, Gone, folder_of, locked_tree, reason_of
+from imgsim.act.walk import folder_of, locked_tree, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import TRASH
@@ -34,7 +34,8 @@ def undo(
     Parameters
     ----------
     run : str
-        Its name or number; ``last`` is the last one of which something is not undone.
+        Its name or number; ``last`` is the last one of which something can be brought back.
+        Later ones that cannot, since they were purged or deleted for good, are passed over.
     history : Path, optional
     fs : FileSystem, optional
     progress : Progress, optional
@@ -52,44 +53,82 @@ def undo(
     runs = History(history, fs)
     progress = progress or Silent()
     with runs.locked():
-        name = _to_undo(runs, run)
+        name, passed_over = _to_undo(runs, run)
         record = runs.record(name)
         if record is None:  # nothing was moved yet
             raise UsageError(f"the run {name} was never begun", "imgsim runs")
         if record.undone:
             raise UsageError(f"the run {name} was undone", "imgsim runs")
         with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
-            before = set(record.interrupted)
-            left = settle(stage, journal, record)
-            restored = [removed_path(record.units[n]) for n in before if record.units[n].reverted]
-            progress.start("restoring", len(record.standing), "file")
-            try:
-                for number in sorted(record.standing, reverse=True):
-                    reason = _restore(stage, journal, number, record.units[number])
-                    path = removed_path(record.units[number])
-                    if reason:
-                        left.append(Left(path, reason))
-                    else:
-                        restored.append(path)
-                    progress.advance(1)
-            finally:
-                progress.finish()
-            if not record.interrupted and not record.finished:
-                journal.of_run("finished")
-            if not record.standing and not record.interrupted:
-                journal.of_run("undone")
-            clear_trash(stage, record)
-    return Undone(name, tuple(sorted(restored)), tuple(left))
+            before = [*record.standing, *record.interrupted]
+            left, stopped = settle(stage, journal, record)
+            if not stopped:
+                stopped = _restore_all(stage, journal, record, left, progress)
+            if not stopped and not record.standing and not record.interrupted:
+                stopped = _noted(lambda: journal.of_run("undone"))
+            told = {one.path for one in left}
+            if stopped:
+                waiting = _paths(record, (n for n in before if not record.units[n].reverted))
+                left.extend(Left(path, "undo was stopped") for path in waiting - told)
+            clear_trash(stage, moved_to(record))
+    restored = _paths(record, (n for n in before if record.units[n].reverted)) - told
+    return Undone(name, tuple(sorted(restored)), tuple(left), passed_over, stopped)
 
 
-def _to_undo(runs: History, run: str) -> str:
+def _paths(record: Record, units: Iterable[int]) -> set[bytes]:
+    return {removed_path(record.units[number]) for number in units}
+
+
+def _restore_all(
+    stage: Stage, journal: Journal, record: Record, left: list[Left], progress: Progress
+) -> str:
+    """Take back what stands, and add what stays to `left`; return why it was stopped, if it was."""
+    progress.start("restoring", len(record.standing), "file")
+    try:
+        for number in sorted(record.standing, reverse=True):
+            unit = record.units[number]
+            reason = _restore(stage, journal, number, unit)
+            if reason:
+                left.append(Left(removed_path(unit), reason))
+            progress.advance(1)
+        if not record.interrupted and not record.finished:
+            journal.of_run("finished")
+    except OSError as error:
+        return _not_written(error)
+    finally:
+        progress.finish()
+    return ""
+
+
+def _noted(write: Callable[[], None]) -> str:
+    """Write to the journal; return why that failed, if it did."""
+    try:
+        write()
+    except OSError as error:
+        return _not_written(error)
+    return ""
+
+
+def _not_written(error: OSError) -> str:
+    return f"the journal cannot be written: {reason_of(error)}"
+
+
+def _to_undo(runs: History, run: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the run that is meant, and those that ``last`` passes over, each with the reason."""
     if run != "last":
-        return runs.find(run)
+        return runs.find(run), ()
+    passed_over: list[tuple[str, str]] = []
     for name in reversed(runs.runs()):
         record = runs.record(name)
-        if record is not None and (record.standing or record.interrupted):
-            return name
-    raise UsageError("there is no run to be undone", "imgsim runs")
+        if record is None:
+            continue
+        reasons = [_lost(record.units[number]) for number in record.standing]
+        if record.interrupted or not all(reasons):
+            return name, tuple(passed_over)
+        if reasons:
+            passed_over.append((name, reasons[0]))
+    why = f": of the last run, {passed_over[0][1]}" if passed_over else ""
+    raise UsageError(f"there is no run to be undone{why}", "imgsim runs")
 
 
 @contextmanager
@@ -128,32 +167,46 @@ def removed_path(unit: Unit) -> bytes:
     return (moved or unit.steps)[-1].origin.path
 
 
-def settle(stage: Stage, journal: Journal, record: Record) -> list[Left]:
+def settle(stage: Stage, journal: Journal, record: Record) -> tuple[list[Left], str]:
     """Bring what was interrupted to one of its two ends.
 
     Returns
     -------
-    list of Left
-        What could not be brought there.
+    tuple of (list of Left, str)
+        What could not be brought there, and why the journal cannot be written; empty if it can.
     """
     left: list[Left] = []
     for number in sorted(record.interrupted, reverse=True):
         unit = record.units[number]
-        if any(_is_gone(stage, s.origin) for s in unit.steps if s.kind in ("delete", "trash")):
-            for step in unit.steps:
-                if step.kind == "move":
-                    with suppress(OSError):
-                        _remove_at(stage, step.target)
-            journal.of_unit("complete", number)
+        try:
+            deleted = _is_deleted(stage, unit)
+        except OSError as error:
+            left.append(Left(removed_path(unit), reason_of(error)))
+            continue
+        if deleted:
+            if stopped := _noted(lambda number=number: journal.of_unit("complete", number)):  # type: ignore[misc]
+                return left, stopped
             unit.complete = True
             continue
-        reason, gone = _revert_all(stage, unit)
+        reason, gone = revert_all(stage, unit.steps, unit.copies)
         if reason:
             left.append(Left(removed_path(unit), reason))
         if not reason or gone:  # where a file is gone there is nothing more to be done
-            journal.of_unit("reverted", number)
+            if stopped := _noted(lambda number=number: journal.of_unit("reverted", number)):  # type: ignore[misc]
+                return left, stopped
             unit.reverted = True
-    return left
+    return left, ""
+
+
+def _is_deleted(stage: Stage, unit: Unit) -> bool:
+    """Whether a removal that has no way back came so far; what is left of it is deleted then."""
+    if not any(_is_gone(stage, s.origin) for s in unit.steps if s.kind in ("delete", "trash")):
+        return False
+    for step in unit.steps:
+        if step.kind == "move":
+            with suppress(OSError):
+                _remove_at(stage, step.target)
+    return True
 
 
 def _is_gone(stage: Stage, place: Place) -> bool:
@@ -171,45 +224,42 @@ def _remove_at(stage: Stage, place: Place) -> None:
         stage.fs.sync_folder(folder)
 
 
-def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
-    """Take a unit back; return why that cannot be done."""
+def _lost(unit: Unit) -> str:
+    """Why a unit can never be taken back; empty if it can."""
+    kinds = {step.kind for step in unit.steps}
     if unit.purged:
         return "it was purged"
-    kinds = {step.kind for step in unit.steps}
     if "delete" in kinds:
         return "it was deleted for good"
-    if "trash" in kinds:
-        return "it is in the system's waste basket"
+    return "it is in the system's waste basket" if "trash" in kinds else ""
+
+
+def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
+    """Take a unit back; return why that cannot be done."""
+    if reason := _lost(unit):
+        return reason
     journal.of_unit("reverting", number)
-    reason, _ = _revert_all(stage, unit)
+    reason, _ = revert_all(stage, unit.steps, unit.copies)
     if not reason:
         journal.of_unit("reverted", number)
         unit.reverted = True
     return reason
 
 
-def _revert_all(stage: Stage, unit: Unit) -> tuple[str, bool]:
-    """Take all steps back that can be; return why not all, and if files are gone at worst."""
-    reason, gone = "", True
-    for step in reversed(unit.steps):
-        try:
-            revert(stage, step, unit.copies.get(step.number))
-        except Gone as error:
-            reason = reason or reason_of(error)
-        except (Different, OSError) as error:
-            reason, gone = reason_of(error), False
-    return reason, gone
-
-
-def clear_trash(stage: Stage, record: Record) -> None:
-    """Remove the folders of the run's waste that are empty."""
-    folders: set[bytes] = set()
+def moved_to(record: Record) -> Iterator[Place]:
+    """Yield the places to which a run moved files."""
     for unit in record.units.values():
-        for step in unit.steps:
-            if step.kind == "move" and step.target.area == "root":
-                parts = step.target.path.split(b"/")
-                first = parts.index(TRASH.encode())
-                folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
+        yield from (step.target for step in unit.steps if step.kind == "move")
+
+
+def clear_trash(stage: Stage, places: Iterable[Place]) -> None:
+    """Remove the folders of the run's waste, those of the places given, that are empty."""
+    folders: set[bytes] = set()
+    for place in places:
+        if place.area == "root":
+            parts = place.path.split(b"/")
+            first = parts.index(TRASH.encode())
+            folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
     for path in sorted(folders, key=lambda one: -one.count(b"/")):
         with suppress(OSError), folder_of(stage.fs, stage.areas["root"], path) as (folder, name):
             stage.fs.remove_folder(folder, name)

@@ -15,6 +15,7 @@ from typing import Protocol
 from imgsim.act.paths import native
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.decode.damage import hidden_fault
+from imgsim.decode.decoder import Decoder
 from imgsim.decode.samples import SampleOutcome
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.errors import ImgsimError
@@ -77,13 +78,17 @@ class ContentVerifier:
     Parameters
     ----------
     options : RunOptions, optional
+        How files are decoded, and up to which size, is what the plan says.
     """
 
     def __init__(self, options: RunOptions | None = None) -> None:
         self.options = options or RunOptions()
 
     def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
-        """Decode what stays, compare samples, and verify the rest by the method."""
+        """Decode what stays, compare samples, and verify the rest by the method.
+
+        Pictures are decoded as they were when the plan was made.
+        """
         reasons = self._of_kept(plan, [group.keep for group in groups])
         left = [group for group in groups if group.keep.path not in reasons]
         pairs = [(group.keep, one) for group in left for one in group.removals]
@@ -103,8 +108,14 @@ class ContentVerifier:
             progress.finish()
         return reasons
 
+    def _decoder(self, plan: Plan) -> Decoder:
+        return self._options(plan).make_decoder(self.options.jobs)
+
+    def _options(self, plan: Plan) -> RunOptions:
+        return replace(self.options, decode=plan.decode, max_pixels=plan.max_pixels)
+
     def _of_kept(self, plan: Plan, kept: Sequence[PlannedFile]) -> dict[bytes, str]:
-        limits = replace(self.options.make_decoder(self.options.jobs), mode=DecodeMode.FULL)
+        limits = replace(self._decoder(plan), mode=DecodeMode.FULL)
         batches = [
             WholeBatch(tuple(_content(plan, file) for file in some), limits)
             for some in _parts(kept)
@@ -117,7 +128,7 @@ class ContentVerifier:
     ) -> dict[bytes, str]:
         files = [file for kept, one in pairs for file in (kept, one.file)]
         distinct = list({file.sha256: file for file in files}.values())
-        limits = self.options.make_decoder(self.options.jobs)
+        limits = self._decoder(plan)
         batches = [
             SampleBatch(tuple(_content(plan, file) for file in some), limits)
             for some in _parts(distinct)
@@ -146,7 +157,7 @@ class ContentVerifier:
             return "the plan's method would load a file that the plan names"
         paths = [_path(plan, removal.file), _path(plan, kept)]
         options = replace(
-            self.options,
+            self._options(plan),
             jobs=1,
             executor="threads",
             discover=DiscoverOptions(reference=(paths[1],)),

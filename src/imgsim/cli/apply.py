@@ -16,7 +16,7 @@ from imgsim.cli.apply_options import (
     guard_options,
 )
 from imgsim.cli.make import make_run_options
-from imgsim.cli.options import run_options, writing_options
+from imgsim.cli.options import worker_options, writing_options
 from imgsim.cli.output import write, write_bytes
 from imgsim.cli.plans import read_plan_file
 from imgsim.cli.terminal import Terminal
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with a run that was interrupted: the last one, or that named instead of PLAN.",
 )
-@run_options
+@worker_options
 @writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
@@ -55,7 +55,7 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     imgsim apply plan.json --yes       # does it
     imgsim undo last                   # takes it back
 
-    Exit code 3: something that was asked for was left undone.
+    Exit code 3: something that was asked for was left undone, or would be, without --yes.
     """
     from imgsim.act.apply import apply, check_waste_basket, resume
 
@@ -67,7 +67,12 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     if resuming:
         return _finish(
             terminal,
-            resume(plan_file or "last", verifier=verifier, progress=terminal),
+            resume(
+                plan_file or "last",
+                ask_folder=folder_question(options, ask=True).ask_folder,
+                verifier=verifier,
+                progress=terminal,
+            ),
         )
     if plan_file is None:
         raise click.UsageError("Missing argument 'PLAN'.", click.get_current_context())
@@ -86,11 +91,12 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
 
 def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:
     from imgsim.act.verify import ContentVerifier
-    from imgsim.decode.spec import DEFAULT_MAX_PIXELS
+    from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 
+    # the plan says up to which size pictures are read, and how they are decoded
     walk: dict[str, Any] = {
         "recursive": True, "exclude": (), "default_excludes": True, "follow_symlinks": False,
-        "min_pixels": 0, "max_pixels": DEFAULT_MAX_PIXELS,
+        "min_pixels": 0, "max_pixels": DEFAULT_MAX_PIXELS, "decode": DecodeMode.REDUCED,
     }  # fmt: skip
     return ContentVerifier(make_run_options(terminal, **walk, **given))
 
@@ -101,7 +107,7 @@ def _finish(terminal: Terminal, applied: Applied) -> int:
     write(applied_text(applied), None)
     for line in applied_summary(applied):
         terminal.summary(line)
-    return 0 if applied.dry_run or applied.complete else 3
+    return 0 if applied.complete else 3
 
 
 def _list(
@@ -113,22 +119,26 @@ def _list(
 ) -> int:
     """Write a script, or paths for another program, of files that were all hashed."""
     import os
+    from dataclasses import replace
 
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
-    from imgsim.act.scripts import write_script
+    from imgsim.act.scripts import sidecar_digests, write_script
     from imgsim.report.runs import applied_summary
 
-    applied = apply(plan, options, verifier=verifier, thorough=True, progress=terminal)
+    # what another program does with a path may have no way back
+    careful = options if script is not None else replace(options, action="delete", move_to=None)
+    applied = apply(plan, careful, verifier=verifier, thorough=True, progress=terminal)
+    applied = replace(applied, action=options.action)
     if script is not None:
         parts = write_script(
-            plan, applied.removed, options, powershell=script.suffix.lower() == ".ps1"
-        )
+            plan, applied.removed, options, sidecars=sidecar_digests(plan, applied.removed),
+            powershell=script.suffix.lower() == ".ps1",
+        )  # fmt: skip
         write_bytes(b"".join(parts), script, replace=False)
     else:
-        for one in applied.removed:
-            path = os.path.join(plan.root, native(one.path))
-            sys.stdout.buffer.write(os.fsencode(path) + b"\0")
+        for path in (p for one in applied.removed for p in (one.path, *one.sidecars)):
+            sys.stdout.buffer.write(os.fsencode(os.path.join(plan.root, native(path))) + b"\0")
         sys.stdout.buffer.flush()
     for line in list(applied_summary(applied))[-1:]:
         terminal.summary(line)

@@ -34,7 +34,7 @@ action_options = all_of(
         click.option(
             "--reflink",
             is_flag=True,
-            help="Let files of the same bytes share their blocks (btrfs, XFS).",
+            help="Let files of the same bytes share their blocks (btrfs, XFS, APFS).",
         ),
         click.option(
             "--trash",
@@ -52,7 +52,7 @@ action_options = all_of(
         click.option(
             "--print0",
             is_flag=True,
-            help="Print the paths, each with a NUL byte behind it, for xargs -0.",
+            help="Print the paths and those of sidecars, a NUL byte behind each, for xargs -0.",
         ),
     ]
 )
@@ -143,19 +143,15 @@ def confirm_deletion(sure: bool) -> None:
     Raises
     ------
     UsageError
-        Nobody is there to be asked.
-    click.Abort
-        The answer is no.
+        Nobody is there to be asked, or the answer is no.
     """
     if sure:
         return
     if not sys.stdin.isatty():
         raise UsageError("--delete has no way back: imgsim undo cannot help", "add --yes-delete")
-    click.confirm(
-        "Files are deleted for good, and imgsim undo cannot bring them back. Go on?",
-        abort=True,
-        err=True,
-    )
+    question = "Files are deleted for good, and imgsim undo cannot bring them back. Go on?"
+    if not click.confirm(question, err=True):
+        raise UsageError("nothing was deleted", "without --delete files go to .imgsim-trash")
 
 
 def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:

@@ -133,7 +133,7 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
 def _goes_on(arguments: list[str]) -> str:
     """Say what is left of an interrupted run; empty if only the cache knows."""
     if "apply" in arguments:
-        return "imgsim apply --resume goes on, imgsim undo takes it back"
+        return "imgsim apply --resume goes on, imgsim undo last takes it back"
     return ""
 
 

@@ -173,9 +173,8 @@ discover_options = all_of(
     ]
 )
 
-run_options = all_of(
+worker_options = all_of(
     [
-        decode_option,
         click.option(
             "-j",
             "--jobs",
@@ -214,6 +213,8 @@ run_options = all_of(
         cache_option,
     ]
 )
+
+run_options = all_of([decode_option, worker_options])
 
 
 def seed_option(help: str) -> Callable[[F], F]:

@@ -6,7 +6,7 @@ import click
 
 from imgsim.cli.options import talk_options
 from imgsim.cli.output import write
-from imgsim.cli.terminal import Terminal
+from imgsim.cli.terminal import Terminal, output_width
 
 
 @click.command("runs")
@@ -21,7 +21,7 @@ def command(terminal: Terminal) -> int:
     from imgsim.report.runs import runs_text
 
     runs = list_runs()
-    write(runs_text(runs), None)
+    write(runs_text(runs, output_width(None)), None)
     if not runs:
         terminal.summary("no runs")
     return 0

@@ -16,7 +16,8 @@ from imgsim.cli.terminal import Terminal
 def command(terminal: Terminal, run: str) -> int:
     """Bring back what a run of imgsim apply removed.
 
-    Bytes, names, times and permissions are as they were. RUN is a name or number of imgsim runs.
+    Bytes, names, times and permissions are as they were. RUN is a name or number of imgsim runs;
+    last is the last one of which something can be brought back, so none that was purged.
     Where something stands in the way it is said, and the rest is brought back; exit code 3 then.
     It can be run again.
     """
@@ -25,5 +26,6 @@ def command(terminal: Terminal, run: str) -> int:
 
     undone = undo(run, progress=terminal)
     write(undone_text(undone), None)
-    terminal.summary(undone_summary(undone))
+    for line in undone_summary(undone):
+        terminal.summary(line)
     return 0 if undone.complete else 3

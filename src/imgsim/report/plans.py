@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from imgsim.act.check import ChangedPath
 from imgsim.act.paths import shown
 from imgsim.act.plan import Plan
+from imgsim.decode.spec import DecodeMode
 from imgsim.read.discover import printable
 from imgsim.report.units import count, size
 
 
 def plan_text(plan: Plan) -> Iterator[str]:
     """Yield the groups of a plan: what stays, and what is to be removed in its favour."""
-    yield f"Below {printable(plan.root)}, by {plan.method} ({plan.run}, imgsim {plan.version})\n"
+    yield f"Below {printable(plan.root)}\n"
+    yield f"{_made(plan)} ({plan.run}, imgsim {plan.version})\n"
     for group in plan.groups:
         rule = printable(f" ({group.rule})") if group.rule else ""
         yield f"\nkeep        {size(group.keep.size_bytes):>9}  {shown(group.keep.path)}{rule}\n"
@@ -26,6 +28,15 @@ def plan_text(plan: Plan) -> Iterator[str]:
                 yield f"{'':23}{printable(one.evidence)}\n"
             if one.only_here:
                 yield f"{'':23}the kept file lacks its {', '.join(map(printable, one.only_here))}\n"
+
+
+def _made(plan: Plan) -> str:
+    """How the plan was made, as the options of find-dupes have it."""
+    words = [f"made by {printable(plan.method)}"]
+    words.append(f"--preset {plan.preset}" if plan.preset else f"--threshold {plan.threshold:g}")
+    if plan.decode is not DecodeMode.REDUCED:
+        words.append(f"--decode {plan.decode}")
+    return " ".join([*words, *(f"--keep {printable(rule)}" for rule in plan.keep)])
 
 
 def plan_summary(plan: Plan) -> Iterator[str]:

@@ -6,11 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from imgsim.act.history import number_of
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Undone
+from imgsim.act.overlap import UNFINISHED
 from imgsim.act.paths import shown
 from imgsim.act.run_list import RunInfo
-from imgsim.act.select import Left
+from imgsim.act.select import FOLDER, Left
 from imgsim.read.discover import printable
 from imgsim.report.units import count, size
 
@@ -47,13 +49,19 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield f"{count(len(unasked), 'file')} listed and not chosen"
     if applied.stopped:
         yield f"stopped: {applied.stopped}"
-        yield "imgsim apply --resume goes on, imgsim undo takes it back"
+        yield f"imgsim apply --resume goes on, imgsim undo {number_of(applied.run)} takes it back"
+    if any(one.reason.endswith(UNFINISHED) for one in applied.left):
+        yield "imgsim apply --resume goes on with a run that is not finished, imgsim undo last"
+        yield "takes it back"
+    if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
+        yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
-    elif applied.run and applied.removed and applied.action not in ("trash", "delete", "reflink"):
-        yield f"run {applied.run}: imgsim undo {applied.run} takes it back"
+    elif applied.run and applied.removed and not applied.freed_bytes and applied.action != "trash":
+        number = number_of(applied.run)
+        yield f"run {applied.run}: imgsim undo {number} takes it back"
         if applied.action != "move":
-            yield f"imgsim purge {applied.run} frees {size(applied.moved_bytes)}"
+            yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
     yield _last_line(applied)
 
 
@@ -75,21 +83,27 @@ def undone_text(undone: Undone) -> Iterator[str]:
         yield f"not restored  {shown(one.path)}: {printable(one.reason)}\n"
 
 
-def undone_summary(undone: Undone) -> str:
-    """Return how many files of a run are back."""
+def undone_summary(undone: Undone) -> Iterator[str]:
+    """Yield which later runs were passed over, and how many files of a run are back."""
+    for run, why in undone.passed_over:
+        yield f"passed over run {run}: {why}"
+    if undone.stopped:
+        yield f"stopped: {undone.stopped}; imgsim undo {number_of(undone.run)} goes on"
     text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
-    return text + (f", {len(undone.left)} not restored" if undone.left else "")
+    yield text + (f", {len(undone.left)} not restored" if undone.left else "")
 
 
-def runs_text(runs: Sequence[RunInfo]) -> Iterator[str]:
-    """Yield a line for each run."""
+def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str]:
+    """Yield a line for each run; two where it is wider than told."""
     for run in runs:
         held = f", {size(run.held_bytes)} held" if run.held_bytes else ""
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
-        yield (
-            f"{run.name}  {started}  {run.state}: {run.action},"
-            f" {count(run.removed, 'file')}{held}  {printable(run.root)}\n"
-        )
+        what = f"{run.state}: {run.action}, {count(run.removed, 'file')}{held}"
+        root = printable(run.root)
+        line = f"{run.name}  {started}  {what}  {root}\n"
+        if width is not None and len(line) > width:
+            line = f"{run.name}  {what}\n    {started}  {root}\n"
+        yield line
 
 
 def purged_text(purged: Sequence[Purged]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.metadata import Metadata
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.recipe_run import RecipeRun
@@ -80,6 +81,11 @@ class Duplicates:
         Of the members of the groups, by the digest of the content.
     folders : mapping of str to int
         Readable images that lie in each folder itself, by its path as the user gave it.
+    keep : tuple of str
+        The rules that chose the kept files.
+    decode : DecodeMode
+    max_pixels : int
+        Larger images were skipped.
     """
 
     comparator: Comparator
@@ -99,6 +105,9 @@ class Duplicates:
     related: tuple[Related, ...] = ()
     metadata: Mapping[str, Metadata] = field(default_factory=dict)
     folders: Mapping[str, int] = field(default_factory=dict)
+    keep: tuple[str, ...] = (DEFAULT_KEEP,)
+    decode: DecodeMode = DecodeMode.REDUCED
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
     @property
     def judged(self) -> int:
@@ -230,6 +239,9 @@ def find_duplicates(
         tuple(related),
         metadata,
         Counter(os.path.dirname(p.file.path) or "." for p in collection.pictures),
+        (keep,) if isinstance(keep, str) else tuple(keep),
+        options.decode,
+        options.max_pixels,
     )
 
 
