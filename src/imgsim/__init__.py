@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from imgsim.tasks.sort.tour import Chain
     from imgsim.training.autoencoder import train_autoencoder
     from imgsim.training.siamese import train_siamese
-    from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Skipped
+    from imgsim.types import Group, ImageFacts, ImageFile, Match, Member, Picture, Related, Skipped
 
 __version__ = "0.1.0"
 
@@ -64,6 +64,7 @@ _HOMES = {
     "Picture": "types",
     "Plan": "act.plan",
     "Profile": "profile",
+    "Related": "types",
     "RunOptions": "read.options",
     "Skipped": "types",
     "Undone": "act.outcome",
@@ -110,6 +111,7 @@ __all__ = [
     "Picture",
     "Plan",
     "Profile",
+    "Related",
     "RunOptions",
     "Skipped",
     "Undone",

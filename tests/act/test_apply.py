@@ -882,6 +882,8 @@ def test_a_folder_is_not_emptied_without_a_word(root: Path) -> None:
     (root / "copies/other.jpg").unlink()
     alone = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     assert do(alone, careful).removed == ()
+    assert do(alone, replace(careful, ask_folder=lambda *told: bool(asked.append(told)))).left
+    assert asked[-1] == (b"copies", "it would be left empty")
     _sidecars(root, "copies/x.jpg", "copies/y.jpg")
     assert do(alone, careful).complete
 
@@ -1284,3 +1286,21 @@ def test_a_copy_that_comes_out_different_is_none(root: Path, tmp_path: Path) -> 
     fs.broken = False
     assert undo(fs=fs).complete
     assert files(root) == before
+
+
+@posix
+def test_what_takes_the_target_while_a_file_is_copied_stays(root: Path, tmp_path: Path) -> None:
+    """Where the file system has neither renaming that replaces nothing nor hard links."""
+
+    class Placing(Without):
+        def sync_file(self, file) -> None:
+            super().sync_file(file)
+            if (tmp_path / "moved/copies").exists():
+                (tmp_path / "moved/copies/a.jpg").write_bytes(b"theirs")
+
+    before = files(root)
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options, fs=Placing("rename", "link"))
+    assert reasons(applied) == {"copies/a.jpg": "something has its name there"}
+    assert files(root) == before
+    assert {p: f[0] for p, f in files(tmp_path / "moved").items()} == {"copies/a.jpg": b"theirs"}

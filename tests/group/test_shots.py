@@ -36,6 +36,8 @@ def shot(
         ("10:00:00.12", "10:00:00.37", "burst"),
         ("10:00:00.12", "10:00:00.12", None),
         ("10:00:00.456", "10:00:00.46", None),  # rounded
+        ("10:00:00.1", "10:00:00.2", "burst"),
+        ("10:00:00.123456", "10:00:00.123456", None),
         ("10:00:00.12", "10:00:00", None),  # the fraction was lost
         ("10:00:00.96", "10:00:01", None),  # or rounded
         ("10:00:00.12", "10:00:02", "burst"),
@@ -44,7 +46,8 @@ def shot(
         ("10:00:00+02:00", "10:00:00", None),
         ("10:00:00", "10:00:20", "moment"),
         ("10:00:00", "10:02:01", None),
-        ("10:00", "10:00", None),
+        ("10:00", "10:01", None),  # to the minute
+        ("10:00+02:00", "10:01+02:00", None),
         ("10:00:00", "", None),
     ],
 )
@@ -98,7 +101,10 @@ def test_what_is_said_of_another_shot() -> None:
     assert other_shot_text(kept, shot("10:00:31.5")) == "another shot, taken 30 s later"
     assert other_shot_text(kept, shot("12:11:47.5")) == "another shot, taken at another time"
     # a clock that was put right, or the time zone
-    assert other_shot_text(kept, shot("12:00:01.5")) == ""
+    for hours in range(11, 23):
+        assert other_shot_text(shot("10:00:01.12"), shot(f"{hours}:00:01.12")) == ""
+    assert other_shot_text(kept, shot("12:00:01")) == ""
+    assert other_shot_text(kept, shot("12:00:03")) != ""
     assert other_shot_text(kept, shot("10:00:01")) == ""
 
 

@@ -147,6 +147,16 @@ def test_every_output_has_them(imgsim, library: Path) -> None:
     assert {row["group"] for row in rows} == {"1", "2"}
 
 
+def test_without_a_group_the_summary_counts_them_too(imgsim, library: Path) -> None:
+    done = imgsim("find-dupes", *(f"MOVE_{number}.JPG" for number in range(3)), cwd=library)
+    lines = done.stderr.splitlines()
+    assert lines[1] == "no duplicates"
+    assert lines[2].startswith("and 1 burst: 3 files, ")
+    assert done.stdout.splitlines()[:2] == [
+        "In no group, and no copies of each other:", "Burst, 3 files",
+    ]  # fmt: skip
+
+
 def test_a_group_names_the_burst_that_its_files_belong_to(library: Path, tmp_path: Path) -> None:
     """Each shot has a copy: two groups, of which each names one file of the other."""
     for number in (0, 1):

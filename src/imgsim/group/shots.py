@@ -33,6 +33,7 @@ _EXPOSURE_STEP = 0.6
 _SCREEN_SHAPES = 1.55, 2.4
 """Longer side by the shorter one, of screens and not of paper or a photo."""
 
+_TO_THE_SECOND = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?")
 _DATE_IN_NAME = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)\D{0,5}(\d\d)[-_.:]?(\d\d)[-_.:]?(\d\d)"
 )
@@ -64,10 +65,9 @@ class Shot:
     @cached_property
     def seconds(self) -> float | None:
         """When it was taken, in seconds of the camera's own clock; None if that is not told."""
-        text = self.metadata.date_taken
-        if len(text) < 19:  # a day or a minute
+        if self._date is None:  # or a day or a minute
             return None
-        whole = datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()
+        whole = datetime.fromisoformat(self._date[1]).replace(tzinfo=UTC).timestamp()
         return whole + (float(f"0.{self._fraction}") if self.digits else 0.0)
 
     @cached_property
@@ -75,10 +75,13 @@ class Shot:
         """Digits of the fraction of a second; 0 where all are zeros, as many cameras write."""
         return len(self._fraction) if self._fraction.strip("0") else 0
 
+    @cached_property
+    def _date(self) -> re.Match[str] | None:
+        return _TO_THE_SECOND.match(self.metadata.date_taken)
+
     @property
     def _fraction(self) -> str:
-        match = re.match(r"\.(\d+)", self.metadata.date_taken[19:])
-        return match[1] if match else ""
+        return (self._date[2] or "") if self._date else ""
 
     @cached_property
     def name_seconds(self) -> float | None:
@@ -129,13 +132,14 @@ def seconds_between(one: Shot, other: Shot) -> float | None:
     difference = abs(one.seconds - other.seconds)
     digits = sorted((one.digits, other.digits))
     if digits[0]:
-        least = 10.0 ** -digits[0]  # one may be rounded to the digits of the other
-        return difference if difference > least * 1.001 else None
+        # one may be rounded to the digits of the other
+        least = 1.001 * 10.0 ** -digits[0] if digits[0] < digits[1] else 1e-4 * 10.0 ** -digits[0]
+        return difference if difference > least else None
     if digits[1]:
         without = one if not one.digits else other
         later = (other.seconds if without is one else one.seconds) - float(without.seconds or 0)
         # its second begins at 0 and ends at 1, or it was rounded
-        return difference if later > 1.0 or later < -0.5 else None
+        return difference if later >= 1.0 or later < -0.5 else None
     return difference if difference >= 1 else None
 
 
@@ -220,7 +224,10 @@ def other_shot_text(kept: Shot, other: Shot) -> str:
     if between is None or not kept.camera or kept.camera != other.camera:
         return ""
     if relation is None:
-        return "" if between % 60 == 0 else "another shot, taken at another time"
+        # a fraction of a second may have been lost with that
+        unsure = 1.0 if bool(kept.digits) != bool(other.digits) else 0.001
+        by_minutes = abs(between - 60 * round(between / 60)) <= unsure
+        return "" if by_minutes else "another shot, taken at another time"
     of = "" if relation == "moment" else f" of the {relation}"
     side = "later" if float(other.seconds or 0) > float(kept.seconds or 0) else "earlier"
     seconds = f"{between:.2f}".rstrip("0").rstrip(".")

@@ -152,7 +152,7 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
     for one in group.related:
         if one.relation in SHOT_RELATIONS and one.path in members:
             continue  # its evidence says so
-        yield from in_path_column([f"{RELATIONS[one.relation]}:"])
+        yield from in_path_column(wrap(f"{RELATIONS[one.relation]}:", _COLUMNS - _PATH_COLUMN))
         yield from page.placed(printable(one.path))
     yield "\n"
 
@@ -235,9 +235,9 @@ def find_dupes_summary(
             f" {count(removable, 'copy', 'copies')} not needed,"
             f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
-        yield from other_versions_lines(duplicates)
     elif duplicates.images:
         yield "no duplicates"
+    yield from other_versions_lines(duplicates)
     yield from verdict_lines(duplicates)
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
