@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -23,7 +23,7 @@ from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
-from imgsim.verify.keypoints import matrix_from_keypoints
+from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.small import Pixels
@@ -140,15 +140,13 @@ class VerifyBatch:
             heartbeat.reading,
         )
         size = LocalFeatures().shape
-        rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
-        views = [
-            _multiscale(source, path, records(row)[0])
-            for path, row in zip(self.paths, rows, strict=True)
-        ]
+        rows = [records(np.frombuffer(row, np.uint8).reshape(1, *size))[0] for row in self.rows]
+        keypoints = cache(lambda number: Keypoints.of(rows[number]))
+        views = [_multiscale(source, path, row) for path, row in zip(self.paths, rows, strict=True)]
         outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            hypotheses = self._hypotheses(rows[left], rows[right], pair)
+            hypotheses = _hypotheses(pair, rows[left], rows[right], keypoints)
             first = next(hypotheses, None)
             if first is None and not pair.hypotheses.negative:
                 # most that was proposed by chance: no pixels are needed
@@ -172,19 +170,24 @@ class VerifyBatch:
             heartbeat()
         return outcomes
 
-    def _hypotheses(self, left: np.ndarray, right: np.ndarray, pair: Pair) -> Iterator[Matrix]:
-        hypotheses = pair.hypotheses
-        if pair.matrix:
-            yield np.array(pair.matrix).reshape(3, 3)
-        for i in hypotheses.orientations:
-            yield orientation_matrix(ORIENTATIONS[i])
-        if hypotheses.inset:
-            yield from _as_insets(records(left)[0], records(right)[0])
-        for mirrored in (False, True):
-            if hypotheses.mirrored if mirrored else hypotheses.keypoints:
-                one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
-                if one is not None:
-                    yield one
+
+def _hypotheses(
+    pair: Pair, left: Any, right: Any, keypoints: Callable[[int], Keypoints]
+) -> Iterator[Matrix]:
+    """The matrices by which two images, with their rows, may lie upon each other."""
+    hypotheses = pair.hypotheses
+    if pair.matrix:
+        yield np.array(pair.matrix).reshape(3, 3)
+    for i in hypotheses.orientations:
+        yield orientation_matrix(ORIENTATIONS[i])
+    if hypotheses.inset:
+        yield from _as_insets(left, right)
+    for mirrored in (False, True):
+        if hypotheses.mirrored if mirrored else hypotheses.keypoints:
+            both = keypoints(pair.left), keypoints(pair.right)
+            one = matrix_from_keypoints(*both, mirrored=mirrored)
+            if one is not None:
+                yield one
 
 
 def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
