@@ -20,15 +20,17 @@ from imgsim.verify.matrix import (
     Grey,
     Matrix,
     inverse,
+    is_plausible,
     nearest_orientation,
     orientation_matrix,
     oriented,
 )
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
+from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 15
+VERSION = 17
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -167,6 +169,8 @@ def _judge_aligned(
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
+        if nearest_orientation(hypothesis) is None and not _may_agree(left, right, hypothesis):
+            continue
         edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
@@ -189,6 +193,12 @@ def _judge_aligned(
         if best.residual <= 1:
             break
     return best if details_of is None else _with_details(best, *details_of)
+
+
+def _may_agree(left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix) -> bool:
+    """Whether it is worth it to align two images under a hypothesis."""
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    return is_plausible(hypothesis, *images) and agree_roughly(*images, hypothesis)
 
 
 def _with_details(
