@@ -80,10 +80,6 @@ class BlockErrors:
     inside: NDArray[np.bool_]
     noise: Noise
 
-    def mean_error(self) -> float:
-        """Return the mean of the errors, in grey levels."""
-        return float(self.error[self.inside].mean()) if self.inside.any() else 0.0
-
     def even_share(self) -> float:
         """Return the share of blocks in which at least one image has no structure.
 
@@ -128,12 +124,16 @@ def block_errors(
         return None
     one, other, mask = pair
     joint = _flat_histogram(one, other, mask)
+    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     # what one of them has clipped can be told from the other, not the other way
     directions = (
-        _compare(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
-        _compare(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
+        _equally_sharp(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
+        _equally_sharp(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
     )
-    return min(directions, key=BlockErrors.mean_error)
+    images, error = min(
+        directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
+    )
+    return _with_noise(images, error, mask, inside)
 
 
 def _aligned(
@@ -209,16 +209,21 @@ def _squared_gradient(image: Map) -> Map:
     return np.asarray(across * across + down * down)
 
 
-def _compare(left: Map, right: Map, mask: NDArray[np.uint8]) -> BlockErrors:
+def _equally_sharp(left: Map, right: Map, mask: NDArray[np.uint8]) -> tuple[tuple[Map, Map], Map]:
+    """Both images, equally sharp, and the error of each block."""
     one, other, _ = equalise_sharpness(left, right, mask, LIMITS.detail_blur)
-    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
-    error = block_error(one, other, mask)
-    gradient = lesser_gradient(one, other)
+    return (one, other), block_error(one, other, mask)
+
+
+def _with_noise(
+    images: tuple[Map, Map], error: Map, mask: NDArray[np.uint8], inside: NDArray[np.bool_]
+) -> BlockErrors:
+    gradient = lesser_gradient(*images)
     noise = _fit_noise(error[inside], gradient[inside])
     ratio = np.where(
         inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
     )
-    return BlockErrors((one, other), mask, ratio, error, gradient, inside, noise)
+    return BlockErrors(images, mask, ratio, error, gradient, inside, noise)
 
 
 def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:
