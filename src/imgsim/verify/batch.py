@@ -21,7 +21,9 @@ from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
+from imgsim.verify.blocks import Map
 from imgsim.verify.frames import with_frames
+from imgsim.verify.in_place import structure_of_cells
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
 from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
@@ -198,6 +200,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         row["colours"],
         partial(source.rgb, path),
         partial(source.damaged, path),
+        partial(source.structure, path),
     )
 
 
@@ -268,6 +271,20 @@ class PixelSource:
             The file cannot be read.
         """
         return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def structure(self, path: str) -> Map:
+        """Return `in_place.structure_of_cells` of the grey image as it is aligned first.
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, columns)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._keep((path, -1), lambda: structure_of_cells(self.grey(path, LONG_SIDE)))
 
     def damaged(self, path: str) -> bool:
         """Whether a strict decoder finds damage that others hide.

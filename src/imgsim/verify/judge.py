@@ -11,6 +11,7 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
+from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
 from imgsim.verify.in_place import differ_in_place
@@ -58,6 +59,8 @@ class MultiscaleImage:
         raise `OSError` or `DecodeError`.
     damaged : callable
         Tells whether its file is damaged, at the cost of a decode. May raise the same.
+    structure : callable, optional
+        Returns `in_place.structure_of_cells` of `grey(LONG_SIDE)`, kept from pair to pair.
     """
 
     grey: Callable[[int], Grey]
@@ -65,6 +68,7 @@ class MultiscaleImage:
     colours: YCbCr
     rgb: Callable[[], Pixels]
     damaged: Callable[[], bool] = lambda: False
+    structure: Callable[[], Map] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     shapes = left.shape, right.shape
     if min(map(max, shapes)) > LIMITS.small_side:
         # pixels are read only where they can tell something
-        if shapes[0] == shapes[1] and differ_in_place(left.grey(LONG_SIDE), right.grey(LONG_SIDE)):
+        if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
@@ -125,6 +129,15 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         return by_pixels
     aligned = _judge_aligned(left, right, hypotheses)
     return by_pixels if aligned is NOT_ALIGNED else aligned
+
+
+def _differ_in_place(left: MultiscaleImage, right: MultiscaleImage) -> bool:
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    if left.structure is None or right.structure is None:
+        return differ_in_place(*images)
+    if min(left.shape) < LIMITS.in_place_cell:
+        return False
+    return differ_in_place(*images, (left.structure(), right.structure()))
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:

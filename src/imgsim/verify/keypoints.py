@@ -228,8 +228,8 @@ def _agreeing_poses(
     one: NDArray[np.intp],
     other: NDArray[np.intp],
     weight: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """The matches of the transformation that has the largest weight."""
+) -> NDArray[np.int64]:
+    """Numbers of the matches of the transformation that has the largest weight, ascending."""
     place, place_right = left.pixels[one], right.pixels[other]
     turn = (right.angle[other] - left.angle[one]) % 256 * (360 / 256)
     octaves = right.octave[other] - left.octave[one]
@@ -241,15 +241,20 @@ def _agreeing_poses(
     y = place_right[:, 1] + sine * dx + cosine * dy
     unit = LIMITS.pose_shift * float(right.size.max())
     turns = round(360 / LIMITS.pose_turn)
-    best, agreeing = 0.0, np.zeros(len(one), bool)
+    best, agreeing = 0.0, np.zeros(len(one), np.int64)
     for offset in (0.0, 0.5):
         cells = np.floor(x / unit + offset) * 1024 + np.floor(y / unit + offset)
         cells = cells * 64 + np.floor(octaves / LIMITS.pose_octaves + offset)
         cells = cells * 64 + np.floor(turn / LIMITS.pose_turn + offset) % turns
-        cell = np.unique(cells, return_inverse=True)[1]
-        total = np.bincount(cell, weight)
-        if total.max() > best:
-            best, agreeing = float(total.max()), cell == total.argmax()
+        order = cells.argsort()  # weights are whole numbers: their order changes no sum
+        ordered = cells[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        totals = np.add.reduceat(weight[order], starts)
+        most = int(totals.argmax())
+        if totals[most] > best:
+            best = float(totals[most])
+            stop = starts[most + 1] if most + 1 < len(starts) else None
+            agreeing = np.sort(order[starts[most] : stop])
     return agreeing
 
 

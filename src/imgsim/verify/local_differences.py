@@ -122,8 +122,8 @@ def block_errors(
     pair = _aligned(left, right, matrix, excluded)
     if pair is None:
         return None
-    one, other, mask = pair
-    joint = _flat_histogram(one, other, mask)
+    one, other, mask, flat_in_one = pair
+    joint = _flat_histogram(one, other, mask, flat_in_one)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     # what one of them has clipped can be told from the other, not the other way
     directions = (
@@ -138,8 +138,8 @@ def block_errors(
 
 def _aligned(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
-) -> tuple[Grey, Grey, NDArray[np.uint8]] | None:
-    """Both images in one frame, and where they overlap, well inside."""
+) -> tuple[Grey, Grey, NDArray[np.uint8], NDArray[np.bool_]] | None:
+    """Both images in one frame, where they overlap, well inside, and where the left is flat."""
     aligned = align(left, right, matrix, LIMITS.detail_side, excluded)
     if aligned is None:
         return None
@@ -147,7 +147,8 @@ def _aligned(
     pixels = opencv_matrix(aligned.matrix, one, other)
     mask = erode_mask(warp(one, other, aligned.matrix, excluded)[1], LIMITS.detail_margin)
     warped = _warp(other, pixels, one.shape)
-    joint = _flat_histogram(one, warped, mask)
+    flat_in_one = _is_flat(one)
+    joint = _flat_histogram(one, warped, mask, flat_in_one)
     smooth = [
         _blurred(image, LIMITS.detail_blur)
         for image in (_toned(one, smooth_tone_curve(joint)), warped.astype(np.float32))
@@ -155,7 +156,7 @@ def _aligned(
     correction = fine_correction(smooth[0], smooth[1], mask)
     if correction is not None:
         warped = _warp(other, np.linalg.inv(correction) @ pixels, one.shape)
-    return one, warped, mask
+    return one, warped, mask, flat_in_one
 
 
 def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
@@ -182,14 +183,22 @@ def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
     return np.asarray(cv2.warpPerspective(image, pixels, size, flags=cv2.INTER_CUBIC), np.uint8)
 
 
-def _flat_histogram(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _flat_histogram(
+    one: Grey, other: Grey, mask: NDArray[np.uint8], flat_in_one: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Count levels that lie on each other; near edges, which may be misplaced, they count less."""
-    steep = LIMITS.detail_flat_gradient**2
-    flat = np.ones(mask.shape, np.bool_)
-    for image in (one, other):
-        flat &= _squared_gradient(_blurred(image.astype(np.float32), 1.0)) < steep
-    inner = joint_histogram(one, other, mask * flat)
-    return np.asarray(inner + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+    step = LIMITS.tone_step
+    inner = np.zeros_like(mask)
+    inner[::step, ::step] = mask[::step, ::step] * (flat_in_one & _is_flat(other))
+    flat = joint_histogram(one, other, inner)
+    return np.asarray(flat + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+
+
+def _is_flat(image: Grey) -> NDArray[np.bool_]:
+    """Whether pixels have little gradient: of those alone that `joint_histogram` counts."""
+    step = LIMITS.tone_step
+    across, down = (x[::step, ::step] for x in gradients(_blurred(image.astype(np.float32), 1.0)))
+    return np.asarray(across * across + down * down < LIMITS.detail_flat_gradient**2)
 
 
 def _toned(image: Grey, curve: NDArray[np.float64]) -> Map:
