@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from unittest.mock import patch
 
 import cv2
@@ -20,6 +21,8 @@ from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
 from imgsim.verify import limits
 from imgsim.verify.judge import MultiscaleImage, judge
+from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
+from imgsim.verify.matrix import Matrix
 
 UPRIGHT = np.eye(3)
 SMALL = 320, 240
@@ -41,6 +44,11 @@ def _picture(seed: int, size: tuple[int, int]) -> Image.Image:
         colour = tuple(int(c) for c in rng.integers(0, 256, 3))
         (draw.ellipse if rng.random() < 0.5 else draw.rectangle)((x, y, x + r, y + r), colour)
     return image
+
+
+def matrix_of_rows(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
+    """The matrix that the keypoints of two records imply."""
+    return matrix_from_keypoints(Keypoints.of(left), Keypoints.of(right), mirrored=mirrored)
 
 
 def captioned(image: Image.Image, words: str = "Holiday by the sea") -> Image.Image:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imgsim.verify.details import compare_details
 from imgsim.verify.fine_alignment import fine_correction
-from imgsim.verify.in_place import differ_in_place
+from imgsim.verify.in_place import differ_in_place, structure_of_cells
 from imgsim.verify.matrix import Grey
 from imgsim.verify.tone import smooth_tone_curve
 from tests.verify.pictures import picture
@@ -109,6 +109,9 @@ def screen(seed: int, moved: tuple[int, int] = (0, 0), caption: bool = False) ->
 
 def test_screens_of_one_program_with_other_text_are_rejected_at_once() -> None:
     assert differ_in_place(screen(1), screen(2))
+    known = structure_of_cells(screen(1)), structure_of_cells(screen(2))
+    assert differ_in_place(screen(1), screen(2), known)
+    assert not differ_in_place(screen(1), screen(2), (known[0] + 9, known[1] + 9))  # not even
     assert not differ_in_place(screen(1), screen(1))
     assert not differ_in_place(screen(1), screen(1, moved=(3, 2)))  # it may be a copy, cropped
     assert not differ_in_place(screen(1), screen(1, caption=True))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from PIL import ImageOps
 from imgsim.comparators.local import LAYOUT, MIRRORED
 from imgsim.verify.keypoints import (
     _hamming,
+    _hamming_by_faiss,
+    _hamming_by_words,
     _mutual_nearest,
     _nearest,
     consistent_matches,
-    matrix_from_keypoints,
 )
 from imgsim.verify.matrix import project
-from tests.verify.pictures import other_limits, picture, rows
+from tests.verify.pictures import matrix_of_rows, other_limits, picture, rows
 
 BOX = (100, 60, 436, 312)
 CUT = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
@@ -34,16 +35,16 @@ def without_poses() -> Iterator[None]:
 def test_keypoints_tell_where_a_crop_was_cut() -> None:
     whole = picture()
     left, right = rows(whole, whole.crop(BOX))
-    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    matrix = matrix_of_rows(left, right, mirrored=False)
     assert matrix is not None
     np.testing.assert_allclose(matrix, CUT, atol=0.005)
-    assert matrix_from_keypoints(left, right, mirrored=True) is None
+    assert matrix_of_rows(left, right, mirrored=True) is None
 
 
 def test_keypoints_tell_a_mirror_image() -> None:
     whole = picture()
     left, right = rows(whole, ImageOps.mirror(whole))
-    matrix = matrix_from_keypoints(left, right, mirrored=True)
+    matrix = matrix_of_rows(left, right, mirrored=True)
     assert matrix is not None
     np.testing.assert_allclose(matrix, [[-1, 0, 1], [0, 1, 0], [0, 0, 1]], atol=0.01)
 
@@ -51,7 +52,7 @@ def test_keypoints_tell_a_mirror_image() -> None:
 def test_other_pictures_have_no_matrix() -> None:
     left, right = rows(picture(3), picture(4))
     for mirrored in (False, True):
-        assert matrix_from_keypoints(left, right, mirrored=mirrored) is None
+        assert matrix_of_rows(left, right, mirrored=mirrored) is None
 
 
 @pytest.mark.usefixtures("without_poses")
@@ -62,7 +63,7 @@ def test_too_few_keypoints_give_no_matrix(mirrored: bool, least: int) -> None:
     for count, enough in ((least, True), (least - 1, False)):
         few = right.copy()
         few["count"] = count
-        matrix = matrix_from_keypoints(left, few, mirrored=mirrored)
+        matrix = matrix_of_rows(left, few, mirrored=mirrored)
         assert matrix is None or enough
         if not mirrored:
             assert (matrix is not None) == enough
@@ -127,15 +128,19 @@ def with_flipped_bits(descriptors: NDArray[np.uint8], bits: int) -> NDArray[np.u
     return np.packbits(changed, axis=1)
 
 
-def test_bits_that_differ_are_counted() -> None:
+@pytest.mark.parametrize("count", [_hamming, _hamming_by_faiss, _hamming_by_words])
+def test_bits_that_differ_are_counted(
+    count: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.int32]],
+) -> None:
     one, other = DESCRIPTORS[:5], DESCRIPTORS[5:12]
-    bits = _hamming(one, other)
+    bits = count(one, other)
     assert bits.shape == (5, 7)
     for i, j in np.ndindex(5, 7):
         assert bits[i, j] == sum(
             (int(a) ^ int(b)).bit_count() for a, b in zip(one[i], other[j], strict=True)
         )
-    assert _hamming(one, with_flipped_bits(one, 256)).diagonal().min() > 191  # none wraps round
+    assert (count(one, with_flipped_bits(one, 256)).diagonal() == 256).all()
+    assert count(one[:0], other).shape == (0, 7)
 
 
 def test_matches_are_each_others_nearest_and_near() -> None:
@@ -158,13 +163,13 @@ def mapped(places: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_keypoints_give_the_affine_matrix_that_maps_them(mirrored: bool) -> None:
     left = record(mapped(PLACES), DESCRIPTORS, (300, 240))
     right = record(PLACES, with_flipped_bits(DESCRIPTORS, 64), mirrored=mirrored)
-    matrix = matrix_from_keypoints(left, right, mirrored=mirrored)
+    matrix = matrix_of_rows(left, right, mirrored=mirrored)
     assert matrix is not None
     units = (PLACES + 0.5) / (200, 100)
     expected = (mapped(PLACES) + 0.5) / (300, 240)
     np.testing.assert_allclose(project(matrix, units.T).T, expected, atol=1e-3)
     far = record(PLACES, with_flipped_bits(DESCRIPTORS, 65), mirrored=mirrored)
-    assert matrix_from_keypoints(left, far, mirrored=mirrored) is None
+    assert matrix_of_rows(left, far, mirrored=mirrored) is None
 
 
 @pytest.mark.usefixtures("without_poses")
@@ -180,7 +185,7 @@ def test_a_matrix_needs_so_many_keypoints_and_matches(
         if short == "matches":
             known[n:] = RNG.integers(0, 256, (30 - n, 32), np.uint8)
         right = record(PLACES[: many["right"]], known, mirrored=mirrored)
-        matrix = matrix_from_keypoints(left, right, mirrored=mirrored)
+        matrix = matrix_of_rows(left, right, mirrored=mirrored)
         assert (matrix is not None) == (n == least)
         if matrix is not None:
             np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)
@@ -194,7 +199,7 @@ def test_a_matrix_needs_so_many_inliers(inliers: int, enough: bool) -> None:
     places = PLACES[:n].copy()
     places[inliers:] = np.random.default_rng(5).uniform((0, 0), (199, 99), (8, 2))
     right = record(PLACES[:n], DESCRIPTORS[:n])
-    matrix = matrix_from_keypoints(record(places, DESCRIPTORS[:n]), right, mirrored=False)
+    matrix = matrix_of_rows(record(places, DESCRIPTORS[:n]), right, mirrored=False)
     assert (matrix is not None) == enough
 
 
@@ -204,7 +209,7 @@ def test_a_quarter_of_the_matches_have_to_be_inliers(inliers: int, enough: bool)
     places[inliers:] = np.random.default_rng(6).uniform((0, 0), (199, 99), (60 - inliers, 2))
     left = record(places, DESCRIPTORS)
     with other_limits("keypoints", affine_tolerance=0.0005, affine_iterations=100_000):
-        matrix = matrix_from_keypoints(left, record(PLACES, DESCRIPTORS), mirrored=False)
+        matrix = matrix_of_rows(left, record(PLACES, DESCRIPTORS), mirrored=False)
     assert (matrix is not None) == enough
 
 
@@ -214,7 +219,7 @@ def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_at_most() -> None:
     left[:15] += (0, 4.5)  # half of them: no one matrix has both within 2 pixels
     with other_limits("keypoints", min_match_share=0.75, max_matches_for_poses=-1):
         matrices = [
-            matrix_from_keypoints(
+            matrix_of_rows(
                 record(
                     np.where(np.arange(30)[:, None] < 15, right + np.array([0, d]), right),
                     DESCRIPTORS[:30],
@@ -280,7 +285,7 @@ def test_few_matches_are_enough_if_their_poses_agree(
     n: int, bits: int, turn: int, enough: bool
 ) -> None:
     left, right = posed(n, bits, turn)
-    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    matrix = matrix_of_rows(left, right, mirrored=False)
     assert (matrix is not None) == enough
     if matrix is not None:
         np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)

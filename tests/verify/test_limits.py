@@ -27,8 +27,8 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [16, 3, 3],  # the version; 3 x 3
-    "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
+    "judge.py": [17, 3, 3],  # the version; 3 x 3
+    "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 16
+VERDICTS_OF = 17
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -284,6 +284,12 @@ KNOWN: dict[str, object] = {
     "max_even_chroma": 16.0,
     "max_even_brighter": 32.0,
     "max_frame_shift": 0.03,
+    "rough_side": 64,
+    "rough_window": 15,
+    "rough_min_cover": 250,
+    "rough_min_pixels": 40,
+    "rough_min_spread": 1.0,
+    "rough_min_correlation": 0.4,
 }
 
 

@@ -9,16 +9,15 @@ from PIL import Image, ImageDraw, ImageOps
 
 from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
-from imgsim.verify.keypoints import matrix_from_keypoints
 from imgsim.verify.overlap import _is_edge, _is_pasted, _sample, _share_seen, make_verdict
-from tests.verify.pictures import UPRIGHT, picture, rows, verify
+from tests.verify.pictures import UPRIGHT, matrix_of_rows, picture, rows, verify
 
 
 def test_a_crop_lies_where_it_was_cut() -> None:
     whole = picture()
     part = whole.crop((100, 60, 436, 312))
     left, right = rows(whole, part)
-    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    matrix = matrix_of_rows(left, right, mirrored=False)
     assert matrix is not None
     verdict = verify(whole, part, matrix)
     assert verdict.residual <= 1
@@ -33,7 +32,7 @@ def test_a_mirrored_picture_with_a_border_shows_no_more() -> None:
     whole = picture()
     framed = ImageOps.expand(ImageOps.mirror(whole), 40, "white")
     left, right = rows(whole, framed)
-    matrix = matrix_from_keypoints(left, right, mirrored=True)
+    matrix = matrix_of_rows(left, right, mirrored=True)
     assert matrix is not None
     assert np.linalg.det(matrix[:2, :2]) < 0
     verdict = verify(whole, framed, matrix)
@@ -49,7 +48,7 @@ def test_a_picture_pasted_into_a_window_shows_more_than_the_window() -> None:
         draw.text((12, 20 + 30 * line), f"entry {line * 37} of the list", "black", font(14))
     window.paste(whole, (330, 140))
     left, right = rows(whole, window)
-    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    matrix = matrix_of_rows(left, right, mirrored=False)
     assert matrix is not None
     verdict = verify(whole, window, matrix)
     assert verdict.residual < 0.5
@@ -65,7 +64,7 @@ def test_a_picture_set_into_an_even_ground_is_no_part_of_it() -> None:
         ImageDraw.Draw(window).text((8, 40 + 30 * line), f"entry {line * 37}", "white", font(13))
     window.paste(whole, (120, 70))
     left, right = rows(whole, window)
-    matrix = matrix_from_keypoints(left, right, mirrored=False)
+    matrix = matrix_of_rows(left, right, mirrored=False)
     assert matrix is not None
     assert verify(whole, window, matrix).more == -1
 

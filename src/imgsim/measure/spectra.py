@@ -90,31 +90,66 @@ def compare_spectra(left: Windows, right: Windows, *, shifted: bool, bands: int 
     -------
     Spectra
     """
-    band = np.minimum(_RADIUS * bands, bands).astype(np.int64)
-    totals = np.zeros((3, bands))
-    for one, other in zip(left, right, strict=True):
-        first, second = _transformed(one), _transformed(other)
-        if shifted:
-            first = first * _shift(one, other)
-        for row, power in enumerate(
-            (np.abs(first) ** 2, np.abs(second) ** 2, (first * second.conj()).real)
-        ):
-            totals[row] += np.bincount(band.ravel(), (power * _WEIGHT).ravel(), bands + 1)[:bands]
-    return Spectra(*(totals / (_SCALE * max(1, len(left)))))
+    first, second = _transformed(left), _transformed(right)
+    if shifted:
+        first = first * _shifts(left, right)
+    return _compare(first, second, bands)
 
 
-def _transformed(window: NDArray[np.float32]) -> NDArray[np.complex128]:
-    return np.asarray(np.fft.rfft2((window - window.mean()) * _HANN), np.complex128)
+def _compare(first: NDArray[np.complex128], second: NDArray[np.complex128], bands: int) -> Spectra:
+    """Compare the transforms of windows, shape (n, WINDOW, WINDOW // 2 + 1)."""
+    band = np.minimum(_RADIUS * bands, bands).astype(np.int64).ravel()
+    parts = (first.real, first.imag), (second.real, second.imag)
+    totals = []
+    for one, other in ((0, 0), (1, 1), (0, 1)):
+        power = sum(
+            np.einsum("nij,nij->ij", x, y) for x, y in zip(parts[one], parts[other], strict=True)
+        )
+        totals.append(np.bincount(band, (power * _WEIGHT).ravel(), bands + 1)[:bands])
+    scale = _SCALE * max(1, len(first))
+    return Spectra(*(total / scale for total in totals))
 
 
-def _shift(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.complex128]:
-    """What moves the spectrum of one window to where the other one lies."""
+def _transformed(windows: NDArray[np.float32]) -> NDArray[np.complex128]:
+    """Transforms of windows less their means, shape (n, WINDOW, WINDOW // 2 + 1)."""
     import cv2
 
-    (x, y), _ = cv2.phaseCorrelate(one, other, _HANN)
-    if max(abs(x), abs(y)) > _MOST_SHIFT:
-        x = y = 0.0  # nothing to go by in this window
-    return np.asarray(np.exp(-2j * np.pi * (_ACROSS * x + _DOWN * y)))
+    levels = (windows - windows.mean(axis=(1, 2), keepdims=True)) * _HANN
+    # several times as fast as numpy's for so small windows
+    return _unpacked(np.array([cv2.dft(one) for one in levels]).reshape(levels.shape))
+
+
+def _unpacked(packed: NDArray[np.float32]) -> NDArray[np.complex128]:
+    """Real and imaginary parts from where OpenCV puts those of a real image's transform.
+
+    A row has those of its columns one after another, but that the first and the last column are
+    real: these have their own parts in every second row.
+    """
+    n, half = len(packed), WINDOW // 2
+    transform = np.empty((n, WINDOW, half + 1), np.complex128)
+    transform.real[..., 1:half] = packed[..., 1:-1:2]
+    transform.imag[..., 1:half] = packed[..., 2:-1:2]
+    for column in (0, half):
+        parts = packed[..., -1 if column else 0]
+        line = np.zeros((n, half + 1), np.complex128)
+        line.real[:, 1:half], line.imag[:, 1:half] = parts[:, 1:-1:2], parts[:, 2:-1:2]
+        line[:, 0], line[:, half] = parts[:, 0], parts[:, -1]
+        transform[:, : half + 1, column] = line
+        transform[:, half + 1 :, column] = line[:, half - 1 : 0 : -1].conj()
+    return transform
+
+
+def _shifts(left: Windows, right: Windows) -> NDArray[np.complex128]:
+    """What moves the spectrum of each window to where the other one lies."""
+    import cv2
+
+    shifts = np.zeros((len(left), 2))
+    for number, (one, other) in enumerate(zip(left, right, strict=True)):
+        shift, _ = cv2.phaseCorrelate(one, other, _HANN)
+        if max(map(abs, shift)) <= _MOST_SHIFT:  # else there is nothing to go by in this window
+            shifts[number] = shift
+    x, y = shifts.T[..., None, None]
+    return np.asarray(np.exp(-2j * np.pi * _ACROSS * x) * np.exp(-2j * np.pi * _DOWN * y))
 
 
 def _rounding() -> NDArray[np.float64]:
@@ -152,8 +187,9 @@ def detail_beyond(fine: Windows, predictions: Sequence[Windows], cut: float) -> 
         return 0.0
     # the same number of frequencies in each ring counts the same
     least = np.inf
+    own = _transformed(fine)
     for prediction in predictions:
-        spectra = compare_spectra(fine, prediction, shifted=False, bands=_FINE_BANDS)
+        spectra = _compare(own, _transformed(prediction), _FINE_BANDS)
         rest = np.maximum(np.square(spectra.own_left) - _rounding(), 0) / radius
         whole = spectra.left / radius
         ratio = float(rest[above].mean() / max(float(whole[below].mean()), 1e-9))

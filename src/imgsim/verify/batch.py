@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -21,9 +21,11 @@ from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
+from imgsim.verify.blocks import Map
 from imgsim.verify.frames import with_frames
+from imgsim.verify.in_place import structure_of_cells
 from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
-from imgsim.verify.keypoints import matrix_from_keypoints
+from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.small import Pixels
@@ -140,15 +142,13 @@ class VerifyBatch:
             heartbeat.reading,
         )
         size = LocalFeatures().shape
-        rows = [np.frombuffer(row, np.uint8).reshape(1, *size) for row in self.rows]
-        views = [
-            _multiscale(source, path, records(row)[0])
-            for path, row in zip(self.paths, rows, strict=True)
-        ]
+        rows = [records(np.frombuffer(row, np.uint8).reshape(1, *size))[0] for row in self.rows]
+        keypoints = cache(lambda number: Keypoints.of(rows[number]))
+        views = [_multiscale(source, path, row) for path, row in zip(self.paths, rows, strict=True)]
         outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            hypotheses = self._hypotheses(rows[left], rows[right], pair)
+            hypotheses = _hypotheses(pair, rows[left], rows[right], keypoints)
             first = next(hypotheses, None)
             if first is None and not pair.hypotheses.negative:
                 # most that was proposed by chance: no pixels are needed
@@ -172,19 +172,24 @@ class VerifyBatch:
             heartbeat()
         return outcomes
 
-    def _hypotheses(self, left: np.ndarray, right: np.ndarray, pair: Pair) -> Iterator[Matrix]:
-        hypotheses = pair.hypotheses
-        if pair.matrix:
-            yield np.array(pair.matrix).reshape(3, 3)
-        for i in hypotheses.orientations:
-            yield orientation_matrix(ORIENTATIONS[i])
-        if hypotheses.inset:
-            yield from _as_insets(records(left)[0], records(right)[0])
-        for mirrored in (False, True):
-            if hypotheses.mirrored if mirrored else hypotheses.keypoints:
-                one = matrix_from_keypoints(records(left)[0], records(right)[0], mirrored=mirrored)
-                if one is not None:
-                    yield one
+
+def _hypotheses(
+    pair: Pair, left: Any, right: Any, keypoints: Callable[[int], Keypoints]
+) -> Iterator[Matrix]:
+    """The matrices by which two images, with their rows, may lie upon each other."""
+    hypotheses = pair.hypotheses
+    if pair.matrix:
+        yield np.array(pair.matrix).reshape(3, 3)
+    for i in hypotheses.orientations:
+        yield orientation_matrix(ORIENTATIONS[i])
+    if hypotheses.inset:
+        yield from _as_insets(left, right)
+    for mirrored in (False, True):
+        if hypotheses.mirrored if mirrored else hypotheses.keypoints:
+            both = keypoints(pair.left), keypoints(pair.right)
+            one = matrix_from_keypoints(*both, mirrored=mirrored)
+            if one is not None:
+                yield one
 
 
 def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
@@ -195,6 +200,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         row["colours"],
         partial(source.rgb, path),
         partial(source.damaged, path),
+        partial(source.structure, path),
     )
 
 
@@ -265,6 +271,20 @@ class PixelSource:
             The file cannot be read.
         """
         return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def structure(self, path: str) -> Map:
+        """Return `in_place.structure_of_cells` of the grey image as it is aligned first.
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, columns)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._keep((path, -1), lambda: structure_of_cells(self.grey(path, LONG_SIDE)))
 
     def damaged(self, path: str) -> bool:
         """Whether a strict decoder finds damage that others hide.

@@ -14,7 +14,7 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 
 
-def differ_in_place(left: Grey, right: Grey) -> bool:
+def differ_in_place(left: Grey, right: Grey, structures: tuple[Map, Map] | None = None) -> bool:
     """Return whether two screens agree in their frame and differ in their text.
 
     That is so where most of both is even, cells with structure are the same to within compression,
@@ -26,16 +26,18 @@ def differ_in_place(left: Grey, right: Grey) -> bool:
     ----------
     left, right : ndarray of uint8, shape (h, w)
         As small as they are aligned first.
+    structures : tuple of ndarray of float32, shape (rows, columns), optional
+        `structure_of_cells` of each, where it is known.
     """
     if left.shape != right.shape or min(left.shape) < LIMITS.in_place_cell:
         return False
     import cv2
 
-    difference = _cells(cv2.absdiff(left, right))
-    structure = [_structure(image) for image in (left, right)]
+    structure = structures or (structure_of_cells(left), structure_of_cells(right))
     even = float((np.maximum(*structure) < LIMITS.in_place_even).mean())
     if even < LIMITS.in_place_min_even:
         return False
+    difference = _cells(cv2.absdiff(left, right))
     in_both = np.minimum(*structure) > LIMITS.in_place_structure
     in_one = np.maximum(*structure) > LIMITS.in_place_structure
     same = int(np.count_nonzero(in_both & (difference < LIMITS.in_place_same)))
@@ -81,8 +83,19 @@ def _cells(image: Map) -> Map:
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
-def _structure(image: Grey) -> Map:
-    """Standard deviations of the cells, in grey levels."""
+def structure_of_cells(image: Grey) -> Map:
+    """Return the standard deviations of square cells.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+        No smaller than a cell.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+        In grey levels.
+    """
     levels = image.astype(np.float32)
     mean = _cells(levels)
     return np.asarray(np.sqrt(np.maximum(_cells(levels * levels) - mean * mean, 0)))

@@ -11,6 +11,7 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
+from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
 from imgsim.verify.in_place import differ_in_place
@@ -20,15 +21,17 @@ from imgsim.verify.matrix import (
     Grey,
     Matrix,
     inverse,
+    is_plausible,
     nearest_orientation,
     orientation_matrix,
     oriented,
 )
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
+from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 
-VERSION = 16
+VERSION = 17
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -56,6 +59,8 @@ class MultiscaleImage:
         raise `OSError` or `DecodeError`.
     damaged : callable
         Tells whether its file is damaged, at the cost of a decode. May raise the same.
+    structure : callable, optional
+        Returns `in_place.structure_of_cells` of `grey(LONG_SIDE)`, kept from pair to pair.
     """
 
     grey: Callable[[int], Grey]
@@ -63,6 +68,7 @@ class MultiscaleImage:
     colours: YCbCr
     rgb: Callable[[], Pixels]
     damaged: Callable[[], bool] = lambda: False
+    structure: Callable[[], Map] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     shapes = left.shape, right.shape
     if min(map(max, shapes)) > LIMITS.small_side:
         # pixels are read only where they can tell something
-        if shapes[0] == shapes[1] and differ_in_place(left.grey(LONG_SIDE), right.grey(LONG_SIDE)):
+        if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
         return _judge_aligned(left, right, hypotheses)
     hypotheses = list(hypotheses)
@@ -123,6 +129,15 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         return by_pixels
     aligned = _judge_aligned(left, right, hypotheses)
     return by_pixels if aligned is NOT_ALIGNED else aligned
+
+
+def _differ_in_place(left: MultiscaleImage, right: MultiscaleImage) -> bool:
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    if left.structure is None or right.structure is None:
+        return differ_in_place(*images)
+    if min(left.shape) < LIMITS.in_place_cell:
+        return False
+    return differ_in_place(*images, (left.structure(), right.structure()))
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
@@ -167,6 +182,8 @@ def _judge_aligned(
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
+        if nearest_orientation(hypothesis) is None and not _may_agree(left, right, hypothesis):
+            continue
         edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
@@ -189,6 +206,12 @@ def _judge_aligned(
         if best.residual <= 1:
             break
     return best if details_of is None else _with_details(best, *details_of)
+
+
+def _may_agree(left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix) -> bool:
+    """Whether it is worth it to align two images under a hypothesis."""
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    return is_plausible(hypothesis, *images) and agree_roughly(*images, hypothesis)
 
 
 def _with_details(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,12 +46,54 @@ def consistent_matches(
     return left_places[one], right_places[other], bits[one, other].astype(np.int64)
 
 
-def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """The keypoints of an image, as many pairs need them.
+
+    Attributes
+    ----------
+    size : ndarray of uint16, shape (2,)
+        Width and height.
+    descriptor : ndarray of uint8, shape (n, 32)
+    mirrored : ndarray of uint8, shape (m, 32)
+        Descriptors of the first keypoints in the mirrored image.
+    unit : ndarray of float32, shape (n, 2)
+        x and y as shares of width and height.
+    pixels : ndarray of float32, shape (n, 2)
+    octave, angle : ndarray of float64, shape (n,)
+        As in `comparators.local.LAYOUT`.
+    """
+
+    size: NDArray[np.uint16]
+    descriptor: NDArray[np.uint8]
+    mirrored: NDArray[np.uint8]
+    unit: NDArray[np.floating]
+    pixels: NDArray[np.floating]
+    octave: NDArray[np.float64]
+    angle: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, row: Any) -> Keypoints:
+        """Take them from a record of `comparators.local.LAYOUT`."""
+        n = int(row["count"])
+        unit = _unit_places(row, slice(n))
+        return cls(
+            row["size"],
+            np.ascontiguousarray(_descriptors(row, mirrored=False)),
+            np.ascontiguousarray(_descriptors(row, mirrored=True)),
+            unit,
+            unit * row["size"],
+            row["octave"][:n].astype(np.float64),
+            row["angle"][:n].astype(np.float64),
+        )
+
+
+def matrix_from_keypoints(left: Keypoints, right: Keypoints, *, mirrored: bool) -> Matrix | None:
     """Estimate the matrix from the keypoints of two images.
 
     Parameters
     ----------
-    left, right : record of `comparators.local.LAYOUT`
+    left, right : Keypoints
     mirrored : bool
         The pictures are mirror images of each other.
 
@@ -59,10 +103,8 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
         Unit coordinates of the right picture to those of the left one; None if too few keypoints
         match, or too few matches agree.
     """
-    n = int(left["count"])
-    known = _descriptors(right, mirrored=mirrored)
     least = LIMITS.min_mirrored_matches if mirrored else LIMITS.min_keypoint_matches
-    bits = _hamming(left["descriptor"][:n], known)
+    bits = _hamming(left.descriptor, right.mirrored if mirrored else right.descriptor)
     nearest = _nearest(bits)
     one, other = _mutual_nearest(nearest)
     if len(one) >= least:
@@ -76,33 +118,36 @@ def matrix_from_keypoints(left: Any, right: Any, *, mirrored: bool) -> Matrix | 
 
 
 def _fit_affine(
-    left: Any, right: Any, one: NDArray[np.intp], other: NDArray[np.intp], enough: float
+    left: Keypoints,
+    right: Keypoints,
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+    enough: float,
 ) -> Matrix | None:
     """Fit an affine matrix to matches; None if fewer than enough agree."""
     import cv2
 
-    target, source = _unit_places(left, one), _unit_places(right, other)
-    size = left["size"].astype(np.float64)
+    size = left.size.astype(np.float64)
     cv2.setRNGSeed(LIMITS.ransac_seed)
     affine, inliers = cv2.estimateAffine2D(
-        source * right["size"],
-        target * size,
+        right.pixels[other],
+        left.unit[one] * size,
         ransacReprojThreshold=LIMITS.affine_tolerance * float(size.max()),
         maxIters=LIMITS.affine_iterations,
     )
-    if affine is None or int(inliers.sum()) < enough:
+    if affine is None or np.count_nonzero(inliers) < enough:
         return None
     return _in_units(affine, left, right)
 
 
-def _in_units(affine: NDArray[Any], left: Any, right: Any) -> Matrix:
+def _in_units(affine: NDArray[Any], left: Keypoints, right: Keypoints) -> Matrix:
     """An affine matrix between pixels, shape (2, 3), in unit coordinates."""
     pixels = np.vstack([affine, [0, 0, 1]])
-    (width, height), size = (row["size"].astype(np.float64) for row in (right, left))
+    (width, height), size = (one.size.astype(np.float64) for one in (right, left))
     return rescale(pixels, (1 / size[0], 1 / size[1]), (float(width), float(height)))
 
 
-def _matrix_from_poses(left: Any, right: Any, nearest: _Nearest) -> Matrix | None:
+def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> Matrix | None:
     """Estimate the matrix from matches whose scale, angle and place tell of one transformation.
 
     There are as few in a small part of a picture; most of the other matches, which are by chance,
@@ -110,20 +155,21 @@ def _matrix_from_poses(left: Any, right: Any, nearest: _Nearest) -> Matrix | Non
     """
     import cv2
 
-    one, other = _nearest_either_way(nearest)
+    one, other, bits = _nearest_either_way(nearest)
     if len(one) < LIMITS.min_pose_places:
         return None
-    bits = nearest.bits[one, other].astype(np.float64)
-    weight = np.square(LIMITS.pose_no_weight_bits - bits)
+    weight = np.square(LIMITS.pose_no_weight_bits - bits.astype(np.float64))
+    if weight.sum() < LIMITS.min_pose_weight:
+        return None
     agreeing = _agreeing_poses(left, right, one, other, weight)
     one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
-    size = left["size"].astype(np.float64)
-    target, source = _unit_places(left, one) * size, _unit_places(right, other) * right["size"]
     if len(one) < LIMITS.min_pose_places or weight.sum() < LIMITS.min_pose_weight:
         return None
+    size = left.size.astype(np.float64)
+    target = left.unit[one] * size
     cv2.setRNGSeed(LIMITS.ransac_seed)
     similarity, inliers = cv2.estimateAffinePartial2D(
-        source,
+        right.pixels[other],
         target,
         ransacReprojThreshold=LIMITS.affine_tolerance * float(size.max()),
         maxIters=LIMITS.pose_iterations,
@@ -131,8 +177,10 @@ def _matrix_from_poses(left: Any, right: Any, nearest: _Nearest) -> Matrix | Non
     if similarity is None:
         return None
     chosen = inliers.ravel() > 0
-    places = np.unique(np.rint(target[chosen] / LIMITS.pose_place), axis=0)
-    if len(places) < LIMITS.min_pose_places or weight[chosen].sum() < LIMITS.min_pose_weight:
+    if weight[chosen].sum() < LIMITS.min_pose_weight:
+        return None
+    places = np.rint(target[chosen] / LIMITS.pose_place)
+    if len(np.unique(places @ [4096.0, 1.0])) < LIMITS.min_pose_places:
         return None
     matrix = _in_units(similarity, left, right)
     return matrix if _holds_the_other(matrix) else None
@@ -152,45 +200,61 @@ def _holds_the_other(matrix: Matrix) -> bool:
     return bool(max(inside) >= LIMITS.pose_min_inside)
 
 
-def _nearest_either_way(nearest: _Nearest) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of pairs of which one is the other's nearest, and near enough to match."""
-    rows, columns = np.arange(len(nearest.columns)), np.arange(len(nearest.rows))
-    m = max(1, len(columns))
-    pairs = np.concatenate([rows * m + nearest.columns, nearest.rows * m + columns])
-    one, other = np.divmod(np.unique(pairs), m)
-    near = nearest.bits[one, other] < LIMITS.pose_no_weight_bits
-    return one[near], other[near]
+def _nearest_either_way(
+    nearest: _Nearest,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+    """Rows, columns and bits of pairs of which one is the other's nearest, and near enough."""
+    m = nearest.shape[1]
+    near_rows = np.flatnonzero(nearest.row_bits < LIMITS.pose_no_weight_bits)
+    near_columns = np.flatnonzero(nearest.column_bits < LIMITS.pose_no_weight_bits)
+    pairs = np.concatenate(
+        [
+            near_rows * m + nearest.columns[near_rows],
+            nearest.rows[near_columns] * m + near_columns,
+        ]
+    )
+    bits = np.concatenate([nearest.row_bits[near_rows], nearest.column_bits[near_columns]])
+    order = pairs.argsort()
+    pairs = pairs[order]
+    once = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=once[1:])
+    one, other = np.divmod(pairs[once], max(1, m))
+    return one, other, bits[order[once]]
 
 
 def _agreeing_poses(
-    left: Any,
-    right: Any,
+    left: Keypoints,
+    right: Keypoints,
     one: NDArray[np.intp],
     other: NDArray[np.intp],
     weight: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """The matches of the transformation that has the largest weight."""
-    place = _unit_places(left, one) * left["size"]
-    place_right = _unit_places(right, other) * right["size"]
-    turn = (right["angle"][other].astype(float) - left["angle"][one]) % 256 * (360 / 256)
-    octaves = right["octave"][other].astype(float) - left["octave"][one]
+) -> NDArray[np.int64]:
+    """Numbers of the matches of the transformation that has the largest weight, ascending."""
+    place, place_right = left.pixels[one], right.pixels[other]
+    turn = (right.angle[other] - left.angle[one]) % 256 * (360 / 256)
+    octaves = right.octave[other] - left.octave[one]
     scale, radians = SCALE_STEP**octaves, np.deg2rad(turn)
     cosine, sine = np.cos(radians) * scale, np.sin(radians) * scale
-    dx, dy = (left["size"] / 2 - place).T
+    dx, dy = (left.size / 2 - place).T
     # where the middle of the left picture lies in the right one
     x = place_right[:, 0] + cosine * dx - sine * dy
     y = place_right[:, 1] + sine * dx + cosine * dy
-    unit = LIMITS.pose_shift * float(right["size"].max())
+    unit = LIMITS.pose_shift * float(right.size.max())
     turns = round(360 / LIMITS.pose_turn)
-    best, agreeing = 0.0, np.zeros(len(one), bool)
+    best, agreeing = 0.0, np.zeros(len(one), np.int64)
     for offset in (0.0, 0.5):
         cells = np.floor(x / unit + offset) * 1024 + np.floor(y / unit + offset)
         cells = cells * 64 + np.floor(octaves / LIMITS.pose_octaves + offset)
         cells = cells * 64 + np.floor(turn / LIMITS.pose_turn + offset) % turns
-        cell = np.unique(cells, return_inverse=True)[1]
-        total = np.bincount(cell, weight)
-        if total.max() > best:
-            best, agreeing = float(total.max()), cell == total.argmax()
+        order = cells.argsort()  # weights are whole numbers: their order changes no sum
+        ordered = cells[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        totals = np.add.reduceat(weight[order], starts)
+        most = int(totals.argmax())
+        if totals[most] > best:
+            best = float(totals[most])
+            stop = starts[most + 1] if most + 1 < len(starts) else None
+            agreeing = np.sort(order[starts[most] : stop])
     return agreeing
 
 
@@ -206,44 +270,75 @@ def _unit_places(row: Any, which: slice | NDArray[np.intp]) -> NDArray[np.float6
     return np.asarray((row["place"][which] / place_unit(row["size"]) + 0.5) / row["size"])
 
 
-def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Count the bits, shape (n, m), by which descriptors, (n, 32) and (m, 32), differ.
+_WITHOUT_FAISS = 200
+"""Pairs of images that a process compares without faiss: to load it takes as long."""
+_compared = 0
 
-    Counts that a byte may not hold are too low, but far above `LIMITS.max_descriptor_bits`.
-    """
-    one, other = (
-        np.ascontiguousarray(np.ascontiguousarray(x).view(np.uint64).T) for x in (left, right)
+
+def _hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Count the bits, shape (n, m), by which descriptors, (n, 32) and (m, 32), differ."""
+    global _compared
+    _compared += 1
+    if _compared > _WITHOUT_FAISS or "faiss" in sys.modules:
+        return _hamming_by_faiss(left, right)
+    return _hamming_by_words(left, right)
+
+
+def _hamming_by_faiss(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int32]:
+    import faiss
+
+    bits = np.empty((len(left), len(right)), np.int32)
+    one, other = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    swig, size = faiss.swig_ptr, one.shape[1]
+    faiss.hammings(  # type: ignore[attr-defined]
+        swig(one), swig(other), len(one), len(other), size, swig(bits)
     )
-    bits = np.zeros((one.shape[1], other.shape[1]), np.uint8)
-    room = np.iinfo(bits.dtype).max - 8 * one.itemsize
-    for left_word, right_word in zip(one, other, strict=True):
-        np.minimum(bits, room, out=bits)
-        bits += np.bitwise_count(left_word[:, None] ^ right_word)
     return bits
 
 
-class _Nearest(NamedTuple):
-    """Distances of descriptors in `bits`, shape (n, m), and which are the least of them.
+def _hamming_by_words(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int32]:
+    one, other = (
+        np.ascontiguousarray(np.ascontiguousarray(x).view(np.uint64).T) for x in (left, right)
+    )
+    bits = np.zeros((one.shape[1], other.shape[1]), np.uint16)
+    for left_word, right_word in zip(one, other, strict=True):
+        bits += np.bitwise_count(left_word[:, None] ^ right_word)
+    return bits.astype(np.int32)
 
-    `columns`, shape (n,), holds the nearest of each row, `rows`, shape (m,), that of each column;
-    both are empty where one picture has no keypoints.
+
+class _Nearest(NamedTuple):
+    """Which of the distances of n descriptors from m others are the least.
+
+    `columns`, shape (n,), holds the nearest of each row and `row_bits` its distance, `rows` and
+    `column_bits`, shape (m,), those of each column; all are empty where one picture has no
+    keypoints. `shape` is (n, m).
     """
 
-    bits: NDArray[np.uint8]
-    columns: NDArray[np.intp]
-    rows: NDArray[np.intp]
+    columns: NDArray[np.int64]
+    row_bits: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    column_bits: NDArray[np.int64]
+    shape: tuple[int, ...]
 
 
-def _nearest(bits: NDArray[np.uint8]) -> _Nearest:
+def _nearest(bits: NDArray[np.integer]) -> _Nearest:
+    """Find the nearest of each row and column, the first of several, shape (n, m)."""
     if bits.size == 0:
-        none = np.empty(0, np.intp)
-        return _Nearest(bits, none, none)
-    return _Nearest(bits, bits.argmin(axis=1), bits.argmin(axis=0))
+        none = np.empty(0, np.int64)
+        return _Nearest(none, none, none, none, bits.shape)
+    n, m = bits.shape
+    most = max(n, m)
+    # one minimum of both tells as much as the place of the least, and takes a fraction of the time
+    coded = bits.astype(np.int32) * most
+    by_row = (coded + np.arange(m, dtype=np.int32)).min(axis=1)
+    by_column = (coded + np.arange(n, dtype=np.int32)[:, None]).min(axis=0)
+    row_bits, columns = np.divmod(by_row.astype(np.int64), most)
+    column_bits, rows = np.divmod(by_column.astype(np.int64), most)
+    return _Nearest(columns, row_bits, rows, column_bits, bits.shape)
 
 
-def _mutual_nearest(nearest: _Nearest) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _mutual_nearest(nearest: _Nearest) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of pairs that are each other's nearest, and near enough to match."""
     rows, best = np.arange(len(nearest.columns)), nearest.columns
-    near = nearest.bits[rows, best] <= LIMITS.max_descriptor_bits
-    mutual = near & (nearest.rows[best] == rows)
+    mutual = (nearest.row_bits <= LIMITS.max_descriptor_bits) & (nearest.rows[best] == rows)
     return rows[mutual], best[mutual]

@@ -80,10 +80,6 @@ class BlockErrors:
     inside: NDArray[np.bool_]
     noise: Noise
 
-    def mean_error(self) -> float:
-        """Return the mean of the errors, in grey levels."""
-        return float(self.error[self.inside].mean()) if self.inside.any() else 0.0
-
     def even_share(self) -> float:
         """Return the share of blocks in which at least one image has no structure.
 
@@ -126,20 +122,24 @@ def block_errors(
     pair = _aligned(left, right, matrix, excluded)
     if pair is None:
         return None
-    one, other, mask = pair
-    joint = _flat_histogram(one, other, mask)
+    one, other, mask, flat_in_one = pair
+    joint = _flat_histogram(one, other, mask, flat_in_one)
+    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     # what one of them has clipped can be told from the other, not the other way
     directions = (
-        _compare(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
-        _compare(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
+        _equally_sharp(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
+        _equally_sharp(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
     )
-    return min(directions, key=BlockErrors.mean_error)
+    images, error = min(
+        directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
+    )
+    return _with_noise(images, error, mask, inside)
 
 
 def _aligned(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
-) -> tuple[Grey, Grey, NDArray[np.uint8]] | None:
-    """Both images in one frame, and where they overlap, well inside."""
+) -> tuple[Grey, Grey, NDArray[np.uint8], NDArray[np.bool_]] | None:
+    """Both images in one frame, where they overlap, well inside, and where the left is flat."""
     aligned = align(left, right, matrix, LIMITS.detail_side, excluded)
     if aligned is None:
         return None
@@ -147,7 +147,8 @@ def _aligned(
     pixels = opencv_matrix(aligned.matrix, one, other)
     mask = erode_mask(warp(one, other, aligned.matrix, excluded)[1], LIMITS.detail_margin)
     warped = _warp(other, pixels, one.shape)
-    joint = _flat_histogram(one, warped, mask)
+    flat_in_one = _is_flat(one)
+    joint = _flat_histogram(one, warped, mask, flat_in_one)
     smooth = [
         _blurred(image, LIMITS.detail_blur)
         for image in (_toned(one, smooth_tone_curve(joint)), warped.astype(np.float32))
@@ -155,7 +156,7 @@ def _aligned(
     correction = fine_correction(smooth[0], smooth[1], mask)
     if correction is not None:
         warped = _warp(other, np.linalg.inv(correction) @ pixels, one.shape)
-    return one, warped, mask
+    return one, warped, mask, flat_in_one
 
 
 def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
@@ -182,14 +183,22 @@ def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
     return np.asarray(cv2.warpPerspective(image, pixels, size, flags=cv2.INTER_CUBIC), np.uint8)
 
 
-def _flat_histogram(one: Grey, other: Grey, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _flat_histogram(
+    one: Grey, other: Grey, mask: NDArray[np.uint8], flat_in_one: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """Count levels that lie on each other; near edges, which may be misplaced, they count less."""
-    steep = LIMITS.detail_flat_gradient**2
-    flat = np.ones(mask.shape, np.bool_)
-    for image in (one, other):
-        flat &= _squared_gradient(_blurred(image.astype(np.float32), 1.0)) < steep
-    inner = joint_histogram(one, other, mask * flat)
-    return np.asarray(inner + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+    step = LIMITS.tone_step
+    inner = np.zeros_like(mask)
+    inner[::step, ::step] = mask[::step, ::step] * (flat_in_one & _is_flat(other))
+    flat = joint_histogram(one, other, inner)
+    return np.asarray(flat + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+
+
+def _is_flat(image: Grey) -> NDArray[np.bool_]:
+    """Whether pixels have little gradient: of those alone that `joint_histogram` counts."""
+    step = LIMITS.tone_step
+    across, down = (x[::step, ::step] for x in gradients(_blurred(image.astype(np.float32), 1.0)))
+    return np.asarray(across * across + down * down < LIMITS.detail_flat_gradient**2)
 
 
 def _toned(image: Grey, curve: NDArray[np.float64]) -> Map:
@@ -209,16 +218,21 @@ def _squared_gradient(image: Map) -> Map:
     return np.asarray(across * across + down * down)
 
 
-def _compare(left: Map, right: Map, mask: NDArray[np.uint8]) -> BlockErrors:
+def _equally_sharp(left: Map, right: Map, mask: NDArray[np.uint8]) -> tuple[tuple[Map, Map], Map]:
+    """Both images, equally sharp, and the error of each block."""
     one, other, _ = equalise_sharpness(left, right, mask, LIMITS.detail_blur)
-    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
-    error = block_error(one, other, mask)
-    gradient = lesser_gradient(one, other)
+    return (one, other), block_error(one, other, mask)
+
+
+def _with_noise(
+    images: tuple[Map, Map], error: Map, mask: NDArray[np.uint8], inside: NDArray[np.bool_]
+) -> BlockErrors:
+    gradient = lesser_gradient(*images)
     noise = _fit_noise(error[inside], gradient[inside])
     ratio = np.where(
         inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
     )
-    return BlockErrors((one, other), mask, ratio, error, gradient, inside, noise)
+    return BlockErrors(images, mask, ratio, error, gradient, inside, noise)
 
 
 def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 """Pixels as OpenCV counts them (the centre of the first one is 0) to pixels whose first corner
 is 0."""
 _BACK_BY_HALF = np.linalg.inv(_HALF_PIXEL)
+_CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
 
 
 def inverse(matrix: Matrix) -> Matrix:
@@ -76,12 +78,15 @@ def nearest_orientation(matrix: Matrix) -> Orientation | None:
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates to unit coordinates.
     """
-    corners = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
-    there = project(matrix, corners)
-    for how in ORIENTATIONS:
-        if np.abs(there - project(orientation_matrix(how), corners)).max() < LIMITS.near_corner:
-            return how
-    return None
+    off = np.abs(project(matrix, _CORNERS) - _oriented_corners()).max(axis=(1, 2))
+    near = np.flatnonzero(off < LIMITS.near_corner)
+    return ORIENTATIONS[int(near[0])] if len(near) else None
+
+
+@cache
+def _oriented_corners() -> NDArray[np.float64]:
+    """Where every orientation takes the corners of a picture, shape (8, 2, 4)."""
+    return np.stack([project(orientation_matrix(how), _CORNERS) for how in ORIENTATIONS])
 
 
 def oriented(image: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
