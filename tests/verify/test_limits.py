@@ -27,7 +27,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [15, 3, 3],  # the version; 3 x 3
+    "judge.py": [19, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 15
+VERDICTS_OF = 19
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -64,6 +64,8 @@ KNOWN: dict[str, object] = {
     "undecided_distance": 2.5,
     "min_blocks_both_ways": 400,
     "max_recoloured": 0.04,
+    "elsewhere_min_seen": 0.98,
+    "elsewhere_max_area": 0.05,
     "fine_side": 1280,
     "fine_decoded_side": 512,
     "min_text_page_side": 400,
@@ -136,6 +138,7 @@ KNOWN: dict[str, object] = {
     "overlay_difference": 4.0,
     "overlay_peak_difference": 8.0,
     "overlay_edge": 0.3,
+    "min_overlay_side": 130,
     "min_structured_around": 60,
     "bar_share": 0.95,
     "overlay_quantile": 0.8,
@@ -173,6 +176,27 @@ KNOWN: dict[str, object] = {
     "bright": 225,
     "dark": 28,
     "clipped_tolerance": 10,
+    "moved_min_difference": 20,
+    "moved_min_pixels": 40,
+    "moved_level_width": 12,
+    "moved_opening": 4,
+    "moved_as_many": 0.75,
+    "moved_min_share": 0.25,
+    "zoom_max_area": 0.3,
+    "zoom_room": 0.06,
+    "two_levels_width": 12,
+    "two_levels_share": 0.93,
+    "two_levels_min_share": 0.01,
+    "two_levels_min_chroma": 14.0,
+    "two_levels_distance": 1.5,
+    "shot_grid": 5,
+    "shot_min_moved": 0.001,
+    "shot_max_moved": 0.03,
+    "shot_max_area": 0.02,
+    "shot_min_stops": 0.7,
+    "shot_open_levels": (8, 247),
+    "shot_gamma": 2.2,
+    "shot_distance": 1.5,
     "correction_min_gradient": 4.0,
     "correction_min_pixels": 300,
     "correction_max_pixels": 60000,

@@ -13,6 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
+from imgsim.verify.exposure import are_two_shots
 from imgsim.verify.in_place import differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
@@ -23,12 +24,16 @@ from imgsim.verify.matrix import (
     nearest_orientation,
     orientation_matrix,
     oriented,
+    project,
 )
+from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
+from imgsim.verify.two_levels import colours_differ, has_two_levels
+from imgsim.verify.zoom import cut, small_part
 
-VERSION = 15
+VERSION = 19
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -172,11 +177,16 @@ def _judge_aligned(
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
             comparison = _compare_at_needed_size(one, other, matrix)
+            if comparison is None and not swapped:
+                zoomed = _compare_part(left, right, hypothesis)
+                if zoomed is not None:
+                    swapped, comparison = zoomed
+                    one, other = (right, left) if swapped else (left, right)
             if comparison is None and nearest_orientation(hypothesis) is not None:
                 continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
-            comparison = _with_colours(comparison, one, other)
+            comparison = _with_exposure(_with_colours(comparison, one, other))
             if swapped and edited:  # it did not lie upon the other one before
                 nearest = max(comparison.distance, LIMITS.edited_difference)
                 comparison = replace(comparison, distance=nearest)
@@ -202,6 +212,12 @@ def _with_details(
         return verdict
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
+    if (
+        verdict.residual < LIMITS.two_levels_distance
+        and colours_differ(left.colours, right.colours, matrix)
+        and all(has_two_levels(image.grey(side)) for image in (left, right))
+    ):
+        verdict = replace(verdict, residual=LIMITS.two_levels_distance)
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
     if verdict.residual > 1 and not details.drawn:
         return verdict
@@ -262,7 +278,22 @@ def _verdict(
     if swapped:
         matrix, side = inverse(matrix), -side
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    return make_verdict(*images, matrix, comparison.distance, comparison.residual.overlay, side)
+    verdict = make_verdict(*images, matrix, comparison.distance, comparison.residual.overlay, side)
+    if not _stands_elsewhere(verdict, matrix):
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, LIMITS.shot_distance))
+
+
+def _stands_elsewhere(verdict: Verdict, matrix: Matrix) -> bool:
+    """Return whether two frames of one size show a thing at two places of an even ground."""
+    seen = min(verdict.left_seen, verdict.right_seen)
+    x, y = project(matrix, np.array([(0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)]))
+    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return (
+        verdict.overlap < LIMITS.whole_overlap
+        and seen >= LIMITS.elsewhere_min_seen
+        and abs(area - 1) <= LIMITS.elsewhere_max_area
+    )
 
 
 def _with_colours(
@@ -276,6 +307,13 @@ def _with_colours(
     )
     distance = max(comparison.distance, share / LIMITS.max_recoloured)
     return replace(comparison, distance=distance)
+
+
+def _with_exposure(comparison: _Comparison) -> _Comparison:
+    """The comparison with at least the distance of two shots, if they are such."""
+    if comparison.distance > 1 or not are_two_shots(comparison.aligned):
+        return comparison
+    return replace(comparison, distance=LIMITS.shot_distance)
 
 
 def _compare_at_needed_size(
@@ -294,6 +332,30 @@ def _compare_at_needed_size(
     return fine
 
 
+def _compare_part(
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+) -> tuple[bool, _Comparison] | None:
+    """Compare a picture with the small part of another one in which it lies, if it does.
+
+    Returns whether that lies in the right one, and the comparison as of the whole pictures.
+    """
+    for swapped in (False, True):
+        one, other = (right, left) if swapped else (left, right)
+        matrix = inverse(hypothesis) if swapped else hypothesis
+        part = small_part(matrix)
+        if part is None:
+            continue
+        image, place = cut(one.grey(LIMITS.fine_side), part)
+        comparison = _align_and_compare(
+            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE
+        )
+        if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
+            continue
+        aligned = replace(comparison.aligned, matrix=place @ comparison.aligned.matrix)
+        return swapped, replace(comparison, aligned=aligned)
+    return None
+
+
 def _compare_beside_overlay(
     left: Grey, right: Grey, hypothesis: Matrix, side: int
 ) -> _Comparison | None:
@@ -301,8 +363,12 @@ def _compare_beside_overlay(
     first = _align_and_compare(left, right, hypothesis, side)
     if first is None or not first.residual.overlay:
         return first
-    # letters mislead tracking: the rest has to lie exactly where they are not
     bands = first.residual.bands
+    if has_moved_thing(first.aligned, bands):
+        residual = replace(first.residual, overlay=0.0, bands=(), overlay_side=0)
+        nearest = max(first.distance, LIMITS.edited_difference)
+        return replace(first, residual=residual, distance=nearest)
+    # letters mislead tracking: the rest has to lie exactly where they are not
     rest = _align_and_compare(left, right, first.aligned.matrix, side, bands)
     if rest is None or rest.residual.overlay:
         return None

@@ -71,8 +71,7 @@ class Residual:
 def compare(aligned: Aligned) -> Residual | None:
     """Compare two aligned images where they overlap, or give None if that is too little."""
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
-    extent = max(np.count_nonzero(aligned.mask.any(axis=axis)) for axis in (0, 1))
-    small = extent < LIMITS.small_image_side
+    small = _extent(aligned.mask) < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
     if (
         np.count_nonzero(mask) < LIMITS.min_overlap_pixels
@@ -87,6 +86,11 @@ def compare(aligned: Aligned) -> Residual | None:
     in_proportion = max(aligned.left.shape) * LIMITS.smoothing_noisy_share
     smoothing = float(np.clip(in_proportion, LIMITS.smoothing, most))
     return _compare(aligned, mask, blocks, smoothing, text_page=residual.text_page)
+
+
+def _extent(mask: NDArray[np.uint8]) -> int:
+    """The longer side of the overlap, in pixels."""
+    return max(np.count_nonzero(mask.any(axis=axis)) for axis in (0, 1))
 
 
 def _compare(
@@ -109,7 +113,7 @@ def _compare(
     text_page = text_page or are_text_pages(rounded, blocks, printed)
     overlay = (
         NO_OVERLAY
-        if text_page
+        if text_page or _extent(mask) < LIMITS.min_overlay_side
         else find_overlay(difference, unexplained, structure, structured, blocks)
     )
     for rows in overlay.rows:
