@@ -423,7 +423,8 @@ def _edited_difference(residual: Residual) -> float:
 
     The more of a picture there is to see, the larger the part may be.
     """
-    if residual.differing > np.interp(residual.structured, *LIMITS.edited_max_differing):
+    most = float(np.interp(residual.structured, *LIMITS.edited_max_differing))
+    if residual.differing > (max(most, LIMITS.edited_max_hole) if residual.hole else most):
         return np.inf
     return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
 

@@ -95,6 +95,8 @@ class Limits:
     edited_max_differing: Table = (0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)
     """Share of the blocks with structure in both, share of those that may differ: screens and
     drawings of one kind, even for the most part, have their frame and ground in common."""
+    edited_max_hole: float = 0.2
+    """The same where what differs is a hole, whatever there is to see: what was cut out is even."""
     edited_min_cover: float = 0.9
     """Share of the left image that the right one covers, at least, for that: pictures that have no
     more than a part in common are two shots of one place, more often than not."""
@@ -243,6 +245,12 @@ class Limits:
     is above it is a difference."""
     min_print_structure: float = 15.0
     """Scaled grey levels of structure in both images, from which a block of a page is print."""
+    hole_min_share: float = 0.8
+    """Share of the blocks that differ which lie in a hole or on its edge, at least."""
+    hole_side: int = 3
+    """Side, in blocks, of the square that fits into a hole."""
+    hole_reach: int = 7
+    """Side, in blocks, of the square by which it reaches its edge."""
     residual_margin: int = 5
     """Side, in pixels, of the square by which the overlap is eroded: what lies beside it is
     smoothed with what lies outside."""

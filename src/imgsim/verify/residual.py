@@ -54,6 +54,8 @@ class Residual:
     differing : float
         Share of the blocks with structure in either image that differ by more than
         `Limits.max_difference`, single ones left out.
+    hole : bool
+        Those lie, nearly all, where one of the images is even and the other one is not.
     """
 
     difference: float
@@ -66,6 +68,7 @@ class Residual:
     text_page: bool
     structured: float = 0.0
     differing: float = 0.0
+    hole: bool = False
 
 
 def compare(aligned: Aligned) -> Residual | None:
@@ -86,6 +89,24 @@ def compare(aligned: Aligned) -> Residual | None:
     in_proportion = max(aligned.left.shape) * LIMITS.smoothing_noisy_share
     smoothing = float(np.clip(in_proportion, LIMITS.smoothing, most))
     return _compare(aligned, mask, blocks, smoothing, text_page=residual.text_page)
+
+
+def _are_holes(
+    differing: NDArray[np.bool_], structure: Sequence[Map], inside: NDArray[np.bool_]
+) -> bool:
+    """Whether nearly all blocks that differ lie at places where one image alone is even."""
+    import cv2
+
+    count = np.count_nonzero(differing)
+    if count == 0:
+        return False
+    fits, reach = (np.ones((n, n), np.uint8) for n in (LIMITS.hole_side, LIMITS.hole_reach))
+    for one, other in (structure, structure[::-1]):
+        gone = inside & (one < LIMITS.even_structure) & (other > LIMITS.min_structure)
+        near = cv2.dilate(cv2.morphologyEx(gone.astype(np.uint8), cv2.MORPH_OPEN, fits), reach)
+        if np.count_nonzero(differing & (near > 0)) >= LIMITS.hole_min_share * count:
+            return True
+    return False
 
 
 def _extent(mask: NDArray[np.uint8]) -> int:
@@ -122,7 +143,8 @@ def _compare(
     inside = np.count_nonzero(blocks.inside)
     largest = without_single_blocks(difference)
     visible = blocks.inside & (np.maximum(*structure) > LIMITS.min_structure)
-    differing = int(np.count_nonzero(visible & (largest > LIMITS.max_difference)))
+    differing = visible & (largest > LIMITS.max_difference)
+    differing_count = int(np.count_nonzero(differing))
     return Residual(
         float(largest.max()),
         float(np.median(noise)) if len(noise) else 0.0,
@@ -133,7 +155,8 @@ def _compare(
         overlay.side,
         text_page,
         float(np.count_nonzero(structured) / inside),
-        differing / max(1, int(np.count_nonzero(visible))),
+        differing_count / max(1, int(np.count_nonzero(visible))),
+        _are_holes(differing, structure, blocks.inside),
     )
 
 
