@@ -6,9 +6,9 @@ from PIL import Image
 
 from imgsim.verify.colours import (
     _clipped,
-    overlapping_pixels,
     _rgb,
     fit_chroma,
+    overlapping_pixels,
     recoloured_share,
 )
 from tests.verify.pictures import UPRIGHT, picture, verify

@@ -274,11 +274,13 @@ def _judge_small(
 def _verdict(
     left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison, *, swapped: bool
 ) -> Verdict:
-    matrix, side = comparison.aligned.matrix, comparison.residual.overlay_side
+    residual = comparison.residual
+    # letters over a picture hide a part of it, and so does what was cut out
+    matrix, side = comparison.aligned.matrix, residual.overlay_side or residual.hole
     if swapped:
         matrix, side = inverse(matrix), -side
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    verdict = make_verdict(*images, matrix, comparison.distance, comparison.residual.overlay, side)
+    verdict = make_verdict(*images, matrix, comparison.distance, residual.overlay, side)
     if not _stands_elsewhere(verdict, matrix):
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.shot_distance))

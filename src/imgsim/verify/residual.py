@@ -54,8 +54,9 @@ class Residual:
     differing : float
         Share of the blocks with structure in either image that differ by more than
         `Limits.max_difference`, single ones left out.
-    hole : bool
-        Those lie, nearly all, where one of the images is even and the other one is not.
+    hole : {-1, 0, 1}
+        1 if those lie, nearly all, where the left image is even and the right one is not, -1 if
+        where the right one is, else 0.
     """
 
     difference: float
@@ -68,7 +69,7 @@ class Residual:
     text_page: bool
     structured: float = 0.0
     differing: float = 0.0
-    hole: bool = False
+    hole: int = 0
 
 
 def compare(aligned: Aligned) -> Residual | None:
@@ -91,27 +92,27 @@ def compare(aligned: Aligned) -> Residual | None:
     return _compare(aligned, mask, blocks, smoothing, text_page=residual.text_page)
 
 
-def _are_holes(
+def _side_with_holes(
     differing: NDArray[np.bool_], structure: Sequence[Map], inside: NDArray[np.bool_]
-) -> bool:
-    """Whether nearly all blocks that differ lie at places where one image alone is even."""
+) -> int:
+    """Which image alone is even where nearly all blocks differ, see `Residual.hole`."""
     import cv2
 
     count = np.count_nonzero(differing)
     if count == 0:
-        return False
+        return 0
     fits, reach = (np.ones((n, n), np.uint8) for n in (LIMITS.hole_side, LIMITS.hole_reach))
-    for one, other in (structure, structure[::-1]):
+    for side, (one, other) in ((1, structure), (-1, structure[::-1])):
         gone = inside & (one < LIMITS.even_structure) & (other > LIMITS.min_structure)
         near = cv2.dilate(cv2.morphologyEx(gone.astype(np.uint8), cv2.MORPH_OPEN, fits), reach)
         if np.count_nonzero(differing & (near > 0)) >= LIMITS.hole_min_share * count:
-            return True
-    return False
+            return side
+    return 0
 
 
 def _extent(mask: NDArray[np.uint8]) -> int:
     """The longer side of the overlap, in pixels."""
-    return max(np.count_nonzero(mask.any(axis=axis)) for axis in (0, 1))
+    return max(int(np.count_nonzero(mask.any(axis=axis))) for axis in (0, 1))
 
 
 def _compare(
@@ -156,7 +157,7 @@ def _compare(
         text_page,
         float(np.count_nonzero(structured) / inside),
         differing_count / max(1, int(np.count_nonzero(visible))),
-        _are_holes(differing, structure, blocks.inside),
+        _side_with_holes(differing, structure, blocks.inside),
     )
 
 
