@@ -379,9 +379,9 @@ class Limits:
     """Grey levels to either side of that of a thing, which a pixel of it may have."""
     moved_opening: int = 4
     """Side, in pixels, of the square that fits into what a thing covers: lines are narrower."""
-    moved_as_many: float = 0.75
+    moved_as_many: float = 0.3
     """Ratio of what it covers in the one alone to that in the other, at least."""
-    moved_min_share: float = 0.25
+    moved_min_share: float = 0.2
     """Share of the pixels that differ which it covers in the one alone, at least."""
 
     # zoom.py --------------------------------------------------------------------------------------

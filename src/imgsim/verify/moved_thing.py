@@ -26,17 +26,17 @@ def has_moved_thing(aligned: Aligned, bands: Sequence[Band]) -> bool:
     bands : sequence of (float, float)
         Rows of the overlay, from and to, as shares of the height of the left image.
     """
-    if np.count_nonzero(aligned.mask) < LIMITS.min_overlap_pixels:
-        return False
     height = aligned.left.shape[0]
-    left = apply_tone_curve(
-        aligned.left, tone_curve(joint_histogram(aligned.left, aligned.right, aligned.mask))
-    )
-    return any(
-        _has_moved(left[rows], aligned.right[rows], aligned.mask[rows] > 0)
-        for first, last in bands
-        for rows in [slice(round(first * height), round(last * height))]
-    )
+    rows = [slice(round(first * height), round(last * height)) for first, last in bands]
+    around = aligned.mask.copy()
+    for part in rows:
+        around[part] = 0
+    if np.count_nonzero(around) < LIMITS.min_overlap_pixels:
+        return False
+    # by the rest of the pictures: the thing itself would bend the curve
+    curve = tone_curve(joint_histogram(aligned.left, aligned.right, around))
+    left = apply_tone_curve(aligned.left, curve)
+    return any(_has_moved(left[part], aligned.right[part], aligned.mask[part] > 0) for part in rows)
 
 
 def _has_moved(
@@ -55,7 +55,7 @@ def _has_moved(
         return False
     kernel = np.ones((LIMITS.moved_opening, LIMITS.moved_opening), np.uint8)
     width = LIMITS.moved_level_width
-    for level in range(0, 256, width):
+    for level in range(0, 256, width // 2):
         have = [differs & (np.abs(image - level) <= width) for image in (one, other)]
         alone = [have[0] & ~have[1], have[1] & ~have[0]]
         if min(map(np.count_nonzero, alone)) < LIMITS.moved_min_pixels:
