@@ -51,6 +51,8 @@ KNOWN: dict[str, object] = {
     "max_shift": 0.06,
     "max_shift_per_noise": 0.02,
     "max_shift_per_blur": 0.08,
+    "soft_blur": 1.5,
+    "soft_moved": (0.5, 3.0),
     "blur_allowance": ((350, 700), (0.4, 1.0)),
     "shift_allowance": ((240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)),
     "shift_allowance_overlaid": 0.7,

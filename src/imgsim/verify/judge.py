@@ -24,6 +24,7 @@ from imgsim.verify.matrix import (
     nearest_orientation,
     orientation_matrix,
     oriented,
+    pixel_matrix,
     project,
 )
 from imgsim.verify.moved_thing import has_moved_thing
@@ -400,10 +401,39 @@ def _align_and_compare(
         return None
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
     difference = residual.difference / _max_difference(residual)
+    low, high = LIMITS.soft_moved
+    if residual.blur >= LIMITS.soft_blur and low <= moved <= high and difference <= 1:
+        shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
+        moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
     covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
     if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
         difference = min(difference, _edited_difference(residual))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _shift_of_soft(
+    left: Grey, right: Grey, aligned: Aligned, blur: float, side: int, excluded: Sequence[Band]
+) -> float:
+    """The shift of two aligned images, the sharper of which is blurred first; infinite if none.
+
+    A corner is tracked with far larger errors where it is soft in one of the images alone.
+    """
+    import cv2
+
+    def sharpness(image: Grey) -> float:
+        return float(np.abs(cv2.Laplacian(image, cv2.CV_16S))[aligned.mask > 0].sum())
+
+    if sharpness(aligned.left) > sharpness(aligned.right):
+        scale = max(left.shape) / max(aligned.left.shape)
+        left = np.asarray(cv2.GaussianBlur(left, (0, 0), blur * scale), np.uint8)
+    else:
+        area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
+        sigma = blur / max(area, LIMITS.min_scale) ** 0.5
+        right = np.asarray(cv2.GaussianBlur(right, (0, 0), sigma), np.uint8)
+    soft = align(left, right, aligned.matrix, side, excluded)
+    if soft is None or not _enough_points(soft, overlaid=bool(excluded)):
+        return float("inf")
+    return soft.shift
 
 
 def _may_be_edited(comparison: _Comparison) -> bool:

@@ -38,6 +38,11 @@ class Limits:
     """Pixels added to that per scaled grey level of noise: grain makes places uncertain."""
     max_shift_per_blur: float = 0.08
     """Pixels added to that per pixel of blur, for the same reason."""
+    soft_blur: float = 1.5
+    """Pixels of blur from which the shift is measured once more, both images equally soft: of
+    pictures blurred by 4 pixels it falls to a fifth."""
+    soft_moved: tuple[float, float] = (0.5, 3.0)
+    """Shift as a share of what is let pass, between which that can matter."""
     blur_allowance: Table = (350, 700), (0.4, 1.0)
     """Structured blocks, share of `max_shift_per_blur`: in small pictures with little in them
     blur must not excuse a shift (two frames of a turntable passed by it)."""
