@@ -15,6 +15,7 @@ and which of these imgsim does not find at normal.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 import zlib
@@ -39,6 +40,7 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.standins import write_look_alikes
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
+from imgsim.verify.judge import VERSION
 
 PRESETS: tuple[Preset, ...] = "strict", "normal", "loose"
 ENDINGS = {".jpg", ".jpeg", ".png"}
@@ -148,7 +150,13 @@ def measure(change: Change, folder: Path, count: int, given: argparse.Namespace)
     every = list(combinations(["original", *names], 2))
     started = time.perf_counter()
     matches = matches_of(folder, given.method, given.jobs)
-    result: dict[str, Any] = {"asked": change.asked_by_preset(), "photos": count}
+    result: dict[str, Any] = {
+        "asked": change.asked_by_preset(),
+        "photos": count,
+        "first": given.first,
+        "seed": given.seed,
+        "verdicts": VERSION,
+    }
     for preset, pairs in matches.items():
         counts: Counter[Pair] = Counter()
         wrong = []
@@ -226,6 +234,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--method", default="auto")
     parser.add_argument("--keep", type=Path, help="an empty folder in which the pictures stay")
+    parser.add_argument("--update", action="store_true", help="keep what else was measured before")
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
     pictures, others = read_photos(given.photos, given.first, given.count)
@@ -253,7 +262,11 @@ def main() -> None:
     if given.look_alikes:
         command += " --look-alikes " + " ".join(path.name for path in given.look_alikes)
     about = record.machine(command, "numpy", "pillow", "opencv-python-headless")
-    about |= {"method": given.method, "first": given.first, "seed": given.seed}
+    about |= {"method": given.method}
+    if given.update:
+        before = json.loads((record.RESULTS / "reach.json").read_text())
+        results = before["changes"] | results
+        look_alikes = before["look_alikes"] | look_alikes
     print(record.write("reach", about | {"changes": results, "look_alikes": look_alikes}))
 
 

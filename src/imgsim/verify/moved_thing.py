@@ -23,6 +23,7 @@ def has_moved_thing(aligned: Aligned, bands: Sequence[Band]) -> bool:
     Parameters
     ----------
     aligned : Aligned
+        Its images are ndarrays of uint8, shape (h, w).
     bands : sequence of (float, float)
         Rows of the overlay, from and to, as shares of the height of the left image.
     """
