@@ -7,12 +7,15 @@ or landscapes that imgsim paints) and a copy of each, or several. All pairs that
 propose there are verified, and those that match are counted: those of one photo are right, all
 others wrong. A copy that matches its original can still stand in another group; what groups make of
 it is not measured here. In the folders of look-alikes no two pictures are copies of each other;
-those that imgsim draws are always among them.
+those that imgsim draws are always among them, and so are the series of `reach_series.py`: frames,
+bursts, brackets. With the package pdqhash it is also told which pairs PDQ finds, within 31 bits,
+and which of these imgsim does not find at normal.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 import zlib
@@ -26,6 +29,7 @@ import numpy as np
 import record
 from PIL import Image, ImageOps
 from reach_changes import CHANGES, Change, Others
+from reach_series import SERIES
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Preset
@@ -36,10 +40,12 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.standins import write_look_alikes
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
+from imgsim.verify.judge import VERSION
 
 PRESETS: tuple[Preset, ...] = "strict", "normal", "loose"
 ENDINGS = {".jpg", ".jpeg", ".png"}
 POOL = 200
+PDQ_BITS = 31
 Pair = tuple[str, str]
 
 
@@ -108,13 +114,49 @@ def write_copies(
             image.save(folder / f"{number:04d}-{copy}.jpg", quality=90)
 
 
+def write_series(
+    folder: Path, name: str, pictures: Sequence[Image.Image], others: Others, seed: int
+) -> None:
+    """Write series of pictures that are no copies as NUMBER-PLACE, in a file type fit for them."""
+    ending = "png" if name in ("animation", "two colours") else "jpg"
+    for number, picture in enumerate(pictures):
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
+        series = SERIES[name](rng, picture, others[number])
+        for place, image in enumerate(series):
+            image.save(folder / f"{number:04d}-{place:02d}.{ending}", quality=92)
+
+
+def pdq_pairs(folder: Path) -> set[Pair] | None:
+    """Return the paths of originals and copies that PDQ finds; None without its package."""
+    try:
+        import pdqhash
+    except ImportError:
+        return None
+    bits = {}
+    for path in sorted(folder.iterdir()):
+        with Image.open(path) as image:
+            bits[str(path)] = pdqhash.compute(np.asarray(image.convert("RGB")))[0]
+    pairs = set()
+    for path in bits:
+        original = f"{path.rpartition('-')[0]}-original.jpg"
+        if path != original and np.count_nonzero(bits[path] != bits[original]) <= PDQ_BITS:
+            pairs.add((min(path, original), max(path, original)))
+    return pairs
+
+
 def measure(change: Change, folder: Path, count: int, given: argparse.Namespace) -> dict[str, Any]:
     """Return how many pairs of a folder match that should, in all and by copy, and wrong ones."""
     names = sorted({path.stem.partition("-")[2] for path in folder.iterdir()} - {"original"})
     every = list(combinations(["original", *names], 2))
     started = time.perf_counter()
     matches = matches_of(folder, given.method, given.jobs)
-    result: dict[str, Any] = {"asked": change.asked_by_preset(), "photos": count}
+    result: dict[str, Any] = {
+        "asked": change.asked_by_preset(),
+        "photos": count,
+        "first": given.first,
+        "seed": given.seed,
+        "verdicts": VERSION,
+    }
     for preset, pairs in matches.items():
         counts: Counter[Pair] = Counter()
         wrong = []
@@ -133,6 +175,15 @@ def measure(change: Change, folder: Path, count: int, given: argparse.Namespace)
             "share_of_all_pairs": round(counts.total() / (count * len(every)), 4),
             "wrong_pairs": len(wrong),
             "copies": {name: counts["original", name] for name in names},
+        }
+    seen = pdq_pairs(folder)
+    if seen is not None:
+        result["pdq"] = {
+            "share": round(len(seen) / (count * len(names)), 4),
+            "missed_at_normal": sorted(
+                Path(max(pair, key=lambda path: "-original." not in path)).stem
+                for pair in seen - matches["normal"]
+            ),
         }
     return result | {"seconds": round(time.perf_counter() - started, 1)}
 
@@ -167,7 +218,8 @@ def shown(name: str, result: dict[str, Any]) -> str:
         copy: "/".join(str(result[preset]["copies"][copy]) for preset in PRESETS)
         for copy in result["normal"]["copies"]
     }
-    return f"{name:18}{'; '.join(parts)}; {result['seconds']} s\n{'':18}{copies}"
+    pdq = f"; PDQ {result['pdq']}" if "pdq" in result else ""
+    return f"{name:18}{'; '.join(parts)}; {result['seconds']} s{pdq}\n{'':18}{copies}"
 
 
 def main() -> None:
@@ -178,9 +230,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--changes", nargs="*", choices=list(CHANGES), default=list(CHANGES))
     parser.add_argument("--look-alikes", type=Path, nargs="*", help="folders; drawn ones are added")
+    parser.add_argument("--series", type=int, default=20, help="series of each kind")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--method", default="auto")
     parser.add_argument("--keep", type=Path, help="an empty folder in which the pictures stay")
+    parser.add_argument("--update", action="store_true", help="keep what else was measured before")
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
     pictures, others = read_photos(given.photos, given.first, given.count)
@@ -196,14 +250,23 @@ def main() -> None:
             print(shown(change, results[change]), flush=True)
         if given.look_alikes is not None:
             write_look_alikes(top / "drawn", seed=given.seed)
-            look_alikes = measure_look_alikes([*given.look_alikes, top / "drawn"], given)
+            folders = [*given.look_alikes, top / "drawn"]
+            for series in SERIES:
+                folders.append(top / series.replace(" ", "-"))
+                folders[-1].mkdir()
+                write_series(folders[-1], series, pictures[: given.series], others, given.seed)
+            look_alikes = measure_look_alikes(folders, given)
     if given.dry:
         return
     command = "python benchmarks/reach.py" + (" --photos PHOTOS" if given.photos else "")
     if given.look_alikes:
         command += " --look-alikes " + " ".join(path.name for path in given.look_alikes)
     about = record.machine(command, "numpy", "pillow", "opencv-python-headless")
-    about |= {"method": given.method, "first": given.first, "seed": given.seed}
+    about |= {"method": given.method}
+    if given.update:
+        before = json.loads((record.RESULTS / "reach.json").read_text())
+        results = before["changes"] | results
+        look_alikes = before["look_alikes"] | look_alikes
     print(record.write("reach", about | {"changes": results, "look_alikes": look_alikes}))
 
 

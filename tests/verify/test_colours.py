@@ -6,9 +6,9 @@ from PIL import Image
 
 from imgsim.verify.colours import (
     _clipped,
-    _overlap,
     _rgb,
     fit_chroma,
+    overlapping_pixels,
     recoloured_share,
 )
 from tests.verify.pictures import UPRIGHT, picture, verify
@@ -137,7 +137,7 @@ def test_a_fit_is_that_of_weighted_least_squares() -> None:
 
 def test_what_lies_upon_each_other_is_smoothed_luma_and_chroma() -> None:
     left, right = RNG.integers(0, 256, (2, 32, 32, 3), np.uint8)
-    one, other = _overlap(left, right, UPRIGHT, [(0.3, 0.51)])
+    one, other = overlapping_pixels(left, right, UPRIGHT, [(0.3, 0.51)])
     assert one.dtype == other.dtype == np.float32
     rows = [*range(1, 9), *range(17, 31)]  # from 0.3 down and 0.51 up, in whole rows
     for image, pixels in ((left, one), (right, other)):
@@ -153,11 +153,11 @@ def test_the_overlap_is_that_of_the_right_picture_and_a_pixel_less() -> None:
     left, right = np.zeros((2, 32, 32, 3), np.uint8)
     right[...] = np.arange(32)[:, None]
     shifted = np.array([[1, 0, 8 / 32], [0, 1, 4 / 32], [0, 0, 1]])
-    one, other = _overlap(left, right, shifted, ())
+    one, other = overlapping_pixels(left, right, shifted, ())
     assert one.shape == other.shape == (3, 22 * 26)  # of 24 x 28, without their rim
     # nothing but an eighth of a 255th is missing of a cover of 250
     half = np.array([[1, 0, 0.5 / 32], [0, 1, 0], [0, 0, 1]])
-    assert _overlap(left, right, half, ())[0].shape[1] == 29 * 30
+    assert overlapping_pixels(left, right, half, ())[0].shape[1] == 29 * 30
 
 
 def recoloured(columns: int, before: int, after: int) -> float:

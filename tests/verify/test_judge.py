@@ -111,16 +111,16 @@ def underexposed(image: Image.Image, factor: float = 0.3) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-SHIFTED = np.array([[1, 0, -6 / 314], [0, 1, -4 / 236], [0, 0, 1]])
-"""The upper left part of a picture of 320 x 240 pixels onto the lower right one."""
+SHIFTED = np.array([[320 / 311, 0, -6 / 311], [0, 240 / 233, -4 / 233], [0, 0, 1]])
+"""A picture of 320 x 240 pixels onto a part of it: of one size they were two exposures."""
 
 
 @pytest.fixture(scope="module")
 def undecided() -> tuple[Image.Image, Image.Image]:
-    """A dark, captioned part of a picture, and a bright one."""
+    """A dark, captioned part of a picture, and the bright whole."""
     whole = picture(21, SMALL)
-    left = captioned(underexposed(whole.crop((6, 4, 320, 240))))
-    return left, whole.crop((0, 0, 314, 236))
+    left = captioned(underexposed(whole.crop((6, 4, 317, 237))))
+    return left, whole
 
 
 def test_an_undecided_pair_is_compared_in_the_other_direction_too(
@@ -149,9 +149,10 @@ def test_a_turn_is_undone_in_the_other_direction() -> None:
     left = underexposed(whole.crop((6, 4, 320, 240)), 0.25)
     right = whole.crop((0, 0, 314, 236)).transpose(Image.Transpose.ROTATE_90)
     turn = np.array([[0, -1, 1], [1, 0, 0], [0, 0, 1.0]])
+    shifted = np.array([[1, 0, -6 / 314], [0, 1, -4 / 236], [0, 0, 1]])
     verdict = verify(left, right, turn)
     assert verdict.residual <= 1
-    np.testing.assert_allclose(np.array(verdict.matrix).reshape(3, 3), SHIFTED @ turn, atol=0.003)
+    np.testing.assert_allclose(np.array(verdict.matrix).reshape(3, 3), shifted @ turn, atol=0.003)
     with other_limits("judge", min_blocks_both_ways=10**6):
         assert 1 < verify(left, right, turn).residual < 2.5
 

@@ -27,7 +27,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [17, 3, 3],  # the version; 3 x 3
+    "judge.py": [19, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 17
+VERDICTS_OF = 19
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -51,6 +51,8 @@ KNOWN: dict[str, object] = {
     "max_shift": 0.06,
     "max_shift_per_noise": 0.02,
     "max_shift_per_blur": 0.08,
+    "soft_blur": 1.5,
+    "soft_moved": (0.5, 3.0),
     "blur_allowance": ((350, 700), (0.4, 1.0)),
     "shift_allowance": ((240, 350, 700, 1050), (0.6, 1.0, 1.0, 1.5)),
     "shift_allowance_overlaid": 0.7,
@@ -64,6 +66,8 @@ KNOWN: dict[str, object] = {
     "undecided_distance": 2.5,
     "min_blocks_both_ways": 400,
     "max_recoloured": 0.04,
+    "elsewhere_min_seen": 0.98,
+    "elsewhere_max_area": 0.05,
     "fine_side": 1280,
     "fine_decoded_side": 512,
     "min_text_page_side": 400,
@@ -71,6 +75,7 @@ KNOWN: dict[str, object] = {
     "edited_difference": 2.6,
     "edited_per_differing": 3.0,
     "edited_max_differing": ((0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)),
+    "edited_max_hole": 0.2,
     "edited_min_cover": 0.9,
     "edited_max_moved": 1.5,
     "coarse_side": 256,
@@ -128,6 +133,9 @@ KNOWN: dict[str, object] = {
     "even_structure": 3.0,
     "max_added_structure": 10.0,
     "min_print_structure": 15.0,
+    "hole_min_share": 0.8,
+    "hole_side": 3,
+    "hole_reach": 7,
     "residual_margin": 5,
     "block_side": 12,
     "block_side_small": 8,
@@ -136,6 +144,7 @@ KNOWN: dict[str, object] = {
     "overlay_difference": 4.0,
     "overlay_peak_difference": 8.0,
     "overlay_edge": 0.3,
+    "min_overlay_side": 130,
     "min_structured_around": 60,
     "bar_share": 0.95,
     "overlay_quantile": 0.8,
@@ -173,6 +182,27 @@ KNOWN: dict[str, object] = {
     "bright": 225,
     "dark": 28,
     "clipped_tolerance": 10,
+    "moved_min_difference": 20,
+    "moved_min_pixels": 40,
+    "moved_level_width": 12,
+    "moved_opening": 4,
+    "moved_as_many": 0.3,
+    "moved_min_share": 0.2,
+    "zoom_max_area": 0.3,
+    "zoom_room": 0.06,
+    "two_levels_width": 12,
+    "two_levels_share": 0.93,
+    "two_levels_min_share": 0.01,
+    "two_levels_min_chroma": 14.0,
+    "two_levels_distance": 1.5,
+    "shot_grid": 5,
+    "shot_min_moved": 0.001,
+    "shot_max_moved": 0.03,
+    "shot_max_area": 0.02,
+    "shot_min_stops": 0.7,
+    "shot_open_levels": (8, 247),
+    "shot_gamma": 2.2,
+    "shot_distance": 1.5,
     "correction_min_gradient": 4.0,
     "correction_min_pixels": 300,
     "correction_max_pixels": 60000,

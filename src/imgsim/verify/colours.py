@@ -42,7 +42,7 @@ def recoloured_share(
     float
         0 to 1; 0 if the overlap is too small to tell.
     """
-    overlap = _overlap(left, right, matrix, excluded)
+    overlap = overlapping_pixels(left, right, matrix, excluded)
     if overlap[0].shape[1] < LIMITS.min_colour_pixels:
         return 0.0
     colours = [_rgb(pixels) for pixels in overlap]
@@ -55,10 +55,25 @@ def recoloured_share(
     return float((other & ~unknown).mean())
 
 
-def _overlap(
-    left: YCbCr, right: YCbCr, matrix: Matrix, excluded: Sequence[Band]
+def overlapping_pixels(
+    left: YCbCr, right: YCbCr, matrix: Matrix, excluded: Sequence[Band] = ()
 ) -> tuple[Pixels, Pixels]:
-    """Luma and chroma of smoothed pixels that lie upon each other."""
+    """Return luma and chroma of smoothed pixels that lie upon each other.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        The pictures in YCbCr, small and brought to any shape.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height.
+
+    Returns
+    -------
+    left, right : ndarray of float32, shape (3, n)
+        Grey has a chroma of 0.
+    """
     import cv2
 
     height, width = left.shape[:2]

@@ -14,6 +14,7 @@ from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
+from imgsim.verify.exposure import are_two_shots
 from imgsim.verify.in_place import differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
@@ -25,13 +26,18 @@ from imgsim.verify.matrix import (
     nearest_orientation,
     orientation_matrix,
     oriented,
+    pixel_matrix,
+    project,
 )
+from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
+from imgsim.verify.two_levels import colours_differ, has_two_levels
+from imgsim.verify.zoom import cut, small_part
 
-VERSION = 17
+VERSION = 19
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -189,11 +195,16 @@ def _judge_aligned(
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
             comparison = _compare_at_needed_size(one, other, matrix)
+            if comparison is None and not swapped:
+                zoomed = _compare_part(left, right, hypothesis)
+                if zoomed is not None:
+                    swapped, comparison = zoomed
+                    one, other = (right, left) if swapped else (left, right)
             if comparison is None and nearest_orientation(hypothesis) is not None:
                 continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
-            comparison = _with_colours(comparison, one, other)
+            comparison = _with_exposure(_with_colours(comparison, one, other))
             if swapped and edited:  # it did not lie upon the other one before
                 nearest = max(comparison.distance, LIMITS.edited_difference)
                 comparison = replace(comparison, distance=nearest)
@@ -225,6 +236,12 @@ def _with_details(
         return verdict
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
+    if (
+        verdict.residual < LIMITS.two_levels_distance
+        and colours_differ(left.colours, right.colours, matrix)
+        and all(has_two_levels(image.grey(side)) for image in (left, right))
+    ):
+        verdict = replace(verdict, residual=LIMITS.two_levels_distance)
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if verdict.residual > 1 and not details.drawn:
@@ -282,11 +299,28 @@ def _judge_small(
 def _verdict(
     left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison, *, swapped: bool
 ) -> Verdict:
-    matrix, side = comparison.aligned.matrix, comparison.residual.overlay_side
+    residual = comparison.residual
+    # letters over a picture hide a part of it, and so does what was cut out
+    matrix, side = comparison.aligned.matrix, residual.overlay_side or residual.hole
     if swapped:
         matrix, side = inverse(matrix), -side
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    return make_verdict(*images, matrix, comparison.distance, comparison.residual.overlay, side)
+    verdict = make_verdict(*images, matrix, comparison.distance, residual.overlay, side)
+    if not _stands_elsewhere(verdict, matrix):
+        return verdict
+    return replace(verdict, residual=max(verdict.residual, LIMITS.shot_distance))
+
+
+def _stands_elsewhere(verdict: Verdict, matrix: Matrix) -> bool:
+    """Return whether two frames of one size show a thing at two places of an even ground."""
+    seen = min(verdict.left_seen, verdict.right_seen)
+    x, y = project(matrix, np.array([(0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)]))
+    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return (
+        verdict.overlap < LIMITS.whole_overlap
+        and seen >= LIMITS.elsewhere_min_seen
+        and abs(area - 1) <= LIMITS.elsewhere_max_area
+    )
 
 
 def _with_colours(
@@ -300,6 +334,13 @@ def _with_colours(
     )
     distance = max(comparison.distance, share / LIMITS.max_recoloured)
     return replace(comparison, distance=distance)
+
+
+def _with_exposure(comparison: _Comparison) -> _Comparison:
+    """The comparison with at least the distance of two shots, if they are such."""
+    if comparison.distance > 1 or not are_two_shots(comparison.aligned):
+        return comparison
+    return replace(comparison, distance=LIMITS.shot_distance)
 
 
 def _compare_at_needed_size(
@@ -318,6 +359,30 @@ def _compare_at_needed_size(
     return fine
 
 
+def _compare_part(
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+) -> tuple[bool, _Comparison] | None:
+    """Compare a picture with the small part of another one in which it lies, if it does.
+
+    Returns whether that lies in the right one, and the comparison as of the whole pictures.
+    """
+    for swapped in (False, True):
+        one, other = (right, left) if swapped else (left, right)
+        matrix = inverse(hypothesis) if swapped else hypothesis
+        part = small_part(matrix)
+        if part is None:
+            continue
+        image, place = cut(one.grey(LIMITS.fine_side), part)
+        comparison = _align_and_compare(
+            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE
+        )
+        if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
+            continue
+        aligned = replace(comparison.aligned, matrix=place @ comparison.aligned.matrix)
+        return swapped, replace(comparison, aligned=aligned)
+    return None
+
+
 def _compare_beside_overlay(
     left: Grey, right: Grey, hypothesis: Matrix, side: int
 ) -> _Comparison | None:
@@ -325,8 +390,12 @@ def _compare_beside_overlay(
     first = _align_and_compare(left, right, hypothesis, side)
     if first is None or not first.residual.overlay:
         return first
-    # letters mislead tracking: the rest has to lie exactly where they are not
     bands = first.residual.bands
+    if has_moved_thing(first.aligned, bands):
+        residual = replace(first.residual, overlay=0.0, bands=(), overlay_side=0)
+        nearest = max(first.distance, LIMITS.edited_difference)
+        return replace(first, residual=residual, distance=nearest)
+    # letters mislead tracking: the rest has to lie exactly where they are not
     rest = _align_and_compare(left, right, first.aligned.matrix, side, bands)
     if rest is None or rest.residual.overlay:
         return None
@@ -356,10 +425,39 @@ def _align_and_compare(
         return None
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
     difference = residual.difference / _max_difference(residual)
+    low, high = LIMITS.soft_moved
+    if residual.blur >= LIMITS.soft_blur and low <= moved <= high and difference <= 1:
+        shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
+        moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
     covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
     if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
         difference = min(difference, _edited_difference(residual))
     return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+
+
+def _shift_of_soft(
+    left: Grey, right: Grey, aligned: Aligned, blur: float, side: int, excluded: Sequence[Band]
+) -> float:
+    """The shift of two aligned images, the sharper of which is blurred first; infinite if none.
+
+    A corner is tracked with far larger errors where it is soft in one of the images alone.
+    """
+    import cv2
+
+    def sharpness(image: Grey) -> float:
+        return float(np.abs(cv2.Laplacian(image, cv2.CV_16S))[aligned.mask > 0].sum())
+
+    if sharpness(aligned.left) > sharpness(aligned.right):
+        scale = max(left.shape) / max(aligned.left.shape)
+        left = np.asarray(cv2.GaussianBlur(left, (0, 0), blur * scale), np.uint8)
+    else:
+        area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
+        sigma = blur / max(area, LIMITS.min_scale) ** 0.5
+        right = np.asarray(cv2.GaussianBlur(right, (0, 0), sigma), np.uint8)
+    soft = align(left, right, aligned.matrix, side, excluded)
+    if soft is None or not _enough_points(soft, overlaid=bool(excluded)):
+        return float("inf")
+    return soft.shift
 
 
 def _may_be_edited(comparison: _Comparison) -> bool:
@@ -381,7 +479,8 @@ def _edited_difference(residual: Residual) -> float:
 
     The more of a picture there is to see, the larger the part may be.
     """
-    if residual.differing > np.interp(residual.structured, *LIMITS.edited_max_differing):
+    most = float(np.interp(residual.structured, *LIMITS.edited_max_differing))
+    if residual.differing > (max(most, LIMITS.edited_max_hole) if residual.hole else most):
         return np.inf
     return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
 

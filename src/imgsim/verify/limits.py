@@ -38,6 +38,11 @@ class Limits:
     """Pixels added to that per scaled grey level of noise: grain makes places uncertain."""
     max_shift_per_blur: float = 0.08
     """Pixels added to that per pixel of blur, for the same reason."""
+    soft_blur: float = 1.5
+    """Pixels of blur from which the shift is measured once more, both images equally soft: of
+    pictures blurred by 4 pixels it falls to a fifth."""
+    soft_moved: tuple[float, float] = (0.5, 3.0)
+    """Shift as a share of what is let pass, between which that can matter."""
     blur_allowance: Table = (350, 700), (0.4, 1.0)
     """Structured blocks, share of `max_shift_per_blur`: in small pictures with little in them
     blur must not excuse a shift (two frames of a turntable passed by it)."""
@@ -70,6 +75,12 @@ class Limits:
     max_recoloured: float = 0.04
     """Share of the overlap that may have other colours. Of 4,944 copies one lies above, of 29
     recoloured products 24 do."""
+    elsewhere_min_seen: float = 0.98
+    """Share of what there is to see on either picture that the other one has, from which a thing
+    stands elsewhere on its even ground if neither is a part of the other."""
+    elsewhere_max_area: float = 0.05
+    """Share by which the areas of the two may differ for that, in unit coordinates: a picture that
+    was enlarged on its ground, or whose ground was cut, is a copy."""
     fine_side: int = 1280
     """Longer side, in pixels, at which pages of text are compared."""
     fine_decoded_side: int = 512
@@ -89,6 +100,8 @@ class Limits:
     edited_max_differing: Table = (0.42, 0.46, 0.6, 0.65), (0.0, 0.2, 0.2, 0.4)
     """Share of the blocks with structure in both, share of those that may differ: screens and
     drawings of one kind, even for the most part, have their frame and ground in common."""
+    edited_max_hole: float = 0.2
+    """The same where what differs is a hole, whatever there is to see: what was cut out is even."""
     edited_min_cover: float = 0.9
     """Share of the left image that the right one covers, at least, for that: pictures that have no
     more than a part in common are two shots of one place, more often than not."""
@@ -253,6 +266,12 @@ class Limits:
     is above it is a difference."""
     min_print_structure: float = 15.0
     """Scaled grey levels of structure in both images, from which a block of a page is print."""
+    hole_min_share: float = 0.8
+    """Share of the blocks that differ which lie in a hole or on its edge, at least."""
+    hole_side: int = 3
+    """Side, in blocks, of the square that fits into a hole."""
+    hole_reach: int = 7
+    """Side, in blocks, of the square by which it reaches its edge."""
     residual_margin: int = 5
     """Side, in pixels, of the square by which the overlap is eroded: what lies beside it is
     smoothed with what lies outside."""
@@ -274,6 +293,9 @@ class Limits:
     band that differs little is none."""
     overlay_edge: float = 0.3
     """Share of the height, above and below, in which an overlay lies."""
+    min_overlay_side: int = 130
+    """Longer side, in pixels, of the overlap, below which nothing is taken for an overlay: in a
+    small frame of an animation what moves is as large as a word."""
     min_structured_around: int = 60
     """Structured blocks, below which a picture has too little beside an overlay to be told by."""
     bar_share: float = 0.95
@@ -367,6 +389,62 @@ class Limits:
     clipped_tolerance: int = 10
     """Levels by which a channel of the clipped image may lie on the other side of the other
     image's."""
+
+    # moved_thing.py -------------------------------------------------------------------------------
+
+    moved_min_difference: int = 20
+    """Grey levels by which a pixel differs, more than that."""
+    moved_min_pixels: int = 40
+    """Pixels that a thing covers in the one image alone, and in the other alone, at least."""
+    moved_level_width: int = 12
+    """Grey levels to either side of that of a thing, which a pixel of it may have."""
+    moved_opening: int = 4
+    """Side, in pixels, of the square that fits into what a thing covers: lines are narrower."""
+    moved_as_many: float = 0.3
+    """Ratio of what it covers in the one alone to that in the other, at least."""
+    moved_min_share: float = 0.2
+    """Share of the pixels that differ which it covers in the one alone, at least."""
+
+    # zoom.py --------------------------------------------------------------------------------------
+
+    zoom_max_area: float = 0.3
+    """Share of a picture that another one takes in it, up to which it is read at a larger size."""
+    zoom_room: float = 0.06
+    """Room around it, as a share of its longer side: where it lies is known roughly."""
+
+    # two_levels.py --------------------------------------------------------------------------------
+
+    two_levels_width: int = 12
+    """Grey levels to either side of one that are counted as it: a codec spreads them."""
+    two_levels_share: float = 0.93
+    """Share of the pixels that have either level, at least. Of photos none comes near."""
+    two_levels_min_share: float = 0.01
+    """Share of those that have the rarer one, at least: a line of print on a page."""
+    two_levels_min_chroma: float = 14.0
+    """Levels of chroma by which a place has another colour, more than that."""
+    two_levels_distance: float = 1.5
+    """Distance of a picture in two other colours, at least: it is alike at loose alone."""
+
+    # exposure.py ----------------------------------------------------------------------------------
+
+    shot_grid: int = 5
+    """Places to a side by which it is told how far a picture lies beside another one."""
+    shot_min_moved: float = 0.001
+    """Share of the longer side by which it does, at least. Pictures that were made brighter or
+    darker lie within 0.00025, shots out of the hand seldom within 0.0025."""
+    shot_max_moved: float = 0.03
+    """The same, at most: what is moved by more was moved on purpose."""
+    shot_max_area: float = 0.02
+    """Share by which the area of one may differ from the other's: no part of it was enlarged."""
+    shot_min_stops: float = 0.7
+    """Stops of light between two exposures, at least: a bracket has steps of one at least, mostly
+    of two."""
+    shot_open_levels: tuple[int, int] = (8, 247)
+    """Grey levels between which nothing is cut off; light is compared there alone."""
+    shot_gamma: float = 2.2
+    """Exponent by which levels become light."""
+    shot_distance: float = 1.5
+    """Distance of such a shot, at least: it is alike at loose alone."""
 
     # fine_alignment.py ----------------------------------------------------------------------------
 

@@ -54,6 +54,9 @@ class Residual:
     differing : float
         Share of the blocks with structure in either image that differ by more than
         `Limits.max_difference`, single ones left out.
+    hole : {-1, 0, 1}
+        1 if those lie, nearly all, where the left image is even and the right one is not, -1 if
+        where the right one is, else 0.
     """
 
     difference: float
@@ -66,13 +69,13 @@ class Residual:
     text_page: bool
     structured: float = 0.0
     differing: float = 0.0
+    hole: int = 0
 
 
 def compare(aligned: Aligned) -> Residual | None:
     """Compare two aligned images where they overlap, or give None if that is too little."""
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
-    extent = max(np.count_nonzero(aligned.mask.any(axis=axis)) for axis in (0, 1))
-    small = extent < LIMITS.small_image_side
+    small = _extent(aligned.mask) < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
     if (
         np.count_nonzero(mask) < LIMITS.min_overlap_pixels
@@ -87,6 +90,29 @@ def compare(aligned: Aligned) -> Residual | None:
     in_proportion = max(aligned.left.shape) * LIMITS.smoothing_noisy_share
     smoothing = float(np.clip(in_proportion, LIMITS.smoothing, most))
     return _compare(aligned, mask, blocks, smoothing, text_page=residual.text_page)
+
+
+def _side_with_holes(
+    differing: NDArray[np.bool_], structure: Sequence[Map], inside: NDArray[np.bool_]
+) -> int:
+    """Which image alone is even where nearly all blocks differ, see `Residual.hole`."""
+    import cv2
+
+    count = np.count_nonzero(differing)
+    if count == 0:
+        return 0
+    fits, reach = (np.ones((n, n), np.uint8) for n in (LIMITS.hole_side, LIMITS.hole_reach))
+    for side, (one, other) in ((1, structure), (-1, structure[::-1])):
+        gone = inside & (one < LIMITS.even_structure) & (other > LIMITS.min_structure)
+        near = cv2.dilate(cv2.morphologyEx(gone.astype(np.uint8), cv2.MORPH_OPEN, fits), reach)
+        if np.count_nonzero(differing & (near > 0)) >= LIMITS.hole_min_share * count:
+            return side
+    return 0
+
+
+def _extent(mask: NDArray[np.uint8]) -> int:
+    """The longer side of the overlap, in pixels."""
+    return max(int(np.count_nonzero(mask.any(axis=axis))) for axis in (0, 1))
 
 
 def _compare(
@@ -109,7 +135,7 @@ def _compare(
     text_page = text_page or are_text_pages(rounded, blocks, printed)
     overlay = (
         NO_OVERLAY
-        if text_page
+        if text_page or _extent(mask) < LIMITS.min_overlay_side
         else find_overlay(difference, unexplained, structure, structured, blocks)
     )
     for rows in overlay.rows:
@@ -118,7 +144,8 @@ def _compare(
     inside = np.count_nonzero(blocks.inside)
     largest = without_single_blocks(difference)
     visible = blocks.inside & (np.maximum(*structure) > LIMITS.min_structure)
-    differing = int(np.count_nonzero(visible & (largest > LIMITS.max_difference)))
+    differing = visible & (largest > LIMITS.max_difference)
+    differing_count = int(np.count_nonzero(differing))
     return Residual(
         float(largest.max()),
         float(np.median(noise)) if len(noise) else 0.0,
@@ -129,7 +156,8 @@ def _compare(
         overlay.side,
         text_page,
         float(np.count_nonzero(structured) / inside),
-        differing / max(1, int(np.count_nonzero(visible))),
+        differing_count / max(1, int(np.count_nonzero(visible))),
+        _side_with_holes(differing, structure, blocks.inside),
     )
 
 
