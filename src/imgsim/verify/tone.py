@@ -11,8 +11,13 @@ from imgsim.verify.matrix import Grey
 _ONES = np.ones(256, np.float32)
 _LEVELS = np.arange(256, dtype=np.float32)
 _OFFSETS = np.arange(-LIMITS.tone_smoothing_radius, LIMITS.tone_smoothing_radius + 1)
-_SECOND = np.diff(np.eye(256), 2, axis=0)
-_CURVATURE = tuple(np.diag(_SECOND.T @ _SECOND, offset) for offset in range(3))
+_CURVATURE = (
+    np.array([1, 5, *[6] * 252, 5, 1], np.float64),
+    np.array([-2, *[-4] * 253, -2], np.float64),
+    np.ones(254),
+)
+"""Diagonals of the squared second differences of 256 levels; to multiply these here would start the
+threads of a linear algebra library in every worker."""
 _KERNEL = np.exp(-0.5 * (_OFFSETS / LIMITS.tone_smoothing) ** 2)
 
 
