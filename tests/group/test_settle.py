@@ -258,3 +258,34 @@ def test_what_was_blurred_a_little_is_not_what_was_sharpened(
         source = "a.jpg" if differences is made else "b.jpg"
         assert group.kept.file.path == source
         assert {*roles(group).values()} == {None, role}
+
+
+def test_a_lossless_file_is_no_copy_that_a_lossy_one_could_stand_for() -> None:
+    """However alike they are: it may have more levels, and it was compressed once less."""
+    pictures = [picture("a.heic", format="HEIF"), picture("b.tif", format="TIFF", lossless=True)]
+    ((group,), _) = settle(pictures, ["format:heic"])
+    assert roles(group) == {"a.heic": None, "b.tif": "near"}
+    assert group.reclaimable_bytes == 0
+
+
+def test_what_the_camera_wrote_was_not_enlarged() -> None:
+    """A soft original has no more detail than its half-size copy."""
+    data = Metadata(make="Canon", model="EOS", date_taken="2012-07-03T10:00:00")
+    pictures = [picture("a.jpg", width=200, height=200), picture("b.webp", format="WEBP")]
+    soft = replace(EQUAL, scale=2.0, beyond=-17.0)
+    known = Known(differences={"ab": soft})
+    ((group,), _) = settle(pictures, known=known, metadata={"a.jpg": data})
+    assert roles(group) == {"a.jpg": None, "b.webp": "smaller"}
+
+
+def test_shots_of_one_second_are_told_by_its_fraction_where_all_have_one() -> None:
+    dates = {"a.jpg": "2012-07-03T10:00:00.75", "b.jpg": "2012-07-03T10:00:00.250+02:00"}
+    pictures = [picture("a.jpg", mtime_ns=1), picture("b.jpg", mtime_ns=2)]
+
+    def kept(dates: dict[str, str]) -> str:
+        metadata = {name: Metadata(date_taken=date) for name, date in dates.items()}
+        ((group,), _) = settle(pictures, ["oldest"], metadata=metadata)
+        return group.kept.file.path
+
+    assert kept(dates) == "b.jpg"
+    assert kept({**dates, "b.jpg": "2012-07-03T10:00:00"}) == "a.jpg"

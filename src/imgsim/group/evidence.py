@@ -14,6 +14,7 @@ from imgsim.measure.differences import MIN_WINDOWS, Differences
 from imgsim.types import Picture, Verdict
 
 COMPRESSED_FROM = "the kept file was compressed from it"
+ENLARGED_FROM = "the kept file was enlarged from it"
 WHICH_FIRST = "which of the two came first"
 LESS_DETAIL = "whether the kept file has more detail"
 MORE_DETAIL = "whether it has more detail"
@@ -46,10 +47,14 @@ class Signs:
     signs : tuple of Sign
     unsure : tuple of str
         What can be neither told nor ruled out.
+    fits_steps : bool
+        All differences lie within the steps of the other one, a JPEG: if this one was first, the
+        other may be the same picture compressed again.
     """
 
     signs: tuple[Sign, ...] = ()
     unsure: tuple[str, ...] = ()
+    fits_steps: bool = False
 
 
 def signs_of(
@@ -79,7 +84,7 @@ def signs_of(
         found.parts()
         found.generation()
     found.size()
-    return Signs(tuple(found.signs), tuple(dict.fromkeys(found.unsure)))
+    return Signs(tuple(found.signs), tuple(dict.fromkeys(found.unsure)), found.fits_steps)
 
 
 class _Signs:
@@ -89,6 +94,7 @@ class _Signs:
         self.base, self.other, self.verdict, self.m = base, other, verdict, m
         self.signs: list[Sign] = []
         self.unsure: list[str] = []
+        self.fits_steps = False
 
     def add(self, role: str, why: str, *, derived: bool = True) -> None:
         self.signs.append(Sign(role, why, derived))
@@ -241,6 +247,7 @@ class _Signs:
         own, other = _compressed_from(self.m.steps[0]), _compressed_from(self.m.steps[1])
         # what another lossy format changed hides the steps of the JPEG that it was made from
         own, other = own and _keeps_steps(self.other), other and _keeps_steps(self.base)
+        self.fits_steps = other
         ratio = self.m.step_ratio
         if ratio:
             own = own and ratio >= 1 / EVIDENCE.finer
@@ -273,7 +280,7 @@ class _Signs:
             else:
                 self.unsure.append(MORE_DETAIL)
         elif none and not self.has("inset"):
-            self.add("fuller", "the kept file was enlarged from it")
+            self.add("fuller", ENLARGED_FROM)
         else:
             self.add("smaller", f"{_percent(scale)} of the width and height", derived=some)
             if not some:

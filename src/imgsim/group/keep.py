@@ -104,6 +104,8 @@ class Candidate:
         return bool(self.metadata.derived_from or _EDITORS.search(self.metadata.software))
 
 
+_SECOND = len("2012-07-03T10:00:00")
+
 Key = Callable[[Candidate], Any]
 Criterion = tuple[str, Key]
 """What is said of the file that it prefers, and what it orders by: the least is kept."""
@@ -129,8 +131,10 @@ class Rule:
 
 def _date_key(candidates: Sequence[Candidate]) -> Key:
     """Date taken where all have one, else when they were written."""
-    if all(c.metadata.date_taken for c in candidates):
-        return lambda c: _comparable_date(c.metadata.date_taken)
+    dates = [c.metadata.date_taken for c in candidates]
+    if all(dates):
+        to_the_second = not all(len(date) > _SECOND and date[_SECOND] == "." for date in dates)
+        return lambda c: _comparable_date(c.metadata.date_taken, to_the_second=to_the_second)
     return lambda c: c.picture.file.mtime_ns
 
 
@@ -145,8 +149,10 @@ def _least_compressed(candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
     return (("least compressed", lambda c: -(c.metadata.jpeg_quality or 0)),)
 
 
-def _comparable_date(text: str) -> str:
-    return text[:19].replace("T", " ")
+def _comparable_date(text: str, *, to_the_second: bool) -> str:
+    """Digits in the order of time: those of a fraction are compared one after the other."""
+    fraction = "" if to_the_second else re.match(r"[.\d]*", text[_SECOND:])[0]  # type: ignore[index]
+    return text[:_SECOND].replace("T", " ") + fraction
 
 
 _PIXELS: Criterion = ("most pixels", lambda c: -c.picture.pixels)

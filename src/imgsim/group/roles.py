@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from imgsim.decode.metadata import Metadata, only_here
-from imgsim.group.evidence import COMPRESSED_FROM, LESS_DETAIL, WHICH_FIRST, Signs
+from imgsim.group.evidence import COMPRESSED_FROM, ENLARGED_FROM, LESS_DETAIL, WHICH_FIRST, Signs
 from imgsim.group.keep import Candidate
 from imgsim.measure.differences import Differences
 from imgsim.types import ROLES, Group, Member, Role
@@ -46,9 +46,13 @@ def with_role(
         return _with(member, role, (), why)
     told = {sign.role: sign.why for sign in reversed(signs.signs)}
     only_kept_fits = kept.camera_fits and not other.camera_fits
+    # what the camera wrote was neither compressed nor enlarged from anything else
     if only_kept_fits and told.get("fuller") == COMPRESSED_FROM:
-        del told["fuller"]  # the camera compressed it, and from nothing else
+        del told["fuller"]
         signs = replace(signs, unsure=(*signs.unsure, WHICH_FIRST))
+    elif only_kept_fits and told.get("fuller") == ENLARGED_FROM:
+        del told["fuller"]
+        told["smaller"] = "fewer pixels than the camera wrote"
     if member.kind == "damaged":
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
     if not told.keys() - {"smaller", "reencoded"}:
@@ -68,12 +72,15 @@ def _same_picture(
     """The role of a member that has no other sign than fewer pixels or more compression."""
     roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
     only_kept_fits = kept.camera_fits and not other.camera_fits
-    # what the camera wrote was neither enlarged nor compressed from what it did not write
     settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
     unsure = [one for one in signs.unsure if one not in settled]
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)
+    if "smaller" not in roles and other.picture.facts.lossless and not kept.picture.facts.lossless:
+        return _with(member, "near", roles, "saved without loss, the kept file with loss")
+    if not roles and only_kept_fits and signs.fits_steps:
+        return _with(member, "reencoded", (), "compressed again from what the camera wrote")
     if not roles:
         jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
         little = _LITTLE_NEW if only_kept_fits and not jpeg else _NOTHING_NEW
