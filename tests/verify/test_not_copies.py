@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from imgsim.verify.alignment import Aligned, align
-from imgsim.verify.exposure import are_two_shots, exposure_difference
+from imgsim.verify.exposure import are_two_shots, exposure_difference, lies_beside
 from imgsim.verify.matrix import inverse
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.two_levels import colours_differ, has_two_levels
@@ -75,6 +75,16 @@ def test_light_is_told_in_stops_between_what_is_clipped() -> None:
     assert exposure_difference(aligned(darker, whole)) == pytest.approx(
         -2.2 * np.log2(0.6), abs=0.1
     )
+
+
+def test_what_looks_like_an_overlay_beside_another_shot_has_moved() -> None:
+    scene = picture(36, (500, 380))
+    one = scene.crop((4, 6, 484, 366))
+    other = captioned(scene.crop((9, 3, 489, 363)))
+    assert lies_beside(aligned(one, other))
+    for pair in ((one, other), (other, one)):
+        assert 1 < verify(*pair).residual <= 4
+    assert verify(one, captioned(one)).residual <= 1
 
 
 # Things that move ---------------------------------------------------------------------------------
