@@ -227,3 +227,21 @@ def test_a_part_is_cut_at_whole_pixels() -> None:
     part, matrix = cut(image, (0.24, 0.31, 0.76, 0.8))
     np.testing.assert_array_equal(part, image[3:8, 5:15])
     np.testing.assert_allclose(matrix, [(0.5, 0, 0.25), (0, 0.5, 0.3), (0, 0, 1)])
+
+
+# Holes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [71, 72])
+def test_a_hole_is_alike_at_loose_where_there_is_little_else_to_see(seed: int) -> None:
+    whole = Image.new("RGB", (400, 300), (186, 190, 196))
+    whole.paste(picture(seed, (400, 130)), (0, 0))
+    whole = grained(whole, 30, seed).filter(ImageFilter.GaussianBlur(1.5))  # nowhere even
+    edited = whole.copy()
+    edited.paste("black", (150, 20, 250, 115))
+    for pair, more in (((whole, edited), -1), ((edited, whole), 1)):
+        verdict = verify(*pair)
+        assert 2.5 < verdict.residual < 4
+        assert verdict.more == more  # what was cut out is not shown
+    with other_limits("judge", edited_max_hole=0.0):
+        assert verify(whole, edited).residual > 4
