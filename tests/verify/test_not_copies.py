@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from imgsim.verify.alignment import Aligned, align
-from imgsim.verify.exposure import are_two_shots, exposure_difference
+from imgsim.verify.exposure import are_two_shots, exposure_difference, lies_beside
 from imgsim.verify.matrix import inverse
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.two_levels import colours_differ, has_two_levels
@@ -75,6 +75,16 @@ def test_light_is_told_in_stops_between_what_is_clipped() -> None:
     assert exposure_difference(aligned(darker, whole)) == pytest.approx(
         -2.2 * np.log2(0.6), abs=0.1
     )
+
+
+def test_what_looks_like_an_overlay_beside_another_shot_has_moved() -> None:
+    scene = picture(36, (500, 380))
+    one = scene.crop((4, 6, 484, 366))
+    other = captioned(scene.crop((9, 3, 489, 363)))
+    assert lies_beside(aligned(one, other))
+    for pair in ((one, other), (other, one)):
+        assert 1 < verify(*pair).residual <= 4
+    assert verify(one, captioned(one)).residual <= 1
 
 
 # Things that move ---------------------------------------------------------------------------------
@@ -217,3 +227,21 @@ def test_a_part_is_cut_at_whole_pixels() -> None:
     part, matrix = cut(image, (0.24, 0.31, 0.76, 0.8))
     np.testing.assert_array_equal(part, image[3:8, 5:15])
     np.testing.assert_allclose(matrix, [(0.5, 0, 0.25), (0, 0.5, 0.3), (0, 0, 1)])
+
+
+# Holes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [71, 72])
+def test_a_hole_is_alike_at_loose_where_there_is_little_else_to_see(seed: int) -> None:
+    whole = Image.new("RGB", (400, 300), (186, 190, 196))
+    whole.paste(picture(seed, (400, 130)), (0, 0))
+    whole = grained(whole, 30, seed).filter(ImageFilter.GaussianBlur(1.5))  # nowhere even
+    edited = whole.copy()
+    edited.paste("black", (150, 20, 250, 115))
+    for pair, more in (((whole, edited), -1), ((edited, whole), 1)):
+        verdict = verify(*pair)
+        assert 2.5 < verdict.residual < 4
+        assert verdict.more == more  # what was cut out is not shown
+    with other_limits("judge", edited_max_hole=0.0):
+        assert verify(whole, edited).residual > 4

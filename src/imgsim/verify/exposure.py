@@ -1,4 +1,4 @@
-"""Whether two aligned images are shots of one scene with different exposures, out of the hand.
+"""Whether two aligned images are shots of one scene, out of the hand.
 
 Who makes a picture brighter leaves everything where it is; between two shots the hand moves. What
 a tripod held still is not told from such an edit.
@@ -21,6 +21,18 @@ def are_two_shots(aligned: Aligned) -> bool:
     Parameters
     ----------
     aligned : Aligned
+        Its images are ndarrays of uint8, shape (h, w).
+    """
+    return lies_beside(aligned) and abs(exposure_difference(aligned)) >= LIMITS.shot_min_stops
+
+
+def lies_beside(aligned: Aligned) -> bool:
+    """Return whether one image lies a little beside the other, at one scale.
+
+    Parameters
+    ----------
+    aligned : Aligned
+        Its images are ndarrays of uint8, shape (h, w).
 
     Returns
     -------
@@ -36,7 +48,6 @@ def are_two_shots(aligned: Aligned) -> bool:
     return (
         LIMITS.shot_min_moved <= moved <= LIMITS.shot_max_moved
         and abs(area - 1) <= LIMITS.shot_max_area
-        and abs(exposure_difference(aligned)) >= LIMITS.shot_min_stops
     )
 
 

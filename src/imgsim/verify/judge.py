@@ -14,7 +14,7 @@ from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_share
 from imgsim.verify.details import compare_details
-from imgsim.verify.exposure import are_two_shots
+from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
@@ -204,7 +204,7 @@ def _judge_aligned(
                 continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
-            comparison = _with_exposure(_with_colours(comparison, one, other))
+            comparison = _as_shots(_with_colours(comparison, one, other))
             if swapped and edited:  # it did not lie upon the other one before
                 nearest = max(comparison.distance, LIMITS.edited_difference)
                 comparison = replace(comparison, distance=nearest)
@@ -336,9 +336,15 @@ def _with_colours(
     return replace(comparison, distance=distance)
 
 
-def _with_exposure(comparison: _Comparison) -> _Comparison:
-    """The comparison with at least the distance of two shots, if they are such."""
-    if comparison.distance > 1 or not are_two_shots(comparison.aligned):
+def _as_shots(comparison: _Comparison) -> _Comparison:
+    """The comparison with at least the distance of two shots, if they are such.
+
+    What was written on a picture leaves it where it is; between two shots things move.
+    """
+    aligned, overlaid = comparison.aligned, comparison.residual.overlay > 0
+    if comparison.distance > 1 or not (
+        (overlaid and lies_beside(aligned)) or are_two_shots(aligned)
+    ):
         return comparison
     return replace(comparison, distance=LIMITS.shot_distance)
 
