@@ -27,7 +27,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [15, 3, 3],  # the version; 3 x 3
+    "judge.py": [18, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 8],  # degrees; digits of a code; bits of a byte
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 15
+VERDICTS_OF = 18
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -208,6 +208,25 @@ KNOWN: dict[str, object] = {
     "print_quantile": 0.25,
     "min_legibility": 8.0,
     "print_min_blocks": 8,
+    "flat_window": 5,
+    "flat_range": 4,
+    "flat_levels": 4,
+    "flat_level_width": 1,
+    "min_flat_drawing": 0.42,
+    "min_flat_of_even": 0.8,
+    "caption_least_error": 8.0,
+    "caption_least_ratio": 2.0,
+    "caption_min_blocks": 40,
+    "caption_own_share": 0.5,
+    "caption_rank": 4,
+    "caption_max_hidden": 0.55,
+    "caption_faint": 0.3,
+    "caption_max_among": 0.9,
+    "caption_hidden_quantile": 0.9,
+    "caption_beside_quantile": 0.98,
+    "caption_least_edge": 2.0,
+    "caption_near": 41,
+    "caption_next": 5,
     "in_place_cell": 8,
     "in_place_even": 3.0,
     "in_place_min_even": 0.3,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsim.verify.blocks import Blocks, Map
+from imgsim.verify.captions import overlaid_on_one_side
+from imgsim.verify.flat_colours import is_drawing
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
@@ -59,24 +61,38 @@ def compare_details(
         With a distance of 0 if they cannot be aligned at that size.
     """
     errors = block_errors(left, right, matrix)
-    # words over a photo are an overlay; words in a page are its text
-    if excluded and not (
-        errors is not None
-        and (errors.even_share() > LIMITS.in_place_nearly_even or _is_page(errors))
-    ):
-        errors = block_errors(left, right, matrix, excluded)
     if errors is None:
         return Details(0.0, drawn=False)
     page = _is_page(errors)
-    drawn = page or errors.even_share() > LIMITS.min_even_share_drawn
+    drawn = page or _is_drawn(errors)
+    on_both = False
+    # words over a photo are an overlay; words in a page are its text
+    if excluded and not (drawn and (page or _is_flat(errors))):
+        on_both = not overlaid_on_one_side(errors, excluded)
+        beside = block_errors(left, right, matrix, excluded)
+        if beside is not None:
+            errors = beside
     limit = LIMITS.max_detail_ratio_drawn if drawn else LIMITS.max_detail_ratio
     distance = errors.top_ratio() / limit
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
+    if on_both:
+        distance = max(distance, LIMITS.edited_difference)
     if page:
         # where another digit would not be seen, that there is none says nothing
         distance = max(distance, (LIMITS.min_legibility / max(legibility(errors), 1e-3)) ** 2)
     return Details(float(distance), drawn)
+
+
+def _is_drawn(errors: BlockErrors) -> bool:
+    """Whether most of both images is even, or one of them is a drawing in a few colours."""
+    return errors.even_share() > LIMITS.min_even_share_drawn or _is_flat(errors)
+
+
+def _is_flat(errors: BlockErrors) -> bool:
+    return errors.even_share() > LIMITS.in_place_nearly_even or any(
+        is_drawing(image) for image in errors.originals
+    )
 
 
 def _is_page(errors: BlockErrors) -> bool:

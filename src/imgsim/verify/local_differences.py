@@ -25,7 +25,7 @@ from imgsim.verify.sharpness import equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
 from imgsim.verify.tracking import erode_mask, warp
 
-_CELL = 4
+CELL = 4
 """Half the side of a block, in pixels."""
 
 
@@ -61,6 +61,8 @@ class BlockErrors:
     ----------
     images : two ndarrays of float32, shape (h, w)
         What was compared: aligned, at one tone, equally sharp.
+    originals : two ndarrays of uint8, shape (h, w)
+        The same, aligned alone.
     mask : ndarray of uint8, shape (h, w)
         1 where they overlap, else 0.
     ratio : ndarray of float32, shape (rows, columns)
@@ -73,6 +75,7 @@ class BlockErrors:
     """
 
     images: tuple[Map, Map]
+    originals: tuple[Grey, Grey]
     mask: NDArray[np.uint8]
     ratio: Map
     error: Map
@@ -130,8 +133,8 @@ def block_errors(
     joint = _flat_histogram(one, other, mask)
     # what one of them has clipped can be told from the other, not the other way
     directions = (
-        _compare(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
-        _compare(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
+        _compare(pair, _toned(one, smooth_tone_curve(joint)), other.astype(np.float32)),
+        _compare(pair, one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T))),
     )
     return min(directions, key=BlockErrors.mean_error)
 
@@ -209,7 +212,8 @@ def _squared_gradient(image: Map) -> Map:
     return np.asarray(across * across + down * down)
 
 
-def _compare(left: Map, right: Map, mask: NDArray[np.uint8]) -> BlockErrors:
+def _compare(pair: tuple[Grey, Grey, NDArray[np.uint8]], left: Map, right: Map) -> BlockErrors:
+    mask = pair[2]
     one, other, _ = equalise_sharpness(left, right, mask, LIMITS.detail_blur)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     error = block_error(one, other, mask)
@@ -218,7 +222,7 @@ def _compare(left: Map, right: Map, mask: NDArray[np.uint8]) -> BlockErrors:
     ratio = np.where(
         inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
     )
-    return BlockErrors((one, other), mask, ratio, error, gradient, inside, noise)
+    return BlockErrors((one, other), pair[:2], mask, ratio, error, gradient, inside, noise)
 
 
 def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:
@@ -276,9 +280,9 @@ def block_means(image: Map) -> Map:
     """
     import cv2
 
-    rows, columns = (n // _CELL for n in image.shape)
+    rows, columns = (n // CELL for n in image.shape)
     cells = cv2.resize(
-        image[: rows * _CELL, : columns * _CELL], (columns, rows), interpolation=cv2.INTER_AREA
+        image[: rows * CELL, : columns * CELL], (columns, rows), interpolation=cv2.INTER_AREA
     )
     pairs = cells[:, 1:] + cells[:, :-1]
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))

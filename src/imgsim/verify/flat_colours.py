@@ -1,0 +1,49 @@
+"""Tells drawings from photos: a drawing is even for the most part, in a few colours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Grey
+
+
+def flat_share(image: Grey) -> tuple[float, float]:
+    """Return how much of an image is even, and in a few grey levels.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    of_image : float
+        Share of the pixels that are even and of one of the levels that most even pixels have.
+    of_even : float
+        The same as a share of the even pixels.
+    """
+    import cv2
+
+    near = np.ones((LIMITS.flat_window,) * 2, np.uint8)
+    even = cv2.subtract(cv2.dilate(image, near), cv2.erode(image, near)) <= LIMITS.flat_range
+    counts = np.bincount(image[even], minlength=256).astype(np.float64)
+    total = counts.sum()
+    common = 0.0
+    width = LIMITS.flat_level_width
+    for _ in range(LIMITS.flat_levels):
+        sums = np.convolve(counts, np.ones(2 * width + 1), "same")
+        level = int(sums.argmax())
+        common += float(sums[level])
+        counts[max(0, level - width) : level + width + 1] = 0
+    return common / image.size, common / max(1.0, float(total))
+
+
+def is_drawing(image: Grey) -> bool:
+    """Return whether an image is a drawing: a diagram, a map, a board, a page without grain.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    """
+    of_image, of_even = flat_share(image)
+    return of_image > LIMITS.min_flat_drawing and of_even > LIMITS.min_flat_of_even
