@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from imgsim.pictures.near_pairs import draw_near_pair
+from imgsim.pictures.screens import app_screen
 from imgsim.verify.details import compare_details
 from imgsim.verify.fine_alignment import fine_correction
 from imgsim.verify.flat_colours import is_drawing
@@ -157,3 +159,17 @@ def test_a_photo_is_no_drawing() -> None:
     assert not is_drawing(grey(picture(4), 60))
     assert is_drawing(screen(1))
     assert is_drawing(grey(Image.fromarray(screen(2)), 80))
+
+
+def app(number: int) -> Grey:
+    image = app_screen(4, number).image.convert("L")
+    return np.asarray(image.resize((185, 400), Image.Resampling.BOX))
+
+
+def test_screens_full_of_text_are_rejected_by_the_few_signs_they_share() -> None:
+    screens = [app(number) for number in range(6)]
+    differ = [differ_in_place(one, other) for one, other in combinations(screens, 2)]
+    assert all(differ)
+    brighter = (screens[0] * 1.3).clip(0, 255).astype(np.uint8)
+    assert not differ_in_place(screens[0], brighter)
+    assert not differ_in_place(screens[0], np.roll(screens[0], (3, 2), (0, 1)))

@@ -336,6 +336,11 @@ class Limits:
     """Levels of chroma by which a pixel is off, at least, to have another colour."""
     min_chroma_error_share: float = 0.6
     """The same as a share of how vivid the colour is, or should be."""
+    min_vivid: float = 25.0
+    """Levels of chroma from which a colour has a hue to be told by."""
+    min_hue_turn: float = 0.25
+    """Sine of the angle between the chromas of a pixel, from which it has another hue: red and
+    orange are 20 degrees apart or more."""
     min_colour_pixels: int = 60
     """Pixels of the overlap, below which nothing is said of colours."""
     chroma_window: int = 3
@@ -509,6 +514,15 @@ class Limits:
     """Cells of either kind, at least."""
     in_place_min_same: float = 0.3
     """Cells that are the same per one that differs, at least: what is moved has few."""
+    in_place_alike: float = 0.6
+    """Correlation of the levels of a cell, above which it shows the same in another light."""
+    in_place_corner_step: int = 2
+    """Pixels of a shift that changes a cell with corners, along and across."""
+    in_place_corner: float = 4.0
+    """Mean difference, in grey levels, by which it does: twice what is the same."""
+    in_place_min_corners: int = 15
+    """Cells with corners that are the same, from which it does not matter how many others differ:
+    nothing that was moved has them, and a program's bars are few beside a screen full of text."""
     in_place_min_middle: int = 3
     """Cells that differ away from the edges at which captions lie, at least."""
     in_place_nearly_even: float = 0.85
@@ -516,6 +530,15 @@ class Limits:
     to be told."""
     in_place_max_density: float = 0.5
     """Share of the box around the cells that differ which they fill: what is pasted fills it."""
+
+    in_place_min_ground: float = 0.5
+    """Share of the even cells that are the same, at least, where corners say that nothing moved: a
+    brighter copy has another ground."""
+    in_place_nearly_even_anchored: float = 0.7
+    """The same as `in_place_nearly_even` where corners say so."""
+    in_place_max_density_anchored: float = 0.7
+    """The same as `in_place_max_density` where corners say so: fields of other lengths fill much
+    of the box."""
 
     # small.py -------------------------------------------------------------------------------------
 
