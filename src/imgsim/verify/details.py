@@ -72,16 +72,23 @@ def compare_details(
         beside = block_errors(left, right, matrix, excluded)
         if beside is not None:
             errors = beside
-    limit = LIMITS.max_detail_ratio_drawn if drawn else LIMITS.max_detail_ratio
-    distance = errors.top_ratio() / limit
+    legible = legibility(errors) if page or (drawn and _is_flat(errors)) else float("inf")
+    distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:
         distance = max(distance, LIMITS.edited_difference)
-    if page:
-        # where another digit would not be seen, that there is none says nothing
-        distance = max(distance, (LIMITS.min_legibility / max(legibility(errors), 1e-3)) ** 2)
+    # where another digit would not be seen, that there is none says nothing
+    distance = max(distance, (LIMITS.min_legibility / max(legible, 1e-3)) ** 2)
     return Details(float(distance), drawn)
+
+
+def _max_ratio(legible: float, *, drawn: bool) -> float:
+    """The ratio up to which two pictures are copies: less where a letter stands out less."""
+    if not drawn:
+        return LIMITS.max_detail_ratio
+    share = LIMITS.max_detail_share_of_legibility * legible
+    return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
 
 
 def _is_drawn(errors: BlockErrors) -> bool:

@@ -45,5 +45,9 @@ def is_drawing(image: Grey) -> bool:
     ----------
     image : ndarray of uint8, shape (h, w)
     """
+    rest = (1 - LIMITS.flat_span_share) / 2
+    darkest, brightest = np.quantile(image, (rest, 1 - rest))
+    if brightest - darkest < LIMITS.min_flat_span:
+        return False  # in an underexposed photo all levels are near each other
     of_image, of_even = flat_share(image)
     return of_image > LIMITS.min_flat_drawing and of_even > LIMITS.min_flat_of_even
