@@ -51,8 +51,11 @@ def recoloured_share(
     expected = fit_chroma(richer, paler[1:])
     error = np.hypot(*(paler[1:] - expected))
     vividness = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
-    other = (error > LIMITS.min_chroma_error_share * vividness) | _turned(paler[1:], expected)
-    return float((other & (error > LIMITS.min_chroma_error) & ~unknown).mean())
+    known = ~unknown & (error > LIMITS.min_chroma_error)
+    other = known & (error > LIMITS.min_chroma_error_share * vividness)
+    turned = known & ~other & _turned(paler[1:], expected)
+    # strong filters turn hues as well, but not so far that loose has to refuse them
+    return float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
 
 
 def _turned(one: Pixels, other: Pixels) -> NDArray[np.bool_]:

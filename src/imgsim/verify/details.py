@@ -67,12 +67,13 @@ def compare_details(
     drawn = page or _is_drawn(errors)
     on_both = False
     # words over a photo are an overlay; words in a page are its text
-    if excluded and not (drawn and (page or _is_flat(errors))):
+    nearly_even = errors.even_share() > LIMITS.in_place_nearly_even
+    if excluded and not (page or nearly_even or _is_drawing(errors)):
         on_both = not overlaid_on_one_side(errors, excluded)
         beside = block_errors(left, right, matrix, excluded)
         if beside is not None:
             errors = beside
-    legible = legibility(errors) if page or (drawn and _is_flat(errors)) else float("inf")
+    legible = legibility(errors) if page or _is_drawing(errors) else float("inf")
     distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
@@ -92,14 +93,12 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
 
 
 def _is_drawn(errors: BlockErrors) -> bool:
-    """Whether most of both images is even, or one of them is a drawing in a few colours."""
-    return errors.even_share() > LIMITS.min_even_share_drawn or _is_flat(errors)
+    """Whether most of one image is even, or it is a drawing in a few colours."""
+    return errors.even_share() > LIMITS.min_even_share_drawn or _is_drawing(errors)
 
 
-def _is_flat(errors: BlockErrors) -> bool:
-    return errors.even_share() > LIMITS.in_place_nearly_even or any(
-        is_drawing(image) for image in errors.originals
-    )
+def _is_drawing(errors: BlockErrors) -> bool:
+    return any(is_drawing(image) for image in errors.originals)
 
 
 def _is_page(errors: BlockErrors) -> bool:

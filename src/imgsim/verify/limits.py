@@ -341,6 +341,9 @@ class Limits:
     min_hue_turn: float = 0.25
     """Sine of the angle between the chromas of a pixel, from which it has another hue: red and
     orange are 20 degrees apart or more."""
+    max_turned_share: float = 0.08
+    """Share of the overlap with another hue that counts, at most: it is more than normal lets pass
+    and less than loose does, since filters of photo apps turn hues too."""
     min_colour_pixels: int = 60
     """Pixels of the overlap, below which nothing is said of colours."""
     chroma_window: int = 3
@@ -462,9 +465,13 @@ class Limits:
     min_flat_span: float = 100.0
     """Levels of it, below which an image is no drawing: that of ink on paper is more."""
     min_flat_drawing: float = 0.42
-    """Share of the pixels that are even and of those levels, above which a picture is a drawing.
-    Of 250 photos, 180 pieces of clothing and 210 groceries none has more but a few that are black
-    or white for the most part; of 192 drawn pages and boards nine in ten have."""
+    """Share of the pixels that are even and of those levels, above which a picture may be a
+    drawing. Of 250 photos six have more; of 192 drawn pages and boards nine in ten."""
+    flat_near: int = 21
+    """Side, in pixels, of the square around such a pixel in which others are near it."""
+    max_far_from_flat: float = 0.055
+    """Share of the pixels that are near none, up to which a picture is a drawing: lines and letters
+    are thin. A thing on a white ground has 0.06 and more."""
     min_flat_of_even: float = 0.8
     """The same as a share of the even pixels: a sky is even too, in many levels."""
 
