@@ -212,6 +212,7 @@ KNOWN: dict[str, object] = {
     "print_window": 3,
     "print_quantile": 0.25,
     "min_legibility": 8.0,
+    "min_legibility_drawing": 6.0,
     "print_min_blocks": 8,
     "flat_window": 5,
     "flat_range": 4,

@@ -80,7 +80,8 @@ def compare_details(
     if on_both:
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
-    distance = max(distance, (LIMITS.min_legibility / max(legible, 1e-3)) ** 2)
+    least = LIMITS.min_legibility if page else LIMITS.min_legibility_drawing
+    distance = max(distance, (least / max(legible, 1e-3)) ** 2)
     return Details(float(distance), drawn)
 
 

@@ -447,6 +447,9 @@ class Limits:
     """Quantile of the ratios of the blocks with print that counts."""
     min_legibility: float = 8.0
     """That quantile, at least: it is somewhat above the limit, since digits are alike."""
+    min_legibility_drawing: float = 6.0
+    """The same for drawings that are no pages of text: of those with letters of 5 to 9 pixels most
+    have less."""
     print_min_blocks: int = 8
     """Blocks with print, below which nothing is said of them."""
 
