@@ -24,7 +24,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     Parameters
     ----------
     errors : BlockErrors
-        Of the whole images.
+        Of the whole images, ndarrays of float32, shape (h, w).
     bands : sequence of (float, float)
         Rows with letters, from and to, as shares of the height.
 

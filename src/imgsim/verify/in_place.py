@@ -56,7 +56,7 @@ def differ_in_place(left: Grey, right: Grey) -> bool:
     height = len(others)
     middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
     corners = unmoved & _has_corners(left)
-    anchored = np.count_nonzero(corners) >= LIMITS.in_place_min_corners
+    anchored = bool(np.count_nonzero(corners) >= LIMITS.in_place_min_corners)
     nearly_even, max_density = LIMITS.in_place_nearly_even, LIMITS.in_place_max_density
     if anchored:
         ground = difference[np.maximum(*structure) < LIMITS.in_place_even]
