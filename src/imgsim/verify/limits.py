@@ -448,8 +448,8 @@ class Limits:
     min_legibility: float = 8.0
     """That quantile, at least: it is somewhat above the limit, since digits are alike."""
     min_legibility_drawing: float = 6.0
-    """The same for drawings that are no pages of text: lines of code with letters of 7 and 8 pixels,
-    one of them another one, had 4.3 and 5.1 and were joined."""
+    """The same for drawings that are no pages of text: lines of code with one other letter, 7 and 8
+    pixels high, had 4.3 and 5.1 and were joined."""
     print_min_blocks: int = 8
     """Blocks with print, below which nothing is said of them."""
 
