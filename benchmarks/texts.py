@@ -5,8 +5,10 @@
 writes benchmarks/results/texts.json. Pages of twelve kinds are drawn by seeds, each with another
 page that differs from it in one token: a digit, a letter, a sign, a comma, a name of a day or
 month, a word, a ticked box. A copy of each, of a kind drawn by chance, is verified against the
-other page and against its own. The limits of `verify` were chosen on seeds 1,000 to 1,121; the
-default is later ones.
+other page and against its own. So are pairs that differ in one thing that matters (`near_pairs`): a
+photo under other words, a move on a board, a pin on a map, a product in another colour. Words are
+written over landscapes, or with `--photos` over photos. The limits of `verify` were chosen on
+seeds 1,000 to 1,121; the default is later ones.
 """
 
 from __future__ import annotations
@@ -15,24 +17,29 @@ import argparse
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import record
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from imgsim.bench.intervals import wilson
 from imgsim.comparators.base import PRESETS
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
 from imgsim.decode.decoder import Decoder
+from imgsim.pictures.near_pairs import NEAR_KINDS, draw_near_pair
 from imgsim.pictures.text_pages import COPIES, KINDS, copy_page, draw_page, draw_variant
 from imgsim.read.options import RunOptions
 from imgsim.types import Verdict
 from imgsim.verify.verdicts import verify_pair
 
 RECIPE = Auto()
+NEAR_COPIES = "PNG", "JPEG", "WebP", "JPEG"
+"""Of what kinds the copies are in which pairs that differ in one thing are compared."""
 SMALLEST_AFTER_HALVING = 12
 """Pixels of letters below which half the size is no copy that has to be found."""
 
@@ -92,12 +99,48 @@ def measure(first: int, count: int) -> dict[str, Any]:
     return {
         "seeds": [first, first + count - 1],
         "seconds_per_pair": round(verify.seconds / max(1, 2 * count * len(KINDS)), 4),
+        **_table(pairs, joined),
+        "joined_at_loose": [f"{residual:.2f} {about}" for residual, about in nearest],
+    }
+
+
+def measure_near(first: int, count: int, photos: Sequence[Path]) -> dict[str, Any]:
+    """Count the pairs that differ in one thing, and copies, and those accepted at every preset."""
+    pairs: Counter[str] = Counter()
+    joined: Counter[str] = Counter()
+    accepted: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        verify = Verifier(Path(folder))
+        for seed in range(first, first + count):
+            photo = _read(photos[seed % len(photos)]) if photos else None
+            for kind in NEAR_KINDS:
+                one, other = draw_near_pair(kind, seed, photo)
+                rng = np.random.default_rng((seed, 98))
+                how = [str(name) for name in rng.choice(NEAR_COPIES, 4)]
+                left = copy_page(one, how[0], seed)[0]
+                false = verify(left, copy_page(other, how[1], seed + 1)[0])
+                true = verify(left, copy_page(one, how[2], seed + 2)[0])
+                _count(pairs, joined, false, ("differ in one thing", f"differ: {kind}"))
+                _count(pairs, joined, true, ("copy of one of them", f"copy: {kind}"))
+                if false.residual <= 1:
+                    accepted.append(f"{false.residual:.2f} {kind} {seed}: {how[0]} and {how[1]}")
+    return {"seeds": [first, first + count - 1]} | _table(pairs, joined) | {"joined": accepted}
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        photo = ImageOps.exif_transpose(image).convert("RGB")
+    photo.thumbnail((800, 800))
+    return photo
+
+
+def _table(pairs: Counter[str], joined: Counter[str]) -> dict[str, Any]:
+    return {
         "pairs": {
             name: {"pairs": pairs[name]}
             | {preset: _share(joined[f"{name} {preset}"], pairs[name]) for preset in PRESETS}
             for name in sorted(pairs)
-        },
-        "joined_at_loose": [f"{residual:.2f} {about}" for residual, about in nearest],
+        }
     }
 
 
@@ -124,15 +167,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--first", type=int, default=5000, help="the first seed")
     parser.add_argument("--seeds", type=int, default=60, help="how many, each of twelve kinds")
+    parser.add_argument("--near-seeds", type=int, default=40, help="how many pairs of each kind")
+    parser.add_argument("--photos", type=Path, help="a folder of photos to write words over")
+    parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
+    photos = sorted(given.photos.glob("*.jp*g")) if given.photos else []
     result = measure(given.first, given.seeds)
+    result["near"] = measure_near(given.first, given.near_seeds, photos)
     about = record.machine(
-        f"python benchmarks/texts.py --first {given.first} --seeds {given.seeds}",
+        f"python benchmarks/texts.py --first {given.first} --seeds {given.seeds}"
+        f" --near-seeds {given.near_seeds}" + (" --photos PHOTOS" if photos else ""),
         "numpy", "pillow", "opencv-python-headless",
     )  # fmt: skip
-    print(record.write("texts", about | result))
-    for name, row in result["pairs"].items():
+    if not given.dry:
+        print(record.write("texts", about | result))
+    for name, row in (result["pairs"] | result["near"]["pairs"]).items():
         print(name, row["pairs"], {p: row[p]["share"] for p in PRESETS})
+    print(*result["joined_at_loose"], *result["near"]["joined"], sep="\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from imgsim.verify.colours import (
     _clipped,
@@ -209,3 +209,26 @@ def test_of_what_may_be_clipped_nothing_is_known(white: int, share: float) -> No
     right[:, :7, 1] -= 40
     for pair in ((left, right), (right, left)):
         assert recoloured_share(*pair, UPRIGHT) == pytest.approx(share, abs=0.07)  # but its border
+
+
+def box(colour: tuple[int, int, int], side: int) -> Image.Image:
+    """A box of one colour with a pale label, on a grey table."""
+    image = Image.new("RGB", (side, side), (225, 224, 222))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0.7 * side, side, side), fill=(150, 148, 146))
+    draw.rectangle((0.25 * side, 0.15 * side, 0.75 * side, 0.85 * side), fill=colour)
+    draw.rectangle((0.3 * side, 0.35 * side, 0.7 * side, 0.5 * side), fill=(240, 240, 235))
+    return image
+
+
+def share_of(one: Image.Image, other: Image.Image) -> float:
+    left, right = (np.asarray(image.resize((48, 48)).convert("YCbCr")) for image in (one, other))
+    return recoloured_share(left, right, UPRIGHT)
+
+
+@pytest.mark.parametrize("side", [90, 128, 256])
+def test_a_hue_beside_it_is_another_colour(side: int) -> None:
+    red = box((200, 40, 40), side)
+    assert share_of(red, box((225, 105, 40), side)) == pytest.approx(0.08, abs=0.01)  # orange
+    assert share_of(red, box((220, 60, 60), side)) < 0.02  # lighter
+    assert share_of(red, box((170, 62, 62), side)) < 0.02  # paler

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from imgsim.pictures.near_pairs import draw_near_pair
+from imgsim.pictures.screens import app_screen
 from imgsim.verify.details import compare_details
 from imgsim.verify.fine_alignment import fine_correction
+from imgsim.verify.flat_colours import is_drawing
 from imgsim.verify.in_place import differ_in_place, structure_of_cells
 from imgsim.verify.matrix import Grey
 from imgsim.verify.tone import smooth_tone_curve
@@ -120,3 +124,55 @@ def test_screens_of_one_program_with_other_text_are_rejected_at_once() -> None:
     assert not differ_in_place(screen(1), covered)
     photo = grey(picture(2))
     assert not differ_in_place(photo, grey(picture(3)))
+
+
+BANDS = ((0.0, 0.25),)
+
+
+def captioned(words: str, ground: Image.Image | None = None) -> Grey:
+    image = (ground or picture(5)).convert("RGB").resize((640, 480))
+    if words:
+        ImageDraw.Draw(image).text((30, 30), words, "white", font_size=44, stroke_width=3,
+                                   stroke_fill="black")  # fmt: skip
+    return grey(image, 92)
+
+
+def test_words_over_a_photo_are_an_overlay_on_one_of_two_images_only() -> None:
+    bare, short, long = (captioned(words) for words in ("", "SUMMER", "WINTER HOLIDAY"))
+    assert compare_details(bare, long, SAME, BANDS).distance <= 1
+    assert compare_details(short, bare, SAME, BANDS).distance <= 1
+    assert compare_details(short, long, SAME, BANDS).distance > 2
+    assert compare_details(long, short, SAME, BANDS).distance > 2
+
+
+def test_a_few_letters_are_no_overlay() -> None:
+    one, other = (captioned(f"SUMMER 12:{minute}") for minute in (41, 48))
+    assert compare_details(one, other, SAME, BANDS).distance > 2
+
+
+def test_what_is_moved_on_a_board_is_no_overlay() -> None:
+    one, other = (np.asarray(image.convert("L")) for image in draw_near_pair("chess", 3))
+    assert is_drawing(one)
+    distances = [compare_details(one, other, SAME, bands).distance for bands in ((), ((0.0, 1.0),))]
+    assert min(distances) > 4
+
+
+def test_a_photo_is_no_drawing() -> None:
+    assert not is_drawing(captioned(""))
+    assert not is_drawing(grey(picture(4), 60))
+    assert is_drawing(screen(1))
+    assert is_drawing(grey(Image.fromarray(screen(2)), 80))
+
+
+def app(number: int) -> Grey:
+    image = app_screen(4, number).image.convert("L")
+    return np.asarray(image.resize((185, 400), Image.Resampling.BOX))
+
+
+def test_screens_full_of_text_are_rejected_by_the_few_signs_they_share() -> None:
+    screens = [app(number) for number in range(6)]
+    differ = [differ_in_place(one, other) for one, other in combinations(screens, 2)]
+    assert all(differ)
+    brighter = (screens[0] * 1.3).clip(0, 255).astype(np.uint8)
+    assert not differ_in_place(screens[0], brighter)
+    assert not differ_in_place(screens[0], np.roll(screens[0], (3, 2), (0, 1)))

@@ -27,7 +27,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [19, 3, 3],  # the version; 3 x 3
+    "judge.py": [20, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 19
+VERDICTS_OF = 20
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -176,6 +176,9 @@ KNOWN: dict[str, object] = {
     "max_tint": 0.2,
     "min_chroma_error": 10.0,
     "min_chroma_error_share": 0.6,
+    "min_vivid": 25.0,
+    "min_hue_turn": 0.25,
+    "max_turned_share": 0.08,
     "min_colour_pixels": 60,
     "chroma_window": 3,
     "min_colour_cover": 250,
@@ -227,6 +230,8 @@ KNOWN: dict[str, object] = {
     "detail_rank": 3,
     "max_detail_ratio": 13.0,
     "max_detail_ratio_drawn": 7.0,
+    "max_detail_share_of_legibility": 0.33,
+    "max_detail_ratio_faint_print": 3.2,
     "detail_even_gradient": 1.0,
     "min_even_share_drawn": 0.6,
     "detail_excess": 30.0,
@@ -237,7 +242,31 @@ KNOWN: dict[str, object] = {
     "print_window": 3,
     "print_quantile": 0.25,
     "min_legibility": 8.0,
+    "min_legibility_drawing": 6.0,
     "print_min_blocks": 8,
+    "flat_window": 5,
+    "flat_range": 4,
+    "flat_levels": 4,
+    "flat_level_width": 1,
+    "flat_span_share": 0.998,
+    "min_flat_span": 100.0,
+    "min_flat_drawing": 0.42,
+    "flat_near": 21,
+    "max_far_from_flat": 0.055,
+    "min_flat_of_even": 0.8,
+    "caption_least_error": 8.0,
+    "caption_least_ratio": 2.0,
+    "caption_min_blocks": 40,
+    "caption_own_share": 0.5,
+    "caption_rank": 4,
+    "caption_max_hidden": 0.55,
+    "caption_faint": 0.3,
+    "caption_max_among": 0.9,
+    "caption_hidden_quantile": 0.9,
+    "caption_beside_quantile": 0.98,
+    "caption_least_edge": 2.0,
+    "caption_near": 41,
+    "caption_next": 5,
     "in_place_cell": 8,
     "in_place_even": 3.0,
     "in_place_min_even": 0.3,
@@ -247,9 +276,16 @@ KNOWN: dict[str, object] = {
     "in_place_near": 9,
     "in_place_min_cells": 4,
     "in_place_min_same": 0.3,
+    "in_place_alike": 0.6,
+    "in_place_corner_step": 2,
+    "in_place_corner": 4.0,
+    "in_place_min_corners": 15,
     "in_place_min_middle": 3,
     "in_place_nearly_even": 0.85,
     "in_place_max_density": 0.5,
+    "in_place_min_ground": 0.5,
+    "in_place_nearly_even_anchored": 0.7,
+    "in_place_max_density_anchored": 0.7,
     "small_side": 96,
     "small_decided_side": 80,
     "small_max_scale": 2.0,

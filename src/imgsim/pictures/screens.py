@@ -16,8 +16,48 @@ _WINDOWS = (1920, 1080), (1366, 768), (1280, 800), (1024, 768), (800, 600)
 def chat(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     """Draw a chat on a telephone: a status bar, a title, one to twelve messages."""
     sheet = new_sheet(rng, _PHONES, (34, 48), edit)
-    unit, width = sheet.size, sheet.width
     bar: Colour = tuple(int(c) for c in rng.integers(20, 140, 3))  # type: ignore[assignment]
+    _fill_chat(sheet, bar, rng)
+    return sheet
+
+
+def app_screen(seed: int, number: int) -> Sheet:
+    """Draw a screenshot of an app for messages: below its title the names of its pages and signs.
+
+    Parameters
+    ----------
+    seed : int
+        The telephone and the app: size, face, colours.
+    number : int
+        The text and the time.
+    """
+    rng = np.random.default_rng((seed, 55))
+    sheet = new_sheet(rng, _PHONES, (34, 48), None)
+    bar: Colour = tuple(int(c) for c in rng.integers(20, 140, 3))  # type: ignore[assignment]
+    _fill_chat(sheet, bar, np.random.default_rng((seed, 56, number)))
+    unit, white = sheet.size, (255, 255, 255)
+    for place in range(3):
+        x = (1 + 5 * place) * unit
+        sheet.write((x, 4.6 * unit), phrase(rng, 1).upper()[:7], 0.6, ink=white)
+    right, y = sheet.width - 1.5 * unit, 3.4 * unit
+    for dot in (-0.5, 0, 0.5):
+        box = (
+            right - 0.1 * unit,
+            y + (dot - 0.1) * unit,
+            right + 0.1 * unit,
+            y + (dot + 0.1) * unit,
+        )
+        sheet.draw.ellipse(box, fill=white)
+    lens = (right - 2.3 * unit, y - 0.5 * unit, right - 1.5 * unit, y + 0.3 * unit)
+    sheet.draw.ellipse(lens, outline=white, width=max(2, unit // 10))
+    sheet.draw.line((right - 1.6 * unit, y + 0.2 * unit, right - 1.2 * unit, y + 0.6 * unit),
+                    white, max(2, unit // 8))  # fmt: skip
+    sheet.write((unit, sheet.height - 2.0 * unit), "Write a message", 0.8)
+    return sheet
+
+
+def _fill_chat(sheet: Sheet, bar: Colour, rng: np.random.Generator) -> None:
+    unit, width = sheet.size, sheet.width
     white: Colour = (255, 255, 255)
     sheet.draw.rectangle((0, 0, width, 5.4 * unit), fill=bar)
     clock = f"{rng.integers(24):02}:{rng.integers(60):02}"
@@ -43,7 +83,6 @@ def chat(rng: np.random.Generator, edit: Edit | None) -> Sheet:
     sheet.draw.rounded_rectangle((unit / 2, foot, width - 4 * unit, foot + 2 * unit), unit,
                                  fill=sheet.panel)  # fmt: skip
     sheet.draw.ellipse((width - 3.2 * unit, foot, width - 1.2 * unit, foot + 2 * unit), fill=bar)
-    return sheet
 
 
 def code(rng: np.random.Generator, edit: Edit | None) -> Sheet:

@@ -51,8 +51,19 @@ def recoloured_share(
     expected = fit_chroma(richer, paler[1:])
     error = np.hypot(*(paler[1:] - expected))
     vividness = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
-    other = (error > LIMITS.min_chroma_error) & (error > LIMITS.min_chroma_error_share * vividness)
-    return float((other & ~unknown).mean())
+    known = ~unknown & (error > LIMITS.min_chroma_error)
+    other = known & (error > LIMITS.min_chroma_error_share * vividness)
+    turned = known & ~other & _turned(paler[1:], expected)
+    # strong filters turn hues as well, but not so far that loose has to refuse them
+    return float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
+
+
+def _turned(one: Pixels, other: Pixels) -> NDArray[np.bool_]:
+    """Where two vivid colours have another hue, whatever their saturation."""
+    vivid = np.hypot(*one), np.hypot(*other)
+    across = np.abs(one[0] * other[1] - one[1] * other[0])
+    enough = np.minimum(*vivid) > LIMITS.min_vivid
+    return np.asarray(enough & (across > LIMITS.min_hue_turn * vivid[0] * vivid[1]))
 
 
 def overlapping_pixels(

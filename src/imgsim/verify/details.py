@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgsim.verify.blocks import Blocks, Map
+from imgsim.verify.captions import overlaid_on_one_side
+from imgsim.verify.flat_colours import is_drawing
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
@@ -62,24 +64,45 @@ def compare_details(
         With a distance of 0 if they cannot be aligned at that size.
     """
     errors = block_errors(left, right, matrix)
-    # words over a photo are an overlay; words in a page are its text
-    if excluded and not (
-        errors is not None
-        and (errors.even_share() > LIMITS.in_place_nearly_even or _is_page(errors))
-    ):
-        errors = block_errors(left, right, matrix, excluded)
     if errors is None:
         return Details(0.0, drawn=False, known=False)
     page = _is_page(errors)
-    drawn = page or errors.even_share() > LIMITS.min_even_share_drawn
-    limit = LIMITS.max_detail_ratio_drawn if drawn else LIMITS.max_detail_ratio
-    distance = errors.top_ratio() / limit
+    drawn = page or _is_drawn(errors)
+    on_both = False
+    # words over a photo are an overlay; words in a page are its text
+    nearly_even = errors.even_share() > LIMITS.in_place_nearly_even
+    if excluded and not (page or nearly_even or _is_drawing(errors)):
+        on_both = not overlaid_on_one_side(errors, excluded)
+        beside = block_errors(left, right, matrix, excluded)
+        if beside is not None:
+            errors = beside
+    legible = legibility(errors) if page or _is_drawing(errors) else float("inf")
+    distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
-    if page:
-        # where another digit would not be seen, that there is none says nothing
-        distance = max(distance, (LIMITS.min_legibility / max(legibility(errors), 1e-3)) ** 2)
+    if on_both:
+        distance = max(distance, LIMITS.edited_difference)
+    # where another digit would not be seen, that there is none says nothing
+    least = LIMITS.min_legibility if page else LIMITS.min_legibility_drawing
+    distance = max(distance, (least / max(legible, 1e-3)) ** 2)
     return Details(float(distance), drawn)
+
+
+def _max_ratio(legible: float, *, drawn: bool) -> float:
+    """The ratio up to which two pictures are copies: less where a letter stands out less."""
+    if not drawn:
+        return LIMITS.max_detail_ratio
+    share = LIMITS.max_detail_share_of_legibility * legible
+    return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
+
+
+def _is_drawn(errors: BlockErrors) -> bool:
+    """Whether most of one image is even, or it is a drawing in a few colours."""
+    return errors.even_share() > LIMITS.min_even_share_drawn or _is_drawing(errors)
+
+
+def _is_drawing(errors: BlockErrors) -> bool:
+    return any(is_drawing(image) for image in errors.originals)
 
 
 def _is_page(errors: BlockErrors) -> bool:

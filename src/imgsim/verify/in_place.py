@@ -7,7 +7,10 @@ it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
@@ -39,25 +42,51 @@ def differ_in_place(left: Grey, right: Grey, structures: tuple[Map, Map] | None 
         return False
     difference = _cells(cv2.absdiff(left, right))
     in_both = np.minimum(*structure) > LIMITS.in_place_structure
+    unmoved = in_both & (difference < LIMITS.in_place_same)
     in_one = np.maximum(*structure) > LIMITS.in_place_structure
-    same = int(np.count_nonzero(in_both & (difference < LIMITS.in_place_same)))
+    same = int(np.count_nonzero(unmoved))
     if np.count_nonzero(in_one & (difference > LIMITS.in_place_other)) < LIMITS.in_place_min_cells:
         return False
     excess = np.maximum(_cells(_beyond(left, right)), _cells(_beyond(right, left)))
     others = in_one & (excess > LIMITS.in_place_other)
+    differing = int(np.count_nonzero(others))
+    # light and contrast change what is in a cell, and leave it what it is
+    others &= ~(in_both & (_correlation(left, right, structure) > LIMITS.in_place_alike))
     rows, columns = np.nonzero(others)
     if len(rows) < LIMITS.in_place_min_cells or same < LIMITS.in_place_min_cells:
         return False
     height = len(others)
     middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
-    enough = 0 if even > LIMITS.in_place_nearly_even else LIMITS.in_place_min_middle
+    corners = unmoved & _has_corners(left)
+    anchored = bool(np.count_nonzero(corners) >= LIMITS.in_place_min_corners)
+    nearly_even, max_density = LIMITS.in_place_nearly_even, LIMITS.in_place_max_density
+    if anchored:
+        ground = difference[np.maximum(*structure) < LIMITS.in_place_even]
+        anchored = float((ground < LIMITS.in_place_same).mean()) > LIMITS.in_place_min_ground
+    if anchored:
+        nearly_even = LIMITS.in_place_nearly_even_anchored
+        max_density = LIMITS.in_place_max_density_anchored
+    enough = 0 if even > nearly_even else LIMITS.in_place_min_middle
     # what was covered differs all over, whether there is structure or not
     box = difference[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     covered = np.count_nonzero(box > LIMITS.in_place_other)
     return bool(
-        same >= LIMITS.in_place_min_same * len(rows)
+        (anchored or same >= LIMITS.in_place_min_same * differing)
         and np.count_nonzero(middle) >= enough
-        and covered < LIMITS.in_place_max_density * box.size
+        and covered < max_density * box.size
+    )
+
+
+def _has_corners(image: Grey) -> NDArray[np.bool_]:
+    """Cells that a shift changes, whether along or across: no frame or line fixes one of them."""
+    import cv2
+
+    step = LIMITS.in_place_corner_step
+    across, down = np.zeros_like(image), np.zeros_like(image)
+    across[:, :-step] = cv2.absdiff(image[:, :-step], image[:, step:])
+    down[:-step] = cv2.absdiff(image[:-step], image[step:])
+    return np.asarray(
+        cv2.min(_cells(across), _cells(down)) > LIMITS.in_place_corner,
     )
 
 
@@ -81,6 +110,13 @@ def _cells(image: Map) -> Map:
     rows, columns = (n // side for n in image.shape)
     whole = image[: rows * side, : columns * side]
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+
+
+def _correlation(left: Grey, right: Grey, structure: Sequence[Map]) -> Map:
+    """Correlation of the grey levels of two images in every cell."""
+    one, other = left.astype(np.float32), right.astype(np.float32)
+    covariance = _cells(one * other) - _cells(one) * _cells(other)
+    return np.asarray(covariance / np.maximum(structure[0] * structure[1], 1.0))
 
 
 def structure_of_cells(image: Grey) -> Map:

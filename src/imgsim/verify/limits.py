@@ -374,6 +374,14 @@ class Limits:
     """Levels of chroma by which a pixel is off, at least, to have another colour."""
     min_chroma_error_share: float = 0.6
     """The same as a share of how vivid the colour is, or should be."""
+    min_vivid: float = 25.0
+    """Levels of chroma from which a colour has a hue to be told by."""
+    min_hue_turn: float = 0.25
+    """Sine of the angle between the chromas of a pixel, from which it has another hue: red and
+    orange are 20 degrees apart or more."""
+    max_turned_share: float = 0.08
+    """Share of the overlap with another hue that counts, at most: it is more than normal lets pass
+    and less than loose does, since filters of photo apps turn hues too."""
     min_colour_pixels: int = 60
     """Pixels of the overlap, below which nothing is said of colours."""
     chroma_window: int = 3
@@ -505,6 +513,12 @@ class Limits:
     max_detail_ratio_drawn: float = 7.0
     """The same for pages of text, light on dark ones too, and for screenshots, which have few such
     colours."""
+    max_detail_share_of_legibility: float = 0.33
+    """The same as a share of what another letter of the page would have: a comma is less than that.
+    Of 54 copies of drawn pages none has more than 0.32."""
+    max_detail_ratio_faint_print: float = 3.2
+    """The least that it comes to. Of those copies whose letters stand out least none has more than
+    2.9."""
     detail_even_gradient: float = 1.0
     """Grey levels per pixel of a block, below which it is even."""
     min_even_share_drawn: float = 0.6
@@ -527,8 +541,72 @@ class Limits:
     """Quantile of the ratios of the blocks with print that counts."""
     min_legibility: float = 8.0
     """That quantile, at least: it is somewhat above the limit, since digits are alike."""
+    min_legibility_drawing: float = 6.0
+    """The same for drawings that are no pages of text: lines of code with one other letter, 7 and 8
+    pixels high, had 4.3 and 5.1 and were joined."""
     print_min_blocks: int = 8
     """Blocks with print, below which nothing is said of them."""
+
+    # flat_colours.py ------------------------------------------------------------------------------
+
+    flat_window: int = 5
+    """Side, in pixels, of the square around an even pixel."""
+    flat_range: int = 4
+    """Grey levels from the darkest to the brightest pixel of such a square, at most."""
+    flat_levels: int = 4
+    """Levels, the most common ones, that the ground and the fields of a drawing have."""
+    flat_level_width: int = 1
+    """Levels to either side that count as the same one."""
+    flat_span_share: float = 0.998
+    """Share of the pixels whose levels are the span of an image."""
+    min_flat_span: float = 100.0
+    """Levels of it, below which an image is no drawing: that of ink on paper is more."""
+    min_flat_drawing: float = 0.42
+    """Share of the pixels that are even and of those levels, above which a picture may be a
+    drawing. Five of 250 photos have more; of drawn pages half or more of each kind."""
+    flat_near: int = 21
+    """Side, in pixels, of the square around such a pixel in which others are near it."""
+    max_far_from_flat: float = 0.055
+    """Share of the pixels that are near none, up to which a picture is a drawing: lines and letters
+    are thin. A thing on a white ground has 0.06 and more."""
+    min_flat_of_even: float = 0.8
+    """The same as a share of the even pixels: a sky is even too, in many levels."""
+
+    # captions.py ----------------------------------------------------------------------------------
+
+    caption_least_error: float = 8.0
+    """Grey levels of error from which a block may hold a letter of one image only."""
+    caption_least_ratio: float = 2.0
+    """Ratio of the error to what is expected, from which it may; low, since much is expected where
+    letters lie on letters."""
+    caption_min_blocks: int = 40
+    """Such blocks that letters over a picture have, at least: of captions the smallest had 110, of
+    time stamps that differ in a few digits none had 30."""
+    caption_own_share: float = 0.5
+    """An edge is of one image alone if the gradients of the two differ by more than this share of
+    its square."""
+    caption_rank: int = 4
+    """The strongest edges but three count, of either image."""
+    caption_max_hidden: float = 0.55
+    """Strength of the edges of the image with fewer, where the images differ, as a share of that of
+    the letters. With the two limits below, 60 of 62 pairs of a photo under two captions are
+    rejected that passed before, and 20 of 117 photos with one caption."""
+    caption_faint: float = 0.3
+    """Strength of those edges as a share of that of the picture beside them, up to which they are
+    the picture's all the same: pale letters are no stronger."""
+    caption_max_among: float = 0.9
+    """The same, above which they are no picture's."""
+    caption_hidden_quantile: float = 0.9
+    """Quantile of the hidden edges for that."""
+    caption_beside_quantile: float = 0.98
+    """Quantile of the edges beside for that."""
+    caption_least_edge: float = 2.0
+    """Grey levels per pixel that those have, at least."""
+    caption_near: int = 41
+    """Side, in blocks half a side apart, of the square around a block that differs in which others
+    are beside it."""
+    caption_next: int = 5
+    """The same of those that are next to it and may hold a part of a letter."""
 
     # in_place.py ----------------------------------------------------------------------------------
 
@@ -551,6 +629,15 @@ class Limits:
     """Cells of either kind, at least."""
     in_place_min_same: float = 0.3
     """Cells that are the same per one that differs, at least: what is moved has few."""
+    in_place_alike: float = 0.6
+    """Correlation of the levels of a cell, above which it shows the same in another light."""
+    in_place_corner_step: int = 2
+    """Pixels of a shift that changes a cell with corners, along and across."""
+    in_place_corner: float = 4.0
+    """Mean difference, in grey levels, by which it does: twice what is the same."""
+    in_place_min_corners: int = 15
+    """Cells with corners that are the same, from which it does not matter how many others differ:
+    nothing that was moved has them, and a program's bars are few beside a screen full of text."""
     in_place_min_middle: int = 3
     """Cells that differ away from the edges at which captions lie, at least."""
     in_place_nearly_even: float = 0.85
@@ -558,6 +645,15 @@ class Limits:
     to be told."""
     in_place_max_density: float = 0.5
     """Share of the box around the cells that differ which they fill: what is pasted fills it."""
+
+    in_place_min_ground: float = 0.5
+    """Share of the even cells that are the same, at least, where corners say that nothing moved: a
+    brighter copy has another ground."""
+    in_place_nearly_even_anchored: float = 0.7
+    """The same as `in_place_nearly_even` where corners say so."""
+    in_place_max_density_anchored: float = 0.7
+    """The same as `in_place_max_density` where corners say so: fields of other lengths fill much
+    of the box."""
 
     # small.py -------------------------------------------------------------------------------------
 

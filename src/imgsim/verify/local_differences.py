@@ -25,7 +25,7 @@ from imgsim.verify.sharpness import equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
 from imgsim.verify.tracking import erode_mask, warp
 
-_CELL = 4
+CELL = 4
 """Half the side of a block, in pixels."""
 
 
@@ -61,6 +61,8 @@ class BlockErrors:
     ----------
     images : two ndarrays of float32, shape (h, w)
         What was compared: aligned, at one tone, equally sharp.
+    originals : two ndarrays of uint8, shape (h, w)
+        The same, aligned alone.
     mask : ndarray of uint8, shape (h, w)
         1 where they overlap, else 0.
     ratio : ndarray of float32, shape (rows, columns)
@@ -73,6 +75,7 @@ class BlockErrors:
     """
 
     images: tuple[Map, Map]
+    originals: tuple[Grey, Grey]
     mask: NDArray[np.uint8]
     ratio: Map
     error: Map
@@ -133,7 +136,7 @@ def block_errors(
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
     )
-    return _with_noise(images, error, mask, inside)
+    return _with_noise(images, (one, other), error, mask, inside)
 
 
 def _aligned(
@@ -225,14 +228,18 @@ def _equally_sharp(left: Map, right: Map, mask: NDArray[np.uint8]) -> tuple[tupl
 
 
 def _with_noise(
-    images: tuple[Map, Map], error: Map, mask: NDArray[np.uint8], inside: NDArray[np.bool_]
+    images: tuple[Map, Map],
+    greys: tuple[Grey, Grey],
+    error: Map,
+    mask: NDArray[np.uint8],
+    inside: NDArray[np.bool_],
 ) -> BlockErrors:
     gradient = lesser_gradient(*images)
     noise = _fit_noise(error[inside], gradient[inside])
     ratio = np.where(
         inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
     )
-    return BlockErrors(images, mask, ratio, error, gradient, inside, noise)
+    return BlockErrors(images, greys, mask, ratio, error, gradient, inside, noise)
 
 
 def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:
@@ -290,9 +297,9 @@ def block_means(image: Map) -> Map:
     """
     import cv2
 
-    rows, columns = (n // _CELL for n in image.shape)
+    rows, columns = (n // CELL for n in image.shape)
     cells = cv2.resize(
-        image[: rows * _CELL, : columns * _CELL], (columns, rows), interpolation=cv2.INTER_AREA
+        image[: rows * CELL, : columns * CELL], (columns, rows), interpolation=cv2.INTER_AREA
     )
     pairs = cells[:, 1:] + cells[:, :-1]
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))

@@ -1,0 +1,88 @@
+"""Tells whether letters over a picture are on one of two images only, or other ones on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.verify.blocks import Map
+from imgsim.verify.gradients import gradients
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.local_differences import CELL, BlockErrors, block_means
+from imgsim.verify.matrix import Band
+
+
+def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
+    """Return whether the picture goes on under the letters in one of the two images.
+
+    Where they differ, the image with fewer edges has none that are nearly as strong as those of the
+    other one's letters, nor stronger ones than the picture has beside them. Two images with other
+    words have such edges both.
+
+    Parameters
+    ----------
+    errors : BlockErrors
+        Of the whole images, ndarrays of float32, shape (h, w).
+    bands : sequence of (float, float)
+        Rows with letters, from and to, as shares of the height.
+
+    Returns
+    -------
+    bool
+        False also if too little differs to be letters.
+    """
+    differs = (
+        errors.inside
+        & (errors.error > LIMITS.caption_least_error)
+        & (errors.ratio > LIMITS.caption_least_ratio)
+        & _in_bands(errors, bands)
+    )
+    if np.count_nonzero(differs) < LIMITS.caption_min_blocks:
+        return False
+    edges, own = _edges(errors.images)
+    less = int(own[0][differs].sum() > own[1][differs].sum())
+    hidden, letters = np.sqrt(own[less][differs]), np.sqrt(own[1 - less][differs])
+    rank = LIMITS.caption_rank
+    strongest = float(np.partition(hidden, -rank)[-rank] / np.partition(letters, -rank)[-rank])
+    beside = np.sqrt(edges[less][_beside(errors, differs)])
+    if len(beside) < LIMITS.caption_min_blocks:
+        return strongest <= LIMITS.caption_max_hidden
+    usual = max(
+        LIMITS.caption_least_edge, float(np.quantile(beside, LIMITS.caption_beside_quantile))
+    )
+    among = float(np.quantile(hidden, LIMITS.caption_hidden_quantile)) / usual
+    faint = among <= LIMITS.caption_faint
+    return among <= LIMITS.caption_max_among and (faint or strongest <= LIMITS.caption_max_hidden)
+
+
+def _edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
+    """Squared gradients of the blocks of either image: all, and what the other one lacks."""
+    (across, down), (other_across, other_down) = (gradients(image) for image in images)
+    apart = np.square(across - other_across) + np.square(down - other_down)
+    squares = (
+        across * across + down * down,
+        other_across * other_across + other_down * other_down,
+    )
+    own = [np.where(apart > LIMITS.caption_own_share * square, square, 0) for square in squares]
+    return [block_means(square) for square in squares], [block_means(square) for square in own]
+
+
+def _in_bands(errors: BlockErrors, bands: Sequence[Band]) -> NDArray[np.bool_]:
+    height = errors.images[0].shape[0] / CELL
+    within = np.zeros(errors.inside.shape, np.bool_)
+    for start, stop in bands:
+        within[max(0, int(start * height) - 1) : int(np.ceil(stop * height))] = True
+    return within
+
+
+def _beside(errors: BlockErrors, differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Blocks near those that differ, but not next to them."""
+    import cv2
+
+    wide, narrow = (
+        cv2.dilate(differs.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+        for side in (LIMITS.caption_near, LIMITS.caption_next)
+    )
+    return np.asarray(wide & ~narrow & errors.inside)
