@@ -53,8 +53,21 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
         LIMITS.caption_least_edge, float(np.quantile(beside, LIMITS.caption_beside_quantile))
     )
     among = float(np.quantile(hidden, LIMITS.caption_hidden_quantile)) / usual
-    faint = among <= LIMITS.caption_faint
-    return among <= LIMITS.caption_max_among and (faint or strongest <= LIMITS.caption_max_hidden)
+    return among <= LIMITS.caption_max_among and (
+        strongest <= LIMITS.caption_max_hidden
+        or among <= LIMITS.caption_faint
+        or _on_a_bar(errors, bands, edges, less)
+    )
+
+
+def _on_a_bar(errors: BlockErrors, bands: Sequence[Band], edges: Sequence[Map], less: int) -> bool:
+    """Whether the letters' ground is even where the other image is not: a bar hides its edges."""
+    there = errors.inside & _in_bands(errors, bands)
+    even, picture = (
+        np.sqrt(image[there]) < LIMITS.caption_least_edge
+        for image in (edges[1 - less], edges[less])
+    )
+    return bool((even & ~picture).mean() > LIMITS.caption_bar_share)
 
 
 def _edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:

@@ -602,6 +602,10 @@ class Limits:
     """Quantile of the edges beside for that."""
     caption_least_edge: float = 2.0
     """Grey levels per pixel that those have, at least."""
+    caption_bar_share: float = 0.05
+    """Share of the blocks where letters lie that are even in their image alone: a bar, which hides
+    edges that may be as strong as those of the letters. Bars with a line of words on them have 0.08
+    at least, words without a bar 0.02 at most."""
     caption_near: int = 41
     """Side, in blocks half a side apart, of the square around a block that differs in which others
     are beside it."""
