@@ -312,7 +312,8 @@ def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...], *, a_little: b
     lost = gain[3] < e.blur[1] and min(gain[-3:]) < e.plateau
     if lost and max(back[1:4]) > e.blur_back[0]:
         return True
-    stronger = a_little and max(back[3:5]) >= e.blur_back[1]
+    # where so much is lost, and some of the finest is left, the other one was sharpened
+    stronger = a_little and gain[3] >= e.blur[1] and max(back[3:5]) >= e.blur_back[1]
     return stronger and (min(gain[5:7]) < e.plateau or back[6] >= e.steep[1] * back[3])
 
 
