@@ -293,6 +293,6 @@ def test_records_of_another_version_are_not_known(text: bytes) -> None:
 def test_a_missing_field_is_no_default(path: Path) -> None:
     """Else a record of an older imgsim would be taken for one that has it."""
     whole = '{"residual": 1.0, "matrix": [1.0], "left_seen": 0.0, "right_seen": 0.0,'
-    whole += ' "overlap": 0.0, "overlay": 0.0, "more": 0}'
+    whole += ' "overlap": 0.0, "overlay": 0.0, "more": 0, "detail": 0.0}'
     assert load_record(Verdict, whole.encode()) == Verdict(1.0, (1.0,))
     assert load_record(Verdict, whole.replace(', "more": 0', "").encode()) is None

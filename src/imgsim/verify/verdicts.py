@@ -174,14 +174,23 @@ class Verdicts:
             One picture, the third, which was verified and aligned with both, and the other; no
             pair twice.
         """
-        jobs, before = [], {}
-        for one, third, other in chains:
-            pair = min(one, other), max(one, other)
+        jobs: list[_Job] = []
+        before: dict[tuple[str, str], tuple[Verdict, str]] = {}
+        # how pictures lie upon the third one is asked for before any verdict is set aside: other
+        # files with the same contents may be the ends of another chain
+        known_ways = [
+            (
+                (min(one, other), max(one, other)),
+                self._way(min(one, other), third, max(one, other)),
+            )
+            for one, third, other in chains
+        ]
+        for pair, (way, matrix) in known_ways:
             self._asked.add(pair)
             contents = self._contents(pair)
-            ways = "".join(self._labels[self._contents((end, third))] for end in pair)
-            digest = sha256(f"{self.pictures[third].digest} {ways}".encode()).hexdigest()
-            label = self._label(0) + f" through {digest}"
+            if contents in before:
+                continue
+            label = self._label(0) + f" through {way}"
             known = self._cache.verdicts(label, [contents[0]]).get(contents)
             before[contents] = (
                 self._verdicts.pop(contents, NOT_ALIGNED),
@@ -191,12 +200,17 @@ class Verdicts:
                 self._verdicts[contents] = known
                 self._labels[contents] = label
                 continue
-            matrix = self._matrix(pair[0], third) @ self._matrix(third, pair[1])
             jobs.append(_Job(pair, label, Hypotheses((), False, False), tuple(matrix.ravel())))
         self._run(jobs)
         for contents, (verdict, label) in before.items():
             if verdict.residual <= self._verdicts[contents].residual:
                 self._verdicts[contents], self._labels[contents] = verdict, label
+
+    def _way(self, one: int, third: int, other: int) -> tuple[str, Matrix]:
+        """A digest of how two pictures lie upon a third, and how one lies upon the other then."""
+        labels = "".join(self._labels[self._contents((end, third))] for end in (one, other))
+        digest = sha256(f"{self.pictures[third].digest} {labels}".encode()).hexdigest()
+        return digest, self._matrix(one, third) @ self._matrix(third, other)
 
     def _matrix(self, to: int, of: int) -> Matrix:
         """Unit coordinates of a picture to those of another one, as verified."""
