@@ -354,11 +354,36 @@ def test_one_apply_at_a_time(root: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "held"),
     [("copies", True), ("a.*", True), ("copies/*.jpg", True), ("cop*/", True), ("b.*", False),
-     ("keep", False), ("/copies", True), ("x/copies", False)],
+     ("keep", False), ("/copies", True), ("x/copies", False), ("./copies", True),
+     ("ROOT/copies", True), ("NAME/copies/", True), ("NAME", False)],
 )  # fmt: skip
 def test_protected_files_stay(root: Path, pattern: str, held: bool) -> None:
+    pattern = pattern.replace("ROOT", str(root)).replace("NAME", root.name)
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, protect=(pattern,)))
     assert reasons(applied) == ({"copies/a.jpg": "protected"} if held else {})
+
+
+def test_a_pattern_means_letters_with_accents_however_they_are_written(root: Path) -> None:
+    (root / "copies/a.jpg").rename(root / "copies/cafe\u0301.jpg")
+    plan = plan_of(root, "keep/a.jpg", "copies/cafe\u0301.jpg")
+    applied = do(plan, replace(ALL, protect=("caf\u00e9.jpg",)))
+    assert list(reasons(applied).values()) == ["protected"]
+
+
+@posix
+def test_what_may_not_go_holds_the_picture_whose_sidecar_it_is(root: Path) -> None:
+    sidecar = root / "copies/a.xmp"
+    sidecar.write_text("<x/>")
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    protected = do(plan, replace(ALL, protect=("*.xmp",)))
+    assert reasons(protected) == {"copies/a.jpg": "its sidecar a.xmp: protected"}
+    sidecar.chmod(0o444)
+    assert reasons(do(plan)) == {"copies/a.jpg": "its sidecar a.xmp: read-only"}
+    sidecar.unlink()
+    sidecar.symlink_to(root / "keep/a.jpg")
+    assert reasons(do(plan)) == {"copies/a.jpg": "its sidecar a.xmp: not a regular file"}
+    assert sidecar.is_symlink()
+    assert (root / "copies/a.jpg").is_file()
 
 
 @posix
@@ -777,7 +802,7 @@ def test_delete_frees_bytes_and_there_is_no_way_back(root: Path) -> None:
     assert not (root / ".imgsim-trash").exists()
     undone = undo(applied.run)
     assert [one.reason for one in undone.left] == ["it was deleted for good"]
-    with pytest.raises(UsageError, match="of the last run, it was deleted for good"):
+    with pytest.raises(UsageError, match="the last one: it was deleted for good"):
         undo()
 
 
@@ -817,7 +842,7 @@ def test_the_last_run_to_be_undone_is_one_that_can_be(root: Path) -> None:
     assert (undone.run, undone.complete) == (first.run, True)
     assert undone.passed_over == ((second.run, "it was purged"),)
     assert files(root) == {p: f for p, f in before.items() if p != "copies/b.jpg"}
-    with pytest.raises(UsageError, match="of the last run, it was purged"):
+    with pytest.raises(UsageError, match="the last one: it was purged"):
         undo()
 
 

@@ -87,7 +87,7 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert imgsim("undo", "3").returncode == 3
     last = imgsim("undo", "last")
     assert (last.returncode, last.stdout) == (2, "")
-    assert "no run to be undone: of the last run, it was purged" in last.stderr
+    assert "no run to be undone (the last one: it was purged)" in last.stderr
 
 
 def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -163,7 +164,7 @@ class Selection:
     def _reason(self, removal: Removal, keep: PlannedFile, kept: Status) -> str:
         """Why a file is not removed, by what the system tells of it; empty if nothing does."""
         path, action = removal.file.path, self.options.action
-        if any(_matches(path, pattern) for pattern in self.options.protect):
+        if self._is_protected(path):
             return "protected"
         if action in ("hardlink", "reflink") and removal.role != "exact":
             return "only the same bytes can be shared"
@@ -188,6 +189,10 @@ class Selection:
         if action == "hardlink" and status.device != kept.device:
             return "on another file system than the kept file"
         return ""
+
+    def _is_protected(self, path: bytes) -> bool:
+        full = os.path.join(self.plan.root, os.fsdecode(path))
+        return any(_matches(full, os.fsdecode(path), one) for one in self.options.protect)
 
     def _shares_blocks(self, file: int, keep: PlannedFile) -> bool:
         with folder_of(self.fs, self.root, keep.path) as (folder, name):
@@ -242,12 +247,26 @@ class Selection:
                     if not self._kept_has(sidecar, one, folder):
                         kind = "sidecar" if sidecar in company.metadata else "film or sound"
                         reason = f"it has a {kind} that the kept file lacks"
+            reason = reason or self._sidecar_reason(folder, sidecars)
             if reason:
                 self._leave(one.removal, reason)
                 continue
             along = [_join(folder, s) for s in sidecars if _join(folder, s) not in claimed]
             claimed.update(along)
             yield replace(one, sidecars=tuple(along))
+
+    def _sidecar_reason(self, folder: bytes, sidecars: Sequence[bytes]) -> str:
+        """Why a file is not removed, by what its sidecars are; empty if nothing does."""
+        for sidecar in sidecars:
+            path = _join(folder, sidecar)
+            try:
+                status = self._status(path)
+                why = "protected" if self._is_protected(path) else reason_by_owner(status)
+            except (OSError, Different) as error:
+                why = reason_of(error)
+            if why:
+                return f"its sidecar {os.fsdecode(sidecar)}: {why}"
+        return ""
 
     def _kept_has(self, sidecar: bytes, one: Chosen, folder: bytes) -> bool:
         """Whether a sidecar beside the kept file has the same bytes."""
@@ -312,24 +331,40 @@ def reason_to_leave(status: Status, kept: Status, folder: Status) -> str:
         return f"frees nothing: it has {status.links} names"
     if status.device != folder.device:
         return "something is mounted there"
+    reason = reason_by_owner(status)
+    if not reason and not stat.S_IMODE(folder.mode) & 0o200:
+        reason = "its folder is read-only"
+    return reason
+
+
+def reason_by_owner(status: Status) -> str:
+    """Say why a file is not to be removed, by who owns it and may write; empty if nothing does."""
     if hasattr(os, "geteuid") and status.owner != os.geteuid():
         return "another user owns it"
-    if not stat.S_IMODE(status.mode) & 0o200:
-        return "read-only"
-    if not stat.S_IMODE(folder.mode) & 0o200:
-        return "its folder is read-only"
-    return ""
+    return "" if stat.S_IMODE(status.mode) & 0o200 else "read-only"
 
 
-def _matches(path: bytes, pattern: str) -> bool:
-    text = os.fsdecode(path)
-    plain = pattern.rstrip("/")
-    if "/" in plain:
-        parts = text.split("/")
-        return any(
-            fnmatchcase("/".join(parts[: i + 1]), plain.lstrip("/")) for i in range(len(parts))
-        )
-    return any(fnmatchcase(part, plain) for part in text.split("/"))
+def _matches(full: str, below_root: str, pattern: str) -> bool:
+    """Whether a pattern names a path or a folder of it.
+
+    Without a ``/`` it is for any name below the root; with one for the folders from any one on, the
+    root's own among them: listings name files from where one stands.
+    """
+    plain = _plain(pattern)
+    if "/" not in plain:
+        return any(fnmatchcase(part, plain) for part in _plain(below_root).split("/"))
+    parts = _plain(full).split("/")
+    return any(
+        fnmatchcase("/".join(parts[start:end]), plain)
+        for start in range(len(parts))
+        for end in range(start + 1, len(parts) + 1)
+    )
+
+
+def _plain(path: str) -> str:
+    """Letters with accents are written in two ways, and a slash at either end says nothing."""
+    path = unicodedata.normalize("NFC", path)
+    return path.removeprefix("./").strip("/")
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:

@@ -127,7 +127,7 @@ def _to_undo(runs: History, run: str) -> tuple[str, tuple[tuple[str, str], ...]]
             return name, tuple(passed_over)
         if reasons:
             passed_over.append((name, reasons[0]))
-    why = f": of the last run, {passed_over[0][1]}" if passed_over else ""
+    why = f" (the last one: {passed_over[0][1]})" if passed_over else ""
     raise UsageError(f"there is no run to be undone{why}", "imgsim runs")
 
 

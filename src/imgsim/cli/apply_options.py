@@ -69,8 +69,8 @@ guard_options = all_of(
             "--protect",
             multiple=True,
             metavar="GLOB",
-            help="Remove nothing of this name, or below a folder of it; with a / in it, of this"
-            " path below the root. Can be repeated.",
+            help="Remove nothing of this name, or below a folder of it, nor what it is the sidecar"
+            " of; with a / in it, of these folders on its path. Can be repeated.",
         ),
         click.option(
             "--sidecars",
