@@ -180,14 +180,9 @@ def _measure(
         )
         for part in parts
     ]
-    measured: dict[tuple[str, str], Differences] = {}
-    stage = options.run_stage("measuring differences", "pair", batches, executor)
+    stage = options.run_parts("measuring differences", "pair", parts, batches, executor)
     with closing(stage) as results:
-        for number, some in results:
-            for place, one in some.items():
-                if one is not None:
-                    measured[parts[number][place].digests] = one
-    return measured
+        return {pair.digests: one for pair, one in results if one is not None}
 
 
 _BATCH = 8

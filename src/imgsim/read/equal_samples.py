@@ -114,12 +114,9 @@ def _take(
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
     limits = options.make_decoder(options.jobs)
     batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
-    outcomes: dict[str, SampleOutcome] = {}
-    stage = options.run_stage("comparing pixels", "image", batches, collection.executor)
+    stage = options.run_parts("comparing pixels", "image", parts, batches, collection.executor)
     with closing(stage) as results:
-        for number, some in results:
-            outcomes |= {parts[number][place].digest: one for place, one in some.items()}
-    return outcomes
+        return {picture.digest: one for picture, one in results}
 
 
 def _that_may_be_equal(

@@ -121,12 +121,12 @@ class HiddenDamage:
             for part in parts
         ]
         faults: dict[str, str] = {}
-        stage = options.run_stage("checking for damage", "image", batches, self.collection.executor)
+        executor = self.collection.executor
+        stage = options.run_parts("checking for damage", "image", parts, batches, executor)
         with closing(stage) as results:
-            for number, some in results:
-                for place, fault in some.items():
-                    if fault is not None:
-                        faults[parts[number][place].digest] = fault
+            for picture, fault in results:
+                if fault is not None:
+                    faults[picture.digest] = fault
         return faults
 
 

@@ -105,14 +105,9 @@ def _read(
         )
         for part in parts
     ]
-    metadata: dict[str, Metadata] = {}
-    stage = options.run_stage("reading metadata", "image", batches, executor)
+    stage = options.run_parts("reading metadata", "image", parts, batches, executor)
     with closing(stage) as results:
-        for number, some in results:
-            for place, one in some.items():
-                if one is not None:
-                    metadata[parts[number][place].digest] = one
-    return metadata
+        return {picture.digest: one for picture, one in results if one is not None}
 
 
 def _needed_bytes(picture: Picture, history: bool) -> int:

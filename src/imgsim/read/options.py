@@ -120,6 +120,30 @@ class RunOptions:
         finally:
             self.progress.finish()
 
+    def run_parts(
+        self,
+        stage: str,
+        noun: str,
+        parts: Sequence[Sequence[T]],
+        batches: Sequence[Batch[R]],
+        executor: Executor | None,
+    ) -> Generator[tuple[T, R]]:
+        """Run batches as `run_stage` does, and yield what came of each item as it is done.
+
+        Parameters
+        ----------
+        stage, noun : str
+        parts : sequence of sequence
+            The items of each batch.
+        batches : sequence of Batch
+        executor : Executor or None
+            Stays open.
+        """
+        with closing(self.run_stage(stage, noun, batches, executor)) as results:
+            for number, some in results:
+                for place, one in some.items():
+                    yield parts[number][place], one
+
     def open_cache(self, started_ns: int | None = None) -> Cache:
         """The open cache; what is wrong with it is said once, however often it is opened."""
         return Cache(self.cache, self._say_once, started_ns)
