@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from imgsim.act.files import FileSystem, Folder, NotSupported, Status
@@ -107,17 +108,11 @@ def _move_by_copy(
         raise FileExistsError(errno.EEXIST, "something has its name there")
     part = stage.temporary(step, "part")
     copy = copy_file(fs, opened, target[0], part)
-    try:
+    with _removed_on_failure(fs, target[0], part), closing(copy):
         if copy.sha256 != opened.sha256:
             raise Different("its copy came out different")
         journal.copied(step, copy.status.device, copy.status.inode)
         rename_within(fs, target[0], part, target[1])
-    except BaseException:
-        copy.close()
-        with suppress(OSError):
-            fs.remove(target[0], part)
-        raise
-    copy.close()
     fs.sync_folder(target[0])
     _take_away(stage, step, opened, source, target)
 
@@ -164,7 +159,7 @@ def copy_file(fs: FileSystem, opened: OpenFile, folder: Folder, name: bytes) -> 
         The disk is full, or a file has the name.
     """
     file = fs.create_file(folder, name)
-    try:
+    with _removed_on_failure(fs, folder, name):
         try:
             fs.rewind(opened.file)
             while piece := fs.read(opened.file, _PIECE):
@@ -174,6 +169,13 @@ def copy_file(fs: FileSystem, opened: OpenFile, folder: Folder, name: bytes) -> 
         finally:
             fs.close(file)
         return open_hashed(fs, folder, name)
+
+
+@contextmanager
+def _removed_on_failure(fs: FileSystem, folder: Folder, name: bytes) -> Iterator[None]:
+    """Remove a file that was begun, where what is done with it fails or is interrupted."""
+    try:
+        yield
     except BaseException:
         with suppress(OSError):
             fs.remove(folder, name)
@@ -191,7 +193,7 @@ def create(stage: Stage, step: Step, data: bytes) -> None:
     with folder_of(fs, stage.areas[step.target.area], step.target.path) as (folder, name):
         part = stage.temporary(step, "part")
         file = fs.create_file(folder, part)
-        try:
+        with _removed_on_failure(fs, folder, part):
             try:
                 write_all(fs, file, data)
                 fs.set_attributes(file, step.mode, step.mtime_ns)
@@ -199,10 +201,6 @@ def create(stage: Stage, step: Step, data: bytes) -> None:
             finally:
                 fs.close(file)
             rename_within(fs, folder, part, name)
-        except BaseException:
-            with suppress(OSError):
-                fs.remove(folder, part)
-            raise
         fs.sync_folder(folder)
 
 
@@ -241,7 +239,7 @@ def make_clone(stage: Stage, step: Step, kept: OpenFile) -> None:
     with folder_of(fs, stage.areas[step.target.area], step.target.path) as (folder, name):
         part = stage.temporary(step, "part")
         file = fs.clone(kept.file, folder, part)
-        try:
+        with _removed_on_failure(fs, folder, part):
             try:
                 fs.set_attributes(file, step.mode, step.mtime_ns)
                 fs.sync_file(file)
@@ -252,10 +250,6 @@ def make_clone(stage: Stage, step: Step, kept: OpenFile) -> None:
             if made.sha256 != step.sha256:
                 raise Different("its copy came out different")
             rename_within(fs, folder, part, name)
-        except BaseException:
-            with suppress(OSError):
-                fs.remove(folder, part)
-            raise
         fs.sync_folder(folder)
 
 
