@@ -11,7 +11,7 @@ import numpy as np
 
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
-from imgsim.group.evidence import Sign, signs_of
+from imgsim.group.evidence import Sign
 from imgsim.group.keep import (
     ALWAYS,
     CAMERA,
@@ -91,8 +91,8 @@ class Choosing:
             if verdict is None:
                 continue
             measured = self.comparisons.differences(centre, one)
-            signs = signs_of(centre, one, verdict, measured)
-            lesser = _part_of(verdict, signs.signs if measured else None)
+            signs = self.comparisons.signs(centre, one).signs if measured else None
+            lesser = _part_of(verdict, signs)
             if lesser:
                 shows_less.add(one.identity if lesser > 0 else centre.identity)
             if lesser > 0 and verdict.matrix:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.group.best_first import shows_more
 from imgsim.group.rules import MayMatch
+from imgsim.group.shapes import CAMERA_SHAPES
 from imgsim.propose.proposals import Proposals
 from imgsim.types import Verdict
 from imgsim.verify.matrix import Matrix, inverse
@@ -29,7 +30,6 @@ _CENTRES = 4
 
 _SMALLER = 2
 _STRETCHED = 1.05
-_CAMERA_SHAPES = (4 / 3, 3 / 2, 16 / 9)
 _SHAPE_TOLERANCE = 0.02
 
 
@@ -277,7 +277,7 @@ class _Groups:
     def _camera(self, one: int) -> bool:
         facts = self.verdicts.pictures[one].facts
         shape = max(facts.width, facts.height) / min(facts.width, facts.height)
-        return any(abs(shape / camera - 1) < _SHAPE_TOLERANCE for camera in _CAMERA_SHAPES)
+        return any(abs(shape / camera - 1) < _SHAPE_TOLERANCE for camera in CAMERA_SHAPES)
 
     def _compare(self, groups: dict[int, Iterable[int]]) -> None:
         """Compare members with the pictures that may become their centres, by what both match."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from imgsim.types import ImageFacts
 
-_CAMERA_SHAPES = ((4, 3), (3, 2), (16, 9))
+CAMERA_SHAPES = (4 / 3, 3 / 2, 16 / 9)
+"""Longer side by the shorter one."""
 
 _STRETCHED = 0.012
 """Logarithm of a stretch from which on a file has another shape, see `Evidence.stretch`."""
@@ -77,4 +78,4 @@ def _classes(stretches: Sequence[float]) -> list[int]:
 def _camera_shape(facts: ImageFacts) -> bool:
     """Whether width and height have the ratio of a camera's, but for rounding to whole pixels."""
     longer, shorter = max(facts.width, facts.height), min(facts.width, facts.height)
-    return any(abs(longer - shorter * a / b) <= 1 for a, b in _CAMERA_SHAPES)
+    return any(abs(longer - shorter * shape) <= 1 for shape in CAMERA_SHAPES)
