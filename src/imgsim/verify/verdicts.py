@@ -77,6 +77,7 @@ class Verdicts:
         self._asked: set[tuple[int, int]] = set()
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._labels: dict[tuple[str, str], str] = {}  # how they came about
+        self._tried: set[tuple[tuple[str, str], str]] = set()  # through a third, by such labels
         self._cache = options.open_cache()
         self._own = executor is None
         self._executor = executor or options.open_executor(options.jobs, keep=True)
@@ -188,9 +189,10 @@ class Verdicts:
         for pair, (way, matrix) in known_ways:
             self._asked.add(pair)
             contents = self._contents(pair)
-            if contents in before:
-                continue
             label = self._label(0) + f" through {way}"
+            if contents in before or (contents, label) in self._tried:
+                continue
+            self._tried.add((contents, label))
             known = self._cache.verdicts(label, [contents[0]]).get(contents)
             before[contents] = (
                 self._verdicts.pop(contents, NOT_ALIGNED),
