@@ -33,11 +33,11 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     bool
         False also if too little differs to be letters.
     """
+    there = errors.inside & _in_bands(errors, bands)
     differs = (
-        errors.inside
+        there
         & (errors.error > LIMITS.caption_least_error)
         & (errors.ratio > LIMITS.caption_least_ratio)
-        & _in_bands(errors, bands)
     )
     if np.count_nonzero(differs) < LIMITS.caption_min_blocks:
         return False
@@ -56,18 +56,17 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     return among <= LIMITS.caption_max_among and (
         strongest <= LIMITS.caption_max_hidden
         or among <= LIMITS.caption_faint
-        or _on_a_bar(errors, bands, edges, less)
+        or _on_a_bar(edges[1 - less][there], edges[less][there])
     )
 
 
-def _on_a_bar(errors: BlockErrors, bands: Sequence[Band], edges: Sequence[Map], less: int) -> bool:
-    """Whether the letters' ground is even where the other image is not: a bar hides its edges."""
-    there = errors.inside & _in_bands(errors, bands)
-    even, picture = (
-        np.sqrt(image[there]) < LIMITS.caption_least_edge
-        for image in (edges[1 - less], edges[less])
-    )
-    return bool((even & ~picture).mean() > LIMITS.caption_bar_share)
+def _on_a_bar(letters: Map, picture: Map) -> bool:
+    """Whether the letters' ground is even where the other image is not: a bar hides its edges.
+
+    Both are squared gradients of the blocks in which letters lie, shape (n,).
+    """
+    even, other_even = (np.sqrt(some) < LIMITS.caption_least_edge for some in (letters, picture))
+    return bool((even & ~other_even).mean() > LIMITS.caption_bar_share)
 
 
 def _edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:

@@ -67,16 +67,17 @@ def compare_details(
     if errors is None:
         return Details(0.0, drawn=False, known=False)
     page = _is_page(errors)
-    drawn = page or _is_drawn(errors)
+    drawing = not page and any(is_drawing(image) for image in errors.originals)
+    even_share = errors.even_share()
+    drawn = page or drawing or even_share > LIMITS.min_even_share_drawn
     on_both = False
     # words over a photo are an overlay; words in a page are its text
-    nearly_even = errors.even_share() > LIMITS.in_place_nearly_even
-    if excluded and not (page or nearly_even or _is_drawing(errors)):
+    if excluded and not (page or drawing or even_share > LIMITS.in_place_nearly_even):
         on_both = not overlaid_on_one_side(errors, excluded)
         beside = block_errors(left, right, matrix, excluded)
         if beside is not None:
             errors = beside
-    legible = legibility(errors) if page or _is_drawing(errors) else float("inf")
+    legible = legibility(errors) if page or drawing else float("inf")
     distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
@@ -94,15 +95,6 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
         return LIMITS.max_detail_ratio
     share = LIMITS.max_detail_share_of_legibility * legible
     return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
-
-
-def _is_drawn(errors: BlockErrors) -> bool:
-    """Whether most of one image is even, or it is a drawing in a few colours."""
-    return errors.even_share() > LIMITS.min_even_share_drawn or _is_drawing(errors)
-
-
-def _is_drawing(errors: BlockErrors) -> bool:
-    return any(is_drawing(image) for image in errors.originals)
 
 
 def _is_page(errors: BlockErrors) -> bool:
