@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.matrix import Matrix, inverse, project
+from imgsim.verify.matrix import Matrix, inverse, project, projected_corners
 from imgsim.verify.overlap import share_inside
 
 _MIN_REST_POINTS = 40
@@ -21,6 +23,7 @@ _FEW_REST_POINTS = 1500
 """Points outside from which on a finer grid finds no more: with fewer there is but a narrow rim."""
 
 
+@cache
 def _grid(side: int) -> NDArray[np.float64]:
     """Return unit coordinates of the middles of `side` times `side` cells, as columns."""
     cells = np.indices((side, side), np.float64).reshape(2, -1)[::-1] / side
@@ -78,6 +81,8 @@ def share_of_one_colour(
 
 def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
     """`matrix` maps the image's unit coordinates to those of the other picture."""
+    if _depth(projected_corners(matrix), image, matrix).min() >= -_RIM:
+        return 0.0  # the other picture shows all of it
     rest, edge = _around_the_edge(_GRID, image, matrix)
     if rest.shape[1] < _FEW_REST_POINTS:
         rest, edge = _around_the_edge(_grid(_FINE_SIDE), image, matrix)
@@ -103,14 +108,20 @@ def _around_the_edge(
 
     A rim between them has colours that are a mixture of both.
     """
-    u, v = project(matrix, grid)
+    depth = _depth(project(matrix, grid), image, matrix)
+    cell = max(image.shape[:2]) / np.sqrt(grid.shape[1])
+    return grid[:, depth < -_RIM], grid[:, (depth > _RIM) & (depth < _RIM + 2 * cell)]
+
+
+def _depth(
+    places: NDArray[np.float64], image: NDArray[np.uint8], matrix: Matrix
+) -> NDArray[np.float64]:
+    """Pixels of the image by which places on the other picture lie inside its nearest side."""
+    u, v = places
     scale = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     height, width = image.shape[:2]
-    depth = np.minimum(
-        np.minimum(u, 1 - u) * (width * scale), np.minimum(v, 1 - v) * (height * scale)
-    )
-    cell = max(height, width) / np.sqrt(grid.shape[1])
-    return grid[:, depth < -_RIM], grid[:, (depth > _RIM) & (depth < _RIM + 2 * cell)]
+    across, along = (np.minimum(x, 1 - x) for x in (u, v))
+    return np.asarray(np.minimum(across * (width * scale), along * (height * scale)))
 
 
 def _colours(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.int16]:

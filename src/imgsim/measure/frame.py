@@ -17,10 +17,10 @@ from imgsim.verify.matrix import (
     oriented,
     pixel_matrix,
     project,
+    projected_corners,
 )
 
 _PER_SIDE = 6
-_CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
 _PLACED_PIXELS = 1.2
 _PLACED_SHARE = 0.003
 _PATCH = 512
@@ -165,10 +165,10 @@ def placed_orientation(matrix: Matrix, coarse: NDArray[np.uint8]) -> Orientation
     coarse : ndarray of uint8, shape (h, w, 3)
     """
     size = np.array([[coarse.shape[1]], [coarse.shape[0]]])
-    there = project(matrix, _CORNERS)
+    there = projected_corners(matrix)
     most = _PLACED_PIXELS + _PLACED_SHARE * max(coarse.shape[:2])
     for how in ORIENTATIONS:
-        off = np.abs(there - project(orientation_matrix(how), _CORNERS)) * size
+        off = np.abs(there - projected_corners(orientation_matrix(how))) * size
         if off.max() < most:
             return how
     return None

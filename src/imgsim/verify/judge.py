@@ -21,13 +21,14 @@ from imgsim.verify.matrix import (
     Band,
     Grey,
     Matrix,
+    area_between,
     inverse,
     is_plausible,
     nearest_orientation,
     orientation_matrix,
     oriented,
     pixel_matrix,
-    project,
+    projected_corners,
 )
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.overlap import make_verdict
@@ -314,8 +315,7 @@ def _verdict(
 def _stands_elsewhere(verdict: Verdict, matrix: Matrix) -> bool:
     """Return whether two frames of one size show a thing at two places of an even ground."""
     seen = min(verdict.left_seen, verdict.right_seen)
-    x, y = project(matrix, np.array([(0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)]))
-    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    area = area_between(projected_corners(matrix))
     return (
         verdict.overlap < LIMITS.whole_overlap
         and seen >= LIMITS.elsewhere_min_seen

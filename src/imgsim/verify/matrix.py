@@ -78,7 +78,7 @@ def nearest_orientation(matrix: Matrix) -> Orientation | None:
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates to unit coordinates.
     """
-    off = np.abs(project(matrix, _CORNERS) - _oriented_corners()).max(axis=(1, 2))
+    off = np.abs(projected_corners(matrix) - _oriented_corners()).max(axis=(1, 2))
     near = np.flatnonzero(off < LIMITS.near_corner)
     return ORIENTATIONS[int(near[0])] if len(near) else None
 
@@ -86,7 +86,7 @@ def nearest_orientation(matrix: Matrix) -> Orientation | None:
 @cache
 def _oriented_corners() -> NDArray[np.float64]:
     """Where every orientation takes the corners of a picture, shape (8, 2, 4)."""
-    return np.stack([project(orientation_matrix(how), _CORNERS) for how in ORIENTATIONS])
+    return np.stack([projected_corners(orientation_matrix(how)) for how in ORIENTATIONS])
 
 
 def oriented(image: NDArray[np.uint8], how: Orientation) -> NDArray[np.uint8]:
@@ -124,6 +124,33 @@ def project(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
     """
     x, y, w = matrix @ np.vstack([points, np.ones(points.shape[1])])
     return np.stack([x / w, y / w])
+
+
+def projected_corners(matrix: Matrix) -> NDArray[np.float64]:
+    """Return where the corners of the unit square lie, in their order around it.
+
+    Parameters
+    ----------
+    matrix : ndarray of float64, shape (3, 3)
+
+    Returns
+    -------
+    ndarray of float64, shape (2, 4)
+        x and y; the upper left one comes first, the upper right one next.
+    """
+    return project(matrix, _CORNERS)
+
+
+def area_between(corners: NDArray[np.float64]) -> float:
+    """Return the area of a polygon.
+
+    Parameters
+    ----------
+    corners : ndarray of float64, shape (2, n)
+        In their order around it.
+    """
+    x, y = corners
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def rescale(matrix: Matrix, target: tuple[float, float], source: tuple[float, float]) -> Matrix:

@@ -8,7 +8,7 @@ import numpy as np
 
 from imgsim.types import ImageFacts, Picture, Transform, Verdict
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Matrix, inverse, project, rescale
+from imgsim.verify.matrix import Matrix, inverse, projected_corners, rescale
 
 
 def transform_between(
@@ -99,7 +99,7 @@ def _kind(
     matrix: Matrix, verdict: Verdict
 ) -> Literal["same", "turned", "mirrored", "crop", "inset", "warped"]:
     """Name a matrix in unit coordinates that maps a picture onto the kept one."""
-    x, y = project(matrix, np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)]))
+    x, y = projected_corners(matrix)
     if np.linalg.det(matrix[:2, :2]) < 0:
         return "mirrored"
     # how far the upper and left edges reach across their own direction, and along it

@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix, project
+from imgsim.verify.matrix import Grey, Matrix, area_between, projected_corners
 from imgsim.verify.overlap import share_inside
 
 Part = tuple[float, float, float, float]
 """Left, top, right and bottom, in unit coordinates."""
 
-_CORNERS = np.array([(0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)])
 _N = LIMITS.pose_grid
 _GRID = (np.indices((_N, _N), np.float64).reshape(2, -1) + 0.5) / _N
 
@@ -35,9 +34,8 @@ def small_part(matrix: Matrix) -> Part | None:
     """
     if share_inside(matrix, _GRID) < LIMITS.pose_min_inside:
         return None
-    x, y = project(matrix, _CORNERS)
-    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-    if area > LIMITS.zoom_max_area:
+    x, y = corners = projected_corners(matrix)
+    if area_between(corners) > LIMITS.zoom_max_area:
         return None
     room = LIMITS.zoom_room * max(np.ptp(x), np.ptp(y))
     (left, right), (top, bottom) = (
