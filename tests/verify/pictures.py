@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -118,5 +117,5 @@ def verify(left: Image.Image, right: Image.Image, *hypotheses: NDArray[np.float6
 @contextmanager
 def other_limits(module: str, **changes: float) -> Iterator[None]:
     """Let a module of `imgsim.verify` read other limits."""
-    with patch(f"imgsim.verify.{module}.LIMITS", replace(limits.LIMITS, **changes)):
+    with patch(f"imgsim.verify.{module}.LIMITS", limits.LIMITS._replace(**changes)):
         yield

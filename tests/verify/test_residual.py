@@ -294,7 +294,7 @@ def test_a_residual_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     note("are_text_pages", False)
     note("_block_differences", difference)
     note("find_overlay", Overlay((slice(6, 9),), -1))
-    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, min_overlay_side=60))
+    monkeypatch.setattr(module, "LIMITS", LIMITS._replace(min_overlay_side=60))
     aligned = aligned_of((60, 60), mask)
     residual = _compare(aligned, mask, blocks, 0.8)
     # 7 rows of 8 columns are structured: of 3 to 8 at 1, and of the third at 2
@@ -310,7 +310,7 @@ def test_a_residual_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     page = _compare(aligned, mask, blocks, 0.8, text_page=True)
     # a page has no overlay; four blocks of 7 differ, and of twelve of 30 the opening leaves eight
     assert page == Residual(30.0, 1.0, 1.5, 56, 0.0, (), 0, True, 7 / 9, 12 / 72)
-    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, min_overlay_side=61))
+    monkeypatch.setattr(module, "LIMITS", LIMITS._replace(min_overlay_side=61))
     assert _compare(aligned, mask, blocks, 0.8) == replace(page, text_page=False)  # too small
     note("find_overlay", NO_OVERLAY)
     for one in structure:

@@ -60,7 +60,7 @@ class LookAlikes:
     @property
     def pictures(self) -> list[Picture]:
         """All pictures of the pairs."""
-        places = np.unique(np.concatenate([self.left, self.right]))
+        places = np.flatnonzero(np.bincount(np.concatenate([self.left, self.right])))
         return [picture for place in places.tolist() for picture in self.contents[place]]
 
 

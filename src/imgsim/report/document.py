@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgsim import __version__
 from imgsim.comparators.base import Scale
@@ -19,12 +19,14 @@ from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
 from imgsim.report.facts import facts_document
 from imgsim.report.folder_pairs import FolderPair, folder_pairs
-from imgsim.tasks.compare import Comparison
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.leaks.results import Leaks
-from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Member, Picture, Related, Skipped
+
+if TYPE_CHECKING:
+    from imgsim.tasks.compare import Comparison
+    from imgsim.tasks.leaks.results import Leaks
+    from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
 
 MOST_NEAR = 99.9
 """Percent: what is only verified is shown as no more alike than this."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
-from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
@@ -44,6 +44,9 @@ from imgsim.tasks.matching import (
     seconds_since,
 )
 from imgsim.types import Group, Picture, Related, Skipped
+
+if TYPE_CHECKING:
+    from imgsim.group.recipe_run import RecipeRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,8 @@ class _Matched:
     pairs : int
         Pairs that may match.
     flat_pictures : list of Picture
+    run : RecipeRun or None
+        None under a method that verifies nothing.
     """
 
     near: list[Group]
@@ -268,13 +273,12 @@ class _Matched:
     by_pixels: Matching
     pairs: int
     flat_pictures: list[Picture]
+    run: RecipeRun | None = None
 
     @property
     def look_alikes(self) -> LookAlikes:
         """The pairs that were proposed; none under a method that proposes none."""
-        if isinstance(self.matching, RecipeRun):
-            return self.matching.look_alikes()
-        return LookAlikes.none()
+        return LookAlikes.none() if self.run is None else self.run.look_alikes()
 
     @property
     def pictures(self) -> list[Picture]:
@@ -308,6 +312,8 @@ def _matched(
         match_into(stars, collection, criterion, options)
         yield _Matched(stars.groups(), flat_groups, distances, distances, pairs, flat)
         return
+    from imgsim.group.recipe_run import RecipeRun  # no other method needs what verifies
+
     limit = criterion.max_distance, criterion.preset
     with RecipeRun(recipe, collection, detailed, rules, *limit, options) as run:
         order, matches = run.deciding_matches()
@@ -320,7 +326,7 @@ def _matched(
             run.transform,
         )
         stars.add(matches)
-        yield _Matched(stars.groups(), flat_groups, run, distances, pairs, flat)
+        yield _Matched(stars.groups(), flat_groups, run, distances, pairs, flat, run)
 
 
 def _settle(
@@ -339,7 +345,7 @@ def _settle(
     near = Settling(keep, rules, matched.matching, measure, metadata)
     flat = Settling(keep, rules, matched.by_pixels, measure, metadata)
     groups, related = near.settle(matched.near)
-    if isinstance(matched.matching, RecipeRun):
-        groups = with_related(groups, matched.matching.accepted())
+    if matched.run is not None:
+        groups = with_related(groups, matched.run.accepted())
     flat_groups, more = flat.settle(matched.flat)
     return join(groups, flat_groups), [*related, *more]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,7 +22,6 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.types import Candidates, Picture, Transform, Verdict
-from imgsim.verify.frame_pairs import FramePairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,15 @@ def match_into(
             proposing.preset_distance("loose"),
             engine,
         )
-    frames = FramePairs(firsts, collection.executor, options)
+    same_frames: Callable[[Candidates], Candidates] | None = None
+    if any(picture.facts.frames > 1 for picture in firsts):
+        from imgsim.verify.frame_pairs import FramePairs  # few folders need what verifies
+
+        same_frames = FramePairs(firsts, collection.executor, options).only
     later = np.arange(engine.n)[::-1]  # rows after each
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
         for candidates in engine.within(criterion.max_distance, sink.closed):
-            sink.add(frames.only(candidates))
+            sink.add(same_frames(candidates) if same_frames else candidates)
 
 
 class DistanceMatching:

@@ -11,7 +11,7 @@ A change of almost any of them can change a verdict: raise `judge.VERSION` with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imgsim.types import CONTAINED, WHOLE
 
@@ -19,8 +19,7 @@ Table = tuple[tuple[float, ...], tuple[float, ...]]
 """Places and values of a function that is interpolated in between and level beyond."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):  # a dataclass of so many fields takes four times as long to import
     """The numbers by which a pair is verified, grouped by the module that reads them."""
 
     # judge.py -------------------------------------------------------------------------------------

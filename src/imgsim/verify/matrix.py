@@ -25,7 +25,7 @@ Band = tuple[float, float]
 _HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 """Pixels as OpenCV counts them (the centre of the first one is 0) to pixels whose first corner
 is 0."""
-_BACK_BY_HALF = np.linalg.inv(_HALF_PIXEL)
+_BACK_BY_HALF = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
 _CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
 
 
