@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -394,10 +393,10 @@ def test_limits_change_with_the_version_of_the_verdicts() -> None:
     np.testing.assert_allclose(verdict.matrix, np.eye(3).ravel(), atol=1e-3)
     changed = {
         name: (KNOWN.get(name), value)
-        for name, value in asdict(limits.LIMITS).items()
+        for name, value in limits.LIMITS._asdict().items()
         if KNOWN.get(name) != value
     }
     advice = "raise judge.VERSION, then VERDICTS_OF and KNOWN here: verdicts in caches are void"
     assert not changed, f"limits were {advice}: {changed}"
-    assert set(KNOWN) == set(asdict(limits.LIMITS)), advice
+    assert set(KNOWN) == set(limits.LIMITS._asdict()), advice
     assert VERSION == VERDICTS_OF, "write the limits of this version to KNOWN, it to VERDICTS_OF"
