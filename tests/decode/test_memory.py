@@ -126,7 +126,7 @@ def test_no_more_memory_is_taken_than_was_told(kind: str, tmp_path: Path) -> Non
 
 def test_a_file_that_needs_more_is_skipped_whatever_is_asked_of_it() -> None:
     data = encoded(picture("RGB"), "JPEG")
-    needed = estimate(data) + result_bytes(SIDE, SIDE, DecodeMode.REDUCED, [SMALL])
+    needed = estimate(data) + result_bytes(SIDE, SIDE, DecodeMode.REDUCED, (SMALL,))
     assert Decoder(max_memory=needed)(data, [SMALL]).facts.decode_bytes == estimate(data)
     with pytest.raises(DecodeError, match=r"^needs [\d.]+ MB, --max-memory is [\d.]+ MB$") as e:
         Decoder(max_memory=needed - 1)(data, [SMALL])

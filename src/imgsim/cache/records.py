@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from imgsim.decode.metadata import Metadata
@@ -53,7 +53,8 @@ def stamp_text(stamp: FileStamp) -> bytes:
 
 def dump(value: Any) -> str:
     """Write a dataclass as JSON: facts, a verdict, metadata."""
-    return json.dumps(asdict(value))
+    # without copies of what is in it, which `asdict` makes
+    return json.dumps({field.name: getattr(value, field.name) for field in fields(value)})
 
 
 def load_known(facts: bytes | None, reason: bytes, identified: int) -> Known | None:

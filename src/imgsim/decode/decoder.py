@@ -225,7 +225,7 @@ class Decoder:
         own = self._scale(source, _DETAIL)
         if own in colours or not any("grey" in needed for needed in colours.values()):
             colours.setdefault(own, set()).add("grey")
-        results = result_bytes(source.width, source.height, self.mode, wants)
+        results = result_bytes(source.width, source.height, self.mode, tuple(wants))
         needed.append(full_bytes(source))
         needed_now = max(load_bytes(source, scale) for scale in colours)
         self.check_memory(max(needed) + results, needed_now + results)
@@ -265,7 +265,7 @@ class Decoder:
             needed.append(full_bytes(source))
             more = bytes_per_pixel * source.width * source.height
             if wants:
-                more += result_bytes(source.width, source.height, self.mode, wants)
+                more += result_bytes(source.width, source.height, self.mode, tuple(wants))
             # most JPEGs are decoded at a reduced scale: how much that takes is told later
             self.check_memory(needed[-1] + more, 0 if source.jpeg else needed[-1] + more)
 

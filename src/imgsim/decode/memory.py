@@ -7,7 +7,7 @@ strips, see `strips`, and takes the same for any size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from imgsim.decode.deep import DeepImage
 from imgsim.decode.source import Scale, Source
@@ -110,7 +110,8 @@ def deep_bytes(image: DeepImage) -> int:
     return overhead + 2 * (image.size_bytes + image.tags.segment_bytes) + compressed
 
 
-def result_bytes(width: int, height: int, mode: DecodeMode, wants: Sequence[InputSpec]) -> int:
+@lru_cache(maxsize=64)  # many pictures of a folder have one size
+def result_bytes(width: int, height: int, mode: DecodeMode, wants: tuple[InputSpec, ...]) -> int:
     """Return the bytes of the pictures that are made for some inputs, before they are resized.
 
     Parameters
@@ -118,7 +119,7 @@ def result_bytes(width: int, height: int, mode: DecodeMode, wants: Sequence[Inpu
     width, height : int
         Of the file.
     mode : DecodeMode
-    wants : sequence of InputSpec
+    wants : tuple of InputSpec
     """
     total = most = 0
     colours = {want.colour for want in wants} | {"grey"}

@@ -63,7 +63,7 @@ def extra_parts(data: bytes, image: Any) -> str:
 def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
     head = data[: jpeg_scan(data)]
     end = data.find(b"\xff\xd9", len(head))
-    behind = memoryview(data)[end + 2 :].tobytes() if end >= 0 else b""
+    behind = data[end + 2 :] if end >= 0 else b""
     brands = set(_brands_of_films(behind))
     samsung = data[-4:] == b"SEFT" and b"MotionPhoto_Data" in data
     if _FILM.search(head) or samsung or brands - _IMAGE_BRANDS:

@@ -235,15 +235,21 @@ class Source:
         return replace(facts, pixel_digest=pixel_digest(turn_upright(image, self.orientation)))
 
 
+_GREY = (128, (128, 128, 128))
+
+
 def _ends_blank(image: Any, format: str) -> bool:
     """Whether the last row holds what decoders fill in: grey in JPEG, the colour 0 in GIF."""
     if format not in ("JPEG", "MPO", "GIF"):
         return False
     rows = 2 if format == "GIF" else 1  # the last row may not be the last of an interlaced one
+    told_by_bands = format == "GIF" or image.mode == "CMYK"
     for row in range(max(0, image.height - rows), image.height):
+        if not told_by_bands and image.getpixel((0, row)) not in _GREY:
+            continue  # as in nearly every file
         extrema = image.crop((0, row, image.width, row + 1)).getextrema()
         bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
-        if format == "GIF" or image.mode == "CMYK":
+        if told_by_bands:
             blank = all(low == high for low, high in bands)
         else:
             blank = all(band == (128, 128) for band in bands)

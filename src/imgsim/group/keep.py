@@ -326,5 +326,11 @@ def rank(pictures: Sequence[Picture]) -> list[Picture]:
 
     Groups are found in this order, whichever of their files is kept then.
     """
-    criteria = (*ALWAYS, *BEST, _PATH)
-    return sorted(pictures, key=lambda p: tuple(key(Candidate(p)) for _, key in criteria))
+    keys = [key for _, key in (*ALWAYS, *BEST, _PATH)]
+    nothing_known = Metadata()
+
+    def by_itself(picture: Picture) -> tuple[Any, ...]:
+        candidate = Candidate(picture, nothing_known)
+        return tuple([key(candidate) for key in keys])
+
+    return sorted(pictures, key=by_itself)

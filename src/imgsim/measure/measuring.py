@@ -193,7 +193,7 @@ def _needed_bytes(pair: MeasuredPair) -> int:
     both = pair.left, pair.right
     decoding = max(
         one.facts.decode_bytes
-        + result_bytes(one.facts.width, one.facts.height, DecodeMode.FULL, [_PIXELS])
+        + result_bytes(one.facts.width, one.facts.height, DecodeMode.FULL, (_PIXELS,))
         for one in both
     )
     return decoding + _FRAME_BYTES * max(one.pixels for one in both)

@@ -243,7 +243,7 @@ class _Collecting:
         """Say why a picture that is known already would be skipped if it were not."""
         facts = picture.facts
         wants = [extractor.wants for extractor in self.extractors]
-        results = result_bytes(facts.width, facts.height, self.options.decode, wants)
+        results = result_bytes(facts.width, facts.height, self.options.decode, tuple(wants))
         return over_memory(facts.decode_bytes + results, self.options.max_memory)
 
     def _flush(self) -> None:

@@ -178,5 +178,5 @@ def _compare(
 def _needed(kept: Picture, other: Picture) -> int:
     """Bytes that decoding one of two pictures and holding the samples of both take."""
     decoding = max(kept.facts.decode_bytes, other.facts.decode_bytes)
-    results = result_bytes(kept.facts.width, kept.facts.height, DecodeMode.FULL, [_SAMPLES])
+    results = result_bytes(kept.facts.width, kept.facts.height, DecodeMode.FULL, (_SAMPLES,))
     return decoding + results + 8 * kept.pixels
