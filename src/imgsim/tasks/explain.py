@@ -113,7 +113,10 @@ def explain(
         several = one.facts.frames > 1 and other.facts.frames > 1
         verdict = EQUAL
         if not same:
-            verdict = verify_pair(comparator, (left, right), rows, options, frames=several)
+            flat = one.facts.flat, other.facts.flat
+            verdict = verify_pair(
+                comparator, (left, right), rows, options, frames=several, flat=flat
+            )
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)

@@ -18,7 +18,7 @@ from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
-from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
@@ -298,11 +298,15 @@ def _matched(
     criterion: Criterion, collection: Collection, rules: Rules, options: RunOptions
 ) -> Iterator[_Matched]:
     """Find the groups among the pictures, around those that show and match most."""
-    detailed, flat = split_flat(rank(collection.pictures))
+    recipe = criterion.comparator
+    ranked = rank(collection.pictures)
+    if isinstance(recipe, Recipe):
+        detailed, flat = split_judged(recipe, collection, ranked)
+    else:
+        detailed, flat = split_flat(ranked)
     flat_groups = Stars(flat, equal_pixels(flat), rules).groups()
     distances = DistanceMatching(collection, criterion, options)
     pairs = comparable_pairs(detailed, rules)
-    recipe = criterion.comparator
     if not isinstance(recipe, Recipe):
         stars = Stars(detailed, alike(collection, recipe, detailed, rules), rules)
         match_into(stars, collection, criterion, options)

@@ -109,6 +109,82 @@ class Limits:
     """Shift as a share of what is let pass, up to which that holds: in other views of a thing
     everything has moved."""
 
+    # figures.py -----------------------------------------------------------------------------------
+
+    figure_side: int = 2400
+    """Longer side, in pixels, at which figures are compared, at most."""
+    figure_max_shape: float = 1.0
+    """Pixels of the coarser picture by which its width may differ from that of the other one,
+    brought to its height: the size of a copy is rounded."""
+    figure_near_ground: float = 16.0
+    """Levels by which the ground may differ from its median: compression leaves traces on it."""
+    figure_even_edge: float = 0.95
+    """Share of the pixels at the edges of the picture that are near it, at least."""
+    figure_max_ground: float = 4.0
+    """Levels by which the grounds of two pictures may differ."""
+    figure_min_contrast: float = 60.0
+    """Levels by which the figure differs from the ground, at least, at its strongest."""
+    figure_min_pixels: int = 60
+    """Pixels, in the coarser picture, that differ by half of that, at least."""
+    figure_min_side: int = 12
+    """Rows and columns that have such pixels, at least."""
+    figure_margin: int = 4
+    """Pixels around the figure that are compared too."""
+    figure_edge: tuple[int, int] = (3, 7)
+    """Sides, in pixels, of the square in which an edge makes levels uncertain: grey levels, and Cr
+    and Cb, of which JPEG and WebP keep every second pixel."""
+    figure_block: int = 17
+    """Side of the square in which compression makes levels uncertain beside an edge."""
+    figure_difference: tuple[tuple[float, float, float], tuple[float, float, float]] = (
+        (10.0, 0.42, 0.06),
+        (14.0, 1.0, 0.1),
+    )
+    """Levels by which a pixel may differ, of grey and of colour, and what is added per level of the
+    edges around it, in a square of either size."""
+    figure_grey_per_colour: float = 0.15
+    """Grey levels by which a pixel may differ further, per level of the edges of colours."""
+    figure_outliers: int = 0
+    """Pixels that may differ by more."""
+    figure_area: int = 5
+    """Side, in pixels, of the squares whose mean levels are compared."""
+    figure_mean: tuple[tuple[float, float], tuple[float, float]] = ((4.0, 0.1), (5.0, 0.2))
+    """Levels by which those means may differ, of grey and of colour, and what is added per level of
+    the edges around."""
+    figure_even: float = 12.0
+    """Levels by which pixels of such a square differ, at most, where a picture is even."""
+    figure_min_even: int = 30
+    """Pixels of an even area, at least, whose mean level is compared."""
+    figure_mean_even: tuple[float, float] = (3.0, 3.5)
+    """Levels by which it may differ, of grey and of colour."""
+    figure_max_shift: float = 0.25
+    """Pixels by which one picture lies beside the other, at most."""
+    figure_lost_near: float = 1.0
+    """Pixels of the coarser picture within which what the finer one shows has to be in it."""
+    figure_lost_level: float = 0.35
+    """Share of the contrast from which something that is not is lost."""
+    figure_max_lost: float = 3.0
+    """Pixels of the coarser picture in which something may be lost: acute corners."""
+
+    # bilinear.py ----------------------------------------------------------------------------------
+
+    bend_max_distance: float = 12.0
+    """Distance up to which it is tried whether one picture was drawn into a quadrilateral."""
+    bend_distance: float = 0.6
+    """Distance of the two then, at most: that of 80 copies was 0.4 at most."""
+    bend_min_points: int = 30
+    """Points that have to lie where a homography says, for that."""
+    bend_quantile: float = 0.75
+    """Share of the points that are off by no more than what is compared."""
+    bend_max_error_share: float = 0.6
+    """Pixels by which the points may be off by a bilinear map, as a share of those by which they
+    are off by a homography."""
+    bend_min: float = 0.01
+    """Factor of x * y, in unit coordinates, below which a map is no other than a linear one."""
+    bend_beyond: float = 0.02
+    """Share of a side by which the quadrilateral may reach beyond the picture."""
+    bend_rounds: int = 4
+    """Times that the map is fitted, points that are far off counting less."""
+
     # rough_check.py -------------------------------------------------------------------------------
 
     rough_side: int = 64
