@@ -139,7 +139,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
             Link((float(a), float(b)), (float(c), float(d)), 1 - float(n) / 256)
             for (a, b), (c, d), n in zip(left, right, bits, strict=True)
         )
-    remark = "" if verdict.matrix else "they could not be laid upon each other"
+    remark = "" if np.isfinite(verdict.residual) else "they could not be laid upon each other"
     total = float(len(links))
     return Evidence("matched keypoints", "similarity", total, cells[0], cells[1], links, remark)
 

@@ -36,13 +36,13 @@ def judge_figures(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Verdict:
     Returns
     -------
     Verdict
-        Of the same picture in another size or encoding, or one without a matrix: then the two are
-        different pictures at every preset.
+        Of the same picture in another size or encoding, or of different pictures at every preset.
+        It has no matrix: nothing was aligned, and too little is seen to measure differences.
     """
     distance = figure_distance(left, right)
     if not np.isfinite(distance):
         return Verdict(np.inf)
-    return Verdict(distance, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
+    return Verdict(distance, (), 1.0, 1.0, 1.0)
 
 
 def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
@@ -61,6 +61,8 @@ def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     """
     coarse, fine = sorted((left, right), key=lambda image: (image.shape[0], image.shape[1]))
     height, width = coarse.shape[:2]
+    if min(height, width) < LIMITS.figure_min_frame:
+        return np.inf
     if abs(fine.shape[1] * height / fine.shape[0] - width) > LIMITS.figure_max_shape:
         return np.inf
     one, other = _figure(coarse), _figure(fine)
@@ -73,7 +75,11 @@ def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     if part is None:
         return np.inf
     levels, shrunk = one.levels[part], np.ascontiguousarray(shrunk[part])
-    distance = max(_difference(levels, shrunk), _mean_difference(levels, shrunk))
+    distance = max(
+        _difference(levels, shrunk),
+        _mean_difference(levels, shrunk),
+        _ink_difference(levels, shrunk, one.ground),
+    )
     if distance <= 1:
         distance = max(distance, _shift(levels[..., 0], shrunk[..., 0]) / LIMITS.figure_max_shift)
     if distance <= 1 and fine.shape != coarse.shape:
@@ -143,18 +149,61 @@ def _difference(one: Levels, other: Levels) -> float:
     limits = _of_channels(LIMITS.figure_difference)
     sides = _of_channels(LIMITS.figure_edge)
     # what is lost of a colour changes its grey level too, where that has reached black or white
-    vivid = LIMITS.figure_grey_per_colour * np.maximum(
-        *(_range(np.ascontiguousarray(one[..., channel]), sides[channel]) for channel in (1, 2))
+    vivid = LIMITS.figure_grey_per_colour * np.max(
+        [
+            _range(np.ascontiguousarray(image[..., channel]), sides[channel])
+            for image in (one, other)
+            for channel in (1, 2)
+        ],
+        axis=0,
     )
+    certain = 1 - (1 - LIMITS.figure_edge_of_letters) * _is_lettered(one[..., 0], other[..., 0])
     for channel, ((level, at_edge, near_edge), side) in enumerate(zip(limits, sides, strict=True)):
         a, b = (np.ascontiguousarray(x[..., channel]) for x in (one, other))
         # no edge of one alone excuses a difference
         edge = np.minimum(_range(a, side), _range(b, side))
         beside = np.minimum(_range(a, LIMITS.figure_block), _range(b, LIMITS.figure_block))
-        passed = level + at_edge * edge + near_edge * beside + (vivid if channel == 0 else 0)
+        uncertain = at_edge * edge + (vivid if channel == 0 else 0)
+        passed = level + certain * uncertain + near_edge * beside
         share = np.sort((np.abs(a - b) / passed).ravel())
         worst = max(worst, float(share[-1 - min(LIMITS.figure_outliers, len(share) - 1)]))
     return worst
+
+
+def _is_lettered(one: Levels, other: Levels) -> Levels:
+    """Where there are several thin strokes within a few pixels, 1, else 0: letters, more or less.
+
+    Of those edges may not excuse what tells one letter from another.
+    """
+    import cv2
+
+    lettered = np.zeros(one.shape, np.bool_)
+    side = LIMITS.figure_letter_side
+    square = np.ones((3, 3), np.uint8)
+    for image in (one, other):
+        grey = np.ascontiguousarray(image)
+        opened = cv2.morphologyEx(grey, cv2.MORPH_OPEN, square)
+        closed = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, square)
+        least = LIMITS.figure_thin_share * _range(grey, LIMITS.figure_block)
+        thin = np.maximum(grey - opened, closed - grey) > np.maximum(LIMITS.figure_thin, least)
+        share = cv2.blur(np.asarray(thin, np.float32), (side, side))
+        lettered |= share * side * side >= LIMITS.figure_min_thin
+    return np.asarray(cv2.dilate(np.asarray(lettered, np.float32), square), np.float32)
+
+
+def _ink_difference(one: Levels, other: Levels, ground: Levels) -> float:
+    """The difference of all that stands on the ground, as a share of what is let pass.
+
+    No resampling changes its sum by much; another shade or a bolder letter does.
+    """
+    apart = np.minimum(*(np.abs(x - ground).max(axis=2) for x in (one, other)))
+    strong = apart > apart.max() / 2
+    if not strong.any():
+        return np.inf
+    differences = np.abs((one - other).sum(axis=(0, 1))) / np.count_nonzero(strong)
+    contrast = np.abs(one[strong] - ground).mean(axis=0)
+    level, share = LIMITS.figure_ink
+    return float((differences / (level + share * contrast)).max())
 
 
 def _mean_difference(one: Levels, other: Levels) -> float:
@@ -220,5 +269,9 @@ def _lost(fine: Levels, coarse: Levels, part: tuple[slice, slice]) -> float:
     below = cv2.erode(again, near) - shown
     contrast = float(shown.max() - shown.min())
     beyond = np.maximum(above, below) / max(1.0, contrast)
-    lost = np.count_nonzero(beyond > LIMITS.figure_lost_level) / scale**2
-    return float(lost / LIMITS.figure_max_lost)
+    letters = _is_lettered(shown, shown) > 0
+    if scale > LIMITS.figure_max_scale_of_letters and letters.any():
+        return np.inf
+    lost = np.count_nonzero(beyond > LIMITS.figure_lost_level) / LIMITS.figure_max_lost
+    lost_letters = np.count_nonzero((beyond > LIMITS.figure_lost_of_letters) & letters)
+    return float(max(lost, lost_letters / LIMITS.figure_max_lost_letters) / scale**2)

@@ -113,6 +113,9 @@ class Limits:
 
     figure_side: int = 2400
     """Longer side, in pixels, at which figures are compared, at most."""
+    figure_min_frame: int = 48
+    """Pixels of the shorter side of the coarser picture, at least: in smaller ones a digit may be
+    no more than a spot."""
     figure_max_shape: float = 1.0
     """Pixels of the coarser picture by which its width may differ from that of the other one,
     brought to its height: the size of a copy is rounded."""
@@ -143,6 +146,19 @@ class Limits:
     edges around it, in a square of either size."""
     figure_grey_per_colour: float = 0.15
     """Grey levels by which a pixel may differ further, per level of the edges of colours."""
+    figure_edge_of_letters: float = 0.35
+    """Share of that which is added by edges where thin strokes stand close to each other."""
+    figure_thin: float = 10.0
+    """Grey levels by which a stroke of two pixels at most stands out, at least."""
+    figure_thin_share: float = 0.2
+    """The same as a share of the difference of levels around it."""
+    figure_letter_side: int = 9
+    """Side, in pixels, of the square in which such pixels are counted."""
+    figure_min_thin: float = 9.0
+    """Pixels of them, at least, that are taken for letters: the corner of a shape has fewer."""
+    figure_ink: tuple[float, float] = (4.0, 0.05)
+    """Levels by which the mean of a figure may differ, and what is added per level by which it
+    differs from the ground."""
     figure_outliers: int = 0
     """Pixels that may differ by more."""
     figure_area: int = 5
@@ -154,7 +170,7 @@ class Limits:
     """Levels by which pixels of such a square differ, at most, where a picture is even."""
     figure_min_even: int = 30
     """Pixels of an even area, at least, whose mean level is compared."""
-    figure_mean_even: tuple[float, float] = (3.0, 3.5)
+    figure_mean_even: tuple[float, float] = (2.5, 3.0)
     """Levels by which it may differ, of grey and of colour."""
     figure_max_shift: float = 0.25
     """Pixels by which one picture lies beside the other, at most."""
@@ -164,6 +180,12 @@ class Limits:
     """Share of the contrast from which something that is not is lost."""
     figure_max_lost: float = 3.0
     """Pixels of the coarser picture in which something may be lost: acute corners."""
+    figure_max_scale_of_letters: float = 1.4
+    """How many times finer a picture with such strokes may be than the other one."""
+    figure_lost_of_letters: float = 0.15
+    """Share of the contrast from which something is lost of thin strokes that stand together."""
+    figure_max_lost_letters: float = 1.0
+    """Pixels of the coarser picture in which that may be."""
 
     # bilinear.py ----------------------------------------------------------------------------------
 

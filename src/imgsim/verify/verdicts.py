@@ -226,8 +226,12 @@ class Verdicts:
         return digest, self._matrix(one, third) @ self._matrix(third, other)
 
     def _matrix(self, to: int, of: int) -> Matrix:
-        """Unit coordinates of a picture to those of another one, as verified."""
-        matrix = np.array(self[to, of].matrix).reshape(3, 3)
+        """Unit coordinates of a picture to those of another one, as verified.
+
+        Figures were compared as wholes.
+        """
+        numbers = self[to, of].matrix
+        matrix = np.array(numbers).reshape(3, 3) if numbers else np.eye(3)
         return matrix if to < of else inverse(matrix)
 
     def _run(self, jobs: Sequence[_Job]) -> None:
