@@ -21,7 +21,7 @@ _MIN_CONTRAST = 16
 """Levels by which some cell differs from the ground, at least: a blank page has less."""
 
 _MAX_DIFFERENCE = 12
-"""Levels by which cells of copies differ, at most. Those of 300 had 7 at most."""
+"""Levels by which cells of copies differ, at most. Those of 60 resized JPEGs had 1."""
 
 _MAX_SHARE = 0.2
 """Difference of copies as a share of what differs from the ground, at most."""

@@ -192,7 +192,8 @@ class Limits:
     bend_max_distance: float = 12.0
     """Distance up to which it is tried whether one picture was drawn into a quadrilateral."""
     bend_distance: float = 0.6
-    """Distance of the two then, at most: that of 80 copies was 0.4 at most."""
+    """Distance of the two then, at most: of 28 copies for which it was tried, 25 had 0.37 at most
+    and one 0.54."""
     bend_min_points: int = 30
     """Points that have to lie where a homography says, for that."""
     bend_quantile: float = 0.75
