@@ -34,8 +34,8 @@ from reach_series import SERIES
 from imgsim.comparators import registry
 from imgsim.comparators.base import Preset
 from imgsim.comparators.recipes import Recipe
-from imgsim.group.recipe_run import RecipeRun
-from imgsim.group.rules import Rules, split_flat
+from imgsim.group.recipe_run import RecipeRun, split_judged
+from imgsim.group.rules import Rules
 from imgsim.pictures.generate import landscape
 from imgsim.pictures.standins import write_look_alikes
 from imgsim.read.collect import collect
@@ -58,7 +58,7 @@ def matches_of(folder: Path, method: str, jobs: int) -> dict[Preset, set[Pair]]:
         # verdicts are the same for every preset
         options = RunOptions(jobs=jobs, cache=Path(name) / "cache.db")
         collection = collect([str(folder)], [recipe.extractor], options, keep_workers=True)
-        detailed, _ = split_flat(collection.pictures)
+        detailed, _ = split_judged(recipe, collection, collection.pictures)
         matches: dict[Preset, set[Pair]] = {}
         try:
             for preset in PRESETS:

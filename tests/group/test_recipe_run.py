@@ -25,7 +25,8 @@ class Told:
     residuals: dict[str, float]
     made: list[Told]
 
-    def __init__(self, pictures, rows, proposals, slots, executor, options) -> None:
+    def __init__(self, pictures, rows, proposals, slots, executor, options, contents) -> None:
+        assert contents == [picture.identity for picture in pictures]
         self.pictures = pictures
         self.proposals = proposals
         self.verified: set[tuple[int, int]] = set()

@@ -19,9 +19,10 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
 from imgsim.verify import limits
-from imgsim.verify.judge import MultiscaleImage, judge
+from imgsim.verify.judge import judge
 from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.matrix import Matrix
+from imgsim.verify.multiscale import MultiscaleImage
 
 UPRIGHT = np.eye(3)
 SMALL = 320, 240

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.detail import shrink
 from imgsim.verify import alignment
-from imgsim.verify.alignment import _at_one_scale, align
+from imgsim.verify.alignment import align, at_one_scale
 from imgsim.verify.tracking import Tracking
 from tests.verify.pictures import UPRIGHT, other_limits
 
@@ -46,7 +46,7 @@ def test_both_images_are_brought_to_the_scale_of_the_coarser_one(
     longer: int,
     expected: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
-    scaled = _at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, longer)
+    scaled = at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, longer)
     assert scaled is not None
     assert tuple(image.shape for image in scaled) == expected
 
@@ -66,14 +66,14 @@ def test_a_shorter_side_has_24_pixels(
     left: tuple[int, int], right: tuple[int, int], longer: int, enough: bool
 ) -> None:
     images = np.zeros(left, np.uint8), np.zeros(right, np.uint8)
-    assert (_at_one_scale(*images, UPRIGHT, longer) is not None) == enough
+    assert (at_one_scale(*images, UPRIGHT, longer) is not None) == enough
 
 
 def test_what_no_editing_gives_is_not_brought_to_one_scale() -> None:
-    assert _at_one_scale(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
+    assert at_one_scale(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
     assert align(LEFT, LEFT, placed(0, 0, 0.24, 1), 400) is None
     leaning = placed(0, 0, 0.4, 1) + np.array([[0, 0.06, 0], [0, 0, 0], [0, 0, 0]])
-    assert _at_one_scale(LEFT, LEFT, leaning, 400) is None
+    assert at_one_scale(LEFT, LEFT, leaning, 400) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_stretched_picture_is_shrunk_to_the_coarser_scale_of_each_side(
     matrix: NDArray[np.float64],
     expected: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
-    scaled = _at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, 400)
+    scaled = at_one_scale(np.zeros(left, np.uint8), np.zeros(right, np.uint8), matrix, 400)
     assert scaled is not None
     assert tuple(image.shape for image in scaled) == expected
 

@@ -20,8 +20,9 @@ from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify import batch
 from imgsim.verify.batch import Hypotheses, Outcome, Pair, PixelSource, VerifyBatch
-from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage
+from imgsim.verify.judge import NOT_ALIGNED
 from imgsim.verify.matrix import orientation_matrix
+from imgsim.verify.multiscale import MultiscaleImage
 from tests.verify.pictures import SMALL, picture, rows
 
 NONE = Hypotheses((), keypoints=False, mirrored=False)

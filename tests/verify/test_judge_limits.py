@@ -16,7 +16,6 @@ from imgsim.verify.alignment import Aligned
 from imgsim.verify.judge import (
     EQUAL,
     NOT_ALIGNED,
-    MultiscaleImage,
     _align_and_compare,
     _compare_at_needed_size,
     _compare_beside_overlay,
@@ -26,6 +25,7 @@ from imgsim.verify.judge import (
     _with_colours,
     judge,
 )
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.residual import Residual
 from tests.verify.pictures import UPRIGHT, other_limits
 

@@ -20,13 +20,15 @@ PLAIN = {0, 1, 2, 0.5, 255, 256, 1e-9, 1e-6, 1e-3}
 
 EXCEPTIONS: dict[str, list[float]] = {
     "batch.py": [24, 20, 3, 3],  # bytes of images that are kept in memory; 3 x 3
+    "bilinear.py": [3, 3, 4],  # 3 x 3; terms of x and y
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3, 3, 3, 3, 3],  # 3 x 3; channels
+    "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [20, 3, 3],  # the version; 3 x 3
+    "judge.py": [21, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3],  # 3 x 3
@@ -36,11 +38,11 @@ EXCEPTIONS: dict[str, list[float]] = {
     ],
     "text_page.py": [3],  # an axis
     "tone.py": [5, 6, 252, 5, 4, 253, 254],  # diagonals of squared differences
-    "transform.py": [3, 3],  # 3 x 3
-    "verdicts.py": [24, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
+    "transform.py": [3, 3, 3],  # 3 x 3
+    "verdicts.py": [24, 3, 3, 3, 3, 3],  # pairs of a batch; 3 x 3
 }
 
-VERDICTS_OF = 20
+VERDICTS_OF = 21
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -356,6 +358,47 @@ KNOWN: dict[str, object] = {
     "rough_min_spread": 1.0,
     "rough_min_correlation": 0.4,
     "caption_bar_share": 0.05,
+    "figure_side": 2400,
+    "figure_min_frame": 48,
+    "figure_max_shape": 1.0,
+    "figure_near_ground": 16.0,
+    "figure_even_edge": 0.95,
+    "figure_max_ground": 4.0,
+    "figure_min_contrast": 60.0,
+    "figure_min_pixels": 60,
+    "figure_min_side": 12,
+    "figure_margin": 4,
+    "figure_edge": (3, 7),
+    "figure_block": 17,
+    "figure_difference": ((10.0, 0.42, 0.06), (14.0, 1.0, 0.1)),
+    "figure_grey_per_colour": 0.15,
+    "figure_edge_of_letters": 0.35,
+    "figure_thin": 10.0,
+    "figure_thin_share": 0.2,
+    "figure_letter_side": 9,
+    "figure_min_thin": 9.0,
+    "figure_ink": (4.0, 0.05),
+    "figure_outliers": 0,
+    "figure_area": 5,
+    "figure_mean": ((4.0, 0.1), (5.0, 0.2)),
+    "figure_even": 12.0,
+    "figure_min_even": 30,
+    "figure_mean_even": (2.5, 3.0),
+    "figure_max_shift": 0.25,
+    "figure_lost_near": 1.0,
+    "figure_lost_level": 0.35,
+    "figure_max_lost": 3.0,
+    "figure_max_scale_of_letters": 1.4,
+    "figure_lost_of_letters": 0.15,
+    "figure_max_lost_letters": 1.0,
+    "bend_max_distance": 12.0,
+    "bend_distance": 0.6,
+    "bend_min_points": 30,
+    "bend_quantile": 0.75,
+    "bend_max_error_share": 0.6,
+    "bend_min": 0.01,
+    "bend_beyond": 0.02,
+    "bend_rounds": 4,
 }
 
 

@@ -290,8 +290,8 @@ def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPat
     why = np.array([0b1000001 | MIRRORED])
     asked = []
 
-    def propose(rows: np.ndarray, *, hashes: bool, jobs: int) -> Proposals:
-        asked.append((len(rows), hashes, jobs))
+    def propose(rows: np.ndarray, *, hashes: bool, jobs: int, flat: np.ndarray) -> Proposals:
+        asked.append((len(rows), hashes, jobs, flat.tolist()))
         return Proposals(np.array([0]), np.array([1]), why)
 
     monkeypatch.setattr(module, "propose", propose)
@@ -299,7 +299,7 @@ def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPat
     rows[1] = 1
     options = RunOptions(jobs=1, max_pixels=55)
     assert verify_pair(Auto(), ("a.png", Path("b.png")), rows, options) == EQUAL
-    assert asked == [(2, True, 1)]
+    assert asked == [(2, True, 1, [False, False])]
     (work,) = ran
     assert work.paths == ("a.png", "b.png")
     assert work.rows == (rows[0].tobytes(), rows[1].tobytes())

@@ -21,7 +21,7 @@ from imgsim.bench.timing import ENOUGH_SECONDS, each, load_average, one_thread, 
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import Rules, equal_pixels
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -66,8 +66,9 @@ def find_pairs(
         Neither verdicts of earlier runs nor images that were kept since they were read are used,
         so that the time does not depend on what was done before.
     """
-    detailed = [place for place, p in enumerate(pictures) if not p.facts.flat]
-    flat = [place for place, p in enumerate(pictures) if p.facts.flat]
+    others = {p.identity for p in split_judged(recipe, read, pictures)[1]}
+    detailed = [place for place, p in enumerate(pictures) if p.identity not in others]
+    flat = [place for place, p in enumerate(pictures) if p.identity in others]
     options = replace(options, cache=None, executor="threads")  # whose processors' time is known
     afresh = replace(read, slots={}, executor=None)  # not by the workers that read them
     same = np.zeros((len(pictures), len(pictures)), bool)

@@ -116,8 +116,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """Find groups of exact and near duplicates below PATHs.
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
-    compared with it. Flat images (blank scans, icons) and those below 16 pixels only match images
-    with equal pixels.
+    compared with it. Flat images (blank scans) and those below 16 pixels only match images with
+    equal pixels; icons also the same icon in another size, by auto.
 
     \b
     imgsim find-dupes photos

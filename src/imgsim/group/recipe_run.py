@@ -17,8 +17,9 @@ from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.group.best_first import best_first
 from imgsim.group.complete import complete
-from imgsim.group.rules import MayMatch, Rules, classes_of
+from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys, split_flat
 from imgsim.group.shot_series import LookAlikes
+from imgsim.propose.figures import are_figures
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -30,6 +31,39 @@ _WAYS = 4
 """Pictures by way of which one is compared with others, and these, at most."""
 
 
+def split_judged(
+    recipe: Recipe, collection: Collection, pictures: Sequence[Picture]
+) -> tuple[list[Picture], list[Picture]]:
+    """Divide pictures into those that a recipe compares, and flat ones that equal pixels match.
+
+    Flat ones that show something on an even ground are compared as figures. Those with equal
+    pixels stay together.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    collection : Collection
+        Where the pictures were read.
+    pictures : sequence of Picture
+
+    Returns
+    -------
+    compared, others : list of Picture
+        In their order.
+    """
+    _, flat = split_flat(pictures)
+    possible = [p for p in flat if p.facts.frames == 1 and not p.facts.damage and not p.facts.raw]
+    if not possible or not recipe.hashes:
+        return split_flat(pictures)
+    rows = records(collection.features(recipe.extractor, possible).rows)
+    shown = are_figures(rows, np.ones(len(rows), np.bool_))
+    keys = dict(zip([p.identity for p in flat], flat_keys(flat), strict=True))
+    figures = {keys[p.identity] for p, is_figure in zip(possible, shown, strict=True) if is_figure}
+    others = {p.identity for p in flat if keys[p.identity] not in figures}
+    compared = [p for p in pictures if p.identity not in others]
+    return compared, [p for p in flat if p.identity in others]
+
+
 class RecipeRun:
     """One run of a recipe over pictures; to be closed.
 
@@ -39,7 +73,7 @@ class RecipeRun:
     collection : Collection
         Where the pictures were read.
     pictures : sequence of Picture
-        None of them flat.
+        None of them flat, but for figures; see `split_judged`.
     rules : Rules
         Pairs that may not match are not looked for.
     max_distance : float
@@ -51,8 +85,8 @@ class RecipeRun:
     Attributes
     ----------
     classes : list of ndarray of int64
-        Places of pictures with equal bytes or samples that the rules treat alike; the classes in
-        order of their first picture. Pairs are pairs of classes.
+        Places of pictures with equal bytes, samples, or pixels of flat ones, that the rules treat
+        alike; the classes in order of their first picture. Pairs are pairs of classes.
     """
 
     def __init__(
@@ -69,7 +103,11 @@ class RecipeRun:
         self.max_distance = max_distance
         self.preset = preset
         self.rules = rules
-        self.classes = classes_of((p.identity, rules.key(p)) for p in pictures)
+        keys = flat_keys(pictures)
+        self._content = {p.identity: key for p, key in zip(pictures, keys, strict=True)}
+        self.classes = classes_of(
+            (key, rules.key(p)) for p, key in zip(pictures, keys, strict=True)
+        )
         firsts = [pictures[members[0]] for members in self.classes]
         self._members = [[pictures[i] for i in members] for members in self.classes]
         # an order that does not depend on that of the files
@@ -77,7 +115,7 @@ class RecipeRun:
         self._pictures = [firsts[i] for i in self._class]
         self._place = {id(p): i for i, p in enumerate(self._pictures)}
         self._firsts: dict[tuple[str, Hashable], Picture] = {
-            (p.identity, rules.key(p)): p for p in self._pictures
+            (self._content[p.identity], rules.key(p)): p for p in self._pictures
         }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
@@ -85,7 +123,13 @@ class RecipeRun:
         allowed = self._may_match(self._proposed.left, self._proposed.right)
         self._proposals = self._proposed.only(allowed)
         self._verdicts = Verdicts(
-            self._pictures, rows, self._proposals, collection.slots, collection.executor, options
+            self._pictures,
+            rows,
+            self._proposals,
+            collection.slots,
+            collection.executor,
+            options,
+            [self._content[p.identity] for p in self._pictures],
         )
 
     def __enter__(self) -> Self:
@@ -96,10 +140,11 @@ class RecipeRun:
 
     def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
         """Pairs worth verifying, and all copies of a content, whether worth it or not."""
-        proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs)
+        flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
+        proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs, flat=flat)
         copies = [
             pair
-            for places in classes_of(p.identity for p in self._pictures)
+            for places in classes_of(self._content[p.identity] for p in self._pictures)
             for pair in combinations(places.tolist(), 2)
         ]
         return proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
@@ -164,7 +209,7 @@ class RecipeRun:
 
     def _first_like(self, picture: Picture) -> Picture:
         """The picture that stands for those with equal bytes or samples."""
-        return self._firsts[picture.identity, self.rules.key(picture)]
+        return self._firsts[self._content[picture.identity], self.rules.key(picture)]
 
     def verify_all(self) -> dict[tuple[int, int], Verdict]:
         """Verify every proposed pair.

@@ -129,7 +129,9 @@ def flat_identity(facts: ImageFacts) -> str | None:
     return facts.pixel_digest if facts.frames == 1 else None
 
 
-def are_duplicates(left: ImageFacts, right: ImageFacts, *, near: bool) -> bool:
+def are_duplicates(
+    left: ImageFacts, right: ImageFacts, *, near: bool, as_figures: bool = False
+) -> bool:
     """Whether two files with different bytes are duplicates.
 
     Parameters
@@ -138,12 +140,17 @@ def are_duplicates(left: ImageFacts, right: ImageFacts, *, near: bool) -> bool:
     near : bool
         A method says so. It does not count where one of them is flat: those are duplicates only
         of what their pixels equal.
+    as_figures : bool
+        The method compared flat pictures as figures, so it counts.
     """
     if left.damage and right.damage:
         return False
     if left.flat or right.flat:
         identity = flat_identity(left)
-        return identity is not None and identity == flat_identity(right)
+        if identity is not None and identity == flat_identity(right):
+            return True
+        if not as_figures:
+            return False
     return near and comparison_kind(left) == comparison_kind(right)
 
 

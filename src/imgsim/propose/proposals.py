@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
+from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import votes_of
 
 HASH_RADIUS = 48
@@ -21,6 +22,7 @@ KEYPOINTS = 1 << len(ORIENTATIONS)
 MIRRORED = KEYPOINTS << 1
 NEGATIVE = MIRRORED << 1
 INSET = NEGATIVE << 1
+FIGURE = INSET << 1
 _QUERIES = 512
 
 
@@ -36,7 +38,7 @@ class Proposals:
         Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
         one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
         with light and dark exchanged, `INSET` where it is like that of a picture set into the
-        other.
+        other, `FIGURE` where the colours of two figures on an even ground are nearly equal.
     """
 
     left: NDArray[np.int64]
@@ -72,7 +74,13 @@ class Proposals:
         return Proposals(left[order], right[order], why[order])
 
 
-def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
+def propose(
+    rows: NDArray[Any],
+    *,
+    hashes: bool,
+    jobs: int,
+    flat: NDArray[np.bool_] | None = None,
+) -> Proposals:
     """Find pairs of images worth verifying.
 
     Parameters
@@ -82,7 +90,33 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
         By their hashes too, and not by keypoints alone.
     jobs : int
         Threads.
+    flat : ndarray of bool, shape (n,), optional
+        Images with so little detail that they are compared as figures alone. By default none is.
     """
+    flat = np.zeros(len(rows), np.bool_) if flat is None else flat
+    detailed = np.flatnonzero(~flat)
+    usual = _propose_usual(rows[detailed] if flat.any() else rows, hashes=hashes, jobs=jobs)
+    figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
+    one, other = near_figures(rows[figures])
+    n = max(1, len(rows))
+    codes = [detailed[usual.left] * n + detailed[usual.right], figures[one] * n + figures[other]]
+    pairs, bits = _united(codes, [usual.why, np.full(len(one), FIGURE, np.int64)])
+    left, right = np.divmod(pairs, n)
+    return Proposals(left, right, bits)
+
+
+def _united(
+    codes: list[NDArray[np.int64]], why: list[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each code once, ascending, with all of its bits."""
+    pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
+    bits = np.zeros(len(pairs), np.int64)
+    np.bitwise_or.at(bits, place, np.concatenate(why))
+    return pairs, bits
+
+
+def _propose_usual(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
+    """Propose pairs by keypoints, and by hashes."""
     n = len(rows)
     votes = votes_of(rows)
     codes = [votes.left * n + votes.right]
@@ -92,9 +126,7 @@ def propose(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
         for code, bit in [*near, *_near_insets(rows, jobs)]:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
-    pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
-    bits = np.zeros(len(pairs), np.int64)
-    np.bitwise_or.at(bits, place, np.concatenate(why))
+    pairs, bits = _united(codes, why)
     left, right = np.divmod(pairs, max(1, n))
     return Proposals(left, right, bits)
 

@@ -35,7 +35,8 @@ class Comparison:
     threshold : float
         Score up to (or from) which a pair is a duplicate under the preset.
     duplicate : bool
-        The verdict. A flat image is a duplicate only of what its pixels equal.
+        The verdict. A flat image is a duplicate only of what its pixels equal, or, of a
+        figure on an even ground under a recipe, of the same figure in another size.
     """
 
     comparator: Comparator
@@ -91,20 +92,25 @@ def compare(
     frames_agree = not several or same_frames(
         left_query.data, right_query.data, Decoder(options.decode, options.max_pixels)
     )
+    flat = left_facts.flat, right_facts.flat
     comparisons = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         if isinstance(comparator, Recipe):
             verdict = EQUAL
             if not same:
-                verdict = verify_pair(comparator, (left, right), pair, options, frames=several)
+                verdict = verify_pair(
+                    comparator, (left, right), pair, options, frames=several, flat=flat
+                )
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:
             nearest = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
             distance = float(nearest.distance[0, 0])
             near = distance <= limit and frames_agree
-        duplicate = same or are_duplicates(left_facts, right_facts, near=near)
+        duplicate = same or are_duplicates(
+            left_facts, right_facts, near=near, as_figures=isinstance(comparator, Recipe)
+        )
         comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
     return comparisons
 

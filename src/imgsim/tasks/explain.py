@@ -113,7 +113,10 @@ def explain(
         several = one.facts.frames > 1 and other.facts.frames > 1
         verdict = EQUAL
         if not same:
-            verdict = verify_pair(comparator, (left, right), rows, options, frames=several)
+            flat = one.facts.flat, other.facts.flat
+            verdict = verify_pair(
+                comparator, (left, right), rows, options, frames=several, flat=flat
+            )
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)
@@ -136,7 +139,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
             Link((float(a), float(b)), (float(c), float(d)), 1 - float(n) / 256)
             for (a, b), (c, d), n in zip(left, right, bits, strict=True)
         )
-    remark = "" if verdict.matrix else "they could not be laid upon each other"
+    remark = "" if np.isfinite(verdict.residual) else "they could not be laid upon each other"
     total = float(len(links))
     return Evidence("matched keypoints", "similarity", total, cells[0], cells[1], links, remark)
 

@@ -302,18 +302,22 @@ def _matched(
     criterion: Criterion, collection: Collection, rules: Rules, options: RunOptions
 ) -> Iterator[_Matched]:
     """Find the groups among the pictures, around those that show and match most."""
-    detailed, flat = split_flat(rank(collection.pictures))
-    flat_groups = Stars(flat, equal_pixels(flat), rules).groups()
-    distances = DistanceMatching(collection, criterion, options)
-    pairs = comparable_pairs(detailed, rules)
     recipe = criterion.comparator
+    ranked = rank(collection.pictures)
+    distances = DistanceMatching(collection, criterion, options)
     if not isinstance(recipe, Recipe):
+        detailed, flat = split_flat(ranked)
         stars = Stars(detailed, alike(collection, recipe, detailed, rules), rules)
         match_into(stars, collection, criterion, options)
-        yield _Matched(stars.groups(), flat_groups, distances, distances, pairs, flat)
+        pairs = comparable_pairs(detailed, rules)
+        yield _Matched(
+            stars.groups(), _equal_groups(flat, rules), distances, distances, pairs, flat
+        )
         return
-    from imgsim.group.recipe_run import RecipeRun  # no other method needs what verifies
+    # no other method needs what verifies
+    from imgsim.group.recipe_run import RecipeRun, split_judged
 
+    detailed, flat = split_judged(recipe, collection, ranked)
     limit = criterion.max_distance, criterion.preset
     with RecipeRun(recipe, collection, detailed, rules, *limit, options) as run:
         order, matches = run.deciding_matches()
@@ -326,7 +330,14 @@ def _matched(
             run.transform,
         )
         stars.add(matches)
-        yield _Matched(stars.groups(), flat_groups, run, distances, pairs, flat, run)
+        pairs = comparable_pairs(detailed, rules)
+        groups = stars.groups(), _equal_groups(flat, rules)
+        yield _Matched(*groups, run, distances, pairs, flat, run)
+
+
+def _equal_groups(flat: Sequence[Picture], rules: Rules) -> list[Group]:
+    """Groups of flat pictures with equal pixels."""
+    return Stars(flat, equal_pixels(flat), rules).groups()
 
 
 def _settle(

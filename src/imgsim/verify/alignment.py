@@ -78,7 +78,7 @@ def align(
     Aligned or None
         None if editing a picture does not give such a matrix, or too little is left.
     """
-    scaled = _at_one_scale(left, right, matrix, side)
+    scaled = at_one_scale(left, right, matrix, side)
     if scaled is None:
         return None
     tracking = track(*scaled, matrix, excluded)
@@ -106,12 +106,26 @@ def align(
 def _track_coarse(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
 ) -> Tracking | None:
-    scaled = _at_one_scale(left, right, matrix, LIMITS.coarse_side)
+    scaled = at_one_scale(left, right, matrix, LIMITS.coarse_side)
     return scaled and track(*scaled, matrix, excluded)
 
 
-def _at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple[Grey, Grey] | None:
-    """Shrink both images, the left one to a longer side at most; None if little is left."""
+def at_one_scale(left: Grey, right: Grey, matrix: Matrix, longer: int) -> tuple[Grey, Grey] | None:
+    """Shrink both images to the scale of the coarser one.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    longer : int
+        Pixels of the longer side of the left one, at most.
+
+    Returns
+    -------
+    tuple of ndarray of uint8, shape (h, w), or None
+        None if editing a picture does not give such a matrix, or little is left.
+    """
     if not is_plausible(matrix, left, right):
         return None
     stretched = stretch_scales(matrix, left, right)

@@ -22,18 +22,21 @@ from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify.blocks import Map
+from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
 from imgsim.verify.in_place import structure_of_cells
-from imgsim.verify.judge import NOT_ALIGNED, MultiscaleImage, judge, judge_negative
+from imgsim.verify.judge import NOT_ALIGNED, judge, judge_negative
 from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
 _RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
+_FIGURE = InputSpec(0, 0, "rgb", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.figure_side)
 _DETAIL = InputSpec(0, 0, "grey", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.detail_side)
 
 
@@ -51,6 +54,8 @@ class Hypotheses:
         The hash of one agrees with that of the other's negative.
     inset : bool
         It agrees with that of a picture that is set into the other.
+    figure : bool
+        Both are figures on an even ground, and nearly equal when small.
     """
 
     orientations: tuple[int, ...]
@@ -58,6 +63,7 @@ class Hypotheses:
     mirrored: bool
     negative: bool = False
     inset: bool = False
+    figure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,7 @@ class VerifyBatch:
             left, right = pair.left, pair.right
             hypotheses = _hypotheses(pair, rows[left], rows[right], keypoints)
             first = next(hypotheses, None)
-            if first is None and not pair.hypotheses.negative:
+            if first is None and not (pair.hypotheses.negative or pair.hypotheses.figure):
                 # most that was proposed by chance: no pixels are needed
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
                 heartbeat()
@@ -161,6 +167,9 @@ class VerifyBatch:
                     verdict = judge(views[left], views[right], chain([first], hypotheses))
                 if pair.hypotheses.negative and verdict is NOT_ALIGNED:
                     verdict = judge_negative(views[left], views[right])
+                if pair.hypotheses.figure and not verdict.residual <= 1:
+                    both = (source.figure(self.paths[i]) for i in (left, right))
+                    verdict = min(verdict, judge_figures(*both), key=lambda one: one.residual)
                 if pair.frames and np.isfinite(verdict.residual):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)
@@ -271,6 +280,20 @@ class PixelSource:
             The file cannot be read.
         """
         return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def figure(self, path: str) -> Pixels:
+        """Read the upright image in colour, with a longer side of at most `figure_side` pixels.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._keep((path, -2), partial(self._decode, path, _FIGURE))
 
     def structure(self, path: str) -> Map:
         """Return `in_place.structure_of_cells` of the grey image as it is aligned first.

@@ -20,9 +20,10 @@ from imgsim.decode.frames import frames_at, middles_of_frames, sampled_frames, s
 from imgsim.decode.spec import InputSpec, NeedsMemory
 from imgsim.types import Verdict
 from imgsim.verify.colours import YCbCr
-from imgsim.verify.judge import EQUAL, NOT_ALIGNED, MultiscaleImage, judge
+from imgsim.verify.judge import EQUAL, NOT_ALIGNED, judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, project
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.small import Pixels
 from imgsim.verify.tracking import erode_mask, warp
 

@@ -11,8 +11,8 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
-from imgsim.verify.blocks import Map
-from imgsim.verify.colours import YCbCr, recoloured_share
+from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
+from imgsim.verify.colours import recoloured_share
 from imgsim.verify.details import compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import differ_in_place
@@ -31,6 +31,7 @@ from imgsim.verify.matrix import (
     projected_corners,
 )
 from imgsim.verify.moved_thing import has_moved_thing
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
@@ -38,7 +39,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 20
+VERSION = 21
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -46,36 +47,6 @@ NOT_ALIGNED = Verdict(np.inf)
 
 EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
 """On two files with the same content."""
-
-
-@dataclass(frozen=True, slots=True)
-class MultiscaleImage:
-    """An upright image in the sizes in which it is verified.
-
-    Attributes
-    ----------
-    grey : callable
-        Given a number of pixels, returns it as ndarray of uint8, shape (h, w), with a longer side
-        of so many at most. May raise `OSError` or `DecodeError`.
-    shape : tuple of int
-        Height and width of `grey(LONG_SIDE)`, known without reading it.
-    colours : ndarray of uint8, shape (n, n, 3)
-        In YCbCr, small and brought to a square.
-    rgb : callable
-        Returns it as ndarray of uint8, shape (h, w, 3), for a small picture in its own size. May
-        raise `OSError` or `DecodeError`.
-    damaged : callable
-        Tells whether its file is damaged, at the cost of a decode. May raise the same.
-    structure : callable, optional
-        Returns `in_place.structure_of_cells` of `grey(LONG_SIDE)`, kept from pair to pair.
-    """
-
-    grey: Callable[[int], Grey]
-    shape: tuple[int, int]
-    colours: YCbCr
-    rgb: Callable[[], Pixels]
-    damaged: Callable[[], bool] = lambda: False
-    structure: Callable[[], Map] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +94,8 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         # pixels are read only where they can tell something
         if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
-        return _judge_aligned(left, right, hypotheses)
+        verdict = _judge_aligned(left, right, hypotheses)
+        return _judge_bent(left, right, verdict) if may_be_bent(verdict) else verdict
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
         return _judge_thumbnail(left, right, hypotheses)
@@ -218,6 +190,35 @@ def _judge_aligned(
         if best.residual <= 1:
             break
     return best if details_of is None else _with_details(best, *details_of)
+
+
+def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> Verdict:
+    """Compare two images once more where a bilinear map lays one upon the other.
+
+    How much the two share, and which shows more, is nearly the same as by the homography; of the
+    one that stays as it is, the other one then shows all.
+    """
+    bend = fit_bend(left, right, np.array(verdict.matrix).reshape(3, 3))
+    if bend is None:
+        return verdict
+    if bend.of_left:
+        straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)])
+    else:
+        straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)])
+    if straight.overlay or straight.residual > LIMITS.bend_distance:
+        return verdict
+    if bend.of_left:
+        seen = verdict.left_seen, straight.right_seen
+    else:
+        seen = straight.left_seen, verdict.right_seen
+    return replace(
+        verdict,
+        residual=straight.residual,
+        detail=straight.detail,
+        left_seen=seen[0],
+        right_seen=seen[1],
+        overlay=0.0,
+    )
 
 
 def _may_agree(left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix) -> bool:

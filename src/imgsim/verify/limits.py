@@ -108,6 +108,105 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Shift as a share of what is let pass, up to which that holds: in other views of a thing
     everything has moved."""
 
+    # figures.py -----------------------------------------------------------------------------------
+
+    figure_side: int = 2400
+    """Longer side, in pixels, at which figures are compared, at most."""
+    figure_min_frame: int = 48
+    """Pixels of the shorter side of the coarser picture, at least: in smaller ones a digit may be
+    no more than a spot."""
+    figure_max_shape: float = 1.0
+    """Pixels of the coarser picture by which its width may differ from that of the other one,
+    brought to its height: the size of a copy is rounded."""
+    figure_near_ground: float = 16.0
+    """Levels by which the ground may differ from its median: compression leaves traces on it."""
+    figure_even_edge: float = 0.95
+    """Share of the pixels at the edges of the picture that are near it, at least."""
+    figure_max_ground: float = 4.0
+    """Levels by which the grounds of two pictures may differ."""
+    figure_min_contrast: float = 60.0
+    """Levels by which the figure differs from the ground, at least, at its strongest."""
+    figure_min_pixels: int = 60
+    """Pixels, in the coarser picture, that differ by half of that, at least."""
+    figure_min_side: int = 12
+    """Rows and columns that have such pixels, at least."""
+    figure_margin: int = 4
+    """Pixels around the figure that are compared too."""
+    figure_edge: tuple[int, int] = (3, 7)
+    """Sides, in pixels, of the square in which an edge makes levels uncertain: grey levels, and Cr
+    and Cb, of which JPEG and WebP keep every second pixel."""
+    figure_block: int = 17
+    """Side of the square in which compression makes levels uncertain beside an edge."""
+    figure_difference: tuple[tuple[float, float, float], tuple[float, float, float]] = (
+        (10.0, 0.42, 0.06),
+        (14.0, 1.0, 0.1),
+    )
+    """Levels by which a pixel may differ, of grey and of colour, and what is added per level of the
+    edges around it, in a square of either size."""
+    figure_grey_per_colour: float = 0.15
+    """Grey levels by which a pixel may differ further, per level of the edges of colours."""
+    figure_edge_of_letters: float = 0.35
+    """Share of that which is added by edges where thin strokes stand close to each other."""
+    figure_thin: float = 10.0
+    """Grey levels by which a stroke of two pixels at most stands out, at least."""
+    figure_thin_share: float = 0.2
+    """The same as a share of the difference of levels around it."""
+    figure_letter_side: int = 9
+    """Side, in pixels, of the square in which such pixels are counted."""
+    figure_min_thin: float = 9.0
+    """Pixels of them, at least, that are taken for letters: the corner of a shape has fewer."""
+    figure_ink: tuple[float, float] = (4.0, 0.05)
+    """Levels by which the mean of a figure may differ, and what is added per level by which it
+    differs from the ground."""
+    figure_outliers: int = 0
+    """Pixels that may differ by more."""
+    figure_area: int = 5
+    """Side, in pixels, of the squares whose mean levels are compared."""
+    figure_mean: tuple[tuple[float, float], tuple[float, float]] = ((4.0, 0.1), (5.0, 0.2))
+    """Levels by which those means may differ, of grey and of colour, and what is added per level of
+    the edges around."""
+    figure_even: float = 12.0
+    """Levels by which pixels of such a square differ, at most, where a picture is even."""
+    figure_min_even: int = 30
+    """Pixels of an even area, at least, whose mean level is compared."""
+    figure_mean_even: tuple[float, float] = (2.5, 3.0)
+    """Levels by which it may differ, of grey and of colour."""
+    figure_max_shift: float = 0.25
+    """Pixels by which one picture lies beside the other, at most."""
+    figure_lost_near: float = 1.0
+    """Pixels of the coarser picture within which what the finer one shows has to be in it."""
+    figure_lost_level: float = 0.35
+    """Share of the contrast from which something that is not is lost."""
+    figure_max_lost: float = 3.0
+    """Pixels of the coarser picture in which something may be lost: acute corners."""
+    figure_max_scale_of_letters: float = 1.4
+    """How many times finer a picture with such strokes may be than the other one."""
+    figure_lost_of_letters: float = 0.15
+    """Share of the contrast from which something is lost of thin strokes that stand together."""
+    figure_max_lost_letters: float = 1.0
+    """Pixels of the coarser picture in which that may be."""
+
+    # bilinear.py ----------------------------------------------------------------------------------
+
+    bend_max_distance: float = 12.0
+    """Distance up to which it is tried whether one picture was drawn into a quadrilateral."""
+    bend_distance: float = 0.6
+    """Distance of the two then, at most: of 28 copies for which it was tried, 25 had 0.37 at most
+    and one 0.54."""
+    bend_min_points: int = 30
+    """Points that have to lie where a homography says, for that."""
+    bend_quantile: float = 0.75
+    """Share of the points that are off by no more than what is compared."""
+    bend_max_error_share: float = 0.6
+    """Pixels by which the points may be off by a bilinear map, as a share of those by which they
+    are off by a homography."""
+    bend_min: float = 0.01
+    """Factor of x * y, in unit coordinates, below which a map is no other than a linear one."""
+    bend_beyond: float = 0.02
+    """Share of a side by which the quadrilateral may reach beyond the picture."""
+    bend_rounds: int = 4
+    """Times that the map is fitted, points that are far off counting less."""
+
     # rough_check.py -------------------------------------------------------------------------------
 
     rough_side: int = 64

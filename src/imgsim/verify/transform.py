@@ -20,11 +20,11 @@ def transform_between(
     ----------
     kept, other : Picture
     verdict : Verdict
-        On an aligned pair: it has a matrix.
+        On a pair that was aligned, or, where it has no matrix, compared as wholes.
     kept_left : bool
         The kept one is the left one of the verdict.
     """
-    matrix = np.array(verdict.matrix).reshape(3, 3)
+    matrix = np.array(verdict.matrix).reshape(3, 3) if verdict.matrix else np.eye(3)
     if not kept_left:
         matrix = inverse(matrix)
     pixels = rescale(

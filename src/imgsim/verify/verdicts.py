@@ -16,7 +16,15 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.propose.proposals import INSET, KEYPOINTS, MIRRORED, NEGATIVE, Proposals, propose
+from imgsim.propose.proposals import (
+    FIGURE,
+    INSET,
+    KEYPOINTS,
+    MIRRORED,
+    NEGATIVE,
+    Proposals,
+    propose,
+)
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -55,6 +63,8 @@ class Verdicts:
     executor : Executor or None
         Where they were decoded; it is not closed with this.
     options : RunOptions
+    contents : sequence of str, optional
+        Equal for pictures that are equal without being verified: by default their identities.
     """
 
     def __init__(
@@ -65,8 +75,10 @@ class Verdicts:
         slots: Mapping[str, Slot],
         executor: Executor | None,
         options: RunOptions,
+        contents: Sequence[str] | None = None,
     ) -> None:
         self.pictures = pictures
+        self._equal = contents or [picture.identity for picture in pictures]
         self.slots = slots
         self.rows = rows
         self.options = options
@@ -129,8 +141,7 @@ class Verdicts:
         """Take pairs that may be asked for, and recall those verdicts that the cache knows."""
         new = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
         self._why |= new
-        identity = [picture.identity for picture in self.pictures]
-        equal = {self._contents((a, b)) for a, b in new if identity[a] == identity[b]}
+        equal = {self._contents((a, b)) for a, b in new if self._equal[a] == self._equal[b]}
         self._verdicts |= dict.fromkeys(equal, EQUAL)
         self._labels |= dict.fromkeys(equal, "equal")
         wanted: dict[int, set[tuple[str, str]]] = {}
@@ -215,8 +226,12 @@ class Verdicts:
         return digest, self._matrix(one, third) @ self._matrix(third, other)
 
     def _matrix(self, to: int, of: int) -> Matrix:
-        """Unit coordinates of a picture to those of another one, as verified."""
-        matrix = np.array(self[to, of].matrix).reshape(3, 3)
+        """Unit coordinates of a picture to those of another one, as verified.
+
+        Figures were compared as wholes.
+        """
+        numbers = self[to, of].matrix
+        matrix = np.array(numbers).reshape(3, 3) if numbers else np.eye(3)
         return matrix if to < of else inverse(matrix)
 
     def _run(self, jobs: Sequence[_Job]) -> None:
@@ -291,6 +306,7 @@ def verify_pair(
     options: RunOptions,
     *,
     frames: bool = False,
+    flat: tuple[bool, bool] = (False, False),
 ) -> Verdict:
     """Verify two files, if the recipe proposes them.
 
@@ -303,8 +319,13 @@ def verify_pair(
     options : RunOptions
     frames : bool
         They have further frames, which have to agree too.
+    flat : tuple of bool
+        Which of them is flat, and so verified as a figure alone.
     """
-    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1)
+    if any(flat) and frames:
+        return NOT_ALIGNED
+    flat_ones = np.array(flat, np.bool_)
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1, flat=flat_ones)
     if len(proposals.why) == 0:
         return NOT_ALIGNED
     batch = VerifyBatch(
@@ -324,4 +345,5 @@ def _hypotheses(why: int) -> Hypotheses:
         bool(why & MIRRORED),
         bool(why & NEGATIVE),
         bool(why & INSET),
+        bool(why & FIGURE),
     )

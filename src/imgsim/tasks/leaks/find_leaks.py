@@ -19,7 +19,7 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
-from imgsim.group.recipe_run import RecipeRun
+from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
@@ -117,7 +117,10 @@ def find_leaks(
             collection = hidden.collection
             pictures, sizes = _by_split(collection.pictures, places, list(splits))
             number = {name: i for i, name in enumerate(sizes)}
-            detailed, without_detail = split_flat(pictures)
+            if isinstance(criterion.comparator, Recipe):
+                detailed, without_detail = split_judged(criterion.comparator, collection, pictures)
+            else:
+                detailed, without_detail = split_flat(pictures)
             near = _near_duplicates(criterion, collection, detailed, number, options)
             flat = equal_across(without_detail, number)
             if not hidden.look_in([*near.matched(), *flat.matched()]):

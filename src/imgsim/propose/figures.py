@@ -1,0 +1,108 @@
+"""Proposes pairs of icons and other figures on an even ground, which have no keypoints.
+
+One that is the other in another size has the same colours in the same places: as small squares the
+two are nearly equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NEAR_GROUND = 6
+"""Levels by which the ground may differ from its median, in Y, Cb and Cr."""
+
+_EVEN_EDGE = 0.95
+"""Share of the cells along the edges that are near it, at least."""
+
+_MIN_CONTRAST = 16
+"""Levels by which some cell differs from the ground, at least: a blank page has less."""
+
+_MAX_DIFFERENCE = 12
+"""Levels by which cells of copies differ, at most. Those of 60 resized JPEGs had 1."""
+
+_MAX_SHARE = 0.2
+"""Difference of copies as a share of what differs from the ground, at most."""
+
+_MAX_SHAPE = 0.02
+"""Share by which the shapes of copies differ, at most: sizes are rounded."""
+
+_SMALL = 0.95
+"""Share of the cells that are ground, at least, where a figure is small in its picture: those of
+receipts and pages of text are 0.93 at most."""
+
+_PARTS = 4  # to a side, by which near ones are searched
+_CHUNK = 4096
+
+
+def are_figures(rows: NDArray[Any], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which images show a figure on an even ground that reaches all of their edges.
+
+    Those that are not flat have to be even but for a small part.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+    flat : ndarray of bool, shape (n,)
+        Images with little detail.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    if len(rows) == 0:
+        return np.empty(0, np.bool_)
+    cells = rows["colours"].astype(np.int16)
+    edges = _edges(cells)
+    ground = np.median(edges, axis=1)
+    near = (np.abs(edges - ground[:, None]) <= _NEAR_GROUND).all(axis=2).mean(axis=1)
+    apart = np.abs(cells - ground[:, None, None]).max(axis=3).reshape(len(rows), -1)
+    small = flat | ((apart <= _NEAR_GROUND).mean(axis=1) >= _SMALL)
+    strong = apart.max(axis=1) >= _MIN_CONTRAST
+    return np.asarray((near >= _EVEN_EDGE) & strong & small)
+
+
+def near_figures(rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find pairs of figures that may be one picture in two sizes.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+        Of figures, see `are_figures`.
+
+    Returns
+    -------
+    left, right : ndarray of int64, shape (m,)
+        left < right; in ascending order.
+    """
+    if len(rows) < 2:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    from scipy.spatial import cKDTree
+
+    cells = np.ascontiguousarray(rows["colours"]).astype(np.int16)
+    side = cells.shape[1] // _PARTS
+    parts = cells.reshape(len(rows), _PARTS, side, _PARTS, side, 3).mean(axis=(2, 4))
+    tree = cKDTree(parts.reshape(len(rows), -1))
+    pairs = tree.query_pairs(_MAX_DIFFERENCE, p=np.inf, output_type="ndarray").astype(np.int64)
+    shape = np.log(rows["size"][:, 0] / np.maximum(1.0, rows["size"][:, 1]))
+    pairs = pairs[np.abs(shape[pairs[:, 0]] - shape[pairs[:, 1]]) <= _MAX_SHAPE]
+    ground = np.median(_edges(cells), axis=1).astype(np.int16)
+    amount = np.abs(cells - ground[:, None, None]).reshape(len(rows), -1).sum(axis=1)
+    near = np.zeros(len(pairs), np.bool_)
+    for start in range(0, len(pairs), _CHUNK):
+        left, right = pairs[start : start + _CHUNK].T
+        apart = np.abs(cells[left] - cells[right]).reshape(len(left), -1)
+        share = apart.sum(axis=1) / np.maximum(1, np.maximum(amount[left], amount[right]))
+        few = (apart.max(axis=1) <= _MAX_DIFFERENCE) & (share <= _MAX_SHARE)
+        near[start : start + _CHUNK] = few
+    left, right = np.sort(pairs[near], axis=1).T
+    order = np.lexsort((right, left))
+    return left[order], right[order]
+
+
+def _edges(cells: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The cells along the edges, shape (n, m, 3)."""
+    sides = cells[:, 0], cells[:, -1], cells[:, 1:-1, 0], cells[:, 1:-1, -1]
+    return np.concatenate(sides, axis=1)

@@ -1,0 +1,41 @@
+"""An image in the sizes in which it is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgsim.verify.blocks import Map
+from imgsim.verify.colours import YCbCr
+from imgsim.verify.matrix import Grey
+from imgsim.verify.small import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class MultiscaleImage:
+    """An upright image in the sizes in which it is verified.
+
+    Attributes
+    ----------
+    grey : callable
+        Given a number of pixels, returns it as ndarray of uint8, shape (h, w), with a longer side
+        of so many at most. May raise `OSError` or `DecodeError`.
+    shape : tuple of int
+        Height and width of `grey(LONG_SIDE)`, known without reading it.
+    colours : ndarray of uint8, shape (n, n, 3)
+        In YCbCr, small and brought to a square.
+    rgb : callable
+        Returns it as ndarray of uint8, shape (h, w, 3), for a small picture in its own size. May
+        raise `OSError` or `DecodeError`.
+    damaged : callable
+        Tells whether its file is damaged, at the cost of a decode. May raise the same.
+    structure : callable, optional
+        Returns `in_place.structure_of_cells` of `grey(LONG_SIDE)`, kept from pair to pair.
+    """
+
+    grey: Callable[[int], Grey]
+    shape: tuple[int, int]
+    colours: YCbCr
+    rgb: Callable[[], Pixels]
+    damaged: Callable[[], bool] = lambda: False
+    structure: Callable[[], Map] | None = None

@@ -1,0 +1,67 @@
+"""Which pairs of figures on an even ground are proposed."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from imgsim.comparators.local import LAYOUT
+from imgsim.propose.figures import are_figures, near_figures
+from imgsim.propose.proposals import FIGURE, propose
+from tests.verify.pictures import picture, rows
+
+Box = tuple[float, float, float, float]
+
+
+def box(place: Box, size: tuple[int, int] = (400, 300), ground: int = 20) -> Image.Image:
+    """A square at a place given in shares of width and height."""
+    image = Image.new("RGB", size, (ground, ground, ground))
+    x, y, end, bottom = place
+    corners = x * size[0], y * size[1], end * size[0], bottom * size[1]
+    ImageDraw.Draw(image).rectangle(corners, fill=(200, 60, 60))
+    return image
+
+
+PLACE = (0.4, 0.4, 0.6, 0.65)
+OTHER = (0.2, 0.4, 0.4, 0.65)
+
+
+def test_a_figure_reaches_no_edge_and_is_seen() -> None:
+    made = rows(box(PLACE), box((0.0, 0.4, 0.3, 0.6)), box((0, 0, 0, 0)), picture(1))
+    assert are_figures(made, np.ones(4, np.bool_)).tolist() == [True, False, False, False]
+    assert are_figures(made[:0], np.zeros(0, np.bool_)).tolist() == []
+
+
+def test_a_picture_with_detail_is_a_figure_if_little_of_it_is_no_ground() -> None:
+    made = rows(box((0.4, 0.4, 0.5, 0.5)), box((0.2, 0.2, 0.8, 0.8)))
+    assert are_figures(made, np.zeros(2, np.bool_)).tolist() == [True, False]
+    assert are_figures(made, np.ones(2, np.bool_)).tolist() == [True, True]
+
+
+def test_equal_places_colours_and_shapes_are_near() -> None:
+    made = rows(
+        box(PLACE),
+        box(OTHER),
+        box(PLACE, (200, 150)),
+        box(PLACE, (400, 260)),
+        box(PLACE, ground=60),
+    )
+    left, right = near_figures(made)
+    assert list(zip(left.tolist(), right.tolist(), strict=True)) == [(0, 2)]
+    assert [len(side) for side in near_figures(made[:1])] == [0, 0]
+
+
+def test_flat_pictures_are_proposed_as_figures_alone() -> None:
+    made = rows(box(PLACE), picture(1), box(PLACE, (200, 150)), picture(1), box(OTHER))
+    flat = np.array([True, False, True, False, True])
+    found = propose(made, hashes=True, jobs=1, flat=flat)
+    why = dict(zip(found.pairs(), found.why.tolist(), strict=True))
+    assert why.keys() == {(0, 2), (1, 3)}
+    assert why[0, 2] == FIGURE
+    assert not why[1, 3] & FIGURE
+    assert propose(made, hashes=False, jobs=1, flat=flat).pairs() == [(1, 3)]
+
+
+def test_equal_rows_without_colours_are_no_figures() -> None:
+    made = np.zeros(4, LAYOUT)
+    assert propose(made, hashes=True, jobs=1, flat=np.ones(4, np.bool_)).pairs() == []
