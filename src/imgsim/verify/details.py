@@ -15,6 +15,7 @@ from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     BlockErrors,
+    Surroundings,
     block_error,
     block_errors,
     block_means,
@@ -135,7 +136,7 @@ def legibility(errors: BlockErrors) -> float:
     for shift in LIMITS.print_shifts:
         here, beside = image[:, :-shift], image[:, shift:]
         mask = errors.mask[:, :-shift] & errors.mask[:, shift:]
-        error = block_error(here, beside, mask)
+        error = block_error(here, beside, Surroundings(mask))
         ratio = error / errors.noise.expected(lesser_gradient(here, beside))
         lacking = errors.inside.shape[1] - ratio.shape[1]
         ratios.append(np.pad(ratio, ((0, 0), (0, lacking)), constant_values=np.inf))

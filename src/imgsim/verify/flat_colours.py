@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
@@ -29,17 +30,19 @@ class FlatColours:
     far: float
 
 
-def flat_colours(image: Grey) -> FlatColours:
-    """Measure how much of an image is even, and in a few grey levels.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (h, w)
-    """
+def _even(image: Grey) -> NDArray[np.bool_]:
+    """Which pixels have hardly another level near them."""
     import cv2
 
     near = np.ones((LIMITS.flat_window,) * 2, np.uint8)
-    even = cv2.subtract(cv2.dilate(image, near), cv2.erode(image, near)) <= LIMITS.flat_range
+    span = cv2.subtract(cv2.dilate(image, near), cv2.erode(image, near))
+    return np.asarray(span <= LIMITS.flat_range)
+
+
+def _flat_colours(image: Grey, even: NDArray[np.bool_]) -> FlatColours:
+    """Measure how much of an image is even, and in a few grey levels."""
+    import cv2
+
     counts = np.bincount(image[even], minlength=256).astype(np.float64)
     total = counts.sum()
     common = np.zeros(256, np.bool_)
@@ -63,11 +66,14 @@ def is_drawing(image: Grey) -> bool:
     ----------
     image : ndarray of uint8, shape (h, w)
     """
+    even = _even(image)
+    if even.mean() <= LIMITS.min_flat_drawing:
+        return False  # as nearly all photos; no more than that can be in a few levels
     rest = (1 - LIMITS.flat_span_share) / 2
     darkest, brightest = np.quantile(image, (rest, 1 - rest))
     if brightest - darkest < LIMITS.min_flat_span:
         return False  # in an underexposed photo all levels are near each other
-    flat = flat_colours(image)
+    flat = _flat_colours(image, even)
     return (
         flat.of_image > LIMITS.min_flat_drawing
         and flat.of_even > LIMITS.min_flat_of_even

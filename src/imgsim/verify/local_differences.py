@@ -128,10 +128,11 @@ def block_errors(
     one, other, mask, flat_in_one = pair
     joint = _flat_histogram(one, other, mask, flat_in_one)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
+    around = Surroundings(mask)
     # what one of them has clipped can be told from the other, not the other way
     directions = (
-        _equally_sharp(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), mask),
-        _equally_sharp(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), mask),
+        _equally_sharp(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), around),
+        _equally_sharp(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), around),
     )
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
@@ -221,10 +222,45 @@ def _squared_gradient(image: Map) -> Map:
     return np.asarray(across * across + down * down)
 
 
-def _equally_sharp(left: Map, right: Map, mask: NDArray[np.uint8]) -> tuple[tuple[Map, Map], Map]:
+class Surroundings:
+    """Means around every pixel of a mask, of the pixels in the mask.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (h, w)
+        1 where images are compared, else 0.
+    """
+
+    def __init__(self, mask: NDArray[np.uint8]) -> None:
+        self.mask = mask
+        self._weight = mask.astype(np.float32)
+        self._cover = np.maximum(self._sum(self._weight), 1e-3)
+
+    @staticmethod
+    def _sum(values: Map) -> Map:
+        import cv2
+
+        return np.asarray(cv2.blur(values, (LIMITS.detail_even_window,) * 2))
+
+    def without_mean(self, error: Map) -> Map:
+        """Return an error less its mean around every pixel of the mask; 0 elsewhere.
+
+        Parameters
+        ----------
+        error : ndarray of float32, shape (h, w)
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w)
+        """
+        mean = self._sum(error * self._weight) / self._cover
+        return np.asarray((error - mean) * self._weight)
+
+
+def _equally_sharp(left: Map, right: Map, around: Surroundings) -> tuple[tuple[Map, Map], Map]:
     """Both images, equally sharp, and the error of each block."""
-    one, other, _ = equalise_sharpness(left, right, mask, LIMITS.detail_blur)
-    return (one, other), block_error(one, other, mask)
+    one, other, _ = equalise_sharpness(left, right, around.mask, LIMITS.detail_blur)
+    return (one, other), block_error(one, other, around)
 
 
 def _with_noise(
@@ -242,19 +278,19 @@ def _with_noise(
     return BlockErrors(images, greys, mask, ratio, error, gradient, inside, noise)
 
 
-def block_error(one: Map, other: Map, mask: NDArray[np.uint8]) -> Map:
+def block_error(one: Map, other: Map, around: Surroundings) -> Map:
     """Return the root mean square of the difference in every block, less its mean around.
 
     Parameters
     ----------
     one, other : ndarray of float32, shape (h, w)
-    mask : ndarray of uint8, shape (h, w)
+    around : Surroundings
 
     Returns
     -------
     ndarray of float32, shape (rows, columns)
     """
-    error = _without_mean(one - other, mask)
+    error = around.without_mean(one - other)
     return np.asarray(np.sqrt(block_means(error * error)))
 
 
@@ -272,16 +308,6 @@ def lesser_gradient(one: Map, other: Map) -> Map:
     """
     squares = [block_means(_squared_gradient(image)) for image in (one, other)]
     return np.asarray(np.sqrt(np.minimum(*squares)))
-
-
-def _without_mean(error: Map, mask: NDArray[np.uint8]) -> Map:
-    """The error less its mean around every pixel of the mask; 0 elsewhere."""
-    import cv2
-
-    window = (LIMITS.detail_even_window,) * 2
-    weight = mask.astype(np.float32)
-    mean = cv2.blur(error * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
-    return np.asarray((error - mean) * weight)
 
 
 def block_means(image: Map) -> Map:
