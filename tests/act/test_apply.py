@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,6 @@ from imgsim.act import verify as verifying
 from imgsim.act.apply import apply, resume
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
-from imgsim.act.options import ApplyOptions
-from imgsim.act.outcome import Applied
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.purge import purge
 from imgsim.act.run_list import list_runs
@@ -28,69 +25,9 @@ from imgsim.act.undo import undo
 from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
-from imgsim.types import Role
 
+from .library import ALL, Trusting, do, files, plan_of, posix, reasons
 from .memory import MemoryFiles
-
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
-ALL = ApplyOptions(yes_folders=True)
-
-
-class Trusting:
-    """A verifier that finds nothing wrong but what it was told."""
-
-    def __init__(self, **reasons: str) -> None:
-        self.reasons = {os.fsencode(path): why for path, why in reasons.items()}
-
-    def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
-        return self.reasons
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    for name in ("keep/a.jpg", "copies/a.jpg", "copies/b.jpg", "copies/other.jpg"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"other" if "other" in name else b"the same")
-    return folder
-
-
-def planned(root: Path, path: str) -> PlannedFile:
-    data = (root / path).read_bytes()
-    status = (root / path).stat()
-    return PlannedFile(
-        os.fsencode(path), hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns
-    )
-
-
-def plan_of(
-    root: Path, keep: str, *removed: str, role: Role = "exact", chosen: bool = True
-) -> Plan:
-    removals = tuple(Removal(planned(root, one), role, chosen=chosen) for one in removed)
-    history = History()
-    return Plan(
-        str(root), "r", "0", 1, "auto", "normal", 1.0,
-        (PlanGroup(planned(root, keep), removals),), (), history.name, history.number_of_runs(),
-    )  # fmt: skip
-
-
-def do(plan: Plan, options: ApplyOptions = ALL, **more: object) -> Applied:
-    return apply(plan, options, yes=True, verifier=Trusting(), **more)  # type: ignore[arg-type]
-
-
-def files(root: Path) -> dict[str, tuple[bytes, int, int]]:
-    return {
-        path.relative_to(root).as_posix(): (
-            path.read_bytes(), path.stat().st_mtime_ns, stat.S_IMODE(path.stat().st_mode)
-        )
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }  # fmt: skip
-
-
-def reasons(applied: Applied) -> dict[str, str]:
-    return {os.fsdecode(one.path): one.reason for one in applied.left}
-
 
 SYSTEMS: list[Callable[[], FileSystem]] = [PathFileSystem]
 if os.name != "nt":
@@ -950,12 +887,18 @@ def test_a_deleted_file_is_written_back_if_the_kept_one_goes_in_that_moment(root
 
 
 @posix
-def test_a_waste_folder_that_is_a_link_is_not_used(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_waste_folder_that_is_a_link_is_not_used(
+    root: Path, tmp_path: Path, meanwhile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "theirs").mkdir()
     (root / ".imgsim-trash").symlink_to(tmp_path / "theirs")
+    if meanwhile:  # after it was found to be none
+        monkeypatch.setattr("imgsim.act.targets.Targets.obstacle", lambda self, path: "")
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
     assert applied.removed == ()
-    assert "directory" in reasons(applied)["copies/a.jpg"].lower()
+    why = "directory" if meanwhile else ".imgsim-trash is a symbolic link"
+    assert why in reasons(applied)["copies/a.jpg"].lower()
     assert not list((tmp_path / "theirs").iterdir())
     assert (root / "copies/a.jpg").exists()
 

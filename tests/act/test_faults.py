@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imgsim.act import removal, reverting, walk
+from imgsim.act import removal, removal_steps, reverting, walk
 
 from .faults import ACTIONS, KINDS, run_case
 from .memory import MemoryFiles
@@ -32,7 +32,7 @@ GUARDS: dict[str, tuple[Any, str, Any, str]] = {
         walk.OpenFile, "is_at", lambda self, folder, name: True, "replaced",
     ),
     "a deleted file is written back": (
-        removal._Work, "_write_back", lambda self, step: None, "kept gone",
+        removal_steps.RemovalSteps, "_write_back", lambda self, step: None, "kept gone",
     ),
     "what is hashed is compared": (
         removal, "open_planned", lambda fs, at, name, plan: walk.open_hashed(fs, at, name),

@@ -25,6 +25,7 @@ from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_are
 from imgsim.act.select import Left, Selection
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
+from imgsim.act.targets import Targets, check_move_folder
 from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
@@ -160,6 +161,7 @@ def _begin(
 ) -> Applied:
     fs = runs.fs
     fs.leave(open_plan_root(fs, plan))
+    check_move_folder(fs, options)
     if options.move_to is not None:
         try:
             fs.make_root(options.move_to)
@@ -218,13 +220,15 @@ class _Run:
         """Select, verify and remove; units and steps are counted from the given numbers."""
         fs, root = self.stage.fs, self.stage.areas["root"]
         busy = busy_paths(self.runs, self.plan, self.stage.run)
-        selection = Selection(fs, root, self.plan, self.options, busy)
+        targets = Targets(fs, root, self.plan, self.options, self.stage.areas.get("target"))
+        selection = Selection(fs, root, self.plan, self.options, busy, targets)
         groups = selection.chosen()
         reasons = (verifier or ContentVerifier()).verify(self.plan, groups)
         chosen = selection.with_sidecars(verified(groups, reasons, selection))
         remover = Remover(
-            self.stage, self.journal, self.plan.root, self.options, unit, step, _to_waste_basket
-        )
+            self.stage, self.journal, self.plan.root, self.options, targets, unit, step,
+            _to_waste_basket,
+        )  # fmt: skip
         removed: list[Removed] = []
         stopped = ""
         left = selection.left
@@ -256,7 +260,7 @@ class _Run:
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),
-            remover.freed_bytes, links, stopped, self.plan.root,
+            remover.freed_bytes, links, stopped, self.plan.root, dict(self.stage.lost),
         )  # fmt: skip
 
 

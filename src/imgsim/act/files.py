@@ -81,6 +81,25 @@ class Status:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a file has beside its content, permissions and time.
+
+    Attributes
+    ----------
+    group : int
+        -1 where systems have none.
+    extended : tuple of (str, bytes)
+        Extended attributes by their names, access lists among them.
+    unread : tuple of str
+        What there may be beside these and cannot be read.
+    """
+
+    group: int = -1
+    extended: tuple[tuple[str, bytes], ...] = ()
+    unread: tuple[str, ...] = ()
+
+
 class Lock(Protocol):
     """A lock that ends with the process at the latest."""
 
@@ -118,8 +137,14 @@ class FileSystem(Protocol):
     def make_folder(self, folder: Folder, name: bytes) -> None:
         """Make a folder that others can not look into."""
 
+    def set_folder_mode(self, folder: Folder, mode: int) -> None:
+        """Set the permissions of an open folder."""
+
     def remove_folder(self, folder: Folder, name: bytes) -> None:
         """Remove an empty folder."""
+
+    def why_not_to_write(self, folder: Folder) -> str:
+        """Return why names in an open folder cannot be changed, for all we know; else nothing."""
 
     def sync_folder(self, folder: Folder) -> None:
         """Make the names in a folder outlast a power cut."""
@@ -160,8 +185,19 @@ class FileSystem(Protocol):
     def sync_file(self, file: int) -> None:
         """Make the content of a file outlast a power cut."""
 
-    def set_attributes(self, file: int, mode: int, mtime_ns: int) -> None:
-        """Set the permissions and the time of the last change."""
+    def attributes(self, file: int) -> Attributes:
+        """Return what an open file has beside its content, permissions and time."""
+
+    def set_attributes(
+        self, file: int, mode: int, mtime_ns: int, more: Attributes | None = None
+    ) -> tuple[str, ...]:
+        """Set the permissions, the time of the last change, and what else is given.
+
+        Returns
+        -------
+        tuple of str
+            What the file system cannot keep, or this user may not set.
+        """
 
     def close(self, file: int) -> None:
         """Close a file."""

@@ -43,6 +43,11 @@ def is_picture(name: bytes) -> bool:
     return split(name)[1] in _IMAGES | _RAW
 
 
+def is_xmp(name: bytes) -> bool:
+    """Return whether a name has the ending of an XMP sidecar."""
+    return split(name)[1] == b".xmp"
+
+
 def split(name: bytes) -> tuple[bytes, bytes]:
     """Return the name without its ending, and the ending, both in small letters."""
     stem, dot, ending = name.lower().rpartition(b".")

@@ -1,0 +1,97 @@
+"""What undo and purge say of each file, and the folders that undo makes again."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from imgsim.act.purge import purge
+from imgsim.act.run_list import list_runs
+from imgsim.act.undo import undo
+from imgsim.report.runs import undone_summary
+
+from .library import ALL, do, files, plan_of, posix
+from .test_carry import CARRY, packet
+
+
+def test_a_carried_sidecar_that_was_edited_is_what_undo_names(root: Path) -> None:
+    (root / "copies/a.xmp").write_bytes(packet(4))
+    before = files(root)
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), CARRY)
+    (root / "keep/a.jpg.xmp").write_bytes(packet(5, "mine"))
+    undone = undo()
+    assert undone.restored == (b"copies/a.jpg",)
+    (left,) = undone.left
+    assert left.path == b"keep/a.jpg.xmp"
+    assert "changed since" in left.reason
+    assert files(root) == before | {"keep/a.jpg.xmp": files(root)["keep/a.jpg.xmp"]}
+    again = undo(applied.run)  # which has nothing more to bring back
+    assert (again.restored, [one.path for one in again.left]) == ((), [b"keep/a.jpg.xmp"])
+    (root / "keep/a.jpg.xmp").unlink()
+    assert undo(applied.run).complete
+    assert list_runs()[0].state == "undone"
+
+
+def test_a_sidecar_in_the_way_is_what_undo_names(root: Path) -> None:
+    (root / "copies/a.xmp").write_bytes(b"sidecar")
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg"))
+    (root / "copies/a.xmp").write_bytes(b"new")
+    undone = undo()
+    assert [one.path for one in undone.left] == [b"copies/a.xmp"]
+    assert undone.restored == (b"copies/a.jpg", b"copies/b.jpg")
+
+
+@posix
+def test_a_link_in_the_way_is_named_by_the_file_it_stands_for(root: Path) -> None:
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="symlink"))
+    (root / "copies/a.jpg").unlink()
+    (root / "copies/a.jpg").write_bytes(b"new")
+    undone = undo()
+    assert [one.path for one in undone.left] == [b"copies/a.jpg"]
+    assert undone.restored == ()
+
+
+def test_undo_says_below_which_folder_files_are_back(root: Path) -> None:
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    undone = undo()
+    assert undone.root == str(root)
+    assert list(undone_summary(undone))[-1] == f"run {undone.run}: restored 1 file below {root}"
+
+
+@posix
+def test_folders_that_are_made_again_have_their_permissions(root: Path) -> None:
+    deep = root / "copies/one/two"
+    deep.mkdir(parents=True)
+    (root / "copies/a.jpg").rename(deep / "a.jpg")
+    modes = {root / "copies": 0o755, root / "copies/one": 0o2750, deep: 0o711}
+    for folder, mode in modes.items():
+        folder.chmod(mode)
+    do(plan_of(root, "keep/a.jpg", "copies/one/two/a.jpg"))
+    deep.rmdir()
+    deep.parent.rmdir()
+    (root / "copies").chmod(0o700)  # what is there still stays as it is
+    mask = os.umask(0o077)
+    try:
+        assert undo().complete
+    finally:
+        os.umask(mask)
+    modes[root / "copies"] = 0o700
+    assert {folder: stat.S_IMODE(folder.stat().st_mode) for folder in modes} == modes
+
+
+def test_purge_leaves_what_is_not_what_was_moved(root: Path) -> None:
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg"))
+    held = root / f".imgsim-trash/{applied.run}/copies/a.jpg"
+    status = held.stat()
+    held.write_bytes(b"THE SAME")  # as many bytes
+    os.utime(held, ns=(status.st_atime_ns, status.st_mtime_ns))
+    purged = purge(applied.run)
+    assert (purged.files, purged.freed_bytes) == (1, 8)
+    assert [(one.path, one.reason) for one in purged.left] == [
+        (b"copies/a.jpg", "it was changed after it was moved away")
+    ]
+    assert held.read_bytes() == b"THE SAME"
+    held.write_bytes(b"the same")
+    assert purge(applied.run).files == 1
