@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
+from imgsim.act.file_names import split
 from imgsim.act.files import FileSystem, Folder
-from imgsim.act.sidecars import split
 from imgsim.act.walk import Different, OpenFile, open_hashed
 from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from imgsim.act.file_names import is_picture, is_xmp
 from imgsim.act.files import FileSystem, Folder, Status
 from imgsim.act.guards import matches, reason_by_owner, reason_to_leave
 from imgsim.act.options import FOR_GOOD, IN_PLACE, ApplyOptions
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.sidecars import Names, is_picture, is_xmp
+from imgsim.act.sidecars import Names
 from imgsim.act.targets import Targets
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 
