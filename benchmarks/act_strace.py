@@ -89,7 +89,7 @@ class Case:
         common = ["--yes-folders", "--sidecars", "along", "--executor", "threads", "-j", "1"]
         common += ["--cache", "off"]
         if stage == "resume":
-            return ["apply", "--resume", *common]
+            return ["apply", "--resume", "--yes", *common]
         flags = {"quarantine": [], "move": ["--move", str(self.target)]}
         action = flags.get(self.action, [f"--{self.action}"])
         sure = ["--yes-delete"] if self.action == "delete" else []

@@ -263,7 +263,13 @@ def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> 
     killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert killed.returncode == -9
     assert "interrupted: quarantine" in imgsim("runs").stdout
-    resumed = imgsim("apply", "--resume")
+    left = _tree(library)
+    dry = imgsim("apply", "--resume")
+    assert (dry.returncode, dry.stdout.count("would move")) == (0, 1)
+    assert "nothing was changed: add --yes" in dry.stderr
+    assert _tree(library) == left
+    assert "interrupted: quarantine" in imgsim("runs").stdout
+    resumed = imgsim("apply", "--resume", "--yes")
     assert resumed.returncode == 0
     assert "moved 1 file" in resumed.stderr
     assert imgsim("undo", "last").returncode == 0
@@ -295,7 +301,8 @@ def test_the_library_has_the_same_guards(library: Path) -> None:
     ['output = "../.bashrc"', 'plan = "x"', 'cache = "/tmp/x"', "yes = true", "delete = true",
      'include = "edited"', 'keep = "smallest"', 'protect = "x"', 'move = "x"', 'script = "x"',
      'weights = "x.pth"', 'method = "siamese:weights=x.pth"', 'montage = "x.png"',
-     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"'],
+     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"',
+     'reference = "copies"', "follow-symlinks = true"],
 )  # fmt: skip
 @pytest.mark.parametrize("table", ["", "[find-dupes]\n", "[apply]\n"])
 def test_settings_found_by_themselves_neither_write_load_nor_remove(

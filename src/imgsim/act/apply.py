@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -89,6 +89,7 @@ def apply(
 def resume(
     run: str = "last",
     *,
+    yes: bool = True,
     options: ApplyOptions | None = None,
     ask_folder: AskFolder | None = None,
     verifier: Verifier | None = None,
@@ -102,6 +103,8 @@ def resume(
     ----------
     run : str
         Its name or number; ``last`` is the last one that is not finished.
+    yes : bool
+        Do it; else say what would be done, and change nothing.
     options : ApplyOptions, optional
         Those that it was begun with by default.
     ask_folder : callable, optional
@@ -125,6 +128,8 @@ def resume(
         assert record is not None
         plan = read_plan(runs.plan(name))
         options = options or replace(_options_of(record), ask_folder=ask_folder)
+        if not yes:
+            return _resumption(plan, options, runs, name, record, progress or Silent())
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
@@ -137,7 +142,7 @@ def resume(
                     name, options.action, False, (), tuple(stuck),
                     stopped=stopped or "see what is left", root=plan.root,
                 )  # fmt: skip
-            done = _done(record, plan)
+            done = _removed_by(record, plan, record.standing)
             rest = _without(plan, {one.path for one in done})
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
             first = 1 + max(record.units, default=0)
@@ -313,11 +318,27 @@ def _unfinished(runs: History, run: str) -> str:
     return name
 
 
-def _done(record: Record, plan: Plan) -> list[Removed]:
-    """What a run removed before it was interrupted."""
+def _resumption(
+    plan: Plan,
+    options: ApplyOptions,
+    runs: History,
+    run: str,
+    record: Record,
+    progress: Progress,
+) -> Applied:
+    """What would be done to finish a run: the removal that was interrupted, and the rest."""
+    begun = _removed_by(record, plan, record.interrupted)
+    done = _removed_by(record, plan, record.standing)
+    rest = _without(plan, {one.path for one in (*begun, *done)})
+    applied = dry_run(rest, options, runs, None, progress, own=run)
+    return replace(applied, run=run, removed=(*begun, *applied.removed))
+
+
+def _removed_by(record: Record, plan: Plan, units: Sequence[int]) -> list[Removed]:
+    """The files of some removals of a run that was interrupted."""
     gone = {
         step.origin.path
-        for number in record.standing
+        for number in units
         for step in record.units[number].steps
         if step.kind in NAMING
     }

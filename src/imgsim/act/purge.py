@@ -54,7 +54,8 @@ def purge(
         record = runs.record(name)
         if record is None or record.unfinished:
             raise UsageError(
-                f"the run {name} was interrupted", f"imgsim apply --resume, or imgsim undo {name}"
+                f"the run {name} was interrupted",
+                f"imgsim apply --resume --yes, or imgsim undo {name}",
             )
         with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
             purged = _purge_units(stage, journal, record, progress)

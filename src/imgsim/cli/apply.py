@@ -17,7 +17,7 @@ from imgsim.cli.apply_options import (
 )
 from imgsim.cli.make import make_run_options
 from imgsim.cli.options import worker_options, writing_options
-from imgsim.cli.output import write, write_bytes
+from imgsim.cli.output import write, write_account, write_bytes
 from imgsim.cli.plans import read_plan_file
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with a run that was interrupted: the last one, or that named instead of PLAN.",
+    help="Go on with a run that was interrupted: the last one, or that named instead of PLAN."
+    " With --yes; else it is said what would be done.",
 )
 @worker_options
 @writing_options
@@ -69,7 +70,8 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
             terminal,
             resume(
                 plan_file or "last",
-                ask_folder=folder_question(options, ask=True).ask_folder,
+                yes=yes,
+                ask_folder=folder_question(options, ask=yes).ask_folder,
                 verifier=verifier,
                 progress=terminal,
             ),
@@ -104,7 +106,10 @@ def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:
 def _finish(terminal: Terminal, applied: Applied) -> int:
     from imgsim.report.runs import applied_summary, applied_text
 
-    write(applied_text(applied), None)
+    if applied.dry_run:
+        write(applied_text(applied), None)
+    else:
+        terminal.unwritten(write_account(applied_text(applied)))
     for line in applied_summary(applied):
         terminal.summary(line)
     return 0 if applied.complete else 3

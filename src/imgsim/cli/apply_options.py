@@ -147,7 +147,7 @@ def confirm_deletion(sure: bool) -> None:
     """
     if sure:
         return
-    if not sys.stdin.isatty():
+    if not _is_somebody_there():
         raise UsageError("--delete has no way back: imgsim undo cannot help", "add --yes-delete")
     question = "Files are deleted for good, and imgsim undo cannot bring them back. Go on?"
     if not click.confirm(question, err=True):
@@ -158,7 +158,7 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
     """Return options that ask for each folder of which most would go, if somebody is there."""
     from imgsim.act.paths import shown
 
-    if not ask or not sys.stdin.isatty():
+    if not ask or not _is_somebody_there():
         return options
 
     def question(folder: bytes, what: str) -> bool:
@@ -166,3 +166,7 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
         return click.confirm(f"{name}: {what}. Go on with this folder?", err=True)
 
     return replace(options, ask_folder=question)
+
+
+def _is_somebody_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # it may be closed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.options import talk_options
-from imgsim.cli.output import write
+from imgsim.cli.output import write_account
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
@@ -40,7 +40,7 @@ def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
         raise UsageError("name a run, or say --older-than", "imgsim runs lists them")
     names = [run] if run is not None else _older_runs(str(older_than))
     purged: list[Purged] = [purge(name, progress=terminal) for name in names]
-    write(purged_text(purged), None)
+    terminal.unwritten(write_account(purged_text(purged)))
     terminal.summary(purged_summary(purged))
     return 3 if any(one.left for one in purged) else 0
 

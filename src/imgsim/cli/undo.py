@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imgsim.cli.options import talk_options
-from imgsim.cli.output import write
+from imgsim.cli.output import write_account
 from imgsim.cli.terminal import Terminal
 
 
@@ -25,7 +25,7 @@ def command(terminal: Terminal, run: str) -> int:
     from imgsim.report.runs import undone_summary, undone_text
 
     undone = undo(run, progress=terminal)
-    write(undone_text(undone), None)
+    terminal.unwritten(write_account(undone_text(undone)))
     for line in undone_summary(undone):
         terminal.summary(line)
     return 0 if undone.complete else 3

@@ -49,10 +49,11 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield f"{count(len(unasked), 'file')} listed and not chosen"
     if applied.stopped:
         yield f"stopped: {applied.stopped}"
-        yield f"imgsim apply --resume goes on, imgsim undo {number_of(applied.run)} takes it back"
+        number = number_of(applied.run)
+        yield f"imgsim apply --resume --yes goes on, imgsim undo {number} takes it back"
     if any(one.reason.endswith(UNFINISHED) for one in applied.left):
-        yield "imgsim apply --resume goes on with a run that is not finished, imgsim undo last"
-        yield "takes it back"
+        yield "imgsim apply --resume --yes goes on with a run that is not finished,"
+        yield "imgsim undo last takes it back"
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     if applied.dry_run and applied.removed:
