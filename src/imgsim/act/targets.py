@@ -153,7 +153,7 @@ def check_move_folder(fs: FileSystem, options: ApplyOptions) -> None:
             above = os.path.dirname(path)
             if above == path:
                 raise _cannot_make(options.move_to, error.strerror or "") from None
-            path = above
+            path = os.path.realpath(above)
         except OSError as error:
             raise _cannot_make(options.move_to, error.strerror or "") from None
     try:

@@ -128,7 +128,7 @@ def _list(
 
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
-    from imgsim.act.scripts import sidecar_digests, write_script
+    from imgsim.act.scripts import sidecar_digests, waste_folders, write_script
     from imgsim.report.runs import applied_summary
 
     # what another program does with a path may have no way back
@@ -138,6 +138,7 @@ def _list(
     if script is not None:
         parts = write_script(
             plan, applied.removed, options, sidecars=sidecar_digests(plan, applied.removed),
+            waste=waste_folders(plan, applied.removed, options),
             powershell=script.suffix.lower() == ".ps1",
         )  # fmt: skip
         write_bytes(b"".join(parts), script, replace=False)

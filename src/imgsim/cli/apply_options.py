@@ -127,7 +127,7 @@ def chosen_action(
         raise UsageError("more than one action is given", "choose one")
     return ApplyOptions(
         action=flags[0] if flags else "quarantine",  # type: ignore[arg-type]
-        move_to=os.path.abspath(move) if move is not None else None,
+        move_to=os.path.realpath(move) if move is not None else None,  # a link is followed now
         include=parse_roles(given.pop("include")),
         protect=tuple(given.pop("protect")),
         sidecars=given.pop("sidecars"),
