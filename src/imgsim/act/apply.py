@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from imgsim.act.check import open_plan_root
 from imgsim.act.dry_run import dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
-from imgsim.act.journal import NAMING, Journal, Record
+from imgsim.act.interrupted import options_of, removed_by, resumption, unfinished_run, without
+from imgsim.act.journal import Journal
 from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
@@ -123,13 +124,13 @@ def resume(
     fs = fs or this_file_system()
     runs = History(history, fs)
     with runs.locked():
-        name = _unfinished(runs, run)
+        name = unfinished_run(runs, run)
         record = runs.record(name)
         assert record is not None
         plan = read_plan(runs.plan(name))
-        options = options or replace(_options_of(record), ask_folder=ask_folder)
+        options = options or replace(options_of(record), ask_folder=ask_folder)
         if not yes:
-            return _resumption(plan, options, runs, name, record, progress or Silent())
+            return resumption(plan, options, runs, name, record, progress or Silent())
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
@@ -142,8 +143,8 @@ def resume(
                     name, options.action, False, (), tuple(stuck),
                     stopped=stopped or "see what is left", root=plan.root,
                 )  # fmt: skip
-            done = _removed_by(record, plan, record.standing)
-            rest = _without(plan, {one.path for one in done})
+            done = removed_by(record, plan, record.standing)
+            rest = without(plan, {one.path for one in done})
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
@@ -285,9 +286,6 @@ def check_waste_basket() -> None:
         )
 
 
-# Runs that were begun before ------------------------------------------------------------------
-
-
 def _document(options: ApplyOptions) -> dict[str, Any]:
     document = asdict(replace(options, ask_folder=None))
     del document["ask_folder"]
@@ -296,62 +294,3 @@ def _document(options: ApplyOptions) -> dict[str, Any]:
         "protect": list(options.protect),
         "sidecar_endings": list(options.sidecar_endings),
     }
-
-
-def _options_of(record: Record) -> ApplyOptions:
-    given = dict(record.head["options"])
-    given["include"] = frozenset(given["include"])
-    return ApplyOptions(**given)
-
-
-def _unfinished(runs: History, run: str) -> str:
-    if run == "last":
-        for name in reversed(runs.runs()):
-            record = runs.record(name)
-            if record is not None and record.unfinished:
-                return name
-        raise UsageError("no run was interrupted", "imgsim runs")
-    name = runs.find(run)
-    record = runs.record(name)
-    if record is None or not record.unfinished:
-        raise UsageError(f"the run {name} was not interrupted", "imgsim runs")
-    return name
-
-
-def _resumption(
-    plan: Plan,
-    options: ApplyOptions,
-    runs: History,
-    run: str,
-    record: Record,
-    progress: Progress,
-) -> Applied:
-    """What would be done to finish a run: the removal that was interrupted, and the rest."""
-    begun = _removed_by(record, plan, record.interrupted)
-    done = _removed_by(record, plan, record.standing)
-    rest = _without(plan, {one.path for one in (*begun, *done)})
-    applied = dry_run(rest, options, runs, None, progress, own=run)
-    return replace(applied, run=run, removed=(*begun, *applied.removed))
-
-
-def _removed_by(record: Record, plan: Plan, units: Sequence[int]) -> list[Removed]:
-    """The files of some removals of a run that was interrupted."""
-    gone = {
-        step.origin.path
-        for number in units
-        for step in record.units[number].steps
-        if step.kind in NAMING
-    }
-    return [
-        Removed(one.file.path, group.keep.path, one.role, one.file.size_bytes)
-        for group, one in plan.removals
-        if one.file.path in gone
-    ]
-
-
-def _without(plan: Plan, paths: set[bytes]) -> Plan:
-    groups = (
-        replace(group, removals=tuple(r for r in group.removals if r.file.path not in paths))
-        for group in plan.groups
-    )
-    return replace(plan, groups=tuple(group for group in groups if group.removals))

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 NO_SUCH_CALL = frozenset((errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP))
 """Errors by which systems say that there is no such call, or not for this file system."""
 
+_PIECE = 1 << 20
+
 Folder = Any
 """A handle of `FileSystem.open_root` or `enter`: a number, or a path where the system has none."""
 
@@ -247,3 +249,22 @@ class FileSystem(Protocol):
         int
             Bytes that are shared now.
         """
+
+
+def write_all(fs: FileSystem, file: int, data: bytes) -> None:
+    """Write bytes to an open file, all of them."""
+    view = memoryview(data)
+    while view:
+        view = view[fs.write(file, bytes(view[:_PIECE])) :]
+
+
+def read_all(fs: FileSystem, folder: Folder, name: bytes) -> bytes:
+    """Return the content of a file by its name in an open folder."""
+    file = fs.open_file(folder, name)
+    try:
+        parts = []
+        while piece := fs.read(file, _PIECE):
+            parts.append(piece)
+        return b"".join(parts)
+    finally:
+        fs.close(file)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imgsim.act import paths
-from imgsim.act.files import Attributes, FileSystem, Folder
+from imgsim.act.files import Attributes, FileSystem, Folder, write_all
 
 JOURNAL = b"journal"
 PLAN = b"plan.json"
@@ -27,8 +27,6 @@ NAMING: frozenset[Kind] = frozenset(("move", "share", "trash"))
 
 LINKING: frozenset[Kind] = frozenset(("hardlink", "symlink", "clone"))
 """Kinds of steps that put something in the place of a file that was moved away."""
-
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,25 +242,6 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self.fs.close(self._file)
-
-
-def write_all(fs: FileSystem, file: int, data: bytes) -> None:
-    """Write bytes to an open file, all of them."""
-    view = memoryview(data)
-    while view:
-        view = view[fs.write(file, bytes(view[:_PIECE])) :]
-
-
-def read_all(fs: FileSystem, folder: Folder, name: bytes) -> bytes:
-    """Read a file of a run's folder."""
-    file = fs.open_file(folder, name)
-    try:
-        parts = []
-        while piece := fs.read(file, _PIECE):
-            parts.append(piece)
-        return b"".join(parts)
-    finally:
-        fs.close(file)
 
 
 def read_journal(data: bytes) -> Record | None:

@@ -94,7 +94,6 @@ class Selection:
         self.targets = targets
         self.left: list[Left] = []
         self._names: dict[bytes, Names] = {}
-        self._device = fs.folder_status(root).device
 
     def chosen(self) -> list[PlanGroup]:
         """Return the groups with those removals that may be carried out, by all but sidecars."""

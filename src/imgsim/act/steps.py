@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from imgsim.act.files import Attributes, FileSystem, Folder, NotSupported, Status
-from imgsim.act.journal import Area, Copy, Journal, Step, write_all
+from imgsim.act.files import Attributes, FileSystem, Folder, NotSupported, Status, write_all
+from imgsim.act.journal import Area, Copy, Journal, Step
 from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed
 
 _PIECE = 1 << 20
