@@ -25,6 +25,7 @@ from imgsim.act.undo import undo
 from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
+from imgsim.report.runs import applied_summary
 
 from .library import ALL, Trusting, do, files, plan_of, posix, reasons
 from .memory import MemoryFiles
@@ -71,6 +72,7 @@ def test_a_dry_run_changes_nothing(root: Path, tmp_path: Path) -> None:
     ("change", "why"),
     [
         (lambda r: (r / "copies/b.jpg").write_bytes(b"the_same"), "its content has changed"),
+        (lambda r: (r / "copies/a.jpg").write_bytes(b"the_same"), "its content has changed"),
         (lambda r: (r / "keep/a.jpg").write_bytes(b"the_same"), "content has changed"),
         (lambda r: (r / "keep/a.jpg").write_bytes(b""), "the kept file: it is empty"),
         (lambda r: (r / "keep/a.jpg").unlink(), "the kept file: it is gone"),
@@ -754,6 +756,12 @@ def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash"))
     assert applied.complete
     assert thrown == [str(root / "copies/a.jpg")]
+    dry = apply(plan_of(root, "keep/a.jpg", "copies/b.jpg"), replace(ALL, action="trash"))
+    for one in (applied, dry):  # before it is done, too
+        assert any("undo cannot fetch" in line for line in applied_summary(one))
+    assert not any(
+        "undo cannot fetch" in line for line in applied_summary(replace(dry, removed=()))
+    )
     assert [one.reason for one in undo(applied.run).left] == ["it is in the system's waste basket"]
 
 
@@ -1145,7 +1153,8 @@ def test_what_a_file_is_is_seen_again_right_before_the_step(
         plan_of(root, "keep/a.jpg", "copies/a.jpg"), ALL, yes=True, verifier=Meanwhile()
     )
     why = "its size has changed" if what == "empty" else "not a regular file"
-    assert reasons(applied) == {"copies/a.jpg": why}
+    which = "the kept file: " if path.startswith("keep") else ""
+    assert reasons(applied) == {"copies/a.jpg": which + why}
     assert os.path.lexists(root / "copies/a.jpg")
 
 

@@ -152,6 +152,21 @@ def test_a_plan_that_leads_out_changes_nothing(imgsim: Run, library: Path, tmp_p
 
 
 @posix
+def test_a_link_that_move_names_is_followed(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    before = _tree(library)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    assert imgsim("apply", plan, "--move", tmp_path / "link").returncode == 0
+    assert imgsim("apply", plan, "--move", tmp_path / "link", "--yes").returncode == 0
+    assert [path.name for path in (tmp_path / "disk").rglob("*.png")] == ["same\n'name.png"]
+    (tmp_path / "link").unlink()  # where it led is remembered
+    assert imgsim("undo", "last").returncode == 0
+    assert _tree(library) == before
+
+
+@posix
 def test_print0_and_the_script(imgsim: Run, library: Path, tmp_path: Path) -> None:
     before = _tree(library)
     plan, script = tmp_path / "plan.json", tmp_path / "do it.sh"

@@ -11,7 +11,7 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.act.check import open_plan_root
-from imgsim.act.dry_run import dry_run, verified
+from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.interrupted import options_of, removed_by, resumption, unfinished_run, without
@@ -229,6 +229,7 @@ class _Run:
         targets = Targets(fs, root, self.plan, self.options, self.stage.areas.get("target"))
         selection = Selection(fs, root, self.plan, self.options, busy, targets)
         groups = selection.chosen()
+        groups = as_planned(fs, root, groups, selection, self.progress, trust=True)
         reasons = (verifier or ContentVerifier()).verify(self.plan, groups)
         chosen = selection.with_sidecars(verified(groups, reasons, selection))
         remover = Remover(

@@ -76,6 +76,9 @@ def carried_metadata(
         if one.lower() in wanted:
             beside.append(read_packet(fs, (folder, one)))
     if not beside:
+        why = fs.why_not_to_write(folder)
+        if why:
+            raise Different(f"metadata cannot be carried to the kept file: {why}")
         return carried
     if xmp_sidecar(_described(own, beside), theirs) is None:
         return None  # the sidecars say it already

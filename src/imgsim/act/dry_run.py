@@ -47,7 +47,7 @@ def dry_run(
         targets = Targets(fs, root, plan, options, _opened(stack, fs, options.move_to))
         selection = Selection(fs, root, plan, options, busy_paths(runs, plan, own), targets)
         groups = selection.chosen()
-        groups = _as_planned(fs, root, groups, selection, progress, trust=verifier is None)
+        groups = as_planned(fs, root, groups, selection, progress, trust=verifier is None)
         if verifier is not None:
             groups = verified(groups, verifier.verify(plan, groups), selection)
         chosen = selection.with_sidecars(groups)
@@ -60,7 +60,7 @@ def dry_run(
     )
 
 
-def _as_planned(
+def as_planned(
     fs: FileSystem,
     root: Folder,
     groups: Sequence[PlanGroup],
@@ -69,7 +69,10 @@ def _as_planned(
     *,
     trust: bool,
 ) -> list[PlanGroup]:
-    """Groups of which no file was changed; `trust` takes one with its size and time for such."""
+    """Return the groups of which no file was changed.
+
+    With `trust` a file of its planned size and time is taken for such, and not read.
+    """
     same: list[PlanGroup] = []
     progress.start("checking", len(groups), "group")
     try:
@@ -151,7 +154,7 @@ def _to_removed(chosen: Chosen) -> Removed:
 def verified(
     groups: Sequence[PlanGroup], reasons: dict[bytes, str], selection: Selection
 ) -> list[PlanGroup]:
-    """The groups without what may not be kept or removed by its content."""
+    """Return the groups without what may not be kept or removed by its content."""
     verified = []
     for group in groups:
         of_kept = reasons.get(group.keep.path, "")

@@ -125,10 +125,13 @@ class Remover:
         """Open and check everything; return the steps, and what does each of them."""
         fs, root = self.stage.fs, self.stage.areas["root"]
         keep, file = chosen.keep, chosen.removal.file
-        kept_at = stack.enter_context(folder_of(fs, root, keep.path))
-        kept = _planned(stack, self.stage, kept_at, keep)
+        try:
+            kept_at = stack.enter_context(folder_of(fs, root, keep.path))
+            kept = _planned(stack, self.stage, kept_at, keep)
+        except (Different, OSError) as error:
+            raise GroupChanged(f"the kept file: {reason_of(error)}") from None
         if not kept.status.size_bytes:
-            raise GroupChanged("the kept file is empty")
+            raise GroupChanged("the kept file: it is empty")
         if keep.path not in self._synced:  # what stays must outlast a power cut first
             fs.sync_file(kept.file)
             fs.sync_folder(kept_at[0])
