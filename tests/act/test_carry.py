@@ -39,12 +39,14 @@ def test_what_the_sidecar_of_a_removed_file_says_is_carried(
     root: Path, name: str, sidecars: Sidecars
 ) -> None:
     (root / "copies" / name).write_bytes(packet(4, "beach", "café", place="51,30.5"))
+    (root / "keep/a.jpg").chmod(0o600)
     before = files(root)
     options = replace(CARRY, sidecars=sidecars)
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options)
     assert applied.complete
     carried = read_sidecar((root / "keep/a.jpg.xmp").read_bytes())
     assert (carried.rating, carried.keywords) == (4, ("beach", "café"))
+    assert files(root)["keep/a.jpg.xmp"][2] == 0o600  # no more may read it than the picture
     assert carried.latitude == pytest.approx(51 + 30.5 / 60)
     assert undo().complete
     assert files(root) == before

@@ -100,6 +100,8 @@ def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> 
         ("apply", plan, "--delete", "--hardlink"),
         ("apply", plan, "--yes", "--delete"),  # nobody is there to be asked
         ("apply", plan, "--yes", "--print0"),
+        ("apply", plan, "--print0", "--carry-metadata"),
+        ("apply", plan, "--script", tmp_path / "new.sh", "--carry-metadata"),
         ("apply", plan, "--include", "fuller"),
         ("apply", plan, "--yes", "--move", library),
         ("apply", "--resume"),
@@ -171,8 +173,12 @@ def test_print0_and_the_script(imgsim: Run, library: Path, tmp_path: Path) -> No
     before = _tree(library)
     plan, script = tmp_path / "plan.json", tmp_path / "do it.sh"
     imgsim("find-dupes", library, "--plan", plan)
+    waste = library / ".imgsim-trash"
+    waste.write_text("what another program does needs no waste folder")
     printed = imgsim("apply", plan, "--print0")
     assert printed.stdout == f"{library}/copies/same\n'name.png\0"
+    assert imgsim("apply", plan, "--script", tmp_path / "other.sh").returncode == 3
+    waste.unlink()
     assert imgsim("apply", plan, "--script", script).returncode == 0
     assert imgsim("apply", plan, "--script", script).returncode == 2  # it is there
     for shell in filter(shutil.which, ("sh", "dash", "bash")):

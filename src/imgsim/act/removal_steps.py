@@ -165,7 +165,8 @@ class RemovalSteps:
         place = Place("root", self.chosen.keep.path + b".xmp")
         step = Step(
             self.unit, self.remover.number(), "create", place, place, carried.sha256,
-            len(carried.data), self.opened.status.mtime_ns, 0o644, self.chosen.keep.path,
+            len(carried.data), self.opened.status.mtime_ns, self.kept.status.mode & 0o666,
+            self.chosen.keep.path,
             self.chosen.keep.sha256,
         )  # fmt: skip
         yield step, lambda: create(self.remover.stage, step, carried.data)

@@ -84,8 +84,9 @@ class DescriptorFileSystem(OpenFiles):
         os.rmdir(name, dir_fd=folder)
 
     def why_not_to_write(self, folder: Folder) -> str:
-        if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
-            return "its file system is mounted read-only"
+        with suppress(OSError):  # some network drives do not tell
+            if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+                return "its file system is mounted read-only"
         effective = os.access in os.supports_effective_ids
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=effective):
             return "no permission to change its folder"

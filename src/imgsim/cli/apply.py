@@ -82,6 +82,8 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     if script is not None or print0:
         if yes:
             raise UsageError("--script and --print0 change nothing", "leave --yes out")
+        if options.carry_metadata:
+            raise UsageError("--script and --print0 carry no metadata", "apply the plan itself")
         return _list(terminal, plan, options, verifier, script)
     if options.action == "trash":
         check_waste_basket()
@@ -132,7 +134,7 @@ def _list(
     from imgsim.report.runs import applied_summary
 
     # what another program does with a path may have no way back
-    careful = options if script is not None else replace(options, action="delete", move_to=None)
+    careful = options if script is not None else replace(options, action="trash", move_to=None)
     applied = apply(plan, careful, verifier=verifier, thorough=True, progress=terminal)
     applied = replace(applied, action=options.action)
     if script is not None:
