@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,26 @@ def test_a_sidecar_that_goes_with_one_file_is_read_for_another_of_its_name(root:
     assert do(replace(both, groups=(*both.groups, *more.groups)), CARRY).complete
     for name in ("a.jpg.xmp", "other.jpg.xmp"):
         assert read_sidecar((root / "keep" / name).read_bytes()).rating == 5
+
+
+def test_a_folder_that_takes_no_sidecar_is_foreseen(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.access
+
+    def closed(path, mode, **more) -> bool:
+        if more.get("dir_fd") and os.fstat(more["dir_fd"]).st_ino == (root / "keep").stat().st_ino:
+            return False
+        return real(path, mode, **more)
+
+    (root / "copies/a.xmp").write_bytes(packet(4))
+    monkeypatch.setattr(os, "access", closed)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    for applied in (apply(plan, CARRY), do(plan, CARRY)):
+        assert reasons(applied) == {
+            "copies/a.jpg": "metadata cannot be carried to the kept file: no permission to change"
+            " its folder"
+        }
 
 
 CASES = {

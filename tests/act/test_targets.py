@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,9 +172,10 @@ def test_two_roots_with_nothing_in_common_have_their_own_waste_folders(
     assert set(memory.tree("/srv")) == {b"pictures/x/a.jpg"}
 
 
-def _plan_of(*paths: Path | str) -> Plan:
+def _plan_of(*paths: Path | str, keep: Sequence[str] = ()) -> Plan:
     options = RunOptions(executor="threads")
-    return make_plan(find_duplicates([str(path) for path in paths], options=options))
+    named = [str(path) for path in paths]
+    return make_plan(find_duplicates(named, options=options, keep=keep))
 
 
 def test_a_plan_names_the_folders_that_were_scanned(tmp_path: Path, photo) -> None:
@@ -193,6 +194,16 @@ def test_a_plan_names_the_folders_that_were_scanned(tmp_path: Path, photo) -> No
     assert _plan_of(first / "deep/a.png", second / "deep/a.png").roots == (
         removed.rpartition(b"/")[0],
     )
+    (first / "other").mkdir()
+    for path in (first / "other/b.png", second / "deep/b.png"):
+        photo(2).save(path)
+    keep = [f"folder:{second}"]
+    named = _plan_of(
+        first / "deep/a.png", second / "deep/a.png", first / "other/b.png", second / "deep/b.png",
+        keep=keep,
+    )  # fmt: skip
+    assert len(list(named.removals)) == 2
+    assert named.roots == (b"one",)
     with pytest.raises(UsageError, match="leads out of the root"):
         read_plan("".join(write_plan(replace(plan, roots=(b"../x",)))).encode())
 

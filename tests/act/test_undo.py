@@ -7,8 +7,13 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from imgsim.act.files import NotSupported
 from imgsim.act.purge import purge
 from imgsim.act.run_list import list_runs
+from imgsim.act.steps import rename_within
+from imgsim.act.systems import DescriptorFileSystem
 from imgsim.act.undo import undo
 from imgsim.report.runs import undone_summary
 
@@ -61,6 +66,29 @@ def test_undo_says_below_which_folder_files_are_back(root: Path) -> None:
 
 
 @posix
+@pytest.mark.parametrize("renames", [True, False])
+def test_a_renaming_that_stopped_half_way_is_finished(root: Path, renames: bool) -> None:
+    """By a link, whose first name could not be removed: both are names of one file."""
+
+    class Linking(DescriptorFileSystem):
+        def rename(self, folder, name, to, new) -> None:
+            if not renames:
+                raise NotSupported("renaming without replacing")
+            super().rename(folder, name, to, new)
+
+    fs = Linking()
+    folder = fs.open_root(str(root / "copies"))
+    fs.link(folder, b"a.jpg", folder, b"half")
+    rename_within(fs, folder, b"a.jpg", b"half")
+    assert sorted(os.listdir(root / "copies")) == ["b.jpg", "half", "other.jpg"]
+    rename_within(fs, folder, b"half", b"a.jpg")
+    with pytest.raises(FileExistsError):
+        rename_within(fs, folder, b"a.jpg", b"b.jpg")
+    assert sorted(os.listdir(root / "copies")) == ["a.jpg", "b.jpg", "other.jpg"]
+    fs.leave(folder)
+
+
+@posix
 def test_folders_that_are_made_again_have_their_permissions(root: Path) -> None:
     deep = root / "copies/one/two"
     deep.mkdir(parents=True)
@@ -79,6 +107,24 @@ def test_folders_that_are_made_again_have_their_permissions(root: Path) -> None:
         os.umask(mask)
     modes[root / "copies"] = 0o700
     assert {folder: stat.S_IMODE(folder.stat().st_mode) for folder in modes} == modes
+
+
+@posix
+def test_a_folder_that_another_program_makes_is_as_that_has_it(root: Path) -> None:
+    class Slow(DescriptorFileSystem):
+        def make_folder(self, folder, name) -> None:
+            if name == b"copies":
+                os.mkdir(name, 0o700, dir_fd=folder)
+                raise FileExistsError
+            super().make_folder(folder, name)
+
+    (root / "copies/b.jpg").unlink()
+    (root / "copies/other.jpg").unlink()
+    (root / "copies").chmod(0o755)
+    do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    (root / "copies").rmdir()
+    assert undo(fs=Slow()).complete
+    assert stat.S_IMODE((root / "copies").stat().st_mode) == 0o700
 
 
 def test_purge_leaves_what_is_not_what_was_moved(root: Path) -> None:

@@ -75,6 +75,21 @@ def test_a_reader_that_has_gone_changes_nothing(plan: Path) -> None:
     assert "deleted 0 files" in purged.stderr
 
 
+def test_what_is_left_to_be_written_is_dropped() -> None:
+    program = (
+        "import sys\n"
+        "from imgsim.cli.output import write_account\n"
+        "print(write_account(['x' * 100_000] * 9), file=sys.stderr)\n"
+        "sys.stdout.write('more')\n"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'{{ sleep 1; {sys.executable} -c "$1"; echo $? >&2; }} | head -0', "sh",
+         program],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == "Broken pipe\n0\n"
+
+
 def test_no_file_is_opened_as_standard_error(plan: Path) -> None:
     """Else what C libraries write there would get into it."""
     program = (

@@ -54,7 +54,7 @@ def apply(
     ----------
     plan : Plan
     options : ApplyOptions, optional
-        By default files are moved to `.imgsim-trash` at the root of the plan.
+        By default files are moved to `.imgsim-trash` in the folder that was scanned.
     yes : bool
         Do it; else nothing on disk is changed, and a file whose size and time are those of the
         plan is not read.

@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from imgsim.act.carry import carried_metadata
 from imgsim.act.files import Folder
-from imgsim.act.journal import Place, Step
-from imgsim.act.options import IN_PLACE
+from imgsim.act.journal import Journal, Place, Step
+from imgsim.act.options import IN_PLACE, ApplyOptions
 from imgsim.act.paths import native
 from imgsim.act.select import Chosen
 from imgsim.act.steps import (
+    Stage,
     copy_file,
     create,
     delete,
@@ -25,8 +26,41 @@ from imgsim.act.steps import (
 )
 from imgsim.act.walk import Different, OpenFile, folder_of
 
-if TYPE_CHECKING:
-    from imgsim.act.removal import Remover
+
+class RemovalRun(Protocol):
+    """The run that removals are a part of, as `removal.Remover` is one.
+
+    Attributes
+    ----------
+    stage : Stage
+    journal : Journal
+    root : str
+        Of the plan.
+    options : ApplyOptions
+    freed_bytes : int
+    """
+
+    stage: Stage
+    journal: Journal
+    root: str
+    options: ApplyOptions
+    freed_bytes: int
+
+    @property
+    def to_waste_basket(self) -> Callable[[str], None]:
+        """The function that puts the file of an absolute path into the system's waste basket."""
+
+    def number(self) -> int:
+        """Return the number of the next step."""
+
+    def target(self, path: bytes) -> Place:
+        """Return where a file below the root is moved."""
+
+    def packet(self, path: bytes) -> bytes:
+        """Return the content of an XMP sidecar, also if it went along with another file."""
+
+    def folder_modes(self, path: bytes) -> tuple[int, ...]:
+        """Return the permissions of the folders in which a file lies, from the root on."""
 
 
 @dataclass(slots=True)
@@ -35,14 +69,14 @@ class RemovalSteps:
 
     Attributes
     ----------
-    remover : Remover
+    remover : RemovalRun
     unit : int
     chosen : Chosen
     opened, kept : OpenFile
     kept_at : tuple of (Folder, bytes)
     """
 
-    remover: Remover
+    remover: RemovalRun
     unit: int
     chosen: Chosen
     opened: OpenFile

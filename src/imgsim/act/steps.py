@@ -136,14 +136,20 @@ def _take_away(stage: Stage, step: Step, opened: OpenFile, source: Named, target
 
 
 def rename_within(fs: FileSystem, folder: Folder, name: bytes, new: bytes) -> None:
-    """Rename a file that only this run knows, without replacing anything, on any file system."""
+    """Rename a file that only this run knows, without replacing anything, on any file system.
+
+    Where it has both names, as after a link whose first name could not be removed, it loses one.
+    """
     try:
-        fs.rename(folder, name, folder, new)
-        return
-    except NotSupported:
-        pass
-    try:
-        fs.link(folder, name, folder, new)
+        try:
+            fs.rename(folder, name, folder, new)
+        except NotSupported:
+            fs.link(folder, name, folder, new)
+            fs.remove(folder, name)
+    except FileExistsError:
+        one, other = fs.status(folder, name), fs.status(folder, new)
+        if one.links < 2 or not one.is_same_file(other):  # some file systems number no files
+            raise
         fs.remove(folder, name)
     except NotSupported:
         if status_at(fs, folder, new) is not None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     """Remove the files that a PLAN of find-dupes names.
 
-    Files are moved to .imgsim-trash at the root of the plan, and imgsim undo brings them back.
+    Files are moved to .imgsim-trash in the folder that was scanned; imgsim undo brings them back.
     Right before each step both files are hashed and compared with the plan; a group that changed
     is skipped, and a file is only removed while the kept one is there and decodes in full.
 

@@ -39,7 +39,8 @@ action_options = all_of(
         click.option(
             "--trash",
             is_flag=True,
-            help="Put files into the system's waste basket (needs imgsim[trash]).",
+            help="Put files into the system's waste basket (needs imgsim[trash]); imgsim undo"
+            " cannot fetch them from there.",
         ),
         click.option("--delete", is_flag=True, help="Delete files for good: there is no way back."),
         click.option(
@@ -47,7 +48,8 @@ action_options = all_of(
             type=click.Path(dir_okay=False, path_type=Path),
             callback=check_folder_exists,
             metavar="FILE",
-            help="Write a script that checks again and moves (sh, or PowerShell for .ps1).",
+            help="Write a script that checks again and moves, and back with the word undo (sh, or"
+            " PowerShell for .ps1).",
         ),
         click.option(
             "--print0",
@@ -91,8 +93,8 @@ guard_options = all_of(
         click.option(
             "--carry-metadata",
             is_flag=True,
-            help="Write date, place, rating, title and keywords that only a removed file has to an"
-            " XMP sidecar of the kept one.",
+            help="Write date, place, rating, title and keywords that only a removed file or its XMP"
+            " sidecar has to an XMP sidecar of the kept one.",
         ),
         click.option(
             "--yes-folders",

@@ -31,7 +31,8 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
     """Delete for good what a run moved to .imgsim-trash. There is no way back.
 
-    A file stays while the one that was kept in its place is gone or changed; exit code 3 then.
+    Both are hashed: a file stays while it, or the one that was kept in its place, is changed or
+    gone; exit code 3 then.
     """
     from imgsim.act.purge import purge
     from imgsim.report.runs import purged_summary, purged_text

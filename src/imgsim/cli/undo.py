@@ -16,10 +16,10 @@ from imgsim.cli.terminal import Terminal
 def command(terminal: Terminal, run: str) -> int:
     """Bring back what a run of imgsim apply removed.
 
-    Bytes, names, times and permissions are as they were. RUN is a name or number of imgsim runs;
-    last is the last one of which something can be brought back, so none that was purged.
-    Where something stands in the way it is said, and the rest is brought back; exit code 3 then.
-    It can be run again.
+    Bytes, names, times, permissions and attributes are as they were. RUN is a name or number of
+    imgsim runs; last is the last one of which something can be brought back, so none that was
+    purged. Where something stands in the way it is said, and the rest is brought back; exit code 3
+    then. It can be run again.
     """
     from imgsim.act.undo import undo
     from imgsim.report.runs import undone_summary, undone_text
