@@ -1158,6 +1158,21 @@ def test_what_a_file_is_is_seen_again_right_before_the_step(
     assert os.path.lexists(root / "copies/a.jpg")
 
 
+@posix
+@pytest.mark.parametrize(("number", "removed"), [(22, 1), (5, 0)])
+def test_what_is_kept_may_lie_on_a_disc_that_syncs_nothing(
+    root: Path, number: int, removed: int
+) -> None:
+    class Disc(DescriptorFileSystem):
+        def sync_file(self, file: int) -> None:
+            if os.fstat(file).st_ino == (root / "keep/a.jpg").stat().st_ino:
+                raise OSError(number, os.strerror(number))
+            super().sync_file(file)
+
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), fs=Disc())
+    assert len(applied.removed) == removed
+
+
 def test_a_file_without_content_is_nothing_to_keep(root: Path) -> None:
     for path in ("keep/a.jpg", "copies/a.jpg"):
         (root / path).write_bytes(b"")

@@ -106,6 +106,16 @@ def test_what_the_other_disk_cannot_keep_is_said_and_comes_back(
     assert all_of(rich) == was
 
 
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0, reason="needs a group to give away")
+def test_a_group_that_is_lost_without_an_error_is_said(
+    root: Path, rich: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fchown", lambda *given: None)
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options, fs=Far())
+    assert applied.lost == {b"copies/a.jpg": ("the group",)}
+
+
 def test_undo_says_what_it_cannot_set_again(
     root: Path, rich: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

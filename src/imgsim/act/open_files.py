@@ -113,6 +113,8 @@ class OpenFiles:
         if more.group >= 0 and os.fstat(file).st_gid != more.group:
             with _lost(lost, "the group"):
                 os.fchown(file, -1, more.group)
+                if os.fstat(file).st_gid != more.group:  # NTFS says nothing
+                    lost.append("the group")
         if sys.platform != "linux":
             return
         for name, value in more.extended:

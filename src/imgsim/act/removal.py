@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from imgsim.act.carry import read_packet
-from imgsim.act.files import Folder, NotSupported
+from imgsim.act.files import NO_SUCH_CALL, Folder, NotSupported
 from imgsim.act.guards import reason_to_leave
 from imgsim.act.journal import Journal, Place, Step
 from imgsim.act.options import ApplyOptions
@@ -133,8 +133,9 @@ class Remover:
         if not kept.status.size_bytes:
             raise GroupChanged("the kept file: it is empty")
         if keep.path not in self._synced:  # what stays must outlast a power cut first
-            fs.sync_file(kept.file)
-            fs.sync_folder(kept_at[0])
+            with _but_unsupported():
+                fs.sync_file(kept.file)
+                fs.sync_folder(kept_at[0])
             self._synced.add(keep.path)
         at = stack.enter_context(folder_of(fs, root, file.path))
         opened = _planned(stack, self.stage, at, file)
@@ -190,6 +191,16 @@ def _planned(
         raise GroupChanged(reason_of(error)) from None
     stack.callback(opened.close)
     return opened
+
+
+@contextmanager
+def _but_unsupported() -> Iterator[None]:
+    """Let a call pass that the file system lacks: a disc that is only read syncs nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SUCH_CALL:
+            raise
 
 
 def _said(error: OSError | Different) -> str:

@@ -65,7 +65,7 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield f"run {applied.run}: imgsim undo {number} takes it back"
         if applied.action != "move":
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
-    yield from _lost(applied.lost, "not kept on the other disk (imgsim undo sets it again)")
+    yield from _lost(applied.lost, "not kept on the other disk")
     yield _last_line(applied)
 
 
