@@ -18,6 +18,7 @@ from imgsim.act.undo import undo
 from imgsim.report.runs import undone_summary
 
 from .library import ALL, do, files, plan_of, posix
+from .test_attributes import Far
 from .test_carry import CARRY, packet
 
 
@@ -86,6 +87,32 @@ def test_a_renaming_that_stopped_half_way_is_finished(root: Path, renames: bool)
         rename_within(fs, folder, b"a.jpg", b"b.jpg")
     assert sorted(os.listdir(root / "copies")) == ["a.jpg", "b.jpg", "other.jpg"]
     fs.leave(folder)
+
+
+@posix
+@pytest.mark.parametrize(
+    "names", [("away",), ("away", "back"), ("back",), ("a.jpg", "away", "back")]
+)
+def test_a_copy_back_that_stopped_at_its_end_leaves_nothing(
+    root: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """By links: of each file the new name is there already, and the old one still."""
+    moved = tmp_path / "moved/copies"
+    options = replace(ALL, action="move", move_to=str(tmp_path / "moved"))
+    before = files(root)
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options, fs=Far())
+    copy, mine = moved / "a.jpg", root / "copies/a.jpg"
+    mine.write_bytes(copy.read_bytes())
+    os.utime(mine, ns=(5, before["copies/a.jpg"][1]))
+    if "away" in names:
+        os.link(copy, moved / f".imgsim-{applied.run}-1.away")
+        if "a.jpg" not in names:
+            copy.unlink()
+    if "back" in names:
+        os.link(mine, mine.with_name(f".imgsim-{applied.run}-1.back"))
+    assert undo(fs=Far()).complete
+    assert files(root) == before
+    assert files(tmp_path / "moved") == {}
 
 
 @posix

@@ -126,14 +126,21 @@ def _revert_move(stage: Stage, step: Step, copy: Copy | None) -> None:
             if status_at(fs, target[0], part) is not None:
                 fs.remove(target[0], part)
             _move_back(stage, step, copy, origin, target)
+            back = stage.temporary(step, "back")
+            if status_at(fs, source, back) is not None and _has_content(stage, step, *origin):
+                fs.remove(source, back)  # its other name, of an undo that was interrupted
             fs.sync_folder(source)
             fs.sync_folder(target[0])
 
 
 def _move_back(stage: Stage, step: Step, copy: Copy | None, origin: Named, target: Named) -> None:
     fs, away = stage.fs, stage.temporary(step, "away")
-    if status_at(fs, target[0], away) is not None:  # it was copied back, but for the last steps
+    copied = status_at(fs, target[0], away)
+    if copied is not None:  # it was copied back, but for the last steps
         if status_at(fs, *origin) is not None and _has_content(stage, step, *origin):
+            there = status_at(fs, *target)
+            if there is not None and there.is_same_file(copied):  # a name that was not removed yet
+                fs.remove(*target)
             fs.remove(target[0], away)
             return
         rename_within(fs, target[0], away, target[1])
