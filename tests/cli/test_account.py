@@ -60,6 +60,12 @@ def test_the_exit_code_is_that_of_the_work(output: str, plan: Path) -> None:
     assert "1 not restored" in undone.stderr
 
 
+def test_a_list_needs_an_output(plan: Path) -> None:
+    done = _shell(f"imgsim apply {plan} --print0 --executor threads >&-")
+    assert done.returncode == 2
+    assert done.stderr.startswith("imgsim: error: standard output is closed")
+
+
 def test_a_reader_that_has_gone_changes_nothing(plan: Path) -> None:
     copy = plan.parent / "photos/copies/read-only.png"
     copy.chmod(0o444)

@@ -84,6 +84,8 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
             raise UsageError("--script and --print0 change nothing", "leave --yes out")
         if options.carry_metadata:
             raise UsageError("--script and --print0 carry no metadata", "apply the plan itself")
+        if print0 and sys.stdout is None:
+            raise UsageError("standard output is closed", "--print0 writes to it")
         return _list(terminal, plan, options, verifier, script)
     if options.action == "trash":
         check_waste_basket()
