@@ -32,7 +32,7 @@ from imgsim.act.undo import undo
 
 ACTIONS: tuple[Action, ...] = ("quarantine", "move", "hardlink", "symlink")
 CALLS = [name for name in vars(DescriptorFileSystem) if not name.startswith("_")] + [
-    "read", "write", "sync_file", "close", "set_attributes", "make_root", "lock",
+    "read", "write", "sync_file", "close", "attributes", "set_attributes", "make_root", "lock",
 ]  # fmt: skip
 
 Tree = dict[str, tuple[bytes, int, int]]

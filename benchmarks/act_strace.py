@@ -6,8 +6,9 @@ Each FOLDER, on a file system of its own kind, must not exist. A first run of a 
 fault, tells which system calls it makes on files of the library, the waste folder, the journal and
 the target of --move (which lies on the next FOLDER's file system for half of the cases); each case
 draws one of them, and an error or a kill. Then the run is resumed or undone without faults. After
-each command every content has to be somewhere in full, by sha256; after undo all bytes, times and
-permissions have to be as they were, and nothing may be left behind; exit code 0 has to mean that
+each command every content has to be somewhere in full, by sha256; after undo all bytes, times,
+permissions and extended attributes have to be as they were, but attributes that undo says it could
+not set, and nothing may be left behind; exit code 0 has to mean that
 all was done. Result file act-strace.json, of which rows of other file systems stay. Linux alone,
 with strace.
 """
@@ -26,6 +27,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,7 @@ STAGES = ("apply", "apply", "undo", "resume")
 CALLS = (
     "openat,read,pread64,write,fsync,renameat,renameat2,rename,linkat,symlinkat,readlinkat,"
     "mkdirat,mkdir,unlinkat,rmdir,newfstatat,fstat,fchmod,fchmodat,utimensat,ioctl,flock,fcntl,"
-    "getdents64,lseek,close"
+    "getdents64,lseek,close,fchown,fsetxattr,fgetxattr,flistxattr,fstatfs,?faccessat,?faccessat2"
 )
 ERRORS = (
     "EIO", "ENOSPC", "EACCES", "EXDEV", "EROFS", "EPERM", "EBUSY", "EDQUOT", "EMFILE", "ENOENT",
@@ -85,11 +87,11 @@ class Case:
     def command(self, stage: str) -> list[str]:
         """Return the words of a command."""
         if stage == "undo":
-            return ["undo", "last", "-q"]
+            return ["undo", "last"]
         common = ["--yes-folders", "--sidecars", "along", "--executor", "threads", "-j", "1"]
         common += ["--cache", "off"]
         if stage == "resume":
-            return ["apply", "--resume", *common]
+            return ["apply", "--resume", "--yes", *common]
         flags = {"quarantine": [], "move": ["--move", str(self.target)]}
         action = flags.get(self.action, [f"--{self.action}"])
         sure = ["--yes-delete"] if self.action == "delete" else []
@@ -120,6 +122,8 @@ def make_case(folder: Path, action: str, target: Path, seed: int) -> Case:
             (root / name).write_bytes(data)
             os.chmod(root / name, chance.choice((0o644, 0o600)))
             os.utime(root / name, ns=(5, chance.randint(1, 10**18)))
+            with suppress(OSError):  # a file system without
+                os.setxattr(root / name, "user.note", b"%d" % chance.randint(1, 99))
         keep, *removed = (_planned(root, name) for name in names)
         groups.append(PlanGroup(keep, tuple(Removal(one, "exact") for one in removed)))
     plan = Plan(str(root), "r", "0", 1, "auto", "normal", 1.0, tuple(groups))
@@ -136,11 +140,17 @@ def _planned(root: Path, name: str) -> PlannedFile:
 
 
 def digests(folder: Path) -> Tree:
-    """All files, with the digest of their content, time and permissions."""
+    """All files, with the digest of their content, time, permissions and attributes."""
     return {
-        name: (hashlib.sha256(data).hexdigest(), mtime_ns, mode)  # type: ignore[misc]
+        name: (hashlib.sha256(data).hexdigest(), mtime_ns, mode, _attributes(folder / name))  # type: ignore[misc]
         for name, (data, mtime_ns, mode) in tree(folder).items()
     }
+
+
+def _attributes(path: Path) -> tuple[bytes, ...]:
+    if path.is_symlink():
+        return ()
+    return tuple(os.getxattr(path, name) for name in sorted(os.listxattr(path)))
 
 
 def calls_of(case: Case, stage: str) -> list[Call]:
@@ -209,7 +219,7 @@ def one_fault(
         resume(verifier=Trusting(), history=runs)
         if wrong := lost(case) or _not_settled(case):
             return came, f"after resume: {wrong}"
-    return came, _undone(case)
+    return came, _undone(case, attributes="could not be set again" not in said)
 
 
 def _not_done(case: Case) -> list[str]:
@@ -234,20 +244,22 @@ def _not_settled(case: Case) -> str:
     return f"left behind: {left[0]}" if left else ""
 
 
-def _undone(case: Case) -> str:
-    """Undo all runs without a fault; say what is not as it was."""
+def _undone(case: Case, *, attributes: bool) -> str:
+    """Undo all runs without a fault; say what is not as it was, its attributes or not."""
     for info in reversed(list_runs(case.folder / "runs")):
         if info.removed or info.state == "interrupted":
             undo(info.name, history=case.folder / "runs")
     if wrong := lost(case):
         return f"after undo: {wrong}"
-    after = digests(case.root)
+    after, before = digests(case.root), case.before
+    if not attributes:
+        after, before = ({n: one[:3] for n, one in t.items()} for t in (after, before))  # type: ignore[misc]
     if case.action == "delete":
         after = {name: one for name, one in after.items() if not name.startswith(".imgsim")}
-        wrong_names = [name for name, one in after.items() if case.before.get(name) != one]
+        wrong_names = [name for name, one in after.items() if before.get(name) != one]
     else:
-        names = case.before.keys() | after.keys()
-        wrong_names = [name for name in names if case.before.get(name) != after.get(name)]
+        names = before.keys() | after.keys()
+        wrong_names = [name for name in names if before.get(name) != after.get(name)]
     if wrong_names:
         return f"not restored: {sorted(wrong_names)[:3]}"
     left = [*case.folder.rglob(".imgsim-0*"), *case.target.rglob(".imgsim-0*")]

@@ -4,7 +4,8 @@ Each case makes a small library in memory, applies a plan, and puts one fault be
 drawn; then it resumes or undoes, with another fault at times. What has to hold afterwards:
 
 * every content that was there, and every content that the faults brought, is somewhere in full;
-* after undo every file has its bytes, time and permissions, but where another program was at work;
+* after undo every file has its bytes, time, permissions and attributes, but where another program
+  was at work;
 * no file is left in two places.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from imgsim.act.apply import apply, resume
+from imgsim.act.files import Attributes
 from imgsim.act.history import History
 from imgsim.act.options import Action, ApplyOptions
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
@@ -67,7 +69,7 @@ class Case:
     files: MemoryFiles
     plan: Plan
     options: ApplyOptions
-    before: dict[bytes, tuple[bytes, int, int]]
+    before: dict[bytes, tuple[bytes, int, int, Attributes]]
     contents: set[bytes]
     touched: set[bytes] = field(default_factory=set)
 
@@ -84,11 +86,16 @@ def make_case(chance: random.Random, action: Action) -> Case:
         text = os.fsdecode(name)
         places = [f"/keep/{text}", *(f"/copies/{i}/{text}" for i in range(chance.randint(1, 2)))]
         for place in places:
-            files.put(ROOT + place, data, chance.choice((0o644, 0o600)), chance.randint(2, 999))
+            made = files.put(
+                ROOT + place, data, chance.choice((0o644, 0o600)), chance.randint(2, 999)
+            )
+            files.nodes[made].attributes = Attributes(made, (("user.note", b"%d" % made),))
         if action in ("quarantine", "move") and chance.random() < 0.4:
             files.put(f"{ROOT}{places[1]}.xmp", f"sidecar {number}".encode(), mtime_ns=number + 3)
         keep, *removed = (_planned(files, os.fsencode(p[1:])) for p in places)
         groups.append(PlanGroup(keep, tuple(Removal(one, "exact") for one in removed)))
+    if chance.random() < 0.5:
+        files.plain.add(3)  # where --move leads
     files.make_root(RUNS)
     files.make_root(FAR)
     files.settle()
@@ -104,9 +111,9 @@ def _planned(files: MemoryFiles, path: bytes) -> PlannedFile:
     return PlannedFile(path, hashlib.sha256(node.data).hexdigest(), len(node.data), node.mtime_ns)
 
 
-def _tree(files: MemoryFiles) -> dict[bytes, tuple[bytes, int, int]]:
+def _tree(files: MemoryFiles) -> dict[bytes, tuple[bytes, int, int, Attributes]]:
     return {
-        path: (node.data, node.mtime_ns, node.mode)
+        path: (node.data, node.mtime_ns, node.mode, node.attributes)
         for path, node in files.tree(ROOT).items()
         if b".imgsim-trash/" not in path
     }

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from imgsim.act.files import NotSupported, Status
+from imgsim.act.files import Attributes, NotSupported, Status
 
 ENDS = frozenset(("leave", "close"))
 """Calls that have no errors."""
@@ -31,11 +31,12 @@ class Node:
     owner: int = field(default_factory=lambda: os.geteuid() if hasattr(os, "geteuid") else 0)
     entries: dict[bytes, int] = field(default_factory=dict)
     immutable: bool = False
+    attributes: Attributes = field(default_factory=Attributes)
 
     def copy(self) -> Node:
         return Node(
             self.kind, self.device, self.data, self.mode, self.mtime_ns, self.owner,
-            dict(self.entries), self.immutable,
+            dict(self.entries), self.immutable, self.attributes,
         )  # fmt: skip
 
 
@@ -57,6 +58,8 @@ class MemoryFiles:
         Called before each call with its name.
     no_rename, no_links : bool
         As on file systems that lack them.
+    plain : set of int
+        Devices that keep neither groups nor extended attributes.
     """
 
     def __init__(self, devices: tuple[str, ...] = ("/",)) -> None:
@@ -68,6 +71,7 @@ class MemoryFiles:
         self.calls = 0
         self.before: Callable[[str], None] | None = None
         self.no_rename = self.no_links = False
+        self.plain: set[int] = set()
         self._next = 10
         self._clock = 1_000_000
         self.locked = False
@@ -363,11 +367,32 @@ class MemoryFiles:
         node = self.nodes[number]
         kept = self.disk.setdefault(number, node.copy())
         kept.data, kept.mode, kept.mtime_ns = node.data, node.mode, node.mtime_ns
+        kept.attributes = node.attributes
 
-    def set_attributes(self, file: int, mode: int, mtime_ns: int) -> None:
+    def attributes(self, file: int) -> Attributes:
+        self._call("attributes")
+        return self.nodes[self.open[file][0]].attributes
+
+    def set_attributes(
+        self, file: int, mode: int, mtime_ns: int, more: Attributes | None = None
+    ) -> tuple[str, ...]:
         self._call("set_attributes")
         node = self.nodes[self.open[file][0]]
         node.mode, node.mtime_ns = stat.S_IMODE(mode), mtime_ns
+        if more is None:
+            return ()
+        if node.device in self.plain:  # as FAT
+            return ("the group", "attributes")
+        node.attributes = more
+        return ()
+
+    def set_folder_mode(self, folder: int, mode: int) -> None:
+        self._call("set_folder_mode")
+        self.nodes[folder].mode = stat.S_IMODE(mode)
+
+    def why_not_to_write(self, folder: int) -> str:
+        self._call("why_not_to_write")
+        return ""
 
     def close(self, file: int) -> None:
         self.open.pop(file, None)

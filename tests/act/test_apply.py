@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,6 @@ from imgsim.act import verify as verifying
 from imgsim.act.apply import apply, resume
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
-from imgsim.act.options import ApplyOptions
-from imgsim.act.outcome import Applied
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.purge import purge
 from imgsim.act.run_list import list_runs
@@ -28,69 +25,10 @@ from imgsim.act.undo import undo
 from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
-from imgsim.types import Role
+from imgsim.report.runs import applied_summary
 
+from .library import ALL, Trusting, do, files, plan_of, posix, reasons
 from .memory import MemoryFiles
-
-posix = pytest.mark.skipif(os.name == "nt", reason="POSIX alone")
-ALL = ApplyOptions(yes_folders=True)
-
-
-class Trusting:
-    """A verifier that finds nothing wrong but what it was told."""
-
-    def __init__(self, **reasons: str) -> None:
-        self.reasons = {os.fsencode(path): why for path, why in reasons.items()}
-
-    def verify(self, plan: Plan, groups: Sequence[PlanGroup]) -> dict[bytes, str]:
-        return self.reasons
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    for name in ("keep/a.jpg", "copies/a.jpg", "copies/b.jpg", "copies/other.jpg"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"other" if "other" in name else b"the same")
-    return folder
-
-
-def planned(root: Path, path: str) -> PlannedFile:
-    data = (root / path).read_bytes()
-    status = (root / path).stat()
-    return PlannedFile(
-        os.fsencode(path), hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns
-    )
-
-
-def plan_of(
-    root: Path, keep: str, *removed: str, role: Role = "exact", chosen: bool = True
-) -> Plan:
-    removals = tuple(Removal(planned(root, one), role, chosen=chosen) for one in removed)
-    history = History()
-    return Plan(
-        str(root), "r", "0", 1, "auto", "normal", 1.0,
-        (PlanGroup(planned(root, keep), removals),), (), history.name, history.number_of_runs(),
-    )  # fmt: skip
-
-
-def do(plan: Plan, options: ApplyOptions = ALL, **more: object) -> Applied:
-    return apply(plan, options, yes=True, verifier=Trusting(), **more)  # type: ignore[arg-type]
-
-
-def files(root: Path) -> dict[str, tuple[bytes, int, int]]:
-    return {
-        path.relative_to(root).as_posix(): (
-            path.read_bytes(), path.stat().st_mtime_ns, stat.S_IMODE(path.stat().st_mode)
-        )
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }  # fmt: skip
-
-
-def reasons(applied: Applied) -> dict[str, str]:
-    return {os.fsdecode(one.path): one.reason for one in applied.left}
-
 
 SYSTEMS: list[Callable[[], FileSystem]] = [PathFileSystem]
 if os.name != "nt":
@@ -134,6 +72,7 @@ def test_a_dry_run_changes_nothing(root: Path, tmp_path: Path) -> None:
     ("change", "why"),
     [
         (lambda r: (r / "copies/b.jpg").write_bytes(b"the_same"), "its content has changed"),
+        (lambda r: (r / "copies/a.jpg").write_bytes(b"the_same"), "its content has changed"),
         (lambda r: (r / "keep/a.jpg").write_bytes(b"the_same"), "content has changed"),
         (lambda r: (r / "keep/a.jpg").write_bytes(b""), "the kept file: it is empty"),
         (lambda r: (r / "keep/a.jpg").unlink(), "the kept file: it is gone"),
@@ -817,6 +756,12 @@ def test_the_waste_basket(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), replace(ALL, action="trash"))
     assert applied.complete
     assert thrown == [str(root / "copies/a.jpg")]
+    dry = apply(plan_of(root, "keep/a.jpg", "copies/b.jpg"), replace(ALL, action="trash"))
+    for one in (applied, dry):  # before it is done, too
+        assert any("undo cannot fetch" in line for line in applied_summary(one))
+    assert not any(
+        "undo cannot fetch" in line for line in applied_summary(replace(dry, removed=()))
+    )
     assert [one.reason for one in undo(applied.run).left] == ["it is in the system's waste basket"]
 
 
@@ -950,12 +895,18 @@ def test_a_deleted_file_is_written_back_if_the_kept_one_goes_in_that_moment(root
 
 
 @posix
-def test_a_waste_folder_that_is_a_link_is_not_used(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_waste_folder_that_is_a_link_is_not_used(
+    root: Path, tmp_path: Path, meanwhile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "theirs").mkdir()
     (root / ".imgsim-trash").symlink_to(tmp_path / "theirs")
+    if meanwhile:  # after it was found to be none
+        monkeypatch.setattr("imgsim.act.targets.Targets.obstacle", lambda self, path: "")
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
     assert applied.removed == ()
-    assert "directory" in reasons(applied)["copies/a.jpg"].lower()
+    why = "directory" if meanwhile else ".imgsim-trash is a symbolic link"
+    assert why in reasons(applied)["copies/a.jpg"].lower()
     assert not list((tmp_path / "theirs").iterdir())
     assert (root / "copies/a.jpg").exists()
 
@@ -1202,8 +1153,24 @@ def test_what_a_file_is_is_seen_again_right_before_the_step(
         plan_of(root, "keep/a.jpg", "copies/a.jpg"), ALL, yes=True, verifier=Meanwhile()
     )
     why = "its size has changed" if what == "empty" else "not a regular file"
-    assert reasons(applied) == {"copies/a.jpg": why}
+    which = "the kept file: " if path.startswith("keep") else ""
+    assert reasons(applied) == {"copies/a.jpg": which + why}
     assert os.path.lexists(root / "copies/a.jpg")
+
+
+@posix
+@pytest.mark.parametrize(("number", "removed"), [(22, 1), (5, 0)])
+def test_what_is_kept_may_lie_on_a_disc_that_syncs_nothing(
+    root: Path, number: int, removed: int
+) -> None:
+    class Disc(DescriptorFileSystem):
+        def sync_file(self, file: int) -> None:
+            if os.fstat(file).st_ino == (root / "keep/a.jpg").stat().st_ino:
+                raise OSError(number, os.strerror(number))
+            super().sync_file(file)
+
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), fs=Disc())
+    assert len(applied.removed) == removed
 
 
 def test_a_file_without_content_is_nothing_to_keep(root: Path) -> None:

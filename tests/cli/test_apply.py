@@ -100,6 +100,8 @@ def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> 
         ("apply", plan, "--delete", "--hardlink"),
         ("apply", plan, "--yes", "--delete"),  # nobody is there to be asked
         ("apply", plan, "--yes", "--print0"),
+        ("apply", plan, "--print0", "--carry-metadata"),
+        ("apply", plan, "--script", tmp_path / "new.sh", "--carry-metadata"),
         ("apply", plan, "--include", "fuller"),
         ("apply", plan, "--yes", "--move", library),
         ("apply", "--resume"),
@@ -152,12 +154,31 @@ def test_a_plan_that_leads_out_changes_nothing(imgsim: Run, library: Path, tmp_p
 
 
 @posix
+def test_a_link_that_move_names_is_followed(imgsim: Run, library: Path, tmp_path: Path) -> None:
+    before = _tree(library)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    assert imgsim("apply", plan, "--move", tmp_path / "link").returncode == 0
+    assert imgsim("apply", plan, "--move", tmp_path / "link", "--yes").returncode == 0
+    assert [path.name for path in (tmp_path / "disk").rglob("*.png")] == ["same\n'name.png"]
+    (tmp_path / "link").unlink()  # where it led is remembered
+    assert imgsim("undo", "last").returncode == 0
+    assert _tree(library) == before
+
+
+@posix
 def test_print0_and_the_script(imgsim: Run, library: Path, tmp_path: Path) -> None:
     before = _tree(library)
     plan, script = tmp_path / "plan.json", tmp_path / "do it.sh"
     imgsim("find-dupes", library, "--plan", plan)
+    waste = library / ".imgsim-trash"
+    waste.write_text("what another program does needs no waste folder")
     printed = imgsim("apply", plan, "--print0")
     assert printed.stdout == f"{library}/copies/same\n'name.png\0"
+    assert imgsim("apply", plan, "--script", tmp_path / "other.sh").returncode == 3
+    waste.unlink()
     assert imgsim("apply", plan, "--script", script).returncode == 0
     assert imgsim("apply", plan, "--script", script).returncode == 2  # it is there
     for shell in filter(shutil.which, ("sh", "dash", "bash")):
@@ -263,7 +284,13 @@ def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> 
     killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert killed.returncode == -9
     assert "interrupted: quarantine" in imgsim("runs").stdout
-    resumed = imgsim("apply", "--resume")
+    left = _tree(library)
+    dry = imgsim("apply", "--resume")
+    assert (dry.returncode, dry.stdout.count("would move")) == (0, 1)
+    assert "nothing was changed: add --yes" in dry.stderr
+    assert _tree(library) == left
+    assert "interrupted: quarantine" in imgsim("runs").stdout
+    resumed = imgsim("apply", "--resume", "--yes")
     assert resumed.returncode == 0
     assert "moved 1 file" in resumed.stderr
     assert imgsim("undo", "last").returncode == 0
@@ -295,7 +322,8 @@ def test_the_library_has_the_same_guards(library: Path) -> None:
     ['output = "../.bashrc"', 'plan = "x"', 'cache = "/tmp/x"', "yes = true", "delete = true",
      'include = "edited"', 'keep = "smallest"', 'protect = "x"', 'move = "x"', 'script = "x"',
      'weights = "x.pth"', 'method = "siamese:weights=x.pth"', 'montage = "x.png"',
-     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"'],
+     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"',
+     'reference = "copies"', "follow-symlinks = true"],
 )  # fmt: skip
 @pytest.mark.parametrize("table", ["", "[find-dupes]\n", "[apply]\n"])
 def test_settings_found_by_themselves_neither_write_load_nor_remove(

@@ -95,7 +95,7 @@ def test_without_a_cache_no_run_goes_on(
 
     monkeypatch.setattr("imgsim.tasks.find_duplicates.find_duplicates", end)
     discarded = []
-    monkeypatch.setattr("imgsim.cli.main._discard_output", lambda: discarded.append(True))
+    monkeypatch.setattr("imgsim.cli.main.discard_output", lambda: discarded.append(True))
     said = []
     for more in (["--cache", "off"], []):
         assert main(["find-dupes", str(demo[0]), *more]) in (130, 143)

@@ -11,10 +11,11 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.act.check import open_plan_root
-from imgsim.act.dry_run import dry_run, verified
+from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
-from imgsim.act.journal import NAMING, Journal, Record
+from imgsim.act.interrupted import options_of, removed_by, resumption, unfinished_run, without
+from imgsim.act.journal import Journal
 from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
@@ -25,6 +26,7 @@ from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_are
 from imgsim.act.select import Left, Selection
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
+from imgsim.act.targets import Targets, check_move_folder
 from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
@@ -52,7 +54,7 @@ def apply(
     ----------
     plan : Plan
     options : ApplyOptions, optional
-        By default files are moved to `.imgsim-trash` at the root of the plan.
+        By default files are moved to `.imgsim-trash` in the folder that was scanned.
     yes : bool
         Do it; else nothing on disk is changed, and a file whose size and time are those of the
         plan is not read.
@@ -88,6 +90,7 @@ def apply(
 def resume(
     run: str = "last",
     *,
+    yes: bool = True,
     options: ApplyOptions | None = None,
     ask_folder: AskFolder | None = None,
     verifier: Verifier | None = None,
@@ -101,6 +104,8 @@ def resume(
     ----------
     run : str
         Its name or number; ``last`` is the last one that is not finished.
+    yes : bool
+        Do it; else say what would be done, and change nothing.
     options : ApplyOptions, optional
         Those that it was begun with by default.
     ask_folder : callable, optional
@@ -119,11 +124,13 @@ def resume(
     fs = fs or this_file_system()
     runs = History(history, fs)
     with runs.locked():
-        name = _unfinished(runs, run)
+        name = unfinished_run(runs, run)
         record = runs.record(name)
         assert record is not None
         plan = read_plan(runs.plan(name))
-        options = options or replace(_options_of(record), ask_folder=ask_folder)
+        options = options or replace(options_of(record), ask_folder=ask_folder)
+        if not yes:
+            return resumption(plan, options, runs, name, record, progress or Silent())
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
@@ -136,8 +143,8 @@ def resume(
                     name, options.action, False, (), tuple(stuck),
                     stopped=stopped or "see what is left", root=plan.root,
                 )  # fmt: skip
-            done = _done(record, plan)
-            rest = _without(plan, {one.path for one in done})
+            done = removed_by(record, plan, record.standing)
+            rest = without(plan, {one.path for one in done})
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
@@ -160,6 +167,7 @@ def _begin(
 ) -> Applied:
     fs = runs.fs
     fs.leave(open_plan_root(fs, plan))
+    check_move_folder(fs, options)
     if options.move_to is not None:
         try:
             fs.make_root(options.move_to)
@@ -218,13 +226,16 @@ class _Run:
         """Select, verify and remove; units and steps are counted from the given numbers."""
         fs, root = self.stage.fs, self.stage.areas["root"]
         busy = busy_paths(self.runs, self.plan, self.stage.run)
-        selection = Selection(fs, root, self.plan, self.options, busy)
+        targets = Targets(fs, root, self.plan, self.options, self.stage.areas.get("target"))
+        selection = Selection(fs, root, self.plan, self.options, busy, targets)
         groups = selection.chosen()
+        groups = as_planned(fs, root, groups, selection, self.progress, trust=True)
         reasons = (verifier or ContentVerifier()).verify(self.plan, groups)
         chosen = selection.with_sidecars(verified(groups, reasons, selection))
         remover = Remover(
-            self.stage, self.journal, self.plan.root, self.options, unit, step, _to_waste_basket
-        )
+            self.stage, self.journal, self.plan.root, self.options, targets, unit, step,
+            _to_waste_basket,
+        )  # fmt: skip
         removed: list[Removed] = []
         stopped = ""
         left = selection.left
@@ -256,7 +267,7 @@ class _Run:
         links = links_to(fs, root, self.plan.root, {one.path for one in removed})
         return Applied(
             self.stage.run, self.options.action, False, tuple(removed), tuple(left),
-            remover.freed_bytes, links, stopped, self.plan.root,
+            remover.freed_bytes, links, stopped, self.plan.root, dict(self.stage.lost),
         )  # fmt: skip
 
 
@@ -276,9 +287,6 @@ def check_waste_basket() -> None:
         )
 
 
-# Runs that were begun before ------------------------------------------------------------------
-
-
 def _document(options: ApplyOptions) -> dict[str, Any]:
     document = asdict(replace(options, ask_folder=None))
     del document["ask_folder"]
@@ -287,46 +295,3 @@ def _document(options: ApplyOptions) -> dict[str, Any]:
         "protect": list(options.protect),
         "sidecar_endings": list(options.sidecar_endings),
     }
-
-
-def _options_of(record: Record) -> ApplyOptions:
-    given = dict(record.head["options"])
-    given["include"] = frozenset(given["include"])
-    return ApplyOptions(**given)
-
-
-def _unfinished(runs: History, run: str) -> str:
-    if run == "last":
-        for name in reversed(runs.runs()):
-            record = runs.record(name)
-            if record is not None and record.unfinished:
-                return name
-        raise UsageError("no run was interrupted", "imgsim runs")
-    name = runs.find(run)
-    record = runs.record(name)
-    if record is None or not record.unfinished:
-        raise UsageError(f"the run {name} was not interrupted", "imgsim runs")
-    return name
-
-
-def _done(record: Record, plan: Plan) -> list[Removed]:
-    """What a run removed before it was interrupted."""
-    gone = {
-        step.origin.path
-        for number in record.standing
-        for step in record.units[number].steps
-        if step.kind in NAMING
-    }
-    return [
-        Removed(one.file.path, group.keep.path, one.role, one.file.size_bytes)
-        for group, one in plan.removals
-        if one.file.path in gone
-    ]
-
-
-def _without(plan: Plan, paths: set[bytes]) -> Plan:
-    groups = (
-        replace(group, removals=tuple(r for r in group.removals if r.file.path not in paths))
-        for group in plan.groups
-    )
-    return replace(plan, groups=tuple(group for group in groups if group.removals))

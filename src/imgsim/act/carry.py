@@ -1,16 +1,22 @@
-"""Writes what only a removed file says of its picture into an XMP sidecar of the kept one."""
+"""Writes what only a removed file says of its picture into an XMP sidecar of the kept one.
+
+A file says what its own metadata say and what its XMP sidecars do, the sidecars first.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
-from imgsim.act.files import FileSystem
-from imgsim.act.walk import OpenFile
-from imgsim.decode.metadata import Metadata, read_metadata
+from imgsim.act.file_names import split
+from imgsim.act.files import FileSystem, Folder
+from imgsim.act.walk import Different, OpenFile, open_hashed
+from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 
 _PIECE = 1 << 20
+_XMP = b".xmp"
 _SPACES = (
     ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"',
     ' xmlns:dc="http://purl.org/dc/elements/1.1/"',
@@ -31,15 +37,90 @@ class Carried:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def sidecar_of_metadata(fs: FileSystem, kept: OpenFile, removed: OpenFile) -> Carried | None:
-    """Return a sidecar with what only the removed file says; None if that is nothing.
+def carried_metadata(
+    fs: FileSystem,
+    kept: OpenFile,
+    kept_at: tuple[Folder, bytes],
+    removed: OpenFile,
+    packets: Iterable[bytes],
+    written: Carried | None = None,
+) -> Carried | None:
+    """Return the sidecar that the kept file needs; None if nothing would be lost without.
 
     Parameters
     ----------
     fs : FileSystem
     kept, removed : OpenFile
+    kept_at : tuple of (Folder, bytes)
+        The open folder of the kept file, and its name there.
+    packets : iterable of bytes
+        The content of the removed file's XMP sidecars.
+    written : Carried, optional
+        What a dry run would have written beside the kept file by now.
+
+    Raises
+    ------
+    Different
+        The kept file has a sidecar, which would have to be changed.
+    OSError
     """
-    return xmp_sidecar(read_metadata(_content(fs, kept)), read_metadata(_content(fs, removed)))
+    own = read_metadata(_content(fs, kept), history=False)
+    theirs = _described(read_metadata(_content(fs, removed), history=False), packets)
+    carried = xmp_sidecar(own, theirs)
+    if carried is None:
+        return None
+    folder, name = kept_at
+    wanted = {name.lower() + _XMP, split(name)[0] + _XMP}
+    beside = [] if written is None else [written.data]
+    for one in fs.names(folder):
+        if one.lower() in wanted:
+            beside.append(read_packet(fs, (folder, one)))
+    if not beside:
+        why = fs.why_not_to_write(folder)
+        if why:
+            raise Different(f"metadata cannot be carried to the kept file: {why}")
+        return carried
+    if xmp_sidecar(_described(own, beside), theirs) is None:
+        return None  # the sidecars say it already
+    raise Different("the kept file has a sidecar: metadata cannot be carried")
+
+
+def read_packet(fs: FileSystem, at: tuple[Folder, bytes]) -> bytes:
+    """Return the content of a sidecar.
+
+    Raises
+    ------
+    Different
+        It is no regular file.
+    OSError
+    """
+    opened = open_hashed(fs, *at)
+    try:
+        return _content(fs, opened)
+    finally:
+        opened.close()
+
+
+def _described(own: Metadata, packets: Iterable[bytes]) -> Metadata:
+    """What a file and its sidecars say."""
+    for packet in packets:
+        own = _joined(read_sidecar(packet), own)
+    return own
+
+
+def _joined(first: Metadata, second: Metadata) -> Metadata:
+    """What two descriptions of a picture say; where both do, the first one's."""
+    place = first if first.place else second
+    return replace(
+        second,
+        date_taken=first.date_taken or second.date_taken,
+        rating=second.rating if first.rating is None else first.rating,
+        title=first.title or second.title,
+        keywords=tuple(dict.fromkeys((*first.keywords, *second.keywords))),
+        place=place.place,
+        latitude=place.latitude,
+        longitude=place.longitude,
+    )
 
 
 def _content(fs: FileSystem, opened: OpenFile) -> bytes:

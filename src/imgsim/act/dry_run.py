@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
+from imgsim.act.carry import Carried, carried_metadata, read_packet
 from imgsim.act.check import open_plan_root
 from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
@@ -12,10 +14,11 @@ from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
-from imgsim.act.plan import Plan, PlanGroup
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile
 from imgsim.act.select import Chosen, Left, Selection
+from imgsim.act.targets import Targets, check_move_folder
 from imgsim.act.verify import Verifier
-from imgsim.act.walk import Different, folder_of, open_planned, reason_of
+from imgsim.act.walk import Different, OpenFile, folder_of, open_planned, reason_of
 from imgsim.progress import Progress
 
 
@@ -25,27 +28,39 @@ def dry_run(
     runs: History,
     verifier: Verifier | None,
     progress: Progress,
+    own: str = "",
 ) -> Applied:
-    """Say what would be done; with a verifier all files are read."""
+    """Say what would be done; with a verifier all files are read.
+
+    `own` is a run that was begun, and whose rest the plan is.
+
+    Raises
+    ------
+    UsageError
+        The root is gone, or files cannot be moved to the folder that is named.
+    """
     fs = runs.fs
-    root = open_plan_root(fs, plan)
-    try:
-        selection = Selection(fs, root, plan, options, busy_paths(runs, plan))
+    with ExitStack() as stack:
+        root = open_plan_root(fs, plan)
+        stack.callback(fs.leave, root)
+        check_move_folder(fs, options)
+        targets = Targets(fs, root, plan, options, _opened(stack, fs, options.move_to))
+        selection = Selection(fs, root, plan, options, busy_paths(runs, plan, own), targets)
         groups = selection.chosen()
-        groups = _as_planned(fs, root, groups, selection, progress, trust=verifier is None)
+        groups = as_planned(fs, root, groups, selection, progress, trust=verifier is None)
         if verifier is not None:
             groups = verified(groups, verifier.verify(plan, groups), selection)
         chosen = selection.with_sidecars(groups)
+        if options.carry_metadata:
+            chosen = list(_carried(fs, root, chosen, selection))
         removed = tuple(_to_removed(one) for one in chosen)
         links = links_to(fs, root, plan.root, {one.path for one in removed})
-    finally:
-        fs.leave(root)
     return Applied(
         "", options.action, True, removed, tuple(selection.left), links=links, root=plan.root
     )
 
 
-def _as_planned(
+def as_planned(
     fs: FileSystem,
     root: Folder,
     groups: Sequence[PlanGroup],
@@ -54,7 +69,10 @@ def _as_planned(
     *,
     trust: bool,
 ) -> list[PlanGroup]:
-    """Groups of which no file was changed; `trust` takes one with its size and time for such."""
+    """Return the groups of which no file was changed.
+
+    With `trust` a file of its planned size and time is taken for such, and not read.
+    """
     same: list[PlanGroup] = []
     progress.start("checking", len(groups), "group")
     try:
@@ -80,6 +98,52 @@ def _as_planned(
     return same
 
 
+def _opened(stack: ExitStack, fs: FileSystem, path: str | None) -> Folder | None:
+    """The folder of ``--move``, if it is there."""
+    if path is None:
+        return None
+    try:
+        folder = fs.open_root(path)
+    except FileNotFoundError:
+        return None
+    stack.callback(fs.leave, folder)
+    return folder
+
+
+def _carried(
+    fs: FileSystem, root: Folder, chosen: Sequence[Chosen], selection: Selection
+) -> Iterator[Chosen]:
+    """The removals whose metadata can be carried, in the order in which they are made."""
+    written: dict[bytes, Carried] = {}
+    for one in chosen:
+        kept = one.keep.path
+        try:
+            carried = _to_carry(fs, root, one, written.get(kept))
+        except (Different, OSError) as error:
+            selection.left.append(Left(one.removal.file.path, reason_of(error)))
+            continue
+        if carried is not None:
+            written[kept] = carried
+        yield one
+
+
+def _to_carry(fs: FileSystem, root: Folder, one: Chosen, written: Carried | None) -> Carried | None:
+    with ExitStack() as stack:
+        packets = []
+        for path in one.described_by:
+            with folder_of(fs, root, path) as at:
+                packets.append(read_packet(fs, at))
+
+        def opened(planned: PlannedFile) -> tuple[OpenFile, tuple[Folder, bytes]]:
+            at = stack.enter_context(folder_of(fs, root, planned.path))
+            file = open_planned(fs, *at, planned)
+            stack.callback(file.close)
+            return file, at
+
+        kept, kept_at = opened(one.keep)
+        return carried_metadata(fs, kept, kept_at, opened(one.removal.file)[0], packets, written)
+
+
 def _to_removed(chosen: Chosen) -> Removed:
     removal = chosen.removal
     return Removed(
@@ -90,7 +154,7 @@ def _to_removed(chosen: Chosen) -> Removed:
 def verified(
     groups: Sequence[PlanGroup], reasons: dict[bytes, str], selection: Selection
 ) -> list[PlanGroup]:
-    """The groups without what may not be kept or removed by its content."""
+    """Return the groups without what may not be kept or removed by its content."""
     verified = []
     for group in groups:
         of_kept = reasons.get(group.keep.path, "")

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 NO_SUCH_CALL = frozenset((errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP))
 """Errors by which systems say that there is no such call, or not for this file system."""
 
+_PIECE = 1 << 20
+
 Folder = Any
 """A handle of `FileSystem.open_root` or `enter`: a number, or a path where the system has none."""
 
@@ -81,6 +83,25 @@ class Status:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a file has beside its content, permissions and time.
+
+    Attributes
+    ----------
+    group : int
+        -1 where systems have none.
+    extended : tuple of (str, bytes)
+        Extended attributes by their names, access lists among them.
+    unread : tuple of str
+        What there may be beside these and cannot be read.
+    """
+
+    group: int = -1
+    extended: tuple[tuple[str, bytes], ...] = ()
+    unread: tuple[str, ...] = ()
+
+
 class Lock(Protocol):
     """A lock that ends with the process at the latest."""
 
@@ -118,8 +139,14 @@ class FileSystem(Protocol):
     def make_folder(self, folder: Folder, name: bytes) -> None:
         """Make a folder that others can not look into."""
 
+    def set_folder_mode(self, folder: Folder, mode: int) -> None:
+        """Set the permissions of an open folder."""
+
     def remove_folder(self, folder: Folder, name: bytes) -> None:
         """Remove an empty folder."""
+
+    def why_not_to_write(self, folder: Folder) -> str:
+        """Return why names in an open folder cannot be changed, for all we know; else nothing."""
 
     def sync_folder(self, folder: Folder) -> None:
         """Make the names in a folder outlast a power cut."""
@@ -160,8 +187,19 @@ class FileSystem(Protocol):
     def sync_file(self, file: int) -> None:
         """Make the content of a file outlast a power cut."""
 
-    def set_attributes(self, file: int, mode: int, mtime_ns: int) -> None:
-        """Set the permissions and the time of the last change."""
+    def attributes(self, file: int) -> Attributes:
+        """Return what an open file has beside its content, permissions and time."""
+
+    def set_attributes(
+        self, file: int, mode: int, mtime_ns: int, more: Attributes | None = None
+    ) -> tuple[str, ...]:
+        """Set the permissions, the time of the last change, and what else is given.
+
+        Returns
+        -------
+        tuple of str
+            What the file system cannot keep, or this user may not set.
+        """
 
     def close(self, file: int) -> None:
         """Close a file."""
@@ -211,3 +249,22 @@ class FileSystem(Protocol):
         int
             Bytes that are shared now.
         """
+
+
+def write_all(fs: FileSystem, file: int, data: bytes) -> None:
+    """Write bytes to an open file, all of them."""
+    view = memoryview(data)
+    while view:
+        view = view[fs.write(file, bytes(view[:_PIECE])) :]
+
+
+def read_all(fs: FileSystem, folder: Folder, name: bytes) -> bytes:
+    """Return the content of a file by its name in an open folder."""
+    file = fs.open_file(folder, name)
+    try:
+        parts = []
+        while piece := fs.read(file, _PIECE):
+            parts.append(piece)
+        return b"".join(parts)
+    finally:
+        fs.close(file)

@@ -10,15 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from imgsim.act.files import FileSystem, Folder
+from imgsim.act.files import FileSystem, Folder, read_all, write_all
 from imgsim.act.journal import (
     JOURNAL,
     PLAN,
     Journal,
     Record,
-    read_all,
     read_journal,
-    write_all,
 )
 from imgsim.act.systems import this_file_system
 from imgsim.errors import UsageError

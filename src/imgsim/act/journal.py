@@ -5,6 +5,7 @@ A line is a check sum and JSON. One that was cut off by a power cut is as if it 
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imgsim.act import paths
-from imgsim.act.files import FileSystem, Folder
+from imgsim.act.files import Attributes, FileSystem, Folder, write_all
 
 JOURNAL = b"journal"
 PLAN = b"plan.json"
@@ -26,8 +27,6 @@ NAMING: frozenset[Kind] = frozenset(("move", "share", "trash"))
 
 LINKING: frozenset[Kind] = frozenset(("hardlink", "symlink", "clone"))
 """Kinds of steps that put something in the place of a file that was moved away."""
-
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,8 @@ class Step:
     kept_sha256 : str
     link : bytes
         What a symbolic link points to.
+    folder_modes : tuple of int
+        Permissions of the folders in which `origin` lies, from the root on.
     """
 
     unit: int
@@ -75,6 +76,24 @@ class Step:
     kept: bytes = b""
     kept_sha256: str = ""
     link: bytes = b""
+    folder_modes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The copy of a file that was moved to another file system.
+
+    Attributes
+    ----------
+    device, inode : int
+        Of the copy.
+    attributes : Attributes
+        Of the file that was copied.
+    """
+
+    device: int
+    inode: int
+    attributes: Attributes = field(default_factory=Attributes)
 
 
 @dataclass(slots=True)
@@ -85,14 +104,17 @@ class Unit:
     ----------
     steps : list of Step
         That were begun.
-    copies : dict of int to (int, int)
-        Device and inode of copies that were made, by the number of their step.
+    copies : dict of int to Copy
+        Those that were made, by the number of their step.
+    back : bool
+        The file is where it was, though not every step could be taken back. Not in the journal.
     complete, reverted, purged : bool
         All steps are done; all were taken back; what was moved away is deleted.
     """
 
     steps: list[Step] = field(default_factory=list)
-    copies: dict[int, tuple[int, int]] = field(default_factory=dict)
+    copies: dict[int, Copy] = field(default_factory=dict)
+    back: bool = False
     complete: bool = False
     reverted: bool = False
     purged: bool = False
@@ -152,14 +174,14 @@ class Journal:
 
     Attributes
     ----------
-    copies : dict of int to (int, int)
-        Device and inode of the copies that steps made, by their numbers.
+    copies : dict of int to Copy
+        Those that steps made, by their numbers.
     """
 
     def __init__(self, fs: FileSystem, folder: Folder) -> None:
         self.fs = fs
         self._file = fs.open_to_append(folder, JOURNAL)
-        self.copies: dict[int, tuple[int, int]] = {}
+        self.copies: dict[int, Copy] = {}
 
     @classmethod
     def begin(cls, fs: FileSystem, folder: Folder, head: dict[str, Any], plan: bytes) -> Journal:
@@ -197,12 +219,15 @@ class Journal:
         """Say that a step is done, and whether it was the last of its unit."""
         self.write({"event": "done", "unit": step.unit, "step": step.number, "last": last})
 
-    def copied(self, step: Step, device: int, inode: int) -> None:
-        """Say which file is the copy that a step makes."""
-        self.copies[step.number] = (device, inode)
+    def copied(self, step: Step, copy: Copy) -> None:
+        """Say which file is the copy that a step makes, and what it might not keep."""
+        self.copies[step.number] = copy
+        more = copy.attributes
+        extended = {name: base64.b64encode(value).decode() for name, value in more.extended}
         self.write(
-            {"event": "copy", "unit": step.unit, "step": step.number, "file": [device, inode]}
-        )
+            {"event": "copy", "unit": step.unit, "step": step.number,
+             "file": [copy.device, copy.inode], "group": more.group, "extended": extended}
+        )  # fmt: skip
 
     def of_unit(
         self, event: Literal["reverting", "reverted", "complete", "purged"], unit: int
@@ -217,25 +242,6 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self.fs.close(self._file)
-
-
-def write_all(fs: FileSystem, file: int, data: bytes) -> None:
-    """Write bytes to an open file, all of them."""
-    view = memoryview(data)
-    while view:
-        view = view[fs.write(file, bytes(view[:_PIECE])) :]
-
-
-def read_all(fs: FileSystem, folder: Folder, name: bytes) -> bytes:
-    """Read a file of a run's folder."""
-    file = fs.open_file(folder, name)
-    try:
-        parts = []
-        while piece := fs.read(file, _PIECE):
-            parts.append(piece)
-        return b"".join(parts)
-    finally:
-        fs.close(file)
 
 
 def read_journal(data: bytes) -> Record | None:
@@ -284,8 +290,7 @@ def _add(record: Record, line: dict[str, Any]) -> None:
             unit = record.units[line["unit"]] = Unit()
         unit.steps.append(_step(line))
     elif event == "copy":
-        device, inode = line["file"]
-        unit.copies[line["step"]] = (device, inode)
+        unit.copies[line["step"]] = _copy(line)
     elif event == "complete" or (event == "done" and line["last"]):
         unit.complete = True
     elif event == "reverted":
@@ -302,6 +307,7 @@ def _step_document(step: Step) -> dict[str, Any]:
         "unit": step.unit, "step": step.number, "kind": step.kind, "sha256": step.sha256,
         "bytes": step.size_bytes, "mtime_ns": step.mtime_ns, "mode": step.mode,
         "kept_sha256": step.kept_sha256, "areas": [step.origin.area, step.target.area],
+        "folder_modes": step.folder_modes,
     }  # fmt: skip
     named = {"origin": step.origin.path, "target": step.target.path}
     for key, path in {**named, "kept": step.kept, "link": step.link}.items():
@@ -317,5 +323,11 @@ def _step(line: dict[str, Any]) -> Step:
     return Step(
         line["unit"], line["step"], line["kind"], origin, target, line["sha256"], line["bytes"],
         line["mtime_ns"], line["mode"], paths.from_document(line, "kept"), line["kept_sha256"],
-        paths.from_document(line, "link"),
+        paths.from_document(line, "link"), tuple(line.get("folder_modes", ())),
     )  # fmt: skip
+
+
+def _copy(line: dict[str, Any]) -> Copy:
+    device, inode = line["file"]
+    extended = ((n, base64.b64decode(value)) for n, value in line.get("extended", {}).items())
+    return Copy(device, inode, Attributes(line.get("group", -1), tuple(extended)))

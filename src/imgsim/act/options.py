@@ -30,7 +30,8 @@ class ApplyOptions:
     Attributes
     ----------
     action : str
-        ``quarantine`` moves files to `.imgsim-trash` at the root; ``move`` below `move_to`.
+        ``quarantine`` moves files to `.imgsim-trash` in the folder that was scanned; ``move`` below
+        `move_to`.
     move_to : str or None
         Absolute.
     include : frozenset of str
@@ -49,7 +50,8 @@ class ApplyOptions:
     ask_folder : callable, optional
         Asked for each such folder (its path below the root, and what would be left) if not.
     carry_metadata : bool
-        What only a removed file says of its picture goes to an XMP sidecar of the kept one.
+        What only a removed file or its XMP sidecar says of the picture goes to an XMP sidecar of
+        the kept one.
     """
 
     action: Action = "quarantine"

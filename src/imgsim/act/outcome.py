@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from imgsim.act.options import Action
 from imgsim.act.select import Left
@@ -51,6 +52,8 @@ class Applied:
         Why the run ended before its time; empty if it did not.
     root : str
         Of the plan.
+    lost : mapping of bytes to tuple of str
+        What files could not keep on another file system, by their paths. The journal has it.
     """
 
     run: str
@@ -62,6 +65,7 @@ class Applied:
     links: tuple[tuple[bytes, bytes], ...] = ()
     stopped: str = ""
     root: str = ""
+    lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def moved_bytes(self) -> int:
@@ -95,6 +99,10 @@ class Undone:
         Later runs of which nothing can be brought back, and why, the latest first.
     stopped : str
         Why it ended before its time; empty if it did not.
+    root : str
+        The folder below which they are.
+    lost : mapping of bytes to tuple of str
+        What could not be set again, by paths.
     """
 
     run: str
@@ -102,6 +110,8 @@ class Undone:
     left: tuple[Left, ...]
     passed_over: tuple[tuple[str, str], ...] = ()
     stopped: str = ""
+    root: str = ""
+    lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

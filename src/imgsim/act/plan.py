@@ -112,6 +112,8 @@ class Plan:
         Up to which size they were read, and are read again.
     keep : tuple of str
         The rules that chose the kept files.
+    roots : tuple of bytes
+        Folders that were scanned; each has a waste folder of its own. ``.`` is the root.
     """
 
     root: str
@@ -128,6 +130,7 @@ class Plan:
     decode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
     keep: tuple[str, ...] = ()
+    roots: tuple[bytes, ...] = ()
 
     @property
     def removals(self) -> Iterator[tuple[PlanGroup, Removal]]:

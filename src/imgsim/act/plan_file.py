@@ -39,6 +39,7 @@ def write_plan(plan: Plan) -> Iterator[str]:
         "history": plan.history,
         "runs_before": plan.runs_before,
         "references": [paths.to_document(path) for path in plan.references],
+        "roots": [paths.to_document(path) for path in plan.roots],
     }
     yield "{\n" + "".join(f" {_line(key)}: {_line(value)},\n" for key, value in head.items())
     yield ' "groups": ['
@@ -158,12 +159,6 @@ def _plan(document: dict[str, Any]) -> Plan:
     run = _text(document, "run")
     if not _RUN.fullmatch(run):
         raise UsageError(f"the plan's run {run[:80]!r} is no name of a run", _AGAIN)
-    references = []
-    for one in _list(document, "references", []):
-        if not isinstance(one, dict):
-            raise UsageError("a reference of the plan is no path", _AGAIN)
-        path = paths.from_document(one)
-        references.append(path if path == b"." else paths.check_relative(path))
     return Plan(
         root,
         run,
@@ -173,13 +168,24 @@ def _plan(document: dict[str, Any]) -> Plan:
         preset,
         float(threshold),
         tuple(map(_group, _list(document, "groups"))),
-        tuple(references),
+        _folders(document, "references"),
         _text(document, "history", ""),
         _integer(document, "runs_before", 0, 1 << 53, default=0),
         _decode(document.get("decode", DecodeMode.REDUCED.value)),
         _integer(document, "max_pixels", 1, 1 << 53, default=DEFAULT_MAX_PIXELS),
         tuple(map(str, _list(document, "keep", []))),
+        _folders(document, "roots"),
     )
+
+
+def _folders(document: dict[str, Any], key: str) -> tuple[bytes, ...]:
+    folders = []
+    for one in _list(document, key, []):
+        if not isinstance(one, dict):
+            raise UsageError(f"one of the plan's {key} is no path", _AGAIN)
+        path = paths.from_document(one)
+        folders.append(path if path == b"." else paths.check_relative(path))
+    return tuple(folders)
 
 
 def _group(document: Any) -> PlanGroup:

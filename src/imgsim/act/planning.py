@@ -88,6 +88,7 @@ def make_plan(
         duplicates.decode,
         duplicates.max_pixels,
         tuple(map(_text, duplicates.keep)),
+        _scanned_folders(real, [m.picture for _, members in groups for m in members], root),
     )
 
 
@@ -124,6 +125,33 @@ class _RealPaths:
         if os.path.commonpath([real, root]) != root:
             return None
         return paths.below(real, root)
+
+
+def _scanned_folders(real: _RealPaths, pictures: Iterable[Picture], root: str) -> tuple[bytes, ...]:
+    """The folders in which files were looked for; of files named one by one the one above all."""
+    folders: set[str] = set()
+    named: dict[int, set[str]] = {}
+    walked: dict[str, bool] = {}
+    for picture in pictures:
+        scanned = picture.file.root
+        if scanned not in walked:
+            walked[scanned] = os.path.isdir(scanned)
+            if walked[scanned]:
+                folders.add(real.folder(scanned))
+        if not walked[scanned]:
+            folder = os.path.dirname(real.of(picture.file.path))
+            named.setdefault(_device(folder), set()).add(folder)
+    for some in named.values():
+        above = os.path.commonpath(list(some))
+        folders |= some if above == os.path.dirname(above) else {above}
+    return tuple(sorted(path for one in folders if (path := real.inside(one, root)) is not None))
+
+
+def _device(folder: str) -> int:
+    try:
+        return os.stat(folder).st_dev
+    except OSError:  # it is gone meanwhile
+        return -1
 
 
 def _common_root(real: _RealPaths, pictures: Iterable[Picture]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from imgsim.act.files import FileSystem
+from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
 from imgsim.act.journal import Journal, Record, Step
 from imgsim.act.outcome import Purged
@@ -14,9 +14,11 @@ from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
 from imgsim.act.undo import clear_trash, moved_to, opened_stage, removed_path
-from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
+from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
+
+_CHANGED = "it was changed after it was moved away"
 
 
 def purge(
@@ -28,7 +30,8 @@ def purge(
 ) -> Purged:
     """Delete for good what a run moved into its waste folder.
 
-    A file whose kept one is not there any more, whole, stays.
+    A file stays if its kept one is not there any more, whole, or if it is not the one that was
+    moved: both are hashed.
 
     Parameters
     ----------
@@ -51,7 +54,8 @@ def purge(
         record = runs.record(name)
         if record is None or record.unfinished:
             raise UsageError(
-                f"the run {name} was interrupted", f"imgsim apply --resume, or imgsim undo {name}"
+                f"the run {name} was interrupted",
+                f"imgsim apply --resume --yes, or imgsim undo {name}",
             )
         with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
             purged = _purge_units(stage, journal, record, progress)
@@ -94,12 +98,26 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
 def _free(stage: Stage, step: Step) -> int:
     """Delete a file in the waste folder, if it is the one that was moved there."""
     with folder_of(stage.fs, stage.areas["root"], step.target.path) as (folder, name):
-        status = stage.fs.status(folder, name)
-        if not status.is_file or status.size_bytes != step.size_bytes:
-            raise Different("it was changed after it was moved away")
-        stage.fs.remove(folder, name)
+        opened = _unchanged(stage, step, folder, name)
+        try:
+            if not opened.is_at(folder, name):
+                raise Different(_CHANGED)
+            stage.fs.remove(folder, name)
+        finally:
+            opened.close()
         stage.fs.sync_folder(folder)
-        return status.size_bytes if status.links == 1 else 0
+        return opened.status.size_bytes if opened.status.links == 1 else 0
+
+
+def _unchanged(stage: Stage, step: Step, folder: Folder, name: bytes) -> OpenFile:
+    try:
+        opened = open_hashed(stage.fs, folder, name, step.size_bytes)
+    except Different:
+        raise Different(_CHANGED) from None
+    if opened.sha256 != step.sha256:
+        opened.close()
+        raise Different(_CHANGED)
+    return opened
 
 
 def _why_not_purge(stage: Stage, steps: Sequence[Step], known: dict[bytes, str]) -> str:

@@ -9,22 +9,41 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 
 from imgsim.act.files import Folder, NotSupported
-from imgsim.act.journal import LINKING, Place, Step
+from imgsim.act.journal import LINKING, Copy, Place, Step
 from imgsim.act.steps import Named, Stage, copy_file, rename_within, status_at
 from imgsim.act.walk import Different, Gone, OpenFile, folder_of, open_hashed, reason_of
 
 
-def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class NotReverted:
+    """A file that a step changed and that is not as it was.
+
+    Attributes
+    ----------
+    path : bytes
+        Where it was, or where it was made.
+    reason : str
+    gone : bool
+        There is nothing more to be done: it is in none of its places.
+    """
+
+    path: bytes
+    reason: str
+    gone: bool
+
+
+def revert(stage: Stage, step: Step, copy: Copy | None = None) -> None:
     """Take a step back, however far it came.
 
     Parameters
     ----------
     stage : Stage
     step : Step
-    copy : tuple of int, optional
-        Device and inode of the copy that it made.
+    copy : Copy, optional
+        That it made.
 
     Raises
     ------
@@ -34,7 +53,7 @@ def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> Non
     """
     by_kind: dict[str, Callable[[], None]] = {
         "move": lambda: _revert_move(stage, step, copy),
-        "create": lambda: _revert_made(stage, step, lambda *at: _has_content(stage, step, *at)),
+        "create": lambda: _revert_created(stage, step),
         "hardlink": lambda: _revert_link(stage, step),
         "symlink": lambda: _revert_link(stage, step),
         "clone": lambda: _revert_link(stage, step),
@@ -48,41 +67,43 @@ def revert(stage: Stage, step: Step, copy: tuple[int, int] | None = None) -> Non
 
 
 def revert_all(
-    stage: Stage, steps: Sequence[Step], copies: Mapping[int, tuple[int, int]]
-) -> tuple[str, bool]:
+    stage: Stage, steps: Sequence[Step], copies: Mapping[int, Copy]
+) -> list[NotReverted]:
     """Take the steps of a removal back, the last one first.
 
     Parameters
     ----------
     stage : Stage
     steps : sequence of Step
-    copies : mapping of int to (int, int)
-        Device and inode of the copies that they made, by their numbers.
+    copies : mapping of int to Copy
+        Those that they made, by their numbers.
 
     Returns
     -------
-    tuple of (str, bool)
-        Why not all could be taken back, empty if they were; and whether files are gone at worst.
+    list of NotReverted
+        The files that could not be taken back; the others were.
     """
-    reason, gone = "", True
+    failures: list[NotReverted] = []
     in_the_way: set[Place] = set()
     for step in reversed(steps):
         if step.origin in in_the_way:
             continue  # a link of the same bytes would be taken for the file itself
         try:
             revert(stage, step, copies.get(step.number))
-        except Gone as error:
-            reason = reason or reason_of(error)
         except (Different, OSError) as error:
-            reason, gone = reason_of(error), False
             if step.kind in LINKING:
                 in_the_way.add(step.target)
-    return reason, gone
+            made = step.kind == "create" or step.kind in LINKING
+            path = (step.target if made else step.origin).path
+            failures.append(NotReverted(path, reason_of(error), isinstance(error, Gone)))
+    return failures
 
 
-def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None:
+def _revert_move(stage: Stage, step: Step, copy: Copy | None) -> None:
     fs = stage.fs
-    with folder_of(fs, stage.areas[step.origin.area], step.origin.path, make=True) as origin:
+    root = stage.areas[step.origin.area]
+    way = folder_of(fs, root, step.origin.path, make=True, modes=step.folder_modes)
+    with way as origin:
         source, name = origin
         gone = stage.temporary(step, "gone")
         if status_at(fs, source, gone) is not None:
@@ -105,16 +126,21 @@ def _revert_move(stage: Stage, step: Step, copy: tuple[int, int] | None) -> None
             if status_at(fs, target[0], part) is not None:
                 fs.remove(target[0], part)
             _move_back(stage, step, copy, origin, target)
+            back = stage.temporary(step, "back")
+            if status_at(fs, source, back) is not None and _has_content(stage, step, *origin):
+                fs.remove(source, back)  # its other name, of an undo that was interrupted
             fs.sync_folder(source)
             fs.sync_folder(target[0])
 
 
-def _move_back(
-    stage: Stage, step: Step, copy: tuple[int, int] | None, origin: Named, target: Named
-) -> None:
+def _move_back(stage: Stage, step: Step, copy: Copy | None, origin: Named, target: Named) -> None:
     fs, away = stage.fs, stage.temporary(step, "away")
-    if status_at(fs, target[0], away) is not None:  # it was copied back, but for the last steps
+    copied = status_at(fs, target[0], away)
+    if copied is not None:  # it was copied back, but for the last steps
         if status_at(fs, *origin) is not None and _has_content(stage, step, *origin):
+            there = status_at(fs, *target)
+            if there is not None and there.is_same_file(copied):  # a name that was not removed yet
+                fs.remove(*target)
             fs.remove(target[0], away)
             return
         rename_within(fs, target[0], away, target[1])
@@ -129,7 +155,8 @@ def _move_back(
     if here is not None:
         if not _has_content(stage, step, *origin):
             raise Different("something else has its name now")
-        if step.target.area == "root" or copy == (there.device, there.inode):
+        ours = copy is not None and (copy.device, copy.inode) == (there.device, there.inode)
+        if step.target.area == "root" or ours:
             fs.remove(*target)  # our copy, whole or not; what others put there stays
         return
     moved = open_hashed(fs, *target)
@@ -144,21 +171,27 @@ def _move_back(
                 fs.sync_folder(origin[0])
                 fs.remove(*target)
             except NotSupported:
-                _copy_back(stage, step, moved, origin, target)
+                _copy_back(stage, step, moved, origin, target, copy)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            _copy_back(stage, step, moved, origin, target)
+            _copy_back(stage, step, moved, origin, target, copy)
     finally:
         moved.close()
 
 
-def _copy_back(stage: Stage, step: Step, moved: OpenFile, origin: Named, target: Named) -> None:
+def _copy_back(
+    stage: Stage, step: Step, moved: OpenFile, origin: Named, target: Named, made: Copy | None
+) -> None:
     fs, back = stage.fs, stage.temporary(step, "back")
     if status_at(fs, origin[0], back) is not None:
         fs.remove(origin[0], back)  # of an undo that was interrupted
-    copy = copy_file(fs, moved, origin[0], back)
+    # what the other file system could not keep is in the journal
+    attributes = fs.attributes(moved.file) if made is None else made.attributes
+    copy, lost = copy_file(fs, moved, origin[0], back, attributes, step)
     copy.close()
+    if lost:
+        stage.lost[step.origin.path] = lost
     if copy.sha256 != step.sha256:
         fs.remove(origin[0], back)
         raise Different("its copy came out different")
@@ -176,6 +209,13 @@ def _copy_back(stage: Stage, step: Step, moved: OpenFile, origin: Named, target:
         raise
     fs.sync_folder(origin[0])
     fs.remove(target[0], away)
+
+
+def _revert_created(stage: Stage, step: Step) -> None:
+    try:
+        _revert_made(stage, step, lambda *at: _has_content(stage, step, *at))
+    except Different:
+        raise Different("imgsim wrote it, and it was changed since: it stays") from None
 
 
 def _revert_made(stage: Stage, step: Step, is_ours: Callable[[Folder, bytes], bool]) -> None:

@@ -11,126 +11,12 @@ from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Removed
 from imgsim.act.paths import native, shown
 from imgsim.act.plan import Plan
+from imgsim.act.script_texts import POWERSHELL, POWERSHELL_END, SH, SH_END
 from imgsim.act.systems import this_file_system
+from imgsim.act.targets import Targets
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 from imgsim.errors import UsageError
 from imgsim.read.discover import TRASH
-
-_SH = """\
-#!/bin/sh
-# Written by imgsim %(version)s for the plan %(run)s: moves %(number)d files of
-#   %(shown)s
-# Read it, strike out what is to stay, and run it: sh FILE
-# Each file, and the one that is kept in its place, has to have the content that it had when the
-# plan was made; nothing is overwritten.
-root=%(root)s
-target=%(target)s
-done=0 also=0 left=0 moved=0
-
-digest() {
-  if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi |
-    cut -c1-64
-}
-
-# put FILE TARGET
-put() {
-  if [ -e "$2" ] || [ -L "$2" ]; then
-    printf 'skipped, something is there: %%s\\n' "$2" >&2
-    return 1
-  fi
-  mkdir -p -- "$(dirname -- "$2")" && mv -n -- "$1" "$2" && [ ! -e "$1" ]
-}
-
-# move KEPT ITS_SHA256 FILE ITS_SHA256
-move() {
-  moved=0 kept=$root/$1 file=$root/$3 to=$target/$3
-  for one in "$kept" "$file"; do
-    if [ -L "$one" ] || [ ! -f "$one" ] || [ ! -s "$one" ]; then
-      printf 'skipped, not a regular file with content: %%s\\n' "$one" >&2
-      left=$((left + 1)); return
-    fi
-  done
-  if [ "$kept" -ef "$file" ]; then
-    printf 'skipped, two names of one file: %%s\\n' "$file" >&2
-    left=$((left + 1)); return
-  fi
-  if [ "$(digest "$kept")" != "$2" ] || [ "$(digest "$file")" != "$4" ]; then
-    printf 'skipped, it or the kept file has changed: %%s\\n' "$file" >&2
-    left=$((left + 1)); return
-  fi
-  if put "$file" "$to"; then
-    done=$((done + 1)) moved=1
-  else
-    left=$((left + 1))
-  fi
-}
-
-# along SIDECAR ITS_SHA256, of the file that was moved last
-along() {
-  file=$root/$1 to=$target/$1
-  [ "$moved" -eq 1 ] || return
-  if [ -L "$file" ] || [ ! -f "$file" ] || [ "$(digest "$file")" != "$2" ]; then
-    printf 'skipped, the sidecar has changed: %%s\\n' "$file" >&2
-    left=$((left + 1)); return
-  fi
-  if put "$file" "$to"; then also=$((also + 1)); else left=$((left + 1)); fi
-}
-
-"""
-_SH_END = """
-echo "moved $done files and $also sidecars to $target, skipped $left"
-[ "$left" -eq 0 ] || exit 3
-"""
-
-_POWERSHELL = """\
-# Written by imgsim %(version)s for the plan %(run)s: moves %(number)d files.
-# Read it, strike out what is to stay, and run it: powershell -File FILE
-$root = %(root)s
-$target = %(target)s
-$script:done = 0; $script:also = 0; $script:left = 0; $script:moved = $false
-
-function Skip($why, $file) { Write-Warning "skipped, ${why}: $file"; $script:left++ }
-
-function Put($path, $to) {
-  if (Test-Path -LiteralPath $to) { Skip 'something is there' $to; return $false }
-  try {
-    New-Item -ItemType Directory -Force -Path (Split-Path $to) -ErrorAction Stop | Out-Null
-    Move-Item -LiteralPath $path -Destination $to -ErrorAction Stop
-  } catch { Skip $_.Exception.Message $path; return $false }
-  return $true
-}
-
-function Move-Copy($Kept, $KeptHash, $File, $FileHash) {
-  $script:moved = $false
-  $keptPath = Join-Path $root $Kept; $path = Join-Path $root $File; $to = Join-Path $target $File
-  foreach ($one in $keptPath, $path) {
-    $item = Get-Item -LiteralPath $one -Force -ErrorAction SilentlyContinue
-    if (-not $item -or $item.PSIsContainer -or $item.LinkType -eq 'SymbolicLink' -or
-        $item.Length -eq 0) { return Skip 'not a regular file with content' $one }
-  }
-  if ((Get-FileHash -LiteralPath $keptPath -Algorithm SHA256).Hash -ne $KeptHash -or
-      (Get-FileHash -LiteralPath $path -Algorithm SHA256).Hash -ne $FileHash) {
-    return Skip 'it or the kept file has changed' $path
-  }
-  if (Put $path $to) { $script:done++; $script:moved = $true }
-}
-
-function Move-Sidecar($File, $FileHash) {
-  $path = Join-Path $root $File; $to = Join-Path $target $File
-  if (-not $script:moved) { return }
-  $item = Get-Item -LiteralPath $path -Force -ErrorAction SilentlyContinue
-  if (-not $item -or $item.PSIsContainer -or $item.LinkType -eq 'SymbolicLink' -or
-      (Get-FileHash -LiteralPath $path -Algorithm SHA256).Hash -ne $FileHash) {
-    return Skip 'the sidecar has changed' $path
-  }
-  if (Put $path $to) { $script:also++ }
-}
-
-"""
-_POWERSHELL_END = """
-Write-Output "moved $script:done files and $script:also sidecars to $target, skipped $script:left"
-if ($script:left) { exit 3 }
-"""
 
 
 def write_script(
@@ -139,9 +25,10 @@ def write_script(
     options: ApplyOptions,
     *,
     sidecars: Mapping[bytes, str],
+    waste: Mapping[bytes, bytes] | None = None,
     powershell: bool = False,
 ) -> Iterator[bytes]:
-    """Yield a script that moves files away, for sh or PowerShell.
+    """Yield a script that moves files away, and back, for sh or PowerShell.
 
     Parameters
     ----------
@@ -152,6 +39,8 @@ def write_script(
         Of the actions ``quarantine`` and ``move``.
     sidecars : mapping of bytes to str
         The digests of the sidecars, see `sidecar_digests`.
+    waste : mapping of bytes to bytes, optional
+        The waste folders of removed files, see `waste_folders`; by default that of the root.
     powershell : bool
 
     Raises
@@ -162,16 +51,16 @@ def write_script(
     if options.action not in ("quarantine", "move"):
         raise UsageError("--script moves files, and does nothing else", "leave the action out")
     quote = _powershell_quoted if powershell else _sh_quoted
-    target = options.move_to or os.path.join(plan.root, TRASH, f"script-{plan.run}")
+    where = options.move_to or f"{TRASH} below {plan.root}"
     head = {
         b"version": plan.version.encode("utf-8", "replace").replace(b"\n", b" "),
         b"run": plan.run.encode(),
         b"number": len(removed),
         b"shown": os.fsencode(plan.root).replace(b"\n", b"?"),
         b"root": quote(os.fsencode(plan.root)),
-        b"target": quote(os.fsencode(target)),
+        b"where": quote(os.fsencode(where)),
     }
-    yield (_POWERSHELL if powershell else _SH).encode() % head
+    yield (POWERSHELL if powershell else SH).encode() % head
     digests = {one.file.path: one.file.sha256 for _, one in plan.removals}
     digests |= {group.keep.path: group.keep.sha256 for group in plan.groups}
     move, along = (b"Move-Copy", b"Move-Sidecar") if powershell else (b"move", b"along")
@@ -179,12 +68,51 @@ def write_script(
     def words(path: bytes, digest: str) -> bytes:
         return quote(os.fsencode(native(path)) if powershell else path) + b" " + digest.encode()
 
+    known = b""
     for one in removed:
+        target = _target(plan, options, (waste or {}).get(one.path, TRASH.encode()), powershell)
+        if target != known:
+            yield target
+            known = target
         files = [words(path, digests[path]) for path in (one.kept, one.path)]
         yield b" ".join([move, *files]) + b"\n"
         for path in one.sidecars:
             yield along + b" " + words(path, sidecars[path]) + b"\n"
-    yield (_POWERSHELL_END if powershell else _SH_END).encode()
+    yield (POWERSHELL_END if powershell else SH_END).encode()
+
+
+def _target(plan: Plan, options: ApplyOptions, waste: bytes, powershell: bool) -> bytes:
+    """Lines that say to which folder files go, and to which path below it."""
+    folder, below = b"", b""
+    if options.move_to is not None:  # links on the way to it are followed now, not later
+        folder = os.fsencode(os.path.realpath(options.move_to))
+    else:
+        below = b"/".join([waste, f"script-{plan.run}".encode(), b""])
+    if powershell:
+        to = _powershell_quoted(folder) if folder else b"$root"
+        return b"$folder = %s\n$below = %s\n" % (to, _powershell_quoted(below))
+    return b"folder=%s below=%s\n" % (_sh_quoted(folder) if folder else b"$root", _sh_quoted(below))
+
+
+def waste_folders(
+    plan: Plan, removed: Sequence[Removed], options: ApplyOptions, fs: FileSystem | None = None
+) -> dict[bytes, bytes]:
+    """Return the waste folder of each removed file, both below the root.
+
+    Raises
+    ------
+    UsageError
+        A folder cannot be opened any more.
+    """
+    fs = fs or this_file_system()
+    root = open_plan_root(fs, plan)
+    try:
+        targets = Targets(fs, root, plan, options)
+        return {one.path: targets.waste_folder(one.path) for one in removed}
+    except OSError as error:
+        raise UsageError(f"the files changed meanwhile: {reason_of(error)}", "try again") from None
+    finally:
+        fs.leave(root)
 
 
 def sidecar_digests(

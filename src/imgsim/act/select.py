@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
+from imgsim.act.file_names import is_picture, is_xmp
 from imgsim.act.files import FileSystem, Folder, Status
+from imgsim.act.guards import matches, reason_by_owner, reason_to_leave
 from imgsim.act.options import FOR_GOOD, IN_PLACE, ApplyOptions
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.sidecars import Names, is_picture
+from imgsim.act.sidecars import Names
+from imgsim.act.targets import Targets
 from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
 
 FOLDER = "most of its folder would go (--yes-folders)"
@@ -48,11 +48,15 @@ class Chosen:
     removal : Removal
     sidecars : tuple of bytes
         Paths below the root of what goes along.
+    described_by : tuple of bytes
+        Paths of XMP sidecars that will not be beside the picture any more, if what they say is to
+        be carried.
     """
 
     keep: PlannedFile
     removal: Removal
     sidecars: tuple[bytes, ...] = ()
+    described_by: tuple[bytes, ...] = ()
 
 
 class Selection:
@@ -66,6 +70,7 @@ class Selection:
     options : ApplyOptions
     busy : dict of bytes to str
         Why groups with these paths are not to be touched.
+    targets : Targets
 
     Attributes
     ----------
@@ -79,15 +84,16 @@ class Selection:
         plan: Plan,
         options: ApplyOptions,
         busy: dict[bytes, str],
+        targets: Targets,
     ) -> None:
         self.fs = fs
         self.root = root
         self.plan = plan
         self.options = options
         self.busy = busy
+        self.targets = targets
         self.left: list[Left] = []
         self._names: dict[bytes, Names] = {}
-        self._device = fs.folder_status(root).device
 
     def chosen(self) -> list[PlanGroup]:
         """Return the groups with those removals that may be carried out, by all but sidecars."""
@@ -104,6 +110,8 @@ class Selection:
         chosen = [one for one in chosen if self._is_listable(one)]
         if self.options.action in IN_PLACE:
             return chosen
+        if self.options.carry_metadata:
+            chosen = list(self._described(chosen))
         if self.options.sidecars != "leave":
             chosen = list(self._sidecars(chosen))
         return list(self._folders(chosen))
@@ -176,6 +184,9 @@ class Selection:
                 return reason
             if action != "reflink" and self.fs.is_folder_immutable(folder):
                 return "its folder is immutable"
+            reason = self.fs.why_not_to_write(folder) or self.targets.obstacle(path)
+            if reason:
+                return reason
             file = self.fs.open_file(folder, name)
             try:
                 if self.fs.is_immutable(file):
@@ -192,7 +203,7 @@ class Selection:
 
     def _is_protected(self, path: bytes) -> bool:
         full = os.path.join(self.plan.root, os.fsdecode(path))
-        return any(_matches(full, os.fsdecode(path), one) for one in self.options.protect)
+        return any(matches(full, os.fsdecode(path), one) for one in self.options.protect)
 
     def _shares_blocks(self, file: int, keep: PlannedFile) -> bool:
         with folder_of(self.fs, self.root, keep.path) as (folder, name):
@@ -226,11 +237,16 @@ class Selection:
             return False
         return True
 
-    def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
-        going: dict[bytes, set[bytes]] = defaultdict(set)
+    def _described(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+        going = _going(chosen)
         for one in chosen:
             folder, name = _split(one.removal.file.path)
-            going[folder].add(name)
+            sidecars = self.names_in(folder).company(name, going[folder]).metadata
+            packets = tuple(_join(folder, sidecar) for sidecar in filter(is_xmp, sidecars))
+            yield replace(one, described_by=packets)
+
+    def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+        going = _going(chosen)
         claimed: set[bytes] = set()
         for one in chosen:
             folder, name = _split(one.removal.file.path)
@@ -262,6 +278,7 @@ class Selection:
             try:
                 status = self._status(path)
                 why = "protected" if self._is_protected(path) else reason_by_owner(status)
+                why = why or self.targets.obstacle(path)
             except (OSError, Different) as error:
                 why = reason_of(error)
             if why:
@@ -315,56 +332,13 @@ class Selection:
                 yield one
 
 
-def reason_to_leave(status: Status, kept: Status, folder: Status) -> str:
-    """Say why a file is not to be removed, by what the system tells of it; empty if nothing does.
-
-    Parameters
-    ----------
-    status, kept : Status
-        Of the file, and of what is kept in its place.
-    folder : Status
-        Of the folder that it is in.
-    """
-    if status.is_same_file(kept):
-        return "frees nothing: another name of the kept file"
-    if status.links > 1:
-        return f"frees nothing: it has {status.links} names"
-    if status.device != folder.device:
-        return "something is mounted there"
-    reason = reason_by_owner(status)
-    if not reason and not stat.S_IMODE(folder.mode) & 0o200:
-        reason = "its folder is read-only"
-    return reason
-
-
-def reason_by_owner(status: Status) -> str:
-    """Say why a file is not to be removed, by who owns it and may write; empty if nothing does."""
-    if hasattr(os, "geteuid") and status.owner != os.geteuid():
-        return "another user owns it"
-    return "" if stat.S_IMODE(status.mode) & 0o200 else "read-only"
-
-
-def _matches(full: str, below_root: str, pattern: str) -> bool:
-    """Whether a pattern names a path or a folder of it.
-
-    Without a ``/`` it is for any name below the root; with one for the folders from any one on, the
-    root's own among them: listings name files from where one stands.
-    """
-    plain = _plain(pattern)
-    if "/" not in plain:
-        return any(fnmatchcase(part, plain) for part in _plain(below_root).split("/"))
-    parts = _plain(full).split("/")
-    return any(
-        fnmatchcase("/".join(parts[start:end]), plain)
-        for start in range(len(parts))
-        for end in range(start + 1, len(parts) + 1)
-    )
-
-
-def _plain(path: str) -> str:
-    """Letters with accents are written in two ways, and a slash at either end says nothing."""
-    path = unicodedata.normalize("NFC", path)
-    return path.removeprefix("./").strip("/")
+def _going(chosen: Sequence[Chosen]) -> dict[bytes, set[bytes]]:
+    """The names that go, by their folders."""
+    going: dict[bytes, set[bytes]] = defaultdict(set)
+    for one in chosen:
+        folder, name = _split(one.removal.file.path)
+        going[folder].add(name)
+    return going
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:

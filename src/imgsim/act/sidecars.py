@@ -6,17 +6,16 @@ Names are those of Adobe and digiKam (XMP), Apple (AAE, films of Live Photos), C
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+from imgsim.act.file_names import is_picture, split
+from imgsim.act.shared_sidecars import SharedSidecars
+from imgsim.decode.names import RAW_SUFFIXES
 
 _METADATA = frozenset((b".xmp", b".aae", b".thm", b".json"))
 _MEDIA = frozenset((b".mov", b".mp4", b".wav"))
-_IMAGES = frozenset(suffix.encode() for suffix in IMAGE_SUFFIXES)
 _RAW = frozenset(suffix.encode() for suffix in RAW_SUFFIXES)
-_NUMBERED = re.compile(rb"(.*)(\(\d+\))(\.[^.]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,6 @@ class Company:
     shots: tuple[bytes, ...]
 
 
-def is_picture(name: bytes) -> bool:
-    """Return whether a name has the ending of a picture."""
-    return split(name)[1] in _IMAGES | _RAW
-
-
-def split(name: bytes) -> tuple[bytes, bytes]:
-    """Return the name without its ending, and the ending, both in small letters."""
-    stem, dot, ending = name.lower().rpartition(b".")
-    return (stem, dot + ending) if stem else (name.lower(), b"")
-
-
 class Names:
     """The names in a folder, by what comes before their ending.
 
@@ -64,12 +52,8 @@ class Names:
         self._metadata = _METADATA | {e.lower().encode() for e in endings}
         self._by_stem: dict[bytes, list[bytes]] = {}
         for name in self.all:
-            stem, ending = split(name)
-            self._by_stem.setdefault(stem, []).append(name)
-            if ending == b".json":  # x.jpg.supplemental-metadata.json, also cut short
-                longer, dot, middle = stem.rpartition(b".")
-                if dot and b"supplemental-metadata".startswith(middle):
-                    self._by_stem.setdefault(longer, []).append(name)
+            self._by_stem.setdefault(split(name)[0], []).append(name)
+        self._shared = SharedSidecars(self.all)
 
     def company(self, name: bytes, going: Iterable[bytes] = ()) -> Company:
         """Return what belongs to a picture.
@@ -87,12 +71,13 @@ class Names:
         of_stem = [one for one in self._by_stem.get(stem, ()) if one not in leaving]
         pictures = [one for one in of_stem if is_picture(one)]
         shots = [p for p in pictures if (split(p)[1] in _RAW) != (ending in _RAW)]
-        own = list(self._by_stem.get(name.lower(), ()))
-        numbered = _NUMBERED.fullmatch(name.lower())
-        if numbered:  # Takeout: x(1).jpg has x.jpg(1).json
-            own += self._by_stem.get(numbered[1] + numbered[3] + numbered[2], ())
+        own = [*self._by_stem.get(name.lower(), ()), *self._shared.of(name)]
         sidecars = own if pictures else [*of_stem, *own]
-        sidecars = [one for one in dict.fromkeys(sidecars) if one not in leaving]
+        sidecars = [
+            one
+            for one in dict.fromkeys(sidecars)
+            if one not in leaving and self._shared.owners(one) <= leaving
+        ]
         return Company(
             tuple(one for one in sidecars if split(one)[1] in self._metadata),
             tuple(one for one in sidecars if split(one)[1] in _MEDIA),

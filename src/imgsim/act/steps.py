@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from imgsim.act.files import FileSystem, Folder, NotSupported, Status
-from imgsim.act.journal import Area, Journal, Step, write_all
+from imgsim.act.files import Attributes, FileSystem, Folder, NotSupported, Status, write_all
+from imgsim.act.journal import Area, Copy, Journal, Step
 from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed
 
 _PIECE = 1 << 20
@@ -25,11 +25,14 @@ class Stage:
         The open roots.
     run : str
         Its name is a part of the names of files that are there for a moment.
+    lost : dict of bytes to tuple of str
+        What files that were copied could not keep, by their paths.
     """
 
     fs: FileSystem
     areas: dict[Area, Folder]
     run: str
+    lost: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     def temporary(self, step: Step, ending: str) -> bytes:
         """Return the name of a file that is there during a step."""
@@ -107,11 +110,14 @@ def _move_by_copy(
     if status_at(fs, *target) is not None:
         raise FileExistsError(errno.EEXIST, "something has its name there")
     part = stage.temporary(step, "part")
-    copy = copy_file(fs, opened, target[0], part)
+    attributes = fs.attributes(opened.file)
+    copy, lost = copy_file(fs, opened, target[0], part, attributes)
     with _removed_on_failure(fs, target[0], part), closing(copy):
         if copy.sha256 != opened.sha256:
             raise Different("its copy came out different")
-        journal.copied(step, copy.status.device, copy.status.inode)
+        journal.copied(step, Copy(copy.status.device, copy.status.inode, attributes))
+        if lost:
+            stage.lost[step.origin.path] = lost
         rename_within(fs, target[0], part, target[1])
     fs.sync_folder(target[0])
     _take_away(stage, step, opened, source, target)
@@ -130,14 +136,20 @@ def _take_away(stage: Stage, step: Step, opened: OpenFile, source: Named, target
 
 
 def rename_within(fs: FileSystem, folder: Folder, name: bytes, new: bytes) -> None:
-    """Rename a file that only this run knows, without replacing anything, on any file system."""
+    """Rename a file that only this run knows, without replacing anything, on any file system.
+
+    Where it has both names, as after a link whose first name could not be removed, it loses one.
+    """
     try:
-        fs.rename(folder, name, folder, new)
-        return
-    except NotSupported:
-        pass
-    try:
-        fs.link(folder, name, folder, new)
+        try:
+            fs.rename(folder, name, folder, new)
+        except NotSupported:
+            fs.link(folder, name, folder, new)
+            fs.remove(folder, name)
+    except FileExistsError:
+        one, other = fs.status(folder, name), fs.status(folder, new)
+        if one.links < 2 or not one.is_same_file(other):  # some file systems number no files
+            raise
         fs.remove(folder, name)
     except NotSupported:
         if status_at(fs, folder, new) is not None:
@@ -145,13 +157,32 @@ def rename_within(fs: FileSystem, folder: Folder, name: bytes, new: bytes) -> No
         fs.rename_within(folder, name, new)
 
 
-def copy_file(fs: FileSystem, opened: OpenFile, folder: Folder, name: bytes) -> OpenFile:
+def copy_file(
+    fs: FileSystem,
+    opened: OpenFile,
+    folder: Folder,
+    name: bytes,
+    attributes: Attributes,
+    like: Step | None = None,
+) -> tuple[OpenFile, tuple[str, ...]]:
     """Copy an open file, wait until the copy is on disk, and hash that.
+
+    Parameters
+    ----------
+    fs : FileSystem
+    opened : OpenFile
+    folder : Folder
+    name : bytes
+        Of the copy.
+    attributes : Attributes
+        That the copy gets.
+    like : Step, optional
+        Whose permissions and time the copy gets; those of the open file by default.
 
     Returns
     -------
-    OpenFile
-        The copy. It is removed where it fails.
+    tuple of (OpenFile, tuple of str)
+        The copy, which is removed where it fails, and what it could not keep.
 
     Raises
     ------
@@ -164,11 +195,14 @@ def copy_file(fs: FileSystem, opened: OpenFile, folder: Folder, name: bytes) -> 
             fs.rewind(opened.file)
             while piece := fs.read(opened.file, _PIECE):
                 write_all(fs, file, piece)
-            fs.set_attributes(file, opened.status.mode, opened.status.mtime_ns)
+            mode, mtime_ns = opened.status.mode, opened.status.mtime_ns
+            if like is not None:
+                mode, mtime_ns = like.mode, like.mtime_ns
+            lost = fs.set_attributes(file, mode, mtime_ns, attributes)
             fs.sync_file(file)
         finally:
             fs.close(file)
-        return open_hashed(fs, folder, name)
+        return open_hashed(fs, folder, name), lost
 
 
 @contextmanager

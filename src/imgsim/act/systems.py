@@ -6,95 +6,24 @@ import ctypes
 import errno
 import os
 import stat
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from imgsim.act import shared_blocks
-from imgsim.act.files import NO_SUCH_CALL, FileSystem, Folder, Lock, NotSupported, Status
-from imgsim.locks import FileLock
+from imgsim.act.files import (
+    NO_SUCH_CALL,
+    Attributes,
+    FileSystem,
+    Folder,
+    Lock,
+    NotSupported,
+    Status,
+)
+from imgsim.act.open_files import APPEND, CREATE, READ, OpenFiles
 
-_READ = os.O_RDONLY
-for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT", "O_NOFOLLOW"):
-    _READ |= getattr(os, _name, 0)
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL
-for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT", "O_NOFOLLOW"):
-    _CREATE |= getattr(os, _name, 0)
-_APPEND = os.O_WRONLY | os.O_APPEND
-for _name in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT", "O_NOFOLLOW"):
-    _APPEND |= getattr(os, _name, 0)
 _NO_REPLACE = 1  # RENAME_NOREPLACE of Linux
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
-_GET_FLAGS, _IMMUTABLE = 0x80086601, 0x10 | 0x20  # FS_IOC_GETFLAGS; immutable or append-only
-
-
-class _Descriptors:
-    """What works on open files, or on absolute paths."""
-
-    def make_root(self, path: str) -> None:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-
-    def lock(self, path: str) -> Lock | None:
-        lock = FileLock(Path(path))
-        if lock.acquire(exclusive=True):
-            return lock
-        lock.close()
-        return None
-
-    def file_status(self, file: int) -> Status:
-        return Status.of(os.fstat(file))
-
-    def is_immutable(self, file: int) -> bool:
-        flags = getattr(os.fstat(file), "st_flags", 0)
-        if flags:
-            return bool(
-                flags & (getattr(stat, "UF_IMMUTABLE", 2) | getattr(stat, "SF_IMMUTABLE", 0))
-            )
-        if sys.platform != "linux":
-            return False
-        import fcntl
-
-        try:
-            answer = fcntl.ioctl(file, _GET_FLAGS, struct.pack("l", 0))
-        except OSError:  # a file system without such marks
-            return False
-        return bool(struct.unpack("l", answer)[0] & _IMMUTABLE)
-
-    def read(self, file: int, size: int) -> bytes:
-        return os.read(file, size)
-
-    def rewind(self, file: int) -> None:
-        os.lseek(file, 0, os.SEEK_SET)
-
-    def write(self, file: int, data: bytes) -> int:
-        return os.write(file, data)
-
-    def sync_file(self, file: int) -> None:
-        os.fsync(file)
-
-    def set_attributes(self, file: int, mode: int, mtime_ns: int) -> None:
-        if os.chmod in os.supports_fd:
-            os.chmod(file, stat.S_IMODE(mode))
-        if os.utime in os.supports_fd:
-            os.utime(file, ns=(mtime_ns, mtime_ns))
-
-    def close(self, file: int) -> None:
-        with suppress(OSError):  # what was written was synced before
-            os.close(file)
-
-    @property
-    def shares_in_place(self) -> bool:
-        return sys.platform != "darwin"
-
-    def can_share(self, file: int) -> bool:
-        return shared_blocks.can_share(file)
-
-    def shares_blocks(self, file: int, other: int) -> bool:
-        return shared_blocks.shares_blocks(file, other)
-
-    def share_content(self, source: int, target: int, size: int) -> int:
-        return shared_blocks.share(source, target, size)
 
 
 class _TreeLock:
@@ -109,11 +38,11 @@ class _TreeLock:
         self.folders.clear()
 
 
-class DescriptorFileSystem(_Descriptors):
+class DescriptorFileSystem(OpenFiles):
     """Folders are open descriptors, as POSIX has them (openat and its like)."""
 
     def open_root(self, path: str) -> Folder:
-        return os.open(path, _READ | os.O_DIRECTORY)
+        return os.open(path, READ | os.O_DIRECTORY)
 
     def lock_tree(self, path: str) -> Lock | None:
         import fcntl
@@ -136,7 +65,7 @@ class DescriptorFileSystem(_Descriptors):
         return lock
 
     def enter(self, folder: Folder, name: bytes) -> Folder:
-        return os.open(name, _READ | os.O_DIRECTORY, dir_fd=folder)
+        return os.open(name, READ | os.O_DIRECTORY, dir_fd=folder)
 
     def leave(self, folder: Folder) -> None:
         with suppress(OSError):
@@ -148,8 +77,20 @@ class DescriptorFileSystem(_Descriptors):
     def make_folder(self, folder: Folder, name: bytes) -> None:
         os.mkdir(name, 0o700, dir_fd=folder)
 
+    def set_folder_mode(self, folder: Folder, mode: int) -> None:
+        os.chmod(folder, stat.S_IMODE(mode))
+
     def remove_folder(self, folder: Folder, name: bytes) -> None:
         os.rmdir(name, dir_fd=folder)
+
+    def why_not_to_write(self, folder: Folder) -> str:
+        with suppress(OSError):  # some network drives do not tell
+            if os.fstatvfs(folder).f_flag & os.ST_RDONLY:
+                return "its file system is mounted read-only"
+        effective = os.access in os.supports_effective_ids
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=effective):
+            return "no permission to change its folder"
+        return ""
 
     def sync_folder(self, folder: Folder) -> None:
         os.fsync(folder)
@@ -164,13 +105,13 @@ class DescriptorFileSystem(_Descriptors):
         return Status.of(os.stat(name, dir_fd=folder, follow_symlinks=False))
 
     def open_file(self, folder: Folder, name: bytes) -> int:
-        return os.open(name, _READ, dir_fd=folder)
+        return os.open(name, READ, dir_fd=folder)
 
     def create_file(self, folder: Folder, name: bytes) -> int:
-        return os.open(name, _CREATE, 0o600, dir_fd=folder)
+        return os.open(name, CREATE, 0o600, dir_fd=folder)
 
     def open_to_append(self, folder: Folder, name: bytes) -> int:
-        return os.open(name, _APPEND, dir_fd=folder)
+        return os.open(name, APPEND, dir_fd=folder)
 
     def rename(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         _rename_without_replacing(folder, name, to, new)
@@ -207,7 +148,7 @@ class DescriptorFileSystem(_Descriptors):
         os.unlink(name, dir_fd=folder)
 
 
-class PathFileSystem(_Descriptors):
+class PathFileSystem(OpenFiles):
     """Folders are paths, for systems on which folders cannot be opened: Windows."""
 
     def __init__(self) -> None:
@@ -237,13 +178,19 @@ class PathFileSystem(_Descriptors):
     def make_folder(self, folder: Folder, name: bytes) -> None:
         os.mkdir(_joined(folder, name), 0o700)
 
+    def set_folder_mode(self, folder: Folder, mode: int) -> None:
+        os.chmod(folder, stat.S_IMODE(mode))
+
     def remove_folder(self, folder: Folder, name: bytes) -> None:
         os.rmdir(_joined(folder, name))
+
+    def why_not_to_write(self, folder: Folder) -> str:
+        return ""  # what Windows says of folders tells nothing
 
     def sync_folder(self, folder: Folder) -> None:
         if os.name == "nt":
             return  # NTFS writes its own journal
-        number = os.open(folder, _READ)
+        number = os.open(folder, READ)
         try:
             os.fsync(number)
         finally:
@@ -262,18 +209,24 @@ class PathFileSystem(_Descriptors):
         path = _joined(folder, name)
         if stat.S_ISLNK(os.lstat(path).st_mode):
             raise OSError(errno.ELOOP, "a symbolic link")
-        return os.open(path, _READ)
+        return os.open(path, READ)
 
     def create_file(self, folder: Folder, name: bytes) -> int:
         path = _joined(folder, name)
-        file = os.open(path, _CREATE, 0o600)
+        file = os.open(path, CREATE, 0o600)
         self._created[file] = path
         return file
 
-    def set_attributes(self, file: int, mode: int, mtime_ns: int) -> None:
+    def set_attributes(
+        self, file: int, mode: int, mtime_ns: int, more: Attributes | None = None
+    ) -> tuple[str, ...]:
+        lost: list[str] = []
+        if more is not None:
+            self.set_more(file, more, lost)
         path = self._created[file]  # not by the open file, which Windows cannot do
         os.utime(path, ns=(mtime_ns, mtime_ns))
         os.chmod(path, stat.S_IMODE(mode))
+        return tuple(lost)
 
     def close(self, file: int) -> None:
         self._created.pop(file, None)
@@ -287,7 +240,7 @@ class PathFileSystem(_Descriptors):
                 raise
 
     def open_to_append(self, folder: Folder, name: bytes) -> int:
-        return os.open(_joined(folder, name), _APPEND)
+        return os.open(_joined(folder, name), APPEND)
 
     def rename(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         if os.name != "nt":

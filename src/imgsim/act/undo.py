@@ -8,9 +8,9 @@ from pathlib import Path
 
 from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
-from imgsim.act.journal import NAMING, Area, Journal, Place, Record, Unit
+from imgsim.act.journal import LINKING, NAMING, Area, Journal, Place, Record, Unit
 from imgsim.act.outcome import Undone
-from imgsim.act.reverting import revert_all
+from imgsim.act.reverting import NotReverted, revert_all
 from imgsim.act.select import Left
 from imgsim.act.steps import Stage
 from imgsim.act.systems import this_file_system
@@ -67,16 +67,16 @@ def undo(
             if not stopped and not record.standing and not record.interrupted:
                 stopped = _noted(lambda: journal.of_run("undone"))
             told = {one.path for one in left}
+            units = [(removed_path(record.units[n]), record.units[n]) for n in before]
+            restored = {path for path, unit in units if unit.reverted or unit.back} - told
             if stopped:
-                waiting = _paths(record, (n for n in before if not record.units[n].reverted))
-                left.extend(Left(path, "undo was stopped") for path in waiting - told)
+                waiting = {path for path, _ in units} - restored - told
+                left.extend(Left(path, "undo was stopped") for path in waiting)
             clear_trash(stage, moved_to(record))
-    restored = _paths(record, (n for n in before if record.units[n].reverted)) - told
-    return Undone(name, tuple(sorted(restored)), tuple(left), passed_over, stopped)
-
-
-def _paths(record: Record, units: Iterable[int]) -> set[bytes]:
-    return {removed_path(record.units[number]) for number in units}
+    return Undone(
+        name, tuple(sorted(restored)), tuple(left), passed_over, stopped,
+        str(record.head["root"]), dict(stage.lost),
+    )  # fmt: skip
 
 
 def _restore_all(
@@ -86,10 +86,7 @@ def _restore_all(
     progress.start("restoring", len(record.standing), "file")
     try:
         for number in sorted(record.standing, reverse=True):
-            unit = record.units[number]
-            reason = _restore(stage, journal, number, unit)
-            if reason:
-                left.append(Left(removed_path(unit), reason))
+            left.extend(_restore(stage, journal, number, record.units[number]))
             progress.advance(1)
         if not record.interrupted and not record.finished:
             journal.of_run("finished")
@@ -188,10 +185,9 @@ def settle(stage: Stage, journal: Journal, record: Record) -> tuple[list[Left], 
                 return left, stopped
             unit.complete = True
             continue
-        reason, gone = revert_all(stage, unit.steps, unit.copies)
-        if reason:
-            left.append(Left(removed_path(unit), reason))
-        if not reason or gone:  # where a file is gone there is nothing more to be done
+        failures = _revert(stage, unit)
+        left.extend(Left(one.path, one.reason) for one in failures)
+        if all(one.gone for one in failures):  # then there is nothing more to be done
             if stopped := _noted(lambda number=number: journal.of_unit("reverted", number)):  # type: ignore[misc]
                 return left, stopped
             unit.reverted = True
@@ -234,16 +230,30 @@ def _lost(unit: Unit) -> str:
     return "it is in the system's waste basket" if "trash" in kinds else ""
 
 
-def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> str:
-    """Take a unit back; return why that cannot be done."""
+def _restore(stage: Stage, journal: Journal, number: int, unit: Unit) -> list[Left]:
+    """Take a unit back; return the files of it that are not as they were."""
     if reason := _lost(unit):
-        return reason
+        return [Left(removed_path(unit), reason)]
     journal.of_unit("reverting", number)
-    reason, _ = revert_all(stage, unit.steps, unit.copies)
-    if not reason:
+    failures = _revert(stage, unit)
+    if not failures:
         journal.of_unit("reverted", number)
         unit.reverted = True
-    return reason
+    return [Left(one.path, one.reason) for one in failures]
+
+
+def _revert(stage: Stage, unit: Unit) -> list[NotReverted]:
+    """Take the steps of a unit back, and note whether its file came back."""
+    path = removed_path(unit)
+    try:
+        was_there = not _is_gone(stage, Place("root", path))
+    except OSError:
+        was_there = False
+    failures = revert_all(stage, unit.steps, unit.copies)
+    linked = any(step.kind in LINKING for step in unit.steps)
+    failed = any(one.path == path for one in failures)
+    unit.back = not failed and (linked or not was_there)
+    return failures
 
 
 def moved_to(record: Record) -> Iterator[Place]:

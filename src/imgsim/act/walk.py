@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -56,7 +56,12 @@ def locked_tree(fs: FileSystem, root: str) -> Iterator[None]:
 
 @contextmanager
 def folder_of(
-    fs: FileSystem, root: Folder, path: bytes, *, make: bool = False
+    fs: FileSystem,
+    root: Folder,
+    path: bytes,
+    *,
+    make: bool = False,
+    modes: Sequence[int] = (),
 ) -> Iterator[tuple[Folder, bytes]]:
     """Open the folder in which a path below the root lies; links are not followed.
 
@@ -67,6 +72,9 @@ def folder_of(
     path : bytes
     make : bool
         Make the folders that are missing, so that they outlast a power cut.
+    modes : sequence of int
+        Permissions of the folders on the path, for those that are made; others get no access to
+        the rest.
 
     Yields
     ------
@@ -81,22 +89,33 @@ def folder_of(
     opened: list[Folder] = []
     folder = root
     try:
-        for part in above:
+        for depth, part in enumerate(above):
             try:
                 inner = fs.enter(folder, part)
             except FileNotFoundError:
                 if not make:
                     raise
-                with suppress(FileExistsError):  # another program was faster
-                    fs.make_folder(folder, part)
-                fs.sync_folder(folder)
-                inner = fs.enter(folder, part)
+                inner = _made(fs, folder, part, modes[depth] if depth < len(modes) else None)
             opened.append(inner)
             folder = inner
         yield folder, name
     finally:
         for one in reversed(opened):
             fs.leave(one)
+
+
+def _made(fs: FileSystem, folder: Folder, name: bytes, mode: int | None) -> Folder:
+    """Make a folder, and open it."""
+    try:
+        fs.make_folder(folder, name)
+    except FileExistsError:  # another program was faster
+        mode = None
+    inner = fs.enter(folder, name)
+    if mode is not None:
+        with suppress(OSError):  # it is there, and closed to others
+            fs.set_folder_mode(inner, mode)
+    fs.sync_folder(folder)
+    return inner
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from imgsim.cli.apply_options import (
 )
 from imgsim.cli.make import make_run_options
 from imgsim.cli.options import worker_options, writing_options
-from imgsim.cli.output import write, write_bytes
+from imgsim.cli.output import write, write_account, write_bytes
 from imgsim.cli.plans import read_plan_file
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with a run that was interrupted: the last one, or that named instead of PLAN.",
+    help="Go on with a run that was interrupted: the last one, or that named instead of PLAN."
+    " With --yes; else it is said what would be done.",
 )
 @worker_options
 @writing_options
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     """Remove the files that a PLAN of find-dupes names.
 
-    Files are moved to .imgsim-trash at the root of the plan, and imgsim undo brings them back.
+    Files are moved to .imgsim-trash in the folder that was scanned; imgsim undo brings them back.
     Right before each step both files are hashed and compared with the plan; a group that changed
     is skipped, and a file is only removed while the kept one is there and decodes in full.
 
@@ -69,7 +70,8 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
             terminal,
             resume(
                 plan_file or "last",
-                ask_folder=folder_question(options, ask=True).ask_folder,
+                yes=yes,
+                ask_folder=folder_question(options, ask=yes).ask_folder,
                 verifier=verifier,
                 progress=terminal,
             ),
@@ -80,6 +82,10 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     if script is not None or print0:
         if yes:
             raise UsageError("--script and --print0 change nothing", "leave --yes out")
+        if options.carry_metadata:
+            raise UsageError("--script and --print0 carry no metadata", "apply the plan itself")
+        if print0 and sys.stdout is None:
+            raise UsageError("standard output is closed", "--print0 writes to it")
         return _list(terminal, plan, options, verifier, script)
     if options.action == "trash":
         check_waste_basket()
@@ -104,7 +110,10 @@ def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:
 def _finish(terminal: Terminal, applied: Applied) -> int:
     from imgsim.report.runs import applied_summary, applied_text
 
-    write(applied_text(applied), None)
+    if applied.dry_run:
+        write(applied_text(applied), None)
+    else:
+        terminal.unwritten(write_account(applied_text(applied)))
     for line in applied_summary(applied):
         terminal.summary(line)
     return 0 if applied.complete else 3
@@ -123,16 +132,17 @@ def _list(
 
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
-    from imgsim.act.scripts import sidecar_digests, write_script
+    from imgsim.act.scripts import sidecar_digests, waste_folders, write_script
     from imgsim.report.runs import applied_summary
 
     # what another program does with a path may have no way back
-    careful = options if script is not None else replace(options, action="delete", move_to=None)
+    careful = options if script is not None else replace(options, action="trash", move_to=None)
     applied = apply(plan, careful, verifier=verifier, thorough=True, progress=terminal)
     applied = replace(applied, action=options.action)
     if script is not None:
         parts = write_script(
             plan, applied.removed, options, sidecars=sidecar_digests(plan, applied.removed),
+            waste=waste_folders(plan, applied.removed, options),
             powershell=script.suffix.lower() == ".ps1",
         )  # fmt: skip
         write_bytes(b"".join(parts), script, replace=False)

@@ -39,7 +39,8 @@ action_options = all_of(
         click.option(
             "--trash",
             is_flag=True,
-            help="Put files into the system's waste basket (needs imgsim[trash]).",
+            help="Put files into the system's waste basket (needs imgsim[trash]); imgsim undo"
+            " cannot fetch them from there.",
         ),
         click.option("--delete", is_flag=True, help="Delete files for good: there is no way back."),
         click.option(
@@ -47,7 +48,8 @@ action_options = all_of(
             type=click.Path(dir_okay=False, path_type=Path),
             callback=check_folder_exists,
             metavar="FILE",
-            help="Write a script that checks again and moves (sh, or PowerShell for .ps1).",
+            help="Write a script that checks again and moves, and back with the word undo (sh, or"
+            " PowerShell for .ps1).",
         ),
         click.option(
             "--print0",
@@ -91,8 +93,8 @@ guard_options = all_of(
         click.option(
             "--carry-metadata",
             is_flag=True,
-            help="Write date, place, rating, title and keywords that only a removed file has to an"
-            " XMP sidecar of the kept one.",
+            help="Write date, place, rating, title and keywords that only a removed file or its XMP"
+            " sidecar has to an XMP sidecar of the kept one.",
         ),
         click.option(
             "--yes-folders",
@@ -127,7 +129,7 @@ def chosen_action(
         raise UsageError("more than one action is given", "choose one")
     return ApplyOptions(
         action=flags[0] if flags else "quarantine",  # type: ignore[arg-type]
-        move_to=os.path.abspath(move) if move is not None else None,
+        move_to=os.path.realpath(move) if move is not None else None,  # a link is followed now
         include=parse_roles(given.pop("include")),
         protect=tuple(given.pop("protect")),
         sidecars=given.pop("sidecars"),
@@ -147,7 +149,7 @@ def confirm_deletion(sure: bool) -> None:
     """
     if sure:
         return
-    if not sys.stdin.isatty():
+    if not _is_somebody_there():
         raise UsageError("--delete has no way back: imgsim undo cannot help", "add --yes-delete")
     question = "Files are deleted for good, and imgsim undo cannot bring them back. Go on?"
     if not click.confirm(question, err=True):
@@ -158,7 +160,7 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
     """Return options that ask for each folder of which most would go, if somebody is there."""
     from imgsim.act.paths import shown
 
-    if not ask or not sys.stdin.isatty():
+    if not ask or not _is_somebody_there():
         return options
 
     def question(folder: bytes, what: str) -> bool:
@@ -166,3 +168,7 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
         return click.confirm(f"{name}: {what}. Go on with this folder?", err=True)
 
     return replace(options, ask_folder=question)
+
+
+def _is_somebody_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # it may be closed

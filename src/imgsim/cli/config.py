@@ -21,7 +21,8 @@ _COMMAND_LINE_ONLY = frozenset(
     " weights profile files_from"
     # what is removed, and what is not
     " yes yes_delete yes_folders delete trash hardlink symlink reflink print0 resume include keep"
-    " protect sidecars sidecar_ending carry_metadata older_than force".split()
+    " protect sidecars sidecar_ending carry_metadata older_than force reference"
+    " follow_symlinks".split()
 )
 """Options that no settings file which imgsim finds by itself may set: it may have come with the
 pictures."""

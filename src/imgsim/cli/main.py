@@ -16,6 +16,7 @@ import click
 
 from imgsim import __version__
 from imgsim.cli.commands import COMMANDS, load_command
+from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, termination_raises
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
@@ -87,6 +88,7 @@ def main(arguments: list[str]) -> int:
     int
         The exit code.
     """
+    _open_standard_streams()
     terminal = Terminal()
     if {"-q", "--quiet"} & set(arguments):
         terminal.verbosity = -1  # before the command is found: settings are named then
@@ -118,10 +120,10 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
         return 130
     except Terminated as signal:
         terminal.interrupted("terminated", _goes_on(arguments))
-        _discard_output()
+        discard_output()
         return signal.exit_code
     except (_ClosedPipe, BrokenPipeError):
-        _discard_output()
+        discard_output()
         return 141
     except Exception as error:
         _traceback(terminal)
@@ -130,17 +132,24 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
     return 2
 
 
+def _open_standard_streams() -> None:
+    """Let no file that is opened later take the number of a standard stream that is closed.
+
+    What C libraries write there would end up in it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+
+
 def _goes_on(arguments: list[str]) -> str:
     """Say what is left of an interrupted run; empty if only the cache knows."""
     if "apply" in arguments:
-        return "imgsim apply --resume goes on, imgsim undo last takes it back"
+        return "imgsim apply --resume --yes goes on, imgsim undo last takes it back"
     return ""
-
-
-def _discard_output() -> None:
-    """Let nothing be written when Python exits."""
-    with suppress(OSError, ValueError, AttributeError):  # it may be closed, or no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _traceback(terminal: Terminal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from imgsim.errors import UsageError
@@ -41,6 +42,30 @@ def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False)
         raise UsageError(
             f"cannot write {target}: {error.strerror}", "choose another file"
         ) from None
+
+
+def write_account(parts: Iterable[str]) -> str:
+    """Write to standard output what was done, as far as that can be written.
+
+    Returns
+    -------
+    str
+        Why it could not be; empty if it was. Nothing more is written there then, so that the
+        program ends with the exit code of its work.
+    """
+    try:
+        _to_standard_output(parts, for_programs=False)
+    except (OSError, ValueError) as error:
+        discard_output()
+        reason = error.strerror if isinstance(error, OSError) else None
+        return reason or "it is closed"
+    return ""
+
+
+def discard_output() -> None:
+    """Let nothing be written to standard output when Python exits."""
+    with suppress(OSError, ValueError, AttributeError):  # it may be closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _to_standard_output(parts: Iterable[str], for_programs: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from imgsim.cli.options import talk_options
-from imgsim.cli.output import write
+from imgsim.cli.output import write_account
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
@@ -31,7 +31,8 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
     """Delete for good what a run moved to .imgsim-trash. There is no way back.
 
-    A file stays while the one that was kept in its place is gone or changed; exit code 3 then.
+    Both are hashed: a file stays while it, or the one that was kept in its place, is changed or
+    gone; exit code 3 then.
     """
     from imgsim.act.purge import purge
     from imgsim.report.runs import purged_summary, purged_text
@@ -40,7 +41,7 @@ def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
         raise UsageError("name a run, or say --older-than", "imgsim runs lists them")
     names = [run] if run is not None else _older_runs(str(older_than))
     purged: list[Purged] = [purge(name, progress=terminal) for name in names]
-    write(purged_text(purged), None)
+    terminal.unwritten(write_account(purged_text(purged)))
     terminal.summary(purged_summary(purged))
     return 3 if any(one.left for one in purged) else 0
 

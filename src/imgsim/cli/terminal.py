@@ -95,6 +95,11 @@ class Terminal:
             self.finish()
             self.say(f"imgsim: {text}")
 
+    def unwritten(self, reason: str) -> None:
+        """Say that what was done could not be written to standard output, if there is a reason."""
+        if reason:
+            self.note(f"standard output: {reason}; what was done is summed up here")
+
     def summary(self, text: str) -> None:
         """Print a line of the summary."""
         if self.verbosity >= 0:

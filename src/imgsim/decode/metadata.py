@@ -148,6 +148,20 @@ def read_metadata(
     return _merged(blocks, quality, twice)
 
 
+def read_sidecar(packet: bytes) -> Metadata:
+    """Read the metadata of an XMP sidecar. What is broken in it says nothing, and raises nothing.
+
+    Parameters
+    ----------
+    packet : bytes
+        The content of the file.
+    """
+    blocks = Blocks()
+    with suppress(ValueError, IndexError, OverflowError, RecursionError):
+        blocks.add("xmp", packet)
+    return _merged(blocks, None, None)
+
+
 def _of_preview(data: bytes) -> Blocks:
     """The blocks of a raw file's preview, for those that are no TIFF (Sigma's)."""
     blocks = Blocks()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
@@ -49,20 +49,30 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield f"{count(len(unasked), 'file')} listed and not chosen"
     if applied.stopped:
         yield f"stopped: {applied.stopped}"
-        yield f"imgsim apply --resume goes on, imgsim undo {number_of(applied.run)} takes it back"
+        number = number_of(applied.run)
+        yield f"imgsim apply --resume --yes goes on, imgsim undo {number} takes it back"
     if any(one.reason.endswith(UNFINISHED) for one in applied.left):
-        yield "imgsim apply --resume goes on with a run that is not finished, imgsim undo last"
-        yield "takes it back"
+        yield "imgsim apply --resume --yes goes on with a run that is not finished,"
+        yield "imgsim undo last takes it back"
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
-    elif applied.run and applied.removed and not applied.freed_bytes and applied.action != "trash":
+    if applied.action == "trash" and applied.removed:
+        yield "imgsim undo cannot fetch files from the system's waste basket: restore them there"
+    elif applied.run and applied.removed and not applied.freed_bytes:
         number = number_of(applied.run)
         yield f"run {applied.run}: imgsim undo {number} takes it back"
         if applied.action != "move":
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
+    yield from _lost(applied.lost, "not kept on the other disk")
     yield _last_line(applied)
+
+
+def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
+    counted = Counter(what for some in lost.values() for what in some)
+    for what, files in sorted(counted.items()):
+        yield f"{how}: {printable(what)} of {count(files, 'file')}"
 
 
 def _last_line(applied: Applied) -> str:
@@ -89,7 +99,9 @@ def undone_summary(undone: Undone) -> Iterator[str]:
         yield f"passed over run {run}: {why}"
     if undone.stopped:
         yield f"stopped: {undone.stopped}; imgsim undo {number_of(undone.run)} goes on"
+    yield from _lost(undone.lost, "could not be set again")
     text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
+    text += f" below {printable(undone.root)}" if undone.root else ""
     yield text + (f", {len(undone.left)} not restored" if undone.left else "")
 
 
