@@ -123,7 +123,8 @@ def _jpeg_markers(data: bytes, place: int) -> Iterator[tuple[int, int, int]]:
 
 def _jpeg_fault(data: bytes) -> str:
     """A file whose tail was lost and filled with zeros decodes without a complaint."""
-    return "" if data.rfind(b"\xff\xd9", jpeg_scan(data)) >= 0 else "the JPEG has no end"
+    has_end = data.endswith(b"\xff\xd9") or data.rfind(b"\xff\xd9", jpeg_scan(data)) >= 0
+    return "" if has_end else "the JPEG has no end"
 
 
 def _gif_fault(data: bytes) -> str:

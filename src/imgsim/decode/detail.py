@@ -40,7 +40,8 @@ def detail_of(image: Any) -> tuple[int, str]:
     from PIL import Image
 
     small = np.asarray(image.resize((32, 32), Image.Resampling.BOX))
-    parts = small.reshape(4, 8, 4, 8).mean(axis=(1, 3)).round().astype(np.uint8)
+    sums = small.reshape(4, 8, 4, 8).sum(axis=(1, 3), dtype=np.uint32)
+    parts = np.rint(sums / 64).astype(np.uint8)
     return int(count_detail(small[None])[0]), parts.tobytes().hex()
 
 

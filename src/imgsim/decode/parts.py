@@ -64,6 +64,8 @@ def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
     head = data[: jpeg_scan(data)]
     end = data.find(b"\xff\xd9", len(head))
     behind = data[end + 2 :] if end >= 0 else b""
+    if end >= 0 and not behind and b"\xff\xe1" not in head and b"\xff\xe2" not in head:
+        return  # most files without metadata of a camera: nothing could tell of a part
     brands = set(_brands_of_films(behind))
     samsung = data[-4:] == b"SEFT" and b"MotionPhoto_Data" in data
     if _FILM.search(head) or samsung or brands - _IMAGE_BRANDS:

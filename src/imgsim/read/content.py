@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Self
 
 from imgsim.decode.decoder import Decoder
-from imgsim.read.files import open_regular, read_stream, size_of
+from imgsim.read.files import check_size, open_regular, read_stream
 from imgsim.types import FileStamp, Picture
 
 
@@ -44,9 +44,10 @@ def read_bytes(
     """
     with open_regular(path) as stream:
         stamp = stamp_of(stream)
+        check_size(stamp.size_bytes)
         if decoder is not None:
-            decoder.check_memory(size_of(stream))
-        data = read_stream(stream, progress)
+            decoder.check_memory(stamp.size_bytes)
+        data = read_stream(stream, progress, stamp.size_bytes)
         check_unchanged(stream, stamp)
     return data, stamp
 

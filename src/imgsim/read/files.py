@@ -14,6 +14,7 @@ MAX_FILE_BYTES = 1_000_000_000
 """Larger files are skipped: they are read as a whole, by every worker."""
 
 _PIECE = 1 << 20
+_LEAST = 1 << 14
 _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY", "O_NOINHERIT"):
     _FLAGS |= getattr(os, _name, 0)
@@ -67,17 +68,15 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise
 
 
-def size_of(stream: BinaryIO) -> int:
-    """Return the bytes of an open file.
+def check_size(size: int) -> None:
+    """Raise if a file has too many bytes to be read as a whole.
 
     Raises
     ------
     FileTooLarge
     """
-    size = os.fstat(stream.fileno()).st_size
     if size > MAX_FILE_BYTES:
         raise FileTooLarge
-    return size
 
 
 def pieces(stream: BinaryIO) -> Iterator[memoryview]:
@@ -90,7 +89,9 @@ def pieces(stream: BinaryIO) -> Iterator[memoryview]:
     OSError
     """
     total = 0
-    buffer = memoryview(bytearray(_PIECE))
+    # most files are small, and a buffer has to be cleared
+    size = os.fstat(stream.fileno()).st_size
+    buffer = memoryview(bytearray(min(_PIECE, max(_LEAST, size))))
     while size := stream.readinto(buffer):  # type: ignore[attr-defined]
         total += size
         if total > MAX_FILE_BYTES:
@@ -98,7 +99,9 @@ def pieces(stream: BinaryIO) -> Iterator[memoryview]:
         yield buffer[:size]
 
 
-def read_stream(stream: BinaryIO, progress: Callable[[], object] | None = None) -> bytes:
+def read_stream(
+    stream: BinaryIO, progress: Callable[[], object] | None = None, size: int | None = None
+) -> bytes:
     """Read an open file as a whole.
 
     Parameters
@@ -106,13 +109,17 @@ def read_stream(stream: BinaryIO, progress: Callable[[], object] | None = None) 
     stream : file object
     progress : callable, optional
         Called after each piece but the last.
+    size : int, optional
+        Its bytes as the system tells, where that was asked already.
 
     Raises
     ------
     FileTooLarge
     OSError
     """
-    size = size_of(stream)
+    if size is None:
+        size = os.fstat(stream.fileno()).st_size
+        check_size(size)
     first = b""
     if size < _PIECE:
         first = stream.read(size + 1)

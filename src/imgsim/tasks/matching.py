@@ -117,19 +117,21 @@ class DistanceMatching:
         self._collection = collection
         self._criterion = criterion
         self._options = options
+        self._known: dict[tuple[str, str, str], float | None] = {}
 
     def match(self, pairs: Sequence[tuple[Picture, Picture, Picture]]) -> list[float | None]:
         """Compare pictures with the one that is to be kept, see `settle.Matching.match`."""
-        by_kept: dict[str, list[int]] = {}
-        for i, (kept, _, _) in enumerate(pairs):
-            by_kept.setdefault(kept.file.path, []).append(i)
-        distances: list[float | None] = [None] * len(pairs)
+        keys = [(kept.file.path, c.file.path, other.file.path) for kept, other, c in pairs]
+        by_kept: dict[tuple[str, str], list[int]] = {}
+        for i, (kept, centre, other) in enumerate(keys):
+            if (kept, centre, other) not in self._known:
+                by_kept.setdefault((kept, centre), []).append(i)
         for places in by_kept.values():
-            kept, centre = pairs[places[0]][0], pairs[places[0]][2]
+            kept_picture, _, centre_picture = pairs[places[0]]
             others = [pairs[i][1] for i in places]
-            for i, distance in zip(places, self._distances(kept, others, centre), strict=True):
-                distances[i] = distance
-        return distances
+            distances = self._distances(kept_picture, others, centre_picture)
+            self._known.update(zip([keys[i] for i in places], distances, strict=True))
+        return [self._known[key] for key in keys]
 
     def _distances(
         self, kept: Picture, others: Sequence[Picture], centre: Picture
