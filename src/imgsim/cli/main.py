@@ -20,6 +20,7 @@ from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, termination_raises
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import ImgsimError, UsageError
+from imgsim.garbage import collect_garbage_seldom
 
 
 class _ClosedPipe(Exception):
@@ -89,6 +90,7 @@ def main(arguments: list[str]) -> int:
         The exit code.
     """
     _open_standard_streams()
+    collect_garbage_seldom()
     terminal = Terminal()
     if {"-q", "--quiet"} & set(arguments):
         terminal.verbosity = -1  # before the command is found: settings are named then

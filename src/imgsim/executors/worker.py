@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat
+from imgsim.garbage import collect_garbage_seldom
 
 READY, ITEM_DONE, READING, PAUSE_TIME_LIMIT, RESULT, ERROR = range(6)
 _HEADER = struct.Struct("<BQ")
@@ -65,6 +66,7 @@ def main(memory_bytes: int) -> None:
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # decoders that print must not write between the messages
     warnings.simplefilter("ignore")
+    collect_garbage_seldom()
     if memory_bytes:
         _limit_memory(memory_bytes)
     batches: queue.SimpleQueue[Any] = queue.SimpleQueue()
