@@ -168,3 +168,19 @@ def test_purge_leaves_what_is_not_what_was_moved(root: Path) -> None:
     assert held.read_bytes() == b"THE SAME"
     held.write_bytes(b"the same")
     assert purge(applied.run).files == 1
+
+
+def test_purge_leaves_what_lies_on_a_disk_that_is_not_there(root: Path, tmp_path: Path) -> None:
+    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
+    away = tmp_path / "away"
+    (root / ".imgsim-trash").rename(away)  # as when what is mounted below the root is not
+    purged = purge(applied.run)
+    assert [(one.path, one.reason) for one in purged.left] == [
+        (b"copies/a.jpg", "the waste folder that holds it is not there: is its disk connected?")
+    ]
+    away.rename(root / ".imgsim-trash")
+    assert purge(applied.run).files == 1
+    (root / ".imgsim-trash").mkdir(exist_ok=True)
+    again = do(plan_of(root, "keep/a.jpg", "copies/b.jpg"))
+    (root / f".imgsim-trash/{again.run}/copies/b.jpg").unlink()  # by the user
+    assert not purge(again.run).left

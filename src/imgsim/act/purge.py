@@ -17,8 +17,10 @@ from imgsim.act.undo import clear_trash, moved_to, opened_stage, removed_path
 from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed, reason_of
 from imgsim.errors import UsageError
 from imgsim.progress import Progress, Silent
+from imgsim.read.discover import TRASH
 
 _CHANGED = "it was changed after it was moved away"
+_OUT_OF_REACH = "the waste folder that holds it is not there: is its disk connected?"
 
 
 def purge(
@@ -81,7 +83,9 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
                     freed += _free(stage, step)
                     files += 1
                 except FileNotFoundError:
-                    continue
+                    if not _is_reached(stage, step.target.path):
+                        reason = _OUT_OF_REACH
+                        break
                 except (Different, OSError) as error:
                     reason = reason_of(error)
             if reason:
@@ -93,6 +97,17 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
     finally:
         progress.finish()
     return Purged(stage.run, files, freed, tuple(left))
+
+
+def _is_reached(stage: Stage, path: bytes) -> bool:
+    """Whether the waste folder of the run is there, from which a file is missing."""
+    parts = path.split(b"/")
+    end = parts.index(TRASH.encode()) + 2
+    try:
+        with folder_of(stage.fs, stage.areas["root"], b"/".join([*parts[:end], b"-"])):
+            return True
+    except FileNotFoundError:
+        return False
 
 
 def _free(stage: Stage, step: Step) -> int:
