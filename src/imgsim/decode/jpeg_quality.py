@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import cache
 
 import numpy as np
@@ -57,8 +58,7 @@ def _tables(content: bytes) -> dict[int, tuple[int, ...]]:
         values = content[place + 1 : place + 1 + 64 * wide]
         if len(values) < 64 * wide:
             break
-        numbers = (int.from_bytes(values[i : i + wide], "big") for i in range(0, 64 * wide, wide))
-        tables[content[place] & 15] = tuple(numbers)
+        tables[content[place] & 15] = struct.unpack(">64H" if wide == 2 else "64B", values)
         place += 1 + 64 * wide
     return tables
 
