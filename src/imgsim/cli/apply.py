@@ -133,7 +133,7 @@ def _list(
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
     from imgsim.act.scripts import sidecar_digests, waste_folders, write_script
-    from imgsim.report.runs import applied_summary
+    from imgsim.report.runs import applied_summary, sidecar_summary
 
     # what another program does with a path may have no way back
     careful = options if script is not None else replace(options, action="trash", move_to=None)
@@ -150,6 +150,6 @@ def _list(
         for path in (p for one in applied.removed for p in (one.path, *one.sidecars)):
             sys.stdout.buffer.write(os.fsencode(os.path.join(plan.root, native(path))) + b"\0")
         sys.stdout.buffer.flush()
-    for line in list(applied_summary(applied))[-1:]:
+    for line in [*sidecar_summary(applied), *list(applied_summary(applied))[-1:]]:
         terminal.summary(line)
     return 0 if applied.complete else 3
