@@ -213,3 +213,34 @@ def test_plans_of_earlier_versions_have_no_roots(root: Path) -> None:
     older = text.replace(' "roots": [],\n', "")
     assert older != text
     assert read_plan(older.encode()).roots == ()
+
+
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_folder_of_move_that_the_next_scan_would_read_is_refused(
+    root: Path, tmp_path: Path, yes: bool
+) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    before = files(root)
+
+    def act(folder: Path, of: Plan = plan) -> Applied:
+        options = replace(ALL, action="move", move_to=str(folder))
+        return apply(of, options, yes=yes, verifier=Trusting())
+
+    (tmp_path / "link").symlink_to(root)
+    for inside in (root / "new/moved", root / "copies", tmp_path / "link/moved"):
+        with pytest.raises(UsageError, match="lies in the folder that is cleaned up"):
+            act(inside)
+    parts = replace(plan, roots=(b"keep", b"copies"))
+    for inside in (root / "keep", root / "copies/moved"):
+        with pytest.raises(UsageError, match="lies in the folder that is cleaned up") as told:
+            act(inside, parts)
+        assert told.value.hint.endswith("the next scan would find the moved files again")
+    assert files(root) == before
+    assert not (root / "new").exists()
+    assert act(root / "copies2", parts).complete  # beside what was scanned
+
+
+def test_a_folder_of_move_in_the_waste_folder_is_not_scanned(root: Path, tmp_path: Path) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    options = replace(ALL, action="move", move_to=str(root / ".imgsim-trash/mine"))
+    assert _both(plan, options).complete
