@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -244,3 +245,22 @@ def test_a_folder_of_move_in_the_waste_folder_is_not_scanned(root: Path, tmp_pat
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     options = replace(ALL, action="move", move_to=str(root / ".imgsim-trash/mine"))
     assert _both(plan, options).complete
+
+
+@posix
+@pytest.mark.parametrize("roots", [(), (b"keep", b"copies")])
+def test_what_was_moved_can_be_copied_back_without_a_journal(
+    root: Path, roots: tuple[bytes, ...]
+) -> None:
+    """As docs/clean-up.md has it for a folder of journals that is lost."""
+    (root / "copies/a.xmp").write_text("sidecar")
+    before = files(root)
+    plan = replace(plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg"), roots=roots)
+    done = apply(plan, ALL, yes=True, verifier=Trusting())
+    assert len(done.removed) == 2
+    for place in (root, root / "copies"):
+        moved = place / ".imgsim-trash" / done.run
+        if moved.exists():
+            shutil.copytree(moved, root, dirs_exist_ok=True)
+            shutil.rmtree(place / ".imgsim-trash")
+    assert files(root) == before
