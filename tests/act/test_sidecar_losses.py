@@ -11,7 +11,7 @@ import pytest
 from imgsim.act.apply import apply
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied
-from imgsim.act.sidecar_losses import DIFFERS, LACKS, NOT_CARRIED, losses_of_plan
+from imgsim.act.sidecar_losses import CONTRADICTS, DIFFERS, LACKS, NOT_CARRIED, losses_of_plan
 from imgsim.report.plans import plan_text
 from imgsim.report.runs import applied_summary, applied_text
 
@@ -79,3 +79,29 @@ def test_a_plan_whose_files_are_gone_is_shown_without(root: Path) -> None:
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     assert list(losses_of_plan(plan)) == [b"copies/a.jpg"]
     assert losses_of_plan(replace(plan, root=str(root / "gone"))) == {}
+
+
+def titled(title: str) -> bytes:
+    words = f"<dc:title><rdf:Alt><rdf:li>{title}</rdf:li></rdf:Alt></dc:title>"
+    return packet().replace(b"</rdf:Description>", f"{words}</rdf:Description>".encode())
+
+
+@pytest.mark.parametrize(("title", "why"), [("one", ""), ("two", CONTRADICTS)])
+def test_a_title_that_is_another_one_than_the_kept_file_has_is_named(
+    root: Path, photo, title: str, why: str
+) -> None:
+    photo(1).save(root / "keep/k.jpg", xmp=titled("one"))
+    (root / "copies/k.jpg").write_bytes((root / "keep/k.jpg").read_bytes())
+    (root / "copies/k.xmp").write_bytes(titled(title))
+    plan = plan_of(root, "keep/k.jpg", "copies/k.jpg")
+    assert losses(apply(plan, CARRY)) == ({"copies/k.xmp": why} if why else {})
+
+
+def test_a_title_that_an_earlier_sidecar_contradicts_is_named(root: Path) -> None:
+    (root / "copies/a.xmp").write_bytes(titled("one"))
+    (root / "copies/b.xmp").write_bytes(titled("two"))
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg")
+    dry = apply(plan, CARRY)
+    done = apply(plan, CARRY, yes=True, verifier=Trusting())
+    assert losses(dry) == losses(done) == {"copies/b.xmp": CONTRADICTS}
+    assert len(done.removed) == 2

@@ -238,6 +238,7 @@ class Selection:
     def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         going = _going(chosen)
         claimed: set[bytes] = set()
+        carried: dict[bytes, list[bytes]] = defaultdict(list)
         for one in chosen:
             folder, name = split_path(one.removal.file.path)
             company = self.listings.names_in(folder).company(name, going[folder])
@@ -260,7 +261,9 @@ class Selection:
             along = [join_path(folder, s) for s in sidecars if join_path(folder, s) not in claimed]
             claimed.update(along)
             carry = self.options.carry_metadata
-            losses = sidecar_losses(self.listings, along, one.keep.path, carry=carry)
+            before = carried[one.keep.path]
+            losses = sidecar_losses(self.listings, along, one.keep.path, carry=carry, before=before)
+            before.extend(filter(is_xmp, along))
             yield replace(one, sidecars=tuple(along), losses=losses)
 
     def _sidecar_reason(self, folder: bytes, sidecars: Sequence[bytes]) -> str:

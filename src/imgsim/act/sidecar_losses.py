@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.parsers import expat
 
@@ -14,9 +14,11 @@ from imgsim.act.listings import Listings, join_path, split_path
 from imgsim.act.plan import Plan
 from imgsim.act.systems import this_file_system
 from imgsim.act.walk import Different, folder_of
+from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 
 LACKS = "holds what the kept file lacks"
 DIFFERS = "differs from that of the kept file"
+CONTRADICTS = "says otherwise than the kept file, or another sidecar that is carried to it"
 NOT_CARRIED = "holds what --carry-metadata cannot carry"
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
@@ -29,6 +31,11 @@ _CARRIED = frozenset(
 )  # fmt: skip
 _OF_THE_PACKET = frozenset((f"{_XMP}MetadataDate", f"{_XMP}ModifyDate", f"{_XMP}CreatorTool"))
 """Properties that tell of the sidecar itself: who wrote it, and when."""
+
+_SECONDS = 19
+"""Characters of a date up to its seconds: fractions and time zones are written or not."""
+_NEAR = 1e-4
+"""Degrees, some 10 m: EXIF and XMP round otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,12 @@ class SidecarLoss:
 
 
 def sidecar_losses(
-    listings: Listings, sidecars: Iterable[bytes], kept: bytes, *, carry: bool = False
+    listings: Listings,
+    sidecars: Iterable[bytes],
+    kept: bytes,
+    *,
+    carry: bool = False,
+    before: Sequence[bytes] = (),
 ) -> tuple[SidecarLoss, ...]:
     """Return those of some sidecars that have no equal one beside the kept file.
 
@@ -61,6 +73,8 @@ def sidecar_losses(
         The path of the file that is kept.
     carry : bool
         Metadata are carried to the kept file: what is carried in full is no loss.
+    before : sequence of bytes
+        XMP sidecars that are carried to the kept file before.
     """
     losses = []
     for path in sidecars:
@@ -71,11 +85,7 @@ def sidecar_losses(
             if listings.counterparts(path, kept):
                 why = DIFFERS
             elif carry:
-                why = (
-                    ""
-                    if is_xmp(split_path(path)[1]) and _is_carried(listings, path)
-                    else (NOT_CARRIED)
-                )
+                why = _not_carried(listings, path, (kept, *before))
         except (OSError, Different):
             why = LACKS
         if why:
@@ -122,11 +132,39 @@ def losses_of_plan(
     return losses
 
 
-def _is_carried(listings: Listings, path: bytes) -> bool:
-    """Whether an XMP sidecar has no property but those that are carried."""
+def _not_carried(listings: Listings, path: bytes, first: Sequence[bytes]) -> str:
+    """Why a sidecar is not carried in full, as the kept file and others come first; else empty."""
+    if not is_xmp(path):
+        return NOT_CARRIED
+    packet = _content(listings, path)
+    names = _properties(packet)
+    if names is None or not names <= _CARRIED | _OF_THE_PACKET:
+        return NOT_CARRIED
+    said = read_sidecar(packet)
+    for other in first:
+        data = _content(listings, other)
+        known = read_sidecar(data) if is_xmp(other) else read_metadata(data, history=False)
+        if _contradict(said, known):
+            return CONTRADICTS
+    return ""
+
+
+def _content(listings: Listings, path: bytes) -> bytes:
     with folder_of(listings.fs, listings.root, path) as at:
-        names = _properties(read_packet(listings.fs, at))
-    return names is not None and names <= _CARRIED | _OF_THE_PACKET
+        return read_packet(listings.fs, at)
+
+
+def _contradict(one: Metadata, other: Metadata) -> bool:
+    """Whether both have a title, rating, date or place, and not the same."""
+    pairs: list[tuple[object, object]] = [
+        (one.title or None, other.title or None),
+        (one.rating, other.rating),
+        ((one.date_taken or "")[:_SECONDS] or None, (other.date_taken or "")[:_SECONDS] or None),
+    ]
+    degrees = [(one.latitude, other.latitude), (one.longitude, other.longitude)]
+    if any(None not in pair and abs(pair[0] - pair[1]) > _NEAR for pair in degrees):  # type: ignore[operator]
+        return True
+    return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
 def _properties(packet: bytes) -> set[str] | None:
