@@ -105,7 +105,8 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     (root / "copies").rename(tmp_path / "elsewhere")
     (root / "copies").symlink_to(tmp_path / "elsewhere")
-    assert do(plan).removed == ()
+    swapped = {"copies/a.jpg": "a folder on its way is a symbolic link"}
+    assert reasons(apply(plan, ALL)) == reasons(do(plan)) == swapped
     assert (tmp_path / "elsewhere/a.jpg").exists()
     (root / "copies").unlink()
     (tmp_path / "elsewhere").rename(root / "copies")
@@ -175,6 +176,22 @@ def test_what_is_kept_has_to_decode_and_pixels_to_be_equal(tmp_path: Path, photo
     told = reasons(applied)
     assert told["b.bmp"] == "its pixels are not those of the kept file"
     assert told["c copy.jpg"].startswith("the kept file is damaged")
+
+
+def test_a_kept_file_that_changed_unseen_is_named(tmp_path: Path, photo) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name in ("a.bmp", "a copy.bmp"):
+        photo(4).save(root / name)
+    plan = plan_of(root, "a.bmp", "a copy.bmp")
+    status = (root / "a.bmp").stat()
+    photo(5).save(root / "a.bmp")  # of the same size
+    os.utime(root / "a.bmp", ns=(status.st_atime_ns, status.st_mtime_ns))
+    before = files(root)
+    assert (root / "a.bmp").stat().st_size == status.st_size
+    said = reasons(apply(plan, ALL, yes=True))
+    assert said == {"a copy.bmp": "the kept file: its content has changed"}
+    assert files(root) == before
 
 
 def test_other_roles_are_verified_again_by_the_method(tmp_path: Path, photo) -> None:
@@ -905,7 +922,7 @@ def test_a_waste_folder_that_is_a_link_is_not_used(
         monkeypatch.setattr("imgsim.act.targets.Targets.obstacle", lambda self, path: "")
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
     assert applied.removed == ()
-    why = "directory" if meanwhile else ".imgsim-trash is a symbolic link"
+    why = "on its way is a symbolic link" if meanwhile else ".imgsim-trash is a symbolic link"
     assert why in reasons(applied)["copies/a.jpg"].lower()
     assert not list((tmp_path / "theirs").iterdir())
     assert (root / "copies/a.jpg").exists()

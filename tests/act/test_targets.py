@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -213,3 +214,53 @@ def test_plans_of_earlier_versions_have_no_roots(root: Path) -> None:
     older = text.replace(' "roots": [],\n', "")
     assert older != text
     assert read_plan(older.encode()).roots == ()
+
+
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_folder_of_move_that_the_next_scan_would_read_is_refused(
+    root: Path, tmp_path: Path, yes: bool
+) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    before = files(root)
+
+    def act(folder: Path, of: Plan = plan) -> Applied:
+        options = replace(ALL, action="move", move_to=str(folder))
+        return apply(of, options, yes=yes, verifier=Trusting())
+
+    (tmp_path / "link").symlink_to(root)
+    for inside in (root / "new/moved", root / "copies", tmp_path / "link/moved"):
+        with pytest.raises(UsageError, match="lies in the folder that is cleaned up"):
+            act(inside)
+    parts = replace(plan, roots=(b"keep", b"copies"))
+    for inside in (root / "keep", root / "copies/moved"):
+        with pytest.raises(UsageError, match="lies in the folder that is cleaned up") as told:
+            act(inside, parts)
+        assert told.value.hint.endswith("the next scan would find the moved files again")
+    assert files(root) == before
+    assert not (root / "new").exists()
+    assert act(root / "copies2", parts).complete  # beside what was scanned
+
+
+def test_a_folder_of_move_in_the_waste_folder_is_not_scanned(root: Path, tmp_path: Path) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    options = replace(ALL, action="move", move_to=str(root / ".imgsim-trash/mine"))
+    assert _both(plan, options).complete
+
+
+@posix
+@pytest.mark.parametrize("roots", [(), (b"keep", b"copies")])
+def test_what_was_moved_can_be_copied_back_without_a_journal(
+    root: Path, roots: tuple[bytes, ...]
+) -> None:
+    """As docs/clean-up.md has it for a folder of journals that is lost."""
+    (root / "copies/a.xmp").write_text("sidecar")
+    before = files(root)
+    plan = replace(plan_of(root, "keep/a.jpg", "copies/a.jpg", "copies/b.jpg"), roots=roots)
+    done = apply(plan, ALL, yes=True, verifier=Trusting())
+    assert len(done.removed) == 2
+    for place in (root, root / "copies"):
+        moved = place / ".imgsim-trash" / done.run
+        if moved.exists():
+            shutil.copytree(moved, root, dirs_exist_ok=True)
+            shutil.rmtree(place / ".imgsim-trash")
+    assert files(root) == before

@@ -66,6 +66,16 @@ def test_a_list_needs_an_output(plan: Path) -> None:
     assert done.stderr.startswith("imgsim: error: standard output is closed")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_list_that_cannot_be_written_is_said_in_one_line(plan: Path) -> None:
+    done = _shell(f"imgsim apply {plan} --print0 -q --executor threads >/dev/full")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "imgsim: error: cannot write standard output: No space left on device",
+        "  hint: the list is not complete",
+    ]
+
+
 def test_a_reader_that_has_gone_changes_nothing(plan: Path) -> None:
     copy = plan.parent / "photos/copies/read-only.png"
     copy.chmod(0o444)

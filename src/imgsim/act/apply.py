@@ -20,6 +20,7 @@ from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
+from imgsim.act.paths import native
 from imgsim.act.plan import Plan
 from imgsim.act.plan_file import read_plan, write_plan
 from imgsim.act.removal import GroupChanged, Remover, Stopped, grouped, open_areas
@@ -32,6 +33,7 @@ from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.progress import Progress, Silent
+from imgsim.read.discover import TRASH, printable
 
 
 def apply(
@@ -154,8 +156,22 @@ def resume(
 def _check_options(plan: Plan, options: ApplyOptions) -> None:
     if options.move_to is None:
         return
-    if os.path.realpath(options.move_to) == plan.root:
+    target = os.path.realpath(options.move_to)
+    if target == plan.root:
         raise UsageError("--move names the folder that is cleaned up", "name another one")
+    for root in plan.roots or (b".",):
+        scanned = os.path.normpath(os.path.join(plan.root, native(root)))
+        if os.path.normcase(target) == os.path.normcase(scanned) or _is_scanned(target, scanned):
+            raise UsageError(
+                f"{printable(options.move_to)} lies in the folder that is cleaned up",
+                "name one outside it: the next scan would find the moved files again",
+            )
+
+
+def _is_scanned(path: str, root: str) -> bool:
+    """Whether a folder lies below one that is scanned, and in none of its waste folders."""
+    below, above = os.path.normcase(path), os.path.join(os.path.normcase(root), "")
+    return below.startswith(above) and TRASH not in below[len(above) :].split(os.sep)
 
 
 def _begin(

@@ -147,8 +147,9 @@ def _to_carry(fs: FileSystem, root: Folder, one: Chosen, written: Carried | None
 def _to_removed(chosen: Chosen) -> Removed:
     removal = chosen.removal
     return Removed(
-        removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes, chosen.sidecars
-    )
+        removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes,
+        chosen.sidecars, chosen.losses,
+    )  # fmt: skip
 
 
 def verified(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from imgsim.act.options import Action
 from imgsim.act.select import Left
+from imgsim.act.sidecar_losses import SidecarLoss
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Removed:
     size_bytes : int
     sidecars : tuple of bytes
         What went along.
+    losses : tuple of SidecarLoss
+        Which of the sidecars hold what the kept file lacks.
     """
 
     path: bytes
@@ -29,6 +32,7 @@ class Removed:
     role: str
     size_bytes: int
     sidecars: tuple[bytes, ...] = ()
+    losses: tuple[SidecarLoss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

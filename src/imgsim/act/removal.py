@@ -101,7 +101,7 @@ class Remover:
         removal = chosen.removal
         return Removed(
             removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes,
-            chosen.sidecars,
+            chosen.sidecars, chosen.losses,
         )  # fmt: skip
 
     def _write(self, write: Callable[[], None]) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from imgsim.act.file_names import is_picture, is_xmp
 from imgsim.act.files import FileSystem, Folder, Status
 from imgsim.act.guards import matches, reason_by_owner, reason_to_leave
+from imgsim.act.listings import Listings, join_path, split_path
 from imgsim.act.options import FOR_GOOD, IN_PLACE, ApplyOptions
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.sidecars import Names
+from imgsim.act.sidecar_losses import SidecarLoss, sidecar_losses
 from imgsim.act.targets import Targets
-from imgsim.act.walk import Different, folder_of, open_hashed, reason_of
+from imgsim.act.walk import Different, folder_of, reason_of
 
 FOLDER = "most of its folder would go (--yes-folders)"
 """Why a file stays of whose folder too much would go, and nobody said that this is wanted."""
@@ -51,12 +52,15 @@ class Chosen:
     described_by : tuple of bytes
         Paths of XMP sidecars that will not be beside the picture any more, if what they say is to
         be carried.
+    losses : tuple of SidecarLoss
+        Which of the sidecars hold what would be lost with them.
     """
 
     keep: PlannedFile
     removal: Removal
     sidecars: tuple[bytes, ...] = ()
     described_by: tuple[bytes, ...] = ()
+    losses: tuple[SidecarLoss, ...] = ()
 
 
 class Selection:
@@ -93,7 +97,7 @@ class Selection:
         self.busy = busy
         self.targets = targets
         self.left: list[Left] = []
-        self._names: dict[bytes, Names] = {}
+        self.listings = Listings(fs, root, options.sidecar_endings)
 
     def chosen(self) -> list[PlanGroup]:
         """Return the groups with those removals that may be carried out, by all but sidecars."""
@@ -215,23 +219,9 @@ class Selection:
 
     # Sidecars -------------------------------------------------------------------------------
 
-    def names_in(self, folder: bytes) -> Names:
-        """Return the names in a folder below the root.
-
-        Raises
-        ------
-        OSError
-            It cannot be listed.
-        """
-        if folder not in self._names:
-            with folder_of(self.fs, self.root, folder + b"/x" if folder else b"x") as (open_, _):
-                names = self.fs.names(open_)
-            self._names[folder] = Names(names, self.options.sidecar_endings)
-        return self._names[folder]
-
     def _is_listable(self, one: Chosen) -> bool:
         try:
-            self.names_in(_split(one.removal.file.path)[0])
+            self.listings.names_in(split_path(one.removal.file.path)[0])
         except OSError as error:
             self._leave(one.removal, f"its folder cannot be listed: {reason_of(error)}")
             return False
@@ -240,17 +230,18 @@ class Selection:
     def _described(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         going = _going(chosen)
         for one in chosen:
-            folder, name = _split(one.removal.file.path)
-            sidecars = self.names_in(folder).company(name, going[folder]).metadata
-            packets = tuple(_join(folder, sidecar) for sidecar in filter(is_xmp, sidecars))
+            folder, name = split_path(one.removal.file.path)
+            sidecars = self.listings.names_in(folder).company(name, going[folder]).metadata
+            packets = tuple(join_path(folder, sidecar) for sidecar in filter(is_xmp, sidecars))
             yield replace(one, described_by=packets)
 
     def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         going = _going(chosen)
         claimed: set[bytes] = set()
+        carried: dict[bytes, list[bytes]] = defaultdict(list)
         for one in chosen:
-            folder, name = _split(one.removal.file.path)
-            company = self.names_in(folder).company(name, going[folder])
+            folder, name = split_path(one.removal.file.path)
+            company = self.listings.names_in(folder).company(name, going[folder])
             sidecars = [*company.metadata, *company.media]
             reason = ""
             if company.shots:
@@ -260,21 +251,25 @@ class Selection:
             elif self.options.sidecars == "auto":
                 careful = self.options.action in FOR_GOOD
                 for sidecar in sidecars if careful else company.media:
-                    if not self._kept_has(sidecar, one, folder):
+                    if not self.listings.kept_has(join_path(folder, sidecar), one.keep.path):
                         kind = "sidecar" if sidecar in company.metadata else "film or sound"
                         reason = f"it has a {kind} that the kept file lacks"
             reason = reason or self._sidecar_reason(folder, sidecars)
             if reason:
                 self._leave(one.removal, reason)
                 continue
-            along = [_join(folder, s) for s in sidecars if _join(folder, s) not in claimed]
+            along = [join_path(folder, s) for s in sidecars if join_path(folder, s) not in claimed]
             claimed.update(along)
-            yield replace(one, sidecars=tuple(along))
+            carry = self.options.carry_metadata
+            before = carried[one.keep.path]
+            losses = sidecar_losses(self.listings, along, one.keep.path, carry=carry, before=before)
+            before.extend(filter(is_xmp, along))
+            yield replace(one, sidecars=tuple(along), losses=losses)
 
     def _sidecar_reason(self, folder: bytes, sidecars: Sequence[bytes]) -> str:
         """Why a file is not removed, by what its sidecars are; empty if nothing does."""
         for sidecar in sidecars:
-            path = _join(folder, sidecar)
+            path = join_path(folder, sidecar)
             try:
                 status = self._status(path)
                 why = "protected" if self._is_protected(path) else reason_by_owner(status)
@@ -285,35 +280,15 @@ class Selection:
                 return f"its sidecar {os.fsdecode(sidecar)}: {why}"
         return ""
 
-    def _kept_has(self, sidecar: bytes, one: Chosen, folder: bytes) -> bool:
-        """Whether a sidecar beside the kept file has the same bytes."""
-        kept_folder, kept_name = _split(one.keep.path)
-        try:
-            others = self.names_in(kept_folder).counterparts(sidecar, kept_name)
-            digest = self._digest(_join(folder, sidecar))
-            return any(
-                self._digest(path) == digest
-                for other in others
-                if (path := _join(kept_folder, other)) != _join(folder, sidecar)
-            )
-        except (OSError, Different):
-            return False
-
-    def _digest(self, path: bytes) -> str:
-        with folder_of(self.fs, self.root, path) as (folder, name):
-            opened = open_hashed(self.fs, folder, name)
-        opened.close()
-        return opened.sha256
-
     # Folders --------------------------------------------------------------------------------
 
     def _folders(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         by_folder: dict[bytes, list[Chosen]] = defaultdict(list)
         for one in chosen:
-            by_folder[_split(one.removal.file.path)[0]].append(one)
+            by_folder[split_path(one.removal.file.path)[0]].append(one)
         held: set[bytes] = set()
         for folder, some in sorted(by_folder.items()):
-            names = self.names_in(folder).all
+            names = self.listings.names_in(folder).all
             going = {one.removal.file.path for one in some} | {s for o in some for s in o.sidecars}
             pictures = sum(map(is_picture, names))
             what = ""
@@ -326,7 +301,7 @@ class Selection:
                 if ask is None or not ask(folder, what):
                     held.add(folder)
         for one in chosen:
-            if _split(one.removal.file.path)[0] in held:
+            if split_path(one.removal.file.path)[0] in held:
                 self._leave(one.removal, FOLDER)
             else:
                 yield one
@@ -336,15 +311,6 @@ def _going(chosen: Sequence[Chosen]) -> dict[bytes, set[bytes]]:
     """The names that go, by their folders."""
     going: dict[bytes, set[bytes]] = defaultdict(set)
     for one in chosen:
-        folder, name = _split(one.removal.file.path)
+        folder, name = split_path(one.removal.file.path)
         going[folder].add(name)
     return going
-
-
-def _split(path: bytes) -> tuple[bytes, bytes]:
-    folder, _, name = path.rpartition(b"/")
-    return folder, name
-
-
-def _join(folder: bytes, name: bytes) -> bytes:
-    return folder + b"/" + name if folder else name

@@ -55,9 +55,9 @@ class WholeBatch(ContentBatch):
             except NeedsMemory as error:
                 reasons.append(MoreMemory(error.size_bytes))
             except ChangedFile:
-                reasons.append("its content has changed")
+                reasons.append("the kept file: its content has changed")
             except FileNotFoundError:
-                reasons.append("it is gone")
+                reasons.append("the kept file: it is gone")
             except OSError as error:
                 reasons.append(f"the kept file cannot be read: {error.strerror or error}")
             except (DecodeError, MemoryError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -96,12 +97,24 @@ def folder_of(
                 if not make:
                     raise
                 inner = _made(fs, folder, part, modes[depth] if depth < len(modes) else None)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(fs, folder, part):
+                    why = "a folder on its way is a symbolic link"
+                    raise NotADirectoryError(errno.ENOTDIR, why) from None
+                raise
             opened.append(inner)
             folder = inner
         yield folder, name
     finally:
         for one in reversed(opened):
             fs.leave(one)
+
+
+def _is_link(fs: FileSystem, folder: Folder, name: bytes) -> bool:
+    try:
+        return fs.status(folder, name).is_link
+    except OSError:
+        return False
 
 
 def _made(fs: FileSystem, folder: Folder, name: bytes, mode: int | None) -> Folder:

@@ -17,7 +17,7 @@ from imgsim.cli.apply_options import (
 )
 from imgsim.cli.make import make_run_options
 from imgsim.cli.options import worker_options, writing_options
-from imgsim.cli.output import write, write_account, write_bytes
+from imgsim.cli.output import write, write_account, write_bytes, write_paths
 from imgsim.cli.plans import read_plan_file
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
@@ -133,7 +133,7 @@ def _list(
     from imgsim.act.apply import apply
     from imgsim.act.paths import native
     from imgsim.act.scripts import sidecar_digests, waste_folders, write_script
-    from imgsim.report.runs import applied_summary
+    from imgsim.report.runs import applied_summary, sidecar_summary
 
     # what another program does with a path may have no way back
     careful = options if script is not None else replace(options, action="trash", move_to=None)
@@ -147,9 +147,9 @@ def _list(
         )  # fmt: skip
         write_bytes(b"".join(parts), script, replace=False)
     else:
-        for path in (p for one in applied.removed for p in (one.path, *one.sidecars)):
-            sys.stdout.buffer.write(os.fsencode(os.path.join(plan.root, native(path))) + b"\0")
-        sys.stdout.buffer.flush()
-    for line in list(applied_summary(applied))[-1:]:
+        paths = (path for one in applied.removed for path in (one.path, *one.sidecars))
+        full = (os.fsencode(os.path.join(plan.root, native(path))) for path in paths)
+        write_paths(path + b"\0" for path in full)
+    for line in [*sidecar_summary(applied), *list(applied_summary(applied))[-1:]]:
         terminal.summary(line)
     return 0 if applied.complete else 3

@@ -62,6 +62,27 @@ def write_account(parts: Iterable[str]) -> str:
     return ""
 
 
+def write_paths(parts: Iterable[bytes]) -> None:
+    """Write bytes to standard output.
+
+    Raises
+    ------
+    UsageError
+        They cannot be written, or not all of them.
+    """
+    try:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise UsageError(
+            f"cannot write standard output: {error.strerror}", "the list is not complete"
+        ) from None
+
+
 def discard_output() -> None:
     """Let nothing be written to standard output when Python exits."""
     with suppress(OSError, ValueError, AttributeError):  # it may be closed, or no file

@@ -19,7 +19,8 @@ def command(terminal: Terminal, action: str, plan_file: str) -> int:
     """Show what a plan holds, or check it against the files as they are.
 
     \b
-    show    what stays, what is to be removed, and why
+    show    what stays, what is to be removed, and why; and which sidecars
+            that go along hold what the kept file lacks
     check   hash every file, and name those that are not as they were;
             exit code 2 if there are any
 
@@ -29,7 +30,9 @@ def command(terminal: Terminal, action: str, plan_file: str) -> int:
 
     plan = read_plan_file(plan_file)
     if action == "show":
-        write(plan_text(plan), None)
+        from imgsim.act.sidecar_losses import losses_of_plan
+
+        write(plan_text(plan, losses_of_plan(plan)), None)
         for line in plan_summary(plan):
             terminal.summary(line)
         return 0

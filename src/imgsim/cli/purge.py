@@ -20,7 +20,7 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 @click.command("purge")
-@click.argument("run", metavar="[RUN]", required=False)
+@click.argument("run", metavar="[RUN|last]", required=False)
 @click.option(
     "--older-than",
     metavar="TIME",
@@ -30,6 +30,8 @@ _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
 @click.pass_obj
 def command(terminal: Terminal, run: str | None, older_than: str | None) -> int:
     """Delete for good what a run moved to .imgsim-trash. There is no way back.
+
+    RUN is a name or number of imgsim runs; last is the last one of them.
 
     Both are hashed: a file stays while it, or the one that was kept in its place, is changed or
     gone; exit code 3 then.

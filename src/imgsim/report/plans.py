@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from imgsim.act.check import ChangedPath
 from imgsim.act.paths import shown
 from imgsim.act.plan import Plan
+from imgsim.act.sidecar_losses import SidecarLoss
 from imgsim.decode.spec import DecodeMode
 from imgsim.read.discover import printable
 from imgsim.report.units import count, size
 
 
-def plan_text(plan: Plan) -> Iterator[str]:
-    """Yield the groups of a plan: what stays, and what is to be removed in its favour."""
+def plan_text(
+    plan: Plan, losses: Mapping[bytes, Sequence[SidecarLoss]] | None = None
+) -> Iterator[str]:
+    """Yield the groups of a plan: what stays, and what is to be removed in its favour.
+
+    `losses` are those of sidecars that go along, by the path of the removed file.
+    """
     yield f"Below {printable(plan.root)}\n"
     yield f"{_made(plan)} ({plan.run}, imgsim {plan.version})\n"
     for group in plan.groups:
@@ -28,6 +34,8 @@ def plan_text(plan: Plan) -> Iterator[str]:
                 yield f"{'':23}{printable(one.evidence)}\n"
             if one.only_here:
                 yield f"{'':23}the kept file lacks its {', '.join(map(printable, one.only_here))}\n"
+            for loss in (losses or {}).get(file.path, ()):
+                yield f"{'':23}its sidecar {shown(loss.path)} {loss.why}\n"
 
 
 def _made(plan: Plan) -> str:

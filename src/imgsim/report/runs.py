@@ -33,6 +33,8 @@ def applied_text(applied: Applied) -> Iterator[str]:
         yield f"{verb}  {shown(one.path)}  ({one.role}; kept: {shown(one.kept)})\n"
         for sidecar in one.sidecars:
             yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
+        for loss in one.losses:
+            yield f"note: the sidecar {shown(loss.path)} {loss.why}\n"
     for link, target in applied.links:
         yield f"note: the link {shown(link)} points to {shown(target)}\n"
     for left in applied.left:
@@ -56,6 +58,7 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield "imgsim undo last takes it back"
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
+    yield from sidecar_summary(applied)
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
     if applied.action == "trash" and applied.removed:
@@ -67,6 +70,24 @@ def applied_summary(applied: Applied) -> Iterator[str]:
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
     yield from _lost(applied.lost, "not kept on the other disk")
     yield _last_line(applied)
+
+
+def sidecar_summary(applied: Applied) -> Iterator[str]:
+    """Yield how many of the sidecars that go along have no equal beside the kept file, if any."""
+    number = sum(len(one.losses) for one in applied.removed)
+    if not number:
+        return
+    verbs = ("goes", "has") if number == 1 else ("go", "have")
+    text = f"{count(number, 'sidecar')} that {verbs[0]} along {verbs[1]} no equal"
+    text += " beside the kept file"
+    if applied.dry_run:
+        yield f"{text}: --sidecars hold leaves pictures with a sidecar where they are"
+    else:
+        yield text + (
+            ": imgsim purge deletes for good what is in them"
+            if applied.action == "quarantine"
+            else ""
+        )
 
 
 def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
