@@ -264,3 +264,13 @@ def test_what_was_moved_can_be_copied_back_without_a_journal(
             shutil.copytree(moved, root, dirs_exist_ok=True)
             shutil.rmtree(place / ".imgsim-trash")
     assert files(root) == before
+
+
+@posix
+def test_what_lies_behind_a_link_is_moved_within_its_own_folder(root: Path) -> None:
+    plan = replace(plan_of(root, "keep/a.jpg", "copies/a.jpg"), roots=(b"keep",))
+    done = _both(plan)
+    assert not (root / ".imgsim-trash").exists()  # above what was scanned
+    assert (root / f"copies/.imgsim-trash/{done.run}/copies/a.jpg").exists()
+    assert undo(done.run).complete
+    assert (root / "copies/a.jpg").exists()

@@ -119,14 +119,24 @@ class Targets:
         return f"{named} cannot be written to: {why}" if why else ""
 
     def _base(self, folder: bytes) -> bytes:
-        """The highest folder above a file that was scanned with it, on its own file system."""
+        """The highest folder above a file that was scanned with it, on its own file system.
+
+        Of what lies behind a symbolic link it is the highest that holds no scanned folder.
+        """
         if not folder or folder in self._roots:
             return folder
         if folder not in self._bases:
             above = folder.rpartition(b"/")[0]
             same = self._device(folder) == self._device(above)
-            self._bases[folder] = self._base(above) if same else folder
+            goes_on = same and not self._is_outside(above)
+            self._bases[folder] = self._base(above) if goes_on else folder
         return self._bases[folder]
+
+    def _is_outside(self, folder: bytes) -> bool:
+        """Whether a folder was not scanned, but one below it."""
+        if not self._roots or folder in self._roots:
+            return False
+        return not folder or any(root.startswith(folder + b"/") for root in self._roots)
 
     def _device(self, folder: bytes) -> int:
         path = folder + b"/x" if folder else b"x"
