@@ -19,7 +19,7 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "errors types progress folders locks schemas temporary",
+    "errors types progress folders garbage locks schemas temporary",
     "decode",
     "executors",
     "models",
