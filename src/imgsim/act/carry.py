@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from imgsim.act.file_names import split
 from imgsim.act.files import FileSystem, Folder
-from imgsim.act.walk import Different, OpenFile, open_hashed
+from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed
 from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 
 _PIECE = 1 << 20
@@ -74,7 +74,7 @@ def carried_metadata(
     beside = [] if written is None else [written.data]
     for one in fs.names(folder):
         if one.lower() in wanted:
-            beside.append(read_packet(fs, (folder, one)))
+            beside.append(_content_of(fs, folder, one))
     if not beside:
         why = fs.why_not_to_write(folder)
         if why:
@@ -85,8 +85,8 @@ def carried_metadata(
     raise Different("the kept file has a sidecar: metadata cannot be carried")
 
 
-def read_packet(fs: FileSystem, at: tuple[Folder, bytes]) -> bytes:
-    """Return the content of a sidecar.
+def content_below(fs: FileSystem, root: Folder, path: bytes) -> bytes:
+    """Return the content of a file below the root.
 
     Raises
     ------
@@ -94,7 +94,12 @@ def read_packet(fs: FileSystem, at: tuple[Folder, bytes]) -> bytes:
         It is no regular file.
     OSError
     """
-    opened = open_hashed(fs, *at)
+    with folder_of(fs, root, path) as (folder, name):
+        return _content_of(fs, folder, name)
+
+
+def _content_of(fs: FileSystem, folder: Folder, name: bytes) -> bytes:
+    opened = open_hashed(fs, folder, name)
     try:
         return _content(fs, opened)
     finally:

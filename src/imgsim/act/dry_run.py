@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from imgsim.act.carry import Carried, carried_metadata, read_packet
+from imgsim.act.carry import Carried, carried_metadata, content_below
 from imgsim.act.check import open_plan_root
 from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
@@ -53,7 +53,7 @@ def dry_run(
         chosen = selection.with_sidecars(groups)
         if options.carry_metadata:
             chosen = list(_carried(fs, root, chosen, selection))
-        removed = tuple(_to_removed(one) for one in chosen)
+        removed = tuple(map(Removed.of, chosen))
         links = links_to(fs, root, plan.root, {one.path for one in removed})
     return Applied(
         "", options.action, True, removed, tuple(selection.left), links=links, root=plan.root
@@ -129,10 +129,7 @@ def _carried(
 
 def _to_carry(fs: FileSystem, root: Folder, one: Chosen, written: Carried | None) -> Carried | None:
     with ExitStack() as stack:
-        packets = []
-        for path in one.described_by:
-            with folder_of(fs, root, path) as at:
-                packets.append(read_packet(fs, at))
+        packets = [content_below(fs, root, path) for path in one.described_by]
 
         def opened(planned: PlannedFile) -> tuple[OpenFile, tuple[Folder, bytes]]:
             at = stack.enter_context(folder_of(fs, root, planned.path))
@@ -142,14 +139,6 @@ def _to_carry(fs: FileSystem, root: Folder, one: Chosen, written: Carried | None
 
         kept, kept_at = opened(one.keep)
         return carried_metadata(fs, kept, kept_at, opened(one.removal.file)[0], packets, written)
-
-
-def _to_removed(chosen: Chosen) -> Removed:
-    removal = chosen.removal
-    return Removed(
-        removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes,
-        chosen.sidecars, chosen.losses,
-    )  # fmt: skip
 
 
 def verified(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from imgsim.act.options import Action
-from imgsim.act.select import Left
+from imgsim.act.select import Chosen, Left
 from imgsim.act.sidecar_losses import SidecarLoss
 
 
@@ -33,6 +34,13 @@ class Removed:
     size_bytes: int
     sidecars: tuple[bytes, ...] = ()
     losses: tuple[SidecarLoss, ...] = ()
+
+    @classmethod
+    def of(cls, chosen: Chosen) -> Self:
+        """The outcome of a removal that was carried out, or would be."""
+        file, role = chosen.removal.file, chosen.removal.role
+        kept = chosen.keep.path
+        return cls(file.path, kept, role, file.size_bytes, chosen.sidecars, chosen.losses)
 
 
 @dataclass(frozen=True, slots=True)

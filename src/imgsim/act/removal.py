@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from imgsim.act.carry import read_packet
+from imgsim.act.carry import content_below
 from imgsim.act.files import NO_SUCH_CALL, Folder, NotSupported
 from imgsim.act.guards import reason_to_leave
 from imgsim.act.journal import Journal, Place, Step
@@ -98,11 +98,7 @@ class Remover:
             except (Different, OSError) as error:
                 self._put_back(unit, made)
                 raise Different(_said(error)) from None
-        removal = chosen.removal
-        return Removed(
-            removal.file.path, chosen.keep.path, removal.role, removal.file.size_bytes,
-            chosen.sidecars, chosen.losses,
-        )  # fmt: skip
+        return Removed.of(chosen)
 
     def _write(self, write: Callable[[], None]) -> None:
         try:
@@ -161,8 +157,7 @@ class Remover:
     def packet(self, path: bytes) -> bytes:
         """Return the content of an XMP sidecar, also if it went along with another file."""
         if path not in self._packets:
-            with folder_of(self.stage.fs, self.stage.areas["root"], path) as at:
-                self._packets[path] = read_packet(self.stage.fs, at)
+            self._packets[path] = content_below(self.stage.fs, self.stage.areas["root"], path)
         return self._packets[path]
 
     def folder_modes(self, path: bytes) -> tuple[int, ...]:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from imgsim.act.carry import read_packet
+from imgsim.act.carry import content_below
 from imgsim.act.file_names import is_xmp
 from imgsim.act.files import FileSystem
 from imgsim.act.listings import Listings, join_path, split_path
 from imgsim.act.plan import Plan
 from imgsim.act.systems import this_file_system
-from imgsim.act.walk import Different, folder_of
+from imgsim.act.walk import Different
 from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 
 LACKS = "holds what the kept file lacks"
@@ -136,22 +136,17 @@ def _not_carried(listings: Listings, path: bytes, first: Sequence[bytes]) -> str
     """Why a sidecar is not carried in full, as the kept file and others come first; else empty."""
     if not is_xmp(path):
         return NOT_CARRIED
-    packet = _content(listings, path)
+    packet = content_below(listings.fs, listings.root, path)
     names = _properties(packet)
     if names is None or not names <= _CARRIED | _OF_THE_PACKET:
         return NOT_CARRIED
     said = read_sidecar(packet)
     for other in first:
-        data = _content(listings, other)
+        data = content_below(listings.fs, listings.root, other)
         known = read_sidecar(data) if is_xmp(other) else read_metadata(data, history=False)
         if _contradict(said, known):
             return CONTRADICTS
     return ""
-
-
-def _content(listings: Listings, path: bytes) -> bytes:
-    with folder_of(listings.fs, listings.root, path) as at:
-        return read_packet(listings.fs, at)
 
 
 def _contradict(one: Metadata, other: Metadata) -> bool:
