@@ -51,10 +51,10 @@ def split_judged(
     compared, others : list of Picture
         In their order.
     """
-    _, flat = split_flat(pictures)
+    detailed, flat = split_flat(pictures)
     possible = [p for p in flat if p.facts.frames == 1 and not p.facts.damage and not p.facts.raw]
     if not possible or not recipe.hashes:
-        return split_flat(pictures)
+        return detailed, flat
     rows = records(collection.features(recipe.extractor, possible).rows)
     shown = are_figures(rows, np.ones(len(rows), np.bool_))
     keys = dict(zip([p.identity for p in flat], flat_keys(flat), strict=True))
