@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
 from imgsim.group.evidence import Sign
@@ -27,7 +25,7 @@ from imgsim.group.rules import MayMatch, Rules
 from imgsim.group.shapes import Shape, are_stretched
 from imgsim.measure.extent import area_shares
 from imgsim.types import Group, Picture, Verdict
-from imgsim.verify.matrix import Matrix
+from imgsim.verify.matrix import matrix_of
 from imgsim.verify.transform import stretch_along_width
 
 _ROUNDS = 4
@@ -96,9 +94,9 @@ class Choosing:
             if lesser:
                 shows_less.add(one.identity if lesser > 0 else centre.identity)
             if lesser > 0 and verdict.matrix:
-                own[one.identity] *= area_shares(_matrix(verdict))[1]
+                own[one.identity] *= area_shares(matrix_of(verdict))[1]
             if verdict.matrix:
-                ratio = stretch_along_width(_matrix(verdict), centre.facts, one.facts)
+                ratio = stretch_along_width(matrix_of(verdict), centre.facts, one.facts)
                 stretches[one.identity] = math.log(ratio)
         everything = {m.picture.identity for m in group.members} <= shows_less
         stretched = are_stretched(
@@ -271,10 +269,6 @@ def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
     if any(sign.role == "rotated" and sign.derived for sign in signs):
         return 1
     return -1 if verdict.more and any(sign.role == "fuller" for sign in signs) else 0
-
-
-def _matrix(verdict: Verdict) -> Matrix:
-    return np.array(verdict.matrix).reshape(3, 3)
 
 
 _LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.facts.lossless)

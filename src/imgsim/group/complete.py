@@ -17,7 +17,7 @@ from imgsim.group.rules import MayMatch
 from imgsim.group.shapes import CAMERA_SHAPES
 from imgsim.propose.proposals import Proposals
 from imgsim.types import Verdict
-from imgsim.verify.matrix import Matrix, inverse
+from imgsim.verify.matrix import Matrix, inverse, matrix_of
 from imgsim.verify.transform import stretch_of
 from imgsim.verify.verdicts import Verdicts
 
@@ -263,12 +263,8 @@ class _Groups:
         return stretch_of(matrix, left, right) <= _STRETCHED
 
     def _matrix(self, to: int, of: int) -> Matrix:
-        """Unit coordinates of a picture to those of another that it matches.
-
-        Where nothing was aligned, they were compared as wholes.
-        """
-        numbers = self.verdicts[to, of].matrix
-        matrix = np.array(numbers).reshape(3, 3) if numbers else np.eye(3)
+        """Unit coordinates of a picture to those of another that it matches."""
+        matrix = matrix_of(self.verdicts[to, of])
         return matrix if to < of else inverse(matrix)
 
     def _shows_more(self, one: int, other: int) -> bool:

@@ -23,6 +23,7 @@ from imgsim.tasks.query import Query, decode_query, query_file
 from imgsim.types import ImageFacts, Verdict
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.keypoints import consistent_matches
+from imgsim.verify.matrix import matrix_of
 from imgsim.verify.verdicts import verify_pair
 
 DEFAULT_METHOD = "ssim"
@@ -130,7 +131,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
     cells = np.zeros((2, _CELLS, _CELLS))
     links: tuple[Link, ...] = ()
     if verdict.matrix:
-        matrix = np.array(verdict.matrix).reshape(3, 3)
+        matrix = matrix_of(verdict)
         left, right, bits = consistent_matches(one, other, matrix)
         for grid, places in zip(cells, (left, right), strict=True):
             column, row = (places * _CELLS).astype(int).clip(0, _CELLS - 1).T

@@ -17,17 +17,11 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import at_one_scale
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import (
-    Matrix,
-    inverse,
-    is_plausible,
-    project,
-)
+from imgsim.verify.matrix import CORNERS, Matrix, area_between, inverse, is_plausible, project
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.tracking import track
 
 Points = NDArray[np.float64]
-_CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def fit_bend(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> B
 
 def _is_within(bend: Bend) -> bool:
     """Whether it is no linear map, and all that it takes from a picture is there."""
-    corners, beyond = bend(_CORNERS), LIMITS.bend_beyond
+    corners, beyond = bend(CORNERS), LIMITS.bend_beyond
     return bool(
         np.abs(bend.terms[:, 3]).max() >= LIMITS.bend_min
         and ((corners >= -beyond) & (corners <= 1 + beyond)).all()
@@ -128,29 +122,24 @@ def bent(image: MultiscaleImage, other: MultiscaleImage, bend: Bend) -> Multisca
         The other of the two.
     bend : Bend
     """
-    x, y = bend(_CORNERS)
-    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
-    height, width = image.shape
+    area = area_between(bend(CORNERS))
     ratio = other.shape[1] / other.shape[0]
 
     def size_of(shape: tuple[int, ...]) -> tuple[int, int]:
         pixels = area * shape[0] * shape[1]
         return max(1, round((pixels * ratio) ** 0.5)), max(1, round((pixels / ratio) ** 0.5))
 
-    def drawn(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-        return _drawn(pixels, bend, size)
+    def drawn(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return _drawn(pixels, bend, size_of(pixels.shape))
 
-    def grey(side: int) -> NDArray[np.uint8]:
-        pixels = image.grey(side)
-        return drawn(pixels, size_of(pixels.shape))
-
-    def rgb() -> NDArray[np.uint8]:
-        pixels = image.rgb()
-        return drawn(pixels, size_of(pixels.shape))
-
-    small = size_of((height, width))
-    colours = drawn(image.colours, image.colours.shape[1::-1])
-    return MultiscaleImage(grey, small[::-1], colours, rgb, image.damaged)
+    colours = _drawn(image.colours, bend, image.colours.shape[1::-1])
+    return MultiscaleImage(
+        lambda side: drawn(image.grey(side)),
+        size_of(image.shape)[::-1],
+        colours,
+        lambda: drawn(image.rgb()),
+        image.damaged,
+    )
 
 
 def _drawn(pixels: NDArray[Any], bend: Bend, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from imgsim.types import Verdict
 from imgsim.verify.colours import YCbCr
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, judge
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Matrix, project
+from imgsim.verify.matrix import Matrix, matrix_of, projected_corners
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.small import Pixels
 from imgsim.verify.tracking import erode_mask, warp
@@ -65,7 +65,7 @@ def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) 
     numbers = _frames_to_compare(decoder.durations(left), decoder.durations(right))
     if numbers is None or not verdict.matrix:
         return NOT_ALIGNED
-    matrix = np.array(verdict.matrix).reshape(3, 3)
+    matrix = matrix_of(verdict)
     with (
         closing(_frames(decoder, left, numbers[0])) as lefts,
         closing(_frames(decoder, right, numbers[1])) as rights,
@@ -127,9 +127,8 @@ def _judge_frame(left: YCbCr, right: YCbCr, matrix: Matrix) -> Verdict:
 
 def _moved(verdict: Verdict, matrix: Matrix) -> float:
     """How far the corners of the right frame lie from where a matrix puts them, at most."""
-    corners = np.array([(0, 1, 1, 0), (0, 0, 1, 1)], np.float64)
-    places = project(np.array(verdict.matrix).reshape(3, 3), corners)
-    return float(np.hypot(*(places - project(matrix, corners))).max())
+    places = projected_corners(matrix_of(verdict))
+    return float(np.hypot(*(places - projected_corners(matrix))).max())
 
 
 def _scaled(frame: YCbCr) -> MultiscaleImage:

@@ -24,6 +24,7 @@ from imgsim.verify.matrix import (
     area_between,
     inverse,
     is_plausible,
+    matrix_of,
     nearest_orientation,
     orientation_matrix,
     oriented,
@@ -198,7 +199,7 @@ def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict)
     How much the two share, and which shows more, is nearly the same as by the homography; of the
     one that stays as it is, the other one then shows all.
     """
-    bend = fit_bend(left, right, np.array(verdict.matrix).reshape(3, 3))
+    bend = fit_bend(left, right, matrix_of(verdict))
     if bend is None:
         return verdict
     if bend.of_left:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS, Orientation
+from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
 
 Matrix = NDArray[np.float64]
@@ -26,7 +27,25 @@ _HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 """Pixels as OpenCV counts them (the centre of the first one is 0) to pixels whose first corner
 is 0."""
 _BACK_BY_HALF = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-_CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
+CORNERS = np.array([(0, 1, 1, 0), (0, 0, 1, 1.0)])
+"""Of the unit square, in their order around it: x and y, shape (2, 4)."""
+
+
+def matrix_of(verdict: Verdict) -> Matrix:
+    """Return the matrix of a verdict, from the right picture to the left one.
+
+    Where nothing was aligned they were compared as wholes: it is the identity.
+
+    Parameters
+    ----------
+    verdict : Verdict
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+    """
+    numbers = verdict.matrix
+    return np.array(numbers, np.float64).reshape(3, 3) if numbers else np.eye(3)
 
 
 def inverse(matrix: Matrix) -> Matrix:
@@ -138,7 +157,7 @@ def projected_corners(matrix: Matrix) -> NDArray[np.float64]:
     ndarray of float64, shape (2, 4)
         x and y; the upper left one comes first, the upper right one next.
     """
-    return project(matrix, _CORNERS)
+    return project(matrix, CORNERS)
 
 
 def area_between(corners: NDArray[np.float64]) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from imgsim.types import ImageFacts, Picture, Transform, Verdict
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Matrix, inverse, projected_corners, rescale
+from imgsim.verify.matrix import Matrix, inverse, matrix_of, projected_corners, rescale
 
 
 def transform_between(
@@ -24,7 +24,7 @@ def transform_between(
     kept_left : bool
         The kept one is the left one of the verdict.
     """
-    matrix = np.array(verdict.matrix).reshape(3, 3) if verdict.matrix else np.eye(3)
+    matrix = matrix_of(verdict)
     if not kept_left:
         matrix = inverse(matrix)
     pixels = rescale(

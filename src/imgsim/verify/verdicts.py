@@ -31,7 +31,7 @@ from imgsim.read.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
-from imgsim.verify.matrix import Matrix, inverse
+from imgsim.verify.matrix import Matrix, inverse, matrix_of
 from imgsim.verify.transform import transform_between
 
 _BATCH = 24
@@ -226,12 +226,8 @@ class Verdicts:
         return digest, self._matrix(one, third) @ self._matrix(third, other)
 
     def _matrix(self, to: int, of: int) -> Matrix:
-        """Unit coordinates of a picture to those of another one, as verified.
-
-        Figures were compared as wholes.
-        """
-        numbers = self[to, of].matrix
-        matrix = np.array(numbers).reshape(3, 3) if numbers else np.eye(3)
+        """Unit coordinates of a picture to those of another one, as verified."""
+        matrix = matrix_of(self[to, of])
         return matrix if to < of else inverse(matrix)
 
     def _run(self, jobs: Sequence[_Job]) -> None:
@@ -289,7 +285,7 @@ def swapped(verdict: Verdict) -> Verdict:
     """Return a verdict with the left and the right picture in the other order."""
     matrix = verdict.matrix
     if matrix:
-        matrix = tuple(inverse(np.array(matrix).reshape(3, 3)).ravel().tolist())
+        matrix = tuple(inverse(matrix_of(verdict)).ravel().tolist())
     return replace(
         verdict,
         matrix=matrix,
