@@ -89,6 +89,19 @@ def test_a_crash_costs_one_item() -> None:
     results = run(ProcessesExecutor(2), (1, 2, "crash", 3), (4, "crash"), (5, "print", 6))
     crashed = "failed: its decoder crashed (SIGABRT)"
     assert results == [[1, 4, crashed, 9], [16, crashed], [25, "print", 36]]
+    # in a later batch of the same worker
+    assert run(ProcessesExecutor(1), (1, 2, 3), (4,), (5, "crash", 6)) == [
+        [1, 4, 9],
+        [16],
+        [25, crashed, 36],
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it shares memory by a name")
+def test_a_crash_is_found_without_files_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    crashed = "failed: its decoder crashed (SIGABRT)"
+    assert run(ProcessesExecutor(1), (1, 2, "crash", 3)) == [[1, 4, crashed, 9]]
 
 
 def test_a_hang_costs_one_item() -> None:

@@ -26,10 +26,11 @@ from imgsim.executors import worker
 from imgsim.executors.admission import Admission, needs_of
 from imgsim.executors.base import Batch, Executor, MoreMemory, R
 from imgsim.executors.limit import ItemClock, process_seconds
+from imgsim.executors.progress import Share
 
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
-    "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
+    "from imgsim.executors.worker import main; main(int(sys.argv[2]), sys.argv[3])"
 )
 _MEMORY_ALONE = 4 << 30
 """Address space of a worker that tries a suspicious file once more, in bytes, at least."""
@@ -55,15 +56,23 @@ class _Worker:
 
     def __init__(self, timeout: float, spawner: ThreadPoolExecutor, memory_bytes: int = 0) -> None:
         self.timeout = timeout
-        self.item: ItemClock | None = None  # none while nothing, or work without a limit, runs
+        self.running = False
+        self.clock: ItemClock | None = None  # none while nothing, or work without a limit, runs
         self.exceeded = ""
         # argv is encoded as the file system is, so paths of any bytes get through
         # -P: the first imports must not find modules in the current folder
         arguments = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path), str(memory_bytes)]
         try:
+            share = Share()
+        except OSError as error:
+            raise ImgsimError(f"cannot share memory: {error}", _THREADS_HINT) from error
+        self.progress = share.progress
+        self.seen = self.progress.read()
+        try:
             self.process = spawner.submit(
                 subprocess.Popen,
-                arguments,
+                [*arguments, share.name],
+                pass_fds=share.descriptors,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -73,48 +82,39 @@ class _Worker:
             ).result()
         except OSError as error:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
+        finally:
+            share.close()
         self.ready = False
 
     def run(self, batch: Batch[R]) -> Sequence[R | MoreMemory]:
         assert self.process.stdin
         assert self.process.stdout
-        done = 0
+        begun = self.progress.read().begun
         try:
             if not self.ready:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 self.ready = True
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
-            self._begin_item(process_seconds(self.process) or 0.0)
+            self.clock, self.running = None, True
             worker.send(self.process.stdin, 0, payload)  # type: ignore[arg-type]
-            while True:
-                kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
-                if kind == worker.RESULT:
-                    results: Sequence[R | MoreMemory] = pickle.loads(payload)
-                    return results
-                if kind == worker.ERROR:
-                    raise ImgsimError(
-                        "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
-                    )
-                if kind == worker.PAUSE_TIME_LIMIT:
-                    self.item = None
-                elif kind == worker.READING:
-                    if self.item is not None:
-                        self.item.read_some()
-                else:
-                    done += 1
-                    self._begin_item(*worker.SECONDS.unpack(payload))
+            kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
+            if kind == worker.ERROR:
+                raise ImgsimError(
+                    "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
+                )
+            results: Sequence[R | MoreMemory] = pickle.loads(payload)
+            return results
         except (EOFError, OSError):
             code = self.process.wait()
             if not self.ready:
                 raise ImgsimError(
                     f"a worker process does not start (exit code {code})", _THREADS_HINT
                 ) from None
+            # it began the item in hand, too
+            done = max(0, self.progress.read().begun - begun - 1)
             raise _Died(self._cause(code), done) from None
         finally:
-            self.item = None
-
-    def _begin_item(self, seconds: float) -> None:
-        self.item = ItemClock(self.timeout, seconds, seconds)
+            self.running = False
 
     def _cause(self, code: int) -> str:
         if self.exceeded:
@@ -131,11 +131,18 @@ class _Worker:
 
     def watch(self, elapsed: float) -> None:
         """End the worker if its file takes too long; `elapsed` seconds after the last call."""
-        item = self.item
-        if item is None:
+        now, before = self.progress.read(), self.seen
+        self.seen = now
+        if not (self.running and now.limited):
+            self.clock = None
             return
-        reason = item.exceeded(process_seconds(self.process), elapsed)
-        if reason and item is self.item:
+        clock = self.clock
+        if clock is None or now.begun != before.begun:
+            self.clock = clock = ItemClock(self.timeout, now.seconds, now.seconds)
+        elif now.pieces != before.pieces:
+            clock.read_some()
+        reason = clock.exceeded(process_seconds(self.process), elapsed)
+        if reason and self.running and self.progress.read().begun == now.begun:
             self.exceeded = reason
             self.process.kill()
 

@@ -16,12 +16,11 @@ from typing import Any, BinaryIO
 
 from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat
+from imgsim.executors.progress import SharedProgress, attach
 from imgsim.garbage import collect_garbage_seldom
 
-READY, ITEM_DONE, READING, PAUSE_TIME_LIMIT, RESULT, ERROR = range(6)
+READY, RESULT, ERROR = range(3)
 _HEADER = struct.Struct("<BQ")
-SECONDS = struct.Struct("<d")
-"""Payload of ITEM_DONE: processor seconds that this process has taken since it began."""
 
 
 def send(stream: BinaryIO, kind: int, payload: bytes = b"") -> None:
@@ -51,14 +50,17 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return data
 
 
-def main(memory_bytes: int) -> None:
+def main(memory_bytes: int, progress_name: str) -> None:
     """Work until the input ends.
 
     Parameters
     ----------
     memory_bytes : int
         Limit of the address space; 0 for none.
+    progress_name : str
+        See `progress.attach`.
     """
+    progress = attach(progress_name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent decides when to stop
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -75,7 +77,7 @@ def main(memory_bytes: int) -> None:
     while True:
         try:
             batch = pickle.loads(batches.get())
-            done = batch.run(_SendHeartbeat(results))
+            done = batch.run(_CountProgress(progress))
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand
@@ -86,21 +88,22 @@ def main(memory_bytes: int) -> None:
             send(results, RESULT, pickle.dumps(done, pickle.HIGHEST_PROTOCOL))
 
 
-class _SendHeartbeat(Heartbeat):
-    """Sends each heartbeat to the parent process."""
+class _CountProgress(Heartbeat):
+    """Shows the parent process how far a batch is, from its first item on."""
 
-    def __init__(self, results: BinaryIO) -> None:
-        self.results = results
+    def __init__(self, progress: SharedProgress) -> None:
+        self.progress = progress
+        self()
 
     def __call__(self) -> None:
-        send(self.results, ITEM_DONE, SECONDS.pack(time.process_time()))
+        self.progress.begin(time.process_time())
 
     def reading(self) -> None:
-        send(self.results, READING)
+        self.progress.read_piece()
 
     def pause_time_limit(self) -> None:
         _limit_memory(-1)  # libraries for a GPU reserve more addresses than any file may take
-        send(self.results, PAUSE_TIME_LIMIT)
+        self.progress.pause_limit()
 
 
 def _listen(batches: queue.SimpleQueue[Any]) -> None:
