@@ -142,25 +142,13 @@ class DistanceMatching:
             return [0.0 if _equal(kept, p) else None for p in others]
         pictures = [kept, *other_pixels]
         rows = self._collection.features(comparator.extractor, pictures).rows
-        engine = make_engine(comparator, rows, self._options)
-        nearest = engine.nearest(np.array([0]), len(other_pixels))
-        places = nearest.rows[0].tolist()
-        found = dict(zip(places, nearest.distance[0].tolist(), strict=True))
-        by_path = {p.file.path: found[i] for i, p in enumerate(pictures) if i in found}
-        return [
-            0.0 if _equal(kept, p) else self._within(by_path[p.file.path], most, kept, p, centre)
-            for p in others
-        ]
-
-    @staticmethod
-    def _within(
-        distance: float, most: float, kept: Picture, other: Picture, centre: Picture
-    ) -> float | None:
-        """A distance that makes a match: further frames were compared with the centre's only."""
-        frames = kept.facts.frames > 1 or other.facts.frames > 1
-        if frames and centre.identity not in (kept.identity, other.identity):
-            return None
-        return distance if distance <= most else None
+        near = make_engine(comparator, rows, self._options).after(np.array([0]), most)
+        distance = {
+            pictures[row].file.path: distance
+            for row, distance in zip(near.right.tolist(), near.distance.tolist(), strict=True)
+            if _frames_compared(kept, pictures[row], centre)
+        }
+        return [0.0 if _equal(kept, p) else distance.get(p.file.path) for p in others]
 
     def verdict(self, left: Picture, right: Picture) -> Verdict | None:
         """Return None: how they lie upon each other is not known."""
@@ -169,6 +157,14 @@ class DistanceMatching:
     def transform(self, kept: Picture, other: Picture) -> Transform | None:
         """Return None: how they lie upon each other is not known."""
         return None
+
+
+def _frames_compared(kept: Picture, other: Picture, centre: Picture) -> bool:
+    """Whether all frames of two pictures are known to match; further ones met the centre's only."""
+    return max(kept.facts.frames, other.facts.frames) <= 1 or centre.identity in (
+        kept.identity,
+        other.identity,
+    )
 
 
 def _equal(one: Picture, other: Picture) -> bool:
