@@ -180,3 +180,20 @@ def test_bursts_in_heic_match_by_all_pictures(tmp_path: Path, threads: RunOption
     for method in ("auto", "phash:size=16"):
         result = imgsim.find_duplicates(tmp_path, method, options=threads)
         assert groups(result) == [{"again", "burst"}], method
+
+
+@pytest.mark.parametrize("step", [3, 4, 6])
+def test_a_slow_pan_in_another_order_is_another_animation(step: int) -> None:
+    whole = Image.fromarray(landscape(212, 440, 240))
+    frames = [whole.crop((step * i, 0, step * i + 320, 240)) for i in range(8)]
+    swapped = [*frames[:3], frames[4], frames[3], *frames[5:]]
+
+    def webp(shown: Frames, size: tuple[int, int]) -> bytes:
+        stream = io.BytesIO()
+        first, *others = [one.resize(size) for one in shown]
+        first.save(stream, "WEBP", save_all=True, append_images=others, duration=100, quality=80)
+        return stream.getvalue()
+
+    original = webp(frames, (320, 240))
+    for other, same in ((frames, True), (swapped, False)):
+        assert same_frames(original, webp(other, (224, 168)), Decoder()) == same

@@ -28,7 +28,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [21, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [22, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 21
+VERDICTS_OF = 22
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -349,7 +349,8 @@ KNOWN: dict[str, object] = {
     "max_even_luma": 6.0,
     "max_even_chroma": 16.0,
     "max_even_brighter": 32.0,
-    "max_frame_shift": 0.03,
+    "max_frame_shift": 0.006,
+    "max_page_shift": 0.03,
     "rough_side": 64,
     "rough_window": 15,
     "rough_min_cover": 250,

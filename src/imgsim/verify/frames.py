@@ -62,9 +62,12 @@ def with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) -
 
 
 def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) -> Verdict:
-    numbers = _frames_to_compare(decoder.durations(left), decoder.durations(right))
+    durations = decoder.durations(left), decoder.durations(right)
+    numbers = _frames_to_compare(*durations)
     if numbers is None or not verdict.matrix:
         return NOT_ALIGNED
+    animated = bool(durations[0][1])
+    most_moved = LIMITS.max_frame_shift if animated else LIMITS.max_page_shift
     matrix = matrix_of(verdict)
     with (
         closing(_frames(decoder, left, numbers[0])) as lefts,
@@ -72,7 +75,7 @@ def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) 
     ):
         residual = overlay = 0.0
         for one, other in zip(lefts, rights, strict=True):
-            frame = _judge_frame(one, other, matrix)
+            frame = _judge_frame(one, other, matrix, most_moved)
             if not np.isfinite(frame.residual):
                 return NOT_ALIGNED
             residual = max(residual, frame.residual)
@@ -114,13 +117,13 @@ def _frames(decoder: Decoder, data: bytes, numbers: Sequence[int]) -> Generator[
                 yield images[_FRAME]
 
 
-def _judge_frame(left: YCbCr, right: YCbCr, matrix: Matrix) -> Verdict:
-    """The verdict on two frames that have to lie upon each other by a matrix, roughly."""
+def _judge_frame(left: YCbCr, right: YCbCr, matrix: Matrix, most_moved: float) -> Verdict:
+    """The verdict on two frames that lie upon each other by a matrix, or almost."""
     difference = _largest_difference(left, right, matrix)
     if difference <= 1:
         return replace(EQUAL, residual=difference)
     verdict = judge(_scaled(left), _scaled(right), [matrix])
-    if verdict.matrix and _moved(verdict, matrix) > LIMITS.max_frame_shift:
+    if verdict.matrix and _moved(verdict, matrix) > most_moved:
         return NOT_ALIGNED
     return verdict
 

@@ -920,9 +920,11 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """The same in steps of Cb and Cr. The same copies differ by up to 14."""
     max_even_brighter: float = 32.0
     """Grey levels by which a frame may be brighter or darker as a whole for that."""
-    max_frame_shift: float = 0.03
-    """Share of the side by which a frame may lie elsewhere than the first one: in a film that
-    moves over a scene every frame is a part of the next one."""
+    max_page_shift: float = 0.03
+    """Share of the side by which a page may lie elsewhere than the first one."""
+    max_frame_shift: float = 0.006
+    """The same of a frame: in a film that moves slowly over a scene, every frame is a part of the
+    next one."""
 
 
 LIMITS = Limits()
