@@ -28,7 +28,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [21, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [22, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 21
+VERDICTS_OF = 22
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -398,6 +398,21 @@ KNOWN: dict[str, object] = {
     "bend_min": 0.01,
     "bend_beyond": 0.02,
     "bend_rounds": 4,
+    "chroma_noise_quantile": 0.25,
+    "repainted_error_per_noise": 8.0,
+    "repainted_min_error": 4.0,
+    "repainted_min_error_share": 0.35,
+    "max_repainted": 0.15,
+    "max_detail_ratio_lone": 3.0,
+    "lone_share": 0.5,
+    "lone_gap": 5,
+    "lone_margin": 2,
+    "lone_max_blocks": 40,
+    "lone_both_edges": 0.62,
+    "lone_least_error": 2.0,
+    "lone_min_excess": 2.0,
+    "lone_min_side": 240,
+    "lone_min_edge": 3.0,
 }
 
 

@@ -21,6 +21,7 @@ from imgsim.verify.local_differences import (
     block_means,
     lesser_gradient,
 )
+from imgsim.verify.lone_place import lone_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix
 from imgsim.verify.text_page import are_text_pages
 
@@ -80,6 +81,8 @@ def compare_details(
             errors = beside
     legible = legibility(errors) if page or drawing else float("inf")
     distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
+    if not page and not drawing:
+        distance = max(distance, lone_ratio(errors) / LIMITS.max_detail_ratio_lone)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:
