@@ -413,6 +413,9 @@ KNOWN: dict[str, object] = {
     "lone_min_excess": 2.0,
     "lone_min_side": 240,
     "lone_min_edge": 3.0,
+    "brightened_levels": (64, 192),
+    "brightened_min_gain": 1.05,
+    "brightened_white": 245,
 }
 
 

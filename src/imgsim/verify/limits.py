@@ -362,6 +362,12 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     max_added_structure: float = 10.0
     """Scaled grey levels of structure that one image may have where the other one is even; what
     is above it is a difference."""
+    brightened_levels: tuple[int, int] = (64, 192)
+    """Middle levels, between which it is told whether a page is a brighter one."""
+    brightened_min_gain: float = 1.05
+    """Factor by which it is, at least: pale lines and a shaded ground are white in it then."""
+    brightened_white: int = 245
+    """Level that white has in it, at least."""
     min_print_structure: float = 15.0
     """Scaled grey levels of structure in both images, from which a block of a page is print."""
     hole_min_share: float = 0.8
