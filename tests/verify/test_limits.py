@@ -241,8 +241,7 @@ KNOWN: dict[str, object] = {
     "print_min_evenness": 0.15,
     "print_window": 3,
     "print_quantile": 0.25,
-    "min_legibility": 8.0,
-    "min_legibility_drawing": 6.0,
+    "min_legibility": 6.0,
     "print_min_blocks": 8,
     "flat_window": 5,
     "flat_range": 4,
@@ -416,6 +415,8 @@ KNOWN: dict[str, object] = {
     "brightened_levels": (64, 192),
     "brightened_min_gain": 1.05,
     "brightened_white": 245,
+    "faint_legibility": 8.0,
+    "max_detail_share_of_faint": 0.22,
 }
 
 

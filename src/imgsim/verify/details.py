@@ -88,8 +88,7 @@ def compare_details(
     if on_both:
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
-    least = LIMITS.min_legibility if page else LIMITS.min_legibility_drawing
-    distance = max(distance, (least / max(legible, 1e-3)) ** 2)
+    distance = max(distance, (LIMITS.min_legibility / max(legible, 1e-3)) ** 2)
     return Details(float(distance), drawn)
 
 
@@ -97,6 +96,8 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
     """The ratio up to which two pictures are copies: less where a letter stands out less."""
     if not drawn:
         return LIMITS.max_detail_ratio
+    if legible < LIMITS.faint_legibility:
+        return LIMITS.max_detail_share_of_faint * legible
     share = LIMITS.max_detail_share_of_legibility * legible
     return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
 
