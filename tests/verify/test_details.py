@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imgsim.pictures.near_pairs import draw_near_pair
 from imgsim.pictures.screens import app_screen
-from imgsim.verify.details import compare_details
+from imgsim.verify.details import _max_ratio, compare_details
 from imgsim.verify.fine_alignment import fine_correction
 from imgsim.verify.flat_colours import is_drawing
 from imgsim.verify.in_place import differ_in_place, structure_of_cells
@@ -223,3 +223,13 @@ def test_in_small_pictures_no_place_is_alone() -> None:
     assert errors is not None
     assert errors.top_ratio() > 3
     assert lone_ratio(errors) == 0
+
+
+@pytest.mark.parametrize(
+    ("legible", "most"),
+    [(6.5, 0.22 * 6.5), (7.9, 0.22 * 7.9), (8.0, 3.2), (15.0, 0.33 * 15), (30.0, 7.0)],
+)
+def test_the_fainter_the_print_the_less_may_differ(legible: float, most: float) -> None:
+    """Below a legibility of 8, noise has to be far from what another letter makes."""
+    assert _max_ratio(legible, drawn=True) == pytest.approx(most)
+    assert _max_ratio(legible, drawn=False) == 13
