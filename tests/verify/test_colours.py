@@ -9,7 +9,7 @@ from imgsim.verify.colours import (
     _rgb,
     fit_chroma,
     overlapping_pixels,
-    recoloured_share,
+    recoloured_shares,
 )
 from tests.verify.pictures import UPRIGHT, picture, verify
 
@@ -167,7 +167,7 @@ def recoloured(columns: int, before: int, after: int) -> float:
     right = left.copy()
     for image, chroma in ((left, before), (right, after)):
         image[:, :columns, 1] = 128 + chroma
-    shares = [recoloured_share(*pair, UPRIGHT) for pair in ((left, right), (right, left))]
+    shares = [recoloured_shares(*pair, UPRIGHT).clearly for pair in ((left, right), (right, left))]
     assert shares[0] == pytest.approx(shares[1], abs=1e-6)
     return shares[0]
 
@@ -178,6 +178,29 @@ def test_the_share_is_that_of_pixels_with_another_colour() -> None:
     assert recoloured(6, 0, 40) == pytest.approx(6 / 30)  # columns 1 to 4, and 5 and 6 by parts
     assert recoloured(6, 0, 12) == pytest.approx(4 / 30)
     assert recoloured(6, 0, 9) == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "after", "noise", "far"),
+    [
+        (8, 9, 0.0, True),  # pale, but of clean images
+        (8, 3, 0.0, False),
+        (8, 9, 2.0, False),  # colours of coarse compression are off as much
+        (2, 9, 0.0, False),  # too small a part
+    ],
+)
+def test_a_pale_thing_in_another_pale_colour_is_another_picture(
+    columns: int, after: int, noise: float, far: bool
+) -> None:
+    left = np.full((32, 32, 3), 128, np.uint8)
+    left[:, 16:, 2] += 30
+    right = left.copy()
+    right[:, :columns, 1] += after
+    grain = np.random.default_rng(1).normal(0, 3 * noise, (32, 32, 2))  # a mean of nine counts
+    right[..., 1:] = np.rint(right[..., 1:] + grain).clip(0, 255)
+    shares = recoloured_shares(left, right, UPRIGHT)
+    assert (shares.distance > 1) == far
+    assert shares.distance <= 2  # alike at loose
 
 
 def test_a_vivid_colour_may_be_off_by_more() -> None:
@@ -196,7 +219,7 @@ def test_in_too_small_an_overlap_no_colours_are_told_apart(rows: int, told: bool
     right = left.copy()
     right[:, :6, 1] += 60
     excluded = [((rows + 1) / 32, 1.0)]
-    assert (recoloured_share(left, right, UPRIGHT, excluded) > 0) == told
+    assert (recoloured_shares(left, right, UPRIGHT, excluded).clearly > 0) == told
 
 
 @pytest.mark.parametrize(("white", "share"), [(250, 0), (200, 0.2)])
@@ -208,7 +231,9 @@ def test_of_what_may_be_clipped_nothing_is_known(white: int, share: float) -> No
     left[:, :7, 0], right[:, :7, 0] = white, white - 30
     right[:, :7, 1] -= 40
     for pair in ((left, right), (right, left)):
-        assert recoloured_share(*pair, UPRIGHT) == pytest.approx(share, abs=0.07)  # but its border
+        assert recoloured_shares(*pair, UPRIGHT).clearly == pytest.approx(
+            share, abs=0.07
+        )  # but its border
 
 
 def box(colour: tuple[int, int, int], side: int) -> Image.Image:
@@ -223,7 +248,7 @@ def box(colour: tuple[int, int, int], side: int) -> Image.Image:
 
 def share_of(one: Image.Image, other: Image.Image) -> float:
     left, right = (np.asarray(image.resize((48, 48)).convert("YCbCr")) for image in (one, other))
-    return recoloured_share(left, right, UPRIGHT)
+    return recoloured_shares(left, right, UPRIGHT).clearly
 
 
 @pytest.mark.parametrize("side", [90, 128, 256])

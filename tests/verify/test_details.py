@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,10 +12,12 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from imgsim.pictures.near_pairs import draw_near_pair
 from imgsim.pictures.screens import app_screen
-from imgsim.verify.details import compare_details
+from imgsim.verify.details import _max_ratio, compare_details
 from imgsim.verify.fine_alignment import fine_correction
 from imgsim.verify.flat_colours import is_drawing
 from imgsim.verify.in_place import differ_in_place, structure_of_cells
+from imgsim.verify.local_differences import block_errors
+from imgsim.verify.lone_place import lone_ratio
 from imgsim.verify.matrix import Grey
 from imgsim.verify.tone import smooth_tone_curve
 from tests.verify.pictures import picture
@@ -176,3 +179,57 @@ def test_screens_full_of_text_are_rejected_by_the_few_signs_they_share() -> None
     brighter = (screens[0] * 1.3).clip(0, 255).astype(np.uint8)
     assert not differ_in_place(screens[0], brighter)
     assert not differ_in_place(screens[0], np.roll(screens[0], (3, 2), (0, 1)))
+
+
+# A place that alone differs ----------------------------------------------------------------------
+
+
+def stamped(text: str, quality: int, *, ground: int = 60, side: int = 480) -> Grey:
+    """A photo with letters burnt in, as a file; without grain in it, where none is said."""
+    image = picture(6).convert("L").resize((side, side * 3 // 4))
+    image = image.point(lambda level: ground + level // 3)
+    ImageDraw.Draw(image).text((0.05 * side, 0.68 * side), text, ground + 140, font_size=14)
+    return grey(image, quality)
+
+
+def test_another_digit_of_a_faint_time_stamp_is_another_picture() -> None:
+    one = stamped("12 Mar 2021 10:14:27", 85)
+    copy = compare_details(one, stamped("12 Mar 2021 10:14:27", 70), SAME)
+    other = compare_details(one, stamped("12 Mar 2021 10:14:22", 70), SAME)
+    added = block_errors(one, stamped("", 70), SAME)
+    assert copy.distance <= 0.8
+    assert other.distance > 1
+    assert added is not None
+    assert lone_ratio(added) == 0  # what is on one of them alone is no other digit
+
+
+def test_a_place_is_alone_if_nothing_elsewhere_differs_nearly_as_much() -> None:
+    one, other = (stamped(f"10:14:2{digit}", 85) for digit in "72")
+    errors = block_errors(one, other, SAME)
+    assert errors is not None
+    assert lone_ratio(errors) == errors.top_ratio() > 3
+    for rows in (slice(0, 4), slice(60, 70)):
+        ratio, error = errors.ratio.copy(), errors.error.copy()
+        ratio[rows, 20:30] = errors.top_ratio() * 0.7
+        error[rows, 20:30] = ratio[rows, 20:30] * errors.noise.expected(
+            errors.gradient[rows, 20:30]
+        )
+        assert lone_ratio(replace(errors, ratio=ratio, error=error)) == 0
+
+
+def test_in_small_pictures_no_place_is_alone() -> None:
+    one, other = (stamped(f"10:14:2{digit}", 85, side=200) for digit in "72")
+    errors = block_errors(one, other, SAME)
+    assert errors is not None
+    assert errors.top_ratio() > 3
+    assert lone_ratio(errors) == 0
+
+
+@pytest.mark.parametrize(
+    ("legible", "most"),
+    [(6.5, 0.22 * 6.5), (7.9, 0.22 * 7.9), (8.0, 3.2), (15.0, 0.33 * 15), (30.0, 7.0)],
+)
+def test_the_fainter_the_print_the_less_may_differ(legible: float, most: float) -> None:
+    """Below a legibility of 8, noise has to be far from what another letter makes."""
+    assert _max_ratio(legible, drawn=True) == pytest.approx(most)
+    assert _max_ratio(legible, drawn=False) == 13

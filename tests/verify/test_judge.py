@@ -228,7 +228,7 @@ def test_so_much_of_a_picture_may_have_another_colour() -> None:
 
     assert verify_recoloured(30) <= 1
     assert verify_recoloured(50) > 1
-    with other_limits("judge", max_recoloured=0.08):
+    with other_limits("colours", max_recoloured=0.08):
         assert verify_recoloured(50) <= 1
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imgsim.types import Verdict
 from imgsim.verify import judge as module
 from imgsim.verify.alignment import Aligned
+from imgsim.verify.colours import RecolouredShares
 from imgsim.verify.judge import (
     EQUAL,
     NOT_ALIGNED,
@@ -247,7 +248,10 @@ def test_colours_count_where_nothing_else_tells_the_pictures_apart(
     distance: float, share: float, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(module, "recoloured_share", lambda *given: (asked.append(given), share)[1])
+    shares = RecolouredShares(share, 0.0)
+    monkeypatch.setattr(
+        module, "recoloured_shares", lambda *given: (asked.append(given), shares)[1]
+    )
     given = comparison(distance, SHIFTED, bands=((0.5, 1.0),))
     assert _with_colours(given, LEFT, RIGHT).distance == pytest.approx(expected)
     for left, right, matrix, bands in asked:
@@ -267,7 +271,7 @@ def judge_by(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
     def by(answers: Sequence[_Comparison | None], hypotheses: int) -> tuple[Verdict, list[bool]]:
         asked = let_compare(monkeypatch, "_compare_at_needed_size", answers)
-        monkeypatch.setattr(module, "recoloured_share", lambda *given: 0.0)
+        monkeypatch.setattr(module, "recoloured_shares", lambda *given: RecolouredShares(0.0, 0.0))
         verdict = judge(LEFT, RIGHT, [SHIFTED] * hypotheses)
         swapped = [given[0] is RIGHT for given in asked]
         for given, other_way in zip(asked, swapped, strict=True):

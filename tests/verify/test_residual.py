@@ -319,3 +319,34 @@ def test_a_residual_is_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plain == Residual(30.0, 0.0, 1.5, 0, 0.0, (), 0, False)
     note("are_text_pages", True)
     assert _compare(aligned, mask, blocks, 0.8).text_page
+
+
+# Pages that were made brighter --------------------------------------------------------------------
+
+
+def lined_page(line: int, gain: float = 1.0) -> Image.Image:
+    """A page of print with a bold line of this level below."""
+    image = Image.new("L", (400, 400), 235)
+    draw = ImageDraw.Draw(image)
+    rng = np.random.default_rng(5)
+    for row in range(12):
+        draw.text((20, 15 + 24 * row), " ".join(map(str, rng.integers(100, 9999, 9))), 90)
+    draw.text((20, 330), "PAID IN CASH", line, font_size=36)
+    return image.point(lambda level: min(255, round(level * gain)))
+
+
+def test_what_a_page_made_brighter_has_lost_in_white_is_no_difference() -> None:
+    darker, brighter = lined_page(200), lined_page(200, 1.4)
+    for pair in ((darker, brighter), (brighter, darker)):
+        residual = residual_of(*pair)
+        assert residual.text_page
+        assert residual.difference < 2
+        with other_limits("residual", brightened_min_gain=2.0):
+            assert residual_of(*pair).difference > 4
+
+
+@pytest.mark.parametrize(("level", "gain"), [(200, 1.0), (130, 1.3)])
+def test_what_would_not_be_white_is_a_difference(level: int, gain: float) -> None:
+    with_line, without = lined_page(level), lined_page(235, gain)
+    for pair in ((with_line, without), (without, with_line)):
+        assert residual_of(*pair).difference > 4

@@ -134,7 +134,7 @@ def captions_of_two_kinds(image: Picture, rng: np.random.Generator) -> Pair:
 
 
 def time_stamps(image: Picture, rng: np.random.Generator) -> Pair:
-    """Burn other times of one day into equal frames."""
+    """Burn other times of one day into equal frames, in letters that can be read."""
     face, _, low = _face(rng, image)
     size = max(12, round(image.height * float(rng.uniform(0.03, 0.06))))
     ink: Colour = (_WHITE, (255, 150, 30), (250, 240, 60))[int(rng.integers(3))]
@@ -142,20 +142,28 @@ def time_stamps(image: Picture, rng: np.random.Generator) -> Pair:
     date = f"{rng.integers(1, 29)} {str(rng.choice(MONTHS))[:3]} 20{rng.integers(10, 27)}"
     one = int(rng.integers(86_400))
     other = (one + int(rng.choice((1, 7, 60, 600, 3600)))) % 86_400
-    first, second = (
-        _written(
-            image,
-            f"{date} {t // 3600:02}:{t // 60 % 60:02}:{t % 60:02}",
-            face,
-            size,
-            low,
-            ink,
-            rim,
-            "l",
-        )
-        for t in (one, other)
-    )
+    texts = [f"{date} {t // 3600:02}:{t // 60 % 60:02}:{t % 60:02}" for t in (one, other)]
+    while size > 12 and load_face(face, size).getlength(texts[0]) > 0.9 * image.width:
+        size -= 1
+    if _is_near(image, ink, size, low=low):
+        rim = 1
+    first, second = (_written(image, text, face, size, low, ink, rim, "l") for text in texts)
     return first, second
+
+
+def dark_time_stamps(image: Picture, rng: np.random.Generator) -> Pair:
+    """Burn other times of one day into a frame taken at night, with grain."""
+    dark = np.asarray(image, np.float64) * rng.uniform(0.08, 0.3)
+    grain = rng.normal(0, rng.uniform(0, 4), dark.shape)
+    return time_stamps(Image.fromarray((dark + grain).clip(0, 255).astype(np.uint8)), rng)
+
+
+def _is_near(image: Picture, ink: Colour, size: int, *, low: bool) -> bool:
+    """Whether a part of the line at the upper or lower edge is as light as the ink."""
+    grey = np.asarray(image.convert("L"), np.float64)
+    line = grey[-round(1.5 * size) :] if low else grey[: round(1.5 * size)]
+    luma = 0.299 * ink[0] + 0.587 * ink[1] + 0.114 * ink[2]
+    return bool((np.abs(line - luma) < 60).mean() > 0.1)
 
 
 def _face(rng: np.random.Generator, image: Picture) -> tuple[str, int, bool]:

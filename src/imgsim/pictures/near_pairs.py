@@ -9,7 +9,13 @@ import numpy as np
 from PIL import Image
 
 from imgsim.pictures.boards import chess, pinned_maps
-from imgsim.pictures.captions import STYLES, captions_of_two_kinds, memes, time_stamps
+from imgsim.pictures.captions import (
+    STYLES,
+    captions_of_two_kinds,
+    dark_time_stamps,
+    memes,
+    time_stamps,
+)
 from imgsim.pictures.generate import landscape
 from imgsim.pictures.products import letters, recoloured, relabelled
 
@@ -28,7 +34,8 @@ _DRAWN: dict[str, Callable[[np.random.Generator], Pair]] = {
     "product in another colour": recoloured,
     "label with another word": relabelled,
 }
-NEAR_KINDS = (*_OVER_PHOTOS, *_DRAWN)
+_OVER_DARK = {"time stamp at night": dark_time_stamps}
+NEAR_KINDS = (*_OVER_PHOTOS, *_DRAWN, *_OVER_DARK)
 """The kinds of pairs, by name."""
 
 
@@ -49,4 +56,4 @@ def draw_near_pair(kind: str, seed: int, photo: Picture | None = None) -> Pair:
     width, height = ((640, 480), (800, 600), (480, 640))[int(rng.integers(3))]
     if photo is None:
         photo = Image.fromarray(landscape(int(rng.integers(2**31)), width, height))
-    return _OVER_PHOTOS[kind](photo, rng)
+    return (_OVER_PHOTOS | _OVER_DARK)[kind](photo, rng)

@@ -41,7 +41,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     )
     if np.count_nonzero(differs) < LIMITS.caption_min_blocks:
         return False
-    edges, own = _edges(errors.images)
+    edges, own = own_edges(errors.images)
     less = int(own[0][differs].sum() > own[1][differs].sum())
     hidden, letters = np.sqrt(own[less][differs]), np.sqrt(own[1 - less][differs])
     rank = LIMITS.caption_rank
@@ -60,17 +60,19 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     )
 
 
-def _on_a_bar(letters: Map, picture: Map) -> bool:
-    """Whether the letters' ground is even where the other image is not: a bar hides its edges.
+def own_edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
+    """Return the edges of two images, and those that the other image lacks.
 
-    Both are squared gradients of the blocks in which letters lie, shape (n,).
+    Parameters
+    ----------
+    images : two ndarrays of float32, shape (h, w)
+        Aligned, at one tone, equally sharp.
+
+    Returns
+    -------
+    edges, own : two lists of two ndarrays of float32, shape (rows, columns)
+        Mean squared gradients of the blocks of either image, in squared grey levels per pixel.
     """
-    even, other_even = (np.sqrt(some) < LIMITS.caption_least_edge for some in (letters, picture))
-    return bool((even & ~other_even).mean() > LIMITS.caption_bar_share)
-
-
-def _edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
-    """Squared gradients of the blocks of either image: all, and what the other one lacks."""
     (across, down), (other_across, other_down) = (gradients(image) for image in images)
     apart = np.square(across - other_across) + np.square(down - other_down)
     squares = (
@@ -79,6 +81,15 @@ def _edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
     )
     own = [np.where(apart > LIMITS.caption_own_share * square, square, 0) for square in squares]
     return [block_means(square) for square in squares], [block_means(square) for square in own]
+
+
+def _on_a_bar(letters: Map, picture: Map) -> bool:
+    """Whether the letters' ground is even where the other image is not: a bar hides its edges.
+
+    Both are squared gradients of the blocks in which letters lie, shape (n,).
+    """
+    even, other_even = (np.sqrt(some) < LIMITS.caption_least_edge for some in (letters, picture))
+    return bool((even & ~other_even).mean() > LIMITS.caption_bar_share)
 
 
 def _in_bands(errors: BlockErrors, bands: Sequence[Band]) -> NDArray[np.bool_]:

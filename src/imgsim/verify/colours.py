@@ -7,6 +7,7 @@ way; a product in another colour is another picture, though its light and shade 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,37 @@ Pixels = NDArray[np.float32]
 """Three channels, or two of chroma, of n pixels: shape (3, n) or (2, n)."""
 
 
-def recoloured_share(
+@dataclass(frozen=True, slots=True)
+class RecolouredShares:
+    """Shares of the overlap of two images whose colours no change of the whole picture explains.
+
+    Attributes
+    ----------
+    clearly : float
+        By so much that no filter does it.
+    slightly : float
+        By many times what the colours of the rest are off: a pale thing in another pale colour.
+    """
+
+    clearly: float
+    slightly: float
+
+    @property
+    def distance(self) -> float:
+        """How far the two are from a copy: 1 is the limit of the preset normal.
+
+        What is off slightly never keeps two pictures apart at loose.
+        """
+        most = LIMITS.max_turned_share / LIMITS.max_recoloured
+        return max(
+            self.clearly / LIMITS.max_recoloured, min(self.slightly / LIMITS.max_repainted, most)
+        )
+
+
+def recoloured_shares(
     left: YCbCr, right: YCbCr, matrix: Matrix, excluded: Sequence[Band] = ()
-) -> float:
-    """Return the share of the overlap whose colours no change of the whole picture explains.
+) -> RecolouredShares:
+    """Return the shares of the overlap whose colours no change of the whole picture explains.
 
     That is one of saturation and one of tint, found by a robust fit of the chroma (Cb, Cr) of the
     paler image to that of the other one. Where light or dark ends in white, black or a pure
@@ -39,12 +67,12 @@ def recoloured_share(
 
     Returns
     -------
-    float
-        0 to 1; 0 if the overlap is too small to tell.
+    RecolouredShares
+        Both 0 if the overlap is too small to tell.
     """
     overlap = overlapping_pixels(left, right, matrix, excluded)
     if overlap[0].shape[1] < LIMITS.min_colour_pixels:
-        return 0.0
+        return RecolouredShares(0.0, 0.0)
     colours = [_rgb(pixels) for pixels in overlap]
     unknown = _clipped(*colours) | _clipped(*reversed(colours))
     richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
@@ -55,7 +83,28 @@ def recoloured_share(
     other = known & (error > LIMITS.min_chroma_error_share * vividness)
     turned = known & ~other & _turned(paler[1:], expected)
     # strong filters turn hues as well, but not so far that loose has to refuse them
-    return float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
+    clearly = float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
+    return RecolouredShares(clearly, _slightly_off(paler[1:], (richer[1:], expected), ~unknown))
+
+
+def _slightly_off(chroma: Pixels, expected: Sequence[Pixels], known: NDArray[np.bool_]) -> float:
+    """The share of pixels that are off by many times the chroma by which those that agree are off.
+
+    By the one of the expected chromas that is nearer where the two images agree.
+    """
+    if not known.any():
+        return 0.0
+    errors = [np.hypot(*(chroma - other)) for other in expected]
+    noises = [float(np.quantile(e[known], LIMITS.chroma_noise_quantile)) for e in errors]
+    nearer = int(np.argmin(noises))
+    low, high = LIMITS.repainted_min_error, LIMITS.min_chroma_error
+    least = min(high, max(low, LIMITS.repainted_error_per_noise * noises[nearer]))
+    share = np.interp(
+        least, (low, high), (LIMITS.repainted_min_error_share, LIMITS.min_chroma_error_share)
+    )
+    vividness = np.maximum(np.hypot(*chroma), np.hypot(*expected[nearer]))
+    error = errors[nearer]
+    return float((known & (error > least) & (error > share * vividness)).mean())
 
 
 def _turned(one: Pixels, other: Pixels) -> NDArray[np.bool_]:

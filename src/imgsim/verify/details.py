@@ -21,6 +21,7 @@ from imgsim.verify.local_differences import (
     block_means,
     lesser_gradient,
 )
+from imgsim.verify.lone_place import lone_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix
 from imgsim.verify.text_page import are_text_pages
 
@@ -80,13 +81,14 @@ def compare_details(
             errors = beside
     legible = legibility(errors) if page or drawing else float("inf")
     distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
+    if not page and not drawing:
+        distance = max(distance, lone_ratio(errors) / LIMITS.max_detail_ratio_lone)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
-    least = LIMITS.min_legibility if page else LIMITS.min_legibility_drawing
-    distance = max(distance, (least / max(legible, 1e-3)) ** 2)
+    distance = max(distance, (LIMITS.min_legibility / max(legible, 1e-3)) ** 2)
     return Details(float(distance), drawn)
 
 
@@ -94,6 +96,8 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
     """The ratio up to which two pictures are copies: less where a letter stands out less."""
     if not drawn:
         return LIMITS.max_detail_ratio
+    if legible < LIMITS.faint_legibility:
+        return LIMITS.max_detail_share_of_faint * legible
     share = LIMITS.max_detail_share_of_legibility * legible
     return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
 

@@ -12,7 +12,7 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
-from imgsim.verify.colours import recoloured_share
+from imgsim.verify.colours import recoloured_shares
 from imgsim.verify.details import compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import differ_in_place
@@ -296,7 +296,10 @@ def _judge_small(
             if distance < best.residual:
                 matrix = orientation_matrix(orientation)
                 best = make_verdict(*images, matrix, distance, 0.0, 0)
-    return best
+    if best.residual > 1:
+        return best
+    shares = recoloured_shares(left.colours, right.colours, matrix_of(best))
+    return replace(best, residual=max(best.residual, shares.distance))
 
 
 def _verdict(
@@ -331,11 +334,10 @@ def _with_colours(
     """The comparison with the distance of the colours, if that is larger and can matter."""
     if comparison.distance > LIMITS.undecided_distance:
         return comparison
-    share = recoloured_share(
+    shares = recoloured_shares(
         left.colours, right.colours, comparison.aligned.matrix, comparison.residual.bands
     )
-    distance = max(comparison.distance, share / LIMITS.max_recoloured)
-    return replace(comparison, distance=distance)
+    return replace(comparison, distance=max(comparison.distance, shares.distance))
 
 
 def _as_shots(comparison: _Comparison) -> _Comparison:

@@ -362,6 +362,12 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     max_added_structure: float = 10.0
     """Scaled grey levels of structure that one image may have where the other one is even; what
     is above it is a difference."""
+    brightened_levels: tuple[int, int] = (64, 192)
+    """Middle levels, between which it is told whether a page is a brighter one."""
+    brightened_min_gain: float = 1.05
+    """Factor by which it is, at least: pale lines and a shaded ground are white in it then."""
+    brightened_white: int = 245
+    """Level that white has in it, at least."""
     min_print_structure: float = 15.0
     """Scaled grey levels of structure in both images, from which a block of a page is print."""
     hole_min_share: float = 0.8
@@ -472,6 +478,18 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Levels of chroma by which a pixel is off, at least, to have another colour."""
     min_chroma_error_share: float = 0.6
     """The same as a share of how vivid the colour is, or should be."""
+    chroma_noise_quantile: float = 0.25
+    """Quantile of those errors that stands for what compression does to colours."""
+    repainted_error_per_noise: float = 8.0
+    """Levels of chroma by which a pixel is off, per one of that, to have another colour though it
+    is pale, up to `min_chroma_error`."""
+    repainted_min_error: float = 4.0
+    """Levels of chroma that that is, at least."""
+    repainted_min_error_share: float = 0.35
+    """The same as `min_chroma_error_share` for that where there is no such noise."""
+    max_repainted: float = 0.15
+    """Share of the overlap that may be off by so little. Of 2,770 copies, filtered ones too, none
+    has more than 0.13; of 18 pale products in another colour 14 have 0.17 and more."""
     min_vivid: float = 25.0
     """Levels of chroma from which a colour has a hue to be told by."""
     min_hue_turn: float = 0.25
@@ -637,13 +655,46 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Side, in blocks, of the square over which that is taken."""
     print_quantile: float = 0.25
     """Quantile of the ratios of the blocks with print that counts."""
-    min_legibility: float = 8.0
-    """That quantile, at least: it is somewhat above the limit, since digits are alike."""
-    min_legibility_drawing: float = 6.0
-    """The same for drawings that are no pages of text: lines of code with one other letter, 7 and 8
-    pixels high, had 4.3 and 5.1 and were joined."""
+    faint_legibility: float = 8.0
+    """That quantile, below which print is faint: there other digits have ratios like those of
+    noise."""
+    max_detail_share_of_faint: float = 0.22
+    """The same as `max_detail_share_of_legibility` then. Of 76 pairs of such pages with another
+    token the least share was 0.26; of real receipts that were turned, brightened or shrunk most
+    have no more than 0.21."""
+    min_legibility: float = 6.0
+    """That quantile, at least: below it a pair with another digit had a share of 0.26, and lines of
+    code with one other letter, 7 and 8 pixels high, were joined."""
     print_min_blocks: int = 8
     """Blocks with print, below which nothing is said of them."""
+
+    max_detail_ratio_lone: float = 3.0
+    """The same as `max_detail_ratio` where no other place differs nearly as much. Of 430 copies of
+    photos none that has more differs at one small place, both images having edges there."""
+
+    # lone_place.py --------------------------------------------------------------------------------
+
+    lone_share: float = 0.5
+    """Share of the largest ratio from which a block belongs to what differs."""
+    lone_gap: int = 5
+    """Side, in blocks half a side apart, of the square within which blocks hang together."""
+    lone_margin: int = 2
+    """Blocks above and below those that belong to the same line."""
+    lone_max_blocks: int = 40
+    """Blocks that a few digits have in common, at most."""
+    lone_min_side: int = 240
+    """Longer side, in pixels, of the smallest image in which that is sought: in smaller ones a few
+    letters are all that has an edge, and the noise beside them says little of theirs."""
+    lone_min_edge: float = 3.0
+    """Grey levels per pixel of the edges of both, at least: those of letters that can be read."""
+    lone_both_edges: float = 0.62
+    """Strength of the edges of the image with fewer, as a share of that of the other one's, above
+    which both have something there. What was added to one of them left 0.57 at most, other digits
+    0.69 at least."""
+    lone_least_error: float = 2.0
+    """Grey levels of error, below which a block elsewhere does not count."""
+    lone_min_excess: float = 2.0
+    """How many times the ratio elsewhere it has, at least."""
 
     # flat_colours.py ------------------------------------------------------------------------------
 

@@ -128,11 +128,14 @@ def _compare(
     left, right, blur = equalise_sharpness(aligned.left, aligned.right, mask, smoothing)
     rounded = [np.asarray(cv2.convertScaleAbs(x), np.uint8) for x in (left, right)]
     unexplained, structure = _regress((left, right), rounded, mask, blocks)
-    difference = _block_differences(unexplained, structure, blocks)
     in_both = np.minimum(*structure)
     structured = blocks.inside & (in_both > LIMITS.min_structure)
     printed = blocks.inside & (in_both > LIMITS.min_print_structure)
     text_page = text_page or are_text_pages(rounded, blocks, printed)
+    rest = unexplained
+    if text_page:
+        rest = _without_clipped((left, right), rounded, mask, blocks, unexplained, structure)
+    difference = _block_differences(rest, structure, blocks)
     overlay = (
         NO_OVERLAY
         if text_page or _extent(mask) < LIMITS.min_overlay_side
@@ -182,6 +185,46 @@ def _regress(
         unexplained.append(np.sqrt(rest) * scale)
         structure.append(np.sqrt(variance) * scale)
     return unexplained, structure
+
+
+def _without_clipped(
+    images: tuple[Map, Map],
+    rounded: Sequence[Grey],
+    mask: NDArray[np.uint8],
+    blocks: Blocks,
+    unexplained: Sequence[Map],
+    structure: Sequence[Map],
+) -> list[Map]:
+    """What is unexplained, less what a page that was made brighter has lost in white.
+
+    Pale lines and the shade of paper are white there: the darker page, made as bright, is the same.
+    """
+    import cv2
+
+    joint = joint_histogram(rounded[0], rounded[1], mask)
+    rest = list(unexplained)
+    for brighter, counts in ((0, joint.T), (1, joint)):
+        darker = 1 - brighter
+        curve = tone_curve(counts)
+        if not _brightens(curve):
+            continue
+        expected = np.asarray(cv2.LUT(rounded[darker], curve.astype(np.float32)))
+        error = images[brighter] - expected
+        mean = blocks.mean(error)
+        deviation = np.sqrt(np.maximum(blocks.mean(error * error) - mean * mean, 0))
+        levels = images[brighter][mask > 0]
+        scale = LIMITS.contrast / max(LIMITS.min_contrast, float(levels.std()))
+        even = structure[brighter] < LIMITS.even_structure
+        clipped = np.minimum(unexplained[darker], deviation * scale)
+        rest[darker] = np.where(even, clipped, unexplained[darker])
+    return rest
+
+
+def _brightens(curve: NDArray[np.float64]) -> bool:
+    """Whether a tone curve makes middle levels lighter, so that light ones end in white."""
+    low, high = LIMITS.brightened_levels
+    gain = float((curve[low:high] / np.arange(low, high)).mean())
+    return gain >= LIMITS.brightened_min_gain and float(curve[-1]) >= LIMITS.brightened_white
 
 
 def _block_differences(unexplained: Sequence[Map], structure: Sequence[Map], blocks: Blocks) -> Map:

@@ -1,0 +1,74 @@
+"""Tells whether two images differ at one small place alone, where both have something: a digit
+of a time stamp that was burnt into a photo, say."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.verify.blocks import Map
+from imgsim.verify.captions import own_edges
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.local_differences import BlockErrors
+
+
+def lone_ratio(errors: BlockErrors) -> float:
+    """Return the error of the one place at which two images differ, as a multiple of the expected.
+
+    Compression, another size or cut-off light leave the largest errors at many places, the next
+    one hardly less than the largest. A token that was replaced differs by far more than all that
+    is not in its line, in a few blocks, and both images have edges there that the other one lacks.
+    What was added to one of them alone has none in the other one.
+
+    Parameters
+    ----------
+    errors : BlockErrors
+
+    Returns
+    -------
+    float
+        The third largest ratio; 0 if no place differs, or not one alone.
+    """
+    top = errors.top_ratio()
+    small = max(errors.images[0].shape) < LIMITS.lone_min_side
+    if small or top <= LIMITS.max_detail_ratio_lone:
+        return 0.0
+    differs = errors.ratio > LIMITS.lone_share * top
+    place = _nearest_to_peak(differs, errors.ratio)
+    rows = np.flatnonzero(place.any(axis=1))
+    margin = LIMITS.lone_margin
+    line = slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin)
+    if np.count_nonzero(differs[line]) > LIMITS.lone_max_blocks:
+        return 0.0
+    if _third(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
+        return 0.0
+    counts = errors.inside & (errors.error > LIMITS.lone_least_error)
+    elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
+    elsewhere[line] = 0
+    return top if _third(elsewhere) <= top / LIMITS.lone_min_excess else 0.0
+
+
+def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_]:
+    """The blocks that hang together with that of the largest ratio, but for small gaps."""
+    import cv2
+
+    near = cv2.dilate(differs.astype(np.uint8), np.ones((LIMITS.lone_gap,) * 2, np.uint8))
+    _, labels = cv2.connectedComponents(near)
+    row, column = np.unravel_index(int(ratio.argmax()), ratio.shape)
+    return np.asarray(differs & (labels == labels[row, column]))
+
+
+def _have_both_edges(errors: BlockErrors, differs: NDArray[np.bool_], line: slice) -> bool:
+    """Whether either image has edges in the line, where they differ, that the other one lacks."""
+    _, own = own_edges(errors.images)
+    rank = LIMITS.detail_rank
+    few, many = sorted(
+        float(np.partition(edges[line][differs[line]], -rank)[-rank]) for edges in own
+    )
+    return few > max(LIMITS.lone_min_edge**2, LIMITS.lone_both_edges**2 * many)
+
+
+def _third(ratios: Map) -> float:
+    """The ratio that counts, see `Limits.detail_rank`."""
+    rank = LIMITS.detail_rank
+    return 0.0 if ratios.size < rank else float(np.partition(ratios, -rank, axis=None)[-rank])
