@@ -28,7 +28,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [22, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [23, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 22
+VERDICTS_OF = 23
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -266,6 +266,9 @@ KNOWN: dict[str, object] = {
     "caption_least_edge": 2.0,
     "caption_near": 41,
     "caption_next": 5,
+    "caption_stroke": 0.25,
+    "caption_elsewhere": 0.3,
+    "caption_elsewhere_blocks": 3,
     "in_place_cell": 8,
     "in_place_even": 3.0,
     "in_place_min_even": 0.3,
