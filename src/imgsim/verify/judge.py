@@ -33,6 +33,7 @@ from imgsim.verify.matrix import (
 )
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
@@ -67,7 +68,12 @@ class _Comparison:
         )
 
 
-def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]) -> Verdict:
+def judge(
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Iterable[Matrix],
+    needed: Needed = ALL,
+) -> Verdict:
     """Return the verdict on two images under the best hypothesis.
 
     A pair that is undecided under one is also compared in the other direction, the left image
@@ -79,6 +85,8 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     left, right : MultiscaleImage
     hypotheses : iterable of ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one, roughly.
+    needed : Needed
+        What else than that the pair is refused has to be told of it.
 
     Returns
     -------
@@ -95,11 +103,13 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
         # pixels are read only where they can tell something
         if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
-        verdict = _judge_aligned(left, right, hypotheses)
-        return _judge_bent(left, right, verdict) if may_be_bent(verdict) else verdict
+        verdict = _judge_aligned(left, right, hypotheses, needed)
+        if may_be_bent(verdict) and needed.bent(verdict):
+            return _judge_bent(left, right, verdict, needed)
+        return verdict
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
-        return _judge_thumbnail(left, right, hypotheses)
+        return _judge_thumbnail(left, right, hypotheses, needed)
     by_pixels = _judge_small(left, right, hypotheses, same_frame)
     # points of so small pictures do not tell the next view of a thing from a copy; pixels do
     decided = max(map(max, shapes)) <= LIMITS.small_decided_side and sorted(shapes[0]) == sorted(
@@ -107,7 +117,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     )
     if decided or by_pixels.residual <= 1:
         return by_pixels
-    aligned = _judge_aligned(left, right, hypotheses)
+    aligned = _judge_aligned(left, right, hypotheses, needed)
     return by_pixels if aligned is NOT_ALIGNED else aligned
 
 
@@ -157,12 +167,14 @@ def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
 
 
 def _judge_aligned(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
-        if nearest_orientation(hypothesis) is None and not _may_agree(left, right, hypothesis):
+        if nearest_orientation(hypothesis) is None and not _may_agree(
+            left, right, hypothesis, needed
+        ):
             continue
         edited = False
         for swapped in (False, True):
@@ -190,10 +202,14 @@ def _judge_aligned(
                 break
         if best.residual <= 1:
             break
-    return best if details_of is None else _with_details(best, *details_of)
+    if details_of is None or not needed.in_detail(best):
+        return best
+    return _with_details(best, *details_of)
 
 
-def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> Verdict:
+def _judge_bent(
+    left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict, needed: Needed
+) -> Verdict:
     """Compare two images once more where a bilinear map lays one upon the other.
 
     How much the two share, and which shows more, is nearly the same as by the homography; of the
@@ -203,9 +219,9 @@ def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict)
     if bend is None:
         return verdict
     if bend.of_left:
-        straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)])
+        straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)], needed)
     else:
-        straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)])
+        straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)], needed)
     if straight.overlay or straight.residual > LIMITS.bend_distance:
         return verdict
     if bend.of_left:
@@ -222,10 +238,16 @@ def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict)
     )
 
 
-def _may_agree(left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix) -> bool:
+def _may_agree(
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
+) -> bool:
     """Whether it is worth it to align two images under a hypothesis."""
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    return is_plausible(hypothesis, *images) and agree_roughly(*images, hypothesis)
+    return (
+        is_plausible(hypothesis, *images)
+        and needed.by_hypothesis(*images, hypothesis)
+        and agree_roughly(*images, hypothesis)
+    )
 
 
 def _with_details(
@@ -235,8 +257,6 @@ def _with_details(
 
     At loose, pictures may differ in a part; texts may not.
     """
-    if verdict.residual > LIMITS.max_loose_distance or not verdict.contained:
-        return verdict
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     if (
@@ -255,7 +275,10 @@ def _with_details(
 
 
 def _judge_thumbnail(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Sequence[Matrix]
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Sequence[Matrix],
+    needed: Needed,
 ) -> Verdict:
     """Compare a small picture with a far larger one, pixel by pixel if it can be all of it.
 
@@ -268,7 +291,7 @@ def _judge_thumbnail(
         by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
     if by_pixels.residual <= 1:
         return by_pixels
-    verdict = _judge_aligned(left, right, hypotheses)
+    verdict = _judge_aligned(left, right, hypotheses, needed)
     if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))

@@ -64,6 +64,9 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     of text has no more corners, and its details are compared as well."""
     min_structured_blocks: int = 24
     """Blocks with structure in both images; with fewer there is too little to tell by."""
+    needed_share: float = 0.8
+    """Share of one of two pictures that the other shows by a hypothesis, below which none shows
+    nearly all of the other when they are aligned (which moves little)."""
     max_blur: float = 5.0
     """Pixels: two images are not comparable if one needs so much blur to be as soft as the other;
     it is the last of `blur_steps`."""
@@ -847,6 +850,8 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Share of the longer side by which an inlier may be off: the matrix is corrected later."""
     affine_iterations: int = 500
     """Iterations of RANSAC, at most."""
+    affine_refinements: int = 10
+    """Iterations of the fit to all inliers, at most."""
     pose_no_weight_bits: int = 80
     """Bits by which the descriptors of a match differ, less than that, where a few agree in their
     poses; what it is less by, squared, is its weight."""
