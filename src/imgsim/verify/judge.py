@@ -104,9 +104,7 @@ def judge(
         if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
         verdict = _judge_aligned(left, right, hypotheses, needed)
-        if may_be_bent(verdict) and needed.bent(verdict):
-            return _judge_bent(left, right, verdict, needed)
-        return verdict
+        return _judge_bent(left, right, verdict, needed) if may_be_bent(verdict) else verdict
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
         return _judge_thumbnail(left, right, hypotheses, needed)
@@ -180,9 +178,9 @@ def _judge_aligned(
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
-            comparison = _compare_at_needed_size(one, other, matrix)
+            comparison = _compare_at_needed_size(one, other, matrix, needed)
             if comparison is None and not swapped:
-                zoomed = _compare_part(left, right, hypothesis)
+                zoomed = _compare_part(left, right, hypothesis, needed)
                 if zoomed is not None:
                     swapped, comparison = zoomed
                     one, other = (right, left) if swapped else (left, right)
@@ -375,23 +373,24 @@ def _as_shots(comparison: _Comparison) -> _Comparison:
 
 
 def _compare_at_needed_size(
-    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
 ) -> _Comparison | None:
     """Compare two images at the usual size, and pages of text again at a larger one."""
     usual = _compare_beside_overlay(
-        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE
+        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE, needed
     )
     if usual is None or not usual.residual.text_page or usual.distance > LIMITS.undecided_distance:
         return usual
     side = LIMITS.fine_side
-    fine = _compare_beside_overlay(left.grey(side), right.grey(side), usual.aligned.matrix, side)
+    images = left.grey(side), right.grey(side)
+    fine = _compare_beside_overlay(*images, usual.aligned.matrix, side, needed)
     if fine is None or max(fine.aligned.left.shape) < LIMITS.min_text_page_side:
         return None  # too small to tell one text from another
     return fine
 
 
 def _compare_part(
-    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
 ) -> tuple[bool, _Comparison] | None:
     """Compare a picture with the small part of another one in which it lies, if it does.
 
@@ -405,7 +404,7 @@ def _compare_part(
             continue
         image, place = cut(one.grey(LIMITS.fine_side), part)
         comparison = _align_and_compare(
-            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE
+            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE, needed
         )
         if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
             continue
@@ -415,10 +414,10 @@ def _compare_part(
 
 
 def _compare_beside_overlay(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int
+    left: Grey, right: Grey, hypothesis: Matrix, side: int, needed: Needed
 ) -> _Comparison | None:
     """Compare two images; where an overlay was found, again without its rows."""
-    first = _align_and_compare(left, right, hypothesis, side)
+    first = _align_and_compare(left, right, hypothesis, side, needed)
     if first is None or not first.residual.overlay:
         return first
     bands = first.residual.bands
@@ -427,7 +426,7 @@ def _compare_beside_overlay(
         nearest = max(first.distance, LIMITS.edited_difference)
         return replace(first, residual=residual, distance=nearest)
     # letters mislead tracking: the rest has to lie exactly where they are not
-    rest = _align_and_compare(left, right, first.aligned.matrix, side, bands)
+    rest = _align_and_compare(left, right, first.aligned.matrix, side, needed, bands)
     if rest is None or rest.residual.overlay:
         return None
     residual = replace(
@@ -440,10 +439,15 @@ def _compare_beside_overlay(
 
 
 def _align_and_compare(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int, excluded: Sequence[Band] = ()
+    left: Grey,
+    right: Grey,
+    hypothesis: Matrix,
+    side: int,
+    needed: Needed,
+    excluded: Sequence[Band] = (),
 ) -> _Comparison | None:
     aligned = align(left, right, hypothesis, side, excluded)
-    if aligned is None:
+    if aligned is None or not needed.when_aligned(left, right, aligned.matrix):
         return None
     if not _enough_points(aligned, overlaid=bool(excluded)):
         return None

@@ -46,10 +46,16 @@ class Needed:
         """
         return not self.contained or may_share(left, right, hypothesis, LIMITS.needed_share)
 
-    def bent(self, verdict: Verdict) -> bool:
-        """Return whether a pair may be accepted when a bilinear map is taken off it."""
-        seen = max(verdict.left_seen, verdict.right_seen)
-        return not self.contained or seen >= LIMITS.needed_share
+    def when_aligned(self, left: Grey, right: Grey, matrix: Matrix) -> bool:
+        """Return whether two pictures may be accepted that were aligned.
+
+        Parameters
+        ----------
+        left, right : ndarray of uint8, shape (h, w)
+        matrix : ndarray of float64, shape (3, 3)
+            Unit coordinates of the right picture to those of the left one; plausible.
+        """
+        return not self.contained or may_share(left, right, matrix, LIMITS.needed_share_aligned)
 
     def in_detail(self, verdict: Verdict) -> bool:
         """Return whether a pair is accepted unless it differs in what is small."""
