@@ -3,8 +3,9 @@ more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -100,10 +101,14 @@ def judge(
     """
     shapes = left.shape, right.shape
     if min(map(max, shapes)) > LIMITS.small_side:
-        # pixels are read only where they can tell something
+        # most are rejected by their hypotheses, which takes less time
+        ways = _possible(left, right, hypotheses, needed)
+        first = next(ways, None)
+        if first is None:
+            return NOT_ALIGNED
         if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
-        verdict = _judge_aligned(left, right, hypotheses, needed)
+        verdict = _judge_aligned(left, right, chain([first], ways), needed)
         return _judge_bent(left, right, verdict, needed) if may_be_bent(verdict) else verdict
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
@@ -115,7 +120,7 @@ def judge(
     )
     if decided or by_pixels.residual <= 1:
         return by_pixels
-    aligned = _judge_aligned(left, right, hypotheses, needed)
+    aligned = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
     return by_pixels if aligned is NOT_ALIGNED else aligned
 
 
@@ -170,10 +175,6 @@ def _judge_aligned(
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
-        if nearest_orientation(hypothesis) is None and not _may_agree(
-            left, right, hypothesis, needed
-        ):
-            continue
         edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
@@ -236,16 +237,21 @@ def _judge_bent(
     )
 
 
-def _may_agree(
-    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
-) -> bool:
-    """Whether it is worth it to align two images under a hypothesis."""
-    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    return (
-        is_plausible(hypothesis, *images)
-        and needed.by_hypothesis(*images, hypothesis)
-        and agree_roughly(*images, hypothesis)
-    )
+def _possible(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
+) -> Iterator[Matrix]:
+    """The hypotheses under which it is worth it to align two images."""
+    for hypothesis in hypotheses:
+        if nearest_orientation(hypothesis) is not None:
+            yield hypothesis
+            continue
+        images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+        if (
+            is_plausible(hypothesis, *images)
+            and needed.by_hypothesis(*images, hypothesis)
+            and agree_roughly(*images, hypothesis)
+        ):
+            yield hypothesis
 
 
 def _with_details(
@@ -289,7 +295,7 @@ def _judge_thumbnail(
         by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
     if by_pixels.residual <= 1:
         return by_pixels
-    verdict = _judge_aligned(left, right, hypotheses, needed)
+    verdict = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
     if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
