@@ -218,7 +218,7 @@ class RecipeRun:
         return self._firsts[self._content[picture.identity], self.rules.key(picture)]
 
     def verify_all(self) -> dict[tuple[int, int], Verdict]:
-        """Verify every proposed pair.
+        """Verify every proposed pair; see `residuals` for those that do not match.
 
         Returns
         -------
