@@ -14,6 +14,7 @@ from imgsim.group.rules import Rules
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.types import Candidates, Picture, Transform, Verdict
+from imgsim.verify.needed import ALL, DUPLICATES, Needed
 from tests.group.test_stars import picture
 
 LAID = Transform("same", ((1.0, 0.0, 0.0),), 1.0, 0.0)
@@ -25,7 +26,10 @@ class Told:
     residuals: dict[str, float]
     made: list[Told]
 
-    def __init__(self, pictures, rows, proposals, slots, executor, options, contents) -> None:
+    def __init__(
+        self, pictures, rows, proposals, slots, executor, options, contents, needed
+    ) -> None:
+        self.needed = needed
         assert contents == [picture.identity for picture in pictures]
         self.pictures = pictures
         self.proposals = proposals
@@ -94,6 +98,18 @@ def run(
     collection = Collection(tuple(pictures), (), 0, 0, 0, tables, 0.0, None, {}, None)
     options = RunOptions(jobs=1, executor="threads")
     return RecipeRun(recipe, collection, pictures, rules or Rules(), max_distance, preset, options)
+
+
+@pytest.mark.parametrize(
+    ("preset", "max_distance", "expected"),
+    [("normal", 1.0, DUPLICATES), ("strict", 0.8, DUPLICATES), (None, 0.5, DUPLICATES),
+     (None, 1.5, ALL), ("loose", 4.0, ALL), ("loose", 1.0, ALL)],
+)  # fmt: skip
+def test_of_pairs_that_are_refused_no_more_is_told(
+    told: type[Told], preset: str | None, max_distance: float, expected: Needed
+) -> None:
+    with run([picture("a"), picture("b")], preset=preset, max_distance=max_distance):
+        assert told.made[0].needed is expected
 
 
 def listed(matches: Candidates) -> list[tuple[int, int, float]]:

@@ -23,6 +23,7 @@ from imgsim.verify.batch import Hypotheses, Outcome, Pair, PixelSource, VerifyBa
 from imgsim.verify.judge import NOT_ALIGNED
 from imgsim.verify.matrix import orientation_matrix
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.needed import ALL, Needed
 from tests.verify.pictures import SMALL, picture, rows
 
 NONE = Hypotheses((), keypoints=False, mirrored=False)
@@ -170,8 +171,12 @@ def judged(
     asked: list[tuple[MultiscaleImage, MultiscaleImage, list[NDArray[np.float64]]]] = []
 
     def judge(
-        left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[NDArray[np.float64]]
+        left: MultiscaleImage,
+        right: MultiscaleImage,
+        hypotheses: Iterable[NDArray[np.float64]],
+        needed: Needed,
     ) -> Verdict:
+        assert needed is ALL
         asked.append((left, right, list(hypotheses)))
         if error and len(asked) == 2:
             raise error

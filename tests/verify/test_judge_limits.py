@@ -27,6 +27,7 @@ from imgsim.verify.judge import (
     judge,
 )
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.needed import ALL
 from imgsim.verify.residual import Residual
 from tests.verify.pictures import UPRIGHT, other_limits
 
@@ -104,13 +105,13 @@ def test_difference_and_shift_are_added_as_a_distance(monkeypatch: pytest.Monkey
     residual = replace(RESIDUAL, difference=10, noise=1)  # 2.5 times as much as is let pass
     aligned = replace(ALIGNED, shift=0.08 * 6)  # 6 times
     asked = let_align(monkeypatch, aligned, residual)
-    assert _align_and_compare(GREY, GREY, SHIFTED, 77) == _Comparison(aligned, residual, 6.5)
+    assert _align_and_compare(GREY, GREY, SHIFTED, 77, ALL) == _Comparison(aligned, residual, 6.5)
     ((left, right, matrix, side, excluded),) = asked
     assert (left is GREY, right is GREY, matrix is SHIFTED, side, excluded) == (True,) * 3 + (
         77,
         (),
     )
-    beside = _align_and_compare(GREY, GREY, SHIFTED, 77, [(0.0, 0.1)])
+    beside = _align_and_compare(GREY, GREY, SHIFTED, 77, ALL, [(0.0, 0.1)])
     assert beside is not None
     assert beside.distance == pytest.approx(np.hypot(2.5, 1 + 6 - 0.7))
     assert asked[1][4] == [(0.0, 0.1)]
@@ -127,7 +128,7 @@ def test_so_many_points_have_to_agree(
     tracked: int, inliers: int, enough: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_align(monkeypatch, replace(ALIGNED, tracked=tracked, inliers=inliers), RESIDUAL)
-    assert (_align_and_compare(GREY, GREY, UPRIGHT, 400) is not None) == enough
+    assert (_align_and_compare(GREY, GREY, UPRIGHT, 400, ALL) is not None) == enough
 
 
 @pytest.mark.parametrize(
@@ -142,9 +143,9 @@ def test_so_much_has_to_be_seen(
 ) -> None:
     residual = None if changes is None else replace(RESIDUAL, **changes)
     let_align(monkeypatch, ALIGNED, residual)
-    assert (_align_and_compare(GREY, GREY, UPRIGHT, 400) is not None) == enough
+    assert (_align_and_compare(GREY, GREY, UPRIGHT, 400, ALL) is not None) == enough
     let_align(monkeypatch, None, None)
-    assert _align_and_compare(GREY, GREY, UPRIGHT, 400) is None
+    assert _align_and_compare(GREY, GREY, UPRIGHT, 400, ALL) is None
 
 
 # Overlays -----------------------------------------------------------------------------------------
@@ -168,25 +169,25 @@ def test_beside_an_overlay_the_rest_is_compared(monkeypatch: pytest.MonkeyPatch)
     first = comparison(3.0, SHIFTED, overlay=0.2, bands=((0.0, 0.3),), overlay_side=1)
     rest = comparison(0.7, blocks=300)
     asked = let_compare(monkeypatch, "_align_and_compare", [first, rest])
-    assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55) == replace(
+    assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55, ALL) == replace(
         rest,
         residual=replace(rest.residual, overlay=0.2, bands=((0.0, 0.3),), overlay_side=1),
     )
-    assert asked[0][2:] == (UPRIGHT, 55)
-    assert asked[1][2:] == (SHIFTED, 55, ((0.0, 0.3),))
+    assert asked[0][2:] == (UPRIGHT, 55, ALL)
+    assert asked[1][2:] == (SHIFTED, 55, ALL, ((0.0, 0.3),))
 
 
 def test_without_an_overlay_one_comparison_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     for only in (comparison(), None):
         let_compare(monkeypatch, "_align_and_compare", [only])
-        assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55) is only
+        assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55, ALL) is only
 
 
 def test_an_overlay_beside_an_overlay_is_another_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     overlaid = comparison(overlay=0.2, bands=((0.0, 0.3),))
     for rest in (None, comparison(overlay=0.1)):
         let_compare(monkeypatch, "_align_and_compare", [overlaid, rest])
-        assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55) is None
+        assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55, ALL) is None
 
 
 # Pages --------------------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ def sized(side: int, distance: float = 0.5) -> Any:
 def test_pages_of_text_are_compared_again_at_a_larger_size(monkeypatch: pytest.MonkeyPatch) -> None:
     usual, fine = comparison(2.5, SHIFTED, text_page=True), sized(400, 0.9)
     asked = let_compare(monkeypatch, "_compare_beside_overlay", [usual, fine])
-    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT) is fine
+    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT, ALL) is fine
     for given, side, matrix in zip(asked, (400, 1280), (UPRIGHT, SHIFTED), strict=True):
         np.testing.assert_array_equal(given[0], [[side % 251, 1]])
         np.testing.assert_array_equal(given[1], [[side % 251, 2]])
@@ -226,7 +227,7 @@ def test_a_page_that_stays_small_is_not_aligned(
     fine: _Comparison | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_compare(monkeypatch, "_compare_beside_overlay", [comparison(text_page=True), fine])
-    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT) is None
+    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT, ALL) is None
 
 
 @pytest.mark.parametrize("usual", [None, comparison(), comparison(2.51, text_page=True)])
@@ -234,7 +235,7 @@ def test_others_are_compared_at_the_usual_size_alone(
     usual: _Comparison | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_compare(monkeypatch, "_compare_beside_overlay", [usual])
-    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT) is usual
+    assert _compare_at_needed_size(LEFT, RIGHT, UPRIGHT, ALL) is usual
 
 
 # Colours ------------------------------------------------------------------------------------------

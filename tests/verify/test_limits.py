@@ -28,7 +28,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
-    "judge.py": [23, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [24, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 23
+VERDICTS_OF = 24
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -62,6 +62,8 @@ KNOWN: dict[str, object] = {
     "agreeing_min_side": 200,
     "min_inliers_agreeing": 16,
     "min_structured_blocks": 24,
+    "needed_share": 0.85,
+    "needed_share_aligned": 0.9,
     "max_blur": 5.0,
     "undecided_distance": 2.5,
     "min_blocks_both_ways": 400,
@@ -325,6 +327,7 @@ KNOWN: dict[str, object] = {
     "min_match_share": 0.25,
     "affine_tolerance": 0.01,
     "affine_iterations": 500,
+    "affine_refinements": 10,
     "pose_no_weight_bits": 80,
     "max_matches_for_poses": 40,
     "pose_iterations": 100,

@@ -21,6 +21,7 @@ from imgsim.types import ImageFacts, ImageFile, Picture, Verdict
 from imgsim.verify import verdicts as module
 from imgsim.verify.batch import Hypotheses, Outcome, Pair, VerifyBatch
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED
+from imgsim.verify.needed import ALL, DUPLICATES
 from imgsim.verify.verdicts import Verdicts, verify_pair
 from tests.verify.pictures import picture
 
@@ -225,6 +226,19 @@ def test_of_the_cache_only_pairs_that_are_proposed_are_recalled(tmp_path: Path) 
         assert again.between(PICTURES[0], PICTURES[3]) == expected
         assert again.between(PICTURES[0], PICTURES[1]) is None
         again.close()
+
+
+def test_verdicts_of_which_less_was_told_are_no_others(tmp_path: Path) -> None:
+    options = known_contents(tmp_path / "cache.sqlite")
+    few = Proposals(np.array([0]), np.array([3]), np.array([1]))
+    for needed in (DUPLICATES, ALL):
+        for known in (False, True):
+            executor = KnowingExecutor()
+            verdicts = Verdicts(PICTURES, ROWS, few, {}, executor, options, needed=needed)
+            assert (verdicts.between(PICTURES[0], PICTURES[3]) is not None) == known
+            verdicts.verify([(0, 3)])
+            assert known or executor.runs[0][0].needed is needed
+            verdicts.close()
 
 
 def test_a_verdict_is_found_whichever_picture_is_named_first() -> None:

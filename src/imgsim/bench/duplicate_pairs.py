@@ -76,7 +76,9 @@ def find_pairs(
 
     def verify() -> None:
         chosen = [pictures[place] for place in detailed]
-        with RecipeRun(recipe, afresh, chosen, Rules(), limit, "normal", options) as run:
+        with RecipeRun(
+            recipe, afresh, chosen, Rules(), limit, "normal", options, residuals=True
+        ) as run:
             verdicts = run.verify_all()
         classes = [[detailed[i] for i in members] for members in run.classes]
         for members in classes:

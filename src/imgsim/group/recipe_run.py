@@ -25,6 +25,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Candidates, Picture, Transform, Verdict
 from imgsim.verify.judge import EQUAL
+from imgsim.verify.needed import ALL, needed_for
 from imgsim.verify.verdicts import Verdicts
 
 _WAYS = 4
@@ -81,6 +82,8 @@ class RecipeRun:
     preset : str or None
         See `Recipe.accepts`.
     options : RunOptions
+    residuals : bool
+        Those of pairs that do not match have to be right too.
 
     Attributes
     ----------
@@ -98,6 +101,8 @@ class RecipeRun:
         max_distance: float,
         preset: Preset | None,
         options: RunOptions,
+        *,
+        residuals: bool = False,
     ) -> None:
         self.recipe = recipe
         self.max_distance = max_distance
@@ -130,6 +135,7 @@ class RecipeRun:
             collection.executor,
             options,
             [self._content[p.identity] for p in self._pictures],
+            ALL if residuals else needed_for(max_distance, contained=preset != "loose"),
         )
 
     def __enter__(self) -> Self:
@@ -212,7 +218,7 @@ class RecipeRun:
         return self._firsts[self._content[picture.identity], self.rules.key(picture)]
 
     def verify_all(self) -> dict[tuple[int, int], Verdict]:
-        """Verify every proposed pair.
+        """Verify every proposed pair; see `residuals` for those that do not match.
 
         Returns
         -------

@@ -30,6 +30,7 @@ from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.small import Pixels
 
 _KEPT_BYTES = 24 << 20
@@ -111,6 +112,8 @@ class VerifyBatch:
         Where the small images of the paths were kept, or empty.
     contents : tuple of Content
         What the paths held when they were read first; empty if that does not matter.
+    needed : Needed
+        What has to be told of the pairs; of those with further frames it is all.
     """
 
     paths: tuple[str, ...]
@@ -119,6 +122,7 @@ class VerifyBatch:
     decoder: Decoder
     slots: tuple[Slot | None, ...] = ()
     contents: tuple[Content, ...] = ()
+    needed: Needed = ALL
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -164,7 +168,10 @@ class VerifyBatch:
             try:
                 verdict = NOT_ALIGNED
                 if first is not None:
-                    verdict = judge(views[left], views[right], chain([first], hypotheses))
+                    # the residual of the frames takes the place of that of the first ones
+                    needed = ALL if pair.frames else self.needed
+                    ways = chain([first], hypotheses)
+                    verdict = judge(views[left], views[right], ways, needed)
                 if pair.hypotheses.negative and verdict is NOT_ALIGNED:
                     verdict = judge_negative(views[left], views[right])
                 if pair.hypotheses.figure and not verdict.residual <= 1:

@@ -3,8 +3,9 @@ more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from imgsim.verify.matrix import (
 )
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.overlap import make_verdict
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
@@ -40,7 +42,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 23
+VERSION = 24
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -67,7 +69,12 @@ class _Comparison:
         )
 
 
-def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]) -> Verdict:
+def judge(
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Iterable[Matrix],
+    needed: Needed = ALL,
+) -> Verdict:
     """Return the verdict on two images under the best hypothesis.
 
     A pair that is undecided under one is also compared in the other direction, the left image
@@ -79,6 +86,8 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     left, right : MultiscaleImage
     hypotheses : iterable of ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one, roughly.
+    needed : Needed
+        What else than that the pair is refused has to be told of it.
 
     Returns
     -------
@@ -92,14 +101,18 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     """
     shapes = left.shape, right.shape
     if min(map(max, shapes)) > LIMITS.small_side:
-        # pixels are read only where they can tell something
+        # most are rejected by their hypotheses, which takes less time
+        ways = _possible(left, right, hypotheses, needed)
+        first = next(ways, None)
+        if first is None:
+            return NOT_ALIGNED
         if shapes[0] == shapes[1] and _differ_in_place(left, right):
             return NOT_ALIGNED
-        verdict = _judge_aligned(left, right, hypotheses)
-        return _judge_bent(left, right, verdict) if may_be_bent(verdict) else verdict
+        verdict = _judge_aligned(left, right, chain([first], ways), needed)
+        return _judge_bent(left, right, verdict, needed) if may_be_bent(verdict) else verdict
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
-        return _judge_thumbnail(left, right, hypotheses)
+        return _judge_thumbnail(left, right, hypotheses, needed)
     by_pixels = _judge_small(left, right, hypotheses, same_frame)
     # points of so small pictures do not tell the next view of a thing from a copy; pixels do
     decided = max(map(max, shapes)) <= LIMITS.small_decided_side and sorted(shapes[0]) == sorted(
@@ -107,7 +120,7 @@ def judge(left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Ma
     )
     if decided or by_pixels.residual <= 1:
         return by_pixels
-    aligned = _judge_aligned(left, right, hypotheses)
+    aligned = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
     return by_pixels if aligned is NOT_ALIGNED else aligned
 
 
@@ -157,20 +170,18 @@ def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
 
 
 def _judge_aligned(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix]
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     for hypothesis in hypotheses:
-        if nearest_orientation(hypothesis) is None and not _may_agree(left, right, hypothesis):
-            continue
         edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
-            comparison = _compare_at_needed_size(one, other, matrix)
+            comparison = _compare_at_needed_size(one, other, matrix, needed)
             if comparison is None and not swapped:
-                zoomed = _compare_part(left, right, hypothesis)
+                zoomed = _compare_part(left, right, hypothesis, needed)
                 if zoomed is not None:
                     swapped, comparison = zoomed
                     one, other = (right, left) if swapped else (left, right)
@@ -190,10 +201,14 @@ def _judge_aligned(
                 break
         if best.residual <= 1:
             break
-    return best if details_of is None else _with_details(best, *details_of)
+    if details_of is None or not needed.in_detail(best):
+        return best
+    return _with_details(best, *details_of)
 
 
-def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> Verdict:
+def _judge_bent(
+    left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict, needed: Needed
+) -> Verdict:
     """Compare two images once more where a bilinear map lays one upon the other.
 
     How much the two share, and which shows more, is nearly the same as by the homography; of the
@@ -203,9 +218,9 @@ def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict)
     if bend is None:
         return verdict
     if bend.of_left:
-        straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)])
+        straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)], needed)
     else:
-        straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)])
+        straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)], needed)
     if straight.overlay or straight.residual > LIMITS.bend_distance:
         return verdict
     if bend.of_left:
@@ -222,10 +237,21 @@ def _judge_bent(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict)
     )
 
 
-def _may_agree(left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix) -> bool:
-    """Whether it is worth it to align two images under a hypothesis."""
-    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    return is_plausible(hypothesis, *images) and agree_roughly(*images, hypothesis)
+def _possible(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
+) -> Iterator[Matrix]:
+    """The hypotheses under which it is worth it to align two images."""
+    for hypothesis in hypotheses:
+        if nearest_orientation(hypothesis) is not None:
+            yield hypothesis
+            continue
+        images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+        if (
+            is_plausible(hypothesis, *images)
+            and needed.by_hypothesis(*images, hypothesis)
+            and agree_roughly(*images, hypothesis)
+        ):
+            yield hypothesis
 
 
 def _with_details(
@@ -235,8 +261,6 @@ def _with_details(
 
     At loose, pictures may differ in a part; texts may not.
     """
-    if verdict.residual > LIMITS.max_loose_distance or not verdict.contained:
-        return verdict
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     if (
@@ -255,7 +279,10 @@ def _with_details(
 
 
 def _judge_thumbnail(
-    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Sequence[Matrix]
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    hypotheses: Sequence[Matrix],
+    needed: Needed,
 ) -> Verdict:
     """Compare a small picture with a far larger one, pixel by pixel if it can be all of it.
 
@@ -268,7 +295,7 @@ def _judge_thumbnail(
         by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
     if by_pixels.residual <= 1:
         return by_pixels
-    verdict = _judge_aligned(left, right, hypotheses)
+    verdict = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
     if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
@@ -354,23 +381,24 @@ def _as_shots(comparison: _Comparison) -> _Comparison:
 
 
 def _compare_at_needed_size(
-    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
 ) -> _Comparison | None:
     """Compare two images at the usual size, and pages of text again at a larger one."""
     usual = _compare_beside_overlay(
-        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE
+        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE, needed
     )
     if usual is None or not usual.residual.text_page or usual.distance > LIMITS.undecided_distance:
         return usual
     side = LIMITS.fine_side
-    fine = _compare_beside_overlay(left.grey(side), right.grey(side), usual.aligned.matrix, side)
+    images = left.grey(side), right.grey(side)
+    fine = _compare_beside_overlay(*images, usual.aligned.matrix, side, needed)
     if fine is None or max(fine.aligned.left.shape) < LIMITS.min_text_page_side:
         return None  # too small to tell one text from another
     return fine
 
 
 def _compare_part(
-    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix
+    left: MultiscaleImage, right: MultiscaleImage, hypothesis: Matrix, needed: Needed
 ) -> tuple[bool, _Comparison] | None:
     """Compare a picture with the small part of another one in which it lies, if it does.
 
@@ -384,7 +412,7 @@ def _compare_part(
             continue
         image, place = cut(one.grey(LIMITS.fine_side), part)
         comparison = _align_and_compare(
-            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE
+            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE, needed
         )
         if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
             continue
@@ -394,10 +422,10 @@ def _compare_part(
 
 
 def _compare_beside_overlay(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int
+    left: Grey, right: Grey, hypothesis: Matrix, side: int, needed: Needed
 ) -> _Comparison | None:
     """Compare two images; where an overlay was found, again without its rows."""
-    first = _align_and_compare(left, right, hypothesis, side)
+    first = _align_and_compare(left, right, hypothesis, side, needed)
     if first is None or not first.residual.overlay:
         return first
     bands = first.residual.bands
@@ -406,7 +434,7 @@ def _compare_beside_overlay(
         nearest = max(first.distance, LIMITS.edited_difference)
         return replace(first, residual=residual, distance=nearest)
     # letters mislead tracking: the rest has to lie exactly where they are not
-    rest = _align_and_compare(left, right, first.aligned.matrix, side, bands)
+    rest = _align_and_compare(left, right, first.aligned.matrix, side, needed, bands)
     if rest is None or rest.residual.overlay:
         return None
     residual = replace(
@@ -419,10 +447,15 @@ def _compare_beside_overlay(
 
 
 def _align_and_compare(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int, excluded: Sequence[Band] = ()
+    left: Grey,
+    right: Grey,
+    hypothesis: Matrix,
+    side: int,
+    needed: Needed,
+    excluded: Sequence[Band] = (),
 ) -> _Comparison | None:
     aligned = align(left, right, hypothesis, side, excluded)
-    if aligned is None:
+    if aligned is None or not needed.when_aligned(left, right, aligned.matrix):
         return None
     if not _enough_points(aligned, overlaid=bool(excluded)):
         return None

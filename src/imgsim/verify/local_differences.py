@@ -219,7 +219,10 @@ def _blurred(image: Map, deviation: float) -> Map:
 
 def _squared_gradient(image: Map) -> Map:
     across, down = gradients(image)
-    return np.asarray(across * across + down * down)
+    across *= across
+    down *= down
+    across += down
+    return across
 
 
 class Surroundings:
@@ -253,8 +256,11 @@ class Surroundings:
         -------
         ndarray of float32, shape (h, w)
         """
-        mean = self._sum(error * self._weight) / self._cover
-        return np.asarray((error - mean) * self._weight)
+        mean = self._sum(error * self._weight)
+        mean /= self._cover
+        rest = np.subtract(error, mean, out=mean)
+        rest *= self._weight
+        return rest
 
 
 def _equally_sharp(left: Map, right: Map, around: Surroundings) -> tuple[tuple[Map, Map], Map]:
@@ -291,7 +297,8 @@ def block_error(one: Map, other: Map, around: Surroundings) -> Map:
     ndarray of float32, shape (rows, columns)
     """
     error = around.without_mean(one - other)
-    return np.asarray(np.sqrt(block_means(error * error)))
+    error *= error
+    return np.asarray(np.sqrt(block_means(error)))
 
 
 def lesser_gradient(one: Map, other: Map) -> Map:

@@ -56,6 +56,32 @@ def make_verdict(
     )
 
 
+def may_share(left: Grey, right: Grey, matrix: Matrix, least: float) -> bool:
+    """Return whether one of two pictures shows at least so much of the other one.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        At any scale.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    least : float
+        Share of the area, or of what is to be seen.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        The matrix is singular.
+    """
+    back = inverse(matrix)
+    return (
+        share_inside(matrix, _GRID) >= least
+        or share_inside(back, _GRID) >= least
+        or _share_seen(left, back) >= least
+        or _share_seen(right, matrix) >= least
+    )
+
+
 def share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:
     """Return the share of points that a matrix maps into the unit square.
 

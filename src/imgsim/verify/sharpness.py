@@ -11,13 +11,13 @@ from imgsim.verify.matrix import Grey
 
 
 def equalise_sharpness(
-    left: Grey, right: Grey, mask: NDArray[np.uint8], smoothing: float
+    left: Grey | Map, right: Grey | Map, mask: NDArray[np.uint8], smoothing: float
 ) -> tuple[Map, Map, float]:
     """Smooth both images, and blur the sharper one until they are equally sharp.
 
     Parameters
     ----------
-    left, right : ndarray of uint8, shape (h, w)
+    left, right : ndarray of uint8 or float32, shape (h, w)
     mask : ndarray of uint8, shape (h, w)
         1 where they are compared, else 0.
     smoothing : float
@@ -31,12 +31,13 @@ def equalise_sharpness(
     """
     import cv2
 
-    images = [cv2.GaussianBlur(x.astype(np.float32), (0, 0), smoothing) for x in (left, right)]
+    sources = [np.asarray(x, np.float32) for x in (left, right)]
+    images = [cv2.GaussianBlur(x, (0, 0), smoothing) for x in sources]
     cells = _SharpnessCells(mask)
     gradients = [cells.measure(x) for x in images]
     ratio = cells.ratio(gradients[0], gradients[1])
     sharper = int(ratio < 1)
-    source = (left, right)[sharper].astype(np.float32)
+    source = sources[sharper]
     blur = 0.0
     for sigma in LIMITS.blur_steps:
         if max(ratio, 1 / ratio) < LIMITS.equal_sharpness or (ratio < 1) != sharper:

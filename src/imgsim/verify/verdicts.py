@@ -32,6 +32,7 @@ from imgsim.types import Picture, Transform, Verdict
 from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
 from imgsim.verify.matrix import Matrix, inverse, matrix_of
+from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.transform import transform_between
 
 _BATCH = 24
@@ -65,6 +66,8 @@ class Verdicts:
     options : RunOptions
     contents : sequence of str, optional
         Equal for pictures that are equal without being verified: by default their identities.
+    needed : Needed
+        What has to be told of the pairs.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Verdicts:
         executor: Executor | None,
         options: RunOptions,
         contents: Sequence[str] | None = None,
+        needed: Needed = ALL,
     ) -> None:
         self.pictures = pictures
         self._equal = contents or [picture.identity for picture in pictures]
         self.slots = slots
         self.rows = rows
         self.options = options
+        self.needed = needed
         self.verified = 0
         self._digests = [picture.digest for picture in pictures]
         self._content = cache(lambda place: Content.of(pictures[place]))
@@ -159,9 +164,10 @@ class Verdicts:
         """Name what a verdict follows from besides the contents.
 
         That is also how the pair may lie upon each other: another method, or another folder, may
-        propose it for other reasons.
+        propose it for other reasons; and what had to be told of it.
         """
-        return f"verdict/{VERSION} {why} {decoder_id(self.options.decode)}"
+        decoder = decoder_id(self.options.decode)
+        return f"verdict/{VERSION} {why} {decoder}{self.needed.label}"
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
@@ -274,6 +280,7 @@ class Verdicts:
             self.options.make_decoder(self.options.jobs, again=True),
             tuple(self.slots.get(self.pictures[i].digest) for i in files),
             tuple(map(self._content, files)),
+            self.needed,
         )
 
     def _several_frames(self, left: int, right: int) -> bool:
