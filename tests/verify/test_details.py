@@ -148,23 +148,6 @@ def test_words_over_a_photo_are_an_overlay_on_one_of_two_images_only() -> None:
     assert compare_details(long, short, SAME, BANDS).distance > 2
 
 
-def skied(words: str, x: int = 0) -> Grey:
-    """A photo with pale words on its pale sky, above a dark hill."""
-    image = picture(5).convert("RGB").resize((640, 480))
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 0, 640, 130), (196, 214, 238))
-    draw.rectangle((0, 95, 640, 130), (30, 40, 30))
-    draw.text((x, 30), words, "white", font_size=44)
-    return grey(image, 92)
-
-
-def test_pale_words_in_two_places_of_a_pale_sky_are_on_both_images() -> None:
-    bare, short, long = skied(""), skied("Lovely", 30), skied("Morning tide", 300)
-    assert compare_details(bare, long, SAME, BANDS).distance <= 1
-    assert compare_details(short, bare, SAME, BANDS).distance <= 1
-    assert compare_details(short, long, SAME, BANDS).distance > 2
-
-
 def test_a_few_letters_are_no_overlay() -> None:
     one, other = (captioned(f"SUMMER 12:{minute}") for minute in (41, 48))
     assert compare_details(one, other, SAME, BANDS).distance > 2

@@ -45,10 +45,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     less = int(own[0][differs].sum() > own[1][differs].sum())
     hidden, letters = np.sqrt(own[less][differs]), np.sqrt(own[1 - less][differs])
     rank = LIMITS.caption_rank
-    most = float(np.partition(letters, -rank)[-rank])
-    if _letters_elsewhere(np.sqrt(own[1 - less]), np.sqrt(own[less]), differs, most):
-        return False
-    strongest = float(np.partition(hidden, -rank)[-rank]) / most
+    strongest = float(np.partition(hidden, -rank)[-rank] / np.partition(letters, -rank)[-rank])
     beside = np.sqrt(edges[less][_beside(errors, differs)])
     if len(beside) < LIMITS.caption_min_blocks:
         return strongest <= LIMITS.caption_max_hidden
@@ -84,28 +81,6 @@ def own_edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
     )
     own = [np.where(apart > LIMITS.caption_own_share * square, square, 0) for square in squares]
     return [block_means(square) for square in squares], [block_means(square) for square in own]
-
-
-def _letters_elsewhere(letters: Map, hidden: Map, differs: NDArray[np.bool_], most: float) -> bool:
-    """Whether the image with fewer edges has such where the letters of the other one are not.
-
-    Parameters
-    ----------
-    letters, hidden : ndarray of float32, shape (rows, columns)
-        Gradients of the blocks of the image with more edges and of the other one, which the other
-        lacks, in grey levels per pixel.
-    differs : ndarray of bool, shape (rows, columns)
-        Blocks in which the images differ.
-    most : float
-        Gradient of the strongest letters.
-    """
-    import cv2
-
-    strokes = (letters >= LIMITS.caption_stroke * most) & differs
-    side = LIMITS.caption_next
-    near = cv2.dilate(strokes.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    elsewhere = differs & ~near & (hidden >= LIMITS.caption_elsewhere * most)
-    return bool(np.count_nonzero(elsewhere) >= LIMITS.caption_elsewhere_blocks)
 
 
 def _on_a_bar(letters: Map, picture: Map) -> bool:

@@ -766,14 +766,6 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     are beside it."""
     caption_next: int = 5
     """The same of those that are next to it and may hold a part of a letter."""
-    caption_stroke: float = 0.25
-    """Strength of the edges of a block that holds a part of a letter, as a share of that of the
-    strongest ones."""
-    caption_elsewhere: float = 0.3
-    """Strength of edges that the other image alone has away from those letters, as a share of the
-    same, from which they are letters too. Of 94 photos with one caption none has such blocks."""
-    caption_elsewhere_blocks: int = 3
-    """Blocks with such edges."""
 
     # in_place.py ----------------------------------------------------------------------------------
 
