@@ -66,8 +66,8 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Blocks with structure in both images; with fewer there is too little to tell by."""
     needed_share: float = 0.85
     """Share of one of two pictures that the other shows by a hypothesis, below which neither shows
-    nearly all of the other when they are aligned, which moves little. Of 3,230 accepted pairs none
-    had less than 0.85, one less than 0.9."""
+    nearly all of the other when they are aligned, which moves little. Of the 3,230 accepted pairs
+    that it was chosen on none had less than 0.85, one less than 0.9."""
     needed_share_aligned: float = 0.9
     """The same when they are aligned: what is compared afterwards corrects the matrix less."""
     max_blur: float = 5.0
