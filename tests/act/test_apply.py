@@ -1140,11 +1140,12 @@ def test_what_cannot_be_closed_was_written_all_the_same(
         real(number)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("imgsim.act.systems.os.close", close)
     fs = DescriptorFileSystem()
     folder = fs.open_root(str(root))
-    fs.close(fs.create_file(folder, b"new"))
-    fs.leave(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr("imgsim.act.systems.os.close", close)
+        fs.close(fs.create_file(folder, b"new"))
+        fs.leave(folder)
 
 
 @posix

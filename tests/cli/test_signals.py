@@ -30,7 +30,7 @@ processes._PROGRAM = (
     "    open(self.spool, 'ab').close()\\n"
     "    time.sleep(600)\\n"
     "extract.ExtractBatch.run = wait\\n"
-    "from imgsim.executors.worker import main; main(int(sys.argv[2]))"
+    "from imgsim.executors.worker import main; main(int(sys.argv[2]), sys.argv[3])"
 )
 sys.exit(main(sys.argv[1:]))
 """
