@@ -17,6 +17,7 @@ from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
 from imgsim.decode.strict_jpeg import jpeg_damage
+from imgsim.pictures.generate import landscape
 
 WHOLE = InputSpec(0, 0, "grey", at_least=256)
 
@@ -208,6 +209,19 @@ def test_a_jpeg_whose_tail_was_lost_and_filled_with_zeros(picture) -> None:
     facts = decode(data[: int(0.7 * len(data))] + bytes(int(0.3 * len(data)))).facts
     assert "no end" in facts.damage
     assert 0.5 <= facts.decoded_part[3] < 0.8
+
+
+def test_zeros_that_decode_to_the_last_row_are_no_pixels() -> None:
+    """However long the tail that was lost: zeros are values too, and may reach to the end."""
+    for seed in range(20):
+        image = Image.fromarray(landscape(seed, 320, 240))
+        data = encoded(image, "JPEG", quality=90)
+        kept = int(len(data) * (1 - (0.01, 0.06, 0.15, 0.4)[seed % 4]))
+        for zeros in (len(data) - kept, 2 * len(data)):
+            damage = jpeg_damage(data[:kept] + bytes(zeros))
+            assert damage is not None, seed
+            assert damage.reason == "the JPEG has no end"
+        assert jpeg_damage(data[:-2] + bytes(300)) is None, seed  # all is there
 
 
 def test_oddities_of_cameras_are_no_damage(picture) -> None:

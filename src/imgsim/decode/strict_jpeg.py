@@ -86,17 +86,15 @@ def jpeg_damage(data: bytes) -> JpegDamage | None:
         None if it is whole.
     """
     data = _without_junk(data)
-    warning = _warning(data)
     has_end = data.rfind(_END, jpeg_scan(data)) >= 0
-    if not has_end:
-        warning = _warning(data + _END)
-    if not _harmful(warning, data) and not _lacks_scans(data):
-        return None  # where all rows are there, a missing end is no damage
     mended = data if has_end else _without_zeros(data) + _END
+    warning = _warning(mended)
+    if not _harmful(warning, mended) and not _lacks_scans(mended):
+        return None  # where all rows are there, a missing end is no damage
     _, grey = _decode(mended, strict=False)
     if not has_end:
         warning = "the JPEG has no end"
-    elif not _harmful(warning, data):
+    elif not _harmful(warning, mended):
         warning = "the last scans of the JPEG are missing"
     if grey is None:
         return JpegDamage(warning, b"", 0.0)
@@ -171,7 +169,9 @@ def _without_zeros(data: bytes) -> bytes:
     """Leave out the zeros in the place of a lost tail, which would decode to something."""
     start = jpeg_scan(data)
     start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-    return data[:start] + data[start:].rstrip(b"\0")
+    rest = data[start:].rstrip(b"\0")
+    stuffed = rest.endswith(b"\xff") and len(rest) < len(data) - start  # a value, not a marker
+    return data[:start] + rest + b"\0" * stuffed
 
 
 def _lacks_scans(data: bytes) -> bool:
