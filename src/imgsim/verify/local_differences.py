@@ -97,10 +97,18 @@ class BlockErrors:
 
     def top_ratio(self) -> float:
         """Return the ratio that counts, see `Limits.detail_rank`."""
-        rank = LIMITS.detail_rank
-        if self.ratio.size < rank:
-            return 0.0
-        return float(np.partition(self.ratio, -rank, axis=None)[-rank])
+        return top_of(self.ratio)
+
+
+def top_of(values: Map) -> float:
+    """Return the value that counts of several, see `Limits.detail_rank`; 0 if there are fewer.
+
+    Parameters
+    ----------
+    values : ndarray of float32, any shape
+    """
+    rank = LIMITS.detail_rank
+    return 0.0 if values.size < rank else float(np.partition(values, -rank, axis=None)[-rank])
 
 
 def block_errors(

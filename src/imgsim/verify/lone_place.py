@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.captions import own_edges
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.local_differences import BlockErrors
+from imgsim.verify.local_differences import BlockErrors, top_of
 
 
 def lone_ratio(errors: BlockErrors) -> float:
@@ -40,12 +40,12 @@ def lone_ratio(errors: BlockErrors) -> float:
     line = slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin)
     if np.count_nonzero(differs[line]) > LIMITS.lone_max_blocks:
         return 0.0
-    if _third(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
+    if top_of(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
         return 0.0
     counts = errors.inside & (errors.error > LIMITS.lone_least_error)
     elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
     elsewhere[line] = 0
-    return top if _third(elsewhere) <= top / LIMITS.lone_min_excess else 0.0
+    return top if top_of(elsewhere) <= top / LIMITS.lone_min_excess else 0.0
 
 
 def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_]:
@@ -61,14 +61,5 @@ def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_
 def _have_both_edges(errors: BlockErrors, differs: NDArray[np.bool_], line: slice) -> bool:
     """Whether either image has edges in the line, where they differ, that the other one lacks."""
     _, own = own_edges(errors.images)
-    rank = LIMITS.detail_rank
-    few, many = sorted(
-        float(np.partition(edges[line][differs[line]], -rank)[-rank]) for edges in own
-    )
+    few, many = sorted(top_of(edges[line][differs[line]]) for edges in own)
     return few > max(LIMITS.lone_min_edge**2, LIMITS.lone_both_edges**2 * many)
-
-
-def _third(ratios: Map) -> float:
-    """The ratio that counts, see `Limits.detail_rank`."""
-    rank = LIMITS.detail_rank
-    return 0.0 if ratios.size < rank else float(np.partition(ratios, -rank, axis=None)[-rank])
