@@ -204,12 +204,16 @@ class _Keypoints:
             int(rows["mirrored"][part].any(axis=2).sum()) for part in _parts(len(rows), _ROWS)
         )
         n = plain + seen
+        x, y, scale, angle = (scratch((n,), np.dtype(np.float32)) for _ in range(4))
         own = cls(
             scratch((n,), np.dtype(np.uint32)),
             scratch((n,), np.dtype(np.bool_)),
             scratch((n, 32), np.dtype(np.uint8)),
-            *(scratch((n,), np.dtype(np.float32)) for _ in ("x", "y", "scale", "angle")),
-            alike=scratch((n,), np.dtype(np.uint32)),
+            x,
+            y,
+            scale,
+            angle,
+            scratch((n,), np.dtype(np.uint32)),
         )
         start, start_mirrored = 0, plain
         for part in _parts(len(rows), _ROWS):
