@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
 
+from imgsim.group import best_first as best_first_module
 from imgsim.group.best_first import _by_first, _positions_back, best_first
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
 from imgsim.types import Verdict
@@ -40,6 +41,10 @@ class Known:
         self.more = more or {}
         self.pictures = [picture(str(i), width=n, height=1) for i, n in enumerate(pixels)]
         self.asked: list[set[tuple[int, int]]] = []
+        self.ahead: list[set[tuple[int, int]]] = []
+
+    def verify_ahead(self, pairs: Pairs) -> None:
+        self.ahead.append(set(pairs))
 
     def verify(self, pairs: Pairs) -> None:
         self.asked.append(set(pairs))
@@ -355,3 +360,34 @@ def test_numbers_by_their_first() -> None:
     by_first = _by_first(first, second)
     assert list(by_first.items()) == [(1, [2, 9]), (3, [4, 5]), (7, [0])]
     assert _by_first(first[:0], second[:0]) == {}
+
+
+# Look-alikes that are all different --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alike", [[], [(2, 5)], [(60, 61)]])
+def test_pairs_of_many_look_alikes_are_verified_ahead(
+    alike: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing changes but when they are verified: what was verified ahead is asked for later."""
+    n = 90
+    every = list(combinations(range(n), 2))
+
+    def groups() -> tuple[Known, list[int], list[tuple[int, int]]]:
+        known = Known(alike, pixels=[100] * n)
+        order, pairs = best_first(
+            known, proposals(every), np.arange(n), lambda v: v.residual <= 1,
+            by_content=True, closing_allowed=np.ones(n, bool),
+        )  # fmt: skip
+        return known, order.tolist(), pairs
+
+    known, order, pairs = groups()
+    monkeypatch.setattr(best_first_module, "_MANY", n)
+    plain, *expected = groups()
+    assert [order, pairs] == expected
+    assert known.asked == plain.asked
+    assert plain.ahead == []
+    sizes = [len(ahead) for ahead in known.ahead]
+    assert max(sizes) > 1000
+    missed = set().union(*known.ahead) - set().union(*known.asked)
+    assert len(missed) <= len(alike) * n

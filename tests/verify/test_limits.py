@@ -28,6 +28,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
+    "in_place.py": [4],  # arrays of the size of the image
     "judge.py": [24, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -38,7 +39,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     ],
     "text_page.py": [3],  # an axis
     "tone.py": [5, 6, 252, 5, 4, 253, 254],  # diagonals of squared differences
-    "verdicts.py": [24],  # pairs of a batch
+    "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
 VERDICTS_OF = 24

@@ -18,6 +18,9 @@ from imgsim.verify.verdicts import Verdicts
 
 _RIVALS = 3
 _SMALLER = 2
+_MANY = 64  # pairs of a round, from which on it is worth it to look ahead
+_MOST_ROUNDS = 64
+_FASTER = 4
 
 
 def best_first(
@@ -55,11 +58,16 @@ def best_first(
     damaged = np.array([bool(p.facts.damage) or p.suspect for p in verdicts.pictures], bool)
     back += 2 * len(rank) * damaged  # behind all whole ones, whatever they show
     grouping = _Grouping(verdicts, proposals, rank, back, damaged, accepts)
+    ahead, rounds = 0, 1
     while True:
-        first, second = grouping.pairs_of_the_best()
+        first, second = grouping.pairs_of_the_best(grouping.placed)
         if len(first) == 0:
             return np.argsort(grouping.position, kind="stable"), list(grouping.accepted)
+        if ahead == 0 and len(first) >= _MANY:
+            grouping.verify_ahead(rounds)
+            ahead, rounds = rounds, min(_FASTER * rounds, _MOST_ROUNDS)
         matched = grouping.verify(list(zip(first.tolist(), second.tolist(), strict=True)))
+        ahead, rounds = (0, 1) if matched else (max(0, ahead - 1), rounds)
         own: dict[int, list[int]] = {}
         missed: dict[int, list[int]] = {}
         for centre, around in _by_first(first, second).items():
@@ -112,10 +120,12 @@ class _Grouping:
         left, right = proposals.left, proposals.right
         self._around = _by_first(np.concatenate([left, right]), np.concatenate([right, left]))
 
-    def pairs_of_the_best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def pairs_of_the_best(
+        self, placed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs to be verified: of those pictures that have nothing better around them."""
         left, right = self.proposals.left, self.proposals.right
-        alive = ~self.placed[left] & ~self.placed[right]
+        alive = ~placed[left] & ~placed[right]
         left, right = left[alive], right[alive]
         left_first = self.position[left] < self.position[right]
         first, second = np.where(left_first, left, right), np.where(left_first, right, left)
@@ -123,6 +133,22 @@ class _Grouping:
         waiting[second] = True
         now = ~waiting[first]
         return first[now], second[now]
+
+    def verify_ahead(self, rounds: int) -> None:
+        """Verify the pairs of the next rounds at once, as if none of them matched.
+
+        Of look-alikes that are all different each is compared with all others, and read for each of
+        these rounds anew; together they are read once.
+        """
+        if rounds == 1:
+            return
+        placed = self.placed.copy()
+        pairs: list[tuple[int, int]] = []
+        for _ in range(rounds):
+            first, second = self.pairs_of_the_best(placed)
+            pairs += zip(first.tolist(), second.tolist(), strict=True)
+            placed[first] = True
+        self.verdicts.verify_ahead(pairs)
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
         """Verify pairs, and return those that are accepted."""

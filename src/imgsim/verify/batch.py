@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,10 +21,9 @@ from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
-from imgsim.verify.blocks import Map
 from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
-from imgsim.verify.in_place import structure_of_cells
+from imgsim.verify.in_place import Screen
 from imgsim.verify.judge import NOT_ALIGNED, judge, judge_negative
 from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
 from imgsim.verify.limits import LIMITS
@@ -32,6 +31,8 @@ from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, resc
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.small import Pixels
+
+T = TypeVar("T", Pixels, Screen)
 
 _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
@@ -216,7 +217,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         row["colours"],
         partial(source.rgb, path),
         partial(source.damaged, path),
-        partial(source.structure, path),
+        partial(source.screen, path),
     )
 
 
@@ -257,7 +258,7 @@ class PixelSource:
         self.progress = progress
         self.slots = slots
         self.contents = contents or {}
-        self._kept: OrderedDict[tuple[str, int], Pixels] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Pixels | Screen] = OrderedDict()
         self._bytes = 0
 
     def grey(self, path: str, max_side: int) -> Grey:
@@ -302,19 +303,15 @@ class PixelSource:
         """
         return self._keep((path, -2), partial(self._decode, path, _FIGURE))
 
-    def structure(self, path: str) -> Map:
-        """Return `in_place.structure_of_cells` of the grey image as it is aligned first.
-
-        Returns
-        -------
-        ndarray of float32, shape (rows, columns)
+    def screen(self, path: str) -> Screen:
+        """Return `in_place.Screen` of the grey image as it is aligned first.
 
         Raises
         ------
         OSError, DecodeError
             The file cannot be read.
         """
-        return self._keep((path, -1), lambda: structure_of_cells(self.grey(path, LONG_SIDE)))
+        return self._keep((path, -1), lambda: Screen(self.grey(path, LONG_SIDE)))
 
     def damaged(self, path: str) -> bool:
         """Whether a strict decoder finds damage that others hide.
@@ -326,10 +323,10 @@ class PixelSource:
         """
         return bool(hidden_fault(self.content(path), self.decoder.max_pixels))
 
-    def _keep(self, key: tuple[str, int], read: Callable[[], Pixels]) -> Pixels:
+    def _keep(self, key: tuple[str, int], read: Callable[[], T]) -> T:
         if key in self._kept:
             self._kept.move_to_end(key)
-            return self._kept[key]
+            return cast(T, self._kept[key])
         image = self._kept[key] = read()
         self._bytes += image.nbytes
         while self._bytes > _KEPT_BYTES and len(self._kept) > 1:

@@ -7,7 +7,8 @@ it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,47 +18,96 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 
 
-def differ_in_place(left: Grey, right: Grey, structures: tuple[Map, Map] | None = None) -> bool:
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """An image in square cells, with what many pairs need of it, each computed once.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    """
+
+    image: Grey
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes at most, all computed."""
+        return 4 * self.image.nbytes
+
+    @cached_property
+    def mean(self) -> Map:
+        """Mean grey levels of the cells, shape (rows, columns)."""
+        return _cells(self.image.astype(np.float32))
+
+    @cached_property
+    def structure(self) -> Map:
+        """Standard deviations of the cells in grey levels, shape (rows, columns)."""
+        levels = self.image.astype(np.float32)
+        squares = _cells(levels * levels)
+        return np.asarray(np.sqrt(np.maximum(squares - self.mean * self.mean, 0)))
+
+    @cached_property
+    def near(self) -> tuple[Grey, Grey]:
+        """The darkest and the lightest pixel near each, both of shape (h, w)."""
+        import cv2
+
+        near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
+        darkest, lightest = cv2.erode(self.image, near), cv2.dilate(self.image, near)
+        return np.asarray(darkest, np.uint8), np.asarray(lightest, np.uint8)
+
+    @cached_property
+    def corners(self) -> NDArray[np.bool_]:
+        """Cells that a shift changes, whether along or across, shape (rows, columns).
+
+        No frame or line fixes one of these.
+        """
+        import cv2
+
+        image, step = self.image, LIMITS.in_place_corner_step
+        across, down = np.zeros_like(image), np.zeros_like(image)
+        across[:, :-step] = cv2.absdiff(image[:, :-step], image[:, step:])
+        down[:-step] = cv2.absdiff(image[:-step], image[step:])
+        return np.asarray(cv2.min(_cells(across), _cells(down)) > LIMITS.in_place_corner)
+
+
+def differ_in_place(left: Screen, right: Screen) -> bool:
     """Return whether two screens agree in their frame and differ in their text.
 
     That is so where most of both is even, cells with structure are the same to within compression,
-    and others differ by far, also from all
-    that is near: in the middle too, where no caption lies, and scattered, as no part
-    that was covered is.
+    and others differ by far, also from all that is near: in the middle too, where no caption lies,
+    and scattered, as no part that was covered is.
 
     Parameters
     ----------
-    left, right : ndarray of uint8, shape (h, w)
+    left, right : Screen
         As small as they are aligned first.
-    structures : tuple of ndarray of float32, shape (rows, columns), optional
-        `structure_of_cells` of each, where it is known.
     """
-    if left.shape != right.shape or min(left.shape) < LIMITS.in_place_cell:
+    if left.image.shape != right.image.shape or min(left.image.shape) < LIMITS.in_place_cell:
         return False
     import cv2
 
-    structure = structures or (structure_of_cells(left), structure_of_cells(right))
+    structure = left.structure, right.structure
     even = float((np.maximum(*structure) < LIMITS.in_place_even).mean())
     if even < LIMITS.in_place_min_even:
         return False
-    difference = _cells(cv2.absdiff(left, right))
+    difference = _cells(cv2.absdiff(left.image, right.image))
     in_both = np.minimum(*structure) > LIMITS.in_place_structure
     unmoved = in_both & (difference < LIMITS.in_place_same)
     in_one = np.maximum(*structure) > LIMITS.in_place_structure
     same = int(np.count_nonzero(unmoved))
     if np.count_nonzero(in_one & (difference > LIMITS.in_place_other)) < LIMITS.in_place_min_cells:
         return False
-    excess = np.maximum(_cells(_beyond(left, right)), _cells(_beyond(right, left)))
+    excess = np.maximum(_cells(_beyond(left.image, right)), _cells(_beyond(right.image, left)))
     others = in_one & (excess > LIMITS.in_place_other)
     differing = int(np.count_nonzero(others))
     # light and contrast change what is in a cell, and leave it what it is
-    others &= ~(in_both & (_correlation(left, right, structure) > LIMITS.in_place_alike))
+    others &= ~(in_both & (_correlation(left, right) > LIMITS.in_place_alike))
     rows, columns = np.nonzero(others)
     if len(rows) < LIMITS.in_place_min_cells or same < LIMITS.in_place_min_cells:
         return False
     height = len(others)
     middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
-    corners = unmoved & _has_corners(left)
+    corners = unmoved & left.corners
     anchored = bool(np.count_nonzero(corners) >= LIMITS.in_place_min_corners)
     nearly_even, max_density = LIMITS.in_place_nearly_even, LIMITS.in_place_max_density
     if anchored:
@@ -77,29 +127,16 @@ def differ_in_place(left: Grey, right: Grey, structures: tuple[Map, Map] | None 
     )
 
 
-def _has_corners(image: Grey) -> NDArray[np.bool_]:
-    """Cells that a shift changes, whether along or across: no frame or line fixes one of them."""
-    import cv2
-
-    step = LIMITS.in_place_corner_step
-    across, down = np.zeros_like(image), np.zeros_like(image)
-    across[:, :-step] = cv2.absdiff(image[:, :-step], image[:, step:])
-    down[:-step] = cv2.absdiff(image[:-step], image[step:])
-    return np.asarray(
-        cv2.min(_cells(across), _cells(down)) > LIMITS.in_place_corner,
-    )
-
-
-def _beyond(image: Grey, other: Grey) -> Grey:
+def _beyond(image: Grey, other: Screen) -> Grey:
     """Grey levels by which pixels lie beyond all those near them in the other image.
 
     So what is turned by a degree, or lies a few pixels off, is no difference.
     """
     import cv2
 
-    near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
-    above = cv2.subtract(image, cv2.dilate(other, near))
-    return np.asarray(cv2.max(above, cv2.subtract(cv2.erode(other, near), image)), np.uint8)
+    darkest, lightest = other.near
+    beyond = cv2.max(cv2.subtract(image, lightest), cv2.subtract(darkest, image))
+    return np.asarray(beyond, np.uint8)
 
 
 def _cells(image: Map) -> Map:
@@ -112,26 +149,10 @@ def _cells(image: Map) -> Map:
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
-def _correlation(left: Grey, right: Grey, structure: Sequence[Map]) -> Map:
+def _correlation(left: Screen, right: Screen) -> Map:
     """Correlation of the grey levels of two images in every cell."""
-    one, other = left.astype(np.float32), right.astype(np.float32)
-    covariance = _cells(one * other) - _cells(one) * _cells(other)
-    return np.asarray(covariance / np.maximum(structure[0] * structure[1], 1.0))
+    import cv2
 
-
-def structure_of_cells(image: Grey) -> Map:
-    """Return the standard deviations of square cells.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (h, w)
-        No smaller than a cell.
-
-    Returns
-    -------
-    ndarray of float32, shape (rows, columns)
-        In grey levels.
-    """
-    levels = image.astype(np.float32)
-    mean = _cells(levels)
-    return np.asarray(np.sqrt(np.maximum(_cells(levels * levels) - mean * mean, 0)))
+    products = cv2.multiply(left.image, right.image, dtype=cv2.CV_32F)
+    covariance = _cells(np.asarray(products, np.float32)) - left.mean * right.mean
+    return np.asarray(covariance / np.maximum(left.structure * right.structure, 1.0))

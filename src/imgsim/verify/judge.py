@@ -16,7 +16,7 @@ from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.colours import recoloured_shares
 from imgsim.verify.details import compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
-from imgsim.verify.in_place import differ_in_place
+from imgsim.verify.in_place import Screen, differ_in_place
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -125,12 +125,11 @@ def judge(
 
 
 def _differ_in_place(left: MultiscaleImage, right: MultiscaleImage) -> bool:
-    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    if left.structure is None or right.structure is None:
-        return differ_in_place(*images)
-    if min(left.shape) < LIMITS.in_place_cell:
-        return False
-    return differ_in_place(*images, (left.structure(), right.structure()))
+    one, other = (
+        Screen(image.grey(LONG_SIDE)) if image.screen is None else image.screen()
+        for image in (left, right)
+    )
+    return differ_in_place(one, other)
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:

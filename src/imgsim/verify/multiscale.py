@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr
+from imgsim.verify.in_place import Screen
 from imgsim.verify.matrix import Grey
 from imgsim.verify.small import Pixels
 
@@ -29,8 +29,8 @@ class MultiscaleImage:
         raise `OSError` or `DecodeError`.
     damaged : callable
         Tells whether its file is damaged, at the cost of a decode. May raise the same.
-    structure : callable, optional
-        Returns `in_place.structure_of_cells` of `grey(LONG_SIDE)`, kept from pair to pair.
+    screen : callable, optional
+        Returns `in_place.Screen` of `grey(LONG_SIDE)`, kept from pair to pair.
     """
 
     grey: Callable[[int], Grey]
@@ -38,4 +38,4 @@ class MultiscaleImage:
     colours: YCbCr
     rgb: Callable[[], Pixels]
     damaged: Callable[[], bool] = lambda: False
-    structure: Callable[[], Map] | None = None
+    screen: Callable[[], Screen] | None = None

@@ -36,6 +36,9 @@ from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.transform import transform_between
 
 _BATCH = 24
+_DENSE = 16  # pairs per picture
+_TILE = 12
+_DENSE_BATCH = 144
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,12 @@ class Verdicts:
             ]
         )
 
+    def verify_ahead(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Verify proposed pairs that will be asked for if nothing intervenes."""
+        asked = self._asked.copy()
+        self.verify(pairs)
+        self._asked = asked
+
     def verify_through(self, chains: Sequence[tuple[int, int, int]]) -> None:
         """Verify pairs where the verdicts on a third picture say how they lie upon each other.
 
@@ -240,7 +249,8 @@ class Verdicts:
         if not jobs:
             return
         self.verified += len(jobs)
-        parts = self.options.divide(jobs, _BATCH)
+        jobs, most = _in_tiles(jobs)
+        parts = self.options.divide(jobs, most)
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
@@ -286,6 +296,20 @@ class Verdicts:
     def _several_frames(self, left: int, right: int) -> bool:
         frames = self.pictures[left].facts.frames, self.pictures[right].facts.frames
         return max(frames) > 1
+
+
+def _in_tiles(jobs: Sequence[_Job]) -> tuple[Sequence[_Job], int]:
+    """Order pairs so that each batch has few pictures, and say how many pairs a batch takes.
+
+    Where nearly all pictures are paired with each other (screens of one program), the pairs of some
+    pictures with some others come together; the pictures of a batch are read once.
+    """
+    pictures = {i for job in jobs for i in job.pair}
+    if len(jobs) < _DENSE * len(pictures):
+        return jobs, _BATCH
+    place = {picture: number // _TILE for number, picture in enumerate(sorted(pictures))}
+    ordered = sorted(jobs, key=lambda job: (*(place[i] for i in job.pair), job.pair))
+    return ordered, _DENSE_BATCH
 
 
 def swapped(verdict: Verdict) -> Verdict:
