@@ -41,9 +41,10 @@ _COMMON = 48
 """A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
 
 
-_ROWS = 4096
+_ROWS = 1024
 _IMAGES = 1000
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 18
+"""Pairs of keypoints that are compared together; each takes some 200 bytes then."""
 _MAX_BITS = 64
 _WORD_STARTS = range(0, 29, 2)  # bytes of a descriptor
 _ANGLE = 30.0
@@ -73,6 +74,7 @@ def votes_of(
     min_votes: int = MIN_VOTES,
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+    among: NDArray[np.int64] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes.
 
@@ -81,26 +83,30 @@ def votes_of(
     rows : ndarray of dtype `LAYOUT`, shape (n,)
     min_votes, min_weight, min_weight_mirrored : int
         Of the votes of one transformation.
+    among : ndarray of int64, shape (m,), optional
+        Some of the rows: the pairs are places in this, and no other rows are copied.
 
     Notes
     -----
     Memory grows with the images, and time, by `_COMMON`, at last no faster: what keypoints have
     in common waits in temporary files, a block of images at a time.
     """
-    keypoints = _Keypoints.of(rows)
-    chosen = np.zeros(0, np.int64)
+    among = np.arange(len(rows)) if among is None else among
+    keypoints, n = _Keypoints.of(rows, among), len(among)
+    parts = [np.zeros(0, np.int64)]
     for query, other in keypoints.collisions():
-        pair = _pair_codes(keypoints, query, other, len(rows))
+        pair = _pair_codes(keypoints, query, other, n)
         weight = np.square(_NO_WEIGHT - keypoints.distance(query, other))
         for cell in keypoints.cells(query, other):
             code, count, total = _in_cells(pair, cell, weight)
-            least = np.where(code < len(rows) ** 2, min_weight, min_weight_mirrored)
-            chosen = np.union1d(chosen, code[(count >= min_votes) & (total >= least)])
-    mirrored, rest = np.divmod(chosen, len(rows) ** 2)
-    query_image, other_image = np.divmod(rest, len(rows))
+            least = np.where(code < n**2, min_weight, min_weight_mirrored)
+            parts.append(code[(count >= min_votes) & (total >= least)])
+    chosen = np.unique(np.concatenate(parts))
+    mirrored, rest = np.divmod(chosen, n**2)
+    query_image, other_image = np.divmod(rest, n)
     left, right = np.minimum(query_image, other_image), np.maximum(query_image, other_image)
     # each of the two may have been seen in the other one's mirror
-    once = np.unique((mirrored * len(rows) + left) * len(rows) + right, return_index=True)[1]
+    once = np.unique((mirrored * n + left) * n + right, return_index=True)[1]
     return Votes(left[once], right[once], mirrored[once].astype(bool))
 
 
@@ -125,6 +131,20 @@ def _in_cells(
     return pair[first], np.diff(np.r_[first, len(pair)]), total
 
 
+def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""
+    numbers.sort()  # several times as fast as np.unique
+    kept = 0
+    for here in _parts(len(numbers), _AT_ONCE):
+        part = numbers[here]
+        new = part[np.r_[True, part[1:] != part[:-1]]]
+        if kept and new[0] == numbers[kept - 1]:
+            new = new[1:]
+        numbers[kept : kept + len(new)] = new
+        kept += len(new)
+    return numbers[:kept]
+
+
 def _parts(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
@@ -133,6 +153,7 @@ def _parts(n: int, size: int) -> Iterator[slice]:
 class _Keypoints:
     """Keypoints of all images in a row, the mirrored ones behind the plain ones."""
 
+    plain: int
     image: NDArray[np.uint32]
     mirrored: NDArray[np.bool_]
     descriptor: NDArray[np.uint8]
@@ -142,22 +163,25 @@ class _Keypoints:
     angle: NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: NDArray[Any]) -> _Keypoints:
-        plain = int(rows["count"].sum(dtype=np.int64))
+    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> _Keypoints:
+        plain = int(rows["count"][among].sum(dtype=np.int64))
         seen = sum(
-            int(rows["mirrored"][part].any(axis=2).sum()) for part in _parts(len(rows), _ROWS)
+            int(rows["mirrored"][among[part]].any(axis=2).sum())
+            for part in _parts(len(among), _ROWS)
         )
         n = plain + seen
         own = cls(
+            plain,
             scratch((n,), np.dtype(np.uint32)),
             scratch((n,), np.dtype(np.bool_)),
             scratch((n, 32), np.dtype(np.uint8)),
             *(scratch((n,), np.dtype(np.float32)) for _ in ("x", "y", "scale", "angle")),
         )
         start, start_mirrored = 0, plain
-        for part in _parts(len(rows), _ROWS):
-            start = own._fill(start, rows[part], part.start, mirrored=False)
-            start_mirrored = own._fill(start_mirrored, rows[part], part.start, mirrored=True)
+        for part in _parts(len(among), _ROWS):
+            some = rows[among[part]]
+            start = own._fill(start, some, part.start, mirrored=False)
+            start_mirrored = own._fill(start_mirrored, some, part.start, mirrored=True)
         return own
 
     def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
@@ -202,21 +226,24 @@ class _Keypoints:
                 if os.path.exists(name):
                     both = np.fromfile(name, np.uint64)
                     os.remove(name)
-                    both.sort()  # several times as fast as np.unique
-                    yield from self._by_image(both[np.r_[True, both[1:] != both[:-1]]])
+                    yield from self._by_image(_distinct(both))
 
     def _by_image(
         self, both: NDArray[np.uint64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Parts of some pairs in their order, cut between two query images."""
-        query = (both >> np.uint64(32)).astype(np.int64)
-        ends = np.flatnonzero(np.diff(self.image[query])) + 1
-        wanted = np.arange(_AT_ONCE, len(both), _AT_ONCE)
-        last = ends[-1] if len(ends) else 0
-        cuts = np.unique(ends[np.searchsorted(ends, wanted[wanted <= last])])
-        for part in np.split(both, cuts):
+        start = 0
+        while start < len(both):
+            stop = start + _AT_ONCE
+            if stop < len(both):
+                last = self.image[both[stop - 1] >> np.uint64(32)]
+                # the plain keypoints stand in order of their images, and all queries are plain
+                after = np.searchsorted(self.image[: self.plain], last, "right")
+                stop = int(np.searchsorted(both, np.uint64(after) << np.uint64(32)))
+            part = both[start:stop]
             other = (part & np.uint64(2**32 - 1)).astype(np.int64)
             yield (part >> np.uint64(32)).astype(np.int64), other
+            start = stop
 
     def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
         order = np.argsort(word).astype(np.uint32)
@@ -242,7 +269,8 @@ class _Keypoints:
 
     def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
         """Bits by which descriptors differ."""
-        words = self.descriptor[a].view("<u8") ^ self.descriptor[b].view("<u8")
+        words = self.descriptor[a].view("<u8")
+        words ^= self.descriptor[b].view("<u8")
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
     def cells(
