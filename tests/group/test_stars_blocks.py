@@ -167,7 +167,15 @@ def test_pictures_of_one_root_may_match_unless_isolated() -> None:
 
 def test_classes_of_keys() -> None:
     assert [c.tolist() for c in classes_of("abcab")] == [[0, 3], [1, 4], [2]]
-    assert classes_of("") == []
+    assert list(classes_of("")) == []
+    assert len(classes_of("")) == 0
+    classes = classes_of(["z", "a", "z", "b"])
+    assert classes.number.tolist() == [0, 1, 0, 2]
+    assert classes.firsts.tolist() == [0, 1, 3]
+    assert classes[-1].tolist() == [3]
+    assert [c.tolist() for c in classes[:2]] == [[0, 2], [1]]
+    with pytest.raises(IndexError):
+        classes[3]
 
 
 def test_flat_pictures_are_equal_by_pixels_and_those_of_several_frames_by_bytes() -> None:

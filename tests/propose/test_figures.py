@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from imgsim.comparators.local import LAYOUT
+from imgsim.propose import figures
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.proposals import FIGURE, propose
 from tests.verify.pictures import picture, rows
@@ -65,3 +67,15 @@ def test_flat_pictures_are_proposed_as_figures_alone() -> None:
 def test_equal_rows_without_colours_are_no_figures() -> None:
     made = np.zeros(4, LAYOUT)
     assert propose(made, hashes=True, jobs=1, flat=np.ones(4, np.bool_)).pairs() == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_size_of_the_parts_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    made = np.zeros(7, LAYOUT)
+    made["colours"] = rng.integers(0, 255, made["colours"].shape)
+    made["colours"][[1, 4]] = 128
+    made["colours"][[1, 4], 12:16, 12:16] = 255
+    flat = np.array([False, True, False, True, False, False, True])
+    monkeypatch.setattr(figures, "_ROWS", size)
+    assert are_figures(made, flat).tolist() == [i in (1, 4) for i in range(7)]

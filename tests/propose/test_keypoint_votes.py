@@ -435,7 +435,7 @@ def test_a_part_ends_where_a_query_image_does(
     for row in rows:
         put(row, points(4))
     monkeypatch.setattr(keypoint_votes, "_AT_ONCE", at_once)
-    collisions = list(keypoint_votes._Keypoints.of(rows).collisions())
+    collisions = list(keypoint_votes._Keypoints.of(rows, np.arange(len(rows))).collisions())
     assert [len(query) for query, _ in collisions] == parts
     pairs = [
         (int(q), int(o)) for query, other in collisions for q, o in zip(query, other, strict=True)
@@ -451,5 +451,17 @@ def test_what_was_read_takes_no_more_room_on_the_disk(
         put(row, points(4))
     monkeypatch.setattr(keypoint_votes, "_IMAGES", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    collisions = keypoint_votes._Keypoints.of(rows).collisions()
+    collisions = keypoint_votes._Keypoints.of(rows, np.arange(len(rows))).collisions()
     assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in collisions] == [2, 1, 0]
+
+
+def test_among_some_rows_pairs_are_places_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = images(5)
+    for row in rows:
+        put(row, points(8))
+    monkeypatch.setattr(keypoint_votes, "_ROWS", 2)
+    votes = votes_of(rows, 4, 0, 0, among=np.array([1, 3, 4]))
+    assert list(zip(votes.left.tolist(), votes.right.tolist(), strict=True)) == [
+        (0, 1), (0, 2), (1, 2),
+    ]  # fmt: skip
+    assert len(votes_of(rows, 4, 0, 0, among=np.zeros(0, np.int64)).left) == 0

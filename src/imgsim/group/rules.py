@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +52,11 @@ class MayMatch:
     """
 
     def __init__(self, pictures: Sequence[Picture], rules: Rules) -> None:
-        keys = [rules.key(picture) for picture in pictures]
-        self._kind = _numbers(kind for kind, _, _, _ in keys)
-        self._reference = np.array([reference for _, reference, _, _ in keys], bool)
-        self._damaged = np.array([damaged for _, _, damaged, _ in keys], bool)
-        self._root = _numbers(root for _, _, _, root in keys) if rules.isolate else None
+        place, keys = numbered(map(rules.key, pictures))
+        self._kind = numbered(kind for kind, _, _, _ in keys)[0][place]
+        self._reference = np.array([reference for _, reference, _, _ in keys], bool)[place]
+        self._damaged = np.array([damaged for _, _, damaged, _ in keys], bool)[place]
+        self._root = numbered(key[3] for key in keys)[0][place] if rules.isolate else None
 
     def __call__(
         self, left: NDArray[np.int64] | int, right: NDArray[np.int64] | int
@@ -80,24 +80,66 @@ class MayMatch:
         return np.asarray(allowed, bool)
 
 
-def _numbers(values: Iterable[Hashable]) -> NDArray[np.int64]:
-    """Equal numbers for equal values."""
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(v, len(numbers)) for v in values], np.int64)
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def classes_of(keys: Iterable[Hashable]) -> list[NDArray[np.int64]]:
-    """Group places by equal keys.
+def numbered(values: Iterable[_Key]) -> tuple[NDArray[np.int64], list[_Key]]:
+    """Number distinct values in order of their first.
 
     Returns
     -------
-    list of ndarray of int64, shape (members,)
-        Ascending places; the classes in order of their first.
+    numbers : ndarray of int64, shape (n,)
+        Of each value; equal values have equal numbers.
+    distinct : list
+        The values by their numbers.
     """
-    classes: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(keys):
-        classes.setdefault(key, []).append(i)
-    return [np.array(members, np.int64) for members in classes.values()]
+    known: dict[_Key, int] = {}
+    numbers = np.fromiter((known.setdefault(v, len(known)) for v in values), np.int64)
+    return numbers, list(known)
+
+
+class Classes(Sequence[NDArray[np.int64]]):
+    """Places divided into classes, in two arrays: of many files nearly all are alone in theirs.
+
+    An item is an ndarray of int64, shape (members,): the places of a class, ascending.
+
+    Parameters
+    ----------
+    number : ndarray of int64, shape (n,)
+        The class of each place: each number from 0 to the largest is there.
+    """
+
+    def __init__(self, number: NDArray[np.int64]) -> None:
+        self.number = number
+        self._places = np.argsort(number, kind="stable")
+        self._ends = np.concatenate([[0], np.cumsum(np.bincount(number))])
+
+    @property
+    def firsts(self) -> NDArray[np.int64]:
+        """The first place of each class, ndarray of int64, shape (classes,)."""
+        firsts: NDArray[np.int64] = self._places[self._ends[:-1]]
+        return firsts
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.int64]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.int64]]: ...
+
+    def __getitem__(self, index: int | slice) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        i = range(len(self))[index]
+        members: NDArray[np.int64] = self._places[self._ends[i] : self._ends[i + 1]]
+        return members
+
+
+def classes_of(keys: Iterable[Hashable]) -> Classes:
+    """Group places by equal keys; the classes stand in order of their first place."""
+    return Classes(numbered(keys)[0])
 
 
 def split_flat(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
@@ -113,14 +155,8 @@ def flat_keys(pictures: Sequence[Picture]) -> list[str]:
     return [digests.get(p.identity) or p.identity for p in pictures]
 
 
-def equal_pixels(pictures: Sequence[Picture]) -> list[NDArray[np.int64]]:
-    """Group flat pictures with the same pixels, or, of several frames, the same samples.
-
-    Returns
-    -------
-    list of ndarray of int64, shape (members,)
-        See `classes_of`.
-    """
+def equal_pixels(pictures: Sequence[Picture]) -> Classes:
+    """Group flat pictures with the same pixels, or, of several frames, the same samples."""
     return classes_of(flat_keys(pictures))
 
 
@@ -154,31 +190,36 @@ def are_duplicates(
     return near and comparison_kind(left) == comparison_kind(right)
 
 
-_Content = tuple[str, Hashable, bool, bool, str]
-
-
 def comparable_pairs(pictures: Sequence[Picture], rules: Rules) -> int:
     """Count the pairs of different contents that may match; equal samples are one content.
 
     A content that stands in several roots, or as a reference and not, counts once for each.
     """
-    contents = {(p.identity, *rules.key(p)) for p in pictures}
-    references = [c for c in contents if c[2]]
-    damaged = [c for c in contents if c[3]]
-    both = [c for c in references if c[3]]
+    identity, _ = numbered(picture.identity for picture in pictures)
+    place, keys = numbered(map(rules.key, pictures))
+    contents = np.sort(identity * max(1, len(keys)) + place)
+    contents = contents[np.diff(contents, prepend=-1) > 0]
+    identity, place = np.divmod(contents, max(1, len(keys)))
+    kinds, distinct_kinds = numbered(kind for kind, _, _, _ in keys)
+    roots, distinct_roots = numbered(root for _, _, _, root in keys)
+    kind, root = kinds[place], roots[place]
+    reference = np.array([key[1] for key in keys], bool)[place]
+    damaged = np.array([key[2] for key in keys], bool)[place]
 
-    def allowed(part: Callable[[_Content], Hashable]) -> int:
+    def allowed(part: NDArray[np.int64]) -> int:
         """Pairs within one part that are neither of two references nor of two damaged files."""
-        pairs = _pairs(map(part, contents)) - _pairs(map(part, references))
-        return pairs - _pairs(map(part, damaged)) + _pairs(map(part, both))
+        pairs = _pairs(part) - _pairs(part[reference]) - _pairs(part[damaged])
+        return pairs + _pairs(part[reference & damaged])
 
-    def across(part: Callable[[_Content], Hashable]) -> int:
+    def across(part: NDArray[np.int64]) -> int:
         """Those of them that the roots allow."""
-        return allowed(part) - (allowed(lambda c: (part(c), c[4])) if rules.isolate else 0)
+        below_one_root = allowed(part * len(distinct_roots) + root) if rules.isolate else 0
+        return allowed(part) - below_one_root
 
-    return across(lambda c: c[1]) - across(lambda c: (c[0], c[1]))
+    return across(kind) - across(identity * len(distinct_kinds) + kind)
 
 
-def _pairs(keys: Iterable[Hashable]) -> int:
+def _pairs(keys: NDArray[np.int64]) -> int:
     """Pairs of equal keys."""
-    return sum(n * (n - 1) // 2 for n in Counter(keys).values())
+    counts = np.unique(keys, return_counts=True)[1]
+    return int((counts * (counts - 1) // 2).sum())

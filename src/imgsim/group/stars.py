@@ -10,6 +10,7 @@ each other to be told apart.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -50,9 +51,7 @@ class Stars:
         self._centre = np.full(n, -1, np.int64)
         self._distance = np.full(n, np.inf)
         self._is_centre = np.zeros(n, bool)
-        self._class = np.zeros(n, np.int64)
-        for number, members in enumerate(classes):
-            self._class[members] = number
+        self._several = [number for number, own in enumerate(classes) if len(own) > 1]
         self._next = 0
         self._may_match = MayMatch(pictures, rules)
 
@@ -69,9 +68,9 @@ class Stars:
 
     def _up_to(self, number: int) -> None:
         """Handle the classes that matched no other."""
-        for lone in range(self._next, number):
-            if len(self.classes[lone]) > 1:
-                self._take(lone, np.empty(0, np.int64), np.empty(0))
+        start, stop = (bisect_left(self._several, end) for end in (self._next, number))
+        for lone in self._several[start:stop]:
+            self._take(lone, np.empty(0, np.int64), np.empty(0))
 
     def _take(self, number: int, others: NDArray[np.int64], distances: NDArray[np.float64]) -> None:
         own = self.classes[number]
@@ -92,7 +91,7 @@ class Stars:
             )
             self._centre[right[taken]] = left
             self._distance[right[taken]] = distance[taken]
-        for touched in np.unique(self._class[right]):
+        for touched in (number, *others.tolist()):
             self.closed[touched] = (self._centre[self.classes[touched]] >= 0).all()
 
     def groups(self) -> list[Group]:

@@ -35,6 +35,7 @@ receipts and pages of text are 0.93 at most."""
 
 _PARTS = 4  # to a side, by which near ones are searched
 _CHUNK = 4096
+_ROWS = 1024
 
 
 def are_figures(rows: NDArray[Any], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -52,13 +53,19 @@ def are_figures(rows: NDArray[Any], flat: NDArray[np.bool_]) -> NDArray[np.bool_
     -------
     ndarray of bool, shape (n,)
     """
-    if len(rows) == 0:
-        return np.empty(0, np.bool_)
-    cells = rows["colours"].astype(np.int16)
+    result = np.zeros(len(rows), np.bool_)
+    for start in range(0, len(rows), _ROWS):
+        part = slice(start, start + _ROWS)
+        result[part] = _show_figures(rows["colours"][part].astype(np.int16), flat[part])
+    return result
+
+
+def _show_figures(cells: NDArray[np.int16], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The same for the cells of some images, shape (n, side, side, 3)."""
     edges = _edges(cells)
     ground = np.median(edges, axis=1)
     near = (np.abs(edges - ground[:, None]) <= _NEAR_GROUND).all(axis=2).mean(axis=1)
-    apart = np.abs(cells - ground[:, None, None]).max(axis=3).reshape(len(rows), -1)
+    apart = np.abs(cells - ground[:, None, None]).max(axis=3).reshape(len(cells), -1)
     small = flat | ((apart <= _NEAR_GROUND).mean(axis=1) >= _SMALL)
     strong = apart.max(axis=1) >= _MIN_CONTRAST
     return np.asarray((near >= _EVEN_EDGE) & strong & small)

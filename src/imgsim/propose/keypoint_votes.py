@@ -46,9 +46,10 @@ _COMMON = 48
 """A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
 
 
-_ROWS = 4096
+_ROWS = 1024
 _IMAGES = 1000
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 18
+"""Pairs of keypoints that are compared together; each takes some 200 bytes then."""
 _MAX_BITS = 64
 _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 """Of a pair of keypoints as one number: where the first begins, and the second."""
@@ -85,6 +86,7 @@ def votes_of(
     min_votes: int = MIN_VOTES,
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+    among: NDArray[np.int64] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes.
 
@@ -93,20 +95,23 @@ def votes_of(
     rows : ndarray of dtype `LAYOUT`, shape (n,)
     min_votes, min_weight, min_weight_mirrored : int
         Of the votes of one transformation.
+    among : ndarray of int64, shape (m,), optional
+        Some of the rows: the pairs are places in this, and no other rows are copied.
 
     Notes
     -----
     Memory grows with the images, and time, by `_COMMON`, at last no faster: what keypoints have
     in common waits in temporary files, a block of images at a time.
     """
-    keypoints = _Keypoints.of(rows)
-    chosen = np.zeros(0, np.int64)
+    among = np.arange(len(rows)) if among is None else among
+    keypoints, n = _Keypoints.of(rows, among), len(among)
+    parts = [np.zeros(0, np.int64)]
     for query, other in keypoints.collisions():
-        pair = _pair_codes(keypoints, query, other, len(rows))
+        pair = _pair_codes(keypoints, query, other, n)
         weight = keypoints.weight(query, other)
         for cell in keypoints.cells(query, other):
             group, votes, code = _in_cells(pair, cell)
-            least = np.where(code < len(rows) ** 2, min_weight, min_weight_mirrored)
+            least = np.where(code < n**2, min_weight, min_weight_mirrored)
             enough = np.bincount(group) >= min_votes
             enough &= np.bincount(group, weight[votes]) >= least
             open_ = enough[group]  # most are settled when all of their votes count
@@ -114,12 +119,13 @@ def votes_of(
             for keypoint in (query, other):
                 count, total = _of_different(group, keypoint[votes], weight[votes], len(code))
                 enough &= (count >= min_votes) & (total >= least)
-            chosen = np.union1d(chosen, code[enough])
-    mirrored, rest = np.divmod(chosen, len(rows) ** 2)
-    query_image, other_image = np.divmod(rest, len(rows))
+            parts.append(code[enough])
+    chosen = np.unique(np.concatenate(parts))
+    mirrored, rest = np.divmod(chosen, n**2)
+    query_image, other_image = np.divmod(rest, n)
     left, right = np.minimum(query_image, other_image), np.maximum(query_image, other_image)
     # each of the two may have been seen in the other one's mirror
-    once = np.unique((mirrored * len(rows) + left) * len(rows) + right, return_index=True)[1]
+    once = np.unique((mirrored * n + left) * n + right, return_index=True)[1]
     return Votes(left[once], right[once], mirrored[once].astype(bool))
 
 
@@ -176,6 +182,20 @@ def _of_different(
     return count, np.bincount(group, weight, groups).astype(np.float64)
 
 
+def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""
+    numbers.sort()  # several times as fast as np.unique
+    kept = 0
+    for here in _parts(len(numbers), _AT_ONCE):
+        part = numbers[here]
+        new = part[np.r_[True, part[1:] != part[:-1]]]
+        if kept and new[0] == numbers[kept - 1]:
+            new = new[1:]
+        numbers[kept : kept + len(new)] = new
+        kept += len(new)
+    return numbers[:kept]
+
+
 def _parts(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
@@ -188,6 +208,7 @@ class _Keypoints:
     `collisions` on.
     """
 
+    plain: int
     image: NDArray[np.uint32]
     mirrored: NDArray[np.bool_]
     descriptor: NDArray[np.uint8]
@@ -198,14 +219,16 @@ class _Keypoints:
     alike: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, rows: NDArray[Any]) -> _Keypoints:
-        plain = int(rows["count"].sum(dtype=np.int64))
+    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> _Keypoints:
+        plain = int(rows["count"][among].sum(dtype=np.int64))
         seen = sum(
-            int(rows["mirrored"][part].any(axis=2).sum()) for part in _parts(len(rows), _ROWS)
+            int(rows["mirrored"][among[part]].any(axis=2).sum())
+            for part in _parts(len(among), _ROWS)
         )
         n = plain + seen
         x, y, scale, angle = (scratch((n,), np.dtype(np.float32)) for _ in range(4))
         own = cls(
+            plain,
             scratch((n,), np.dtype(np.uint32)),
             scratch((n,), np.dtype(np.bool_)),
             scratch((n, 32), np.dtype(np.uint8)),
@@ -216,9 +239,10 @@ class _Keypoints:
             scratch((n,), np.dtype(np.uint32)),
         )
         start, start_mirrored = 0, plain
-        for part in _parts(len(rows), _ROWS):
-            start = own._fill(start, rows[part], part.start, mirrored=False)
-            start_mirrored = own._fill(start_mirrored, rows[part], part.start, mirrored=True)
+        for part in _parts(len(among), _ROWS):
+            some = rows[among[part]]
+            start = own._fill(start, some, part.start, mirrored=False)
+            start_mirrored = own._fill(start_mirrored, some, part.start, mirrored=True)
         return own
 
     def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
@@ -249,12 +273,11 @@ class _Keypoints:
         with TemporaryFolder("votes") as folder:
             names = self._write_collisions(folder)
             for name in names:
-                both = np.fromfile(name, np.uint64)
-                both.sort()  # several times as fast as np.unique
-                both = both[np.r_[True, both[1:] != both[:-1]]]
+                both = _distinct(np.fromfile(name, np.uint64))
                 both.tofile(name)
-                for end in (both >> _HIGH, both & _LOW):
-                    np.add.at(self.alike, end, 1)
+                for part in _parts(len(both), _AT_ONCE):
+                    for end in (both[part] >> _HIGH, both[part] & _LOW):
+                        np.add.at(self.alike, end, 1)
             for name in names:
                 both = np.fromfile(name, np.uint64)
                 os.remove(name)
@@ -280,13 +303,17 @@ class _Keypoints:
         self, both: NDArray[np.uint64]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Parts of some pairs in their order, cut between two query images."""
-        query = (both >> _HIGH).astype(np.int64)
-        ends = np.flatnonzero(np.diff(self.image[query])) + 1
-        wanted = np.arange(_AT_ONCE, len(both), _AT_ONCE)
-        last = ends[-1] if len(ends) else 0
-        cuts = np.unique(ends[np.searchsorted(ends, wanted[wanted <= last])])
-        for part in np.split(both, cuts):
+        start = 0
+        while start < len(both):
+            stop = start + _AT_ONCE
+            if stop < len(both):
+                last = self.image[both[stop - 1] >> _HIGH]
+                # the plain keypoints stand in order of their images, and all queries are plain
+                after = np.searchsorted(self.image[: self.plain], last, "right")
+                stop = int(np.searchsorted(both, np.uint64(after) << _HIGH))
+            part = both[start:stop]
             yield (part >> _HIGH).astype(np.int64), (part & _LOW).astype(np.int64)
+            start = stop
 
     def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
         order = np.argsort(word).astype(np.uint32)
@@ -312,7 +339,8 @@ class _Keypoints:
 
     def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
         """Bits by which descriptors differ."""
-        words = self.descriptor[a].view("<u8") ^ self.descriptor[b].view("<u8")
+        words = self.descriptor[a].view("<u8")
+        words ^= self.descriptor[b].view("<u8")
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
     def weight(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -95,7 +95,7 @@ def propose(
     """
     flat = np.zeros(len(rows), np.bool_) if flat is None else flat
     detailed = np.flatnonzero(~flat)
-    usual = _propose_usual(rows[detailed] if flat.any() else rows, hashes=hashes, jobs=jobs)
+    usual = _propose_usual(rows, detailed, hashes=hashes, jobs=jobs)
     figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
     one, other = near_figures(rows[figures])
     n = max(1, len(rows))
@@ -115,15 +115,19 @@ def _united(
     return pairs, bits
 
 
-def _propose_usual(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
-    """Propose pairs by keypoints, and by hashes."""
-    n = len(rows)
-    votes = votes_of(rows)
+def _propose_usual(
+    rows: NDArray[Any], among: NDArray[np.int64], *, hashes: bool, jobs: int
+) -> Proposals:
+    """Propose pairs among some rows, as places in `among`, by keypoints and by hashes."""
+    n = len(among)
+    votes = votes_of(rows, among=among)
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
     if hashes and n > 1:
-        near = _near_hashes(np.ascontiguousarray(rows["hash"]), jobs)
-        for code, bit in [*near, *_near_insets(rows, jobs)]:
+        hash_rows, inset_rows = rows["hash"][among], rows["inset_hash"][among]
+        holding = np.flatnonzero(rows["inset"][among].any(axis=1))
+        near = _near_hashes(hash_rows, jobs)
+        for code, bit in [*near, *_near_insets(hash_rows, inset_rows, holding, jobs)]:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
     pairs, bits = _united(codes, why)
@@ -144,15 +148,19 @@ def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.
     return near
 
 
-def _near_insets(rows: NDArray[Any], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
-    """Images whose hash is like that of a picture set into another one."""
-    holding = np.flatnonzero(rows["inset"].any(axis=1))
-    engine = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+def _near_insets(
+    hashes: NDArray[np.uint8],
+    inset_hashes: NDArray[np.uint8],
+    holding: NDArray[np.int64],
+    jobs: int,
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Images whose hash is like that of a picture set into another one, of those holding one."""
+    engine = HammingEngine(hashes, jobs)
     near = []
     for start in range(0, len(holding), _QUERIES):
         part = holding[start : start + _QUERIES]
-        query, row = engine.around(np.ascontiguousarray(rows["inset_hash"][part]), HASH_RADIUS)
+        query, row = engine.around(inset_hashes[part], HASH_RADIUS)
         own = part[query]
-        codes = np.minimum(own, row) * len(rows) + np.maximum(own, row)
+        codes = np.minimum(own, row) * len(hashes) + np.maximum(own, row)
         near.append((np.unique(codes[own != row]), INSET))
     return near

@@ -220,6 +220,9 @@ def _join_links(walked: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator
     for files in names.values():
         files.sort(key=lambda f: (not f.reference, _order(f.path)))
         first = files[0]
+        if len(files) == 1:
+            yield first
+            continue
         links = tuple(f.path for f in files[1:])
         yield replace(first, links=links, named=any(f.named for f in files))
 

@@ -89,7 +89,10 @@ def with_sample_digests(
         lasting = {content: one.digest for content, one in new.items() if one.lasting}
         cache.keep_sample_digests(label, lasting)
     digests |= {content: one.digest for content, one in new.items()}
-    pictures = tuple(replace(p, sample_digest=digests.get(p.digest)) for p in collection.pictures)
+    pictures = tuple(
+        replace(p, sample_digest=digests[p.digest]) if p.digest in digests else p
+        for p in collection.pictures
+    )
     return replace(collection, pictures=pictures)
 
 

@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +45,23 @@ def find_dupes_document(
     private : bool
         With the content of private metadata, see `facts.facts_document`.
     """
+    document = find_dupes_stream(duplicates, timing=timing, private=private)
+    return {**document, "groups": list(document["groups"])}
+
+
+def find_dupes_stream(
+    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+) -> dict[str, Any]:
+    """Return the same document, but an iterator as its ``groups``, for `json_parts`."""
     document: dict[str, Any] = {
         **heading("imgsim.find-dupes/2"),
         **verdicts_document(duplicates),
         "other_files": duplicates.other_files,
         "too_small": duplicates.too_small,
-        "groups": [
+        "groups": (
             group_document(number, group, duplicates, private=private)
             for number, group in enumerate(duplicates.groups, 1)
-        ],
+        ),
         "related": related_document(duplicates.related),
         "reclaimable_bytes": duplicates.reclaimable_bytes,
         "folder_pairs": folder_pairs_document(folder_pairs(duplicates)),
@@ -307,6 +315,34 @@ def json_text(document: Any) -> str:
     What lies deepest, such as a member of a group, takes a line of its own.
     """
     return _laid_out(document, _LEVELS, "") + "\n"
+
+
+def json_parts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the parts of the same JSON, so that it need not be in memory as a whole.
+
+    Parameters
+    ----------
+    document : mapping of str
+        A value may be an iterator in the place of a list: its items are made as they are written.
+    """
+    opened = "{"
+    for key, value in document.items():
+        head = f"{opened}\n  {_ENCODER.encode(key)}: "
+        opened = ","
+        if isinstance(value, Iterator):
+            yield head
+            yield from _array_parts(value)
+        else:
+            yield head + _laid_out(value, _LEVELS - 1, "  ")
+    yield "{}\n" if opened == "{" else "\n}\n"
+
+
+def _array_parts(items: Iterator[Any]) -> Iterator[str]:
+    opened = "["
+    for item in items:
+        yield f"{opened}\n    {_laid_out(item, _LEVELS - 2, '    ')}"
+        opened = ","
+    yield "[]" if opened == "[" else "\n  ]"
 
 
 _LEVELS = 4

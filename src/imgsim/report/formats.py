@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from imgsim.report.document import find_dupes_document, group_document, json_text, related_document
+from imgsim.report.document import find_dupes_stream, group_document, json_parts, related_document
 from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
@@ -24,8 +24,8 @@ _PRIVATE_COLUMNS = "latitude longitude rating title keywords".split()
 def find_dupes_json(
     duplicates: Duplicates, *, timing: bool = True, private: bool = False
 ) -> Iterator[str]:
-    """Yield `find_dupes_document` as JSON."""
-    yield json_text(find_dupes_document(duplicates, timing=timing, private=private))
+    """Yield the parts of `find_dupes_document` as JSON."""
+    yield from json_parts(find_dupes_stream(duplicates, timing=timing, private=private))
 
 
 def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from imgsim.comparators.recipes import Recipe
 from imgsim.report.units import count, size
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import Group, Related, Relation
@@ -67,15 +68,16 @@ def other_versions_lines(duplicates: Duplicates) -> Iterator[str]:
     """
     series = series_of(duplicates)
     shots = {path for one in series if one.relation != "raw" for path in one.sizes}
+    nouns_of = _VERSIONS | {"near": _near_nouns(duplicates)}
     versions: dict[tuple[str, str], list[int]] = {}
     for member in (member for group in duplicates.groups for member in group.members):
         file = member.picture.file
-        if member.role not in _VERSIONS or file.reference:
+        if member.role not in nouns_of or file.reference:
             continue
         if member.role == "near" and file.path in shots:
             continue
-        versions.setdefault(_VERSIONS[member.role], []).append(file.size_bytes)
-    for nouns in dict.fromkeys(_VERSIONS.values()):
+        versions.setdefault(nouns_of[member.role], []).append(file.size_bytes)
+    for nouns in dict.fromkeys(nouns_of.values()):
         if sizes := versions.get(nouns):
             yield f"and {count(len(sizes), *nouns)}, {size(sum(sizes))}"
     for relation, nouns in _SERIES.items():
@@ -88,6 +90,17 @@ def other_versions_lines(duplicates: Duplicates) -> Iterator[str]:
     if matched:
         verb = "matches" if matched == 1 else "match"
         yield f"and {count(matched, 'file')} that {verb} one of these, in no group"
+
+
+def _near_nouns(duplicates: Duplicates) -> tuple[str, str]:
+    """Name what may or may not be a copy; a method that verifies nothing measures no difference."""
+    if isinstance(duplicates.comparator, Recipe):
+        return _VERSIONS["near"]
+    name = duplicates.comparator.name
+    return (
+        f"version that {name} cannot tell from a copy (auto may)",
+        f"versions that {name} cannot tell from copies (auto may)",
+    )
 
 
 @dataclass(frozen=True, slots=True)

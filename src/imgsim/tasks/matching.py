@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.recipes import Recipe
-from imgsim.group.rules import Rules, classes_of, flat_identity
+from imgsim.group.rules import Classes, Rules, classes_of, flat_identity, numbered
 from imgsim.neighbours.build import collapse, make_engine, vector_engine
 from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
@@ -56,24 +56,22 @@ class MatchSink(Protocol):
 
 def alike(
     collection: Collection, comparator: Comparator, pictures: Sequence[Picture], rules: Rules
-) -> list[NDArray[np.int64]]:
-    """Group pictures that the comparator cannot tell apart and the rules treat alike.
+) -> Classes:
+    """Group the places of pictures that the comparator cannot tell apart and the rules treat alike.
 
     Returns
     -------
-    list of ndarray of int64, shape (members,)
-        Places of the pictures; see `rules.classes_of`.
+    Classes
     """
     contents = classes_of(p.identity for p in pictures)
-    row = np.empty(len(pictures), np.int64)
-    features = collection.features(comparator.extractor, [pictures[m[0]] for m in contents]).rows
-    for members, number in zip(contents, collapse(features), strict=True):
-        row[members] = number
-    return classes_of(
-        # of files of several frames the rows tell only one
-        (i, rules.key(p), p.identity if p.facts.frames > 1 else "")
-        for i, p in zip(row.tolist(), pictures, strict=True)
+    features = collection.features(
+        comparator.extractor, [pictures[i] for i in contents.firsts.tolist()]
     )
+    row = collapse(features.rows)[contents.number]
+    key, keys = numbered(map(rules.key, pictures))
+    # of files of several frames the rows tell only one
+    frames, _ = numbered(p.identity if p.facts.frames > 1 else "" for p in pictures)
+    return classes_of(((frames * max(1, len(keys)) + key) * (len(contents) + 1) + row).tolist())
 
 
 def match_into(

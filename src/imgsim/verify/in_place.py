@@ -36,19 +36,19 @@ class Screen:
 
     @cached_property
     def mean(self) -> Map:
-        """Mean grey levels of the cells, shape (rows, columns)."""
+        """Mean grey levels of the cells, float32, shape (rows, columns)."""
         return _cells(self.image.astype(np.float32))
 
     @cached_property
     def structure(self) -> Map:
-        """Standard deviations of the cells in grey levels, shape (rows, columns)."""
+        """Standard deviations of the cells in grey levels, float32, shape (rows, columns)."""
         levels = self.image.astype(np.float32)
         squares = _cells(levels * levels)
         return np.asarray(np.sqrt(np.maximum(squares - self.mean * self.mean, 0)))
 
     @cached_property
     def near(self) -> tuple[Grey, Grey]:
-        """The darkest and the lightest pixel near each, both of shape (h, w)."""
+        """The darkest and the lightest pixel near each, both uint8 of shape (h, w)."""
         import cv2
 
         near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
@@ -57,7 +57,7 @@ class Screen:
 
     @cached_property
     def corners(self) -> NDArray[np.bool_]:
-        """Cells that a shift changes, whether along or across, shape (rows, columns).
+        """Cells that a shift changes, along and across, bool, shape (rows, columns).
 
         No frame or line fixes one of these.
         """
