@@ -67,7 +67,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
 )
 @dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
-@seed_option("Of what is drawn: images, changes, intervals.")
+@seed_option("Of what is drawn: images, changes.")
 @number_option("--max-images", 5000, "Of more, draw so many, class by class.", least=2)
 @number_option("--changed-images", 24, "Originals of the experiment resilience.", least=2)
 @click.option(

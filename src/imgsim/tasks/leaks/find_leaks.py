@@ -23,9 +23,10 @@ from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
+from imgsim.read.discover import printable
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
-from imgsim.read.options import Paths, RunOptions
+from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
@@ -88,11 +89,11 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    splits = splits if isinstance(splits, Mapping) else split_folders(splits)
+    splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
     if len(splits) < 2:
         raise UsageError("leaks are found between two splits", "name a second one")
-    if k < 1:
-        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+    if not isinstance(k, int) or k < 1:
+        raise UsageError(f"k={k!r} is less than 1", "ask for at least one match")
     criterion = make_criterion(
         method,
         preset,
@@ -116,6 +117,13 @@ def find_leaks(
         while True:
             collection = hidden.collection
             pictures, sizes = _by_split(collection.pictures, places, list(splits))
+            groups = _groups(pictures, grouping, places, base) if grouping else {}
+            if grouping and pictures and not groups:
+                example = printable(places.below(pictures[0], base))
+                raise UsageError(
+                    f"--group-by {printable(str(group_by))}: no image is in a group",
+                    f"it is told from paths such as {example}",
+                )
             number = {name: i for i, name in enumerate(sizes)}
             if isinstance(criterion.comparator, Recipe):
                 detailed, without_detail = split_judged(criterion.comparator, collection, pictures)
@@ -130,7 +138,6 @@ def find_leaks(
     finally:
         if collection.executor is not None:
             collection.executor.close()
-    groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
     leaks = [*near.leaks(k), *flat.leaks(k)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
