@@ -435,6 +435,8 @@ class Member:
         The other roles that apply too.
     why : str
         The evidence for them, in words.
+    new : bool or None
+        Not in the baseline that it was compared with; None without one.
     """
 
     picture: Picture
@@ -444,6 +446,7 @@ class Member:
     role: Role | None = None
     changes: tuple[Role, ...] = ()
     why: str = ""
+    new: bool | None = None
 
     @property
     def removable(self) -> bool:
@@ -484,6 +487,13 @@ class Group:
     @property
     def kept(self) -> Picture:
         return self.members[0].picture
+
+    @property
+    def new(self) -> bool | None:
+        """A file of it is not in the baseline; None without one."""
+        if any(member.new is None for member in self.members):
+            return None
+        return any(member.new for member in self.members)
 
     def parts(self, kind: Literal["exact", "pixels", "near"]) -> list[Group]:
         """The parts whose members are as sure of each other as a kind, each of two or more.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from imgsim.cli.baselines import BaselineChoice, baseline_options, choose_baseline
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
@@ -77,7 +77,10 @@ if TYPE_CHECKING:
     help="Show metadata, with the content of places, ratings, titles and keywords, and whether"
     " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
-@format_option(["text", "json", "jsonl", "csv"])
+@format_option(
+    ["text", "json", "jsonl", "csv", "sarif", "github"],
+    "sarif, github: findings for code hosts, one per copy.",
+)
 @output_option
 @timing_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
@@ -89,12 +92,7 @@ if TYPE_CHECKING:
     help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
     " the same pixels; near: all. Any two files of a group count, whichever is kept.",
 )
-@click.option(
-    "--baseline",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="With --check: groups in this earlier JSON output do not count.",
-)
+@baseline_options("groups")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @click.option(
     "--plan",
@@ -126,16 +124,18 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos --plan plan.json
     """
     from imgsim.profile import read_profile
-    from imgsim.report.baseline import known_groups
+    from imgsim.report.baseline import FIND_DUPES
+    from imgsim.report.formats import find_dupes_json
     from imgsim.report.group_order import in_order
     from imgsim.report.text import find_dupes_summary
+    from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.find_duplicates import find_duplicates
 
     check_paths(paths, given["files_from"])
     _refuse_what_does_nothing(given)
     include = _parse_roles(given.pop("include"))
     plan_file = given.pop("plan")
-    known = known_groups(Path(given["baseline"])) if given["baseline"] else None
+    chosen = choose_baseline(given, FIND_DUPES)
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
     wanted = {name: given.pop(name) for name in own}
@@ -145,31 +145,55 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         name: given.pop(name) for name in ["format", "output", "no_timing", "facts", "summary"]
     }
     order = given.pop("sort")
-    strict, check, kind, _ = (
-        given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
-    )
+    form = output["format"]
+    strict, check, kind = (given.pop(name) for name in ["strict", "check", "check_kind"])
     options = make_run_options(terminal, **given)
+    if chosen.file is not None:
+        limits = {n: wanted[n] for n in own[:4]}
+        chosen.require_same(
+            make_criterion(method, **limits, profile=wanted["profile"], decode=options.decode)
+        )
     wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
     duplicates = find_duplicates(paths, method, **wanted, options=options)
     duplicates = in_order(duplicates, order)
-    parts = _formatted_text(duplicates, output)
-    write(parts, output["output"], for_programs=output["format"] != "text")
+    shown = _compared(duplicates, chosen, form, check=check)
+    write(_formatted_text(shown, output), output["output"], for_programs=form != "text")
     if plan_file is not None:
-        _write_plan(duplicates, include, plan_file)
-    told = {"verbose": terminal.verbosity > 0, "folders": not output["summary"]}
-    for line in find_dupes_summary(duplicates, width=terminal_width(sys.stderr), **told):
+        _write_plan(shown, include, plan_file)
+    told: dict[str, Any] = {
+        "verbose": terminal.verbosity > 0,
+        "folders": not output["summary"],
+        "among": "" if chosen.file is None else "new ",
+    }
+    for line in find_dupes_summary(shown, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
+    new = sum(group.new is True for group in shown.groups)
+    chosen.say(terminal, new, len(shown.groups), len(duplicates.groups), "group")
     not_judged = len(duplicates.not_judged) if kind == "near" else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
-    return _check_exit_code(terminal, duplicates, kind, known) if check else 0
+    if chosen.update and duplicates.images:
+        parts = find_dupes_json(duplicates, timing=False)
+        chosen.rewrite(terminal, parts, len(duplicates.groups), "group")
+    return _check_exit_code(terminal, duplicates, kind, chosen) if check else 0
+
+
+def _compared(
+    duplicates: Duplicates, chosen: BaselineChoice, form: str, *, check: bool
+) -> Duplicates:
+    """Return the groups that are shown: all, or those that are not in the baseline."""
+    from imgsim.report.baseline import mark_new, only_new
+
+    if chosen.file is None:
+        return duplicates
+    marked = mark_new(duplicates, chosen.before)
+    new = only_new(marked)
+    return new if not check or chosen.shows_only_new(form) else marked
 
 
 def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
     """Refuse options that need another one, or do not go with one."""
-    if given["baseline"] and not given["check"]:
-        raise UsageError("--baseline does nothing without --check", "add --check")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
     if given["include"] and not given["plan"]:
@@ -200,21 +224,18 @@ def _check_exit_code(
     terminal: Terminal,
     duplicates: Duplicates,
     kind: Literal["exact", "pixels", "near"],
-    known: Sequence[frozenset[str]] | None,
+    chosen: BaselineChoice,
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image could be judged."""
     from imgsim.report.baseline import unknown_groups
-    from imgsim.report.units import count
 
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
     counted = [part for group in duplicates.groups for part in group.parts(kind)]
-    if known is not None:
-        counted = unknown_groups(counted, known)
-        verb = "is" if len(counted) == 1 else "are"
-        terminal.summary(f"{count(len(counted), 'group')} {verb} not in the baseline")
-    if counted:
+    if chosen.before is not None:
+        counted = unknown_groups(counted, chosen.before)
+    if counted and not chosen.update:
         return 1
     if duplicates.whole == 0 or (kind == "near" and duplicates.judged == 0):
         refuse_unjudged(terminal, damaged=bool(duplicates.damaged))
@@ -223,7 +244,7 @@ def _check_exit_code(
 
 
 def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
-    from imgsim.report import formats
+    from imgsim.report import duplicate_annotations, formats
     from imgsim.report.text import Page, find_dupes_text, folders_text
 
     form, facts = output["format"], output["facts"]
@@ -233,6 +254,10 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
         return formats.find_dupes_csv(duplicates, private=facts)
+    if form == "sarif":
+        return duplicate_annotations.find_dupes_sarif(duplicates)
+    if form == "github":
+        return duplicate_annotations.find_dupes_github(duplicates)
     width = output_width(output["output"])
     if output["summary"]:
         return folders_text(duplicates, width)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.baselines import baseline_options, choose_baseline
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     help="Write the files to drop from the larger split so that no leak remains, one a line.",
 )
 @timing_option
+@baseline_options("leaks")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @writing_options
@@ -80,7 +82,9 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
-    from imgsim.report.leaks import leaks_summary
+    from imgsim.report.baseline import LEAKS, mark_new_leaks, only_new_leaks
+    from imgsim.report.leaks import leaks_json, leaks_summary
+    from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.splits import read_split_file, split_folders
 
@@ -91,6 +95,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
     base = folders[0] if split_file else None
     splits = read_split_file(split_file, folders[0]) if split_file else split_folders(folders)
+    chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
     wanted = {name: given.pop(name) for name in own}
@@ -99,10 +104,22 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
+    if chosen.file is not None:
+        limits = {n: wanted[n] for n in [*own[:4], "profile"]}
+        chosen.require_same(
+            make_criterion(method, **limits, decode=options.decode, default="loose")
+        )
     leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
-    _write_leaks(leaks, **output)
+    shown = marked = mark_new_leaks(leaks, chosen.before) if chosen.file else leaks
+    if chosen.shows_only_new(output["format"]):
+        shown = only_new_leaks(marked)
+    _write_leaks(shown, **output)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
+    told = [leak.new is True for leak in marked.leaks]
+    told += [group.new is True for group in marked.groups]
+    new, among = sum(told), len(shown.leaks) + len(shown.groups)
+    chosen.say(terminal, new, among, len(told), "leak")
     unread = len(leaks.skipped), len(leaks.damaged)
     if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
         return 2
@@ -119,7 +136,11 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if leaks.clean and leaks.judged == 0:
         refuse_unjudged(terminal, damaged=True)
         return 2
-    return 0 if leaks.clean or exit_zero else 1
+    if chosen.update:
+        chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
+        return 0
+    passes = leaks.clean if chosen.file is None else new == 0
+    return 0 if passes or exit_zero else 1
 
 
 def _write_leaks(

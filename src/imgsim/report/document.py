@@ -74,9 +74,11 @@ def group_document(
         "keep_reason": group.keep_reason,
         "keep_rule": group.keep_rule or None,
         "copies": len(group.members),
+        "new": group.new,
         "members": [
             {
                 **member_document(member, scale),
+                "new": member.new,
                 "why": why_text(group.kept, member) or None,
                 "facts": facts_document(
                     metadata.get(member.picture.digest, Metadata()),

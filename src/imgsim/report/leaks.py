@@ -92,6 +92,7 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
                 "name": path_text(group.name),
                 "splits": [{"name": name, "images": images} for name, images in group.splits],
                 "example": path_document(group.example)["path"],
+                "new": group.new,
             }
             for group in leaks.groups
         ],
@@ -109,6 +110,7 @@ def _leak_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
         "split": leak.picture.file.root,
         **picture_document(leak.picture),
         "matched": leak.matched,
+        "new": leak.new,
         "matches": [
             {**member_document(match, scale), "split": match.picture.file.root}
             for match in leak.matches
@@ -124,12 +126,13 @@ def leaks_json(leaks: Leaks, *, timing: bool = True) -> Iterator[str]:
 def leaks_csv(leaks: Leaks) -> Iterator[str]:
     """Yield a row of CSV per pair of a leak and one of its matches that are shown."""
     names = [f"match_{name}" for name in _MATCH_COLUMNS]
-    yield csv_row(["split", "path", "matched", "match_split", "match_path", *names])
+    yield csv_row(["split", "path", "matched", "match_split", "match_path", *names, "new"])
     for leak in leaks.leaks:
         document = _leak_document(leak, leaks)
         for match in document["matches"]:
             row = [document["split"], document["path"], leak.matched, match["split"]]
-            yield csv_row([*row, match["path"], *(match[name] for name in _MATCH_COLUMNS)])
+            values = [match[name] for name in _MATCH_COLUMNS]
+            yield csv_row([*row, match["path"], *values, leak.new])
 
 
 def leaks_page(leaks: Leaks) -> Iterator[str]:

@@ -163,6 +163,8 @@ def _notes(
     """Yield what is to be said of a member beside its size and its likeness."""
     if member.role not in _CERTAIN:
         yield from (printable(why) for why in member.why.split("; ") if why)
+    if member.new and any(other.new is False for other in group.members):
+        yield "new: not in the baseline"
     if member.picture.facts.damage and member.role != "damaged":
         yield f"damaged: {member.picture.facts.damage}"
     yield from _frame_notes(member.picture.facts)
@@ -208,6 +210,7 @@ def find_dupes_summary(
     verbose: bool = False,
     folders: bool = True,
     width: int | None = None,
+    among: str = "",
 ) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped.
 
@@ -220,6 +223,8 @@ def find_dupes_summary(
         Count the copies by folders, at the end.
     width : int or None
         Columns of the terminal; None for a file or a pipe.
+    among : str
+        What kind of duplicates was looked for, before the word.
     """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(member.removable for group in duplicates.groups for member in group.members)
@@ -236,7 +241,7 @@ def find_dupes_summary(
             f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
     elif duplicates.images:
-        yield "no duplicates"
+        yield f"no {among}duplicates"
     yield from other_versions_lines(duplicates)
     yield from verdict_lines(duplicates)
     if duplicates.too_small:

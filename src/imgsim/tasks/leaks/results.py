@@ -62,11 +62,14 @@ class Leak:
         Files of larger splits that it matches.
     matches : tuple of Member
         The nearest of them, nearest first.
+    new : bool or None
+        Not in the baseline that it was compared with; None without one.
     """
 
     picture: Picture
     matched: int
     matches: tuple[Member, ...]
+    new: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +83,14 @@ class GroupLeak:
         Names of the splits and how many of its images each holds, the smallest split first.
     example : str
         Its first path in the smallest split.
+    new : bool or None
+        As of `Leak`.
     """
 
     name: str
     splits: tuple[tuple[str, int], ...]
     example: str
+    new: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
