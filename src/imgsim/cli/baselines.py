@@ -24,13 +24,15 @@ ALWAYS_NEW_ONLY = ("text", "html", "github")
 """Formats for people: what is known is left out of them."""
 
 
-def baseline_options(what: str) -> Callable[[F], F]:
+def baseline_options(what: str, more: str = "") -> Callable[[F], F]:
     """Return the options of a command that compares with an earlier run.
 
     Parameters
     ----------
     what : str
         Of which the outputs consist: groups, leaks.
+    more : str
+        What else the command does with it.
     """
     return all_of(
         [
@@ -39,7 +41,7 @@ def baseline_options(what: str) -> Callable[[F], F]:
                 type=click.Path(dir_okay=False),
                 metavar="FILE",
                 help=f"Compare with this earlier JSON output: {what} of the same contents there"
-                " are known. Text shows only new ones, and no gate counts the others. Exit with 2"
+                " are known. Text shows only new ones, and no gate counts the others.{more} Exit with 2"
                 " if it was made by another method or threshold.",
             ),
             click.option(

@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
     " the same pixels; near: all. Any two files of a group count, whichever is kept.",
 )
-@baseline_options("groups")
+@baseline_options("groups", " Without --check no format shows them.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @click.option(
     "--plan",
