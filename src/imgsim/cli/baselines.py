@@ -41,8 +41,8 @@ def baseline_options(what: str, more: str = "") -> Callable[[F], F]:
                 type=click.Path(dir_okay=False),
                 metavar="FILE",
                 help=f"Compare with this earlier JSON output: {what} of the same contents there"
-                " are known. Text shows only new ones, and no gate counts the others.{more} Exit with 2"
-                " if it was made by another method or threshold.",
+                f" are known. Text shows only new ones, and no gate counts the others.{more}"
+                " Exit with 2 if it was made by another method or threshold.",
             ),
             click.option(
                 "--only-new",
