@@ -437,6 +437,8 @@ class Member:
         The evidence for them, in words.
     new : bool or None
         Not in the baseline that it was compared with; None without one.
+    label : str or None
+        Empty if it has none; None where no labels were asked for.
     """
 
     picture: Picture
@@ -447,6 +449,7 @@ class Member:
     changes: tuple[Role, ...] = ()
     why: str = ""
     new: bool | None = None
+    label: str | None = None
 
     @property
     def removable(self) -> bool:
@@ -494,6 +497,16 @@ class Group:
         if any(member.new is None for member in self.members):
             return None
         return any(member.new for member in self.members)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its members, each once and in order; those without one do not count."""
+        return tuple(sorted({member.label for member in self.members if member.label}))
+
+    @property
+    def conflict(self) -> bool:
+        """Whether its files stand under two labels or more."""
+        return len(self.labels) > 1
 
     def parts(self, kind: Literal["exact", "pixels", "near"]) -> list[Group]:
         """The parts whose members are as sure of each other as a kind, each of two or more.

@@ -37,14 +37,20 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="One folder is given, and this CSV file says what is in which split: path,split, with"
-    " paths below the folder.",
+    " paths below the folder. More columns are groups and labels.",
 )
 @click.option(
     "--group-by",
-    metavar="prefix|folder|REGEX",
+    metavar="prefix|folder|COLUMN|REGEX",
     help="Files that belong together, such as frames of a video, must not be divided either."
-    " prefix: the same name up to its last number; REGEX: its groups, in the path below the"
-    " split's folder.",
+    " prefix: the same name up to its last number; COLUMN: of the --split-file; REGEX: its groups,"
+    " in the path below the split's folder.",
+)
+@click.option(
+    "--labels",
+    metavar="folder|COLUMN",
+    help="Tell leaks whose match has another label apart, as conflicts. folder: the folders below"
+    " the split's; COLUMN: of the --split-file.",
 )
 @k_option("How many matches of each leak are shown.")
 @leaks_preset_option
@@ -78,7 +84,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 
     \b
     imgsim leaks data/train data/valid data/test
-    imgsim leaks data --split-file splits.csv --group-by folder
+    imgsim leaks data --split-file splits.csv --group-by patient --labels diagnosis
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
@@ -86,18 +92,17 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     from imgsim.report.leaks import leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_file, split_folders
+    from imgsim.tasks.leaks.splits import read_split_table, split_folders
 
     split_file = given.pop("split_file")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
     if not split_file and len(folders) < 2:
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
-    base = folders[0] if split_file else None
-    splits = read_split_file(split_file, folders[0]) if split_file else split_folders(folders)
+    splits = read_split_table(split_file, folders[0]) if split_file else split_folders(folders)
     chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
-    own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
+    own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "labels", "k"]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
@@ -109,7 +114,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         chosen.require_same(
             make_criterion(method, **limits, decode=options.decode, default="loose")
         )
-    leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
+    leaks = find_leaks(splits, method, **wanted, check_all=strict, options=options)
     shown = marked = mark_new_leaks(leaks, chosen.before) if chosen.file else leaks
     if chosen.shows_only_new(output["format"]):
         shown = only_new_leaks(marked)

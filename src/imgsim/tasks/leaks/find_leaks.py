@@ -31,13 +31,20 @@ from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
-from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
+from imgsim.tasks.leaks.splits import (
+    SplitPaths,
+    grouping_of,
+    labels_of,
+    split_folders,
+    splits_of,
+)
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
+from imgsim.tasks.path_values import PathTable
 from imgsim.types import Picture
 
 
 def find_leaks(
-    splits: Mapping[str, Paths] | Sequence[str],
+    splits: Mapping[str, Paths] | Sequence[str] | PathTable,
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset | None = None,
@@ -46,6 +53,7 @@ def find_leaks(
     profile: Profile | None = None,
     proposer: str | Comparator | None = None,
     group_by: str | None = None,
+    labels: str | None = None,
     base: str | None = None,
     k: int = 3,
     check_all: bool = False,
@@ -58,8 +66,9 @@ def find_leaks(
     Parameters
     ----------
     splits : mapping of str to paths, or sequence of paths
-        Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
-        see `split_folders`. What is named more closely wins: a file over the folder around it.
+        Names of splits, and the folders and files of each; or only folders, see `split_folders`;
+        or a `PathTable`, see `read_split_table`. What is named more closely wins: a file over the
+        folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     preset : {"strict", "normal", "loose"}, optional
@@ -68,7 +77,11 @@ def find_leaks(
     group_by : str, optional
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
         number), ``folder``, or a regular expression that is searched for in the path below the
-        split's folder; its groups, or all that it matches, name the group.
+        split's folder; its groups, or all that it matches, name the group. A column of that name
+        in the table wins.
+    labels : str, optional
+        Where the labels are: a column of the table, or ``folder`` for that of each file below its
+        split. Matches of another label are counted as conflicts; no label conflicts with none.
     base : path, optional
         Where the paths come from a list: the folder that it belongs to. `group_by` takes the
         paths below it, and a path that is gone is skipped; else that is an error.
@@ -85,10 +98,14 @@ def find_leaks(
     Raises
     ------
     UsageError
-        A path does not exist or belongs to two splits, or an argument makes no sense.
+        A path does not exist or belongs to two splits, no picture is in a group, or an argument
+        makes no sense.
     """
     started = time.perf_counter()
     options = options or RunOptions()
+    table = splits if isinstance(splits, PathTable) else None
+    if isinstance(splits, PathTable):
+        base, splits = splits.folder if base is None else base, splits_of(splits)
     splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
     if len(splits) < 2:
         raise UsageError("leaks are found between two splits", "name a second one")
@@ -104,8 +121,9 @@ def find_leaks(
         options.decode,
         default="loose",
     )
-    grouping = None if group_by is None else grouping_by(group_by)
     places = SplitPaths(splits)
+    grouping = None if group_by is None else grouping_of(group_by, places, base, table)
+    label_of = None if labels is None else labels_of(labels, places, base, table)
     if base is not None:
         options = replace(options, discover=replace(options.discover, listed=places.paths))
     paths = [] if base is not None else places.paths
@@ -117,12 +135,13 @@ def find_leaks(
         while True:
             collection = hidden.collection
             pictures, sizes = _by_split(collection.pictures, places, list(splits))
-            groups = _groups(pictures, grouping, places, base) if grouping else {}
+            groups = _groups(pictures, grouping) if grouping else {}
             if grouping and pictures and not groups:
-                example = printable(places.below(pictures[0], base))
+                raise _no_group(str(group_by), places.below(pictures[0], base), table)
+            if label_of and pictures and not any(map(label_of, pictures)):
                 raise UsageError(
-                    f"--group-by {printable(str(group_by))}: no image is in a group",
-                    f"it is told from paths such as {example}",
+                    f"labels by {printable(str(labels))}: no image has one",
+                    "name the column that has them, or folder where a class is a folder",
                 )
             number = {name: i for i, name in enumerate(sizes)}
             if isinstance(criterion.comparator, Recipe):
@@ -139,7 +158,7 @@ def find_leaks(
         if collection.executor is not None:
             collection.executor.close()
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
-    leaks = [*near.leaks(k), *flat.leaks(k)]
+    leaks = [*near.leaks(k, label_of), *flat.leaks(k, label_of)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
     not_judged = Counter(p.file.root for p in without_detail)
@@ -164,6 +183,17 @@ def find_leaks(
         seconds_since(started, read, collection),
         paths_of(without_detail),
         sum(not p.facts.damage for p in detailed),
+        len(pictures) - sum(len(some) for parts in groups.values() for some in parts.values())
+        if grouping
+        else 0,
+    )
+
+
+def _no_group(group_by: str, example: str, table: PathTable | None) -> UsageError:
+    columns = "" if table is None else f"; columns: {', '.join(map(printable, table.columns))}"
+    return UsageError(
+        f"--group-by {printable(group_by)}: no image is in a group",
+        f"it is told from paths such as {printable(example)}{columns}"[:200],
     )
 
 
@@ -218,15 +248,12 @@ def _to_drop(
 
 
 def _groups(
-    pictures: Iterable[Picture],
-    grouping: Callable[[str], str],
-    places: SplitPaths,
-    base: str | None,
+    pictures: Iterable[Picture], grouping: Callable[[Picture], str]
 ) -> dict[str, dict[str, list[Picture]]]:
     """Pictures by group and split; the pictures, and so the splits, are in order of size."""
     groups: dict[str, dict[str, list[Picture]]] = {}
     for picture in pictures:
-        name = grouping(places.below(picture, base))
+        name = grouping(picture)
         if name:
             groups.setdefault(name, {}).setdefault(picture.file.root, []).append(picture)
     return groups

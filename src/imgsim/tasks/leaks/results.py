@@ -64,12 +64,20 @@ class Leak:
         The nearest of them, nearest first.
     new : bool or None
         Not in the baseline that it was compared with; None without one.
+    label : str or None
+        Of the picture, empty if it has none; None where no labels were asked for. Those of the
+        matches are `Member.label`.
+    conflicts : int
+        Files of larger splits that it matches and that have another label. One of them is among
+        the matches, as one more if need be.
     """
 
     picture: Picture
     matched: int
     matches: tuple[Member, ...]
     new: bool | None = None
+    label: str | None = None
+    conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ class Leaks:
         As in `Duplicates`; a file of two splits counts in both.
     judged : int
         Images that the method compares, without damaged ones, which match no other of these.
+    ungrouped : int
+        Images that are in no group, where groups were asked for.
     """
 
     comparator: Comparator
@@ -147,6 +157,12 @@ class Leaks:
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
     judged: int = 0
+    ungrouped: int = 0
+
+    @property
+    def conflicts(self) -> tuple[Leak, ...]:
+        """Leaks of which a match has another label."""
+        return tuple(leak for leak in self.leaks if leak.conflicts)
 
     @property
     def clean(self) -> bool:
