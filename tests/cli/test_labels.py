@@ -1,0 +1,162 @@
+"""Groups and labels from a table or from folders, and pictures that stand under two labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from imgsim.cli.main import main
+from imgsim.schemas import schema
+from tests.cli.test_leaks import SARIF
+
+FAST = ("--executor", "threads", "--jobs", "1", "-m", "phash")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("IMGSIM_CACHE", "off")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, *FAST])
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+TABLE = """path,split,patient,finding
+a.png,train,p1,benign
+b.png,train,p1,benign
+c.png,train,p2,malignant
+d.png,train,p3,benign
+a copy.png,valid,p1,benign
+c copy.png,valid,,malignant
+d copy.png,valid,p9,malignant
+e.png,valid,p3,
+"""
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A patient in both splits, and a picture with another finding in the other split."""
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    for seed, name in enumerate("abcde"):
+        photo(seed).save(f"data/{name}.png")
+    for name in "acd":
+        shutil.copy(f"data/{name}.png", f"data/{name} copy.png")
+    Path("splits.csv").write_text(TABLE)
+    return tmp_path
+
+
+def test_columns_of_a_split_file_are_groups_and_labels(clinic: Path, run: Run) -> None:
+    words = ("leaks", "data", "--split-file", "splits.csv")
+    code, out, err = run(*words, "--group-by", "patient", "--labels", "finding", "-f", "json")
+    document = json.loads(out)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert code == 1
+    divided = {g["name"]: {s["name"]: s["images"] for s in g["splits"]} for g in document["groups"]}
+    assert divided == {"p1": {"train": 2, "valid": 1}, "p3": {"train": 1, "valid": 1}}
+    assert "1 image is in no group" in err
+    assert {leak["path"]: (leak["label"], leak["conflicts"]) for leak in document["leaks"]} == {
+        "data/a copy.png": ("benign", 0),
+        "data/c copy.png": ("malignant", 0),
+        "data/d copy.png": ("malignant", 1),
+    }
+    (conflict,) = document["conflicts"]
+    assert conflict == {
+        "path": "data/d copy.png", "split": "valid", "label": "malignant", "conflicts": 1,
+        "with": "data/d.png", "with_split": "train", "with_label": "benign",
+        "kind": "exact", "similarity": 100.0,
+    }  # fmt: skip
+    assert "1 leak has another label there" in err
+
+
+def test_conflicts_stand_apart_from_copies_in_every_format(clinic: Path, run: Run) -> None:
+    words = ("leaks", "data", "--split-file", "splits.csv", "--labels", "finding")
+    text = run(*words)[1]
+    parts = text.split("Under one label:")
+    assert len(parts) == 2
+    assert parts[0].startswith("Under two labels:\n\ndata/d copy.png (valid), label malignant\n")
+    assert "label benign" in parts[0]
+    assert "data/a copy.png" in parts[1]
+    assert "label" not in parts[1]
+    rows = {row["path"]: row for row in csv.DictReader(io.StringIO(run(*words, "-f", "csv")[1]))}
+    assert (rows["data/d copy.png"]["label"], rows["data/d copy.png"]["match_label"]) == (
+        "malignant", "benign",
+    )  # fmt: skip
+    document = json.loads(run(*words, "-f", "sarif")[1])
+    jsonschema.validate(document, SARIF)
+    rules = [result["ruleId"] for result in document["runs"][0]["results"]]
+    assert sorted(rules) == ["label-conflict", "leak-exact", "leak-exact"]
+    warnings = run(*words, "-f", "github")[1].splitlines()
+    (warning,) = [line for line in warnings if "title=label conflict" in line]
+    assert warning.endswith("under the label benign there and malignant here")
+    assert "d copy.png" in run(*words, "-f", "html")[1]
+
+
+def test_a_conflict_far_down_among_the_matches_is_shown(clinic: Path, run: Run) -> None:
+    """The nearest match agrees, the tenth does not."""
+    lines = ["path,split,finding", "a.png,valid,benign", "z.png,train,malignant"]
+    for number in range(9):
+        shutil.copy("data/a.png", f"data/again {number}.png")
+        lines.append(f"again {number}.png,train,benign")
+    shutil.copy("data/a.png", "data/z.png")
+    Path("splits.csv").write_text("\n".join(lines) + "\n")
+    words = ("leaks", "data", "--split-file", "splits.csv", "--labels", "finding", "-k", "2")
+    document = json.loads(run(*words, "-f", "json")[1])
+    (leak,) = document["leaks"]
+    assert (leak["matched"], leak["conflicts"]) == (10, 1)
+    assert [match["label"] for match in leak["matches"]] == ["benign", "benign", "malignant"]
+    assert document["conflicts"][0]["with"] == "data/z.png"
+    unlabelled = json.loads(run(*words[:4], "-f", "json")[1])
+    assert unlabelled["leaks"][0]["label"] is None
+    assert (unlabelled["conflicts"], len(unlabelled["leaks"][0]["matches"])) == ([], 3)
+
+
+def test_folders_are_labels_of_leaks(tmp_path: Path, photo, run: Run, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, seed in {
+        "train/cat/1": 1,
+        "train/dog/2": 2,
+        "valid/dog/1": 1,
+        "valid/dog/2": 2,
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        photo(seed).save(f"{name}.png")
+    out = run("leaks", "train", "valid", "--labels", "folder", "-f", "json")[1]
+    assert [(c["label"], c["with_label"]) for c in json.loads(out)["conflicts"]] == [("dog", "cat")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--labels", "diagnosis"), "splits.csv has no column diagnosis"),
+        (("--group-by", "lesion_id"), "--group-by lesion_id: no image is in a group"),
+        (("--labels", "folder"), "labels by folder: no image has one"),
+    ],
+)
+def test_a_column_that_is_not_there(
+    arguments: tuple[str, str], message: str, clinic: Path, run: Run
+) -> None:
+    code, out, err = run("leaks", "data", "--split-file", "splits.csv", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "finding" in err or "folder" in err  # the columns that are there
+
+
+def test_labels_without_a_table(clinic: Path, run: Run) -> None:
+    for name in ("train", "valid"):
+        Path(name).mkdir()
+        shutil.copy("data/a.png", name)
+    code, _, err = run("leaks", "train", "valid", "--labels", "finding")
+    assert code == 2
+    assert "a column of --split-file" in err
