@@ -439,6 +439,8 @@ class Member:
         Not in the baseline that it was compared with; None without one.
     label : str or None
         Empty if it has none; None where no labels were asked for.
+    conflict : bool
+        Files of its group stand under two labels: none is removable.
     """
 
     picture: Picture
@@ -450,11 +452,13 @@ class Member:
     why: str = ""
     new: bool | None = None
     label: str | None = None
+    conflict: bool = False
 
     @property
     def removable(self) -> bool:
-        """Not needed beside the kept file, and no reference."""
-        return self.role in REMOVABLE_ROLES and not self.picture.file.reference
+        """Not needed beside the kept file, no reference, and of the label of its group."""
+        fixed = self.picture.file.reference or self.conflict
+        return self.role in REMOVABLE_ROLES and not fixed
 
     @property
     def freed_bytes(self) -> int:

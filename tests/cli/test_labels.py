@@ -160,3 +160,113 @@ def test_labels_without_a_table(clinic: Path, run: Run) -> None:
     code, _, err = run("leaks", "train", "valid", "--labels", "finding")
     assert code == 2
     assert "a column of --split-file" in err
+
+
+@pytest.fixture
+def classes(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One picture is a cat and a dog, one stands twice among the cats."""
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (
+        ("cat/1", 1), ("cat/1 again", 1), ("cat/2", 2), ("dog/2", 2), ("dog/3", 3),
+    ):  # fmt: skip
+        Path("data", name).parent.mkdir(parents=True, exist_ok=True)
+        photo(seed).save(f"data/{name}.png")
+    return tmp_path
+
+
+def test_one_picture_in_two_class_folders_is_a_conflict(classes: Path, run: Run) -> None:
+    code, out, err = run("find-dupes", "data", "--labels", "folder")
+    assert code == 0
+    conflicts, copies = out.split("Under one label:")
+    assert conflicts.startswith("Under two labels:\n\nGroup 2: 1 + 1 copy")
+    assert ("data/cat/2.png" in conflicts, "data/cat/1.png" in conflicts) == (True, False)
+    assert [line.strip() for line in conflicts.splitlines() if "label " in line] == [
+        "label cat", "label dog",
+    ]  # fmt: skip
+    assert "label" not in copies
+    assert "1 group stands under two labels" in err
+    assert "1 copy not needed" in err  # of the cats: which label is right nobody knows
+    document = json.loads(run("find-dupes", "data", "--labels", "folder", "-f", "json")[1])
+    jsonschema.validate(document, schema("imgsim.find-dupes/2"))
+    told = [(group["conflict"], group["labels"]) for group in document["groups"]]
+    assert told == [(False, ["cat"]), (True, ["cat", "dog"])]
+    rows = list(
+        csv.DictReader(io.StringIO(run("find-dupes", "data", "--labels", "folder", "-f", "csv")[1]))
+    )
+    assert [(row["label"], row["conflict"]) for row in rows] == [
+        ("cat", "False"), ("cat", "False"), ("cat", "True"), ("dog", "True"),
+    ]  # fmt: skip
+    without = json.loads(run("find-dupes", "data", "-f", "json")[1])["groups"]
+    assert [(g["conflict"], g["labels"], g["members"][0]["label"]) for g in without] == [
+        (None, None, None)
+    ] * 2
+
+
+def test_conflicts_are_not_planned_for_removal(classes: Path, run: Run) -> None:
+    for labels, planned in (((), 2), (("--labels", "folder"), 1)):
+        words = ("find-dupes", "data", *labels, "--plan", "plan.json", "-f", "json")
+        assert run(*words)[0] == 0
+        assert len(json.loads(Path("plan.json").read_text())["groups"]) == planned
+    words = (*words[:4], "--include", "near,edited", *words[4:])
+    assert run(*words)[0] == 0
+    assert len(json.loads(Path("plan.json").read_text())["groups"]) == 1
+
+
+def test_a_gate_on_conflicts_alone(classes: Path, run: Run) -> None:
+    gate = ("find-dupes", "data", "--check", "--check-kind", "label", "--labels", "folder")
+    assert run(*gate)[0] == 1
+    document = json.loads(run(*gate, "-f", "sarif")[1])
+    jsonschema.validate(document, SARIF)
+    results = document["runs"][0]["results"]
+    assert [r["ruleId"] for r in results] == ["duplicate-exact", "label-conflict"]
+    assert (
+        "title=label conflict::the same file as data/cat/2.png, under the label cat there and"
+        in (run(*gate, "-f", "github")[1])
+    )
+    Path("data/dog/2.png").unlink()
+    assert run(*gate)[0] == 0
+    assert run("find-dupes", "data", "--check")[0] == 1
+    assert run("find-dupes", "data", "--check", "--check-kind", "label")[0] == 2
+
+
+def test_labels_of_a_table(classes: Path, run: Run) -> None:
+    Path("labels.csv").write_text(
+        "path,label,other\ncat,cat,x\ndog,dog,x\ndog/2.png,cat,y\ncat/1 again.png,tiger,\n"
+    )
+    words = ("find-dupes", "data", "--label-file", "labels.csv", "-f", "json")
+    told = {tuple(g["labels"]) for g in json.loads(run(*words)[1])["groups"]}
+    assert told == {("cat", "tiger"), ("cat",)}  # a file counts more than its folder
+    words = (*words, "--labels", "other")
+    assert [g["conflict"] for g in json.loads(run(*words)[1])["groups"]] == [False, True]
+    code, _, err = run("find-dupes", "data", "--label-file", "labels.csv", "--labels", "no")
+    assert (code, "has no column no" in err, "path, label, other" in err) == (2, True, True)
+    code, _, err = run("find-dupes", "data", "--labels", "no")
+    assert (code, "needs a table" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("paths", "labels"),
+    [
+        (("data",), ["cat", "dog"]),
+        (("data/cat", "data/dog"), ["cat", "dog"]),  # as data/* gives them
+        (("./data/cat/", "data/dog"), ["cat", "dog"]),
+        (("data/cat/2.png", "data/dog/2.png"), ["cat", "dog"]),
+        (("splits",), ["cat", "dog"]),  # below train and valid
+        (("splits/train", "splits/valid"), ["cat", "dog"]),
+    ],
+)
+def test_where_the_class_folders_are(
+    paths: tuple[str, ...], labels: list[str], classes: Path, run: Run
+) -> None:
+    for split in ("train", "valid"):
+        shutil.copytree("data", f"splits/{split}")
+    Path("splits/train/cat/2.png").unlink()
+    Path("splits/valid/dog/2.png").unlink()
+    out = run("find-dupes", *paths, "--labels", "folder", "-f", "json")[1]
+    groups = json.loads(out)["groups"]
+    assert [g["labels"] for g in groups if g["conflict"]] == [labels]
+
+
+def test_no_class_folders(classes: Path, run: Run) -> None:
+    code, _, err = run("find-dupes", "data/cat", "--labels", "folder")
+    assert (code, "no file of a group has a label" in err) == (2, True)

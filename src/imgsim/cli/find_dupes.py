@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +30,7 @@ from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
+    from imgsim.tasks.path_values import PathValues
     from imgsim.types import Role
 
 
@@ -86,11 +89,25 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
 @click.option(
     "--check-kind",
-    type=click.Choice(["exact", "pixels", "near"]),
+    type=click.Choice(["exact", "pixels", "near", "label"]),
     default="near",
     show_default=True,
     help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
-    " the same pixels; near: all. Any two files of a group count, whichever is kept.",
+    " the same pixels; near: all. Any two files of a group count, whichever is kept. label: only"
+    " groups under two labels, see --labels.",
+)
+@click.option(
+    "--labels",
+    metavar="folder|COLUMN",
+    help="Show groups whose files stand under two labels first, and propose none of these for"
+    " removal. folder: the folders of a file below PATH; COLUMN: of --label-file.",
+)
+@click.option(
+    "--label-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="A CSV file with the column path, below the one PATH or from here on, and others; without"
+    " --labels, its column label.",
 )
 @baseline_options("groups", " Without --check no format shows them.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
@@ -130,9 +147,11 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.report.text import find_dupes_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.find_duplicates import find_duplicates
+    from imgsim.tasks.labels import with_labels
 
     check_paths(paths, given["files_from"])
     _refuse_what_does_nothing(given)
+    labels = _chosen_labels(given, paths)
     include = _parse_roles(given.pop("include"))
     plan_file = given.pop("plan")
     chosen = choose_baseline(given, FIND_DUPES)
@@ -156,6 +175,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
     duplicates = find_duplicates(paths, method, **wanted, options=options)
     duplicates = in_order(duplicates, order)
+    if labels is not None:
+        duplicates = with_labels(duplicates, labels)
     shown = _compared(duplicates, chosen, form, check=check)
     write(_formatted_text(shown, output), output["output"], for_programs=form != "text")
     if plan_file is not None:
@@ -169,7 +190,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         terminal.summary(line)
     new = sum(group.new is True for group in shown.groups)
     chosen.say(terminal, new, len(shown.groups), len(duplicates.groups), "group")
-    not_judged = len(duplicates.not_judged) if kind == "near" else 0
+    not_judged = len(duplicates.not_judged) if kind in ("near", "label") else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
@@ -196,6 +217,8 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
     """Refuse options that need another one, or do not go with one."""
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["check_kind"] == "label" and not (given["labels"] or given["label_file"]):
+        raise UsageError("--check-kind label needs labels", "add --labels folder")
     if given["include"] and not given["plan"]:
         raise UsageError("--include does nothing without --plan", "add --plan FILE")
     if given["summary"] and given["format"] != "text":
@@ -203,6 +226,25 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
             "--summary is text",
             "leave it out: JSON has the folders as folder_pairs beside the groups",
         )
+
+
+def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathValues | None:
+    """Return where the labels are; None where none were asked for.
+
+    Raises
+    ------
+    UsageError
+        There is no such column.
+    """
+    from imgsim.tasks.path_values import FOLDER, read_table
+
+    labels, file = given.pop("labels"), given.pop("label_file")
+    if file is not None:
+        below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
+        return read_table(file, below).values(labels or "label")
+    if labels not in (None, FOLDER):
+        raise UsageError(f"--labels {labels} needs a table", "add --label-file FILE, or: folder")
+    return None if labels is None else FOLDER
 
 
 def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
@@ -223,7 +265,7 @@ def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) ->
 def _check_exit_code(
     terminal: Terminal,
     duplicates: Duplicates,
-    kind: Literal["exact", "pixels", "near"],
+    kind: Literal["exact", "pixels", "near", "label"],
     chosen: BaselineChoice,
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image could be judged."""
@@ -232,12 +274,15 @@ def _check_exit_code(
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
-    counted = [part for group in duplicates.groups for part in group.parts(kind)]
+    if kind == "label":
+        counted = [group for group in duplicates.groups if group.conflict]
+    else:
+        counted = [part for group in duplicates.groups for part in group.parts(kind)]
     if chosen.before is not None:
         counted = unknown_groups(counted, chosen.before)
     if counted and not chosen.update:
         return 1
-    if duplicates.whole == 0 or (kind == "near" and duplicates.judged == 0):
+    if duplicates.whole == 0 or (kind in ("near", "label") and duplicates.judged == 0):
         refuse_unjudged(terminal, damaged=bool(duplicates.damaged))
         return 2
     return 0

@@ -75,10 +75,13 @@ def group_document(
         "keep_rule": group.keep_rule or None,
         "copies": len(group.members),
         "new": group.new,
+        "labels": None if group.members[0].label is None else list(group.labels),
+        "conflict": None if group.members[0].label is None else group.conflict,
         "members": [
             {
                 **member_document(member, scale),
                 "new": member.new,
+                "label": member.label,
                 "why": why_text(group.kept, member) or None,
                 "facts": facts_document(
                     metadata.get(member.picture.digest, Metadata()),

@@ -22,6 +22,7 @@ _RULES = {
     "duplicate-exact": "The same file stands at another place.",
     "duplicate-pixels": "Another file has the same pixels.",
     "duplicate-near": "Another file is a near duplicate.",
+    "label-conflict": "A picture stands under two labels.",
     "duplicate-damaged": "A file is a damaged copy of another, or another of it.",
 }
 
@@ -33,7 +34,8 @@ def find_dupes_github(duplicates: Duplicates) -> Iterator[str]:
         for member in group.members:
             if member is not shown and member.new is not False:
                 path = member.picture.file.path
-                yield warning_command(path, "duplicate", _message(member, shown, duplicates))
+                title = "label conflict" if _other_label(member, shown) else "duplicate"
+                yield warning_command(path, title, _message(member, shown, duplicates))
 
 
 def shown_beside(group: Group) -> Member:
@@ -48,7 +50,19 @@ def _kind(member: Member, shown: Member) -> Kind:
     return member.kind if shown.kind == "kept" else kind_of(shown.picture, member.picture)
 
 
+def _other_label(member: Member, shown: Member) -> bool:
+    return bool(member.label and shown.label and member.label != shown.label)
+
+
 def _message(member: Member, shown: Member, duplicates: Duplicates) -> str:
+    text = _likeness(member, shown, duplicates)
+    if not _other_label(member, shown):
+        return text
+    there, here = printable(shown.label or ""), printable(member.label or "")
+    return f"{text}, under the label {there} there and {here} here"
+
+
+def _likeness(member: Member, shown: Member, duplicates: Duplicates) -> str:
     path = printable(shown.picture.file.path)
     kind = _kind(member, shown)
     if kind == "exact":
@@ -81,7 +95,7 @@ def _sarif_copy(member: Member, shown: Member, duplicates: Duplicates) -> dict[s
     path = member.picture.file.path
     said = "kept" if shown.kind == "kept" else "known"
     return sarif_result(
-        f"duplicate-{_kind(member, shown)}",
+        "label-conflict" if _other_label(member, shown) else f"duplicate-{_kind(member, shown)}",
         path,
         _message(member, shown, duplicates),
         # name and content, so that the finding stays the same when folders move

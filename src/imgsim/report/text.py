@@ -97,15 +97,21 @@ def in_path_column(lines: Iterable[str]) -> Iterator[str]:
 def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
     """Yield the groups, one after the other, then the bursts and the like of which none has a file.
 
-    Of too many a terminal gets the largest groups, and the first of the others.
+    Those whose files stand under two labels come first, and all of them. Of too many others a
+    terminal gets the largest groups, and the first of what is in none.
     """
     page = page or Page()
     shown = len(duplicates.groups)
     if page.width is not None and shown > MOST_ON_TERMINAL:
         shown = SHOWN_ON_TERMINAL
     chosen = largest(duplicates.groups, shown)
-    for number, group in enumerate(duplicates.groups, 1):
-        if number - 1 in chosen:
+    numbered = list(enumerate(duplicates.groups, 1))
+    conflicts = [one for one in numbered if one[1].conflict]
+    copies = [(n, g) for n, g in numbered if n - 1 in chosen and not g.conflict]
+    for title, some in (("Under two labels:", conflicts), ("Under one label:", copies)):
+        if conflicts and some:
+            yield page.paint(title, "bold") + "\n\n"
+        for number, group in some:
             yield from _group_lines(number, group, duplicates, page)
     if shown < len(duplicates.groups):
         yield (
@@ -163,6 +169,8 @@ def _notes(
     """Yield what is to be said of a member beside its size and its likeness."""
     if member.role not in _CERTAIN:
         yield from (printable(why) for why in member.why.split("; ") if why)
+    if group.conflict:
+        yield printable(f"label {member.label}" if member.label else "no label")
     if member.new and any(other.new is False for other in group.members):
         yield "new: not in the baseline"
     if member.picture.facts.damage and member.role != "damaged":
@@ -242,6 +250,9 @@ def find_dupes_summary(
         )
     elif duplicates.images:
         yield f"no {among}duplicates"
+    if conflicts := sum(group.conflict for group in duplicates.groups):
+        verb = "stands" if conflicts == 1 else "stand"
+        yield f"{count(conflicts, 'group')} {verb} under two labels: nothing there is removed"
     yield from other_versions_lines(duplicates)
     yield from verdict_lines(duplicates)
     if duplicates.too_small:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imgsim.dataset.labelled import SPLITS
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
-from imgsim.types import Picture
 
 FOLDER = "folder"
 """Asks for the folder of a file in the place of a column."""
@@ -145,25 +144,3 @@ def folder_label(below: str) -> str:
     """
     parts = os.path.dirname(below).split("/")
     return "/".join(parts[1:] if parts[0].lower() in SPLITS else parts)
-
-
-def folder_labels(pictures: Iterable[Picture]) -> Callable[[str], str]:
-    """Return what tells the label of a path from its folder below the path that was asked for.
-
-    Where several folders were asked for and no file lies in a folder below them, they are the
-    classes themselves.
-
-    Parameters
-    ----------
-    pictures : iterable of Picture
-        All that were read; `file.root` is the path that was asked for.
-    """
-    roots = {picture.file.path: picture.file.root for picture in pictures}
-
-    def below(path: str) -> str:
-        root = absolute_path(roots.get(path) or os.curdir)
-        return os.path.relpath(absolute_path(path), root).replace(os.sep, "/")
-
-    if len(set(roots.values())) > 1 and not any(folder_label(below(path)) for path in roots):
-        return lambda path: os.path.basename(os.path.dirname(absolute_path(path)))
-    return lambda path: folder_label(below(path))

@@ -1,0 +1,81 @@
+"""Groups of duplicates whose files stand under two labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from imgsim.errors import UsageError
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.path_values import FOLDER, PathValues, absolute_path, folder_label
+from imgsim.types import Picture
+
+
+def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Duplicates:
+    """Return the groups with the labels of their files.
+
+    Where a group has two labels, none of its files counts as removable: one of the labels is
+    wrong, and a person has to say which before a file goes.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    labels : {"folder"} or PathValues
+        The folders of a file below the path that was asked for; or values of a table, see
+        `read_table`.
+
+    Raises
+    ------
+    UsageError
+        No file of a group has a label.
+    """
+    if isinstance(labels, PathValues):
+        told: Callable[[str, str], str] = lambda path, root: labels.of(path)  # noqa: E731
+    elif labels == FOLDER:
+        told = _folder_labels({p.file.root for p in _pictures(duplicates)}, duplicates.folders)
+    else:
+        raise UsageError(f"no labels {labels!r}"[:80], "folder, or the values of a table")
+    groups = []
+    for group in duplicates.groups:
+        members = tuple(
+            replace(m, label=told(m.picture.file.path, m.picture.file.root)) for m in group.members
+        )
+        conflict = len({m.label for m in members if m.label}) > 1
+        members = tuple(replace(m, conflict=conflict) for m in members)
+        groups.append(replace(group, members=members))
+    if groups and not any(member.label for group in groups for member in group.members):
+        raise UsageError(
+            "no file of a group has a label",
+            "name a table that has them, or a folder in which every class is a folder",
+        )
+    return replace(duplicates, groups=tuple(groups))
+
+
+def _pictures(duplicates: Duplicates) -> Iterable[Picture]:
+    return (member.picture for group in duplicates.groups for member in group.members)
+
+
+def _folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[str, str], str]:
+    """Return what tells the label of a path from its folder below the path that was asked for.
+
+    Where several paths were asked for, and no image lies in a folder below one of them, they are
+    the classes themselves, or files in these.
+
+    Parameters
+    ----------
+    roots : iterable of str
+        The paths that were asked for.
+    folders : iterable of str
+        Those that hold images.
+    """
+    named = {absolute_path(root) for root in roots}
+    flat = {r if os.path.isdir(r) else os.path.dirname(r) for r in named}
+    if len(named) > 1 and {absolute_path(folder) for folder in folders} <= flat:
+        return lambda path, root: os.path.basename(os.path.dirname(absolute_path(path)))
+
+    def below(path: str, root: str) -> str:
+        place = os.path.relpath(absolute_path(path), absolute_path(root or os.curdir))
+        return folder_label(place.replace(os.sep, "/"))
+
+    return below
