@@ -14,6 +14,7 @@ from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
 from imgsim.cli.options import (
+    check_folder_exists,
     format_option,
     k_option,
     output_option,
@@ -69,6 +70,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the files to drop from the larger split so that no leak remains, one a line.",
 )
+@click.option(
+    "--write-splits",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_folder_exists,
+    metavar="FILE",
+    help="Write splits without leaks, for --split-file: what matches or is of one group stands in"
+    " one split, and the splits are as large as before where that can be. All pairs are compared.",
+)
 @timing_option
 @baseline_options("leaks")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
@@ -89,12 +98,13 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     """
     from imgsim.profile import read_profile
     from imgsim.report.baseline import LEAKS, mark_new_leaks, only_new_leaks
-    from imgsim.report.leaks import leaks_json, leaks_summary
+    from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.splits import read_split_table, split_folders
+    from imgsim.tasks.path_values import PathTable
 
-    split_file = given.pop("split_file")
+    split_file, write_splits = given.pop("split_file"), given.pop("write_splits")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
     if not split_file and len(folders) < 2:
@@ -114,11 +124,21 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         chosen.require_same(
             make_criterion(method, **limits, decode=options.decode, default="loose")
         )
-    leaks = find_leaks(splits, method, **wanted, check_all=strict, options=options)
+    leaks = find_leaks(
+        splits,
+        method,
+        **wanted,
+        check_all=strict,
+        correct_splits=bool(write_splits),
+        options=options,
+    )
     shown = marked = mark_new_leaks(leaks, chosen.before) if chosen.file else leaks
     if chosen.shows_only_new(output["format"]):
         shown = only_new_leaks(marked)
     _write_leaks(shown, **output)
+    if write_splits:
+        table = splits if isinstance(splits, PathTable) else None
+        write_bytes(corrected_csv(leaks, table), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     told = [leak.new is True for leak in marked.leaks]

@@ -13,7 +13,7 @@ from imgsim.errors import UsageError
 
 WRITTEN = (
     "output", "montage", "sheet", "heatmap", "map_file", "knn_picture", "drop_list", "plan",
-    "script",
+    "script", "write_splits",
 )  # fmt: skip
 """Parameters that name a file which is written."""
 

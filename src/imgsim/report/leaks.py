@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -25,6 +26,7 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import Paint, damaged_lines, not_judged_lines, skipped_lines, verdict_lines
 from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
+from imgsim.tasks.path_values import PathTable
 from imgsim.types import Member
 
 MAX_SHOWN = 1000
@@ -212,6 +214,31 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     yield "</html>\n"
 
 
+def corrected_csv(leaks: Leaks, table: PathTable | None = None) -> bytes:
+    """Return the corrected splits as a file that ``--split-file`` reads.
+
+    Files that could not be read keep their split.
+
+    Parameters
+    ----------
+    leaks : Leaks
+        With `Leaks.corrected`.
+    table : PathTable, optional
+        The table that the splits came from: paths are below its folder again, and its other
+        columns are kept.
+    """
+    assert leaks.corrected is not None
+    folder, kept = "", {}
+    if table is not None:
+        folder = table.folder
+        kept = {name: table.values(name) for name in table.columns if name not in ("path", "split")}
+    lines = [csv_row(["path", "split", *kept])]
+    for path, split in leaks.corrected.splits:
+        below = os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
+        lines.append(csv_row([below, split, *(values.of(path) for values in kept.values())]))
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
 def _match_caption(match: Member, leaks: Leaks) -> str:
     alike = percent(member_similarity(match, leaks.comparator.scale))
     score = score_text(leaks.comparator, match.distance or 0.0)
@@ -249,6 +276,10 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
         yield "no leaks"
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
+    if leaks.corrected is not None:
+        was, now = leaks.corrected.before, leaks.corrected.after
+        sizes_text = ", ".join(f"{printable(n)} {was[n]} -> {now[n]}" for n in reversed(list(was)))
+        yield f"corrected splits: {count(leaks.corrected.moved, 'file')} moved; {sizes_text}"
     yield from verdict_lines(leaks)
     if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
         yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +147,13 @@ class Across:
         sides = [side for b in self._blocks for side in (b.left, b.right)]
         matched = np.unique(np.concatenate([np.empty(0, np.int64), *sides]))
         return [self.pictures[i] for number in matched for i in self.classes[number]]
+
+    def matched_pairs(self) -> Iterator[tuple[Picture, Picture]]:
+        """Yield a picture of each two classes that match across splits."""
+        for block in self._blocks:
+            for left, right in zip(block.left.tolist(), block.right.tolist(), strict=True):
+                ends = self.classes[left][0], self.classes[right][0]
+                yield self.pictures[ends[0]], self.pictures[ends[1]]
 
     def leaked(self) -> Counter[str]:
         """Pictures of each split that match one of another."""

@@ -30,6 +30,7 @@ from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
+from imgsim.tasks.leaks.corrected import correct, families_of
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
 from imgsim.tasks.leaks.splits import (
     SplitPaths,
@@ -57,6 +58,7 @@ def find_leaks(
     base: str | None = None,
     k: int = 3,
     check_all: bool = False,
+    correct_splits: bool = False,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -89,6 +91,9 @@ def find_leaks(
         How many matches of each leak are kept.
     check_all : bool
         As for `find_duplicates`.
+    correct_splits : bool
+        Also work out splits without leaks, for which all pairs are compared, within splits too.
+        It changes `Leaks.corrected` alone.
     options : RunOptions, optional
 
     Returns
@@ -152,6 +157,17 @@ def find_leaks(
             flat = equal_across(without_detail, number)
             if not hidden.look_in([*near.matched(), *flat.matched()]):
                 break
+        corrected = None
+        if correct_splits:
+            together: list[Iterable[Picture]] = [*near.matched_pairs(), *flat.matched_pairs()]
+            together += [[p for part in parts.values() for p in part] for parts in groups.values()]
+            families = families_of(
+                criterion, collection, pictures, detailed, without_detail, together, options
+            )
+            unread = [
+                (s.path, split[0]) for s in collection.skipped if (split := places.root_of(s.path))
+            ]
+            corrected = correct(pictures, families, unread)
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
@@ -186,6 +202,7 @@ def find_leaks(
         len(pictures) - sum(len(some) for parts in groups.values() for some in parts.values())
         if grouping
         else 0,
+        corrected,
     )
 
 

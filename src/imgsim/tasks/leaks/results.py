@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator, Preset
@@ -102,6 +103,26 @@ class GroupLeak:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectedSplits:
+    """Splits without leaks.
+
+    Attributes
+    ----------
+    splits : tuple of (str, str)
+        Every file, in order of path, and its split; those that cannot be read keep theirs.
+    moved : int
+        Files that stood in another split before.
+    before, after : mapping of str to int
+        Files of each split, the smallest first.
+    """
+
+    splits: tuple[tuple[str, str], ...]
+    moved: int
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Leaks:
     """The leaks of a data set, and the figures of the run that found them.
 
@@ -138,6 +159,8 @@ class Leaks:
         Images that the method compares, without damaged ones, which match no other of these.
     ungrouped : int
         Images that are in no group, where groups were asked for.
+    corrected : CorrectedSplits or None
+        Splits without leaks; None where they were not asked for.
     """
 
     comparator: Comparator
@@ -158,6 +181,7 @@ class Leaks:
     not_judged: tuple[str, ...] = ()
     judged: int = 0
     ungrouped: int = 0
+    corrected: CorrectedSplits | None = None
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
