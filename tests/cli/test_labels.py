@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from PIL import Image, ImageDraw
 
 from imgsim.cli.main import main
 from imgsim.schemas import schema
@@ -270,3 +271,59 @@ def test_where_the_class_folders_are(
 def test_no_class_folders(classes: Path, run: Run) -> None:
     code, _, err = run("find-dupes", "data/cat", "--labels", "folder")
     assert (code, "no file of a group has a label" in err) == (2, True)
+
+
+def test_masks_are_told_and_left_out_on_request(
+    tmp_path: Path, photo, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "valid"):
+        Path(split, "masks").mkdir(parents=True)
+        photo(1).save(f"{split}/a.png")
+        photo(2 if split == "train" else 3).save(f"{split}/b.png")
+        mask = Image.new("L", (160, 120))
+        ImageDraw.Draw(mask).ellipse((30, 20, 90, 100), fill=1)
+        mask.save(f"{split}/m.png")
+        Image.new("L", (160, 120)).save(f"{split}/masks/empty.png")
+    code, out, err = run("leaks", "train", "valid", "-f", "json")
+    document = json.loads(out)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert (code, document["masks"], document["masks_left_out"]) == (1, 4, False)
+    assert len(document["leaks"]) == 3
+    assert "4 masks and label maps (few levels, flat) among these; --skip-masks" in err
+    code, out, err = run("leaks", "train", "valid", "-f", "json", "--skip-masks")
+    document = json.loads(out)
+    assert (code, document["masks"], document["masks_left_out"]) == (1, 4, True)
+    assert [leak["path"] for leak in document["leaks"]] == ["valid/a.png"]
+    assert document["images"] == 4
+    assert "4 masks and label maps left out by --skip-masks" in err
+    code, out, err = run("find-dupes", ".", "-f", "json")
+    document = json.loads(out)
+    jsonschema.validate(document, schema("imgsim.find-dupes/2"))
+    assert (document["masks"], len(document["groups"])) == (4, 3)
+    assert "--skip-masks leaves them out" in err
+    document = json.loads(run("find-dupes", ".", "-f", "json", "--skip-masks")[1])
+    assert (document["masks"], len(document["groups"]), document["images"]) == (4, 1, 4)
+
+
+def test_what_is_known_of_masks_is_not_decoded_again(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imgsim.read import label_maps
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMGSIM_CACHE", str(tmp_path / "cache.sqlite"))
+    Path("data").mkdir()
+    for name, size in (("a", 30), ("b", 30), ("c", 40)):
+        mask = Image.new("L", (160, 120))
+        ImageDraw.Draw(mask).ellipse((30, 20, 30 + size, 100), fill=1)
+        mask.save(f"data/{name}.png")
+    words = ("find-dupes", "data", "-f", "json", "--no-timing")
+    first = run(*words)[1]
+    assert json.loads(first)["masks"] == 2
+
+    def forbidden(*given: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(label_maps, "find_label_map", forbidden)
+    assert run(*words)[1] == first

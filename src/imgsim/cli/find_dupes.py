@@ -18,6 +18,7 @@ from imgsim.cli.options import (
     check_folder_exists,
     discover_options,
     format_option,
+    masks_option,
     output_option,
     run_options,
     timing_option,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 )
 @click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
 @discover_options
+@masks_option
 @run_options
 @device_options
 @click.option(
@@ -156,7 +158,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     plan_file = given.pop("plan")
     chosen = choose_baseline(given, FIND_DUPES)
     method = make_method(terminal, given)
-    own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
+    own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate", "skip_masks"]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None

@@ -17,6 +17,7 @@ from imgsim.cli.options import (
     check_folder_exists,
     format_option,
     k_option,
+    masks_option,
     output_option,
     run_options,
     timing_option,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @leaks_preset_option
 @verdict_options
 @walk_options
+@masks_option
 @run_options
 @device_options
 @format_option(
@@ -112,7 +114,16 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     splits = read_split_table(split_file, folders[0]) if split_file else split_folders(folders)
     chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
-    own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "labels", "k"]
+    own = [
+        "preset",
+        "threshold",
+        "min_similarity",
+        "proposer",
+        "group_by",
+        "labels",
+        "k",
+        "skip_masks",
+    ]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None

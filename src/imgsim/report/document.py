@@ -274,6 +274,8 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "skipped": skipped_document(result.skipped),
         "not_judged": len(result.not_judged),
         "damaged": skipped_document(result.damaged),
+        "masks": result.masks,
+        "masks_left_out": result.masks_left_out,
     }
 
 

@@ -23,7 +23,14 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
-from imgsim.report.text import Paint, damaged_lines, not_judged_lines, skipped_lines, verdict_lines
+from imgsim.report.text import (
+    Paint,
+    damaged_lines,
+    mask_lines,
+    not_judged_lines,
+    skipped_lines,
+    verdict_lines,
+)
 from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.tasks.path_values import PathTable
@@ -283,6 +290,7 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     yield from verdict_lines(leaks)
     if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
         yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"
+    yield from mask_lines(leaks)
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)

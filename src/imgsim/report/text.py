@@ -257,6 +257,7 @@ def find_dupes_summary(
     yield from verdict_lines(duplicates)
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
+    yield from mask_lines(duplicates)
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
@@ -296,6 +297,15 @@ def _expected_pairs(pairs: float) -> str:
     if pairs < 0.01:
         return "fewer than 0.01 pairs"
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
+
+
+def mask_lines(result: Duplicates | Leaks) -> Iterator[str]:
+    """Yield how many masks and label maps were left out, or are among what was matched."""
+    masks = count(result.masks, "mask or label map", "masks and label maps")
+    if result.masks_left_out:
+        yield f"{masks} left out by --skip-masks"
+    elif result.masks:
+        yield f"{masks} (few levels, flat) among these; --skip-masks leaves them out"
 
 
 def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:

@@ -26,6 +26,7 @@ from imgsim.read.collect import collect
 from imgsim.read.discover import printable
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
+from imgsim.read.label_maps import label_maps_among, without_label_maps
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -59,6 +60,7 @@ def find_leaks(
     k: int = 3,
     check_all: bool = False,
     correct_splits: bool = False,
+    skip_masks: bool = False,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -94,6 +96,8 @@ def find_leaks(
     correct_splits : bool
         Also work out splits without leaks, for which all pairs are compared, within splits too.
         It changes `Leaks.corrected` alone.
+    skip_masks : bool
+        Leave masks and label maps out, see `read.label_maps`.
     options : RunOptions, optional
 
     Returns
@@ -135,6 +139,9 @@ def find_leaks(
     collection = collect(paths, criterion.extractors, options, keep_workers=True)
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        left_out = 0
+        if skip_masks:
+            collection, left_out = without_label_maps(collection, options)
         read = time.perf_counter()
         hidden = HiddenDamage(collection, options)
         while True:
@@ -157,6 +164,8 @@ def find_leaks(
             flat = equal_across(without_detail, number)
             if not hidden.look_in([*near.matched(), *flat.matched()]):
                 break
+        matched = [*near.matched(), *flat.matched()]
+        masks = left_out or len(label_maps_among(matched, options, collection.executor))
         corrected = None
         if correct_splits:
             together: list[Iterable[Picture]] = [*near.matched_pairs(), *flat.matched_pairs()]
@@ -203,6 +212,8 @@ def find_leaks(
         if grouping
         else 0,
         corrected,
+        masks,
+        skip_masks,
     )
 
 

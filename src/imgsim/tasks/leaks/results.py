@@ -161,6 +161,9 @@ class Leaks:
         Images that are in no group, where groups were asked for.
     corrected : CorrectedSplits or None
         Splits without leaks; None where they were not asked for.
+    masks : int
+        Masks and label maps: those that were left out, else those among the matched files.
+    masks_left_out : bool
     """
 
     comparator: Comparator
@@ -182,6 +185,8 @@ class Leaks:
     judged: int = 0
     ungrouped: int = 0
     corrected: CorrectedSplits | None = None
+    masks: int = 0
+    masks_left_out: bool = False
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
