@@ -77,8 +77,9 @@ def grouped_interval(
     ----------
     value : float
         The mean, in 0..1.
-    weights, groups
-        As of `effective_trials`.
+    weights : ndarray of float64, shape (n,)
+    groups : ndarray of int64, shape (n,), optional
+        See `effective_trials` for these two.
 
     Returns
     -------

@@ -85,7 +85,7 @@ def command(
     \b
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
     imgsim find-dupes elsewhere -m phash --profile mine.json
-    imgsim calibrate photos --target-precision 0.99 -m phash --check      # a gate for CI
+    imgsim calibrate photos --target-precision 0.99 -m phash --check    # for CI
     """
     from imgsim.calibrate.calibrate import calibrate, only_target
     from imgsim.dataset.layouts import load_labelled

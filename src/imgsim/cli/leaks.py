@@ -95,7 +95,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 
     \b
     imgsim leaks data/train data/valid data/test
-    imgsim leaks data --split-file splits.csv --group-by patient --labels diagnosis
+    imgsim leaks data --split-file splits.csv --group-by patient --labels finding
+    imgsim leaks train valid --write-splits fixed.csv
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
