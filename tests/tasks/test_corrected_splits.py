@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsim import RunOptions, UsageError, find_leaks
+from imgsim import RunOptions, find_leaks
 from imgsim.cli.main import main
 from imgsim.pictures.fixed_camera import write_camera_frames
 from imgsim.tasks.leaks.corrected import Families, correct
@@ -50,16 +50,12 @@ def test_families_stay_whole_and_sizes_as_far_as_can_be(
             families.tie((one, other))
     members = families.members()
     assert sorted(i for family in members for i in family) == list(range(len(pictures)))
-    try:
-        corrected = correct(pictures, members)
-    except UsageError:  # too few families for as many splits
-        assert len(members) < len(pictures)
-        return
+    corrected = correct(pictures, members)
     split_of = dict(corrected.splits)
     for family in members:
         assert len({split_of[pictures[i].file.path] for i in family}) == 1
     assert corrected.before == sizes
-    assert corrected.after == Counter(split_of.values())
+    assert {s: n for s, n in corrected.after.items() if n} == Counter(split_of.values())
     moved = sum(split_of[p.file.path] != p.file.root for p in pictures)
     assert corrected.moved == moved
     if all(len({pictures[i].file.root for i in family}) == 1 for family in members):
@@ -91,8 +87,25 @@ def test_a_split_that_would_be_empty() -> None:
     families = Families(5)
     families.tie((0, 1, 2))
     families.tie((3, 4))
-    with pytest.raises(UsageError, match="no splits without leaks: all of valid"):
-        correct(pictures, families.members())
+    assert correct(pictures, families.members()).empty == ("valid",)
+
+
+def test_a_split_that_would_be_empty_is_not_written(
+    tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMGSIM_CACHE", "off")
+    monkeypatch.chdir(tmp_path)
+    for folder, seeds in (("train", (1, 2, 3)), ("valid", (1,))):
+        Path(folder).mkdir()
+        for seed in seeds:
+            photo(seed).save(f"{folder}/{seed}.png")
+    words = ["leaks", "train", "valid", "--group-by", "(png)", "-m", "phash"]
+    photo(1).resize((140, 105)).save("train/1 again.png")
+    assert main([*words, "--executor", "threads", "--write-splits", "fixed.csv"]) == 2
+    printed = capsys.readouterr()
+    assert "no splits without leaks: all of valid hangs together with others" in printed.err
+    assert "valid/1.png (valid)" in printed.out  # the leaks are told all the same
+    assert not Path("fixed.csv").exists()
 
 
 def test_no_leak_is_left_in_the_splits_that_are_written(

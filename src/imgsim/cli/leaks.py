@@ -100,6 +100,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
+    from imgsim.read.discover import printable
     from imgsim.report.baseline import LEAKS, mark_new_leaks, only_new_leaks
     from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
@@ -148,7 +149,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if chosen.shows_only_new(output["format"]):
         shown = only_new_leaks(marked)
     _write_leaks(shown, **output)
-    if write_splits:
+    if leaks.corrected is not None and not leaks.corrected.empty:
         table = splits if isinstance(splits, PathTable) else None
         write_bytes(corrected_csv(leaks, table), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
@@ -157,6 +158,23 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     told += [group.new is True for group in marked.groups]
     new, among = sum(told), len(shown.leaks) + len(shown.groups)
     chosen.say(terminal, new, among, len(told), "leak")
+    if leaks.corrected is not None and leaks.corrected.empty:
+        terminal.error(
+            f"no splits without leaks: all of {', '.join(map(printable, leaks.corrected.empty))}"
+            " hangs together with others",
+            "ask for less with --preset normal or another --group-by, or use --drop-list",
+        )
+        return 2
+    new_ones = new if chosen.file is not None else len(told)
+    code = _exit_code(terminal, leaks, strict=strict, passes=exit_zero or not new_ones)
+    if code < 2 and chosen.update:
+        chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
+        return 0
+    return code
+
+
+def _exit_code(terminal: Terminal, leaks: Leaks, *, strict: bool, passes: bool) -> int:
+    """Return 2 if the gate could not do its work, 0 if it passes, else 1."""
     unread = len(leaks.skipped), len(leaks.damaged)
     if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
         return 2
@@ -173,11 +191,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if leaks.clean and leaks.judged == 0:
         refuse_unjudged(terminal, damaged=True)
         return 2
-    if chosen.update:
-        chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
-        return 0
-    passes = leaks.clean if chosen.file is None else new == 0
-    return 0 if passes or exit_zero else 1
+    return 0 if passes else 1
 
 
 def _write_leaks(

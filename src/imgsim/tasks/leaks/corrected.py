@@ -16,10 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.recipes import Recipe
-from imgsim.errors import UsageError
 from imgsim.group.recipe_run import RecipeRun
 from imgsim.group.rules import Rules, classes_of, flat_keys
-from imgsim.read.discover import printable
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
@@ -97,8 +95,7 @@ def families_of(
     criterion: Criterion,
     collection: Collection,
     pictures: Sequence[Picture],
-    detailed: Sequence[Picture],
-    flat: Sequence[Picture],
+    judged: tuple[Sequence[Picture], Sequence[Picture]],
     groups: Iterable[Iterable[Picture]],
     options: RunOptions,
 ) -> list[list[int]]:
@@ -111,7 +108,7 @@ def families_of(
         Where they were read.
     pictures : sequence of Picture
         All, with their splits as roots.
-    detailed, flat : sequence of Picture
+    judged : tuple of sequence of Picture
         Those that the method compares, and those that equal pixels match.
     groups : iterable of iterable of Picture
         What belongs together without being alike, and what was matched across splits.
@@ -122,6 +119,7 @@ def families_of(
     list of list of int
         Places in `pictures`.
     """
+    detailed, flat = judged
     place = {_key(picture): number for number, picture in enumerate(pictures)}
     families = Families(len(pictures))
     recipe = criterion.comparator
@@ -156,10 +154,10 @@ def correct(
     unread : iterable of (str, str)
         Files that nothing is known of, and their splits, where they stay.
 
-    Raises
-    ------
-    UsageError
-        A split would be left without a file.
+    Returns
+    -------
+    CorrectedSplits
+        A split that hangs together with others as a whole may be left without a file.
     """
     before = Counter(picture.file.root for picture in pictures)
     wanted = dict(before)
@@ -177,12 +175,6 @@ def correct(
         size[split[number]] += len(families[number])
     _fill_up(families, split, size, wanted, set(divided), pictures)
     after = {name: size[name] for name in before}
-    if empty := [name for name, files in after.items() if not files]:
-        raise UsageError(
-            f"no splits without leaks: all of {', '.join(map(printable, empty))} hangs together"
-            " with others",
-            "ask for less with --preset normal or another --group-by, or use --drop-list",
-        )
     placed = {i: name for family, name in zip(families, split, strict=True) for i in family}
     listed = [
         (path, placed[i])

@@ -23,23 +23,16 @@ from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
-from imgsim.read.discover import printable
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.label_maps import label_maps_among, without_label_maps
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.corrected import correct, families_of
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
-from imgsim.tasks.leaks.splits import (
-    SplitPaths,
-    grouping_of,
-    labels_of,
-    split_folders,
-    splits_of,
-)
+from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
 from imgsim.tasks.path_values import PathTable
 from imgsim.types import Picture
@@ -112,12 +105,8 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    table = splits if isinstance(splits, PathTable) else None
-    if isinstance(splits, PathTable):
-        base, splits = splits.folder if base is None else base, splits_of(splits)
-    splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
-    if len(splits) < 2:
-        raise UsageError("leaks are found between two splits", "name a second one")
+    said = SaidOfPaths.of(splits, group_by, labels, base)
+    places = said.places
     if not isinstance(k, int) or k < 1:
         raise UsageError(f"k={k!r} is less than 1", "ask for at least one match")
     criterion = make_criterion(
@@ -130,12 +119,10 @@ def find_leaks(
         options.decode,
         default="loose",
     )
-    places = SplitPaths(splits)
-    grouping = None if group_by is None else grouping_of(group_by, places, base, table)
-    label_of = None if labels is None else labels_of(labels, places, base, table)
-    if base is not None:
-        options = replace(options, discover=replace(options.discover, listed=places.paths))
-    paths = [] if base is not None else places.paths
+    paths = places.paths
+    if said.base is not None:  # a path that is gone is skipped
+        options = replace(options, discover=replace(options.discover, listed=paths))
+        paths = []
     collection = collect(paths, criterion.extractors, options, keep_workers=True)
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
@@ -146,15 +133,9 @@ def find_leaks(
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            pictures, sizes = _by_split(collection.pictures, places, list(splits))
-            groups = _groups(pictures, grouping) if grouping else {}
-            if grouping and pictures and not groups:
-                raise _no_group(str(group_by), places.below(pictures[0], base), table)
-            if label_of and pictures and not any(map(label_of, pictures)):
-                raise UsageError(
-                    f"labels by {printable(str(labels))}: no image has one",
-                    "name the column that has them, or folder where a class is a folder",
-                )
+            pictures, sizes = _by_split(collection.pictures, places, said.names)
+            said.check(pictures)
+            groups = _groups(pictures, said.group_of) if said.group_of else {}
             number = {name: i for i, name in enumerate(sizes)}
             if isinstance(criterion.comparator, Recipe):
                 detailed, without_detail = split_judged(criterion.comparator, collection, pictures)
@@ -171,19 +152,16 @@ def find_leaks(
             together: list[Iterable[Picture]] = [*near.matched_pairs(), *flat.matched_pairs()]
             together += [[p for part in parts.values() for p in part] for parts in groups.values()]
             families = families_of(
-                criterion, collection, pictures, detailed, without_detail, together, options
+                criterion, collection, pictures, (detailed, without_detail), together, options
             )
-            unread = [
-                (s.path, split[0]) for s in collection.skipped if (split := places.root_of(s.path))
-            ]
-            corrected = correct(pictures, families, unread)
+            corrected = correct(pictures, families, places.splits_of_files(collection.skipped))
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
         if collection.executor is not None:
             collection.executor.close()
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
-    leaks = [*near.leaks(k, label_of), *flat.leaks(k, label_of)]
+    leaks = [*near.leaks(k, said.label_of), *flat.leaks(k, said.label_of)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
     not_judged = Counter(p.file.root for p in without_detail)
@@ -208,21 +186,17 @@ def find_leaks(
         seconds_since(started, read, collection),
         paths_of(without_detail),
         sum(not p.facts.damage for p in detailed),
-        len(pictures) - sum(len(some) for parts in groups.values() for some in parts.values())
-        if grouping
-        else 0,
+        _count_ungrouped(pictures, groups) if said.group_of else 0,
         corrected,
         masks,
         skip_masks,
     )
 
 
-def _no_group(group_by: str, example: str, table: PathTable | None) -> UsageError:
-    columns = "" if table is None else f"; columns: {', '.join(map(printable, table.columns))}"
-    return UsageError(
-        f"--group-by {printable(group_by)}: no image is in a group",
-        f"it is told from paths such as {printable(example)}{columns}"[:200],
-    )
+def _count_ungrouped(
+    pictures: Sequence[Picture], groups: Mapping[str, Mapping[str, Sequence[Picture]]]
+) -> int:
+    return len(pictures) - sum(len(some) for parts in groups.values() for some in parts.values())
 
 
 def _by_split(

@@ -121,6 +121,11 @@ class CorrectedSplits:
     before: Mapping[str, int]
     after: Mapping[str, int]
 
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Splits that are left without a file: all of theirs hang together with others."""
+        return tuple(name for name, files in self.after.items() if not files)
+
 
 @dataclass(frozen=True, slots=True)
 class Leaks:

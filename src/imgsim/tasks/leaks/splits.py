@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, as_list
 from imgsim.tasks.path_values import FOLDER, PathTable, absolute_path, folder_label, read_table
-from imgsim.types import Picture
+from imgsim.types import Picture, Skipped
 
 
 class SplitPaths:
@@ -56,12 +56,95 @@ class SplitPaths:
             for name, paths in names.items()
         ]
 
+    def splits_of_files(self, files: Iterable[Skipped]) -> list[tuple[str, str]]:
+        """Return the paths of files that were skipped, and their splits, if they have one."""
+        known = ((file.path, self.root_of(file.path)) for file in files)
+        return [(path, split[0]) for path, split in known if split is not None]
+
     def below(self, picture: Picture, base: str | None) -> str:
         """A path below its split's folder, with ``/``."""
         split = self.root_of(picture.file.path)
         root = base if base is not None else split[1] if split else ""
         path = os.path.relpath(absolute_path(picture.file.path), absolute_path(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfPaths:
+    """What a user says of the files of a data set: splits, groups and labels.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the splits.
+    places : SplitPaths
+    base : str or None
+        See `find_leaks`.
+    group_by, labels : str or None
+        As they were asked for.
+    group_of, label_of : callable or None
+        Tell the group and the label of a picture, empty for none; None where none were asked for.
+    table : PathTable or None
+    """
+
+    names: list[str]
+    places: SplitPaths
+    base: str | None
+    group_by: str | None
+    labels: str | None
+    group_of: Callable[[Picture], str] | None
+    label_of: Callable[[Picture], str] | None
+    table: PathTable | None
+
+    @classmethod
+    def of(
+        cls,
+        splits: Mapping[str, Paths] | Sequence[str] | PathTable,
+        group_by: str | None,
+        labels: str | None,
+        base: str | None,
+    ) -> SaidOfPaths:
+        """Read the arguments of `find_leaks`.
+
+        Raises
+        ------
+        UsageError
+            They make no sense.
+        """
+        table = splits if isinstance(splits, PathTable) else None
+        if isinstance(splits, PathTable):
+            base, splits = splits.folder if base is None else base, splits_of(splits)
+        splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
+        if len(splits) < 2:
+            raise UsageError("leaks are found between two splits", "name a second one")
+        places = SplitPaths(splits)
+        group_of = None if group_by is None else grouping_of(group_by, places, base, table)
+        label_of = None if labels is None else labels_of(labels, places, base, table)
+        return cls(list(splits), places, base, group_by, labels, group_of, label_of, table)
+
+    def check(self, pictures: Sequence[Picture]) -> None:
+        """Check that groups and labels say something of the pictures.
+
+        Raises
+        ------
+        UsageError
+            They do not.
+        """
+        if not pictures:
+            return
+        if self.group_of is not None and not any(map(self.group_of, pictures)):
+            names = () if self.table is None else self.table.columns
+            columns = f"; columns: {', '.join(map(printable, names))}" if names else ""
+            example = printable(self.places.below(pictures[0], self.base))
+            raise UsageError(
+                f"--group-by {printable(str(self.group_by))}: no image is in a group",
+                f"it is told from paths such as {example}{columns}"[:200],
+            )
+        if self.label_of is not None and not any(map(self.label_of, pictures)):
+            raise UsageError(
+                f"labels by {printable(str(self.labels))}: no image has one",
+                "name the column that has them, or folder where a class is a folder",
+            )
 
 
 _LAST_NUMBER = re.compile(r"[\s_.()-]*\d+\D*$")
