@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import ImageDraw, ImageFont
 
+from imgsim.report.html import matches_page
 from imgsim.report.pictures import draw_montage, shorten_path
 from imgsim.tasks.matches import matches
 
@@ -42,3 +44,12 @@ def test_rows_of_a_montage_name_the_fields_of_their_method(
     shown = matches(str(tmp_path), methods, options=threads)
     draw_montage(shown, tmp_path / "sheet.png", {})
     assert written == methods * 2
+
+
+def test_rows_of_a_page_name_the_fields_of_their_method(tmp_path: Path, photo, threads) -> None:
+    for seed in (1, 2):
+        photo(seed).save(tmp_path / f"{seed}.png")
+    methods = ["phash", "phash:size=16"]
+    page = "".join(matches_page(matches(str(tmp_path), methods, options=threads), {}))
+    names = re.findall(r'<div class="name">(.*?)</div>', page)
+    assert names == methods * 2
