@@ -327,3 +327,40 @@ def test_what_is_known_of_masks_is_not_decoded_again(
 
     monkeypatch.setattr(label_maps, "find_label_map", forbidden)
     assert run(*words)[1] == first
+
+
+def test_a_class_may_be_called_as_a_split_is(
+    tmp_path: Path, photo, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trains and buses: the folders are classes, for not all of them have names of splits."""
+    monkeypatch.chdir(tmp_path)
+    for name, seed in {"train/1": 1, "bus/1": 1, "train/2": 2, "train/2 again": 2}.items():
+        Path("data", name).parent.mkdir(parents=True, exist_ok=True)
+        photo(seed).save(f"data/{name}.png")
+    out = run("find-dupes", "data", "--labels", "folder", "-f", "json")[1]
+    labels = [group["labels"] for group in json.loads(out)["groups"]]
+    assert labels == [["bus", "train"], ["train"]]
+    for split in ("train", "valid"):
+        shutil.copytree("data", f"splits/{split}")
+    Path("splits/valid/train/1.png").unlink()
+    Path("splits/train/bus/1.png").unlink()
+    out = run("leaks", "splits/train", "splits/valid", "--labels", "folder", "-f", "json")[1]
+    assert {(c["label"], c["with_label"]) for c in json.loads(out)["conflicts"]} == {
+        ("bus", "train")
+    }
+    Path("splits.csv").write_text("path,split\ntrain,train\nvalid,valid\n")
+    words = ("leaks", "splits", "--split-file", "splits.csv", "--labels", "folder", "-f", "json")
+    assert {(c["label"], c["with_label"]) for c in json.loads(run(*words)[1])["conflicts"]} == {
+        ("bus", "train")
+    }
+
+
+def test_splits_without_classes_are_no_labels(
+    tmp_path: Path, photo, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "val"):
+        Path("data", split).mkdir(parents=True)
+        photo(1).save(f"data/{split}/1.png")
+    code, _, err = run("find-dupes", "data", "--labels", "folder")
+    assert (code, "no file of a group has a label" in err) == (2, True)

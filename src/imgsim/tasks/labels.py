@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 
 from imgsim.errors import UsageError
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.path_values import FOLDER, PathValues, absolute_path, folder_label
+from imgsim.tasks.path_values import (
+    FOLDER,
+    PathValues,
+    absolute_path,
+    are_splits,
+    folder_label,
+)
 from imgsim.types import Picture
 
 
@@ -69,13 +75,32 @@ def _folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[st
     folders : iterable of str
         Those that hold images.
     """
-    named = {absolute_path(root) for root in roots}
-    flat = {r if os.path.isdir(r) else os.path.dirname(r) for r in named}
-    if len(named) > 1 and {absolute_path(folder) for folder in folders} <= flat:
+    named = {absolute_path(root or os.curdir) for root in roots}
+    holding = {absolute_path(folder) for folder in folders}
+    own = {root if os.path.isdir(root) else os.path.dirname(root) for root in named}
+    if len(named) > 1 and holding <= own:
         return lambda path, root: os.path.basename(os.path.dirname(absolute_path(path)))
+    splits = are_splits(
+        _below(folder, root) for folder in holding if (root := _root_of(folder, named))
+    )
 
-    def below(path: str, root: str) -> str:
-        place = os.path.relpath(absolute_path(path), absolute_path(root or os.curdir))
-        return folder_label(place.replace(os.sep, "/"))
+    def told(path: str, root: str) -> str:
+        place = _below(absolute_path(path), absolute_path(root or os.curdir))
+        return folder_label(place, splits=splits)
 
-    return below
+    return told
+
+
+def _below(path: str, root: str) -> str:
+    below = os.path.relpath(path, root).replace(os.sep, "/")
+    return "" if below == "." else below
+
+
+def _root_of(folder: str, roots: Container[str]) -> str | None:
+    """Return the nearest of some folders that a folder lies in, or is."""
+    while folder not in roots:
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+    return folder

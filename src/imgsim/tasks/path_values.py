@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imgsim.dataset.labelled import SPLITS
@@ -129,18 +129,31 @@ def read_table(path: str, folder: str, needed: Sequence[str] = ("path",)) -> Pat
     return PathTable(path, folder, names, tuple(kept))
 
 
-def folder_label(below: str) -> str:
-    """Return the class that a path below a data set's folder is in: its folders, but for a split's.
+def are_splits(folders: Iterable[str]) -> bool:
+    """Tell whether the top folders of a data set are splits (train, val ...), and not classes.
+
+    Parameters
+    ----------
+    folders : iterable of str
+        All that hold images, below the data set's own, with ``/``; empty for that itself.
+    """
+    tops = {folder.split("/")[0].lower() for folder in folders}
+    return bool(tops) and tops <= SPLITS
+
+
+def folder_label(below: str, *, splits: bool) -> str:
+    """Return the class that a path below a data set's folder is in: the path of its folder.
 
     Parameters
     ----------
     below : str
         With ``/``.
+    splits : bool
+        The top folders are no classes, see `are_splits`.
 
     Returns
     -------
     str
-        Empty for a file in no sub-folder.
+        Empty for a file in no folder of a class.
     """
-    parts = os.path.dirname(below).split("/")
-    return "/".join(parts[1:] if parts[0].lower() in SPLITS else parts)
+    return "/".join(os.path.dirname(below).split("/")[splits:])

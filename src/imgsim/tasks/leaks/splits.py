@@ -11,7 +11,14 @@ from itertools import combinations
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, as_list
-from imgsim.tasks.path_values import FOLDER, PathTable, absolute_path, folder_label, read_table
+from imgsim.tasks.path_values import (
+    FOLDER,
+    PathTable,
+    absolute_path,
+    are_splits,
+    folder_label,
+    read_table,
+)
 from imgsim.types import Picture, Skipped
 
 
@@ -269,12 +276,13 @@ def labels_of(
     UsageError
         There is no such column.
     """
-    if table is not None and labels in table.columns:
-        values = table.values(labels)
-        return lambda picture: values.of(picture.file.path)
-    if labels == FOLDER:
-        return lambda picture: folder_label(places.below(picture, base))
+    if labels == FOLDER and (table is None or FOLDER not in table.columns):
+        # below the folder of a table, those of the splits stand above the classes
+        splits = base is not None and are_splits(
+            os.path.relpath(path, base).replace(os.sep, "/") for path in places.paths
+        )
+        return lambda picture: folder_label(places.below(picture, base), splits=splits)
     if table is None:
         raise UsageError(f"no labels {printable(labels)}", "folder, or a column of --split-file")
-    table.values(labels)  # raises
-    raise AssertionError
+    values = table.values(labels)
+    return lambda picture: values.of(picture.file.path)
