@@ -94,29 +94,34 @@ def find_label_map(data: bytes, most_bytes: int) -> LabelMap | None:
         needed = 8 * image.width * image.height
         if needed > most_bytes:
             raise NeedsMemory(needed)
-        certain = image.mode in _GREY_MODES or (image.mode == "P" and _is_map_palette(image))
+        levels = _count_levels(image)
+        if levels is None:
+            return None
         numbers = _numbers(image)
-    if numbers is None:
-        return None
-    levels = len(np.unique(numbers))
-    if levels > MOST_LEVELS:
-        return None
-    step = -(-max(numbers.shape) // _SIDE)
-    small = numbers[::step, ::step]
-    if _thin_share(small) > MOST_THIN or _count_regions(small) > MOST_REGIONS:
-        return None
+        if _thin_share(numbers) > MOST_THIN or _count_regions(numbers) > MOST_REGIONS:
+            return None
+        certain = image.mode in _GREY_MODES or (image.mode == "P" and _is_map_palette(image))
     # a blank scan is no mask by itself
     return LabelMap(levels, certain and levels > 1)
 
 
-def _numbers(image: Any) -> NDArray[np.int64] | None:
-    """Return a number per pixel, shape (h, w); None if there are too many."""
-    if image.mode != "RGB":
-        return np.asarray(image).astype(np.int64)
-    if image.getcolors(MOST_LEVELS) is None:
-        return None
-    red, green, blue = (np.asarray(image)[..., i].astype(np.int64) for i in range(3))
-    return (red << 16) | (green << 8) | blue
+def _count_levels(image: Any) -> int | None:
+    """Count the levels or colours of an image; None of more than `MOST_LEVELS`."""
+    if image.mode in ("1", "L", "P", "RGB"):
+        colours = image.getcolors(MOST_LEVELS)  # of a photo it gives up early
+        return None if colours is None else len(colours)
+    levels = len(np.unique(np.asarray(image)))
+    return levels if levels <= MOST_LEVELS else None
+
+
+def _numbers(image: Any) -> NDArray[np.int64]:
+    """Return a number per pixel, shape (h, w), of an image reduced to `_SIDE` by leaving out."""
+    pixels = np.asarray(image)
+    step = -(-max(pixels.shape[:2]) // _SIDE)
+    numbers = pixels[::step, ::step].astype(np.int64)
+    if numbers.ndim == 2:
+        return numbers
+    return np.asarray((numbers[..., 0] << 16) | (numbers[..., 1] << 8) | numbers[..., 2])
 
 
 def _is_map_palette(image: Any) -> bool:

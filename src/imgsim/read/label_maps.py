@@ -15,7 +15,7 @@ from imgsim.read.table import Collection
 from imgsim.types import Picture
 
 _BATCH = 8
-_MOST_BYTES = {"PNG": 0.35, "GIF": 0.35, "TIFF": 2.1, "BMP": 1.1, "PPM": 2.1}
+_MOST_BYTES = {"PNG": 0.12, "GIF": 0.12, "TIFF": 2.1, "BMP": 1.1, "PPM": 2.1}
 """Bytes per pixel, by format: regions compress well; what is not compressed has one channel."""
 
 _HEADERS = 4096
