@@ -122,6 +122,12 @@ def _write_what_the_readme_names(folder: Path) -> None:
         "data/valid": phone,
     }.items():
         shutil.copytree(source, folder / name)
+    rows = [
+        f"{split}/{path.name},{split},{path.name[:8]},{'a' if '3' in path.name else 'b'}\n"
+        for split in ("train", "valid")
+        for path in sorted((folder / "data" / split).iterdir())
+    ]
+    (folder / "splits.csv").write_text("path,split,patient,finding\n" + "".join(rows))
     shutil.copy(phone / "IMG_0002 small.jpg", folder / "query.jpg")
     shutil.copy(camera / "IMG_0004.jpg", folder / "a.jpg")
     shutil.copy(phone / "IMG_0004 compressed.jpg", folder / "b.jpg")

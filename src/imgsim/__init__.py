@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from imgsim.tasks.compare import Comparison, compare
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+    from imgsim.tasks.labels import with_labels
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
+    from imgsim.tasks.leaks.splits import read_split_table
     from imgsim.tasks.matches import Matches, MethodMatches, matches, search
+    from imgsim.tasks.path_values import read_table
     from imgsim.tasks.sort.sort_images import Ordering, sort_images
     from imgsim.tasks.sort.tour import Chain
     from imgsim.training.autoencoder import train_autoencoder
@@ -80,11 +83,14 @@ _HOMES = {
     "plan": "act.planning:make_plan",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
+    "read_split_table": "tasks.leaks.splits",
+    "read_table": "tasks.path_values",
     "search": "tasks.matches",
     "sort_images": "tasks.sort.sort_images",
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
     "undo": "act.undo",
+    "with_labels": "tasks.labels",
     "write_plan": "act.plan_file",
 }
 
@@ -128,11 +134,14 @@ __all__ = [
     "plan",
     "read_plan",
     "read_profile",
+    "read_split_table",
+    "read_table",
     "search",
     "sort_images",
     "train_autoencoder",
     "train_siamese",
     "undo",
+    "with_labels",
     "write_plan",
 ]
 

@@ -435,6 +435,12 @@ class Member:
         The other roles that apply too.
     why : str
         The evidence for them, in words.
+    new : bool or None
+        Not in the baseline that it was compared with; None without one.
+    label : str or None
+        Empty if it has none; None where no labels were asked for.
+    conflict : bool
+        Files of its group stand under two labels: none is removable.
     """
 
     picture: Picture
@@ -444,11 +450,15 @@ class Member:
     role: Role | None = None
     changes: tuple[Role, ...] = ()
     why: str = ""
+    new: bool | None = None
+    label: str | None = None
+    conflict: bool = False
 
     @property
     def removable(self) -> bool:
-        """Not needed beside the kept file, and no reference."""
-        return self.role in REMOVABLE_ROLES and not self.picture.file.reference
+        """Not needed beside the kept file, no reference, and of the label of its group."""
+        fixed = self.picture.file.reference or self.conflict
+        return self.role in REMOVABLE_ROLES and not fixed
 
     @property
     def freed_bytes(self) -> int:
@@ -484,6 +494,23 @@ class Group:
     @property
     def kept(self) -> Picture:
         return self.members[0].picture
+
+    @property
+    def new(self) -> bool | None:
+        """A file of it is not in the baseline; None without one."""
+        if any(member.new is None for member in self.members):
+            return None
+        return any(member.new for member in self.members)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its members, each once and in order; those without one do not count."""
+        return tuple(sorted({member.label for member in self.members if member.label}))
+
+    @property
+    def conflict(self) -> bool:
+        """Whether its files stand under two labels or more."""
+        return len(self.labels) > 1
 
     def parts(self, kind: Literal["exact", "pixels", "near"]) -> list[Group]:
         """The parts whose members are as sure of each other as a kind, each of two or more.

@@ -88,4 +88,17 @@ def test_what_cannot_be_compared(measured: Bench) -> None:
     compared = gate.compare_with_baseline(
         quiet(measured), quiet(fewer), max_drop=0.01, max_slowdown=2
     )
-    assert compared.notes == ("phash is in the baseline, and was not measured now",)
+    assert compared.vanished == ("phash",)
+    assert not compared.passes
+
+
+def test_changes_that_are_not_measured_any_more(measured: Bench) -> None:
+    assert measured.resilience is not None
+    fewer = replace(measured.resilience, methods=measured.resilience.methods[1:])
+    gone = measured.resilience.methods[0].method
+    lax = {"max_drop": 0.01, "max_slowdown": 1e6}
+    compared = gate.compare_with_baseline(measured, replace(measured, resilience=fewer), **lax)
+    assert (compared.vanished, compared.drops) == ((gone,), ())
+    none = gate.compare_with_baseline(measured, replace(measured, resilience=None), **lax)
+    assert none.passes
+    assert "the experiment resilience is in the baseline, and was not run now" in none.notes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, ndcg_score, precision_recall_curve
 
-from imgsim.bench.intervals import CurveSampler, bootstrap, pair_intervals, wilson
+from imgsim.bench.intervals import effective_trials, grouped_interval, wilson
 from imgsim.bench.metrics import Curve, CurveCounter, PairCounts, curve
 from imgsim.bench.retrieval import RECALL_AT, score_query
 
@@ -100,37 +100,6 @@ def test_counts_at_a_threshold() -> None:
     assert PairCounts(0, 0, 3).precision is None
 
 
-def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    inside = 0
-    for seed in range(200):
-        values = rng.random(60)
-        interval = bootstrap(values, seed=seed, samples=300)
-        assert interval is not None
-        inside += interval.low <= 0.5 <= interval.high
-    assert 0.89 <= inside / 200 <= 0.99
-
-
-def test_queries_of_one_class_are_drawn_together() -> None:
-    values = np.repeat([0.0, 1.0, 1.0, 0.0, 1.0], 20)
-    alone = bootstrap(values)
-    together = bootstrap(values, groups=np.repeat(np.arange(5), 20))
-    assert alone is not None
-    assert together is not None
-    assert together.high - together.low > 3 * (alone.high - alone.low)
-    assert bootstrap(values, groups=np.zeros(100, np.int64)) is None
-    assert bootstrap(values) == alone
-
-
-def test_the_interval_of_a_ratio() -> None:
-    rng = np.random.default_rng(1)
-    below = rng.integers(1, 9, 500).astype(float)
-    interval = bootstrap(below / 4, below)
-    assert interval is not None
-    assert (interval.low, interval.high) == pytest.approx((0.25, 0.25))
-    assert bootstrap(np.zeros(5), np.zeros(5)) is None
-
-
 def test_wilson() -> None:
     # the example of R's prop.test(15, 50, correct = FALSE)
     some = wilson(15, 50)
@@ -143,44 +112,43 @@ def test_wilson() -> None:
     assert wilson(0, 0) is None
 
 
-def test_intervals_of_a_curve_draw_queries() -> None:
-    """Each query's pairs weigh as often as its class was drawn: against scikit-learn's weights."""
-    rng = np.random.default_rng(4)
-    classes = np.repeat(np.arange(9), 4)
-    n = len(classes)
-    far = rng.integers(0, 12, (n, n)) + 6 * (classes[:, None] != classes[None])
-    distance = np.triu(far, 1) + np.triu(far, 1).T.astype(float)
-    same = classes[:, None] == classes[None]
-    pairs = ~np.eye(n, dtype=bool)
-    sampler = CurveSampler(distance[same & pairs], 9)
-    for i in range(n):
-        for kind in (True, False):
-            chosen = pairs[i] & (same[i] == kind)
-            sampler.add(int(classes[i]), distance[i][chosen], same=kind)
-    intervals = sampler.intervals(0.9, seed=7, samples=100)
-    assert intervals is not None
-    drawn = np.random.default_rng(7).multinomial(9, [1 / 9] * 9, 100)
-    averages, recalls = [], []
-    for often in drawn:
-        weight = np.broadcast_to(often[classes][:, None], (n, n))[pairs]
-        truth, score = same[pairs], -distance[pairs]
-        averages.append(average_precision_score(truth, score, sample_weight=weight))
-        precision, recall, _ = precision_recall_curve(truth, score, sample_weight=weight)
-        recalls.append(recall[precision >= 0.9].max())
-    for one, expected in zip(intervals, (averages, recalls), strict=True):
-        assert (one.low, one.high) == pytest.approx(np.percentile(expected, [2.5, 97.5]))
-    assert CurveSampler(np.ones(1), 1).intervals(0.9) is None
+@pytest.mark.parametrize("sizes", [[4] * 40, [2, 3, 5, 8, 13, 21] * 6])
+@pytest.mark.parametrize("truth", [0.5, 0.9, 0.97])
+def test_grouped_intervals_cover_the_truth_at_least_as_often_as_they_say(
+    sizes: list[int], truth: float
+) -> None:
+    """Queries of a class fail together: by how much nobody tells the interval."""
+    rng = np.random.default_rng(11)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    inside = 0
+    for _ in range(400):
+        # half of the classes succeed or fail as one, the other half query by query
+        whole = rng.random(len(sizes)) < truth
+        alone = rng.random(len(groups)) < truth
+        values = np.where(groups % 2 == 0, whole[groups], alone)
+        interval = grouped_interval(float(values.mean()), np.ones(len(groups)), groups)
+        assert interval is not None
+        inside += interval.low <= truth <= interval.high
+    assert inside / 400 >= 0.93
 
 
-def test_intervals_of_a_list_of_pairs_draw_pairs() -> None:
-    rng = np.random.default_rng(8)
-    same = np.repeat([True, False], [60, 240])
-    distance = np.where(same, rng.normal(3, 1, 300), rng.normal(5, 1, 300))
-    intervals = pair_intervals(distance, same, 0.8)
-    averages = []
-    for _ in range(600):
-        drawn = rng.integers(0, 300, 300)
-        averages.append(average_precision_score(same[drawn], -distance[drawn]))
-    expected = np.percentile(averages, [2.5, 97.5])
-    assert (intervals[0].low, intervals[0].high) == pytest.approx(expected, abs=0.02)
-    assert 0 <= intervals[1].low < intervals[1].high <= 1
+def test_a_perfect_figure_has_no_lower_bounds_than_one_next_to_it() -> None:
+    """A mean of 1.000 had 0.86-1.00 beside 0.99-1.00 of one of 0.997."""
+    groups = np.repeat(np.arange(24), 4)
+    ones = np.ones(96)
+    bounds = [grouped_interval(value, ones, groups) for value in (0.5, 0.9, 0.96, 0.997, 1.0)]
+    lows = [one.low for one in bounds if one]
+    highs = [one.high for one in bounds if one]
+    assert lows == sorted(lows)
+    assert highs == sorted(highs)
+    assert lows[-1] == pytest.approx(wilson(24, 24).low)  # type: ignore[union-attr]
+
+
+def test_effective_trials() -> None:
+    groups = np.repeat(np.arange(5), 20)
+    assert effective_trials(np.ones(100)) == pytest.approx(100)
+    assert effective_trials(np.ones(100), groups) == pytest.approx(5)
+    # one class has nearly all the weight, and so tells nearly all
+    assert effective_trials(np.array([1e6, 1.0, 1.0])) == pytest.approx(1, abs=1e-4)
+    assert effective_trials(np.zeros(3)) == 0
+    assert grouped_interval(0.5, np.zeros(3)) is None

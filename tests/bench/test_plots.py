@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
 from matplotlib.text import Text  # noqa: E402
 
-from imgsim.bench.plots import _name_points, colours  # noqa: E402
+from imgsim.bench.plots import _name_points, colours, speed_accuracy  # noqa: E402
 
 
 def test_names_of_points_neither_overlap_nor_stick_out() -> None:
@@ -26,3 +28,14 @@ def test_names_of_points_neither_overlap_nor_stick_out() -> None:
         assert axes.bbox.y0 <= box.y0
         assert box.y1 <= axes.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("times", [(0.012, 0.034), (0.009, 0.2), (3e-5, 0.4, 30.0)])
+def test_times_are_written_in_one_way(times: tuple[float, ...]) -> None:
+    points = [(f"method-{i}", seconds, 0.5 + 0.1 * i, None) for i, seconds in enumerate(times)]
+    svg = speed_accuracy(points, [points[-1][0]], "accuracy")
+    texts = re.findall(r"<!-- (.+?) -->", svg)
+    marks = [text for text in texts if re.fullmatch(r"[\d.]+ (s|ms|µs)", text)]
+    assert len(marks) >= 2
+    assert not [text for text in texts if "times" in text and "mathdefault" in text]
+    assert not re.search(r"10\^", "".join(texts))

@@ -268,3 +268,50 @@ def test_one_target_has_to_be_named(places: Path, imgsim: Run) -> None:
         done = imgsim("calibrate", places, *arguments)
         assert done.returncode == 2
         assert "one target" in done.stderr
+
+
+def test_misses_of_a_target() -> None:
+    comparator = registry.parse("phash")
+    tuning = distances([0, 1, 2, 3], [9, 9, 9, 9, 9])
+    for held_out, missed in (
+        (distances([0, 1, 2, 3], [9, 9, 9, 9, 9]), False),
+        (distances([0, 1, 2, 3], [1, 2, 9, 9, 9]), True),
+        (distances([20, 20], [30, 30, 30]), None),  # nothing was found: no precision
+    ):
+        for least in (0.9, 1.0):
+            target = Target("precision", least)
+            one = module.choose(comparator, tuning, held_out, target)
+            assert one.misses(target) is missed
+    mixed = distances([5, 6, 7, 8], [1, 2, 3, 4, 5])
+    never = module.choose(comparator, mixed, tuning, Target("precision", 0.9))
+    assert never.max_distance is None
+    assert never.misses(Target("precision", 0.9)) is True
+
+
+def test_check_is_a_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one split different labels look different, in the other they do not."""
+    from imgsim.cli.main import main
+
+    monkeypatch.setenv("IMGSIM_CACHE", "off")
+    monkeypatch.chdir(tmp_path)
+    lines = ["path,label,split"]
+    for number in range(12):
+        easy = number < 6
+        image = Image.fromarray(landscape(number if easy else number // 2 + 20, 160, 120))
+        for size in (160, 120):
+            name = f"{number}_{size}.png"
+            image.resize((size - number, size * 3 // 4)).save(name)
+            lines.append(f"{name},{number},{'easy' if easy else 'hard'}")
+    Path("truth.csv").write_text("\n".join(lines) + "\n")
+    words = ["calibrate", "truth.csv", "--target-precision", "0.9", "-m", "phash", "--split"]
+    threads = ["--executor", "threads"]
+    assert main([*words, "easy", *threads]) == 0
+    capsys.readouterr()
+    assert main([*words, "easy", *threads, "--check", "-o", "profile.json"]) == 1
+    assert "target missed on the held-out half: phash" in capsys.readouterr().err
+    assert json.loads(Path("profile.json").read_text())["methods"]
+    # 0.3 of the pairs match there however loose the threshold is
+    words[3] = "0.2"
+    assert main([*words, "easy", *threads, "--check"]) == 0

@@ -322,7 +322,8 @@ def test_the_library_has_the_same_guards(library: Path) -> None:
     ['output = "../.bashrc"', 'plan = "x"', 'cache = "/tmp/x"', "yes = true", "delete = true",
      'include = "edited"', 'keep = "smallest"', 'protect = "x"', 'move = "x"', 'script = "x"',
      'weights = "x.pth"', 'method = "siamese:weights=x.pth"', 'montage = "x.png"',
-     'drop-list = "x"', 'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"',
+     'drop-list = "x"', 'write-splits = "x"', "update-baseline = true",
+     'copy-to = "x"', 'map = "x.png"', 'files-from = "x"', 'o = "x"',
      'reference = "copies"', "follow-symlinks = true"],
 )  # fmt: skip
 @pytest.mark.parametrize("table", ["", "[find-dupes]\n", "[apply]\n"])

@@ -89,6 +89,10 @@ def test_a_gate(imgsim, places: Path, tmp_path: Path) -> None:
         imgsim("bench", places, *only, "--baseline", known, "--max-drop", "0.03", *lax).returncode
         == 0
     )
+    one = ("--experiment", "methods", "-m", "phash")
+    gone = imgsim("bench", places, *one, "--baseline", known, *lax)
+    assert gone.returncode == 1
+    assert "gone: cosine is in the baseline, and was not measured now" in gone.stderr
     document["data"]["digest"] = "0"
     known.write_text(json.dumps(document))
     other = imgsim("bench", places, *only, "--baseline", known)

@@ -76,6 +76,7 @@ SARIF = _object(
                     message=MESSAGE,
                     locations={"type": "array", "items": LOCATION},
                     relatedLocations=_list(LOCATION),
+                    baselineState={"enum": ["new", "unchanged", "updated", "absent"]},
                     partialFingerprints={"type": "object", "additionalProperties": TEXT},
                 ),
             },

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from PIL import ImageFont
+import re
+from pathlib import Path
+from typing import Any
 
-from imgsim.report.pictures import shorten_path
+import pytest
+from PIL import ImageDraw, ImageFont
+
+from imgsim.report.html import matches_page
+from imgsim.report.pictures import draw_montage, shorten_path
+from imgsim.tasks.matches import matches
 
 
 def test_a_name_is_as_wide_as_its_picture_at_most() -> None:
@@ -18,3 +25,31 @@ def test_a_name_is_as_wide_as_its_picture_at_most() -> None:
             assert font.getlength(text) <= width
             assert font.getlength("…" + name.replace("\\", "/")[-len(rest) - 1 :]) > width
     assert shorten_path("a.jpg", font, 120) == "a.jpg"
+
+
+def test_rows_of_a_montage_name_the_fields_of_their_method(
+    tmp_path: Path, photo, threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (1, 2):
+        photo(seed).save(tmp_path / f"{seed}.png")
+    written: list[str] = []
+    draw = ImageDraw.ImageDraw.multiline_text
+
+    def kept(self: ImageDraw.ImageDraw, place: Any, text: str, *more: Any, **options: Any) -> Any:
+        written.append(text)
+        return draw(self, place, text, *more, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "multiline_text", kept)
+    methods = ["phash", "phash:size=16"]
+    shown = matches(str(tmp_path), methods, options=threads)
+    draw_montage(shown, tmp_path / "sheet.png", {})
+    assert written == methods * 2
+
+
+def test_rows_of_a_page_name_the_fields_of_their_method(tmp_path: Path, photo, threads) -> None:
+    for seed in (1, 2):
+        photo(seed).save(tmp_path / f"{seed}.png")
+    methods = ["phash", "phash:size=16"]
+    page = "".join(matches_page(matches(str(tmp_path), methods, options=threads), {}))
+    names = re.findall(r'<div class="name">(.*?)</div>', page)
+    assert names == methods * 2

@@ -123,7 +123,6 @@ def test_three_splits_links_copies_and_blank_pages(tmp_path: Path, photo, thread
         ("prefix", {"a/cam1": {"train": 2, "valid": 1}}),
         ("folder", {"a": {"train": 3, "valid": 2}}),
         (r"cam(\d)", {"1": {"train": 3, "valid": 1}}),
-        (r"(?P<day>d\d).*_(\d)\.", {}),
     ],
 )
 def test_groups_that_are_divided(
@@ -142,6 +141,9 @@ def test_groups_that_are_divided(
     assert len(found.drop) == sum(parts["train"] for parts in names.values())
     with pytest.raises(UsageError, match="regular expression"):
         find_leaks(splits, group_by="(", options=threads)
+    for nothing in (r"(?P<day>d\d).*_(\d)\.", "lesion_id"):
+        with pytest.raises(UsageError, match="no image is in a group"):
+            find_leaks(splits, group_by=nothing, options=threads)
 
 
 def test_a_split_file(tmp_path: Path, photo, threads) -> None:

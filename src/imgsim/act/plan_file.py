@@ -92,6 +92,11 @@ def read_plan(data: bytes) -> Plan:
         It is no plan, of an unknown schema, or names files that no plan may name: outside the
         root, twice, or both kept and removed.
     """
+    if not isinstance(data, bytes):
+        raise UsageError(
+            f"a plan is read from its bytes, not from {data!r}"[:120],
+            "imgsim.read_plan(Path(FILE).read_bytes())",
+        )
     try:
         document = _parsed(data.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:

@@ -94,7 +94,7 @@ def make_plan(
 
 def _is_listed(member: Member, include: frozenset[Role]) -> bool:
     file = member.picture.file
-    if member.role is None or file.reference or os.path.islink(file.path):
+    if member.role is None or file.reference or member.conflict or os.path.islink(file.path):
         return False
     return member.role in REMOVABLE_ROLES or member.role in include
 

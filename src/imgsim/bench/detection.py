@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.bench.intervals import Interval, bootstrap, wilson
+from imgsim.bench.intervals import grouped_interval
 from imgsim.bench.metrics import Curve, PairCounts, evenly_spread
 from imgsim.bench.results import CURVE_POINTS, Detection, Estimate, Histogram, Mistake
 from imgsim.comparators.base import Scale
@@ -19,18 +19,15 @@ MISTAKES = 6
 HIGH_PRECISION = 0.999
 
 _BINS = 40
-_FEW = 8
 
 
 def make_detection(
     curve: Curve,
     counts: PairCounts,
-    intervals: tuple[Interval, Interval] | None,
     scale: Scale,
     threshold: float,
     per_query: NDArray[np.float64],
     groups: NDArray[np.int64],
-    seed: int,
 ) -> Detection:
     """Compute precision and recall at a threshold and over all of them, with their intervals.
 
@@ -39,24 +36,23 @@ def make_detection(
     curve : Curve
     counts : PairCounts
         At the threshold.
-    intervals : tuple of Interval, or None
-        Of the average precision, and of the recall at `HIGH_PRECISION`.
     scale : Scale
     threshold : float
         Distance up to which a pair counts as found.
     per_query : ndarray of float64, shape (n, 3)
     groups : ndarray of int64, shape (n,)
-    seed : int
-        See `detection_of` for these three.
+        See `detection_of` for these two.
     """
-    trials = len(np.unique(groups[per_query[:, 2] > 0]))
-    of_average, of_recall = intervals or (None, None)
+    # both are means over the matching pairs: of the precision at each, and of whether it is found
+    matching = per_query[:, 2]
     best, at = curve.best_f1
     pairs = curve.matching + curve.other
     return replace(
-        detection_of(counts, pairs, scale, threshold, per_query, groups, seed),
-        micro_average_precision=_with_interval(curve.average_precision, of_average, trials),
-        recall_at_999=_with_interval(curve.recall_at_precision(HIGH_PRECISION), of_recall, trials),
+        detection_of(counts, pairs, scale, threshold, per_query, groups),
+        micro_average_precision=estimate_with_interval(curve.average_precision, matching, groups),
+        recall_at_999=estimate_with_interval(
+            curve.recall_at_precision(HIGH_PRECISION), matching, groups
+        ),
         best_f1=best,
         best_f1_threshold=scale.score(at),
     )
@@ -69,7 +65,6 @@ def detection_of(
     threshold: float,
     per_query: NDArray[np.float64],
     groups: NDArray[np.int64],
-    seed: int,
 ) -> Detection:
     """Compute precision and recall at a threshold alone, without an order of the pairs.
 
@@ -85,13 +80,8 @@ def detection_of(
     per_query : ndarray of float64, shape (n, 3)
         Of each query: matching and other pairs found, matching pairs.
     groups : ndarray of int64, shape (n,)
-        Queries that are drawn together, for the intervals.
-    seed : int
+        Queries that count as one trial together, for the intervals.
     """
-
-    def estimate(value: float, above: NDArray[np.float64], below: NDArray[np.float64]) -> Estimate:
-        return estimate_with_interval(value, above, below, groups, seed)
-
     true, false, all_true = per_query.T
     precision = counts.precision
     return Detection(
@@ -100,9 +90,9 @@ def detection_of(
         scale.score(threshold),
         counts.true,
         counts.false,
-        None if precision is None else estimate(precision, true, true + false),
-        estimate(counts.recall, true, all_true),
-        estimate(counts.f1, 2 * true, true + false + all_true),
+        None if precision is None else estimate_with_interval(precision, true + false, groups),
+        estimate_with_interval(counts.recall, all_true, groups),
+        estimate_with_interval(counts.f1, true + false + all_true, groups),
         None,
         None,
         None,
@@ -111,36 +101,20 @@ def detection_of(
 
 
 def estimate_with_interval(
-    value: float,
-    above: NDArray[np.float64],
-    below: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    seed: int,
+    value: float, weights: NDArray[np.float64], groups: NDArray[np.int64]
 ) -> Estimate:
-    """Put the interval over groups to a ratio of sums.
+    """Put the interval over groups to a mean, or to a ratio of sums; see `grouped_interval`.
 
     Parameters
     ----------
     value : float
-        The ratio.
-    above, below : ndarray of float64, shape (n,)
-        Numerator and denominator of each query.
+        The mean.
+    weights : ndarray of float64, shape (n,)
+        How much each query counts in it: the denominators of a ratio of sums.
     groups : ndarray of int64, shape (n,)
-        Queries that are drawn together.
-    seed : int
+        Queries that count as one trial together.
     """
-    interval = bootstrap(above, below, groups, seed=seed)
-    return _with_interval(value, interval, len(np.unique(groups[below > 0])))
-
-
-def _with_interval(value: float, interval: Interval | None, trials: int) -> Estimate:
-    """Put the bootstrap interval over so many groups to a figure.
-
-    Of a few groups, or where all agree, that is too narrow, as if two classes without a mistake
-    proved that there is none: then it is Wilson's, with the groups as trials.
-    """
-    if interval is None or interval.low == interval.high or trials < _FEW:
-        interval = wilson(value * trials, trials)
+    interval = grouped_interval(value, weights, groups)
     return Estimate(value, interval.low, interval.high) if interval else Estimate(value)
 
 

@@ -140,7 +140,7 @@ def measure_pairs(
         _timing(recipe, pictures, read, inputs, options, duplicates.seconds, busy, seed),
         None,
         None,
-        detection_of(counts, len(same), recipe.scale, limit, per_group, groups, seed),
+        detection_of(counts, len(same), recipe.scale, limit, per_group, groups),
         (),
         None,
         mistakes(said & ~same),

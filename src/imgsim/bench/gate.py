@@ -31,6 +31,8 @@ class BaselineComparison:
     Attributes
     ----------
     drops : tuple of Drop
+    vanished : tuple of str
+        Methods of the baseline that were not measured now: nobody knows whether they got worse.
     compared : int
         Methods that are in both runs.
     notes : tuple of str
@@ -38,8 +40,14 @@ class BaselineComparison:
     """
 
     drops: tuple[Drop, ...]
+    vanished: tuple[str, ...]
     compared: int
     notes: tuple[str, ...]
+
+    @property
+    def passes(self) -> bool:
+        """No figure is worse, and no method is gone."""
+        return not self.drops and not self.vanished
 
 
 def read_bench(path: Path) -> Bench:
@@ -97,6 +105,7 @@ def compare_with_baseline(
         for name in both
         for drop in _drops(old[name], new[name], max_drop, max_slowdown if timed else None)
     ]
+    vanished = old.keys() - new.keys()
     if before.resilience and now.resilience:
         seen = {m.method: m.mean_recognised for m in before.resilience.methods}
         drops += [
@@ -104,13 +113,14 @@ def compare_with_baseline(
             for m in now.resilience.methods
             if m.method in seen and m.mean_recognised < seen[m.method] - max_drop
         ]
-    for name in sorted(old.keys() - new.keys()):
-        notes.append(f"{name} is in the baseline, and was not measured now")
+        vanished |= seen.keys() - {m.method for m in now.resilience.methods}
+    elif before.resilience:
+        notes.append("the experiment resilience is in the baseline, and was not run now")
     for name in sorted(new.keys() - old.keys()):
         notes.append(f"{name} is not in the baseline")
     if not both:
         raise UsageError("no method is both in the baseline and in this run", _HINT)
-    return BaselineComparison(tuple(drops), len(both), tuple(notes))
+    return BaselineComparison(tuple(drops), tuple(sorted(vanished)), len(both), tuple(notes))
 
 
 def _require_same_rules(before: Bench, now: Bench) -> None:

@@ -157,7 +157,7 @@ def measure_method(
     _announce(comparator, rows, options)
     timing, nearest = _timed(comparator, rows, inputs, options, seed)
     if data.pairs:
-        scores, row_of = _scored_pairs(comparator, data, rows, names, threshold, seed)
+        scores, row_of = _scored_pairs(comparator, data, rows, names, threshold)
     else:
         every = _all_distances(comparator, rows, options)
         row_of = every.__getitem__
@@ -186,13 +186,12 @@ def _scored_pairs(
     rows: NDArray[Any],
     names: Sequence[str],
     threshold: float,
-    seed: int,
 ) -> tuple[MethodScores, _RowOf]:
     """Score a method on listed pairs."""
     left, right, same = data.pair_arrays()
     listed = distances.of_pairs(comparator, rows[left], rows[right])
     pair_names = [(names[p.left], names[p.right]) for p in data.pairs]
-    scores = score_pairs(listed, same, pair_names, comparator.scale, threshold, seed=seed)
+    scores = score_pairs(listed, same, pair_names, comparator.scale, threshold)
     return scores, lambda i: distances.between(comparator, rows[i : i + 1], rows)[0]
 
 

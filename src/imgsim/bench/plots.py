@@ -72,7 +72,7 @@ def speed_accuracy(
     axes.set_xlim(fastest / 1.6, slowest * 10 ** _room_for_names(points))
     axes.set_xlabel("time per image, reading and all comparisons included (log scale)")
     axes.set_ylabel(measure)
-    axes.xaxis.set_major_formatter(_time_ticks())
+    _write_times(axes.xaxis)
     axes.grid(alpha=0.3)
     _name_points(figure, axes, {n: where[n] for n in where}, paint, set(best))
     return _svg(figure)
@@ -130,6 +130,21 @@ def _name_points(
             if abs(middle - y) > height / 2
             else None,
         )
+
+
+def _write_times(axis: Any) -> None:
+    """Write every mark of a logarithmic axis of seconds as a time with its unit.
+
+    Where less than two decades are shown, 2 and 5 of each are marked too; the marks between have
+    no text, which matplotlib would write as powers of ten.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    marked = (1, 2, 5) if high < 100 * low else (1,)
+    axis.set_major_locator(LogLocator(10, subs=marked))
+    axis.set_major_formatter(_time_ticks())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _time_ticks() -> Any:

@@ -53,7 +53,7 @@ class Plan:
     protocol : {"imgsim", "article"}
         See `article`.
     seed : int
-        Of every choice and interval.
+        Of every choice.
     max_images : int
         Of more, whole classes are drawn: the distances of all pairs take 8 bytes each, in a
         temporary file.

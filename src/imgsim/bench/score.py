@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from imgsim.bench import distances
 from imgsim.bench.detection import (
-    HIGH_PRECISION,
     MISTAKES,
     Bins,
     Extremes,
@@ -20,7 +19,6 @@ from imgsim.bench.detection import (
     estimate_with_interval,
     make_detection,
 )
-from imgsim.bench.intervals import CurveSampler, pair_intervals
 from imgsim.bench.metrics import CurveCounter, PairCounts, curve
 from imgsim.bench.results import Detection, Estimate, Histogram, Mistake, Retrieval
 from imgsim.bench.retrieval import QueryScore, score_query
@@ -115,7 +113,7 @@ def score_classes(
     threshold : float
         Distance up to which a pair counts as found.
     seed : int
-        Of the intervals, and of the sample that a histogram's range is taken from.
+        Of the sample that a histogram's range is taken from.
     queries : sequence of int, optional
         Images to ask for; every one that has others of its class. The accuracy of the protocol
         ``article`` is given where they are named.
@@ -133,7 +131,7 @@ def score_classes(
             rest = np.arange(n) != i
             rankings.append(score_query(row[rest], classes[rest] == classes[i]))
     article = queries is not None
-    retrieval = _retrieval(rankings, classes[asked], sizes, n, seed, article=article)
+    retrieval = _retrieval(rankings, classes[asked], sizes, n, article=article)
     return pairs.scores(retrieval, names, scale)
 
 
@@ -158,10 +156,8 @@ class _AllPairs:
         )
         self.classes = classes
         self.threshold = threshold
-        self.seed = seed
         self.per_query = np.zeros((len(classes), 3))
         self.counter = CurveCounter(matching)
-        self.sampler = CurveSampler(matching, int(classes.max()) + 1)
         self.bins = Bins(_sample(all_distances, seed), matching, threshold)
         self.bins.add(matching, same=True)
         self.wrong = Extremes(MISTAKES)
@@ -175,8 +171,6 @@ class _AllPairs:
         same[i] = False
         near = row <= self.threshold
         self.per_query[i] = np.sum(near & same), np.sum(near & other), np.sum(same)
-        self.sampler.add(own, row[same], same=True)
-        self.sampler.add(own, row[other], same=False)
         # the rest counts each pair once
         later = np.flatnonzero(other[i + 1 :]) + i + 1
         self.counter.add(row[later])
@@ -194,14 +188,7 @@ class _AllPairs:
         # each pair was met from both sides
         counts = PairCounts(*(round(x / 2) for x in (true, false, matching - true)))
         detection = make_detection(
-            curve,
-            counts,
-            self.sampler.intervals(HIGH_PRECISION, seed=self.seed),
-            scale,
-            self.threshold,
-            self.per_query,
-            self.classes,
-            self.seed,
+            curve, counts, scale, self.threshold, self.per_query, self.classes
         )
         return MethodScores(
             retrieval,
@@ -219,10 +206,8 @@ def score_pairs(
     names: Sequence[tuple[str, str]],
     scale: Scale,
     threshold: float,
-    *,
-    seed: int = 0,
 ) -> MethodScores:
-    """Score a method on a list of pairs; intervals draw pairs.
+    """Score a method on a list of pairs; for the intervals each is a trial.
 
     Parameters
     ----------
@@ -233,8 +218,7 @@ def score_pairs(
         Of the images, for the list of mistakes.
     scale : Scale
     threshold : float
-    seed : int
-        See `score_classes` for these three.
+        See `score_classes` for these two.
     """
     matching, other = pair_distances[same], pair_distances[~same]
     near = pair_distances <= threshold
@@ -258,10 +242,9 @@ def score_pairs(
 
     counts = PairCounts(true, false, total - true)
     groups = np.arange(len(same))
-    intervals = pair_intervals(pair_distances, same, HIGH_PRECISION, seed=seed)
     return MethodScores(
         None,
-        make_detection(all_pairs, counts, intervals, scale, threshold, per_pair, groups, seed),
+        make_detection(all_pairs, counts, scale, threshold, per_pair, groups),
         curve_points(all_pairs),
         bins.histogram(scale),
         mistakes([i for i in order if not same[i]][:MISTAKES]),
@@ -292,15 +275,13 @@ def _retrieval(
     groups: NDArray[np.int64],
     sizes: NDArray[np.int64],
     images: int,
-    seed: int,
     *,
     article: bool,
 ) -> Retrieval:
     """Compute the means over queries, with their intervals over groups."""
 
     def estimate(values: list[float]) -> Estimate:
-        above = np.array(values)
-        return estimate_with_interval(float(above.mean()), above, np.ones(len(above)), groups, seed)
+        return estimate_with_interval(float(np.mean(values)), np.ones(len(values)), groups)
 
     at_1, at_5, at_10 = (float(r) for r in np.mean([s.recall_at for s in rankings], axis=0))
     hits = sum(s.hits for s in rankings)

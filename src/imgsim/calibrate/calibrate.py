@@ -83,6 +83,30 @@ class Calibrated:
     measured: ThresholdAccuracy | None
     presets: tuple[ThresholdAccuracy, ...]
 
+    def misses(self, target: Target) -> bool | None:
+        """Tell whether the threshold misses a target on the held-out part.
+
+        A precision is missed where the one that was measured is below it; a rate of false
+        positives where its 95 percent interval lies above it, for the rates that are asked for
+        are of a few pairs. A target that no threshold reaches is missed.
+
+        Parameters
+        ----------
+        target : Target
+
+        Returns
+        -------
+        bool or None
+            None where nothing tells: no pair was found there, or there is no other pair.
+        """
+        if self.measured is None:
+            return True
+        if target.kind == "precision":
+            precision = self.measured.counts.precision
+            return None if precision is None else precision < target.value
+        interval = self.measured.false_positive_interval
+        return None if interval is None else interval.low > target.value
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

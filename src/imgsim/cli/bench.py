@@ -67,7 +67,7 @@ _FORMATS = ("text", "json", "csv", "markdown")
 )
 @dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
-@seed_option("Of what is drawn: images, changes, intervals.")
+@seed_option("Of what is drawn: images, changes.")
 @number_option("--max-images", 5000, "Of more, draw so many, class by class.", least=2)
 @number_option("--changed-images", 24, "Originals of the experiment resilience.", least=2)
 @click.option(
@@ -84,7 +84,8 @@ _FORMATS = ("text", "json", "csv", "markdown")
     "--baseline",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Exit with 1 if a method is worse or slower than in this earlier bench.json.",
+    help="Exit with 1 if a method is worse or slower than in this earlier bench.json, or is not"
+    " measured any more.",
 )
 @click.option(
     "--max-drop",
@@ -182,7 +183,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     )
     for line in gate_text(compared):
         terminal.summary(line)
-    return 1 if compared.drops else 0
+    return 0 if compared.passes else 1
 
 
 def _run_settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from imgsim.calibrate.calibrate import Calibration
 
 
 @click.command("calibrate")
@@ -52,6 +55,12 @@ from imgsim.cli.terminal import Terminal
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), help="Write the profile to this file."
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit with 1 if a method misses the target on the half that its threshold was not chosen"
+    " on; with 2 if nothing tells, since no pair was found there.",
+)
 @writing_options
 @click.pass_obj
 def command(
@@ -64,6 +73,7 @@ def command(
     seed: int,
     form: str,
     output: str | None,
+    check: bool,
     **given: Any,
 ) -> int:
     """Choose thresholds of methods on pictures of which it is known what matches.
@@ -75,6 +85,7 @@ def command(
     \b
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
     imgsim find-dupes elsewhere -m phash --profile mine.json
+    imgsim calibrate photos --target-precision 0.99 -m phash --check    # for CI
     """
     from imgsim.calibrate.calibrate import calibrate, only_target
     from imgsim.dataset.layouts import load_labelled
@@ -98,4 +109,19 @@ def command(
         write(calibration_text(calibration), None)
     for line in calibration_summary(calibration, verbose=terminal.verbosity > 0):
         terminal.summary(line)
+    return _check_exit_code(terminal, calibration) if check else 0
+
+
+def _check_exit_code(terminal: Terminal, calibration: Calibration) -> int:
+    """Return the exit code of ``--check``: 1 for a missed target, 2 if nothing tells."""
+    misses = {one.comparator.spec: one.misses(calibration.target) for one in calibration.methods}
+    if missed := [name for name, misses_it in misses.items() if misses_it]:
+        terminal.summary(f"target missed on the held-out half: {', '.join(missed)}")
+        return 1
+    if untold := [name for name, misses_it in misses.items() if misses_it is None]:
+        terminal.error(
+            f"{', '.join(untold)}: no pair on the held-out half tells whether the target is met",
+            "calibrate on more labels",
+        )
+        return 2
     return 0

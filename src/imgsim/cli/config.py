@@ -16,7 +16,8 @@ from imgsim.errors import UsageError
 
 _COMMAND_LINE_ONLY = frozenset(
     # what is written
-    "output montage sheet sheets heatmap map copy_to drop_list plan script move cache"
+    "output montage sheet sheets heatmap map copy_to drop_list write_splits update_baseline plan"
+    " script move cache"
     # what is loaded or read as instructions
     " weights profile files_from"
     # what is removed, and what is not

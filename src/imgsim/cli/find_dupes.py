@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from imgsim.cli.baselines import BaselineChoice, baseline_options, choose_baseline
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
@@ -16,6 +18,7 @@ from imgsim.cli.options import (
     check_folder_exists,
     discover_options,
     format_option,
+    masks_option,
     output_option,
     run_options,
     timing_option,
@@ -28,6 +31,7 @@ from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates
+    from imgsim.tasks.path_values import PathValues
     from imgsim.types import Role
 
 
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
 )
 @click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
 @discover_options
+@masks_option
 @run_options
 @device_options
 @click.option(
@@ -77,24 +82,36 @@ if TYPE_CHECKING:
     help="Show metadata, with the content of places, ratings, titles and keywords, and whether"
     " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
-@format_option(["text", "json", "jsonl", "csv"])
+@format_option(
+    ["text", "json", "jsonl", "csv", "sarif", "github"],
+    "sarif, github: findings for code hosts, one per copy.",
+)
 @output_option
 @timing_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
 @click.option(
     "--check-kind",
-    type=click.Choice(["exact", "pixels", "near"]),
+    type=click.Choice(["exact", "pixels", "near", "label"]),
     default="near",
     show_default=True,
     help="With --check: how sure a duplicate must be to count. exact: the same bytes; pixels: or"
-    " the same pixels; near: all. Any two files of a group count, whichever is kept.",
+    " the same pixels; near: all. Any two files of a group count, whichever is kept. label: only"
+    " groups under two labels, see --labels.",
 )
 @click.option(
-    "--baseline",
+    "--labels",
+    metavar="folder|COLUMN",
+    help="Show groups whose files stand under two labels first, and propose none of these for"
+    " removal. folder: the folders of a file below PATH; COLUMN: of --label-file.",
+)
+@click.option(
+    "--label-file",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="With --check: groups in this earlier JSON output do not count.",
+    help="A CSV file with the column path, below the one PATH or from here on, and others; without"
+    " --labels, its column label.",
 )
+@baseline_options("groups", " Without --check no format shows them.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @click.option(
     "--plan",
@@ -126,18 +143,22 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos --plan plan.json
     """
     from imgsim.profile import read_profile
-    from imgsim.report.baseline import known_groups
+    from imgsim.report.baseline import FIND_DUPES
+    from imgsim.report.formats import find_dupes_json
     from imgsim.report.group_order import in_order
     from imgsim.report.text import find_dupes_summary
+    from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.find_duplicates import find_duplicates
+    from imgsim.tasks.labels import with_labels
 
     check_paths(paths, given["files_from"])
     _refuse_what_does_nothing(given)
+    labels = _chosen_labels(given, paths)
     include = _parse_roles(given.pop("include"))
     plan_file = given.pop("plan")
-    known = known_groups(Path(given["baseline"])) if given["baseline"] else None
+    chosen = choose_baseline(given, FIND_DUPES)
     method = make_method(terminal, given)
-    own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate"]
+    own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate", "skip_masks"]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
@@ -145,33 +166,61 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         name: given.pop(name) for name in ["format", "output", "no_timing", "facts", "summary"]
     }
     order = given.pop("sort")
-    strict, check, kind, _ = (
-        given.pop(name) for name in ["strict", "check", "check_kind", "baseline"]
-    )
+    form = output["format"]
+    strict, check, kind = (given.pop(name) for name in ["strict", "check", "check_kind"])
     options = make_run_options(terminal, **given)
+    if chosen.file is not None:
+        limits = {n: wanted[n] for n in own[:4]}
+        chosen.require_same(
+            make_criterion(method, **limits, profile=wanted["profile"], decode=options.decode)
+        )
     wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
     duplicates = find_duplicates(paths, method, **wanted, options=options)
     duplicates = in_order(duplicates, order)
-    parts = _formatted_text(duplicates, output)
-    write(parts, output["output"], for_programs=output["format"] != "text")
+    if labels is not None:
+        duplicates = with_labels(duplicates, labels)
+    shown = _compared(duplicates, chosen, form, check=check)
+    write(_formatted_text(shown, output), output["output"], for_programs=form != "text")
     if plan_file is not None:
-        _write_plan(duplicates, include, plan_file)
-    told = {"verbose": terminal.verbosity > 0, "folders": not output["summary"]}
-    for line in find_dupes_summary(duplicates, width=terminal_width(sys.stderr), **told):
+        _write_plan(shown, include, plan_file)
+    told: dict[str, Any] = {
+        "verbose": terminal.verbosity > 0,
+        "folders": not output["summary"],
+        "among": "" if chosen.file is None else "new ",
+    }
+    for line in find_dupes_summary(shown, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
-    not_judged = len(duplicates.not_judged) if kind == "near" else 0
+    new = sum(group.new is True for group in shown.groups)
+    chosen.say(terminal, new, len(shown.groups), len(duplicates.groups), "group")
+    not_judged = len(duplicates.not_judged) if kind in ("near", "label") else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
-    return _check_exit_code(terminal, duplicates, kind, known) if check else 0
+    if chosen.update and duplicates.images:
+        parts = find_dupes_json(duplicates, timing=False)
+        chosen.rewrite(terminal, parts, len(duplicates.groups), "group")
+    return _check_exit_code(terminal, duplicates, kind, chosen) if check else 0
+
+
+def _compared(
+    duplicates: Duplicates, chosen: BaselineChoice, form: str, *, check: bool
+) -> Duplicates:
+    """Return the groups that are shown: all, or those that are not in the baseline."""
+    from imgsim.report.baseline import mark_new, only_new
+
+    if chosen.file is None:
+        return duplicates
+    marked = mark_new(duplicates, chosen.before)
+    new = only_new(marked)
+    return new if not check or chosen.shows_only_new(form) else marked
 
 
 def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
     """Refuse options that need another one, or do not go with one."""
-    if given["baseline"] and not given["check"]:
-        raise UsageError("--baseline does nothing without --check", "add --check")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
+    if given["check_kind"] == "label" and not (given["labels"] or given["label_file"]):
+        raise UsageError("--check-kind label needs labels", "add --labels folder")
     if given["include"] and not given["plan"]:
         raise UsageError("--include does nothing without --plan", "add --plan FILE")
     if given["summary"] and given["format"] != "text":
@@ -179,6 +228,25 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
             "--summary is text",
             "leave it out: JSON has the folders as folder_pairs beside the groups",
         )
+
+
+def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathValues | None:
+    """Return where the labels are; None where none were asked for.
+
+    Raises
+    ------
+    UsageError
+        There is no such column.
+    """
+    from imgsim.tasks.path_values import FOLDER, read_table
+
+    labels, file = given.pop("labels"), given.pop("label_file")
+    if file is not None:
+        below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
+        return read_table(file, below).values(labels or "label")
+    if labels not in (None, FOLDER):
+        raise UsageError(f"--labels {labels} needs a table", "add --label-file FILE, or: folder")
+    return None if labels is None else FOLDER
 
 
 def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
@@ -199,31 +267,31 @@ def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) ->
 def _check_exit_code(
     terminal: Terminal,
     duplicates: Duplicates,
-    kind: Literal["exact", "pixels", "near"],
-    known: Sequence[frozenset[str]] | None,
+    kind: Literal["exact", "pixels", "near", "label"],
+    chosen: BaselineChoice,
 ) -> int:
     """Return the exit code of ``--check``: 1 for a new group, 2 if no image could be judged."""
     from imgsim.report.baseline import unknown_groups
-    from imgsim.report.units import count
 
     if duplicates.images == 0:
         terminal.error("no readable image to check", "check the paths")
         return 2
-    counted = [part for group in duplicates.groups for part in group.parts(kind)]
-    if known is not None:
-        counted = unknown_groups(counted, known)
-        verb = "is" if len(counted) == 1 else "are"
-        terminal.summary(f"{count(len(counted), 'group')} {verb} not in the baseline")
-    if counted:
+    if kind == "label":
+        counted = [group for group in duplicates.groups if group.conflict]
+    else:
+        counted = [part for group in duplicates.groups for part in group.parts(kind)]
+    if chosen.before is not None:
+        counted = unknown_groups(counted, chosen.before)
+    if counted and not chosen.update:
         return 1
-    if duplicates.whole == 0 or (kind == "near" and duplicates.judged == 0):
+    if duplicates.whole == 0 or (kind in ("near", "label") and duplicates.judged == 0):
         refuse_unjudged(terminal, damaged=bool(duplicates.damaged))
         return 2
     return 0
 
 
 def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
-    from imgsim.report import formats
+    from imgsim.report import duplicate_annotations, formats
     from imgsim.report.text import Page, find_dupes_text, folders_text
 
     form, facts = output["format"], output["facts"]
@@ -233,6 +301,10 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
         return formats.find_dupes_csv(duplicates, private=facts)
+    if form == "sarif":
+        return duplicate_annotations.find_dupes_sarif(duplicates)
+    if form == "github":
+        return duplicate_annotations.find_dupes_github(duplicates)
     width = output_width(output["output"])
     if output["summary"]:
         return folders_text(duplicates, width)

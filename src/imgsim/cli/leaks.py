@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgsim.cli.baselines import baseline_options, choose_baseline
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
 from imgsim.cli.options import (
+    check_folder_exists,
     format_option,
     k_option,
+    masks_option,
     output_option,
     run_options,
     timing_option,
@@ -36,19 +39,26 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="One folder is given, and this CSV file says what is in which split: path,split, with"
-    " paths below the folder.",
+    " paths below the folder. More columns are groups and labels.",
 )
 @click.option(
     "--group-by",
-    metavar="prefix|folder|REGEX",
+    metavar="prefix|folder|COLUMN|REGEX",
     help="Files that belong together, such as frames of a video, must not be divided either."
-    " prefix: the same name up to its last number; REGEX: its groups, in the path below the"
-    " split's folder.",
+    " prefix: the same name up to its last number; COLUMN: of the --split-file; REGEX: its groups,"
+    " in the path below the split's folder.",
+)
+@click.option(
+    "--labels",
+    metavar="folder|COLUMN",
+    help="Tell leaks whose match has another label apart, as conflicts. folder: the folders below"
+    " the split's; COLUMN: of the --split-file.",
 )
 @k_option("How many matches of each leak are shown.")
 @leaks_preset_option
 @verdict_options
 @walk_options
+@masks_option
 @run_options
 @device_options
 @format_option(
@@ -62,7 +72,16 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the files to drop from the larger split so that no leak remains, one a line.",
 )
+@click.option(
+    "--write-splits",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_folder_exists,
+    metavar="FILE",
+    help="Write splits without leaks, for --split-file: what matches or is of one group stands in"
+    " one split, and the splits are as large as before where that can be. All pairs are compared.",
+)
 @timing_option
+@baseline_options("leaks")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @writing_options
@@ -76,33 +95,86 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 
     \b
     imgsim leaks data/train data/valid data/test
-    imgsim leaks data --split-file splits.csv --group-by folder
+    imgsim leaks data --split-file splits.csv --group-by patient --labels finding
+    imgsim leaks train valid --write-splits fixed.csv
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
-    from imgsim.report.leaks import leaks_summary
+    from imgsim.read.discover import printable
+    from imgsim.report.baseline import LEAKS, mark_new_leaks, only_new_leaks
+    from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
+    from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_file, split_folders
+    from imgsim.tasks.leaks.splits import read_split_table, split_folders
+    from imgsim.tasks.path_values import PathTable
 
-    split_file = given.pop("split_file")
+    split_file, write_splits = given.pop("split_file"), given.pop("write_splits")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
     if not split_file and len(folders) < 2:
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
-    base = folders[0] if split_file else None
-    splits = read_split_file(split_file, folders[0]) if split_file else split_folders(folders)
+    splits = read_split_table(split_file, folders[0]) if split_file else split_folders(folders)
+    chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
-    own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
+    own = [
+        "preset",
+        "threshold",
+        "min_similarity",
+        "proposer",
+        "group_by",
+        "labels",
+        "k",
+        "skip_masks",
+    ]
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     options = make_run_options(terminal, **given)
-    leaks = find_leaks(splits, method, **wanted, base=base, check_all=strict, options=options)
-    _write_leaks(leaks, **output)
+    if chosen.file is not None:
+        limits = {n: wanted[n] for n in [*own[:4], "profile"]}
+        chosen.require_same(
+            make_criterion(method, **limits, decode=options.decode, default="loose")
+        )
+    leaks = find_leaks(
+        splits,
+        method,
+        **wanted,
+        check_all=strict,
+        correct_splits=bool(write_splits),
+        options=options,
+    )
+    shown = marked = mark_new_leaks(leaks, chosen.before) if chosen.file else leaks
+    if chosen.shows_only_new(output["format"]):
+        shown = only_new_leaks(marked)
+    _write_leaks(shown, **output)
+    if leaks.corrected is not None and not leaks.corrected.empty:
+        table = splits if isinstance(splits, PathTable) else None
+        write_bytes(corrected_csv(leaks, table), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
+    told = [leak.new is True for leak in marked.leaks]
+    told += [group.new is True for group in marked.groups]
+    new, among = sum(told), len(shown.leaks) + len(shown.groups)
+    chosen.say(terminal, new, among, len(told), "leak")
+    if leaks.corrected is not None and leaks.corrected.empty:
+        terminal.error(
+            f"no splits without leaks: all of {', '.join(map(printable, leaks.corrected.empty))}"
+            " hangs together with others",
+            "ask for less with --preset normal or another --group-by, or use --drop-list",
+        )
+        return 2
+    new_ones = new if chosen.file is not None else len(told)
+    code = _exit_code(terminal, leaks, strict=strict, passes=exit_zero or not new_ones)
+    if code < 2 and chosen.update:
+        chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
+        return 0
+    return code
+
+
+def _exit_code(terminal: Terminal, leaks: Leaks, *, strict: bool, passes: bool) -> int:
+    """Return 2 if the gate could not do its work, 0 if it passes, else 1."""
     unread = len(leaks.skipped), len(leaks.damaged)
     if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
         return 2
@@ -119,7 +191,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if leaks.clean and leaks.judged == 0:
         refuse_unjudged(terminal, damaged=True)
         return 2
-    return 0 if leaks.clean or exit_zero else 1
+    return 0 if passes else 1
 
 
 def _write_leaks(

@@ -214,6 +214,13 @@ worker_options = all_of(
     ]
 )
 
+masks_option = click.option(
+    "--skip-masks",
+    is_flag=True,
+    help="Leave out masks and label maps: stored without loss, of few levels in flat regions, and"
+    " of one channel or named so (mask, label, seg, gt ...).",
+)
+
 run_options = all_of([decode_option, worker_options])
 
 

@@ -13,7 +13,7 @@ from imgsim.errors import UsageError
 
 WRITTEN = (
     "output", "montage", "sheet", "heatmap", "map_file", "knn_picture", "drop_list", "plan",
-    "script",
+    "script", "write_splits",
 )  # fmt: skip
 """Parameters that name a file which is written."""
 
@@ -51,7 +51,8 @@ def check_targets(parameters: Mapping[str, Any]) -> None:
     UsageError
         One of them is.
     """
-    for name in WRITTEN:
+    updated = ("baseline",) if parameters.get("update_baseline") else ()
+    for name in (*WRITTEN, *updated):
         value = parameters.get(name)
         if not isinstance(value, str | Path) or str(value) == "-":
             continue

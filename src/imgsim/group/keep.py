@@ -212,7 +212,9 @@ def parse_keep(texts: str | Sequence[str]) -> tuple[Rule, ...]:
     UsageError
         There is no such rule, or it lacks its argument.
     """
-    given = [texts] if isinstance(texts, str) else list(texts)
+    given = [texts] if isinstance(texts, str) else texts
+    if not isinstance(given, Sequence) or not all(isinstance(text, str) for text in given):
+        raise UsageError(f"{texts!r} are no rules of what to keep"[:120], 'such as "best"')
     rules = [_rule(text) for text in given]
     if not any(rule.text in ("original", "best", "first") for rule in rules):
         rules.append(_rule(DEFAULT_KEEP))

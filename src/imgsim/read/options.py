@@ -168,7 +168,29 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def as_list(paths: Paths) -> list[str]:
-    """Paths as a list of text, also if there is only one."""
+    """Paths as a list of text, also if there is only one.
+
+    Raises
+    ------
+    UsageError
+        They are something else.
+    """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
-    return [os.fspath(path) for path in paths]
+    try:
+        named = [os.fspath(path) for path in paths]
+    except TypeError:
+        raise UsageError(
+            f"{shown_value(paths)} is no path, nor several", 'such as "photos", or ["a", "b"]'
+        ) from None
+    if any(isinstance(path, bytes) for path in named):
+        raise UsageError(
+            f"{shown_value(paths)} has a path in bytes", "os.fsdecode makes text of it"
+        )
+    return named
+
+
+def shown_value(value: object) -> str:
+    """Return a value as a message shows it: on one line, and not all of a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."

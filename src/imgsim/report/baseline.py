@@ -1,48 +1,297 @@
-"""Groups that an earlier output of find-dupes has already."""
+"""Groups and leaks that an earlier output has already: the baseline of a gate.
+
+They are known by their contents, that is by the digests of their files, found by the same method
+at the same threshold. Paths are for people to read: a folder may be moved, and another picture
+under a known name is new. Two files of one digest count twice: one more copy is new.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from imgsim import __version__
 from imgsim.errors import UsageError
+from imgsim.read.discover import printable
 from imgsim.report.document import path_document
-from imgsim.types import Group
+from imgsim.tasks.arguments import Criterion
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.leaks.results import Leaks
+from imgsim.types import Group, Member
 
-_SCHEMAS = ("imgsim.find-dupes/1", "imgsim.find-dupes/2")
+FIND_DUPES = ("imgsim.find-dupes/1", "imgsim.find-dupes/2")
+LEAKS = ("imgsim.leaks/1",)
+_COMMANDS = {FIND_DUPES: "find-dupes PATH", LEAKS: "leaks TRAIN VALID"}
 
 
-def known_groups(path: Path) -> list[frozenset[str]]:
-    """Read the groups of a JSON output: the paths of each (in base64 where they are no UTF-8).
+@dataclass(frozen=True, slots=True)
+class KnownGroup:
+    """A group of an earlier output.
+
+    Attributes
+    ----------
+    contents : Counter of str or None
+        How many of its files have which digest; None where the output has none.
+    paths : frozenset of str
+        See `_names`; only where there are no digests do they decide anything.
+    """
+
+    contents: Counter[str] | None
+    paths: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier output of find-dupes or leaks.
+
+    Attributes
+    ----------
+    path : Path
+    method : str
+    threshold : float
+        In the method's own terms.
+    version : str
+        Of imgsim.
+    groups : tuple of KnownGroup
+        Of find-dupes.
+    leaks : Counter of (str, str)
+        Of leaks: splits, and digests of the pictures in the smaller split.
+    divided : dict of str to frozenset of str
+        Of leaks: groups and the splits that they were divided between.
+    """
+
+    path: Path
+    method: str
+    threshold: float
+    version: str
+    groups: tuple[KnownGroup, ...] = ()
+    leaks: Counter[tuple[str, str]] | None = None
+    divided: dict[str, frozenset[str]] | None = None
+
+    def require_same(self, criterion: Criterion) -> None:
+        """Check that this run tells duplicates by the method and threshold of the earlier one.
+
+        Raises
+        ------
+        UsageError
+            It does not: what is new would be a matter of the method.
+        """
+        scale = criterion.comparator.scale
+        now = scale.score(criterion.max_distance)
+        if self.method == criterion.comparator.spec and math.isclose(
+            self.threshold, now, rel_tol=1e-9, abs_tol=1e-12
+        ):
+            return
+        raise UsageError(
+            f"{printable(str(self.path))} was made by {self.method} ({scale_text(self.threshold)}),"
+            f" this run is by {criterion.comparator.spec} ({scale_text(now)})",
+            "give the options that it was made with, or accept what is there with"
+            " --update-baseline",
+        )
+
+    def notes(self) -> Iterator[str]:
+        """Yield what this baseline cannot tell."""
+        if any(group.contents is None for group in self.groups):
+            yield (
+                f"{printable(str(self.path))} has no digests: groups are known by their paths, and"
+                " other pictures under these are not noticed; --update-baseline writes a whole one"
+            )
+        if self.version != __version__:
+            yield (
+                f"{printable(str(self.path))} was written by imgsim {self.version}: what is new may"
+                " come of another version"
+            )
+
+
+def scale_text(threshold: float) -> str:
+    """Return a threshold as messages name it."""
+    return f"threshold {threshold:.6g}"
+
+
+def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
+    """Read the JSON output of an earlier run.
+
+    Parameters
+    ----------
+    path : Path
+    schemas : sequence of str
+        `FIND_DUPES` or `LEAKS`.
 
     Raises
     ------
     UsageError
-        The file is no such output.
+        It cannot be read, or is no such output.
     """
-    hint = "make one: imgsim find-dupes PATH --format json -o FILE"
+    command = _COMMANDS[tuple(schemas)]
+    hint = f"make one: imgsim {command} --format json -o FILE"
+    shown = printable(str(path))
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] not in _SCHEMAS:
-            raise ValueError(f"schema is {document['schema']}")
-        return [
-            frozenset(m.get("path_bytes") or m["path"] for m in g["members"])
-            for g in document["groups"]
-        ]
     except OSError as error:
-        raise UsageError(f"cannot read baseline {path}: {error.strerror}", hint) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no output of find-dupes: {error!r}", hint) from None
+        raise UsageError(f"cannot read baseline {shown}: {error.strerror}", hint) from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"baseline {shown} is no JSON", hint) from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema not in schemas:
+        said = f"its schema is {schema}" if isinstance(schema, str) else "it names no schema"
+        raise UsageError(f"baseline {shown} is no output of {command.split()[0]}: {said}", hint)
+    try:
+        return _baseline(path, document)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise UsageError(f"baseline {shown} is not whole, or was changed by hand", hint) from None
 
 
-def unknown_groups(groups: Sequence[Group], known: Sequence[frozenset[str]]) -> list[Group]:
+def _baseline(path: Path, document: dict[str, Any]) -> Baseline:
+    """Read a document; anything may be missing in it, or of another type."""
+    facts = path, str(document["method"]), float(document["threshold"]), str(document["version"])
+    if document["schema"] in LEAKS:
+        leaks = Counter((str(leak["split"]), _digest(leak)) for leak in document["leaks"])
+        divided = {
+            str(group["name"]): frozenset(str(split["name"]) for split in group["splits"])
+            for group in document["groups"]
+        }
+        return Baseline(*facts, leaks=leaks, divided=divided)
+    cwd = str(document.get("cwd", ""))
+    return Baseline(*facts, groups=tuple(_known_group(g, cwd) for g in document["groups"]))
+
+
+def _known_group(document: dict[str, Any], cwd: str) -> KnownGroup:
+    members: list[dict[str, Any]] = document["members"]
+    paths = [_path_names(m["path"], m.get("path_bytes"), cwd) for m in members]
+    if any(not member.get("digest") for member in members):
+        return KnownGroup(None, frozenset().union(*paths))
+    contents = Counter(_digest(member) for member in members)
+    return KnownGroup(contents, frozenset().union(*paths))
+
+
+def _digest(document: dict[str, Any]) -> str:
+    digest = document["digest"]
+    if not isinstance(digest, str):
+        raise TypeError("a digest is text")
+    return digest.removeprefix("sha256:")
+
+
+def _path_names(path: str, path_bytes: str | None, cwd: str) -> frozenset[str]:
+    """Return a path as it was given and from the root, without the ``./`` that change nothing."""
+    given = os.path.normpath(path_bytes or path)
+    return frozenset((given, given if path_bytes else os.path.join(cwd, given)))
+
+
+def _names(path: str) -> frozenset[str]:
+    shown = path_document(path)
+    return _path_names(shown["path"], shown.get("path_bytes"), os.getcwd())
+
+
+class KnownGroups:
+    """Finds groups again among those of a baseline."""
+
+    def __init__(self, groups: Iterable[KnownGroup]) -> None:
+        self._groups = list(groups)
+        self._by_key: dict[str, list[int]] = {}
+        for number, group in enumerate(self._groups):
+            keys: Iterable[str] = group.paths if group.contents is None else group.contents
+            for key in keys:
+                self._by_key.setdefault(key, []).append(number)
+
+    def new_members(self, members: Sequence[Member]) -> list[bool]:
+        """Tell which files of a group are not in the one known group that has most of them.
+
+        Parameters
+        ----------
+        members : sequence of Member
+
+        Returns
+        -------
+        list of bool
+            All False where one known group has every file.
+        """
+        names = [_names(m.picture.file.path) for m in members]
+        keys = {m.picture.digest for m in members}.union(*names)
+        numbers = sorted({number for key in keys for number in self._by_key.get(key, ())})
+        verdicts = [_not_in(self._groups[number], members, names) for number in numbers]
+        return min(verdicts, key=sum, default=[True] * len(members))
+
+    def has(self, members: Sequence[Member]) -> bool:
+        """Return whether one known group has every file."""
+        return not any(self.new_members(members))
+
+
+def _not_in(
+    known: KnownGroup, members: Sequence[Member], names: Sequence[frozenset[str]]
+) -> list[bool]:
+    """Tell which files are not in one known group; of equal ones, those at other places."""
+    if known.contents is None:
+        return [not name & known.paths for name in names]
+    left = Counter(known.contents)
+    new = [True] * len(members)
+    by_place = sorted(range(len(members)), key=lambda i: not names[i] & known.paths)
+    for i in by_place:
+        digest = members[i].picture.digest
+        if left[digest]:
+            left[digest] -= 1
+            new[i] = False
+    return new
+
+
+def mark_new(duplicates: Duplicates, baseline: Baseline | None) -> Duplicates:
+    """Return the groups with `Member.new` set.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    baseline : Baseline or None
+        None where there is none yet: all is new.
+    """
+    known = KnownGroups(baseline.groups if baseline else ())
+    groups = []
+    for group in duplicates.groups:
+        new = known.new_members(group.members)
+        members = tuple(replace(m, new=n) for m, n in zip(group.members, new, strict=True))
+        groups.append(replace(group, members=members))
+    return replace(duplicates, groups=tuple(groups))
+
+
+def only_new(duplicates: Duplicates) -> Duplicates:
+    """Return the groups that `mark_new` found to be new."""
+    return replace(duplicates, groups=tuple(group for group in duplicates.groups if group.new))
+
+
+def unknown_groups(groups: Sequence[Group], baseline: Baseline) -> list[Group]:
     """Return the groups with a file that was not in one known group with all the others."""
-    return [
-        group for group in groups if not any(_member_paths(group) <= earlier for earlier in known)
+    known = KnownGroups(baseline.groups)
+    return [group for group in groups if not known.has(group.members)]
+
+
+def mark_new_leaks(leaks: Leaks, baseline: Baseline | None) -> Leaks:
+    """Return the leaks and the divided groups with `Leak.new` and `GroupLeak.new` set.
+
+    A leak is known if as many of its content were in its split; a divided group if it was divided
+    between all of its splits.
+    """
+    left = Counter(baseline.leaks if baseline else None)
+    divided = (baseline.divided if baseline else None) or {}
+    marked = []
+    for leak in leaks.leaks:
+        key = (leak.picture.file.root, leak.picture.digest)
+        marked.append(replace(leak, new=left[key] <= 0))
+        left[key] -= 1
+    groups = [
+        replace(group, new=not {name for name, _ in group.splits} <= divided.get(group.name, set()))
+        for group in leaks.groups
     ]
+    return replace(leaks, leaks=tuple(marked), groups=tuple(groups))
 
 
-def _member_paths(group: Group) -> frozenset[str]:
-    shown = (path_document(m.picture.file.path) for m in group.members)
-    return frozenset(path.get("path_bytes") or path["path"] for path in shown)
+def only_new_leaks(leaks: Leaks) -> Leaks:
+    """Return what `mark_new_leaks` found to be new."""
+    return replace(
+        leaks,
+        leaks=tuple(leak for leak in leaks.leaks if leak.new),
+        groups=tuple(group for group in leaks.groups if group.new),
+    )

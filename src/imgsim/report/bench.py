@@ -236,13 +236,15 @@ def _markdown_table(table: Table) -> Iterator[str]:
 
 
 def gate_text(comparison: BaselineComparison) -> Iterator[str]:
-    """Yield the figures that are worse or slower than in the baseline, or that none is."""
+    """Yield what is worse or slower than in the baseline, or gone, or that nothing is."""
     yield from comparison.notes
+    for name in comparison.vanished:
+        yield f"gone: {name} is in the baseline, and was not measured now"
     for drop in comparison.drops:
         before, now = (
             (duration(x) if drop.figure.startswith("seconds") else share_text(x))
             for x in (drop.before, drop.now)
         )
         yield f"worse: {drop.method}: {drop.figure.replace('_', ' of ')} {before} -> {now}"
-    if not comparison.drops:
+    if comparison.passes:
         yield f"{count(comparison.compared, 'method')} as good as in the baseline"

@@ -46,8 +46,8 @@ code { overflow-wrap: anywhere }
 _DEFINITIONS = (
     ("accuracy", "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
      " averaged over all images whose class has others"),
-    ("95%", "interval, by drawing classes with replacement (Wilson's, with the classes as trials,"
-     " where they are few or all have the same value)"),
+    ("95%", "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
+     " with more images or pairs count more"),
     ("MAP, NDCG", "mean average precision and normalised discounted gain of the whole ranking"),
     ("R@k", "share of queries with one of their class among the k nearest"),
     ("N-S", "UKBench's score, of 4: images of the scene among the 4 nearest, itself included"),

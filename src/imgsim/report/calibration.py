@@ -35,7 +35,7 @@ def calibration_text(calibration: Calibration) -> Iterator[str]:
         )
         if one.extrapolated:
             yield "  (extrapolated: there are too few pairs to count such a rate)\n"
-        if _missed_target(calibration, one):
+        if one.measured is not None and one.misses(calibration.target):
             yield "  (below the target there: choose stricter, or calibrate on more)\n"
 
 
@@ -55,16 +55,6 @@ def _threshold_text(scale: Scale, max_distance: float) -> str:
         return f"{scale.unit} <= {score:.4g}"
     digits = 4 if max_distance <= 0 else max(4, math.ceil(1 - math.log10(max_distance)))
     return f"{scale.unit} >= {score:.{digits}f}"
-
-
-def _missed_target(calibration: Calibration, one: Calibrated) -> bool:
-    if one.measured is None:
-        return False
-    if calibration.target.kind == "precision":
-        precision = one.measured.counts.precision
-        return precision is not None and precision < calibration.target.value
-    interval = one.measured.false_positive_interval
-    return interval is not None and interval.low > calibration.target.value
 
 
 def calibration_summary(calibration: Calibration, *, verbose: bool = False) -> Iterator[str]:

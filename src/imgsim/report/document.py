@@ -82,9 +82,14 @@ def group_document(
         "keep_reason": group.keep_reason,
         "keep_rule": group.keep_rule or None,
         "copies": len(group.members),
+        "new": group.new,
+        "labels": None if group.members[0].label is None else list(group.labels),
+        "conflict": None if group.members[0].label is None else group.conflict,
         "members": [
             {
                 **member_document(member, scale),
+                "new": member.new,
+                "label": member.label,
                 "why": why_text(group.kept, member) or None,
                 "facts": facts_document(
                     metadata.get(member.picture.digest, Metadata()),
@@ -277,6 +282,8 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "skipped": skipped_document(result.skipped),
         "not_judged": len(result.not_judged),
         "damaged": skipped_document(result.damaged),
+        "masks": result.masks,
+        "masks_left_out": result.masks_left_out,
     }
 
 

@@ -18,6 +18,8 @@ _FACT_COLUMNS = (
     "date_taken make model lens software taken_width taken_height jpeg_quality compressed_twice"
     " has_place has_rating has_title has_keywords only_here"
 ).split()
+_NO_GROUP = ("id", "keep", "keep_reason", "keep_rule", "new", "labels", "conflict")
+_LAST_COLUMNS = ("new", "label", "conflict")
 _PRIVATE_COLUMNS = "latitude longitude rating title keywords".split()
 
 
@@ -37,7 +39,7 @@ def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterat
         document = group_document(number, group, duplicates, private=private)
         yield json.dumps(document, ensure_ascii=False) + "\n"
     if duplicates.related:
-        nothing = dict.fromkeys(("id", "keep", "keep_reason", "keep_rule"))
+        nothing = dict.fromkeys(_NO_GROUP)
         more = {"copies": 0, "members": [], "related": related_document(duplicates.related)}
         yield json.dumps(nothing | more, ensure_ascii=False) + "\n"
 
@@ -48,7 +50,7 @@ def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator
     What is related without a group has no row: what deletes rows by their kind must not meet it.
     """
     more = _PRIVATE_COLUMNS if private else []
-    yield csv_row(["group", *_MEMBER_COLUMNS, *_FACT_COLUMNS, *more])
+    yield csv_row(["group", *_MEMBER_COLUMNS, *_FACT_COLUMNS, *more, *_LAST_COLUMNS])
     for number, group in enumerate(duplicates.groups, 1):
         document = group_document(number, group, duplicates, private=private)
         for member in document["members"]:
@@ -59,9 +61,11 @@ def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator
                 if one["with"] == member["path"]
             ]
             row = {**member, "keep_rule": document["keep_rule"], "related": beside}
+            row["conflict"] = document["conflict"]
             values = [row.get(column) for column in _MEMBER_COLUMNS]
             values += [facts[column] for column in _FACT_COLUMNS]
             values += [facts["private"][column] for column in more]
+            values += [row[column] for column in _LAST_COLUMNS]
             joined = ["; ".join(v) if isinstance(v, list) else v for v in values]
             yield csv_row([number, *joined])
 

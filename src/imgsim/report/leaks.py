@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -22,9 +23,17 @@ from imgsim.report.document import (
 from imgsim.report.formats import csv_row
 from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
-from imgsim.report.text import Paint, damaged_lines, not_judged_lines, skipped_lines, verdict_lines
+from imgsim.report.text import (
+    Paint,
+    damaged_lines,
+    mask_lines,
+    not_judged_lines,
+    skipped_lines,
+    verdict_lines,
+)
 from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
+from imgsim.tasks.path_values import PathTable
 from imgsim.types import Member
 
 MAX_SHOWN = 1000
@@ -32,6 +41,7 @@ MAX_SHOWN = 1000
 
 _KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow", "damaged": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
+_LAST_COLUMNS = ("new", "label", "match_label")
 _PAGE_STYLE = """
 figcaption { margin-top: 5px }
 .row p { align-self: center }
@@ -40,21 +50,44 @@ table { border-collapse: collapse } td, th { padding: .1rem .8rem .1rem 0; text-
 
 
 def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
-    """Yield every leak with its nearest matches below it, then the divided groups."""
+    """Yield every leak with its nearest matches below it, then the divided groups.
+
+    Leaks of which a match has another label come first, under a heading of their own.
+    """
+    conflicts = leaks.conflicts
+    if conflicts:
+        yield paint("Under two labels:", "bold") + "\n\n"
+        for leak in conflicts:
+            yield from _leak_lines(leak, leaks, paint)
+        if len(conflicts) < len(leaks.leaks):
+            yield paint("Under one label:", "bold") + "\n\n"
     for leak in leaks.leaks:
-        path = printable(leak.picture.file.path)
-        yield paint(path, "bold") + f" ({leak.picture.file.root})\n"
-        for match in leak.matches:
-            alike = percent(member_similarity(match, leaks.comparator.scale))
-            score = score_text(leaks.comparator, match.distance or 0.0)
-            kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
-            room = 12 - max(6, len(match.kind))
-            yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
-        if leak.matched > len(leak.matches):
-            yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
-        yield "\n"
+        if not leak.conflicts:
+            yield from _leak_lines(leak, leaks, paint)
     for group in leaks.groups:
         yield f"{paint(f'group {printable(group.name)}', 'bold')}: {_images_by_split(group)}\n"
+
+
+def _leak_lines(leak: Leak, leaks: Leaks, paint: Paint) -> Iterator[str]:
+    path = printable(leak.picture.file.path)
+    label = f", label {printable(leak.label)}" if leak.conflicts and leak.label else ""
+    yield paint(path, "bold") + f" ({leak.picture.file.root}){label}\n"
+    for match in leak.matches:
+        alike = percent(member_similarity(match, leaks.comparator.scale))
+        score = score_text(leaks.comparator, match.distance or 0.0)
+        kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
+        room = 12 - max(6, len(match.kind))
+        yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
+        if other_label(leak, match):
+            yield f"  {'':26}label {printable(match.label or '')}\n"
+    if leak.matched > len(leak.matches):
+        yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
+    yield "\n"
+
+
+def other_label(leak: Leak, match: Member) -> bool:
+    """Return whether a match has another label than the leak; none is no other."""
+    return bool(leak.label and match.label and leak.label != match.label)
 
 
 def _images_by_split(group: GroupLeak) -> str:
@@ -87,11 +120,13 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
             for c in leaks.crossings
         ],
         "leaks": [_leak_document(leak, leaks) for leak in leaks.leaks],
+        "conflicts": [_conflict_document(leak, leaks) for leak in leaks.conflicts],
         "groups": [
             {
                 "name": path_text(group.name),
                 "splits": [{"name": name, "images": images} for name, images in group.splits],
                 "example": path_document(group.example)["path"],
+                "new": group.new,
             }
             for group in leaks.groups
         ],
@@ -109,10 +144,33 @@ def _leak_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
         "split": leak.picture.file.root,
         **picture_document(leak.picture),
         "matched": leak.matched,
+        "new": leak.new,
+        "label": leak.label,
+        "conflicts": leak.conflicts,
         "matches": [
-            {**member_document(match, scale), "split": match.picture.file.root}
+            {
+                **member_document(match, scale),
+                "split": match.picture.file.root,
+                "label": match.label,
+            }
             for match in leak.matches
         ],
+    }
+
+
+def _conflict_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
+    """Return the nearest match of a leak that has another label, and both labels."""
+    match = next(match for match in leak.matches if other_label(leak, match))
+    return {
+        **path_document(leak.picture.file.path),
+        "split": leak.picture.file.root,
+        "label": leak.label,
+        "conflicts": leak.conflicts,
+        "with": path_document(match.picture.file.path)["path"],
+        "with_split": match.picture.file.root,
+        "with_label": match.label,
+        "kind": match.kind,
+        "similarity": member_similarity(match, leaks.comparator.scale),
     }
 
 
@@ -124,17 +182,20 @@ def leaks_json(leaks: Leaks, *, timing: bool = True) -> Iterator[str]:
 def leaks_csv(leaks: Leaks) -> Iterator[str]:
     """Yield a row of CSV per pair of a leak and one of its matches that are shown."""
     names = [f"match_{name}" for name in _MATCH_COLUMNS]
-    yield csv_row(["split", "path", "matched", "match_split", "match_path", *names])
+    yield csv_row(["split", "path", "matched", "match_split", "match_path", *names, *_LAST_COLUMNS])
     for leak in leaks.leaks:
         document = _leak_document(leak, leaks)
         for match in document["matches"]:
             row = [document["split"], document["path"], leak.matched, match["split"]]
-            yield csv_row([*row, match["path"], *(match[name] for name in _MATCH_COLUMNS)])
+            values = [match[name] for name in _MATCH_COLUMNS]
+            values += [leak.new, leak.label, match["label"]]
+            yield csv_row([*row, match["path"], *values])
 
 
 def leaks_page(leaks: Leaks) -> Iterator[str]:
     """Yield an HTML page of every leak beside its matches, each picture in it once."""
-    shown = leaks.leaks[:MAX_SHOWN]
+    # what has another label first; the order is else that of the leaks
+    shown = sorted(leaks.leaks, key=lambda leak: not leak.conflicts)[:MAX_SHOWN]
     places: dict[str, int] = {}
     for leak in shown:
         for path in (leak.picture.file.path, *(m.picture.file.path for m in leak.matches)):
@@ -152,17 +213,44 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     for leak in shown:
         more = leak.matched - len(leak.matches)
         yield '<div class="row">'
-        yield figure(leak.picture.file.path, places, leak.picture.file.root, "query")
+        label = f", {leak.label}" if leak.label else ""
+        yield figure(leak.picture.file.path, places, leak.picture.file.root + label, "query")
         for match in leak.matches:
             yield figure(match.picture.file.path, places, _match_caption(match, leaks), "match")
         yield (f"<p>and {more} more</p>" if more else "") + "</div>\n"
     yield "</html>\n"
 
 
+def corrected_csv(leaks: Leaks, table: PathTable | None = None) -> bytes:
+    """Return the corrected splits as a file that ``--split-file`` reads.
+
+    Files that could not be read keep their split.
+
+    Parameters
+    ----------
+    leaks : Leaks
+        With `Leaks.corrected`.
+    table : PathTable, optional
+        The table that the splits came from: paths are below its folder again, and its other
+        columns are kept.
+    """
+    assert leaks.corrected is not None
+    folder, kept = "", {}
+    if table is not None:
+        folder = table.folder
+        kept = {name: table.values(name) for name in table.columns if name not in ("path", "split")}
+    lines = [csv_row(["path", "split", *kept])]
+    for path, split in leaks.corrected.splits:
+        below = os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
+        lines.append(csv_row([below, split, *(values.of(path) for values in kept.values())]))
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
 def _match_caption(match: Member, leaks: Leaks) -> str:
     alike = percent(member_similarity(match, leaks.comparator.scale))
     score = score_text(leaks.comparator, match.distance or 0.0)
-    return f"{match.picture.file.root}: {match.kind}, {alike} · {score}"
+    label = f", {match.label}" if match.label else ""
+    return f"{match.picture.file.root}{label}: {match.kind}, {alike} · {score}"
 
 
 def _headline(leaks: Leaks) -> str:
@@ -183,15 +271,26 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
                 f" {printable(crossing.smaller)} ({share:.1%}) also stand in"
                 f" {printable(crossing.larger)}: {count(crossing.pairs, 'pair')}"
             )
+    if leaks.conflicts:
+        verb = "has" if len(leaks.conflicts) == 1 else "have"
+        yield f"{count(len(leaks.conflicts), 'leak')} {verb} another label there"
     if leaks.groups:
         yield f"{count(len(leaks.groups), 'group')} in several splits"
+    if leaks.ungrouped:
+        verb = "is" if leaks.ungrouped == 1 else "are"
+        yield f"{count(leaks.ungrouped, 'image')} {verb} in no group"
     if leaks.clean:
         yield "no leaks"
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
+    if leaks.corrected is not None:
+        was, now = leaks.corrected.before, leaks.corrected.after
+        sizes_text = ", ".join(f"{printable(n)} {was[n]} -> {now[n]}" for n in reversed(list(was)))
+        yield f"corrected splits: {count(leaks.corrected.moved, 'file')} moved; {sizes_text}"
     yield from verdict_lines(leaks)
     if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
         yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"
+    yield from mask_lines(leaks)
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)

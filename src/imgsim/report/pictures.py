@@ -12,6 +12,7 @@ from textwrap import fill
 from types import MappingProxyType
 from typing import Any
 
+from imgsim.comparators.label import label
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.executors.base import usable_cores
@@ -127,7 +128,7 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
     top = _GAP
     for number, query in enumerate(queries):
         for method in matches.methods:
-            name = fill(method.comparator.name, 20)
+            name = fill(label(method.comparator), 20)
             draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
             place(query, 0, top, "query")
             scale = method.comparator.scale

@@ -97,15 +97,21 @@ def in_path_column(lines: Iterable[str]) -> Iterator[str]:
 def find_dupes_text(duplicates: Duplicates, page: Page | None = None) -> Iterator[str]:
     """Yield the groups, one after the other, then the bursts and the like of which none has a file.
 
-    Of too many a terminal gets the largest groups, and the first of the others.
+    Those whose files stand under two labels come first, and all of them. Of too many others a
+    terminal gets the largest groups, and the first of what is in none.
     """
     page = page or Page()
     shown = len(duplicates.groups)
     if page.width is not None and shown > MOST_ON_TERMINAL:
         shown = SHOWN_ON_TERMINAL
     chosen = largest(duplicates.groups, shown)
-    for number, group in enumerate(duplicates.groups, 1):
-        if number - 1 in chosen:
+    numbered = list(enumerate(duplicates.groups, 1))
+    conflicts = [one for one in numbered if one[1].conflict]
+    copies = [(n, g) for n, g in numbered if n - 1 in chosen and not g.conflict]
+    for title, some in (("Under two labels:", conflicts), ("Under one label:", copies)):
+        if conflicts and some:
+            yield page.paint(title, "bold") + "\n\n"
+        for number, group in some:
             yield from _group_lines(number, group, duplicates, page)
     if shown < len(duplicates.groups):
         yield (
@@ -163,6 +169,10 @@ def _notes(
     """Yield what is to be said of a member beside its size and its likeness."""
     if member.role not in _CERTAIN:
         yield from (printable(why) for why in member.why.split("; ") if why)
+    if group.conflict:
+        yield printable(f"label {member.label}" if member.label else "no label")
+    if member.new and any(other.new is False for other in group.members):
+        yield "new: not in the baseline"
     if member.picture.facts.damage and member.role != "damaged":
         yield f"damaged: {member.picture.facts.damage}"
     yield from _frame_notes(member.picture.facts)
@@ -208,6 +218,7 @@ def find_dupes_summary(
     verbose: bool = False,
     folders: bool = True,
     width: int | None = None,
+    among: str = "",
 ) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped.
 
@@ -220,6 +231,8 @@ def find_dupes_summary(
         Count the copies by folders, at the end.
     width : int or None
         Columns of the terminal; None for a file or a pipe.
+    among : str
+        What kind of duplicates was looked for, before the word.
     """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(member.removable for group in duplicates.groups for member in group.members)
@@ -236,11 +249,15 @@ def find_dupes_summary(
             f" {size(duplicates.reclaimable_bytes)} could be freed"
         )
     elif duplicates.images:
-        yield "no duplicates"
+        yield f"no {among}duplicates"
+    if conflicts := sum(group.conflict for group in duplicates.groups):
+        verb = "stands" if conflicts == 1 else "stand"
+        yield f"{count(conflicts, 'group')} {verb} under two labels: nothing there is removed"
     yield from other_versions_lines(duplicates)
     yield from verdict_lines(duplicates)
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
+    yield from mask_lines(duplicates)
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
@@ -280,6 +297,15 @@ def _expected_pairs(pairs: float) -> str:
     if pairs < 0.01:
         return "fewer than 0.01 pairs"
     return f"about {pairs:.0f} pairs" if pairs >= 10 else f"about {pairs:.2g} pairs"
+
+
+def mask_lines(result: Duplicates | Leaks) -> Iterator[str]:
+    """Yield how many masks and label maps were left out, or are among what was matched."""
+    masks = count(result.masks, "mask or label map", "masks and label maps")
+    if result.masks_left_out:
+        yield f"{masks} left out by --skip-masks"
+    elif result.masks:
+        yield f"{masks} (few levels, flat) among these; --skip-masks leaves them out"
 
 
 def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:

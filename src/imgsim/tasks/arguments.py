@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
@@ -12,7 +13,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.profile import Profile
-from imgsim.read.options import RunOptions
+from imgsim.read.options import RunOptions, shown_value
 
 Methods = str | Comparator | Sequence[str | Comparator]
 
@@ -84,8 +85,20 @@ def make_criterion(
 
 
 def as_comparator(method: str | Comparator) -> Comparator:
-    """A comparator, made from its text if it is one."""
-    return registry.parse(method) if isinstance(method, str) else method
+    """A comparator, made from its text if it is one.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    if isinstance(method, str):
+        return registry.parse(method)
+    if not isinstance(method, Comparator):
+        raise UsageError(
+            f"{shown_value(method)} is no method", 'such as "phash:size=16"; imgsim methods'
+        )
+    return method
 
 
 def _proposer_for(proposer: str | Comparator | None, method: Comparator) -> VectorComparator | None:
@@ -113,6 +126,11 @@ def _largest_distance(
     """Up to which distance a pair counts as duplicates."""
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
+    for limit in (threshold, min_similarity):
+        if limit is not None and not isinstance(limit, Real):
+            raise UsageError(f"{shown_value(limit)} is no threshold", "give a number")
+    if profile is not None and not isinstance(profile, Profile):
+        raise UsageError(f"{shown_value(profile)} is no profile", "imgsim.read_profile reads one")
     scale = comparator.scale
     if threshold is not None and min_similarity is not None:
         raise UsageError("both a threshold and a similarity are given", "give one of them")
@@ -140,7 +158,7 @@ def make_comparators(
     methods: Methods, options: RunOptions, *, ranking: bool = False
 ) -> list[Comparator]:
     """Make comparators; ``all`` stands for every one that can run, with its defaults."""
-    given = [methods] if isinstance(methods, str | Comparator) else methods
+    given = methods if isinstance(methods, Sequence) and not isinstance(methods, str) else [methods]
     made: list[Comparator] = []
     for method in given:
         if method == registry.ALL:

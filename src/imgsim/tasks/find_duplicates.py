@@ -30,6 +30,7 @@ from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
+from imgsim.read.label_maps import label_maps_among, without_label_maps
 from imgsim.read.majority import find_suspects
 from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list
@@ -89,6 +90,9 @@ class Duplicates:
     decode : DecodeMode
     max_pixels : int
         Larger images were skipped.
+    masks : int
+        Masks and label maps: those that were left out, else those among the members of groups.
+    masks_left_out : bool
     """
 
     comparator: Comparator
@@ -111,6 +115,8 @@ class Duplicates:
     keep: tuple[str, ...] = (DEFAULT_KEEP,)
     decode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
+    masks: int = 0
+    masks_left_out: bool = False
 
     @property
     def judged(self) -> int:
@@ -144,6 +150,7 @@ def find_duplicates(
     isolate: bool = False,
     check_all: bool = False,
     jpeg_history: bool = False,
+    skip_masks: bool = False,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -175,6 +182,8 @@ def find_duplicates(
     jpeg_history : bool
         Also tell of the JPEGs in groups whether they were compressed twice, which takes a decode of
         each. It changes `Duplicates.metadata` alone.
+    skip_masks : bool
+        Leave masks and label maps out, see `read.label_maps`.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -196,6 +205,9 @@ def find_duplicates(
     collection = collect(as_list(paths), criterion.extractors, options, keep_workers=True)
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        masks = 0
+        if skip_masks:
+            collection, masks = without_label_maps(collection, options)
         read = time.perf_counter()
         rules = Rules(isolate)
         hidden = HiddenDamage(collection, options)
@@ -219,6 +231,9 @@ def find_duplicates(
         groups = with_other_shots(groups, read_for_links)
         groups, related = with_links(groups, links, related)
         groups, related = with_sizes(groups, related, collection.pictures)
+        if not skip_masks:
+            members = [member.picture for group in groups for member in group.members]
+            masks = len(label_maps_among(members, options, collection.executor))
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
@@ -245,6 +260,8 @@ def find_duplicates(
         (keep,) if isinstance(keep, str) else tuple(keep),
         options.decode,
         options.max_pixels,
+        masks,
+        skip_masks,
     )
 
 

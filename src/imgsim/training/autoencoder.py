@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.training import pictures
 from imgsim.training.autoencoder_options import AutoencoderOptions
 from imgsim.training.autoencoder_task import AutoencoderTask
+from imgsim.training.folder import folder_path
 from imgsim.training.loop import torch_seed
 from imgsim.training.run import TrainedNetwork, TrainingRun, without_cache
 from imgsim.training.split import FAMILY
@@ -46,7 +48,7 @@ class TrainedAutoencoder(TrainedNetwork):
 
 def train_autoencoder(
     paths: Paths,
-    folder: Path,
+    folder: str | os.PathLike[str],
     options: AutoencoderOptions | None = None,
     *,
     run: RunOptions | None = None,
@@ -58,7 +60,7 @@ def train_autoencoder(
     Parameters
     ----------
     paths : path or sequence of paths
-    folder : Path
+    folder : path
         Where everything is written: the best weights, a checkpoint, the split, the losses and
         pictures of them. Empty, or not there yet.
     options : AutoencoderOptions, optional
@@ -77,6 +79,7 @@ def train_autoencoder(
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
     """
     options = options or AutoencoderOptions()
+    folder = folder_path(folder)
     training = TrainingRun(
         networks.KIND, as_list(paths), folder, options, run or RunOptions(), resume
     )

@@ -24,6 +24,20 @@ _OF_EVERY_RUN = (MODEL, CHECKPOINT, HISTORY, SETTINGS, SPLIT, LOSS)
 TrainingOptions = AutoencoderOptions | SiameseOptions
 
 
+def folder_path(folder: str | os.PathLike[str]) -> Path:
+    """Return the folder that a run writes into as a path.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    try:
+        return Path(folder)
+    except TypeError:
+        raise UsageError(f"{folder!r} is no folder to write to"[:120], "give its path") from None
+
+
 def resume_settings(kind: str, paths: Sequence[str], options: TrainingOptions) -> dict[str, Any]:
     """Collect the settings that a run must share with the one that it resumes.
 

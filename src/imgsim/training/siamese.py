@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from imgsim.training.encoder import (
     EncoderRows,
     weights_for_encoder,
 )
+from imgsim.training.folder import folder_path
 from imgsim.training.loop import Epoch, torch_seed
 from imgsim.training.pairs import PairFigures, Pairs, all_pairs, best_threshold, measure_pairs
 from imgsim.training.run import TrainedNetwork, TrainingRun, without_cache
@@ -66,7 +68,7 @@ class TrainedSiamese(TrainedNetwork):
 
 def train_siamese(
     paths: Paths,
-    folder: Path,
+    folder: str | os.PathLike[str],
     options: SiameseOptions | None = None,
     *,
     run: RunOptions | None = None,
@@ -80,7 +82,7 @@ def train_siamese(
     Parameters
     ----------
     paths : path or sequence of paths
-    folder : Path
+    folder : path
         Where everything is written: the best weights, a checkpoint, the split, the losses and
         pictures of them. Empty, or not there yet.
     options : SiameseOptions, optional
@@ -100,6 +102,7 @@ def train_siamese(
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
     """
     options = options or SiameseOptions()
+    folder = folder_path(folder)
     training = TrainingRun(
         networks.KIND, as_list(paths), folder, options, run or RunOptions(), resume
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,20 @@ class Across:
             block = (left[across], right[across], candidates.distance[across])
             self._blocks.append(Candidates(*block))
 
-    def leaks(self, k: int) -> list[Leak]:
-        """Every picture that matches one of a larger split, with its k nearest matches."""
+    def leaks(self, k: int, label_of: Callable[[Picture], str] | None = None) -> list[Leak]:
+        """Every picture that matches one of a larger split, with its k nearest matches.
+
+        Parameters
+        ----------
+        k : int
+        label_of : callable, optional
+            The label of a picture, empty if it has none.
+        """
         leaks = []
+        labels = None if label_of is None else Labels(self.pictures, self.classes, label_of)
         for block in self._blocks:
             order = np.lexsort((block.right, block.distance, block.left))
-            left, right, distance = (a[order] for a in (block.left, block.right, block.distance))
+            left, right, distance = block.left[order], block.right[order], block.distance[order]
             starts = np.flatnonzero(np.diff(left, prepend=-1))
             for start, stop in zip(starts, [*starts[1:], len(left)], strict=True):
                 matched = int(self._size[right[start:stop]].sum())
@@ -83,8 +92,34 @@ class Across:
                     matches.sort(
                         key=lambda m: (m.distance, SURENESS[m.kind], path_order(m.picture))
                     )
-                    leaks.append(Leak(picture, matched, tuple(matches[:k])))
+                    leak = Leak(picture, matched, tuple(matches[:k]))
+                    if labels is not None:
+                        leak = self._labelled(
+                            leak, one, right[start:stop], distance[start:stop], labels
+                        )
+                    leaks.append(leak)
         return leaks
+
+    def _labelled(
+        self,
+        leak: Leak,
+        place: int,
+        right: NDArray[np.int64],
+        distance: NDArray[np.float64],
+        labels: Labels,
+    ) -> Leak:
+        """Put the labels to a leak, and a match of another label where the nearest have none."""
+        own = labels.of(place)
+        matches = [replace(m, label=labels.label_of(m.picture)) for m in leak.matches]
+        conflicts = sum(labels.others(number, own) for number in right)
+        if conflicts and not any(m.label and m.label != own for m in matches):
+            number, far = next(
+                (n, d) for n, d in zip(right, distance, strict=True) if labels.others(n, own)
+            )
+            other = self.pictures[labels.first_other(number, own)]
+            member = self._member(leak.picture, other, float(far))
+            matches.append(replace(member, label=labels.label_of(other)))
+        return replace(leak, label=own, matches=tuple(matches), conflicts=conflicts)
 
     def _firsts(self, number: int, digest: str, k: int) -> list[int]:
         """The k of a class that come first, copies of a content before all.
@@ -113,6 +148,13 @@ class Across:
         matched = np.unique(np.concatenate([np.empty(0, np.int64), *sides]))
         return [self.pictures[i] for number in matched for i in self.classes[number]]
 
+    def matched_pairs(self) -> Iterator[tuple[Picture, Picture]]:
+        """Yield a picture of each two classes that match across splits."""
+        for block in self._blocks:
+            for left, right in zip(block.left.tolist(), block.right.tolist(), strict=True):
+                ends = self.classes[left][0], self.classes[right][0]
+                yield self.pictures[ends[0]], self.pictures[ends[1]]
+
     def leaked(self) -> Counter[str]:
         """Pictures of each split that match one of another."""
         sides = [side for b in self._blocks for side in (b.left, b.right)]
@@ -134,6 +176,46 @@ class Across:
             leaked += int(self._size[np.unique(left)].sum())  # no class is left in two blocks
             pairs += int((self._size[left] * self._size[right]).sum())
         return leaked, pairs
+
+
+class Labels:
+    """The labels of classes of pictures: how many of one have another label than a picture.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    classes : sequence of ndarray of int64, shape (members,)
+    label_of : callable
+        The label of a picture, empty if it has none.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        classes: Sequence[NDArray[np.int64]],
+        label_of: Callable[[Picture], str],
+    ) -> None:
+        self.label_of = label_of
+        self._labels = [label_of(picture) for picture in pictures]
+        self._classes = classes
+        self._counts: dict[int, Counter[str]] = {}
+
+    def of(self, place: int) -> str:
+        """Return the label of the picture at a place."""
+        return self._labels[place]
+
+    def others(self, number: int, own: str) -> int:
+        """Count the pictures of a class that have another label; none for a picture without."""
+        if not own:
+            return 0
+        if number not in self._counts:
+            self._counts[number] = Counter(self._labels[i] for i in self._classes[number])
+        counts = self._counts[number]
+        return counts.total() - counts[own] - counts[""]
+
+    def first_other(self, number: int, own: str) -> int:
+        """Return the place of the first picture of a class with another label."""
+        return next(int(i) for i in self._classes[number] if self._labels[i] not in ("", own))
 
 
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:

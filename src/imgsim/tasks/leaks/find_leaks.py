@@ -25,18 +25,21 @@ from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
+from imgsim.read.label_maps import label_maps_among, without_label_maps
 from imgsim.read.options import Paths, RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
+from imgsim.tasks.leaks.corrected import correct, families_of
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
-from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
+from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
+from imgsim.tasks.path_values import PathTable
 from imgsim.types import Picture
 
 
 def find_leaks(
-    splits: Mapping[str, Paths] | Sequence[str],
+    splits: Mapping[str, Paths] | Sequence[str] | PathTable,
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset | None = None,
@@ -45,9 +48,12 @@ def find_leaks(
     profile: Profile | None = None,
     proposer: str | Comparator | None = None,
     group_by: str | None = None,
+    labels: str | None = None,
     base: str | None = None,
     k: int = 3,
     check_all: bool = False,
+    correct_splits: bool = False,
+    skip_masks: bool = False,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -57,8 +63,9 @@ def find_leaks(
     Parameters
     ----------
     splits : mapping of str to paths, or sequence of paths
-        Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
-        see `split_folders`. What is named more closely wins: a file over the folder around it.
+        Names of splits, and the folders and files of each; or only folders, see `split_folders`;
+        or a `PathTable`, see `read_split_table`. What is named more closely wins: a file over the
+        folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     preset : {"strict", "normal", "loose"}, optional
@@ -67,7 +74,11 @@ def find_leaks(
     group_by : str, optional
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
         number), ``folder``, or a regular expression that is searched for in the path below the
-        split's folder; its groups, or all that it matches, name the group.
+        split's folder; its groups, or all that it matches, name the group. A column of that name
+        in the table wins.
+    labels : str, optional
+        Where the labels are: a column of the table, or ``folder`` for that of each file below its
+        split. Matches of another label are counted as conflicts; no label conflicts with none.
     base : path, optional
         Where the paths come from a list: the folder that it belongs to. `group_by` takes the
         paths below it, and a path that is gone is skipped; else that is an error.
@@ -75,6 +86,11 @@ def find_leaks(
         How many matches of each leak are kept.
     check_all : bool
         As for `find_duplicates`.
+    correct_splits : bool
+        Also work out splits without leaks, for which all pairs are compared, within splits too.
+        It changes `Leaks.corrected` alone.
+    skip_masks : bool
+        Leave masks and label maps out, see `read.label_maps`.
     options : RunOptions, optional
 
     Returns
@@ -84,15 +100,15 @@ def find_leaks(
     Raises
     ------
     UsageError
-        A path does not exist or belongs to two splits, or an argument makes no sense.
+        A path does not exist or belongs to two splits, no picture is in a group, or an argument
+        makes no sense.
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    splits = splits if isinstance(splits, Mapping) else split_folders(splits)
-    if len(splits) < 2:
-        raise UsageError("leaks are found between two splits", "name a second one")
-    if k < 1:
-        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+    said = SaidOfPaths.of(splits, group_by, labels, base)
+    places = said.places
+    if not isinstance(k, int) or k < 1:
+        raise UsageError(f"k={k!r} is less than 1", "ask for at least one match")
     criterion = make_criterion(
         method,
         preset,
@@ -103,19 +119,23 @@ def find_leaks(
         options.decode,
         default="loose",
     )
-    grouping = None if group_by is None else grouping_by(group_by)
-    places = SplitPaths(splits)
-    if base is not None:
-        options = replace(options, discover=replace(options.discover, listed=places.paths))
-    paths = [] if base is not None else places.paths
+    paths = places.paths
+    if said.base is not None:  # a path that is gone is skipped
+        options = replace(options, discover=replace(options.discover, listed=paths))
+        paths = []
     collection = collect(paths, criterion.extractors, options, keep_workers=True)
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
+        left_out = 0
+        if skip_masks:
+            collection, left_out = without_label_maps(collection, options)
         read = time.perf_counter()
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            pictures, sizes = _by_split(collection.pictures, places, list(splits))
+            pictures, sizes = _by_split(collection.pictures, places, said.names)
+            said.check(pictures)
+            groups = _groups(pictures, said.group_of) if said.group_of else {}
             number = {name: i for i, name in enumerate(sizes)}
             if isinstance(criterion.comparator, Recipe):
                 detailed, without_detail = split_judged(criterion.comparator, collection, pictures)
@@ -125,14 +145,23 @@ def find_leaks(
             flat = equal_across(without_detail, number)
             if not hidden.look_in([*near.matched(), *flat.matched()]):
                 break
+        matched = [*near.matched(), *flat.matched()]
+        masks = left_out or len(label_maps_among(matched, options, collection.executor))
+        corrected = None
+        if correct_splits:
+            together: list[Iterable[Picture]] = [*near.matched_pairs(), *flat.matched_pairs()]
+            together += [[p for part in parts.values() for p in part] for parts in groups.values()]
+            families = families_of(
+                criterion, collection, pictures, (detailed, without_detail), together, options
+            )
+            corrected = correct(pictures, families, places.splits_of_files(collection.skipped))
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
         if collection.executor is not None:
             collection.executor.close()
-    groups = _groups(pictures, grouping, places, base) if grouping else {}
     divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
-    leaks = [*near.leaks(k), *flat.leaks(k)]
+    leaks = [*near.leaks(k, said.label_of), *flat.leaks(k, said.label_of)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
     leaked = near.leaked() + flat.leaked()
     not_judged = Counter(p.file.root for p in without_detail)
@@ -157,7 +186,17 @@ def find_leaks(
         seconds_since(started, read, collection),
         paths_of(without_detail),
         sum(not p.facts.damage for p in detailed),
+        _count_ungrouped(pictures, groups) if said.group_of else 0,
+        corrected,
+        masks,
+        skip_masks,
     )
+
+
+def _count_ungrouped(
+    pictures: Sequence[Picture], groups: Mapping[str, Mapping[str, Sequence[Picture]]]
+) -> int:
+    return len(pictures) - sum(len(some) for parts in groups.values() for some in parts.values())
 
 
 def _by_split(
@@ -211,15 +250,12 @@ def _to_drop(
 
 
 def _groups(
-    pictures: Iterable[Picture],
-    grouping: Callable[[str], str],
-    places: SplitPaths,
-    base: str | None,
+    pictures: Iterable[Picture], grouping: Callable[[Picture], str]
 ) -> dict[str, dict[str, list[Picture]]]:
     """Pictures by group and split; the pictures, and so the splits, are in order of size."""
     groups: dict[str, dict[str, list[Picture]]] = {}
     for picture in pictures:
-        name = grouping(places.below(picture, base))
+        name = grouping(picture)
         if name:
             groups.setdefault(name, {}).setdefault(picture.file.root, []).append(picture)
     return groups

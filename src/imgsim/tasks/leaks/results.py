@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator, Preset
@@ -62,11 +63,22 @@ class Leak:
         Files of larger splits that it matches.
     matches : tuple of Member
         The nearest of them, nearest first.
+    new : bool or None
+        Not in the baseline that it was compared with; None without one.
+    label : str or None
+        Of the picture, empty if it has none; None where no labels were asked for. Those of the
+        matches are `Member.label`.
+    conflicts : int
+        Files of larger splits that it matches and that have another label. One of them is among
+        the matches, as one more if need be.
     """
 
     picture: Picture
     matched: int
     matches: tuple[Member, ...]
+    new: bool | None = None
+    label: str | None = None
+    conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +92,39 @@ class GroupLeak:
         Names of the splits and how many of its images each holds, the smallest split first.
     example : str
         Its first path in the smallest split.
+    new : bool or None
+        As of `Leak`.
     """
 
     name: str
     splits: tuple[tuple[str, int], ...]
     example: str
+    new: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedSplits:
+    """Splits without leaks.
+
+    Attributes
+    ----------
+    splits : tuple of (str, str)
+        Every file, in order of path, and its split; those that cannot be read keep theirs.
+    moved : int
+        Files that stood in another split before.
+    before, after : mapping of str to int
+        Files of each split, the smallest first.
+    """
+
+    splits: tuple[tuple[str, str], ...]
+    moved: int
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Splits that are left without a file: all of theirs hang together with others."""
+        return tuple(name for name, files in self.after.items() if not files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +162,13 @@ class Leaks:
         As in `Duplicates`; a file of two splits counts in both.
     judged : int
         Images that the method compares, without damaged ones, which match no other of these.
+    ungrouped : int
+        Images that are in no group, where groups were asked for.
+    corrected : CorrectedSplits or None
+        Splits without leaks; None where they were not asked for.
+    masks : int
+        Masks and label maps: those that were left out, else those among the matched files.
+    masks_left_out : bool
     """
 
     comparator: Comparator
@@ -141,6 +188,15 @@ class Leaks:
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
     judged: int = 0
+    ungrouped: int = 0
+    corrected: CorrectedSplits | None = None
+    masks: int = 0
+    masks_left_out: bool = False
+
+    @property
+    def conflicts(self) -> tuple[Leak, ...]:
+        """Leaks of which a match has another label."""
+        return tuple(leak for leak in self.leaks if leak.conflicts)
 
     @property
     def clean(self) -> bool:

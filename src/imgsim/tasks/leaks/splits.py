@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, as_list
-from imgsim.types import Picture
+from imgsim.tasks.path_values import (
+    FOLDER,
+    PathTable,
+    absolute_path,
+    are_splits,
+    folder_label,
+    read_table,
+)
+from imgsim.types import Picture, Skipped
 
 
 class SplitPaths:
@@ -23,7 +30,7 @@ class SplitPaths:
         self.paths: list[str] = []
         for name, paths in splits.items():
             for path in as_list(paths):
-                earlier = self.roots.setdefault(_absolute(path), (name, path))
+                earlier = self.roots.setdefault(absolute_path(path), (name, path))
                 if earlier[0] != name:
                     raise UsageError(
                         f"{printable(path)} is in {earlier[0]} and in {name}",
@@ -33,7 +40,7 @@ class SplitPaths:
 
     def root_of(self, path: str) -> tuple[str, str] | None:
         """The split of a path, and what was named: it, or the nearest folder around it."""
-        place = _absolute(path)
+        place = absolute_path(path)
         while place not in self.roots:
             parent = os.path.dirname(place)
             if parent == place:
@@ -56,16 +63,95 @@ class SplitPaths:
             for name, paths in names.items()
         ]
 
+    def splits_of_files(self, files: Iterable[Skipped]) -> list[tuple[str, str]]:
+        """Return the paths of files that were skipped, and their splits, if they have one."""
+        known = ((file.path, self.root_of(file.path)) for file in files)
+        return [(path, split[0]) for path, split in known if split is not None]
+
     def below(self, picture: Picture, base: str | None) -> str:
         """A path below its split's folder, with ``/``."""
         split = self.root_of(picture.file.path)
         root = base if base is not None else split[1] if split else ""
-        path = os.path.relpath(_absolute(picture.file.path), _absolute(root or os.curdir))
+        path = os.path.relpath(absolute_path(picture.file.path), absolute_path(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
 
 
-def _absolute(path: str) -> str:
-    return os.path.normcase(os.path.abspath(path))
+@dataclass(frozen=True, slots=True)
+class SaidOfPaths:
+    """What a user says of the files of a data set: splits, groups and labels.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the splits.
+    places : SplitPaths
+    base : str or None
+        See `find_leaks`.
+    group_by, labels : str or None
+        As they were asked for.
+    group_of, label_of : callable or None
+        Tell the group and the label of a picture, empty for none; None where none were asked for.
+    table : PathTable or None
+    """
+
+    names: list[str]
+    places: SplitPaths
+    base: str | None
+    group_by: str | None
+    labels: str | None
+    group_of: Callable[[Picture], str] | None
+    label_of: Callable[[Picture], str] | None
+    table: PathTable | None
+
+    @classmethod
+    def of(
+        cls,
+        splits: Mapping[str, Paths] | Sequence[str] | PathTable,
+        group_by: str | None,
+        labels: str | None,
+        base: str | None,
+    ) -> SaidOfPaths:
+        """Read the arguments of `find_leaks`.
+
+        Raises
+        ------
+        UsageError
+            They make no sense.
+        """
+        table = splits if isinstance(splits, PathTable) else None
+        if isinstance(splits, PathTable):
+            base, splits = splits.folder if base is None else base, splits_of(splits)
+        splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
+        if len(splits) < 2:
+            raise UsageError("leaks are found between two splits", "name a second one")
+        places = SplitPaths(splits)
+        group_of = None if group_by is None else grouping_of(group_by, places, base, table)
+        label_of = None if labels is None else labels_of(labels, places, base, table)
+        return cls(list(splits), places, base, group_by, labels, group_of, label_of, table)
+
+    def check(self, pictures: Sequence[Picture]) -> None:
+        """Check that groups and labels say something of the pictures.
+
+        Raises
+        ------
+        UsageError
+            They do not.
+        """
+        if not pictures:
+            return
+        if self.group_of is not None and not any(map(self.group_of, pictures)):
+            names = () if self.table is None else self.table.columns
+            columns = f"; columns: {', '.join(map(printable, names))}" if names else ""
+            example = printable(self.places.below(pictures[0], self.base))
+            raise UsageError(
+                f"--group-by {printable(str(self.group_by))}: no image is in a group",
+                f"it is told from paths such as {example}{columns}"[:200],
+            )
+        if self.label_of is not None and not any(map(self.label_of, pictures)):
+            raise UsageError(
+                f"labels by {printable(str(self.labels))}: no image has one",
+                "name the column that has them, or folder where a class is a folder",
+            )
 
 
 _LAST_NUMBER = re.compile(r"[\s_.()-]*\d+\D*$")
@@ -73,7 +159,9 @@ _LAST_NUMBER = re.compile(r"[\s_.()-]*\d+\D*$")
 
 def grouping_by(group_by: str) -> Callable[[str], str]:
     """A function from a path below the split's folder to the name of its group, or to nothing."""
-    if group_by == "folder":
+    if not isinstance(group_by, str) or not group_by:
+        raise UsageError(f"{group_by!r} groups nothing", "prefix, folder, or a regular expression")
+    if group_by == FOLDER:
         return os.path.dirname
     if group_by == "prefix":
 
@@ -109,7 +197,7 @@ def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
     if len(set(names)) < len(names):
         names = [folder.rstrip(os.sep) for folder in folders]
     for one, other in combinations(folders, 2):
-        inner, outer = sorted((_absolute(one), _absolute(other)), key=len, reverse=True)
+        inner, outer = sorted((absolute_path(one), absolute_path(other)), key=len, reverse=True)
         if (inner + os.sep).startswith(outer.rstrip(os.sep) + os.sep):
             raise UsageError(
                 f"{printable(one)} and {printable(other)} overlap", "name folders side by side"
@@ -118,7 +206,7 @@ def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
 
 
 def read_split_file(path: str, folder: str) -> dict[str, list[str]]:
-    """Splits from a CSV file with the columns ``path`` and ``split``.
+    """Read splits from a CSV file with the columns ``path`` and ``split``; see `read_split_table`.
 
     Parameters
     ----------
@@ -132,26 +220,69 @@ def read_split_file(path: str, folder: str) -> dict[str, list[str]]:
     UsageError
         It cannot be read, or a line makes no sense.
     """
+    return splits_of(read_split_table(path, folder))
+
+
+def read_split_table(path: str, folder: str) -> PathTable:
+    """Read a CSV file with the columns ``path`` and ``split``, and any others.
+
+    Parameters
+    ----------
+    path, folder : path
+        As of `read_split_file`.
+
+    Returns
+    -------
+    PathTable
+        `find_leaks` takes it in the place of splits; its columns are groups and labels there.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or a line makes no sense.
+    """
+    return read_table(path, folder, ("path", "split"))
+
+
+def splits_of(table: PathTable) -> dict[str, list[str]]:
+    """Return the paths of each split of a table."""
     splits: dict[str, list[str]] = {}
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = csv.DictReader(stream)
-            if not {"path", "split"} <= set(rows.fieldnames or ()):
-                columns = ", ".join(rows.fieldnames or ()) or "nothing"
-                raise UsageError(
-                    f"{printable(path)} has no columns path and split: {columns[:60]}",
-                    "begin it with the line path,split",
-                )
-            for row in rows:
-                if not row["path"] or not row["split"]:
-                    raise UsageError(
-                        f"{printable(path)}, line {rows.line_num}: no path or no split",
-                        "write path,split",
-                    )
-                splits.setdefault(row["split"].strip(), []).append(
-                    os.path.join(folder, row["path"])
-                )
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {printable(path)}: {reason}", "check it") from None
+    for row in table.rows:
+        splits.setdefault(row["split"].strip(), []).append(table.place(row))
     return splits
+
+
+def grouping_of(
+    group_by: str, places: SplitPaths, base: str | None, table: PathTable | None
+) -> Callable[[Picture], str]:
+    """Return what tells the name of a picture's group, or nothing.
+
+    A column of the table wins over `grouping_by`.
+    """
+    if table is not None and group_by in table.columns:
+        values = table.values(group_by)
+        return lambda picture: values.of(picture.file.path)
+    told = grouping_by(group_by)
+    return lambda picture: told(places.below(picture, base))
+
+
+def labels_of(
+    labels: str, places: SplitPaths, base: str | None, table: PathTable | None
+) -> Callable[[Picture], str]:
+    """Return what tells the label of a picture, or nothing: its folder, or a column's value.
+
+    Raises
+    ------
+    UsageError
+        There is no such column.
+    """
+    if labels == FOLDER and (table is None or FOLDER not in table.columns):
+        # below the folder of a table, those of the splits stand above the classes
+        splits = base is not None and are_splits(
+            os.path.relpath(path, base).replace(os.sep, "/") for path in places.paths
+        )
+        return lambda picture: folder_label(places.below(picture, base), splits=splits)
+    if table is None:
+        raise UsageError(f"no labels {printable(labels)}", "folder, or a column of --split-file")
+    values = table.values(labels)
+    return lambda picture: values.of(picture.file.path)

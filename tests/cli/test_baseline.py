@@ -1,0 +1,311 @@
+"""Baselines of find-dupes and leaks, as a CI job uses them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from imgsim.cli.main import main
+from imgsim.schemas import schema
+from tests.cli.test_leaks import SARIF
+
+FAST = ("--executor", "threads", "--jobs", "1", "-m", "phash")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def find_dupes(*arguments: str, method: tuple[str, ...] = FAST) -> tuple[int, str, str]:
+        code = main(["find-dupes", *arguments, *method])
+        return (code, *capsys.readouterr())
+
+    return find_dupes
+
+
+@pytest.fixture
+def data(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two pictures with a copy each, and one without."""
+    monkeypatch.setenv("IMGSIM_CACHE", "off")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for seed in (1, 2, 3):
+        photo(seed).save(f"data/{seed}.png")
+    for seed in (1, 2):
+        shutil.copy(f"data/{seed}.png", f"data/{seed} copy.png")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def known(data: Path, run: Run) -> str:
+    assert run("data", "-f", "json", "-o", "known.json")[0] == 0
+    return "known.json"
+
+
+CHECK = ("--check", "--baseline", "known.json")
+
+
+def test_it_goes_by_contents_and_not_by_paths(data: Path, known: str, run: Run, photo) -> None:
+    code, out, err = run("data", *CHECK)
+    assert (code, out) == (0, "")
+    assert "0 groups are not in the baseline; 2 known ones left out" in err
+    assert "no new duplicates" in err
+    assert run("./data", *CHECK)[0] == 0  # other words for the same files
+    data.rename("moved")
+    assert run("moved", *CHECK)[0] == 0
+    for name in ("1.png", "1 copy.png"):  # other pictures under known names
+        photo(9).save(f"moved/{name}")
+    code, out, _ = run("moved", *CHECK)
+    assert code == 1
+    assert out.count("Group ") == 1
+    assert "moved/1.png" in out
+    assert "moved/2.png" not in out
+
+
+def test_one_more_copy_is_new_and_a_group_less_is_not(data: Path, known: str, run: Run) -> None:
+    shutil.copy("data/1.png", "data/1 again.png")
+    code, out, err = run("data", *CHECK)
+    assert code == 1
+    assert "1 group is not in the baseline; 1 known one left out" in err
+    line = next(i for i, text in enumerate(out.splitlines()) if "1 again.png" in text)
+    assert "new: not in the baseline" in out.splitlines()[line + 1]
+    assert out.count("not in the baseline") == 1
+    (data / "1 again.png").unlink()
+    (data / "2 copy.png").unlink()
+    assert run("data", *CHECK)[0] == 0
+
+
+def test_every_format_says_what_is_new(data: Path, known: str, run: Run) -> None:
+    shutil.copy("data/3.png", "data/a 3.png")
+    shutil.copy("data/1.png", "data/1 again.png")
+
+    def printed(form: str, *more: str) -> str:
+        code, out, _ = run("data", *CHECK, "-f", form, *more)
+        assert code == 1
+        return out
+
+    document = json.loads(printed("json"))
+    jsonschema.validate(document, schema("imgsim.find-dupes/2"))
+    assert [group["new"] for group in document["groups"]] == [True, False, True]
+    new = {m["path"] for group in document["groups"] for m in group["members"] if m["new"]}
+    assert new == {"data/1 again.png", "data/3.png", "data/a 3.png"}
+    assert len(json.loads(printed("json", "--only-new"))["groups"]) == 2
+    lines = [json.loads(line)["new"] for line in printed("jsonl").splitlines()]
+    assert lines == [True, False, True]
+    rows = list(csv.DictReader(io.StringIO(printed("csv"))))
+    assert {row["path"] for row in rows if row["new"] == "True"} == new
+    assert len(list(csv.DictReader(io.StringIO(printed("csv", "--only-new"))))) == 5
+
+    document = json.loads(printed("sarif"))
+    jsonschema.validate(document, SARIF)
+    results = document["runs"][0]["results"]
+    states = {uri_of(result): result["baselineState"] for result in results}
+    assert states["data/1%20again.png"] == "new"
+    assert sorted(states.values()) == ["new", "new", "unchanged", "unchanged"]
+    assert len({r["partialFingerprints"]["imgsim/v1"] for r in results}) == len(results)
+    assert {r["ruleId"] for r in results} == {"duplicate-exact"}
+    only = json.loads(printed("sarif", "--only-new"))["runs"][0]["results"]
+    assert {r["baselineState"] for r in only if uri_of(r) != "data/1%20copy.png"} == {"new"}
+
+    warnings = printed("github").splitlines()
+    assert len(warnings) == 2
+    assert warnings[0].startswith("::warning file=data/1 again.png,title=duplicate::the same file")
+
+
+def uri_of(result: dict[str, Any]) -> str:
+    place: str = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    return place
+
+
+def test_a_new_file_is_told_of_where_it_would_be_kept(
+    data: Path, known: str, run: Run, photo
+) -> None:
+    """The better picture is the finding: the pull request brings it."""
+    photo(2).resize((640, 480)).save("data/2 larger.png")
+    out = run("data", *CHECK, "-f", "github", "--keep", "largest")[1]
+    assert out.startswith("::warning file=data/2 larger.png,title=duplicate::like data/2")
+    assert out.count("\n") == 1
+
+
+def test_without_check_it_hides_what_is_known(data: Path, known: str, run: Run) -> None:
+    shutil.copy("data/3.png", "data/a 3.png")
+    code, out, _ = run("data", "--baseline", known, "-f", "json", "--plan", "plan.json")
+    assert code == 0
+    (group,) = json.loads(out)["groups"]
+    assert group["new"] is True
+    planned = Path("plan.json").read_text()
+    assert "a 3.png" in planned or "3.png" in planned
+    assert "2 copy.png" not in planned
+    assert run("data", "-f", "json")[1].count('"new": null') == 3 + 6  # groups and members
+
+
+def test_update_baseline(data: Path, run: Run) -> None:
+    update = ("--baseline", "known.json", "--update-baseline")
+    code, _, err = run("data", "--check", *update)
+    assert code == 0
+    assert "known.json: 2 groups accepted" in err
+    shutil.copy("data/3.png", "data/a 3.png")
+    assert run("data", *CHECK)[0] == 1
+    code, out, err = run("data", *update)  # shows once more what it accepts
+    assert (code, out.count("Group ")) == (0, 1)
+    assert "1 group is not in the baseline; 2 known ones left out" in err
+    assert run("data", *CHECK)[0] == 0
+    # by another method too: the earlier one is replaced
+    other = (*FAST[:-1], "dhash")
+    assert run("data", *update, method=other)[0] == 0
+    assert run("data", *CHECK, method=other)[0] == 0
+    assert run("data", *CHECK)[0] == 2
+    before = Path("known.json").read_bytes()
+    Path("empty").mkdir()
+    assert run("empty", "--check", *update)[0] == 2  # nothing was read: nothing is accepted
+    assert Path("known.json").read_bytes() == before
+    assert run("data", "--baseline", "data/1.png", "--update-baseline")[0] == 2
+    assert run("data", "--baseline", "no/known.json", "--update-baseline")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [("dhash", ()), ("phash", ("--preset", "loose")), ("phash", ("--threshold", "5"))],
+)
+def test_another_method_or_threshold_is_refused(
+    method: str, more: tuple[str, ...], known: str, run: Run
+) -> None:
+    code, out, err = run("data", *CHECK, *more, method=(*FAST[:-1], method))
+    assert (code, out) == (2, "")
+    assert "known.json was made by phash (threshold 4), this run is by" in err
+    assert "hint: give the options that it was made with" in err
+    assert run("data", *CHECK, "--threshold", "4")[0] == 0  # the same in other words
+
+
+def test_an_old_file_without_digests_goes_by_paths_and_says_so(
+    data: Path, known: str, run: Run
+) -> None:
+    document = json.loads(Path(known).read_text())
+    document["schema"] = "imgsim.find-dupes/1"
+    for group in document["groups"]:
+        for member in group["members"]:
+            del member["digest"]
+    document["version"] = "0.0.1"
+    Path(known).write_text(json.dumps(document))
+    code, _, err = run("./data", *CHECK)
+    assert code == 0
+    assert "known.json has no digests: groups are known by their paths" in err
+    assert "was written by imgsim 0.0.1" in err
+    shutil.copy("data/3.png", "data/a 3.png")
+    assert run("data", *CHECK)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "names no schema"),
+        ('{"schema": "imgsim.matches/1"}', "its schema is imgsim.matches/1"),
+        ('{"schema": "imgsim.find-dupes/2"}', "is not whole"),
+        (
+            '{"schema": "imgsim.find-dupes/2", "method": "phash", "threshold": 4,'
+            ' "version": "1", "groups": [3]}',
+            "is not whole",
+        ),
+        (
+            '{"schema": "imgsim.find-dupes/2", "method": "phash", "threshold": 4,'
+            ' "version": "1", "groups": [{"members": [{"path": 3, "digest": "a"}]}]}',
+            "is not whole",
+        ),
+    ],
+)
+def test_a_broken_baseline_is_one_line_and_a_hint(
+    text: str, message: str, data: Path, run: Run
+) -> None:
+    Path("known.json").write_text(text)
+    code, out, err = run("data", *CHECK)
+    assert (code, out) == (2, "")
+    assert err.startswith("imgsim: error: baseline known.json")
+    assert message in err
+    assert "Error(" not in err
+    assert err.count("\n") == 2
+
+
+def test_a_kind_is_checked_by_its_own_parts(data: Path, known: str, run: Run, photo) -> None:
+    photo(1).resize((320, 240)).save("data/1 large.png")
+    assert run("data", *CHECK)[0] == 1
+    assert run("data", *CHECK, "--check-kind", "pixels")[0] == 0
+    shutil.copy("data/1.png", "data/1 again.png")
+    assert run("data", *CHECK, "--check-kind", "exact")[0] == 1
+
+
+LEAKS = ("leaks", "train", "valid", *FAST)
+
+
+@pytest.fixture
+def splits(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two pictures of validation that stand in training too."""
+    monkeypatch.setenv("IMGSIM_CACHE", "off")
+    monkeypatch.chdir(tmp_path)
+    for folder, seeds in (("train", (1, 2, 3, 4)), ("valid", (1, 2, 5))):
+        Path(folder).mkdir()
+        for seed in seeds:
+            photo(seed).save(f"{folder}/{seed}.png")
+    return tmp_path
+
+
+def test_leaks_have_a_baseline_too(splits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def leaks(*arguments: str) -> tuple[int, str, str]:
+        code = main([*LEAKS, *arguments])
+        return (code, *capsys.readouterr())
+
+    baseline = ("--baseline", "known.json")
+    assert leaks()[0] == 1
+    assert leaks(*baseline)[0] == 2  # there is none yet
+    code, _, err = leaks(*baseline, "--update-baseline")
+    assert code == 0
+    assert "known.json: 2 leaks accepted" in err
+    assert leaks(*baseline)[:2] == (0, "")
+    Path("valid/1.png").rename("valid/renamed.png")
+    assert leaks(*baseline)[:2] == (0, "")
+    shutil.copy("train/4.png", "valid/4.png")
+    code, out, err = leaks(*baseline)
+    assert code == 1
+    assert out.count(" (valid)\n") == 1
+    assert "1 leak is not in the baseline; 2 known ones left out" in err
+    document = json.loads(leaks(*baseline, "-f", "json")[1])
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert {leak["path"]: leak["new"] for leak in document["leaks"]} == {
+        "valid/2.png": False, "valid/4.png": True, "valid/renamed.png": False,
+    }  # fmt: skip
+    assert len(json.loads(leaks(*baseline, "-f", "json", "--only-new")[1])["leaks"]) == 1
+    document = json.loads(leaks(*baseline, "-f", "sarif")[1])
+    jsonschema.validate(document, SARIF)
+    states = [r["baselineState"] for r in document["runs"][0]["results"]]
+    assert states == ["unchanged", "new", "unchanged"]
+    assert leaks(*baseline, "-f", "github")[1].count("::warning") == 1
+    rows = list(csv.DictReader(io.StringIO(leaks(*baseline, "-f", "csv")[1])))
+    assert [row["new"] for row in rows] == ["False", "True", "False"]
+    code, _, err = leaks(*baseline, "--preset", "strict")
+    assert code == 2
+    assert "this run is by phash" in err
+    run_find = main(["find-dupes", "train", *FAST, *baseline])
+    assert run_find == 2  # of another command
+
+
+def test_divided_groups_are_known_by_their_name_and_splits(
+    splits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*LEAKS, "--group-by", "([1-9])", "--threshold", "0", "--baseline", "known.json"]
+    for name in ("1", "2"):  # no copies
+        Path(f"valid/{name}.png").unlink()
+        shutil.copy("valid/5.png", f"valid/{name}0.png")
+    assert main([*words, "--update-baseline"]) == 0
+    assert main(words) == 0
+    shutil.copy("valid/5.png", "valid/3.png")
+    capsys.readouterr()
+    assert main(words) == 1
+    assert capsys.readouterr().out.startswith("group 3: ")

@@ -1,0 +1,70 @@
+"""What the library says of arguments that make no sense: one clear error of its own, each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import imgsim
+from imgsim.schemas import names, schema
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "x").mkdir()
+    for seed in (1, 2):
+        photo(seed).save(tmp_path / "x" / f"{seed}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: imgsim.find_leaks("x"), "between two splits"),  # not x, of one letter
+        (lambda: imgsim.find_leaks(Path("x")), "between two splits"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks(3), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks({"a": 3, "b": "x"}), "3 is no path"),  # type: ignore[dict-item]
+        (lambda: imgsim.find_leaks(["x", "y"], k="1"), "k='1'"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates(None), "None is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates([b"x"]), "path in bytes"),  # type: ignore[list-item]
+        (lambda: imgsim.find_duplicates("x", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", imgsim.Group), "is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", "phash", threshold="4"), "'4' is no threshold"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", "phash", profile="p"), "'p' is no profile"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", "phash", keep=3), "3 are no rules"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", "ssim", proposer=3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.matches("x", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.matches("x", ["phash", 3]), "3 is no method"),  # type: ignore[list-item]
+        (lambda: imgsim.sort_images("x", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.cluster_images("x", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.explain("x/1.png", "x/2.png", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.compare("x/1.png", "x/2.png", 3), "3 is no method"),  # type: ignore[arg-type]
+        (lambda: imgsim.read_plan("plan.json"), "not from 'plan.json'"),  # type: ignore[arg-type]
+        (lambda: imgsim.train_autoencoder("x", 3), "no folder to write to"),  # type: ignore[arg-type]
+        (lambda: schema("imgsim.nothing/1"), "no schema 'imgsim.nothing/1'"),
+        (lambda: schema("../matches/1"), "no schema"),
+    ],
+)  # fmt: skip
+def test_one_clear_error(call: Callable[[], object], message: str, folder: Path) -> None:
+    with pytest.raises(imgsim.UsageError, match=message) as caught:
+        call()
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("train", ["train_autoencoder", "train_siamese"])
+def test_the_folder_of_a_training_run_may_be_text(train: str, folder: Path) -> None:
+    pytest.importorskip("torch")
+    (folder / "out").mkdir()
+    (folder / "out" / "mine.txt").write_text("not a training run")
+    with pytest.raises(imgsim.UsageError, match="out is not empty"):
+        getattr(imgsim, train)("x", "out")
+
+
+def test_every_schema_is_found_under_its_name() -> None:
+    assert {"imgsim.find-dupes/2", "imgsim.leaks/1", "imgsim.plan/1"} <= set(names())
+    for name in names():
+        assert schema(name)
