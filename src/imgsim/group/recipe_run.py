@@ -147,7 +147,14 @@ class RecipeRun:
     def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
         """Pairs worth verifying, and all copies of a content, whether worth it or not."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
-        proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs, flat=flat)
+        references = np.array([p.file.reference for p in self._pictures], np.bool_)
+        proposals = propose(
+            records(rows),
+            hashes=self.recipe.hashes,
+            jobs=jobs,
+            flat=flat,
+            closed=references if references.any() else None,  # no two of them may match
+        )
         copies = [
             pair
             for places in classes_of(self._content[p.identity] for p in self._pictures)

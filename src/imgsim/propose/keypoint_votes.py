@@ -10,8 +10,8 @@ doi:10.1007/978-3-540-88682-2_24), and for more the nearer their descriptors are
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,10 @@ _WORD_STARTS = range(0, 29, 2)  # bytes of a descriptor
 _ANGLE = 30.0
 _SCALE = 0.8
 _SHIFT = 100.0
+_COLUMNS = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle")
+_FEW = 4096  # keypoints, of which each half of a word is among few of 65,536
+_SPREAD = np.uint32(2_654_435_761)  # 2^32 by the golden ratio
+_TABLE_BITS = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def votes_of(
     min_votes: int = MIN_VOTES,
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+    closed: NDArray[np.bool_] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes.
 
@@ -81,31 +86,56 @@ def votes_of(
     rows : ndarray of dtype `LAYOUT`, shape (n,)
     min_votes, min_weight, min_weight_mirrored : int
         Of the votes of one transformation.
+    closed : ndarray of bool, shape (n,), optional
+        Images that are not compared with each other; the pairs of the others are the same as
+        without it.
 
     Notes
     -----
     Memory grows with the images, and time, by `_COMMON`, at last no faster: what keypoints have
     in common waits in temporary files, a block of images at a time.
     """
-    keypoints = _Keypoints.of(rows)
+    keypoints = Keypoints.of(rows)
+    if closed is not None:
+        keypoints = keypoints.of_open(closed)
+    return votes_of_keypoints(keypoints, len(rows), min_votes, min_weight, min_weight_mirrored)
+
+
+def votes_of_keypoints(
+    keypoints: Keypoints,
+    n: int,
+    min_votes: int = MIN_VOTES,
+    min_weight: int = MIN_WEIGHT,
+    min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+) -> Votes:
+    """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
+
+    Parameters
+    ----------
+    keypoints : Keypoints
+    n : int
+        Number of images.
+    min_votes, min_weight, min_weight_mirrored : int
+        Of the votes of one transformation.
+    """
     chosen = np.zeros(0, np.int64)
     for query, other in keypoints.collisions():
-        pair = _pair_codes(keypoints, query, other, len(rows))
+        pair = _pair_codes(keypoints, query, other, n)
         weight = np.square(_NO_WEIGHT - keypoints.distance(query, other))
         for cell in keypoints.cells(query, other):
             code, count, total = _in_cells(pair, cell, weight)
-            least = np.where(code < len(rows) ** 2, min_weight, min_weight_mirrored)
+            least = np.where(code < n**2, min_weight, min_weight_mirrored)
             chosen = np.union1d(chosen, code[(count >= min_votes) & (total >= least)])
-    mirrored, rest = np.divmod(chosen, len(rows) ** 2)
-    query_image, other_image = np.divmod(rest, len(rows))
+    mirrored, rest = np.divmod(chosen, n**2)
+    query_image, other_image = np.divmod(rest, n)
     left, right = np.minimum(query_image, other_image), np.maximum(query_image, other_image)
     # each of the two may have been seen in the other one's mirror
-    once = np.unique((mirrored * len(rows) + left) * len(rows) + right, return_index=True)[1]
+    once = np.unique((mirrored * n + left) * n + right, return_index=True)[1]
     return Votes(left[once], right[once], mirrored[once].astype(bool))
 
 
 def _pair_codes(
-    keypoints: _Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], n: int
+    keypoints: Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], n: int
 ) -> NDArray[np.int64]:
     """One number for two images and whether the second is mirrored."""
     a, b = keypoints.image[query].astype(np.int64), keypoints.image[other].astype(np.int64)
@@ -129,9 +159,50 @@ def _parts(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
+def _few_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Return what tells of words, four bytes each, whether they may be among some few."""
+    tables = np.zeros((2, 1 << 16), np.bool_)
+    for half, table in enumerate(tables):
+        table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
+
+    def uses(asked: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        first, second = (_numbers(asked[:, i : i + 2], "<u2") for i in (0, 2))
+        return np.asarray(tables[0][first] & tables[1][second])
+
+    return uses
+
+
+def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Return the same for many, by one table."""
+    table = np.zeros(1 << _TABLE_BITS, np.bool_)
+    shift = np.uint32(32 - _TABLE_BITS)
+    table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
+    return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+
+
+def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """The bytes of each row as one number."""
+    return np.ascontiguousarray(part).view(dtype)[:, 0]
+
+
 @dataclass(slots=True)
-class _Keypoints:
-    """Keypoints of all images in a row, the mirrored ones behind the plain ones."""
+class Keypoints:
+    """Keypoints of all images in a row, the mirrored ones behind the plain ones.
+
+    Attributes
+    ----------
+    image : ndarray of uint32, shape (n,)
+        Place of the image of each.
+    mirrored : ndarray of bool, shape (n,)
+        Described as a mirror would show it.
+    descriptor : ndarray of uint8, shape (n, 32)
+    x, y, scale, angle : ndarray of float32, shape (n,)
+        Pixels, octaves of two, degrees.
+    closed : ndarray of bool, shape (images,), or None
+        Images that are not compared with each other.
+    words : ndarray of uint16, shape (n,), or None
+        Which words of each are compared, see `shared_words`; None for all.
+    """
 
     image: NDArray[np.uint32]
     mirrored: NDArray[np.bool_]
@@ -140,9 +211,17 @@ class _Keypoints:
     y: NDArray[np.float32]
     scale: NDArray[np.float32]
     angle: NDArray[np.float32]
+    closed: NDArray[np.bool_] | None = None
+    words: NDArray[np.uint16] | None = None
 
     @classmethod
-    def of(cls, rows: NDArray[Any]) -> _Keypoints:
+    def of(cls, rows: NDArray[Any]) -> Keypoints:
+        """Take the keypoints of rows.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `LAYOUT`, shape (images,)
+        """
         plain = int(rows["count"].sum(dtype=np.int64))
         seen = sum(
             int(rows["mirrored"][part].any(axis=2).sum()) for part in _parts(len(rows), _ROWS)
@@ -180,6 +259,57 @@ class _Keypoints:
         self.angle[here] = (180 - angle) % 360 if mirrored else angle
         return here.stop
 
+    def of_open(self, closed: NDArray[np.bool_]) -> Keypoints:
+        """Leave out keypoints that share no word with one of an image that is not closed.
+
+        A word that is left has all of its keypoints, or is a word of closed images alone.
+
+        Parameters
+        ----------
+        closed : ndarray of bool, shape (images,)
+        """
+        opened = self.only(np.flatnonzero(~closed[self.image]))
+        return replace(self, closed=closed).with_words(self.shared_words(opened))
+
+    def with_words(self, shared: NDArray[np.uint16]) -> Keypoints:
+        """Keep keypoints with a word that is to be compared, and compare these words alone.
+
+        Parameters
+        ----------
+        shared : ndarray of uint16, shape (n,)
+            From `shared_words`.
+        """
+        places = np.flatnonzero(shared)
+        return replace(self.only(places), words=shared[places])
+
+    def only(self, places: NDArray[np.int64]) -> Keypoints:
+        """Keep some of the keypoints, in the order given.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+        """
+        kept = {name: getattr(self, name)[places] for name in _COLUMNS}
+        words = None if self.words is None else self.words[places]
+        return Keypoints(**kept, closed=self.closed, words=words)
+
+    def shared_words(self, others: Keypoints) -> NDArray[np.uint16]:
+        """Tell which words of each keypoint others have in the same place; by chance, some more.
+
+        Returns
+        -------
+        ndarray of uint16, shape (n,)
+            A bit for each of the places.
+        """
+        shared = np.zeros(len(self.image), np.uint16)
+        is_used = _few_words if len(others.image) <= _FEW else _many_words
+        for number, start in enumerate(_WORD_STARTS):
+            uses = is_used(others.descriptor[:, start : start + 4])
+            for part in _parts(len(shared), _AT_ONCE):
+                used = uses(self.descriptor[part, start : start + 4])
+                shared[part] |= used.astype(np.uint16) << np.uint16(number)
+        return shared
+
     def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Pairs of keypoints of different images with a word in common; query before other.
 
@@ -188,9 +318,8 @@ class _Keypoints:
         images = int(self.image.max(initial=0)) + 1
         with TemporaryFolder("votes") as folder:
             waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
-            for start in _WORD_STARTS:
-                word = np.ascontiguousarray(self.descriptor[:, start : start + 4]).view("<u4")
-                for pairs in self._equal(word[:, 0]):
+            for number, start in enumerate(_WORD_STARTS):
+                for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
                     block = self.image[pairs >> np.uint64(32)] // _IMAGES
                     order = np.argsort(block, kind="stable")
                     numbers, starts = np.unique(block[order], return_index=True)
@@ -218,13 +347,23 @@ class _Keypoints:
             other = (part & np.uint64(2**32 - 1)).astype(np.int64)
             yield (part >> np.uint64(32)).astype(np.int64), other
 
-    def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
-        order = np.argsort(word).astype(np.uint32)
-        ordered = word[order]
+    def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
+        if self.words is None:
+            word = _numbers(words, "<u4")
+            order = np.argsort(word).astype(np.uint32)
+            ordered = word[order]
+        else:
+            compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
+            word = _numbers(words[compared], "<u4")
+            ascending = np.argsort(word)
+            ordered, order = word[ascending], compared[ascending].astype(np.uint32)
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
-        place = np.flatnonzero(np.repeat((length > 1) & (length <= _COMMON), length))
+        useful = (length > 1) & (length <= _COMMON)
+        if self.closed is not None and len(order):
+            useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
+        place = np.flatnonzero(np.repeat(useful, length))
         for step in range(1, _COMMON):
             place = place[place + step < end[place]]
             if len(place) == 0:
@@ -236,6 +375,8 @@ class _Keypoints:
         """Those pairs, as one number each, that are alike in all words; the lesser first."""
         a, b = np.minimum(a, b), np.maximum(a, b)
         use = (self.image[a] != self.image[b]) & ~(self.mirrored[a] & self.mirrored[b])
+        if self.closed is not None:
+            use &= ~(self.closed[self.image[a]] & self.closed[self.image[b]])
         a, b = a[use], b[use]
         near = self.distance(a, b) <= _MAX_BITS
         return np.asarray(a[near].astype(np.uint64) << np.uint64(32) | b[near])

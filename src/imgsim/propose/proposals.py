@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, negative, turned
+from imgsim.comparators.local import ORIENTATIONS, Orientation, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import votes_of
@@ -80,6 +80,7 @@ def propose(
     hashes: bool,
     jobs: int,
     flat: NDArray[np.bool_] | None = None,
+    closed: NDArray[np.bool_] | None = None,
 ) -> Proposals:
     """Find pairs of images worth verifying.
 
@@ -92,12 +93,23 @@ def propose(
         Threads.
     flat : ndarray of bool, shape (n,), optional
         Images with so little detail that they are compared as figures alone. By default none is.
+    closed : ndarray of bool, shape (n,), optional
+        Images that are not compared with each other, such as an archive. Time grows with their
+        number then, and not with its square; the other pairs are the same.
     """
     flat = np.zeros(len(rows), np.bool_) if flat is None else flat
     detailed = np.flatnonzero(~flat)
-    usual = _propose_usual(rows[detailed] if flat.any() else rows, hashes=hashes, jobs=jobs)
+    usual = _propose_usual(
+        rows[detailed] if flat.any() else rows,
+        hashes=hashes,
+        jobs=jobs,
+        closed=None if closed is None else closed[detailed],
+    )
     figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
     one, other = near_figures(rows[figures])
+    if closed is not None:
+        wanted = ~(closed[figures[one]] & closed[figures[other]])
+        one, other = one[wanted], other[wanted]
     n = max(1, len(rows))
     codes = [detailed[usual.left] * n + detailed[usual.right], figures[one] * n + figures[other]]
     pairs, bits = _united(codes, [usual.why, np.full(len(one), FIGURE, np.int64)])
@@ -115,15 +127,24 @@ def _united(
     return pairs, bits
 
 
-def _propose_usual(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
+def _propose_usual(
+    rows: NDArray[Any], *, hashes: bool, jobs: int, closed: NDArray[np.bool_] | None
+) -> Proposals:
     """Propose pairs by keypoints, and by hashes."""
     n = len(rows)
-    votes = votes_of(rows)
+    votes = votes_of(rows, closed=closed)
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
-    if hashes and n > 1:
-        near = _near_hashes(np.ascontiguousarray(rows["hash"]), jobs)
-        for code, bit in [*near, *_near_insets(rows, jobs)]:
+    if hashes and n > 1 and not (closed is not None and closed.all()):
+        engine = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+        if closed is None:
+            near = [*_near_hashes(engine), *_near_insets(rows, engine)]
+        else:
+            near = [
+                *_near_hashes_of(np.flatnonzero(~closed), engine),
+                *_near_insets_of(np.flatnonzero(~closed), rows, engine, jobs),
+            ]
+        for code, bit in near:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
     pairs, bits = _united(codes, why)
@@ -131,11 +152,10 @@ def _propose_usual(rows: NDArray[Any], *, hashes: bool, jobs: int) -> Proposals:
     return Proposals(left, right, bits)
 
 
-def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
-    engine = HammingEngine(hashes, jobs)
+def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
+    hashes = engine.rows
     near = []
-    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
-    for bit, asked in [*wanted, (NEGATIVE, negative(hashes))]:
+    for bit, asked in _wanted_hashes(hashes):
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
@@ -144,10 +164,44 @@ def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.
     return near
 
 
-def _near_insets(rows: NDArray[Any], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
-    """Images whose hash is like that of a picture set into another one."""
-    holding = np.flatnonzero(rows["inset"].any(axis=1))
-    engine = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+def _wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
+    """The hashes that a picture like each one may have, and the bit of each reason."""
+    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
+    return [*wanted, (NEGATIVE, negative(hashes))]
+
+
+def _near_hashes_of(
+    some: NDArray[np.int64], engine: HammingEngine
+) -> list[tuple[NDArray[np.int64], int]]:
+    """The same of the pairs with one of some rows."""
+    n, near = engine.n, []
+    for bit, asked in _wanted_hashes(engine.rows[some]):
+        for start in range(0, len(some), _QUERIES):
+            query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
+            own = some[start + query]
+            earlier, later = row < own, row > own
+            near.append((row[earlier] * n + own[earlier], bit))
+            # the other one's hash, turned back, is like this one's
+            near.append((own[later] * n + row[later], _bit_back(bit)))
+    return near
+
+
+def _bit_back(bit: int) -> int:
+    """The bit of the orientation that takes one back; of other reasons the same."""
+    if bit >= KEYPOINTS:
+        return bit
+    how = ORIENTATIONS[bit.bit_length() - 1]
+    if how.transpose:
+        how = Orientation(True, how.flip, how.mirror)
+    return 1 << ORIENTATIONS.index(how)
+
+
+def _near_insets(
+    rows: NDArray[Any], engine: HammingEngine, holding: NDArray[np.int64] | None = None
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Images whose hash is like that of a picture set into another one, of some or of all."""
+    if holding is None:
+        holding = np.flatnonzero(rows["inset"].any(axis=1))
     near = []
     for start in range(0, len(holding), _QUERIES):
         part = holding[start : start + _QUERIES]
@@ -155,4 +209,20 @@ def _near_insets(rows: NDArray[Any], jobs: int) -> list[tuple[NDArray[np.int64],
         own = part[query]
         codes = np.minimum(own, row) * len(rows) + np.maximum(own, row)
         near.append((np.unique(codes[own != row]), INSET))
+    return near
+
+
+def _near_insets_of(
+    some: NDArray[np.int64], rows: NDArray[Any], engine: HammingEngine, jobs: int
+) -> list[tuple[NDArray[np.int64], int]]:
+    """The same of the pairs with one of some rows."""
+    holding = np.asarray(rows["inset"].any(axis=1))
+    near = _near_insets(rows, engine, some[holding[some]])
+    of_some = HammingEngine(np.ascontiguousarray(rows["hash"][some]), jobs)
+    others = np.setdiff1d(np.flatnonzero(holding), some)
+    for start in range(0, len(others), _QUERIES):
+        part = others[start : start + _QUERIES]
+        query, place = of_some.around(np.ascontiguousarray(rows["inset_hash"][part]), HASH_RADIUS)
+        own, row = part[query], some[place]
+        near.append((np.minimum(own, row) * len(rows) + np.maximum(own, row), INSET))
     return near

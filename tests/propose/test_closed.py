@@ -1,0 +1,84 @@
+"""Images that are not compared with each other, such as an archive, change no other pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from imgsim.comparators.local import LocalFeatures, records
+from imgsim.pictures.generate import landscape
+from imgsim.propose import keypoint_votes
+from imgsim.propose.proposals import Proposals, propose
+
+
+def _changed(picture: Image.Image) -> list[Image.Image]:
+    """Copies of every kind that something proposes."""
+    framed = Image.new("RGB", (700, 600), (30, 60, 90))
+    framed.paste(picture.resize((300, 225)), (150, 120))
+    turns = list(Image.Transpose)
+    return [
+        picture,
+        picture.resize((200, 150)),
+        *(picture.transpose(turn) for turn in turns),
+        ImageOps.invert(picture),
+        picture.crop((60, 40, 380, 290)),
+        ImageOps.mirror(picture.crop((60, 40, 380, 290))),
+        framed,
+    ]
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    pictures = [Image.fromarray(landscape(seed, 400, 300)) for seed in (71, 72, 73, 74)]
+    icons = [
+        Image.fromarray(np.full((side, side, 3), 240, np.uint8)) for side in (64, 128, 64, 128)
+    ]
+    for place, icon in enumerate(icons):
+        side = icon.width
+        mark = Image.new("RGB", (side // 4, side // 4), (200 - 90 * (place // 2), 20, 40))
+        icon.paste(mark, (side // 4, side // 4))
+    images = [*(one for picture in pictures for one in _changed(picture)), *icons]
+    extractor = LocalFeatures()
+    made = [extractor.extract(_ycbcr(image)[None])[0] for image in images]
+    return records(np.stack(made))
+
+
+def _ycbcr(image: Image.Image) -> np.ndarray:
+    small = image.copy()
+    small.thumbnail((400, 400))
+    return np.asarray(small.convert("YCbCr"))
+
+
+def _listed(pairs: Proposals) -> list[tuple[int, int, int]]:
+    return list(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.why.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("few", [True, False])
+def test_all_other_pairs_are_proposed_for_the_same_reasons(
+    rows: np.ndarray, seed: int, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not few:
+        monkeypatch.setattr(keypoint_votes, "_FEW", 0)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(rows))
+    closed = rng.random(len(rows)) < (0.2, 0.5, 0.9)[seed % 3]
+    flat = np.asarray(order >= len(rows) - 4)
+    every = propose(rows[order], hashes=True, jobs=1, flat=flat)
+    chosen = propose(rows[order], hashes=True, jobs=1, flat=flat, closed=closed)
+    expected = every.only(~(closed[every.left] & closed[every.right]))
+    assert 0 < len(expected.left) < len(every.left)
+    assert _listed(chosen) == _listed(expected)
+
+
+def test_every_reason_stands_among_the_pairs_compared(rows: np.ndarray) -> None:
+    """Else the test above would not tell."""
+    flat = np.arange(len(rows)) >= len(rows) - 4
+    why = propose(rows, hashes=True, jobs=1, flat=flat).why
+    assert int(np.bitwise_or.reduce(why)).bit_count() == 13  # 8 orientations and 5 more
+
+
+def test_nothing_is_proposed_among_closed_images_alone(rows: np.ndarray) -> None:
+    closed = np.ones(len(rows), np.bool_)
+    assert _listed(propose(rows, hashes=True, jobs=1, closed=closed)) == []
