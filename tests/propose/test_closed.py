@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from imgsim.comparators.local import LocalFeatures, records
+from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turned
+from imgsim.neighbours.hamming import HammingEngine
 from imgsim.pictures.generate import landscape
 from imgsim.propose import keypoint_votes
+from imgsim.propose.index import ProposalIndex, nearest_turned
 from imgsim.propose.proposals import Proposals, propose
 
 
@@ -82,3 +84,41 @@ def test_every_reason_stands_among_the_pairs_compared(rows: np.ndarray) -> None:
 def test_nothing_is_proposed_among_closed_images_alone(rows: np.ndarray) -> None:
     closed = np.ones(len(rows), np.bool_)
     assert _listed(propose(rows, hashes=True, jobs=1, closed=closed)) == []
+
+
+@pytest.mark.parametrize("hashes", [True, False])
+def test_an_index_proposes_the_same_for_each_image_alone(rows: np.ndarray, hashes: bool) -> None:
+    rng = np.random.default_rng(9)
+    order = rng.permutation(len(rows))
+    rows, flat = rows[order], np.asarray(order >= len(rows) - 4)
+    digests = [f"{i:04}" for i in range(len(rows))]
+    proposed = 0
+    for place in range(len(rows)):
+        others = np.arange(len(rows)) != place
+        index = ProposalIndex(
+            rows[others],
+            [d for i, d in enumerate(digests) if i != place],
+            flat[others],
+            hashes=hashes,
+            jobs=1,
+        )
+        every = propose(rows, hashes=hashes, jobs=1, flat=flat, closed=others)
+        expected = {}
+        for left, right, why in _listed(every):
+            other = right if left == place else left
+            expected[other - (other > place)] = why
+        assert index.propose(rows[place : place + 1], digests[place], flat=flat[place]) == expected
+        proposed += len(expected)
+    assert proposed > 40
+
+
+def test_the_nearest_hashes_in_any_orientation(rows: np.ndarray) -> None:
+    bits = np.unpackbits(np.ascontiguousarray(rows["hash"]), axis=1)
+    engine = HammingEngine(np.ascontiguousarray(rows["hash"]), 1)
+    near = nearest_turned(engine, engine.rows, 5)
+    for place in range(len(rows)):
+        asked = [np.unpackbits(turned(engine.rows[place][None], how)) for how in ORIENTATIONS]
+        apart = np.min([(bits != one).sum(axis=1) for one in asked], axis=0)
+        expected = np.lexsort((np.arange(len(rows)), apart))[:5]
+        assert near.rows[place].tolist() == expected.tolist()
+        assert near.distance[place].tolist() == apart[expected].tolist()

@@ -293,6 +293,26 @@ class Keypoints:
         words = None if self.words is None else self.words[places]
         return Keypoints(**kept, closed=self.closed, words=words)
 
+    def with_image(self, own: Keypoints, place: int, closed: NDArray[np.bool_]) -> Keypoints:
+        """Insert the keypoints of one more image, all of whose words are compared.
+
+        Parameters
+        ----------
+        own : Keypoints
+            Of that image alone.
+        place : int
+            Of the image; those of the others from there on are greater by one then.
+        closed : ndarray of bool, shape (images + 1,)
+        """
+        every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
+        others, theirs = self.image, len(self.image)
+        every["image"][:theirs] = others + (others >= place)
+        every["image"][theirs:] = place
+        ones = np.full(len(own.image), 0xFFFF, np.uint16)
+        words = ones if self.words is None else np.concatenate([self.words, ones])
+        joined = Keypoints(**every, closed=closed, words=words)
+        return joined.only(np.lexsort((every["image"], every["mirrored"])))
+
     def shared_words(self, others: Keypoints) -> NDArray[np.uint16]:
         """Tell which words of each keypoint others have in the same place; by chance, some more.
 

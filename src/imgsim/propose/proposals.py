@@ -155,7 +155,7 @@ def _propose_usual(
 def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
     hashes = engine.rows
     near = []
-    for bit, asked in _wanted_hashes(hashes):
+    for bit, asked in wanted_hashes(hashes):
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
@@ -164,8 +164,17 @@ def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
     return near
 
 
-def _wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
-    """The hashes that a picture like each one may have, and the bit of each reason."""
+def wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
+    """Return the hashes that a picture like each one may have, and the bit of each reason.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+
+    Returns
+    -------
+    list of (int, ndarray of uint8, shape (n, 32))
+    """
     wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
     return [*wanted, (NEGATIVE, negative(hashes))]
 
@@ -175,19 +184,19 @@ def _near_hashes_of(
 ) -> list[tuple[NDArray[np.int64], int]]:
     """The same of the pairs with one of some rows."""
     n, near = engine.n, []
-    for bit, asked in _wanted_hashes(engine.rows[some]):
+    for bit, asked in wanted_hashes(engine.rows[some]):
         for start in range(0, len(some), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             own = some[start + query]
             earlier, later = row < own, row > own
             near.append((row[earlier] * n + own[earlier], bit))
             # the other one's hash, turned back, is like this one's
-            near.append((own[later] * n + row[later], _bit_back(bit)))
+            near.append((own[later] * n + row[later], bit_back(bit)))
     return near
 
 
-def _bit_back(bit: int) -> int:
-    """The bit of the orientation that takes one back; of other reasons the same."""
+def bit_back(bit: int) -> int:
+    """Return the bit of the orientation that takes one back; of other reasons the same."""
     if bit >= KEYPOINTS:
         return bit
     how = ORIENTATIONS[bit.bit_length() - 1]
