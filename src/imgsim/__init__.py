@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
-    from imgsim.tasks.matches import Matches, MethodMatches, matches, search
+    from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
+    from imgsim.tasks.matches import matches, search
+    from imgsim.tasks.query import Query
     from imgsim.tasks.sort.sort_images import Ordering, sort_images
     from imgsim.tasks.sort.tour import Chain
     from imgsim.training.autoencoder import train_autoencoder
@@ -57,13 +59,15 @@ _HOMES = {
     "Leak": "tasks.leaks.results",
     "Leaks": "tasks.leaks.results",
     "Match": "types",
-    "Matches": "tasks.matches",
+    "Matches": "tasks.match_results",
     "Member": "types",
-    "MethodMatches": "tasks.matches",
+    "MethodMatches": "tasks.match_results",
     "Ordering": "tasks.sort.sort_images",
     "Picture": "types",
     "Plan": "act.plan",
     "Profile": "profile",
+    "Query": "tasks.query",
+    "QueryMatches": "tasks.match_results",
     "Related": "types",
     "RunOptions": "read.options",
     "Skipped": "types",
@@ -111,6 +115,8 @@ __all__ = [
     "Picture",
     "Plan",
     "Profile",
+    "Query",
+    "QueryMatches",
     "Related",
     "RunOptions",
     "Skipped",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
-from imgsim.errors import UnreadableImage
+from imgsim.errors import UnreadableImage, UsageError
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
@@ -35,6 +35,29 @@ class Query:
     name: str
     data: bytes
     path: str | None = None
+
+
+QuerySource = str | os.PathLike[str] | Query
+"""An image that is asked about: a path, or its bytes."""
+
+
+def make_query(source: QuerySource) -> Query:
+    """Return an image as a query, read from its file if it is a path.
+
+    Raises
+    ------
+    UnreadableImage
+        The file cannot be read.
+    UsageError
+        It is neither a path nor a query.
+    """
+    if isinstance(source, Query):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            f"{type(source).__name__} is no image to search for", "give a path, or an imgsim.Query"
+        )
+    return query_file(source)
 
 
 def query_file(path: str | os.PathLike[str]) -> Query:
