@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from imgsim.tasks.compare import Comparison, compare
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+    from imgsim.tasks.known import KnownArchive, known
+    from imgsim.tasks.known_results import Known, KnownAnswer
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
     from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
@@ -56,6 +58,9 @@ _HOMES = {
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
+    "Known": "tasks.known_results",
+    "KnownAnswer": "tasks.known_results",
+    "KnownArchive": "tasks.known",
     "Leak": "tasks.leaks.results",
     "Leaks": "tasks.leaks.results",
     "Match": "types",
@@ -80,6 +85,7 @@ _HOMES = {
     "explain": "tasks.explain",
     "find_duplicates": "tasks.find_duplicates",
     "find_leaks": "tasks.leaks.find_leaks",
+    "known": "tasks.known",
     "matches": "tasks.matches",
     "plan": "act.planning:make_plan",
     "read_plan": "act.plan_file",
@@ -105,6 +111,9 @@ __all__ = [
     "ImageFacts",
     "ImageFile",
     "ImgsimError",
+    "Known",
+    "KnownAnswer",
+    "KnownArchive",
     "Leak",
     "Leaks",
     "Match",
@@ -130,6 +139,7 @@ __all__ = [
     "explain",
     "find_duplicates",
     "find_leaks",
+    "known",
     "matches",
     "plan",
     "read_plan",

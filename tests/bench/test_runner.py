@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from PIL import Image
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 import imgsim
 from imgsim import RunOptions
@@ -22,11 +23,14 @@ from imgsim.bench.results import Bench, Spread
 from imgsim.bench.runner import Plan, bench
 from imgsim.bench.store import Store, from_document, to_document
 from imgsim.comparators import registry
+from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turned
+from imgsim.dataset.labelled import LabelledImages
 from imgsim.dataset.layouts import load_labelled
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
 from imgsim.report.bench import bench_json, methods_csv
 from imgsim.schemas import schema
+from imgsim.tasks.query import query_file, read_query
 from tests.bench.conftest import METHODS
 
 
@@ -55,7 +59,7 @@ def test_what_is_easy_is_measured_as_easy(measured: Bench) -> None:
         assert method.wrong == 0
 
 
-def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
+def test_verdicts_and_rankings_of_methods_that_verify_are_scored_by_the_labels(
     tmp_path: Path, options: RunOptions
 ) -> None:
     """Against `compare`, pair by pair; files with equal bytes and flat images among them."""
@@ -80,7 +84,10 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     # the copy in another folder with both pictures there, the three flat images with each other
     assert (auto.detection.found, auto.detection.wrong) == (3, 5)
     assert {Path(one.left).name for one in auto.wrong} & {"320.jpg", "copy.jpg", "240.jpg"}
-    assert (auto.retrieval, auto.histogram, auto.ranks) == (None, None, False)
+    assert (auto.histogram, auto.ranks) == (None, False)
+    assert auto.retrieval is not None
+    expected_map = np.mean(_average_precisions(data, pairs, said))
+    assert auto.retrieval.mean_average_precision.value == pytest.approx(expected_map)
     assert auto.detection.micro_average_precision is None
     assert auto.timing.seconds_search.median > 0
     jsonschema.validate(json.loads("".join(bench_json(both))), schema("imgsim.bench/1"))
@@ -88,8 +95,33 @@ def test_verdicts_of_methods_that_rank_nothing_are_counted_from_the_labels(
     rows = list(csv.DictReader(methods_csv(both)))
     assert [row["method"] for row in rows] == ["phash", "auto"]
     assert float(rows[0]["accuracy_high"]) >= float(rows[0]["accuracy"])
-    assert (rows[1]["accuracy"], rows[1]["micro_average_precision"]) == ("", "")
+    assert float(rows[1]["accuracy"]) == auto.retrieval.accuracy.value
+    assert rows[1]["micro_average_precision"] == ""
     assert float(rows[1]["recall"]) == auto.detection.recall.value
+
+
+def _average_precisions(
+    data: LabelledImages, pairs: list[tuple[int, int]], said: list[bool]
+) -> list[float]:
+    """Copies first, in order of their residuals, then the others by the bits of their hashes."""
+    extractor = LocalFeatures()
+    read = [read_query(query_file(p), [extractor], RunOptions())[1][extractor] for p in data.paths]
+    hashes = np.ascontiguousarray(records(np.stack(read))["hash"])
+    n = len(data.paths)
+    score = np.zeros((n, n))
+    for (i, j), copies in zip(pairs, said, strict=True):
+        if copies:
+            residual = imgsim.compare(data.paths[i], data.paths[j], "auto")[0].distance
+            score[i, j] = score[j, i] = 1000 - (residual if np.isfinite(residual) else 0)
+            continue
+        own = np.unpackbits(hashes[i])
+        turns = [np.unpackbits(turned(hashes[j : j + 1], how)) for how in ORIENTATIONS]
+        score[i, j] = score[j, i] = -min(int((own != turn).sum()) for turn in turns)
+    labels = np.array(data.labels)
+    rest = [np.arange(n) != i for i in range(n)]
+    return [
+        average_precision_score(labels[rest[i]] == labels[i], score[i, rest[i]]) for i in range(n)
+    ]
 
 
 def test_the_result_is_the_same_again(places: Path, measured: Bench) -> None:

@@ -1,4 +1,6 @@
-"""Methods that rank nothing: which pairs of a data set they call duplicates, and how rightly.
+"""Methods that verify: which pairs of a data set they call duplicates, and how rightly.
+
+What they rank are these copies first, by their residuals, then the others by their hashes.
 
 The pairs are those of find-dupes, by the same run of the recipe, with all that it proposes
 verified. What is right is counted here, from the labels.
@@ -16,17 +18,24 @@ from numpy.typing import NDArray
 from imgsim.bench.detection import MISTAKES, detection_of
 from imgsim.bench.measure import MIXED_PAIRS, SAMPLE, TIMED_PAIRS, Inputs, sample, shown
 from imgsim.bench.metrics import PairCounts
-from imgsim.bench.results import MethodResult, Mistake, Spread, Timing
+from imgsim.bench.results import MethodResult, Mistake, Retrieval, Spread, Timing
+from imgsim.bench.retrieval import score_query
+from imgsim.bench.score import retrieval_of
 from imgsim.bench.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
 from imgsim.comparators.label import label
+from imgsim.comparators.local import ORIENTATIONS, records, turned
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
 from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import Rules, equal_pixels
+from imgsim.neighbours.hamming import bit_distances, words
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Picture
 from imgsim.verify.verdicts import verify_pair
+
+_BEHIND_ALL_COPIES = 1e6
+"""Added to the bits of hashes, so that no residual is as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ def measure_pairs(
     seed: int = 0,
     root: str = "",
 ) -> MethodResult:
-    """Time and score a method that ranks nothing; see `measure.measure_method` and `find_pairs`."""
+    """Time and score a method that verifies; see `measure.measure_method` and `find_pairs`."""
     busy = load_average()
     duplicates = find_pairs(recipe, pictures, read, limit, options)
     n = len(pictures)
@@ -139,13 +148,43 @@ def measure_pairs(
         int(np.prod(recipe.extractor.shape)) * recipe.extractor.dtype.itemsize,
         _timing(recipe, pictures, read, inputs, options, duplicates.seconds, busy, seed),
         None,
-        None,
+        None if data.pairs else _retrieval(recipe, duplicates, data, pictures, read, seed),
         detection_of(counts, len(same), recipe.scale, limit, per_group, groups, seed),
         (),
         None,
         mistakes(said & ~same),
         mistakes(~said & same),
     )
+
+
+def _retrieval(
+    recipe: Recipe,
+    duplicates: DuplicatePairs,
+    data: LabelledImages,
+    pictures: Sequence[Picture],
+    read: Collection,
+    seed: int,
+) -> Retrieval:
+    """Score the rankings: verified copies before all others."""
+    rows = records(read.features(recipe.extractor, pictures).rows)
+    hashes = np.ascontiguousarray(rows["hash"])
+    turns = [words(turned(hashes, how)) for how in ORIENTATIONS]
+    residual: dict[int, dict[int, float]] = {}
+    for (left, right), distance in duplicates.residual.items():
+        residual.setdefault(left, {})[right] = distance
+        residual.setdefault(right, {})[left] = distance
+    n = len(pictures)
+    sizes = np.bincount(data.classes)[data.classes]
+    asked = np.flatnonzero(sizes > 1)
+    rankings = []
+    for i in asked.tolist():
+        bits = np.min([bit_distances(turns[0][i : i + 1], turn)[0] for turn in turns], axis=0)
+        distance = _BEHIND_ALL_COPIES + bits.astype(np.float64)
+        for j in np.flatnonzero(duplicates.same[i]).tolist():
+            distance[j] = residual.get(i, {}).get(j, 0.0)  # equal ones were not verified
+        rest = np.arange(n) != i
+        rankings.append(score_query(distance[rest], data.classes[rest] == data.classes[i]))
+    return retrieval_of(rankings, data.classes[asked], sizes, n, seed, article=False)
 
 
 def _truth(data: LabelledImages) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

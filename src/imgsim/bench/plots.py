@@ -234,7 +234,7 @@ def all_plots(
     names: dict[str, str],
     methods: Sequence[MethodResult],
 ) -> dict[str, str]:
-    """Draw every plot that there is something for, by name. Methods that rank nothing have none."""
+    """Draw every plot that there is something for, by name. Methods that verify have none."""
     plots = {}
     methods = [m for m in methods if m.ranks]
     if methods:

@@ -162,7 +162,7 @@ def measure_by_distance(
 def measure_by_verdict(
     recipe: Recipe, copies: Copies, threshold: float, options: RunOptions
 ) -> MethodResilience:
-    """Measure a method that ranks nothing, by its verdict on each pair of copy and original.
+    """Measure a method that verifies, by its verdict on each pair of copy and original.
 
     Parameters
     ----------

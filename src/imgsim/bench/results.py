@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HARNESS = 2
+HARNESS = 3
 """Raised whenever the same data and method would give another result."""
 
 
@@ -69,8 +69,8 @@ class Timing:
         To compute its features, in a batch.
     seconds_search : Spread
         For a pair, where the engine ranks the 3 nearest of every query. Per pair of a query and
-        another image, whether the engine compared it or could prune it. Of a method that ranks
-        nothing: to propose pairs and verify them, per such pair of the data set.
+        another image, whether the engine compared it or could prune it. Of a method that
+        verifies: to propose pairs and verify them, per such pair of the data set.
     seconds_distance : Spread
         For a pair, from ready features, one pair after the other.
     seconds_mixed : Spread
@@ -141,7 +141,7 @@ class Detection:
         None where nothing is within it.
     recall, f1 : Estimate
     micro_average_precision : Estimate or None
-        None of a method that ranks nothing, here and below.
+        None of a method that verifies, here and below.
     recall_at_999 : Estimate or None
         Recall at the loosest threshold that has a precision of 99.9 percent.
     best_f1, best_f1_threshold : float or None
@@ -177,16 +177,16 @@ class MethodResult:
     engine_deviation : float or None
         The largest difference between the distances of the 3 nearest by the engine and by the
         harness, which computes every distance by itself, as a share of the scale. None of a method
-        that ranks nothing.
+        that verifies.
     retrieval : Retrieval or None
-        None for a list of pairs, and of a method that ranks nothing.
+        None for a list of pairs.
     detection : Detection
     curve : tuple of (recall, precision)
-        At most `CURVE_POINTS`; none of a method that ranks nothing.
+        At most `CURVE_POINTS`; none of a method that verifies.
     histogram : Histogram or None
-        None of a method that ranks nothing.
+        None of a method that verifies.
     wrong, missed : tuple of Mistake
-        The nearest pairs that do not match, the farthest that do. Of a method that ranks nothing:
+        The nearest pairs that do not match, the farthest that do. Of a method that verifies:
         some of those it calls duplicates wrongly, and some that it misses.
     """
 
@@ -205,7 +205,7 @@ class MethodResult:
 
     @property
     def ranks(self) -> bool:
-        """Whether it puts images in an order, and does not only tell duplicates from others."""
+        """Whether it puts all pairs in one order; a method that verifies orders copies alone."""
         return self.histogram is not None
 
 
@@ -224,7 +224,7 @@ class ChangeResult:
         Share of the copies within the threshold of their original.
     first : float or None
         Share of the copies that are nearer to their original than to every other one; None of a
-        method that ranks nothing.
+        method that verifies.
     """
 
     change: str
@@ -241,7 +241,7 @@ class MethodResilience:
     method : str
     changes : tuple of ChangeResult
     mean_recognised, mean_first : float
-        Over all changes; mean_first is None of a method that ranks nothing.
+        Over all changes; mean_first is None of a method that verifies.
     wrong : int
         Pairs of two different originals within the threshold.
     """

@@ -88,7 +88,8 @@ def bench(
     ----------
     data : LabelledImages
     comparators : sequence of Comparator
-        A `Recipe` ranks nothing: the pairs that it calls duplicates are measured.
+        Of a `Recipe` the pairs that it calls duplicates are measured, and a ranking: these first,
+        then the nearest by their hashes.
     plan : Plan, optional
     store : Store, optional
         Where results are kept, and taken from; nowhere, if left out.
@@ -114,7 +115,7 @@ def bench(
     if not (results or changed or timed):
         raise UsageError(
             "nothing to measure",
-            "auto and local rank nothing, as the protocol article asks: try the other one",
+            "auto and local order no pairs, as the protocol article asks: try the other one",
         )
     return Bench(
         __version__,
@@ -168,7 +169,7 @@ class _Run:
         if isinstance(comparator, Recipe):
             if self.plan.protocol == "article" and "methods" in self.plan.experiments:
                 self.options.progress.note(
-                    f"{comparator.name} ranks nothing: not in the protocol article"
+                    f"{comparator.name} verifies: not in the protocol article"
                 )
             return True
         if isinstance(comparator, VectorComparator | PairComparator):

@@ -133,7 +133,7 @@ def score_classes(
             rest = np.arange(n) != i
             rankings.append(score_query(row[rest], classes[rest] == classes[i]))
     article = queries is not None
-    retrieval = _retrieval(rankings, classes[asked], sizes, n, seed, article=article)
+    retrieval = retrieval_of(rankings, classes[asked], sizes, n, seed, article=article)
     return pairs.scores(retrieval, names, scale)
 
 
@@ -287,7 +287,7 @@ def _sample(all_distances: NDArray[np.float64], seed: int) -> NDArray[np.float64
     return np.asarray(all_distances[left[left != right], right[left != right]])
 
 
-def _retrieval(
+def retrieval_of(
     rankings: Sequence[QueryScore],
     groups: NDArray[np.int64],
     sizes: NDArray[np.int64],
@@ -296,7 +296,19 @@ def _retrieval(
     *,
     article: bool,
 ) -> Retrieval:
-    """Compute the means over queries, with their intervals over groups."""
+    """Compute the means over queries, with their intervals over groups.
+
+    Parameters
+    ----------
+    rankings : sequence of QueryScore
+    groups : ndarray of int64, shape (queries,)
+        Their classes.
+    sizes : ndarray of int64, shape (images,)
+        Images of the class of each image.
+    images, seed : int
+    article : bool
+        With the accuracy of the protocol ``article``.
+    """
 
     def estimate(values: list[float]) -> Estimate:
         above = np.array(values)

@@ -122,6 +122,10 @@ class Archive:
         )
         return copies, gallery
 
+    def like(self, picture: Picture) -> list[Picture]:
+        """Return the pictures with the bytes of another one."""
+        return [self.pictures[place] for place in self._files.get(picture.digest, ())]
+
     def nearest(self, rows: NDArray[np.generic], k: int) -> tuple[Neighbours, list[list[int]]]:
         """Find the contents with the nearest hashes, and the places of their files.
 
