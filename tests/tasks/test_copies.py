@@ -119,7 +119,7 @@ def test_search_takes_paths_and_bytes(
     if method == "auto":
         members = [q.matches[0].member for q in found.queries]
         assert [m.role for m in members if m] == ["smaller"] * 3
-    with pytest.raises(UnreadableImage, match="no such file|No such file"):
+    with pytest.raises(UnreadableImage, match="No such file"):
         imgsim.search(tmp_path / "none.jpg", folder, method, options=threads)
     with pytest.raises(UsageError, match="int is no image"):
         imgsim.search([3], folder, method, options=threads)

@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "Show what this installation reads and computes.",
     "explain": "Show where in two images the score of a method comes from.",
     "find-dupes": "Find groups of exact and near duplicates.",
+    "known": "Tell which files an archive knows, and as what.",
     "leaks": "Find near duplicates across the splits of a data set.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",

@@ -62,7 +62,7 @@ class ProposalIndex:
         self._figure_rows = rows[self._figures]
         self._detailed = np.flatnonzero(~flat)
         detailed = rows[self._detailed] if flat.any() else rows
-        self._keypoints = Keypoints.of(detailed)
+        self._keypoints = Keypoints.of(detailed).prepared()
         self._near = HammingEngine(np.ascontiguousarray(detailed["hash"]), jobs)
         self._holding = np.flatnonzero(detailed["inset"].any(axis=1))
         insets = np.ascontiguousarray(detailed["inset_hash"][self._holding])
@@ -115,14 +115,15 @@ class ProposalIndex:
         return np.stack([other - (other > before), votes.mirrored.astype(np.int64)], axis=1)
 
     def _add_hashes(self, row: NDArray[Any], before: int, add: Any) -> None:
-        for bit, asked in wanted_hashes(np.ascontiguousarray(row["hash"])):
-            _, near = self._near.around(asked, HASH_RADIUS)
+        asked = wanted_hashes(np.ascontiguousarray(row["hash"]))
+        if row["inset"].any():
+            asked.append((INSET, row["inset_hash"]))
+        number, every = self._near.around(np.concatenate([one for _, one in asked]), HASH_RADIUS)
+        for i, (bit, _) in enumerate(asked):
+            near = every[number == i]
             add(self._detailed[near[near < before]], bit)
             # it is the left one of those behind it: their hashes are turned
             add(self._detailed[near[near >= before]], bit_back(bit))
-        if row["inset"].any():
-            _, near = self._near.around(np.ascontiguousarray(row["inset_hash"]), HASH_RADIUS)
-            add(self._detailed[near], INSET)
         if len(self._holding):
             _, near = self._insets.around(np.ascontiguousarray(row["hash"]), HASH_RADIUS)
             add(self._detailed[self._holding[near]], INSET)

@@ -159,17 +159,12 @@ def _parts(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def _few_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
-    """Return what tells of words, four bytes each, whether they may be among some few."""
+def _few_words(words: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tables of the halves of some few words, shape (2, 65536)."""
     tables = np.zeros((2, 1 << 16), np.bool_)
     for half, table in enumerate(tables):
         table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
-
-    def uses(asked: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        first, second = (_numbers(asked[:, i : i + 2], "<u2") for i in (0, 2))
-        return np.asarray(tables[0][first] & tables[1][second])
-
-    return uses
+    return tables
 
 
 def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
@@ -202,6 +197,8 @@ class Keypoints:
         Images that are not compared with each other.
     words : ndarray of uint16, shape (n,), or None
         Which words of each are compared, see `shared_words`; None for all.
+    halves : ndarray of uint16, shape (16, n), or None
+        The descriptors once more, see `prepared`.
     """
 
     image: NDArray[np.uint32]
@@ -213,6 +210,7 @@ class Keypoints:
     angle: NDArray[np.float32]
     closed: NDArray[np.bool_] | None = None
     words: NDArray[np.uint16] | None = None
+    halves: NDArray[np.uint16] | None = None
 
     @classmethod
     def of(cls, rows: NDArray[Any]) -> Keypoints:
@@ -322,13 +320,34 @@ class Keypoints:
             A bit for each of the places.
         """
         shared = np.zeros(len(self.image), np.uint16)
-        is_used = _few_words if len(others.image) <= _FEW else _many_words
+        few = len(others.image) <= _FEW
         for number, start in enumerate(_WORD_STARTS):
-            uses = is_used(others.descriptor[:, start : start + 4])
+            words = others.descriptor[:, start : start + 4]
+            if few:
+                first, second = _few_words(words)
+            else:
+                uses = _many_words(words)
             for part in _parts(len(shared), _AT_ONCE):
-                used = uses(self.descriptor[part, start : start + 4])
+                if few:
+                    used = first[self._half(number, part)] & second[self._half(number + 1, part)]
+                else:
+                    used = uses(self.descriptor[part, start : start + 4])
                 shared[part] |= used.astype(np.uint16) << np.uint16(number)
         return shared
+
+    def _half(self, number: int, part: slice) -> NDArray[np.uint16]:
+        """Two bytes of each descriptor as a number."""
+        if self.halves is not None:
+            return self.halves[number, part]
+        return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
+
+    def prepared(self) -> Keypoints:
+        """Take some more memory, so that `shared_words` of few others takes less time."""
+        halves = scratch((16, len(self.image)), np.dtype("<u2"))
+        for number in range(16):
+            for part in _parts(len(self.image), _AT_ONCE):
+                halves[number, part] = self._half(number, part)
+        return replace(self, halves=halves)
 
     def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Pairs of keypoints of different images with a word in common; query before other.

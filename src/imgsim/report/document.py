@@ -220,11 +220,19 @@ def _query_matches_document(query: QueryMatches, scale: Scale) -> dict[str, Any]
     document: dict[str, Any] = {**path_document(query.path)}
     if query.predicted is not None:
         document |= {"class": query.predicted, "compared": query.compared}
-    document["matches"] = [_match_document(match, scale) for match in query.matches]
+    document["matches"] = [match_document(match, scale) for match in query.matches]
     return document
 
 
-def _match_document(match: Match, scale: Scale) -> dict[str, Any]:
+def match_document(match: Match, scale: Scale) -> dict[str, Any]:
+    """Return a match: its path, and its score or what it is.
+
+    Parameters
+    ----------
+    match : Match
+    scale : Scale
+        Of the method.
+    """
     document: dict[str, Any] = {**path_document(match.path)}
     if match.verdict is None:
         return document | score_document(match.distance, scale)
