@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from imgsim.act.plan_file import read_plan, write_plan
     from imgsim.act.planning import make_plan as plan
     from imgsim.act.undo import undo
+    from imgsim.benchmark.results import Bench
+    from imgsim.calibration.calibrate import Calibration
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
     from imgsim.read.options import RunOptions
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.results import Clusters
-    from imgsim.tasks.compare import Comparison, compare
+    from imgsim.tasks.compare import Comparison, Comparisons, compare
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
     from imgsim.tasks.known import KnownArchive, known
     from imgsim.tasks.known_results import Known, KnownAnswer
+    from imgsim.tasks.labelled_data import bench, calibrate
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
     from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
@@ -48,9 +51,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Applied": "act.outcome",
     "ApplyOptions": "act.options",
+    "Bench": "benchmark.results",
+    "Calibration": "calibration.calibrate",
     "Chain": "tasks.sort.tour",
     "Clusters": "tasks.cluster.results",
     "Comparison": "tasks.compare",
+    "Comparisons": "tasks.compare",
     "DiscoverOptions": "read.discover",
     "Duplicates": "tasks.find_duplicates",
     "Explanation": "tasks.explain",
@@ -80,6 +86,8 @@ _HOMES = {
     "UnreadableImage": "errors",
     "UsageError": "errors",
     "apply": "act.apply",
+    "bench": "tasks.labelled_data",
+    "calibrate": "tasks.labelled_data",
     "cluster_images": "tasks.cluster.cluster_images",
     "compare": "tasks.compare",
     "explain": "tasks.explain",
@@ -101,9 +109,12 @@ _HOMES = {
 __all__ = [
     "Applied",
     "ApplyOptions",
+    "Bench",
+    "Calibration",
     "Chain",
     "Clusters",
     "Comparison",
+    "Comparisons",
     "DiscoverOptions",
     "Duplicates",
     "Explanation",
@@ -134,6 +145,8 @@ __all__ = [
     "UsageError",
     "__version__",
     "apply",
+    "bench",
+    "calibrate",
     "cluster_images",
     "compare",
     "explain",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imgsim.cli.make import make_methods, make_run_options
-from imgsim.cli.method_options import device_options, ranking_methods_option
+from imgsim.cli.method_options import device_options, scoring_methods_option
 from imgsim.cli.options import (
     dataset_options,
     run_options,
@@ -36,7 +36,7 @@ from imgsim.cli.terminal import Terminal
     help="The loosest threshold that finds at most so many of the pairs that do not match, such"
     " as 1e-6. Where there are too few pairs to count them, a fitted tail tells.",
 )
-@ranking_methods_option
+@scoring_methods_option
 @dataset_options
 @click.option(
     "--split",
@@ -76,7 +76,7 @@ def command(
     imgsim calibrate photos --target-precision 0.99 -m phash -m ssim -o mine.json
     imgsim find-dupes elsewhere -m phash --profile mine.json
     """
-    from imgsim.calibrate.calibrate import calibrate, only_target
+    from imgsim.calibration.calibrate import calibrate, only_target
     from imgsim.dataset.layouts import load_labelled
     from imgsim.report.calibration import calibration_summary, calibration_text, profile_json
 

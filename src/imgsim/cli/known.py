@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @writing_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
-    """Tell which NEW files an archive knows, and as what. Exits with 1 if it knows any.
+    """Tell which files an archive knows, and as what. Exits with 1 if it knows any.
 
     Every NEW file is compared with the archive: neither with other NEW files, nor the archive with
     itself.

@@ -64,6 +64,13 @@ ranking_methods_option = methods_option(
 )
 
 
+scoring_methods_option = methods_option(
+    [RANKING_METHOD],
+    "Can be repeated; all: every method that is available and scores any two images, so not auto"
+    " or local.",
+)
+
+
 profile_option = click.option(
     "--profile",
     type=click.Path(dir_okay=False),

@@ -350,9 +350,14 @@ class Keypoints:
         return replace(self, halves=halves)
 
     def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Pairs of keypoints of different images with a word in common; query before other.
+        """Yield pairs of keypoints of different images with a word in common; query before other.
 
         In parts; all pairs of one query image are in the same part.
+
+        Yields
+        ------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
         """
         images = int(self.image.max(initial=0)) + 1
         with TemporaryFolder("votes") as folder:
@@ -421,14 +426,34 @@ class Keypoints:
         return np.asarray(a[near].astype(np.uint64) << np.uint64(32) | b[near])
 
     def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
-        """Bits by which descriptors differ."""
+        """Count the bits by which descriptors differ.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64 or uint32, shape (p,)
+            Places of keypoints.
+
+        Returns
+        -------
+        ndarray of int64, shape (p,)
+        """
         words = self.descriptor[a].view("<u8") ^ self.descriptor[b].view("<u8")
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
     def cells(
         self, query: NDArray[np.int64], other: NDArray[np.int64]
     ) -> Iterator[NDArray[np.int64]]:
-        """Cells of turn, scale and shift that each vote speaks for, in two overlapping grids."""
+        """Yield cells of turn, scale and shift that votes speak for, in two overlapping grids.
+
+        Parameters
+        ----------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
+
+        Yields
+        ------
+        ndarray of int64, shape (p,)
+        """
         # a mirrored keypoint is always `other`: it comes later in the row
         log_scale = self.scale[other] - self.scale[query]
         turn = (self.angle[other] - self.angle[query]) % 360

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from imgsim.bench.results import Bench, Estimate, MethodResult, NormTiming, Resilience
+from imgsim.benchmark.results import Bench, Estimate, MethodResult, NormTiming, Resilience
 from imgsim.report.rankings import duration
 
 Table = list[list[str]]

@@ -34,6 +34,7 @@ from imgsim.read.majority import find_suspects
 from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
+from imgsim.results import Result
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.matching import (
     DistanceMatching,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicates:
+@dataclass(frozen=True, slots=True, repr=False)
+class Duplicates(Result[Group]):
     """Groups of duplicates, and the figures of the run that found them.
 
     Attributes
@@ -111,6 +112,9 @@ class Duplicates:
     keep: tuple[str, ...] = (DEFAULT_KEEP,)
     decode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def _items(self) -> tuple[Group, ...]:
+        return self.groups
 
     @property
     def judged(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator, Preset
+from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Match, Skipped
 
@@ -67,8 +68,8 @@ class ArchiveFacts:
     decoded: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+@dataclass(frozen=True, slots=True, repr=False)
+class Known(Result[KnownAnswer]):
     """Which of some files an archive knows.
 
     Attributes
@@ -82,3 +83,6 @@ class Known:
     archive: ArchiveFacts
     answers: tuple[KnownAnswer, ...]
     seconds: Seconds
+
+    def _items(self) -> tuple[KnownAnswer, ...]:
+        return self.answers

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator
+from imgsim.results import Items, Result
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Match, Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class QueryMatches:
+class QueryMatches(Items[Match]):
     """The nearest other images of one image, nearest first.
 
     Attributes
@@ -28,9 +29,12 @@ class QueryMatches:
     predicted: str | None = None
     compared: int | None = None
 
+    def _items(self) -> tuple[Match, ...]:
+        return self.matches
+
 
 @dataclass(frozen=True, slots=True)
-class MethodMatches:
+class MethodMatches(Items[QueryMatches]):
     """The ranking by one comparator.
 
     Attributes
@@ -48,14 +52,17 @@ class MethodMatches:
     pairs: int
     seconds: float
 
+    def _items(self) -> tuple[QueryMatches, ...]:
+        return self.queries
+
     @property
     def seconds_per_pair(self) -> float:
         """Mean time for one pair."""
         return self.seconds / max(1, self.pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+@dataclass(frozen=True, slots=True, repr=False)
+class Matches(Result[MethodMatches]):
     """Rankings by each of some comparators.
 
     Attributes
@@ -77,3 +84,6 @@ class Matches:
     skipped: tuple[Skipped, ...]
     decoded: int
     seconds: Seconds
+
+    def _items(self) -> tuple[MethodMatches, ...]:
+        return self.methods

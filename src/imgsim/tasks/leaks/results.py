@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator, Preset
+from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Member, Picture, Skipped
 
@@ -87,8 +88,8 @@ class GroupLeak:
     example: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leaks:
+@dataclass(frozen=True, slots=True, repr=False)
+class Leaks(Result[Leak]):
     """The leaks of a data set, and the figures of the run that found them.
 
     Attributes
@@ -141,6 +142,9 @@ class Leaks:
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
     judged: int = 0
+
+    def _items(self) -> tuple[Leak, ...]:
+        return self.leaks
 
     @property
     def clean(self) -> bool:
