@@ -5,6 +5,23 @@
 >>> for group in found.groups:  # doctest: +SKIP
 ...     print(group.kept.file.path, [m.picture.file.path for m in group.members[1:]])
 
+Copies: `find_duplicates` (groups of them), `known` and `KnownArchive` (which files an archive
+holds), `find_leaks` (pictures that splits of a data set share), `compare` and `explain` (two
+images).
+
+Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
+or bytes as `Query`), `sort_images`, `cluster_images`; `features` and `read_features`, ranked by
+`rank_features`.
+
+Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
+
+Methods: `bench` and `calibrate` on labelled folders, `read_profile`, `train_siamese`,
+`train_autoencoder`.
+
+How files are found and read: `RunOptions`, `DiscoverOptions`. What is wrong with a call is an
+`ImgsimError`. Every result has `to_dict` and `to_dataframe`, can be counted and gone through, and
+shows its pictures in a notebook.
+
 Everything is imported on first use: ``import imgsim`` loads none of the packages it stands on.
 """
 
@@ -27,10 +44,12 @@ if TYPE_CHECKING:
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
     from imgsim.read.options import RunOptions
+    from imgsim.report.features import read_features
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.results import Clusters
     from imgsim.tasks.compare import Comparison, Comparisons, compare
     from imgsim.tasks.explain import Explanation, explain
+    from imgsim.tasks.features import FeatureSet, features, rank_features
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
     from imgsim.tasks.known import KnownArchive, known
     from imgsim.tasks.known_results import Known, KnownAnswer
@@ -60,6 +79,7 @@ _HOMES = {
     "DiscoverOptions": "read.discover",
     "Duplicates": "tasks.find_duplicates",
     "Explanation": "tasks.explain",
+    "FeatureSet": "tasks.features",
     "Group": "types",
     "ImageFacts": "types",
     "ImageFile": "types",
@@ -91,11 +111,14 @@ _HOMES = {
     "cluster_images": "tasks.cluster.cluster_images",
     "compare": "tasks.compare",
     "explain": "tasks.explain",
+    "features": "tasks.features",
     "find_duplicates": "tasks.find_duplicates",
     "find_leaks": "tasks.leaks.find_leaks",
     "known": "tasks.known",
     "matches": "tasks.matches",
     "plan": "act.planning:make_plan",
+    "rank_features": "tasks.features",
+    "read_features": "report.features",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
     "search": "tasks.matches",
@@ -118,6 +141,7 @@ __all__ = [
     "DiscoverOptions",
     "Duplicates",
     "Explanation",
+    "FeatureSet",
     "Group",
     "ImageFacts",
     "ImageFile",
@@ -150,11 +174,14 @@ __all__ = [
     "cluster_images",
     "compare",
     "explain",
+    "features",
     "find_duplicates",
     "find_leaks",
     "known",
     "matches",
     "plan",
+    "rank_features",
+    "read_features",
     "read_plan",
     "read_profile",
     "search",

@@ -189,6 +189,14 @@ def test_calls_and_packages_do_not_share_names() -> None:
     assert callable(imgsim.calibrate)
 
 
+def test_help_names_every_call() -> None:
+    calls = [name for name in imgsim.__all__ if name.islower() and not name.startswith("_")]
+    assert len(calls) > 15
+    for name in calls:
+        assert f"`{name}`" in (imgsim.__doc__ or ""), name
+        assert getattr(imgsim, name).__doc__, name
+
+
 @pytest.mark.parametrize("name", ["bench", "calibrate"])
 def test_a_data_set_that_is_none_is_an_error_in_words(name: str, tmp_path: Path) -> None:
     call = getattr(imgsim, name)

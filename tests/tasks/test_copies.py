@@ -125,6 +125,12 @@ def test_search_takes_paths_and_bytes(
         imgsim.search([3], folder, method, options=threads)
 
 
+def test_clusters_take_paths_as_queries(folder: Path, threads: RunOptions) -> None:
+    found = imgsim.cluster_images(folder, "cosine", n=2, queries=folder / "84.jpg", options=threads)
+    (query,) = found.queries
+    assert query.query.path == str(folder / "84.jpg")
+
+
 def test_search_answers_as_matches_does(folder: Path, threads: RunOptions) -> None:
     """A file of the folder that is asked about is none of its own matches."""
     ranking = imgsim.matches(folder, "auto", k=5, options=threads).methods[0]

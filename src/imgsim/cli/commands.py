@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "explain": "Show where in two images the score of a method comes from.",
+    "features": "Write the features that a method compares, a row per image, as a table.",
     "find-dupes": "Find groups of exact and near duplicates.",
     "known": "Tell which files an archive knows, and as what.",
     "leaks": "Find near duplicates across the splits of a data set.",

@@ -24,7 +24,7 @@ from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import exhaustive, seconds_since
-from imgsim.tasks.query import Query, QuerySource, make_query, read_query
+from imgsim.tasks.query import Query, QuerySource, as_queries, read_query
 from imgsim.tasks.verified import rank_gallery, rank_queries
 from imgsim.types import Match, Picture
 
@@ -60,7 +60,7 @@ def matches(
     started = time.perf_counter()
     options = options or RunOptions()
     comparators = _ranking(methods, options)
-    _check_k(k)
+    check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
     gallery = collection.pictures
@@ -115,9 +115,8 @@ def search(
     started = time.perf_counter()
     options = options or RunOptions()
     comparators = _ranking(methods, options)
-    _check_k(k)
-    given = [queries] if isinstance(queries, str | os.PathLike | Query) else queries
-    asked = [make_query(query) for query in given]
+    check_k(k)
+    asked = as_queries(queries)
     if not asked:
         raise UsageError("no query", "name at least one image")
     if narrow is not None:
@@ -168,7 +167,8 @@ def _ranked_queries(
     return ranked(comparator, rows, gallery, places, queries, k, options)
 
 
-def _check_k(k: int) -> None:
+def check_k(k: int) -> None:
+    """Raise UsageError if a number of matches is less than 1."""
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,23 +41,30 @@ QuerySource = str | os.PathLike[str] | Query
 """An image that is asked about: a path, or its bytes."""
 
 
-def make_query(source: QuerySource) -> Query:
-    """Return an image as a query, read from its file if it is a path.
+def as_queries(queries: QuerySource | Sequence[QuerySource]) -> list[Query]:
+    """Return images as queries, each read from its file if it is a path.
+
+    Parameters
+    ----------
+    queries : Query, path, or several
 
     Raises
     ------
     UnreadableImage
-        The file cannot be read.
+        A file cannot be read.
     UsageError
-        It is neither a path nor a query.
+        One is neither a path nor a query.
     """
-    if isinstance(source, Query):
-        return source
-    if not isinstance(source, str | os.PathLike):
-        raise UsageError(
-            f"{type(source).__name__} is no image to search for", "give a path, or an imgsim.Query"
-        )
-    return query_file(source)
+    one = isinstance(queries, str | os.PathLike | Query) or not isinstance(queries, Iterable)
+    made = []
+    for source in [queries] if one else queries:  # type: ignore[union-attr]
+        if not isinstance(source, str | os.PathLike | Query):
+            raise UsageError(
+                f"{type(source).__name__} is no image to search for",
+                "give a path, or an imgsim.Query",
+            )
+        made.append(source if isinstance(source, Query) else query_file(source))
+    return made
 
 
 def query_file(path: str | os.PathLike[str]) -> Query:

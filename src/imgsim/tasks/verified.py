@@ -150,10 +150,13 @@ def _picture(query: Query, facts: ImageFacts, spare: Path) -> Picture:
     """A query as a file, written to a temporary one if it is none."""
     digest = sha256(query.data).hexdigest()
     path = query.path
-    if path is None:
+    try:
+        status = os.stat(path or "")
+    except (OSError, ValueError):  # none, or gone since it was read
         spare.write_bytes(query.data)
         path = os.fspath(spare)
-    status = os.stat(path)
+        status = os.stat(path)
+    assert path is not None
     file = ImageFile(
         path,
         len(query.data),
