@@ -77,7 +77,11 @@ if TYPE_CHECKING:
     help="Show metadata, with the content of places, ratings, titles and keywords, and whether"
     " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
-@format_option(["text", "json", "jsonl", "csv"])
+@format_option(
+    ["text", "json", "jsonl", "csv", "fiftyone", "cleanlab"],
+    "fiftyone: JSON that fiftyone.Dataset.from_json reads; cleanlab: CSV with the columns of its"
+    " near-duplicate issues, a row per image.",
+)
 @output_option
 @timing_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
@@ -229,6 +233,11 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
     form, facts = output["format"], output["facts"]
     if form == "json":
         return formats.find_dupes_json(duplicates, timing=not output["no_timing"], private=facts)
+    if form in ("fiftyone", "cleanlab"):
+        from imgsim.report import exports
+
+        writer = exports.find_dupes_fiftyone if form == "fiftyone" else exports.find_dupes_cleanlab
+        return writer(duplicates)
     if form == "jsonl":
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":

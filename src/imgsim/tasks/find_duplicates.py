@@ -90,6 +90,8 @@ class Duplicates(Result[Group]):
     decode : DecodeMode
     max_pixels : int
         Larger images were skipped.
+    paths : tuple of str
+        Of all readable images, in order.
     """
 
     comparator: Comparator
@@ -112,6 +114,7 @@ class Duplicates(Result[Group]):
     keep: tuple[str, ...] = (DEFAULT_KEEP,)
     decode: DecodeMode = DecodeMode.REDUCED
     max_pixels: int = DEFAULT_MAX_PIXELS
+    paths: tuple[str, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -249,6 +252,7 @@ def find_duplicates(
         (keep,) if isinstance(keep, str) else tuple(keep),
         options.decode,
         options.max_pixels,
+        paths=tuple(p.file.path for p in collection.pictures),
     )
 
 
