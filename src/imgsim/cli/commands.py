@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": "List the runs of imgsim apply.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
     "sort": "Put images in a chain, each beside what resembles it.",
+    "staged": "Find staged images that duplicate tracked ones, or each other: a hook for git.",
     "train": "Train a network on a folder of yours.",
     "undo": "Bring back what a run of imgsim apply removed.",
 }
