@@ -90,9 +90,11 @@ def _data_url(picture: Any) -> str:
 
 def _figure(url: str, path: str, caption: str) -> str:
     name = escape(printable(path))
+    parts = printable(path).replace("\\", "/").split("/")
+    end = escape("/".join(parts[-2:]))  # all of it is the title
     return (
         f'<figure style="{_FIGURE}"><img src="{url}" alt="{name}" title="{name}">'
-        f'<figcaption style="{_CAPTION}">{escape(caption)}<br>{name}</figcaption></figure>'
+        f'<figcaption style="{_CAPTION}">{escape(caption)}<br>{end}</figcaption></figure>'
     )
 
 
