@@ -120,6 +120,19 @@ def test_bad_files_and_options_are_errors_of_two_lines(
     assert imgsim("matches", "--features", tmp_path / "empty.npz").returncode == 0
 
 
+def test_a_method_in_the_settings_does_not_stand_against_a_file(
+    imgsim, demo, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.npz"
+    assert imgsim("features", demo[0] / "scans", "-m", "phash", "-o", file).returncode == 0
+    (tmp_path / "imgsim.toml").write_text('method = "ahash"\nformat = "json"\n')
+    done = imgsim("matches", "--features", file, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [m["name"] for m in json.loads(done.stdout)["methods"]] == ["phash"]
+    (tmp_path / "imgsim.toml").write_text('[matches]\nfeatures = "f.npz"\n')
+    assert imgsim("matches", demo[0] / "scans", cwd=tmp_path).returncode == 2
+
+
 def test_features_of_another_version_are_refused(demo, tmp_path: Path, threads: RunOptions) -> None:
     written = library.features(demo[0] / "scans", "phash", options=threads)
     file = tmp_path / "f.npz"

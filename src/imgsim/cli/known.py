@@ -72,8 +72,8 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
     if given.pop("stdin"):
         if paths or given["files_from"]:
             raise UsageError("NEW files and --stdin are given", "name one of them")
-        by_default = ctx.get_parameter_source("format") is ParameterSource.DEFAULT
-        return _serve(terminal, "jsonl" if by_default else form, given)
+        asked = ctx.get_parameter_source("format") is ParameterSource.COMMANDLINE
+        return _serve(terminal, form if asked else "jsonl", given)
     check_paths(paths, given["files_from"])
     return _ask_once(terminal, paths, form, given)
 

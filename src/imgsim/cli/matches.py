@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
         check_paths(paths, given["files_from"])
     elif paths or given["files_from"]:
         raise UsageError("PATH and --features are given", "name one of them")
-    elif ctx.get_parameter_source("method") is not ParameterSource.DEFAULT:
+    elif ctx.get_parameter_source("method") is ParameterSource.COMMANDLINE:
         raise UsageError("--features has a method of its own", "leave out --method")
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given, ranking=True)
