@@ -220,6 +220,17 @@ def test_standard_input_in_one_go(imgsim, folders: tuple[Path, Path]) -> None:
     assert imgsim(*asked, new, stdin=other).returncode == 2
 
 
+def test_files_of_a_list_are_asked_about(imgsim, folders: tuple[Path, Path]) -> None:
+    new, archive = folders
+    names = [os.fsencode(new / name) for name in ("same.jpg", "other.jpg", "gone.jpg")]
+    done = imgsim(
+        "known", "--files-from", "-", "--in", archive, "-f", "jsonl", stdin=b"\n".join(names)
+    )
+    told = {Path(a["path"]).name: a["known"] for a in map(json.loads, done.stdout.splitlines())}
+    assert (done.returncode, told) == (1, {"gone.jpg": None, "other.jpg": False, "same.jpg": True})
+    assert "archive: 5 images" in done.stderr
+
+
 def test_what_cannot_be_answered_is_an_error_of_two_lines(
     imgsim, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

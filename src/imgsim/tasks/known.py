@@ -78,8 +78,14 @@ class KnownArchive:
         self._recipe = comparator
         self._options = options
         self._k = k
-        given = as_list(paths)
-        collection = collect(given, [comparator.extractor], options, keep_workers=True)
+        # lists of files name those that are asked about
+        discover = replace(options.discover, listed=(), reference=())
+        collection = collect(
+            as_list(paths),
+            [comparator.extractor],
+            replace(options, discover=discover),
+            keep_workers=True,
+        )
         self._executor = collection.executor or options.open_executor(options.jobs, keep=True)
         self.collection = replace(collection, executor=self._executor)
         try:
@@ -127,6 +133,8 @@ class KnownArchive:
 
     def ask_all(self, paths: Paths) -> Iterator[KnownAnswer]:
         """Yield an answer for each of the files below some paths, in order of the paths.
+
+        Those that `DiscoverOptions.listed` names are asked about too.
 
         Files of one content or with further names get an answer each; those that are no images and
         do not claim to be get none.
@@ -219,8 +227,7 @@ def known(
     for path in as_list(paths):
         if not os.path.lexists(path):  # before the archive is read
             raise UsageError(f"no such path: {path}", "check the spelling")
-    own = replace(options, discover=replace(options.discover, listed=(), reference=()))
-    with KnownArchive(archive, method, preset=preset, k=k, options=own) as opened:
+    with KnownArchive(archive, method, preset=preset, k=k, options=options) as opened:
         read = time.perf_counter()
         answers = tuple(opened.ask_all(paths))
         seconds = seconds_since(started, read, opened.collection)
