@@ -29,8 +29,8 @@ import numpy as np
 from record import machine, write
 
 from imgsim import RunOptions
-from imgsim.calibrate.calibrate import Target, choose
-from imgsim.calibrate.holdout import PairDistances, ThresholdAccuracy, read_holdout
+from imgsim.calibration.calibrate import Target, choose
+from imgsim.calibration.holdout import PairDistances, ThresholdAccuracy, read_holdout
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator
 from imgsim.dataset.labelled import LabelledImages

@@ -26,7 +26,7 @@ import record
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from imgsim.bench.intervals import wilson
+from imgsim.benchmark.intervals import wilson
 from imgsim.comparators.base import PRESETS
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto

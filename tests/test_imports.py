@@ -19,7 +19,7 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "errors types progress folders garbage locks schemas temporary",
+    "errors types progress folders garbage locks results schemas temporary",
     "decode",
     "executors",
     "models",
@@ -34,8 +34,8 @@ LAYERS = (
     "measure",
     "group",
     "training",
-    "bench",
-    "calibrate",
+    "benchmark",
+    "calibration",
     "tasks fetch doctor testing plugin act",
     "report",
     "cli",
@@ -73,8 +73,11 @@ def _imports(tree: ast.AST) -> set[str]:
     return {name for name in found if name in MODULES and name != "imgsim"}
 
 
-DYNAMIC = {"imgsim", "imgsim.cli.commands", "imgsim.decode.source", "imgsim.doctor"}
-"""Modules that import what a name made at run time says: public names, commands, plug-ins."""
+DYNAMIC = {
+    "imgsim", "imgsim.cli.commands", "imgsim.decode.source", "imgsim.doctor", "imgsim.results",
+}  # fmt: skip
+"""Modules that import what a name made at run time says: public names, commands, plug-ins, and how
+results are shown."""
 
 
 def _arrows() -> dict[str, set[str]]:

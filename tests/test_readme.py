@@ -34,7 +34,11 @@ SET_UP = (
 """What is not run here: each makes an environment, and the second runs these tests (in CI, see
 `test_documents`). What imgsim does in the first is run for the sample."""
 
-GATES = {"imgsim find-dupes data --check": 1, "imgsim leaks data/train data/valid": 1}
+GATES = {
+    "imgsim find-dupes data --check": 1,
+    "imgsim known new --in archive": 1,
+    "imgsim leaks data/train data/valid": 1,
+}
 """Exit codes of the commands that are to find something; all others end with 0."""
 
 WRITING = {

@@ -5,6 +5,23 @@
 >>> for group in found.groups:  # doctest: +SKIP
 ...     print(group.kept.file.path, [m.picture.file.path for m in group.members[1:]])
 
+Copies: `find_duplicates` (groups of them), `known` and `KnownArchive` (which files an archive
+holds), `find_leaks` (pictures that splits of a data set share), `compare` and `explain` (two
+images).
+
+Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
+or bytes as `Query`), `sort_images`, `cluster_images`; `features` and `read_features`, ranked by
+`rank_features`.
+
+Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
+
+Methods: `bench` and `calibrate` on labelled folders, `read_profile`, `train_siamese`,
+`train_autoencoder`.
+
+How files are found and read: `RunOptions`, `DiscoverOptions`. What is wrong with a call is an
+`ImgsimError`. Every result has `to_dict` and `to_dataframe`, can be counted and gone through, and
+shows its pictures in a notebook.
+
 Everything is imported on first use: ``import imgsim`` loads none of the packages it stands on.
 """
 
@@ -21,21 +38,30 @@ if TYPE_CHECKING:
     from imgsim.act.plan_file import read_plan, write_plan
     from imgsim.act.planning import make_plan as plan
     from imgsim.act.undo import undo
+    from imgsim.benchmark.results import Bench
+    from imgsim.calibration.calibrate import Calibration
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
     from imgsim.read.options import RunOptions
+    from imgsim.report.features import read_features
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.results import Clusters
-    from imgsim.tasks.compare import Comparison, compare
+    from imgsim.tasks.compare import Comparison, Comparisons, compare
     from imgsim.tasks.explain import Explanation, explain
+    from imgsim.tasks.features import FeatureSet, features, rank_features
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+    from imgsim.tasks.known import KnownArchive, known
+    from imgsim.tasks.known_results import Known, KnownAnswer
+    from imgsim.tasks.labelled_data import bench, calibrate
     from imgsim.tasks.labels import with_labels
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
     from imgsim.tasks.leaks.splits import read_split_table
-    from imgsim.tasks.matches import Matches, MethodMatches, matches, search
+    from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
+    from imgsim.tasks.matches import matches, search
     from imgsim.tasks.path_values import read_table
+    from imgsim.tasks.query import Query
     from imgsim.tasks.sort.sort_images import Ordering, sort_images
     from imgsim.tasks.sort.tour import Chain
     from imgsim.training.autoencoder import train_autoencoder
@@ -47,26 +73,35 @@ __version__ = "0.1.0"
 _HOMES = {
     "Applied": "act.outcome",
     "ApplyOptions": "act.options",
+    "Bench": "benchmark.results",
+    "Calibration": "calibration.calibrate",
     "Chain": "tasks.sort.tour",
     "Clusters": "tasks.cluster.results",
     "Comparison": "tasks.compare",
+    "Comparisons": "tasks.compare",
     "DiscoverOptions": "read.discover",
     "Duplicates": "tasks.find_duplicates",
     "Explanation": "tasks.explain",
+    "FeatureSet": "tasks.features",
     "Group": "types",
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
+    "Known": "tasks.known_results",
+    "KnownAnswer": "tasks.known_results",
+    "KnownArchive": "tasks.known",
     "Leak": "tasks.leaks.results",
     "Leaks": "tasks.leaks.results",
     "Match": "types",
-    "Matches": "tasks.matches",
+    "Matches": "tasks.match_results",
     "Member": "types",
-    "MethodMatches": "tasks.matches",
+    "MethodMatches": "tasks.match_results",
     "Ordering": "tasks.sort.sort_images",
     "Picture": "types",
     "Plan": "act.plan",
     "Profile": "profile",
+    "Query": "tasks.query",
+    "QueryMatches": "tasks.match_results",
     "Related": "types",
     "RunOptions": "read.options",
     "Skipped": "types",
@@ -74,13 +109,19 @@ _HOMES = {
     "UnreadableImage": "errors",
     "UsageError": "errors",
     "apply": "act.apply",
+    "bench": "tasks.labelled_data",
+    "calibrate": "tasks.labelled_data",
     "cluster_images": "tasks.cluster.cluster_images",
     "compare": "tasks.compare",
     "explain": "tasks.explain",
+    "features": "tasks.features",
     "find_duplicates": "tasks.find_duplicates",
     "find_leaks": "tasks.leaks.find_leaks",
+    "known": "tasks.known",
     "matches": "tasks.matches",
     "plan": "act.planning:make_plan",
+    "rank_features": "tasks.features",
+    "read_features": "report.features",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
     "read_split_table": "tasks.leaks.splits",
@@ -97,16 +138,23 @@ _HOMES = {
 __all__ = [
     "Applied",
     "ApplyOptions",
+    "Bench",
+    "Calibration",
     "Chain",
     "Clusters",
     "Comparison",
+    "Comparisons",
     "DiscoverOptions",
     "Duplicates",
     "Explanation",
+    "FeatureSet",
     "Group",
     "ImageFacts",
     "ImageFile",
     "ImgsimError",
+    "Known",
+    "KnownAnswer",
+    "KnownArchive",
     "Leak",
     "Leaks",
     "Match",
@@ -117,6 +165,8 @@ __all__ = [
     "Picture",
     "Plan",
     "Profile",
+    "Query",
+    "QueryMatches",
     "Related",
     "RunOptions",
     "Skipped",
@@ -125,13 +175,19 @@ __all__ = [
     "UsageError",
     "__version__",
     "apply",
+    "bench",
+    "calibrate",
     "cluster_images",
     "compare",
     "explain",
+    "features",
     "find_duplicates",
     "find_leaks",
+    "known",
     "matches",
     "plan",
+    "rank_features",
+    "read_features",
     "read_plan",
     "read_profile",
     "read_split_table",

@@ -339,14 +339,6 @@ class Transform:
     overlay: float
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Another image that a query was compared with. `distance`: smaller is closer."""
-
-    path: str
-    distance: float
-
-
 Kind = Literal["kept", "exact", "pixels", "near", "damaged"]
 
 SURENESS = {"kept": 0, "exact": 1, "pixels": 2, "near": 3, "damaged": 4}
@@ -466,6 +458,35 @@ class Member:
         file = self.picture.file
         held = bool(file.links) or file.hard_links > 1
         return file.size_bytes if self.removable and not held else 0
+
+
+MatchVerdict = Literal["copy", "different", "not verified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Another image that a query was compared with.
+
+    Attributes
+    ----------
+    path : str
+    distance : float
+        Smaller is closer. Infinite under a method that verifies pairs, for what is no copy.
+    verdict : {"copy", "different", "not verified"} or None
+        Whether a method that verifies pairs took the two for one picture, or had no reason to look
+        closer; None under other methods.
+    member : Member or None
+        What the query is to it, as if this one were the kept file, if they are copies.
+    hash_bits : int or None
+        Bits of 256 by which their hashes differ, in the nearest of eight orientations, for what is
+        ranked by that.
+    """
+
+    path: str
+    distance: float
+    verdict: MatchVerdict | None = None
+    member: Member | None = None
+    hash_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

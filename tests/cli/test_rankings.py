@@ -18,7 +18,7 @@ from PIL import Image
 
 from imgsim import matches
 from imgsim.comparators import registry
-from imgsim.errors import UnreadableImage, UsageError
+from imgsim.errors import UnreadableImage
 from imgsim.fetch import query_url
 from imgsim.schemas import schema
 
@@ -70,12 +70,12 @@ def _every_ranking_method() -> set[str]:
     return {c.name for c in registry.only_ready(comparators, lambda text: None)}
 
 
-def test_all_stands_for_every_method_that_ranks(imgsim, demo) -> None:
+def test_all_stands_for_every_method(imgsim, demo) -> None:
     folder, made = demo
     query = folder / made.groups[1][0]
     expected = _every_ranking_method()
     assert {"phash", "ssim", "cosine"} <= expected
-    assert not {"auto", "local"} & expected
+    assert {"auto", "local"} <= expected
     for arguments in (("matches", folder), ("search", query, "--in", folder)):
         done = imgsim(*arguments, "-m", "all", "-f", "json")
         assert done.returncode == 0, done.stderr
@@ -102,20 +102,10 @@ def test_all_on_a_page_and_in_a_montage(imgsim, demo, tmp_path: Path) -> None:
             assert len(drawn.getcolors(1 << 24)) > 1000
 
 
-@pytest.mark.parametrize("method", ["auto", "local"])
-def test_a_method_that_ranks_nothing_is_refused_by_name(method: str, imgsim, demo) -> None:
-    folder, made = demo
-    for arguments in (("matches", folder), ("search", folder / made.groups[1][0], "--in", folder)):
-        done = imgsim(*arguments, "-m", method)
-        assert done.returncode == 2
-        assert f"{method} tells duplicates from others and ranks nothing" in done.stderr
-
-
-def test_all_of_the_library_ranks_too(demo, threads) -> None:
-    ranking = matches(demo[0] / "scans", "all", options=threads)
+def test_all_of_the_library_stands_for_every_method_too(demo, threads) -> None:
+    ranking = matches(demo[0] / "scans", ["all", "auto"], options=threads)
     assert {m.comparator.name for m in ranking.methods} == _every_ranking_method()
-    with pytest.raises(UsageError, match="ranks nothing"):
-        matches(demo[0] / "scans", ["all", "auto"], options=threads)
+    assert len(ranking.methods) == len(_every_ranking_method())
 
 
 def test_search_uses_what_is_known_of_the_folder(imgsim, demo, tmp_path: Path) -> None:

@@ -435,7 +435,7 @@ def test_a_part_ends_where_a_query_image_does(
     for row in rows:
         put(row, points(4))
     monkeypatch.setattr(keypoint_votes, "_AT_ONCE", at_once)
-    collisions = list(keypoint_votes._Keypoints.of(rows, np.arange(len(rows))).collisions())
+    collisions = list(keypoint_votes.Keypoints.of(rows, np.arange(len(rows))).collisions())
     assert [len(query) for query, _ in collisions] == parts
     pairs = [
         (int(q), int(o)) for query, other in collisions for q, o in zip(query, other, strict=True)
@@ -451,7 +451,7 @@ def test_what_was_read_takes_no_more_room_on_the_disk(
         put(row, points(4))
     monkeypatch.setattr(keypoint_votes, "_IMAGES", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    collisions = keypoint_votes._Keypoints.of(rows, np.arange(len(rows))).collisions()
+    collisions = keypoint_votes.Keypoints.of(rows, np.arange(len(rows))).collisions()
     assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in collisions] == [2, 1, 0]
 
 

@@ -28,7 +28,7 @@ from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
-    from imgsim.bench.results import Bench
+    from imgsim.benchmark.results import Bench
 
 _STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
 """By the images of a scene, where the names say no more."""
@@ -140,9 +140,9 @@ def _write_stand_in(folder: Path, given: dict[str, Any]) -> str:
 
 
 def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
-    from imgsim.bench import gate, plots
-    from imgsim.bench.runner import Plan, bench
-    from imgsim.bench.store import Store
+    from imgsim.benchmark import gate, plots
+    from imgsim.benchmark.runner import Plan, bench
+    from imgsim.benchmark.store import Store
     from imgsim.dataset.layouts import load_labelled
     from imgsim.profile import read_profile
     from imgsim.report.bench import gate_text
@@ -203,7 +203,7 @@ def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 def _recorded_command(ctx: click.Context, dataset: str) -> str:
     """Return the command as it was given, with names in place of the user's own paths."""
-    from imgsim.bench.data import data_name
+    from imgsim.benchmark.data import data_name
 
     parts = ["imgsim", "bench"]
     if ctx.params["stand_in"] is None:

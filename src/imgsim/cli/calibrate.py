@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.make import make_methods, make_run_options
-from imgsim.cli.method_options import device_options, ranking_methods_option
+from imgsim.cli.method_options import device_options, scoring_methods_option
 from imgsim.cli.options import (
     dataset_options,
     run_options,
@@ -21,7 +21,7 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from imgsim.calibrate.calibrate import Calibration
+    from imgsim.calibration.calibrate import Calibration
 
 
 @click.command("calibrate")
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="The loosest threshold that finds at most so many of the pairs that do not match, such"
     " as 1e-6. Where there are too few pairs to count them, a fitted tail tells.",
 )
-@ranking_methods_option
+@scoring_methods_option
 @dataset_options
 @click.option(
     "--split",
@@ -87,7 +87,7 @@ def command(
     imgsim find-dupes elsewhere -m phash --profile mine.json
     imgsim calibrate photos --target-precision 0.99 -m phash --check    # for CI
     """
-    from imgsim.calibrate.calibrate import calibrate, only_target
+    from imgsim.calibration.calibrate import calibrate, only_target
     from imgsim.dataset.layouts import load_labelled
     from imgsim.report.calibration import calibration_summary, calibration_text, profile_json
 

@@ -17,7 +17,9 @@ COMMANDS = {
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "explain": "Show where in two images the score of a method comes from.",
+    "features": "Write the features that a method compares, a row per image, as a table.",
     "find-dupes": "Find groups of exact and near duplicates.",
+    "known": "Tell which files an archive knows, and as what.",
     "leaks": "Find near duplicates across the splits of a data set.",
     "matches": "Rank the nearest other images of every image, by each method.",
     "methods": "List the comparators: score, presets, fields, availability.",
@@ -26,6 +28,7 @@ COMMANDS = {
     "runs": "List the runs of imgsim apply.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
     "sort": "Put images in a chain, each beside what resembles it.",
+    "staged": "Find staged images that duplicate tracked ones, or each other: a hook for git.",
     "train": "Train a network on a folder of yours.",
     "undo": "Bring back what a run of imgsim apply removed.",
 }

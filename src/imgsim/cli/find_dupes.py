@@ -83,8 +83,10 @@ if TYPE_CHECKING:
     " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
 @format_option(
-    ["text", "json", "jsonl", "csv", "sarif", "github"],
-    "sarif, github: findings for code hosts, one per copy.",
+    ["text", "json", "jsonl", "csv", "sarif", "github", "fiftyone", "cleanlab"],
+    "sarif, github: findings for code hosts, one per copy. fiftyone: JSON that"
+    " fiftyone.Dataset.from_json reads; cleanlab: CSV with the columns of its near-duplicate"
+    " issues, a row per image.",
 )
 @output_option
 @timing_option
@@ -297,6 +299,11 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
     form, facts = output["format"], output["facts"]
     if form == "json":
         return formats.find_dupes_json(duplicates, timing=not output["no_timing"], private=facts)
+    if form in ("fiftyone", "cleanlab"):
+        from imgsim.report import exports
+
+        writer = exports.find_dupes_fiftyone if form == "fiftyone" else exports.find_dupes_cleanlab
+        return writer(duplicates)
     if form == "jsonl":
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":

@@ -50,7 +50,7 @@ def make_methods(
     given : dict
         Values of a command's options; those that are used are taken out.
     ranking : bool
-        Methods that rank nothing are left out of ``all`` too.
+        Methods that neither rank nor verify are left out of ``all`` too.
     """
     texts = given.pop("method")
     weights = chosen_weights(given.pop("weights"))

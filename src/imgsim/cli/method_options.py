@@ -59,6 +59,13 @@ def methods_option(
 
 ranking_methods_option = methods_option(
     [RANKING_METHOD],
+    "Can be repeated; all: every method that is available. auto and local name the copies that they"
+    " verified first, then the nearest by their hashes.",
+)
+
+
+scoring_methods_option = methods_option(
+    [RANKING_METHOD],
     "Can be repeated; all: every method that is available and scores any two images, so not auto"
     " or local.",
 )

@@ -18,7 +18,7 @@ from imgsim.cli.output import write
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from imgsim.tasks.matches import Matches
+    from imgsim.tasks.match_results import Matches
 
 
 ranking_options = all_of(

@@ -76,11 +76,15 @@ class Comparator(ABC):
         One line for ``imgsim methods``.
     ranks : bool
         It scores any two images, and not only those that it takes for duplicates.
+    verifies : bool
+        It proposes pairs and verifies them: a `Recipe`. Rankings name its copies first, then the
+        nearest by their hashes.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     ranks: ClassVar[bool] = True
+    verifies: ClassVar[bool] = False
 
     @classmethod
     def missing(cls) -> str:

@@ -26,6 +26,7 @@ class Recipe(Comparator):
     """
 
     ranks: ClassVar[bool] = False
+    verifies: ClassVar[bool] = True
     hashes: ClassVar[bool]
 
     @property

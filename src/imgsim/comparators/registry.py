@@ -140,11 +140,12 @@ def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
     """Make comparators as `parse` does; ``all`` makes every available one, with its defaults.
 
     Those that need a value, such as the file of a network that the user trained, are left out,
-    and where images are to be ranked also those that rank nothing.
+    and where images are to be ranked also those that neither score any two nor verify.
     """
     if text == ALL:
         available = [one.comparator for one in registered() if one.comparator]
-        return [cls() for cls in available if not _required(cls) and (cls.ranks or not ranking)]
+        usable = [cls for cls in available if not ranking or cls.ranks or cls.verifies]
+        return [cls() for cls in usable if not _required(cls)]
     return [parse(text)]
 
 

@@ -5,7 +5,7 @@ find-dupes, leaks and bench all come through here, so that a pair gets the same 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Self
 
@@ -84,6 +84,9 @@ class RecipeRun:
     options : RunOptions
     residuals : bool
         Those of pairs that do not match have to be right too.
+    proposed : callable, optional
+        Returns the pairs of some pictures, in order of their digests, that are worth verifying,
+        where that is known; see `ProposalIndex`.
 
     Attributes
     ----------
@@ -103,6 +106,7 @@ class RecipeRun:
         options: RunOptions,
         *,
         residuals: bool = False,
+        proposed: Callable[[Sequence[Picture]], Proposals] | None = None,
     ) -> None:
         self.recipe = recipe
         self.max_distance = max_distance
@@ -124,7 +128,9 @@ class RecipeRun:
         }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
-        self._proposed = self._propose(rows, options.jobs)
+        self._proposed = self._with_copies(
+            proposed(self._pictures) if proposed else self._propose(rows, options.jobs)
+        )
         allowed = self._may_match(self._proposed.left, self._proposed.right)
         self._proposals = self._proposed.only(allowed)
         self._verdicts = Verdicts(
@@ -145,9 +151,19 @@ class RecipeRun:
         self._verdicts.close()
 
     def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
-        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
+        """Pairs worth verifying."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
-        proposals = propose(records(rows), hashes=self.recipe.hashes, jobs=jobs, flat=flat)
+        references = np.array([p.file.reference for p in self._pictures], np.bool_)
+        return propose(
+            records(rows),
+            hashes=self.recipe.hashes,
+            jobs=jobs,
+            flat=flat,
+            closed=references if references.any() else None,  # no two of them may match
+        )
+
+    def _with_copies(self, proposals: Proposals) -> Proposals:
+        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
         copies = [
             pair
             for places in classes_of(self._content[p.identity] for p in self._pictures)

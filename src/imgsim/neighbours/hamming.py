@@ -158,12 +158,35 @@ class HammingEngine(Engine):
             distances.append(block.distance)
         return Neighbours(np.concatenate(rows), np.concatenate(distances))
 
+    def nearest_to(self, vectors: NDArray[np.uint8], k: int) -> Neighbours:
+        """Find the k nearest rows of any vectors, of equally near ones the first.
+
+        Parameters
+        ----------
+        vectors : ndarray of uint8, shape (q, bytes)
+        k : int
+        """
+        rows, distances = [], []
+        for start in range(0, len(vectors), _QUERIES_WITH_TIES):
+            part = np.ascontiguousarray(vectors[start : start + _QUERIES_WITH_TIES])
+            block = best(len(part), k, *self._up_to(part, k))
+            rows.append(block.rows)
+            distances.append(block.distance)
+        return Neighbours(np.concatenate(rows), np.concatenate(distances))
+
     def _nearest(self, queries: NDArray[np.int64], k: int) -> Neighbours:
-        vectors = self.rows[queries]
-        # The distance of the k-th other row; then everything up to it, so that ties go by row.
-        near = [index.search(vectors, min(k + 1, index.ntotal))[0] for _, index in self.indexes]
+        query, row, distance = self._up_to(self.rows[queries], k + 1)
+        other = row != queries[query]
+        return best(len(queries), k, query[other], row[other], distance[other])
+
+    def _up_to(
+        self, vectors: NDArray[np.uint8], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """All rows that are as near as the k-th nearest of each vector: vector, row, distance."""
+        # The distance of the k-th row; then everything up to it, so that ties go by row.
+        near = [index.search(vectors, min(k, index.ntotal))[0] for _, index in self.indexes]
         nearest = np.sort(np.concatenate(near, axis=1), axis=1)
-        limit = nearest[:, min(k, nearest.shape[1] - 1)]
+        limit = nearest[:, min(k, nearest.shape[1]) - 1]
         which, rows, distances = [], [], []
         for radius in np.unique(limit):
             of_radius = np.flatnonzero(limit == radius)
@@ -172,9 +195,7 @@ class HammingEngine(Engine):
                 which.append(np.repeat(of_radius, _counts(limits)))
                 rows.append(row + start)
                 distances.append(distance.astype(np.float64))
-        query, row = np.concatenate(which), np.concatenate(rows)
-        other = row != queries[query]
-        return best(len(queries), k, query[other], row[other], np.concatenate(distances)[other])
+        return np.concatenate(which), np.concatenate(rows), np.concatenate(distances)
 
 
 def _below(radius: float) -> int:

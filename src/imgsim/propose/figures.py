@@ -71,6 +71,27 @@ def _show_figures(cells: NDArray[np.int16], flat: NDArray[np.bool_]) -> NDArray[
     return np.asarray((near >= _EVEN_EDGE) & strong & small)
 
 
+def may_be_near(row: Any, rows: NDArray[Any]) -> NDArray[np.int64]:
+    """Find the figures whose cells differ no more from those of one figure than a copy's.
+
+    Parameters
+    ----------
+    row : record of dtype `comparators.local.LAYOUT`
+    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+        Ascending places.
+    """
+    near = np.zeros(len(rows), np.bool_)
+    own = row["colours"].astype(np.int16)
+    for start in range(0, len(rows), _CHUNK):
+        apart = np.abs(rows["colours"][start : start + _CHUNK].astype(np.int16) - own)
+        near[start : start + _CHUNK] = apart.max(axis=(1, 2, 3)) <= _MAX_DIFFERENCE
+    return np.flatnonzero(near)
+
+
 def near_figures(rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find pairs of figures that may be one picture in two sizes.
 

@@ -13,8 +13,8 @@ search for texts (inverse document frequency: K. Sparck Jones, 1972, doi:10.1108
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,10 @@ _SCALE = 0.8
 _SHIFT = 100.0
 
 
+_COLUMNS = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle")
+_FEW = 4096  # keypoints, of which each half of a word is among few of 65,536
+_SPREAD = np.uint32(2_654_435_761)  # 2^32 by the golden ratio
+_TABLE_BITS = 22
 _FEWEST_LIKENESSES = 8
 _LIKENESSES = 32
 _LIKENESSES_AMONG = 640
@@ -87,6 +91,7 @@ def votes_of(
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
     among: NDArray[np.int64] | None = None,
+    closed: NDArray[np.bool_] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes.
 
@@ -97,6 +102,9 @@ def votes_of(
         Of the votes of one transformation.
     among : ndarray of int64, shape (m,), optional
         Some of the rows: the pairs are places in this, and no other rows are copied.
+    closed : ndarray of bool, shape (m,), optional
+        Images that are not compared with each other. How common a keypoint is among them is not
+        known then, so some more pairs may be found.
 
     Notes
     -----
@@ -104,7 +112,29 @@ def votes_of(
     in common waits in temporary files, a block of images at a time.
     """
     among = np.arange(len(rows)) if among is None else among
-    keypoints, n = _Keypoints.of(rows, among), len(among)
+    keypoints = Keypoints.of(rows, among)
+    if closed is not None:
+        keypoints = keypoints.of_open(closed)
+    return votes_of_keypoints(keypoints, len(among), min_votes, min_weight, min_weight_mirrored)
+
+
+def votes_of_keypoints(
+    keypoints: Keypoints,
+    n: int,
+    min_votes: int = MIN_VOTES,
+    min_weight: int = MIN_WEIGHT,
+    min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+) -> Votes:
+    """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
+
+    Parameters
+    ----------
+    keypoints : Keypoints
+    n : int
+        Number of images.
+    min_votes, min_weight, min_weight_mirrored : int
+        Of the votes of one transformation.
+    """
     parts = [np.zeros(0, np.int64)]
     for query, other in keypoints.collisions():
         pair = _pair_codes(keypoints, query, other, n)
@@ -145,7 +175,7 @@ def usual_likenesses(images: int) -> int:
 
 
 def _pair_codes(
-    keypoints: _Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], n: int
+    keypoints: Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], n: int
 ) -> NDArray[np.int64]:
     """One number for two images and whether the second is mirrored."""
     a, b = keypoints.image[query].astype(np.int64), keypoints.image[other].astype(np.int64)
@@ -200,12 +230,50 @@ def _parts(n: int, size: int) -> Iterator[slice]:
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
+def _few_words(words: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tables of the halves of some few words, shape (2, 65536)."""
+    tables = np.zeros((2, 1 << 16), np.bool_)
+    for half, table in enumerate(tables):
+        table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
+    return tables
+
+
+def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Return the same for many, by one table."""
+    table = np.zeros(1 << _TABLE_BITS, np.bool_)
+    shift = np.uint32(32 - _TABLE_BITS)
+    table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
+    return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+
+
+def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """The bytes of each row as one number."""
+    return np.ascontiguousarray(part).view(dtype)[:, 0]
+
+
 @dataclass(slots=True)
-class _Keypoints:
+class Keypoints:
     """Keypoints of all images in a row, the mirrored ones behind the plain ones.
 
-    `alike` holds how many keypoints of other images each is like, from the first part of
-    `collisions` on.
+    Attributes
+    ----------
+    plain : int
+        How many are no mirrored ones.
+    image : ndarray of uint32, shape (n,)
+        Place of the image of each.
+    mirrored : ndarray of bool, shape (n,)
+        Described as a mirror would show it.
+    descriptor : ndarray of uint8, shape (n, 32)
+    x, y, scale, angle : ndarray of float32, shape (n,)
+        Pixels, octaves of two, degrees.
+    alike : ndarray of uint32, shape (n,)
+        How many keypoints of other images each is like, from the first part of `collisions` on.
+    closed : ndarray of bool, shape (images,), or None
+        Images that are not compared with each other.
+    words : ndarray of uint16, shape (n,), or None
+        Which words of each are compared, see `shared_words`; None for all.
+    halves : ndarray of uint16, shape (16, n), or None
+        The descriptors once more, see `prepared`.
     """
 
     plain: int
@@ -217,9 +285,19 @@ class _Keypoints:
     scale: NDArray[np.float32]
     angle: NDArray[np.float32]
     alike: NDArray[np.uint32]
+    closed: NDArray[np.bool_] | None = None
+    words: NDArray[np.uint16] | None = None
+    halves: NDArray[np.uint16] | None = None
 
     @classmethod
-    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> _Keypoints:
+    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> Keypoints:
+        """Take the keypoints of some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `LAYOUT`, shape (n,)
+        among : ndarray of int64, shape (images,)
+        """
         plain = int(rows["count"][among].sum(dtype=np.int64))
         seen = sum(
             int(rows["mirrored"][among[part]].any(axis=2).sum())
@@ -265,10 +343,111 @@ class _Keypoints:
         self.angle[here] = (180 - angle) % 360 if mirrored else angle
         return here.stop
 
+    def of_open(self, closed: NDArray[np.bool_]) -> Keypoints:
+        """Leave out keypoints that share no word with one of an image that is not closed.
+
+        A word that is left has all of its keypoints, or is a word of closed images alone.
+
+        Parameters
+        ----------
+        closed : ndarray of bool, shape (images,)
+        """
+        opened = self.only(np.flatnonzero(~closed[self.image]))
+        return replace(self, closed=closed).with_words(self.shared_words(opened))
+
+    def with_words(self, shared: NDArray[np.uint16]) -> Keypoints:
+        """Keep keypoints with a word that is to be compared, and compare these words alone.
+
+        Parameters
+        ----------
+        shared : ndarray of uint16, shape (n,)
+            From `shared_words`.
+        """
+        places = np.flatnonzero(shared)
+        return replace(self.only(places), words=shared[places])
+
+    def only(self, places: NDArray[np.int64]) -> Keypoints:
+        """Keep some of the keypoints, in the order given.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+        """
+        kept = {name: getattr(self, name)[places] for name in _COLUMNS}
+        kept["plain"] = int((~kept["mirrored"]).sum())
+        kept["alike"] = scratch((len(places),), np.dtype(np.uint32))
+        words = None if self.words is None else self.words[places]
+        return Keypoints(**kept, closed=self.closed, words=words)
+
+    def with_image(self, own: Keypoints, place: int, closed: NDArray[np.bool_]) -> Keypoints:
+        """Insert the keypoints of one more image, all of whose words are compared.
+
+        Parameters
+        ----------
+        own : Keypoints
+            Of that image alone.
+        place : int
+            Of the image; those of the others from there on are greater by one then.
+        closed : ndarray of bool, shape (images + 1,)
+        """
+        every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
+        others, theirs = self.image, len(self.image)
+        every["image"][:theirs] = others + (others >= place)
+        every["image"][theirs:] = place
+        ones = np.full(len(own.image), 0xFFFF, np.uint16)
+        words = ones if self.words is None else np.concatenate([self.words, ones])
+        joined = Keypoints(
+            len(every["image"]), alike=self.alike, **every, closed=closed, words=words
+        )
+        return joined.only(np.lexsort((every["image"], every["mirrored"])))
+
+    def shared_words(self, others: Keypoints) -> NDArray[np.uint16]:
+        """Tell which words of each keypoint others have in the same place; by chance, some more.
+
+        Returns
+        -------
+        ndarray of uint16, shape (n,)
+            A bit for each of the places.
+        """
+        shared = np.zeros(len(self.image), np.uint16)
+        few = len(others.image) <= _FEW
+        for number, start in enumerate(_WORD_STARTS):
+            words = others.descriptor[:, start : start + 4]
+            if few:
+                first, second = _few_words(words)
+            else:
+                uses = _many_words(words)
+            for part in _parts(len(shared), _AT_ONCE):
+                if few:
+                    used = first[self._half(number, part)] & second[self._half(number + 1, part)]
+                else:
+                    used = uses(self.descriptor[part, start : start + 4])
+                shared[part] |= used.astype(np.uint16) << np.uint16(number)
+        return shared
+
+    def _half(self, number: int, part: slice) -> NDArray[np.uint16]:
+        """Two bytes of each descriptor as a number."""
+        if self.halves is not None:
+            return self.halves[number, part]
+        return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
+
+    def prepared(self) -> Keypoints:
+        """Take some more memory, so that `shared_words` of few others takes less time."""
+        halves = scratch((16, len(self.image)), np.dtype("<u2"))
+        for number in range(16):
+            for part in _parts(len(self.image), _AT_ONCE):
+                halves[number, part] = self._half(number, part)
+        return replace(self, halves=halves)
+
     def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Pairs of keypoints of different images with a word in common; query before other.
+        """Yield pairs of keypoints of different images with a word in common; query before other.
 
         In parts; all pairs of one query image are in the same part.
+
+        Yields
+        ------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
         """
         with TemporaryFolder("votes") as folder:
             names = self._write_collisions(folder)
@@ -287,15 +466,14 @@ class _Keypoints:
         """Write pairs of keypoints, some twice, into files by blocks of query images."""
         images = int(self.image.max(initial=0)) + 1
         waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
-        for start in _WORD_STARTS:
-            word = np.ascontiguousarray(self.descriptor[:, start : start + 4]).view("<u4")
-            for pairs in self._equal(word[:, 0]):
+        for number, start in enumerate(_WORD_STARTS):
+            for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
                 block = self.image[pairs >> _HIGH] // _IMAGES
                 order = np.argsort(block, kind="stable")
-                numbers, starts = np.unique(block[order], return_index=True)
+                blocks, starts = np.unique(block[order], return_index=True)
                 parts = np.split(pairs[order], starts[1:])
-                for number, part in zip(numbers, parts, strict=False):
-                    with needs_space(part.nbytes), open(waiting[number], "ab") as stream:
+                for place, part in zip(blocks, parts, strict=False):
+                    with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
                         stream.write(part.data)
         return [name for name in waiting if os.path.exists(name)]
 
@@ -315,13 +493,23 @@ class _Keypoints:
             yield (part >> _HIGH).astype(np.int64), (part & _LOW).astype(np.int64)
             start = stop
 
-    def _equal(self, word: NDArray[np.uint32]) -> Iterator[NDArray[np.uint64]]:
-        order = np.argsort(word).astype(np.uint32)
-        ordered = word[order]
+    def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
+        if self.words is None:
+            word = _numbers(words, "<u4")
+            order = np.argsort(word).astype(np.uint32)
+            ordered = word[order]
+        else:
+            compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
+            word = _numbers(words[compared], "<u4")
+            ascending = np.argsort(word)
+            ordered, order = word[ascending], compared[ascending].astype(np.uint32)
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
-        place = np.flatnonzero(np.repeat((length > 1) & (length <= _COMMON), length))
+        useful = (length > 1) & (length <= _COMMON)
+        if self.closed is not None and len(order):
+            useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
+        place = np.flatnonzero(np.repeat(useful, length))
         for step in range(1, _COMMON):
             place = place[place + step < end[place]]
             if len(place) == 0:
@@ -333,19 +521,42 @@ class _Keypoints:
         """Those pairs, as one number each, that are alike in all words; the lesser first."""
         a, b = np.minimum(a, b), np.maximum(a, b)
         use = (self.image[a] != self.image[b]) & ~(self.mirrored[a] & self.mirrored[b])
+        if self.closed is not None:
+            use &= ~(self.closed[self.image[a]] & self.closed[self.image[b]])
         a, b = a[use], b[use]
         near = self.distance(a, b) <= _MAX_BITS
         return np.asarray(a[near].astype(np.uint64) << _HIGH | b[near])
 
     def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
-        """Bits by which descriptors differ."""
+        """Count the bits by which descriptors differ.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64 or uint32, shape (p,)
+            Places of keypoints.
+
+        Returns
+        -------
+        ndarray of int64, shape (p,)
+        """
         words = self.descriptor[a].view("<u8")
         words ^= self.descriptor[b].view("<u8")
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
     def weight(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Weights of votes; less the more other keypoints each of the two is like."""
-        usual = usual_likenesses(int(self.image.max(initial=0)) + 1)
+        """Compute the weights of votes; less the more other keypoints each of the two is like.
+
+        Parameters
+        ----------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
+
+        Returns
+        -------
+        ndarray of int64, shape (p,)
+        """
+        images = int(self.image.max(initial=0)) + 1 if self.closed is None else len(self.closed)
+        usual = usual_likenesses(images)
         alike = np.maximum(self.alike[query], self.alike[other]).astype(np.int64)
         weight = np.square(_NO_WEIGHT - self.distance(query, other))
         return np.asarray(weight * usual // np.maximum(usual, alike))
@@ -353,7 +564,17 @@ class _Keypoints:
     def cells(
         self, query: NDArray[np.int64], other: NDArray[np.int64]
     ) -> Iterator[NDArray[np.int64]]:
-        """Cells of turn, scale and shift that each vote speaks for, in two overlapping grids."""
+        """Yield cells of turn, scale and shift that votes speak for, in two overlapping grids.
+
+        Parameters
+        ----------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
+
+        Yields
+        ------
+        ndarray of int64, shape (p,)
+        """
         # a mirrored keypoint is always `other`: it comes later in the row
         log_scale = self.scale[other] - self.scale[query]
         turn = (self.angle[other] - self.angle[query]) % 360

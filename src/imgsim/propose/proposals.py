@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, negative, turned
+from imgsim.comparators.local import ORIENTATIONS, Orientation, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import votes_of
@@ -80,6 +80,7 @@ def propose(
     hashes: bool,
     jobs: int,
     flat: NDArray[np.bool_] | None = None,
+    closed: NDArray[np.bool_] | None = None,
 ) -> Proposals:
     """Find pairs of images worth verifying.
 
@@ -92,12 +93,25 @@ def propose(
         Threads.
     flat : ndarray of bool, shape (n,), optional
         Images with so little detail that they are compared as figures alone. By default none is.
+    closed : ndarray of bool, shape (n,), optional
+        Images that are not compared with each other, such as an archive. Time grows with their
+        number then, and not with its square. Of the other pairs none is lost; some more may be
+        found by keypoints, see `votes_of`.
     """
     flat = np.zeros(len(rows), np.bool_) if flat is None else flat
     detailed = np.flatnonzero(~flat)
-    usual = _propose_usual(rows, detailed, hashes=hashes, jobs=jobs)
+    usual = _propose_usual(
+        rows,
+        detailed,
+        hashes=hashes,
+        jobs=jobs,
+        closed=None if closed is None else closed[detailed],
+    )
     figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
     one, other = near_figures(rows[figures])
+    if closed is not None:
+        wanted = ~(closed[figures[one]] & closed[figures[other]])
+        one, other = one[wanted], other[wanted]
     n = max(1, len(rows))
     codes = [detailed[usual.left] * n + detailed[usual.right], figures[one] * n + figures[other]]
     pairs, bits = _united(codes, [usual.why, np.full(len(one), FIGURE, np.int64)])
@@ -116,18 +130,30 @@ def _united(
 
 
 def _propose_usual(
-    rows: NDArray[Any], among: NDArray[np.int64], *, hashes: bool, jobs: int
+    rows: NDArray[Any],
+    among: NDArray[np.int64],
+    *,
+    hashes: bool,
+    jobs: int,
+    closed: NDArray[np.bool_] | None,
 ) -> Proposals:
     """Propose pairs among some rows, as places in `among`, by keypoints and by hashes."""
     n = len(among)
-    votes = votes_of(rows, among=among)
+    votes = votes_of(rows, among=among, closed=closed)
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
-    if hashes and n > 1:
-        hash_rows, inset_rows = rows["hash"][among], rows["inset_hash"][among]
-        holding = np.flatnonzero(rows["inset"][among].any(axis=1))
-        near = _near_hashes(hash_rows, jobs)
-        for code, bit in [*near, *_near_insets(hash_rows, inset_rows, holding, jobs)]:
+    if hashes and n > 1 and not (closed is not None and closed.all()):
+        engine = HammingEngine(np.ascontiguousarray(rows["hash"][among]), jobs)
+        inset_hashes = rows["inset_hash"][among]
+        holding = np.asarray(rows["inset"][among].any(axis=1))
+        if closed is None:
+            insets = _near_insets(inset_hashes, np.flatnonzero(holding), engine)
+            near = [*_near_hashes(engine), *insets]
+        else:
+            some = np.flatnonzero(~closed)
+            insets = _near_insets_of(some, inset_hashes, holding, engine, jobs)
+            near = [*_near_hashes_of(some, engine), *insets]
+        for code, bit in near:
             codes.append(code)
             why.append(np.full(len(code), bit, np.int64))
     pairs, bits = _united(codes, why)
@@ -135,11 +161,10 @@ def _propose_usual(
     return Proposals(left, right, bits)
 
 
-def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.int64], int]]:
-    engine = HammingEngine(hashes, jobs)
+def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
+    hashes = engine.rows
     near = []
-    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
-    for bit, asked in [*wanted, (NEGATIVE, negative(hashes))]:
+    for bit, asked in wanted_hashes(hashes):
         for start in range(0, len(hashes), _QUERIES):
             query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
             right = query + start
@@ -148,19 +173,75 @@ def _near_hashes(hashes: NDArray[np.uint8], jobs: int) -> list[tuple[NDArray[np.
     return near
 
 
+def wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
+    """Return the hashes that a picture like each one may have, and the bit of each reason.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+
+    Returns
+    -------
+    list of (int, ndarray of uint8, shape (n, 32))
+    """
+    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
+    return [*wanted, (NEGATIVE, negative(hashes))]
+
+
+def _near_hashes_of(
+    some: NDArray[np.int64], engine: HammingEngine
+) -> list[tuple[NDArray[np.int64], int]]:
+    """The same of the pairs with one of some rows."""
+    n, near = engine.n, []
+    for bit, asked in wanted_hashes(engine.rows[some]):
+        for start in range(0, len(some), _QUERIES):
+            query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
+            own = some[start + query]
+            earlier, later = row < own, row > own
+            near.append((row[earlier] * n + own[earlier], bit))
+            # the other one's hash, turned back, is like this one's
+            near.append((own[later] * n + row[later], bit_back(bit)))
+    return near
+
+
+def bit_back(bit: int) -> int:
+    """Return the bit of the orientation that takes one back; of other reasons the same."""
+    if bit >= KEYPOINTS:
+        return bit
+    how = ORIENTATIONS[bit.bit_length() - 1]
+    if how.transpose:
+        how = Orientation(True, how.flip, how.mirror)
+    return 1 << ORIENTATIONS.index(how)
+
+
 def _near_insets(
-    hashes: NDArray[np.uint8],
-    inset_hashes: NDArray[np.uint8],
-    holding: NDArray[np.int64],
-    jobs: int,
+    inset_hashes: NDArray[np.uint8], holding: NDArray[np.int64], engine: HammingEngine
 ) -> list[tuple[NDArray[np.int64], int]]:
     """Images whose hash is like that of a picture set into another one, of those holding one."""
-    engine = HammingEngine(hashes, jobs)
     near = []
     for start in range(0, len(holding), _QUERIES):
         part = holding[start : start + _QUERIES]
         query, row = engine.around(inset_hashes[part], HASH_RADIUS)
         own = part[query]
-        codes = np.minimum(own, row) * len(hashes) + np.maximum(own, row)
+        codes = np.minimum(own, row) * engine.n + np.maximum(own, row)
         near.append((np.unique(codes[own != row]), INSET))
+    return near
+
+
+def _near_insets_of(
+    some: NDArray[np.int64],
+    inset_hashes: NDArray[np.uint8],
+    holding: NDArray[np.bool_],
+    engine: HammingEngine,
+    jobs: int,
+) -> list[tuple[NDArray[np.int64], int]]:
+    """The same of the pairs with one of some rows."""
+    near = _near_insets(inset_hashes, some[holding[some]], engine)
+    of_some = HammingEngine(engine.rows[some], jobs)
+    others = np.setdiff1d(np.flatnonzero(holding), some)
+    for start in range(0, len(others), _QUERIES):
+        part = others[start : start + _QUERIES]
+        query, place = of_some.around(inset_hashes[part], HASH_RADIUS)
+        own, row = part[query], some[place]
+        near.append((np.minimum(own, row) * engine.n + np.maximum(own, row), INSET))
     return near

@@ -40,6 +40,7 @@ def collect(
     options: RunOptions,
     *,
     keep_workers: bool = False,
+    executor: Executor | None = None,
 ) -> Collection:
     """Read what is not known yet of the images below some paths.
 
@@ -51,6 +52,8 @@ def collect(
     keep_workers : bool
         The caller closes `Collection.executor`. Otherwise only extractors that need pixels again
         leave one.
+    executor : Executor or None
+        Where files are decoded; it stays open. By default a new one.
 
     Raises
     ------
@@ -67,6 +70,8 @@ def collect(
         run = _Collecting(
             files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
         )
+        if executor is not None:
+            run.keep_workers, run.executor = True, executor
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any, get_type_hints
 
-from imgsim.bench.gate import BaselineComparison
-from imgsim.bench.results import (
+from imgsim.benchmark.gate import BaselineComparison
+from imgsim.benchmark.results import (
     Bench,
     Detection,
     Estimate,
@@ -17,7 +17,7 @@ from imgsim.bench.results import (
     Resilience,
     Retrieval,
 )
-from imgsim.bench.store import to_document
+from imgsim.benchmark.store import to_document
 from imgsim.read.discover import printable
 from imgsim.report.bench_tables import (
     Table,
@@ -151,13 +151,13 @@ def bench_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
 
 def methods_csv(bench: Bench) -> Iterator[str]:
     """Yield a row of CSV per method with every figure; those that it does not have are empty."""
-    rows = [_method_figures(m) for m in in_order(bench)]
+    rows = [method_figures(m) for m in in_order(bench)]
     yield csv_row(list(rows[0]) if rows else ["method"])
     for row in rows:
         yield csv_row(list(row.values()))
 
 
-def _method_figures(m: MethodResult) -> dict[str, object]:
+def method_figures(m: MethodResult) -> dict[str, object]:
     """Return every figure of a method by its column; the columns are the same for all."""
     row: dict[str, object] = {"method": m.method, "score_unit": m.score_unit}
     row |= {"bytes_per_image": m.bytes_per_image}

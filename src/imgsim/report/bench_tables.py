@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from imgsim.bench.results import Bench, Estimate, MethodResult, NormTiming, Resilience
+from imgsim.benchmark.results import Bench, Estimate, MethodResult, NormTiming, Resilience
 from imgsim.report.rankings import duration
 
 Table = list[list[str]]
@@ -30,7 +30,7 @@ def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
 def headline(result: MethodResult) -> Estimate | None:
     """Return the figure that methods are put in order by: accuracy, or µAP for a list of pairs.
 
-    It is None for a method that ranks nothing.
+    It is None for a method that verifies, of a list of pairs.
     """
     if result.retrieval:
         return result.retrieval.accuracy
@@ -38,7 +38,7 @@ def headline(result: MethodResult) -> Estimate | None:
 
 
 def in_order(bench: Bench) -> list[MethodResult]:
-    """Return the methods, best first, equal ones by their time, last those that rank nothing."""
+    """Return the methods, best first, equal ones by their time, last those without a ranking."""
     images, cpu = bench.data.images, machine_was_busy(bench)
 
     def place(m: MethodResult) -> tuple[float, float, str]:
@@ -63,21 +63,22 @@ def frontier(bench: Bench) -> list[MethodResult]:
 
 
 def unranked_methods(bench: Bench) -> list[str]:
-    """Return the names of the methods that rank nothing."""
+    """Return the names of the methods that verify, and do not order all pairs."""
     names = short_names(bench)
     return [names[m.method] for m in bench.methods if not m.ranks]
 
 
 def unranked_note(bench: Bench) -> str:
-    """Return a sentence on the methods that rank nothing; empty if there are none."""
+    """Return a sentence on the methods that verify; empty if there are none."""
     some = unranked_methods(bench)
     if not some:
         return ""
     one = len(some) == 1
     return (
-        f"{' and '.join(some)} {'ranks' if one else 'rank'} nothing (-):"
-        f" {'it tells' if one else 'they tell'} copies of one picture from all others, so other"
-        " pictures of a class count as missed"
+        f"{' and '.join(some)} {'ranks' if one else 'rank'} the copies that"
+        f" {'it verifies' if one else 'they verify'} first, then the nearest by hash; precision"
+        " and recall are of copies alone, so other pictures of a class count as missed, and there"
+        " is no curve (-)"
     )
 
 

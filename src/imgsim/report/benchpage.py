@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from imgsim.bench.plots import all_plots
-from imgsim.bench.results import Bench, MethodResult, Mistake
+from imgsim.benchmark.plots import all_plots
+from imgsim.benchmark.results import Bench, MethodResult, Mistake
 from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables

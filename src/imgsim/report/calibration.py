@@ -9,9 +9,9 @@ from importlib.metadata import version
 from typing import Any
 
 from imgsim import __version__
-from imgsim.bench.intervals import Interval
-from imgsim.calibrate.calibrate import Calibrated, Calibration
-from imgsim.calibrate.holdout import ThresholdAccuracy
+from imgsim.benchmark.intervals import Interval
+from imgsim.calibration.calibrate import Calibrated, Calibration
+from imgsim.calibration.holdout import ThresholdAccuracy
 from imgsim.comparators.base import PRESETS, Scale
 from imgsim.profile import SCHEMA, identity
 from imgsim.report.document import json_text

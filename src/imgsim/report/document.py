@@ -21,12 +21,12 @@ from imgsim.report.facts import facts_document
 from imgsim.report.folder_pairs import FolderPair, folder_pairs
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Group, Member, Picture, Related, Skipped
+from imgsim.types import Group, Match, Member, Picture, Related, Skipped
 
 if TYPE_CHECKING:
     from imgsim.tasks.compare import Comparison
     from imgsim.tasks.leaks.results import Leaks
-    from imgsim.tasks.matches import Matches, MethodMatches, QueryMatches
+    from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
 
 MOST_NEAR = 99.9
 """Percent: what is only verified is shown as no more alike than this."""
@@ -233,11 +233,44 @@ def _query_matches_document(query: QueryMatches, scale: Scale) -> dict[str, Any]
     document: dict[str, Any] = {**path_document(query.path)}
     if query.predicted is not None:
         document |= {"class": query.predicted, "compared": query.compared}
-    document["matches"] = [
-        {**path_document(match.path), **score_document(match.distance, scale)}
-        for match in query.matches
-    ]
+    document["matches"] = [match_document(match, scale) for match in query.matches]
     return document
+
+
+def match_document(match: Match, scale: Scale) -> dict[str, Any]:
+    """Return a match: its path, and its score or what it is.
+
+    Parameters
+    ----------
+    match : Match
+    scale : Scale
+        Of the method.
+    """
+    document: dict[str, Any] = {**path_document(match.path)}
+    if match.verdict is None:
+        return document | score_document(match.distance, scale)
+    member = match.member
+    similarity = None if member is None else member_similarity(member, scale)
+    return document | {
+        "score": None if member is None else scale.score(match.distance),
+        "similarity": similarity,
+        "verdict": match.verdict,
+        **relation_document(member),
+        "hash_bits": match.hash_bits,
+    }
+
+
+def relation_document(member: Member | None) -> dict[str, Any]:
+    """Return what a picture is to the one that it is a copy of; nulls if it is none."""
+    if member is None:
+        return {"kind": None, "role": None, "changes": [], "why": None, "transform": None}
+    return {
+        "kind": member.kind,
+        "role": member.role,
+        "changes": list(member.changes),
+        "why": member.why or None,
+        "transform": None if member.transform is None else asdict(member.transform),
+    }
 
 
 def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:

@@ -62,10 +62,15 @@ def _shares(parts: NDArray[np.float64], total: float) -> str:
     return " ".join(f"{100 * part / total:5.1f} %" for part in parts)
 
 
-def explanation_json(explanation: Explanation) -> Iterator[str]:
-    """Yield one document."""
+def explanation_document(explanation: Explanation) -> dict[str, Any]:
+    """Return the document of everything that `explain` returned.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    """
     scale, evidence = explanation.comparator.scale, explanation.evidence
-    document = {
+    return {
         **heading("imgsim.explain/1"),
         "method": explanation.comparator.spec,
         "score": scale.score(explanation.distance) if math.isfinite(explanation.distance) else None,
@@ -87,7 +92,11 @@ def explanation_json(explanation: Explanation) -> Iterator[str]:
         ],
         "remark": evidence.remark or None,
     }
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def explanation_json(explanation: Explanation) -> Iterator[str]:
+    """Yield `explanation_document` as JSON."""
+    yield json.dumps(explanation_document(explanation), ensure_ascii=False, indent=2) + "\n"
 
 
 def _side(

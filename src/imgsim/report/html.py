@@ -10,9 +10,8 @@ from types import MappingProxyType
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
 from imgsim.report.pictures import jpeg_bytes, thumbnails
-from imgsim.report.rankings import score_text
-from imgsim.report.units import percent
-from imgsim.tasks.matches import Matches
+from imgsim.report.rankings import match_captions
+from imgsim.tasks.match_results import Matches
 
 _SIDE = 160
 
@@ -51,9 +50,8 @@ def matches_page(matches: Matches, images: Mapping[str, bytes]) -> Iterator[str]
             yield f'<div class="row"><div class="name">{escape(label(method.comparator))}</div>'
             yield figure(query.path, places, "query", "query")
             for match in method.queries[number].matches:
-                score = score_text(method.comparator, match.distance)
-                alike = percent(method.comparator.scale.similarity(match.distance))
-                yield figure(match.path, places, f"{alike} · {score}", "match")
+                caption = " · ".join(match_captions(method.comparator, match))
+                yield figure(match.path, places, caption, "match")
             yield "</div>\n"
     yield "</html>\n"
 

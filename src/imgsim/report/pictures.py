@@ -19,9 +19,8 @@ from imgsim.executors.base import usable_cores
 from imgsim.pictures.png import write_png
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
-from imgsim.report.rankings import score_text
-from imgsim.report.units import percent
-from imgsim.tasks.matches import Matches
+from imgsim.report.rankings import match_captions
+from imgsim.tasks.match_results import Matches
 
 MONTAGE_QUERIES = 20
 MONTAGE_COLUMNS = 20
@@ -131,15 +130,29 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
             name = fill(label(method.comparator), 20)
             draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
             place(query, 0, top, "query")
-            scale = method.comparator.scale
             for column, match in enumerate(method.queries[number].matches[:columns], 1):
-                alike = percent(scale.similarity(match.distance))
-                caption = f"{alike}  {score_text(method.comparator, match.distance)}"
-                place(match.path, column, top, caption)
+                caption = "  ".join(match_captions(method.comparator, match))
+                place(match.path, column, top, shorten(caption, font, _SIDE))
             top += _SIDE + _CAPTION + _GAP
         draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
     write_png(sheet, target)
     return len(queries)
+
+
+def shorten(text: str, font: Any, width: float) -> str:
+    """Return the beginning of a text, as wide as there is room for in a picture.
+
+    Parameters
+    ----------
+    text : str
+    font : PIL.ImageFont.FreeTypeFont
+    width : float
+        Pixels.
+    """
+    if font.getlength(text) <= width:
+        return text
+    ends = (f"{text[:n].rstrip()}…" for n in range(len(text) - 1, 0, -1))
+    return next((end for end in ends if font.getlength(end) <= width), "…")
 
 
 def shorten_path(path: str, font: Any, width: float) -> str:

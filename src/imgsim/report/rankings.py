@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
-from imgsim.report.document import compare_document, json_text, matches_document
+from imgsim.report.document import (
+    compare_document,
+    json_text,
+    matches_document,
+    member_similarity,
+)
 from imgsim.report.formats import csv_row
+from imgsim.report.relations import relation_and_why, relation_text
 from imgsim.report.text import skipped_lines
 from imgsim.report.units import count, percent
 from imgsim.tasks.compare import Comparison
-from imgsim.tasks.matches import Matches
+from imgsim.tasks.match_results import Matches
+from imgsim.types import Match, Member
 
 _NAME_WIDTH = 13
 """Columns of a method's name beside its matches; ``phash:size=16`` fits, a longer name has a line
 of its own. With those of the score and the similarity, half of 80 columns are left for paths."""
+
+_INDENT = 2 + _NAME_WIDTH + 1
 
 
 def score_text(comparator: Comparator, distance: float) -> str:
@@ -41,11 +51,46 @@ def matches_text(matches: Matches) -> Iterator[str]:
             if own.predicted is not None:
                 yield f"  class {own.predicted}, compared with {own.compared} of it\n"
             for match in own.matches:
-                score = score_text(method.comparator, match.distance)
-                alike = percent(method.comparator.scale.similarity(match.distance))
-                yield f"  {name:{_NAME_WIDTH}} {score:>15} {alike:>5}  {printable(match.path)}\n"
+                columns = _score_columns(method.comparator, match)
+                yield f"  {name:{_NAME_WIDTH}} {columns}  {printable(match.path)}\n"
                 name = ""
+                if match.member is not None:
+                    yield from _relation_lines(match.member)
         yield "\n"
+
+
+def _score_columns(comparator: Comparator, match: Match) -> str:
+    """The score of a match and its similarity, or the distance of the hashes of what is no copy."""
+    score, alike = _score_and_similarity(comparator, match)
+    if match.verdict in (None, "copy"):
+        return f"{score:>15} {alike:>5}"
+    return f"{f'{match.verdict} {match.hash_bits:3} bits':>21}"
+
+
+def _score_and_similarity(comparator: Comparator, match: Match) -> tuple[str, str]:
+    scale = comparator.scale
+    alike = (
+        scale.similarity(match.distance)
+        if match.member is None
+        else member_similarity(match.member, scale)
+    )
+    return score_text(comparator, match.distance), percent(alike)
+
+
+def match_captions(comparator: Comparator, match: Match) -> list[str]:
+    """Return what stands below the picture of a match: how alike it is, or what it is."""
+    if match.member is not None:
+        return [relation_text(match.member), score_text(comparator, match.distance)]
+    if match.verdict is not None:
+        return [match.verdict, f"hash {match.hash_bits} bits"]
+    score, alike = _score_and_similarity(comparator, match)
+    return [alike, score]
+
+
+def _relation_lines(member: Member) -> Iterator[str]:
+    """What the query is to the match above, and why."""
+    for line in wrap(relation_and_why(member, "the match"), 80 - _INDENT):
+        yield f"{'':{_INDENT}}{printable(line)}\n"
 
 
 def matches_json(matches: Matches, *, timing: bool = True) -> Iterator[str]:
@@ -55,13 +100,16 @@ def matches_json(matches: Matches, *, timing: bool = True) -> Iterator[str]:
 
 def matches_csv(matches: Matches) -> Iterator[str]:
     """Yield a row of CSV per match."""
-    yield csv_row(["method", "query", "rank", "path", "score", "similarity", "path_bytes"])
+    added = ["verdict", "kind", "role", "changes", "why", "hash_bits"]
+    heads = ["method", "query", "rank", "path", "score", "similarity", "path_bytes"]
+    yield csv_row([*heads, *added])
     for method in matches_document(matches, timing=False)["methods"]:
         for query in method["queries"]:
             for place, match in enumerate(query["matches"], 1):
                 values = [match[key] for key in ("path", "score", "similarity")]
                 row = [method["name"], query["path"], place, *values, match.get("path_bytes")]
-                yield csv_row(row)
+                more = {**match, "changes": " ".join(match.get("changes", ()))}
+                yield csv_row([*row, *(more.get(key) for key in added)])
 
 
 def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
 from imgsim.read.options import RunOptions
+from imgsim.results import Result
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
 from imgsim.verify.frame_pairs import same_frames
@@ -47,6 +49,24 @@ class Comparison:
     duplicate: bool
 
 
+class Comparisons(list[Comparison], Result[Comparison]):
+    """The opinions of some comparators of two images, in the order asked for.
+
+    Parameters
+    ----------
+    left, right : str
+        The two files.
+    comparisons : sequence of Comparison
+    """
+
+    def __init__(self, left: str, right: str, comparisons: Sequence[Comparison]) -> None:
+        super().__init__(comparisons)
+        self.left = left
+        self.right = right
+
+    __repr__ = Result.__repr__
+
+
 def compare(
     left: str | os.PathLike[str],
     right: str | os.PathLike[str],
@@ -55,7 +75,7 @@ def compare(
     preset: Preset = "normal",
     profile: Profile | None = None,
     options: RunOptions | None = None,
-) -> list[Comparison]:
+) -> Comparisons:
     """Score two images by each of some comparators.
 
     Parameters
@@ -112,7 +132,7 @@ def compare(
             left_facts, right_facts, near=near, as_figures=isinstance(comparator, Recipe)
         )
         comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
-    return comparisons
+    return Comparisons(os.fspath(left), os.fspath(right), comparisons)
 
 
 def _comparison(

@@ -18,6 +18,7 @@ from imgsim.errors import UsageError
 from imgsim.models.cam import Link
 from imgsim.neighbours.build import make_engine
 from imgsim.read.options import RunOptions
+from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.query import Query, decode_query, query_file
 from imgsim.types import ImageFacts, Verdict
@@ -30,8 +31,8 @@ DEFAULT_METHOD = "ssim"
 _CELLS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation(Result[Link]):
     """The score of two images, divided over their parts.
 
     Attributes
@@ -50,6 +51,9 @@ class Explanation:
     right_facts: ImageFacts
     distance: float
     evidence: Evidence
+
+    def _items(self) -> tuple[Link, ...]:
+        return self.evidence.links
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from imgsim.read.majority import find_suspects
 from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
+from imgsim.results import Result
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.matching import (
     DistanceMatching,
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicates:
+@dataclass(frozen=True, slots=True, repr=False)
+class Duplicates(Result[Group]):
     """Groups of duplicates, and the figures of the run that found them.
 
     Attributes
@@ -93,6 +94,8 @@ class Duplicates:
     masks : int
         Masks and label maps: those that were left out, else those among the members of groups.
     masks_left_out : bool
+    paths : tuple of str
+        Of all readable images, in order.
     """
 
     comparator: Comparator
@@ -117,6 +120,10 @@ class Duplicates:
     max_pixels: int = DEFAULT_MAX_PIXELS
     masks: int = 0
     masks_left_out: bool = False
+    paths: tuple[str, ...] = ()
+
+    def _items(self) -> tuple[Group, ...]:
+        return self.groups
 
     @property
     def judged(self) -> int:
@@ -262,6 +269,7 @@ def find_duplicates(
         options.max_pixels,
         masks,
         skip_masks,
+        paths=tuple(p.file.path for p in collection.pictures),
     )
 
 

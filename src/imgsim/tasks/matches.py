@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import cast
 
@@ -14,85 +13,20 @@ from numpy.typing import NDArray
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, NarrowsByClass, PairComparator
+from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Methods, make_comparators
-from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
-from imgsim.tasks.query import Query, read_query
-from imgsim.types import Match, Picture, Skipped
-
-
-@dataclass(frozen=True, slots=True)
-class QueryMatches:
-    """The nearest other images of one image, nearest first.
-
-    Attributes
-    ----------
-    path : str
-    matches : tuple of Match
-    predicted : str or None
-        The class to which the gallery was narrowed; None if it was not.
-    compared : int or None
-        How many images of that class were compared.
-    """
-
-    path: str
-    matches: tuple[Match, ...]
-    predicted: str | None = None
-    compared: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MethodMatches:
-    """The ranking by one comparator.
-
-    Attributes
-    ----------
-    comparator : Comparator
-    queries : tuple of QueryMatches
-    pairs : int
-        Number of pairs of a query and another image.
-    seconds : float
-        Of the search alone, without reading.
-    """
-
-    comparator: Comparator
-    queries: tuple[QueryMatches, ...]
-    pairs: int
-    seconds: float
-
-    @property
-    def seconds_per_pair(self) -> float:
-        """Mean time for one pair."""
-        return self.seconds / max(1, self.pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Rankings by each of some comparators.
-
-    Attributes
-    ----------
-    k : int
-    methods : tuple of MethodMatches
-        In the order asked for.
-    images : int
-        Readable images that were ranked.
-    skipped : tuple of Skipped
-    decoded : int
-        Images decoded in this run.
-    seconds : Seconds
-    """
-
-    k: int
-    methods: tuple[MethodMatches, ...]
-    images: int
-    skipped: tuple[Skipped, ...]
-    decoded: int
-    seconds: Seconds
+from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
+from imgsim.tasks.matching import exhaustive, seconds_since
+from imgsim.tasks.query import Query, QuerySource, as_queries, read_query
+from imgsim.tasks.verified import rank_gallery, rank_queries
+from imgsim.types import Match, Picture
 
 
 def matches(
@@ -115,7 +49,8 @@ def matches(
     Returns
     -------
     Matches
-        The queries in order of their paths. Ties go by path.
+        The queries in order of their paths. Ties go by path. Under a recipe (auto, local) the
+        copies that it verified come first, then the nearest by their hashes, see `Match.verdict`.
 
     Raises
     ------
@@ -125,15 +60,22 @@ def matches(
     started = time.perf_counter()
     options = options or RunOptions()
     comparators = _ranking(methods, options)
-    _check_k(k)
+    check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
     read = time.perf_counter()
     gallery = collection.pictures
     by_method = []
-    for comparator in comparators:
-        rows = collection.features(comparator.extractor, gallery).rows
-        queries = range(len(gallery))
-        by_method.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
+    try:
+        for comparator in comparators:
+            if isinstance(comparator, Recipe):
+                by_method.append(rank_gallery(comparator, collection, k, options))
+                continue
+            rows = collection.features(comparator.extractor, gallery).rows
+            queries = range(len(gallery))
+            by_method.append(ranked(comparator, rows, gallery, queries, gallery, k, options))
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
     seconds = seconds_since(started, read, collection)
     return Matches(
         k, tuple(by_method), len(gallery), collection.skipped, collection.decoded, seconds
@@ -141,7 +83,7 @@ def matches(
 
 
 def search(
-    queries: Sequence[Query],
+    queries: QuerySource | Sequence[QuerySource],
     paths: Paths,
     methods: Methods = registry.RANKING_METHOD,
     *,
@@ -153,8 +95,8 @@ def search(
 
     Parameters
     ----------
-    queries : sequence of Query
-        Images by their bytes, see `query_file` and `fetch.query_url`.
+    queries : path, Query or sequence of these
+        Images by their paths, or by their bytes: `Query`.
     paths : path or sequence of paths
         The gallery. A query that is one of its files is not among its own matches.
     methods, k, options
@@ -173,33 +115,60 @@ def search(
     started = time.perf_counter()
     options = options or RunOptions()
     comparators = _ranking(methods, options)
-    _check_k(k)
-    if not queries:
+    check_k(k)
+    asked = as_queries(queries)
+    if not asked:
         raise UsageError("no query", "name at least one image")
     if narrow is not None:
         _check_narrow(comparators, narrow)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    asked = [read_query(query, extractors, options)[1] for query in queries]
+    read_queries = [read_query(query, extractors, options) for query in asked]
     collection = collect(as_list(paths), extractors, options)
     read = time.perf_counter()
-    gallery = collection.pictures
     by_method = []
-    for comparator in comparators:
-        features = collection.features(comparator.extractor, gallery).rows
-        own = np.stack([rows[comparator.extractor] for rows in asked])
-        rows = np.concatenate([features, own.astype(features.dtype)])
-        if narrow is not None:
-            by_method.append(_narrowed(comparator, rows, gallery, queries, k, narrow, options))
-            continue
-        places = range(len(gallery), len(rows))
-        by_method.append(ranked(comparator, rows, gallery, places, queries, k, options))
+    try:
+        for comparator in comparators:
+            if isinstance(comparator, Recipe):
+                by_method.append(
+                    rank_queries(comparator, asked, read_queries, collection, k, options)
+                )
+                continue
+            own = [rows for _, rows in read_queries]
+            by_method.append(
+                _ranked_queries(comparator, asked, own, collection, k, narrow, options)
+            )
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
+    gallery = collection.pictures
     seconds = seconds_since(started, read, collection)
     return Matches(
         k, tuple(by_method), len(gallery), collection.skipped, collection.decoded, seconds
     )
 
 
-def _check_k(k: int) -> None:
+def _ranked_queries(
+    comparator: Comparator,
+    queries: Sequence[Query],
+    own: Sequence[Mapping[Extractor, NDArray[np.generic]]],
+    collection: Collection,
+    k: int,
+    narrow: int | None,
+    options: RunOptions,
+) -> MethodMatches:
+    """Rank the gallery for queries by a method that scores any two images."""
+    gallery = collection.pictures
+    features = collection.features(comparator.extractor, gallery).rows
+    asked = np.stack([rows[comparator.extractor] for rows in own])
+    rows = np.concatenate([features, asked.astype(features.dtype)])
+    if narrow is not None:
+        return _narrowed(comparator, rows, gallery, queries, k, narrow, options)
+    places = range(len(gallery), len(rows))
+    return ranked(comparator, rows, gallery, places, queries, k, options)
+
+
+def check_k(k: int) -> None:
+    """Raise UsageError if a number of matches is less than 1."""
     if k < 1:
         raise UsageError(f"k={k} is less than 1", "ask for at least one match")
 
@@ -302,12 +271,12 @@ def _same_file(query: Picture | Query, picture: Picture) -> bool:
 
 
 def _ranking(methods: Methods, options: RunOptions) -> list[Comparator]:
-    """Make comparators that score any two images; ``all`` leaves the others out."""
+    """Make comparators that score any two images, or verify; ``all`` leaves the others out."""
     made = make_comparators(methods, options, ranking=True)
     for comparator in made:
-        if not comparator.ranks:
+        if not (comparator.ranks or isinstance(comparator, Recipe)):
             raise UsageError(
                 f"{comparator.name} tells duplicates from others and ranks nothing",
-                "use it with find-dupes or compare",
+                "use it with compare",
             )
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
-from imgsim.errors import UnreadableImage
+from imgsim.errors import UnreadableImage, UsageError
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
@@ -35,6 +35,36 @@ class Query:
     name: str
     data: bytes
     path: str | None = None
+
+
+QuerySource = str | os.PathLike[str] | Query
+"""An image that is asked about: a path, or its bytes."""
+
+
+def as_queries(queries: QuerySource | Sequence[QuerySource]) -> list[Query]:
+    """Return images as queries, each read from its file if it is a path.
+
+    Parameters
+    ----------
+    queries : Query, path, or several
+
+    Raises
+    ------
+    UnreadableImage
+        A file cannot be read.
+    UsageError
+        One is neither a path nor a query.
+    """
+    one = isinstance(queries, str | os.PathLike | Query) or not isinstance(queries, Iterable)
+    made = []
+    for source in [queries] if one else queries:  # type: ignore[union-attr]
+        if not isinstance(source, str | os.PathLike | Query):
+            raise UsageError(
+                f"{type(source).__name__} is no image to search for",
+                "give a path, or an imgsim.Query",
+            )
+        made.append(source if isinstance(source, Query) else query_file(source))
+    return made
 
 
 def query_file(path: str | os.PathLike[str]) -> Query:

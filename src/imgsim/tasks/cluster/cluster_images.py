@@ -36,7 +36,7 @@ from imgsim.tasks.cluster.results import (
 )
 from imgsim.tasks.matches import ranked
 from imgsim.tasks.matching import seconds_since
-from imgsim.tasks.query import Query, read_query
+from imgsim.tasks.query import Query, QuerySource, as_queries, read_query
 from imgsim.types import Picture
 
 DEFAULT_METHOD = "cosine"
@@ -53,7 +53,7 @@ def cluster_images(
     min_size: int = 5,
     projection: Projection = "tsne",
     seed: int = 0,
-    queries: Sequence[Query] = (),
+    queries: QuerySource | Sequence[QuerySource] = (),
     voters: int = 5,
     similar: int = 5,
     options: RunOptions | None = None,
@@ -81,7 +81,7 @@ def cluster_images(
     projection : {"tsne", "pca"}
         How the map is made.
     seed : int
-    queries : sequence of Query
+    queries : path, Query or sequence of these
         Images from elsewhere, to be put in a cluster by their nearest neighbours.
     voters, similar : int
         How many neighbours of a query decide, and how many are named.
@@ -104,7 +104,8 @@ def cluster_images(
     _check_choices(algorithm, choose, projection)
     if max_clusters < 2 or min_size < 2 or voters < 1 or similar < 1 or seed < 0:
         raise UsageError("a number is too small", "at least 2 clusters of 2 images, 1 voter")
-    asked = [read_query(query, [comparator.extractor], options)[1] for query in queries]
+    given = as_queries(queries)
+    asked = [read_query(query, [comparator.extractor], options)[1] for query in given]
     collection = collect(as_list(paths), [comparator.extractor], options)
     read = time.perf_counter()
     pictures = collection.pictures
@@ -119,9 +120,7 @@ def cluster_images(
         positions = project(values, projection, seed)
         silhouette = mean_silhouette(values[labels >= 0], labels[labels >= 0], seed)
     labels, clusters = _numbered(values, labels)
-    labelled = _labelled(
-        comparator, rows, queries, asked, pictures, labels, voters, similar, options
-    )
+    labelled = _labelled(comparator, rows, given, asked, pictures, labels, voters, similar, options)
     return Clusters(
         comparator,
         algorithm,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import VectorComparator
+from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
 from imgsim.tasks.query import Query
 from imgsim.types import Match, Picture, Skipped
@@ -80,8 +81,8 @@ class LabelledQuery:
     matches: tuple[tuple[Match, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Clusters:
+@dataclass(frozen=True, slots=True, repr=False)
+class Clusters(Result[Cluster]):
     """The clusters of a folder, with a map, and the figures of the run that found them.
 
     Attributes
@@ -124,3 +125,6 @@ class Clusters:
     skipped: tuple[Skipped, ...]
     decoded: int
     seconds: Seconds
+
+    def _items(self) -> tuple[Cluster, ...]:
+        return self.clusters

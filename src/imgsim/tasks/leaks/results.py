@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgsim.comparators.base import Comparator, Preset
+from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Member, Picture, Skipped
 
@@ -127,8 +128,8 @@ class CorrectedSplits:
         return tuple(name for name, files in self.after.items() if not files)
 
 
-@dataclass(frozen=True, slots=True)
-class Leaks:
+@dataclass(frozen=True, slots=True, repr=False)
+class Leaks(Result[Leak]):
     """The leaks of a data set, and the figures of the run that found them.
 
     Attributes
@@ -197,6 +198,9 @@ class Leaks:
     def conflicts(self) -> tuple[Leak, ...]:
         """Leaks of which a match has another label."""
         return tuple(leak for leak in self.leaks if leak.conflicts)
+
+    def _items(self) -> tuple[Leak, ...]:
+        return self.leaks
 
     @property
     def clean(self) -> bool:

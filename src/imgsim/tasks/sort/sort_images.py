@@ -21,6 +21,7 @@ from imgsim.read.collect import collect
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
+from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
 from imgsim.tasks.sort.tour import Chain, better_chain, greedy_chain, spanning_tree
@@ -29,8 +30,8 @@ from imgsim.types import Picture, Skipped
 DEFAULT_METHOD = "ssim"
 
 
-@dataclass(frozen=True, slots=True)
-class Ordering:
+@dataclass(frozen=True, slots=True, repr=False)
+class Ordering(Result[Picture]):
     """An order of the images of a folder, and the distances that it follows from.
 
     Attributes
@@ -60,6 +61,9 @@ class Ordering:
     skipped: tuple[Skipped, ...]
     decoded: int
     seconds: Seconds
+
+    def _items(self) -> tuple[Picture, ...]:
+        return tuple(self.pictures[i] for i in self.better.order.tolist())
 
 
 def sort_images(

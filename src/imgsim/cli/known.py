@@ -1,0 +1,178 @@
+"""``imgsim known``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from imgsim.cli.gates import refuse_unjudged
+from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.method_options import device_options, method_option, preset_option
+from imgsim.cli.options import (
+    discover_options,
+    format_option,
+    k_option,
+    output_option,
+    run_options,
+    timing_option,
+    writing_options,
+)
+from imgsim.cli.output import write
+from imgsim.cli.terminal import Terminal
+from imgsim.comparators.registry import DEFAULT_METHOD
+from imgsim.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgsim.comparators.base import Scale
+    from imgsim.tasks.known_results import KnownAnswer
+
+
+@click.command("known")
+@click.argument("paths", nargs=-1, metavar="NEW...", type=click.Path())
+@click.option(
+    "--in", "archive", multiple=True, required=True, type=click.Path(), metavar="PATH",
+    help="The archive. Can be repeated.",
+)  # fmt: skip
+@click.option(
+    "--stdin",
+    is_flag=True,
+    help="Instead of NEW: read a path a line from standard input, and answer each at once, by"
+    " default as a line of JSON. The archive is read once.",
+)
+@method_option(DEFAULT_METHOD, "auto or local, which verify every pair.")
+@preset_option
+@k_option("How many files of the archive are named for each file.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 also if a file is known.")
+@format_option(["text", "json", "jsonl", "csv"])
+@output_option
+@timing_option
+@discover_options
+@run_options
+@device_options
+@writing_options
+@click.pass_context
+def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
+    """Tell which files an archive knows, and as what. Exits with 1 if it knows any.
+
+    Every NEW file is compared with the archive: neither with other NEW files, nor the archive with
+    itself.
+
+    \b
+    imgsim known new --in archive
+    imgsim known new --in archive -f jsonl | jq -r 'select(.known).path'
+    find /incoming -name '*.jpg' | imgsim known --stdin --in archive
+    """
+    terminal = ctx.ensure_object(Terminal)
+    form = given.pop("format")
+    if given.pop("stdin"):
+        if paths or given["files_from"]:
+            raise UsageError("NEW files and --stdin are given", "name one of them")
+        asked = ctx.get_parameter_source("format") is ParameterSource.COMMANDLINE
+        return _serve(terminal, form if asked else "jsonl", given)
+    check_paths(paths, given["files_from"])
+    return _ask_once(terminal, paths, form, given)
+
+
+def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict[str, Any]) -> int:
+    from imgsim.report import known as report
+    from imgsim.tasks.known import known
+
+    output, exit_zero, no_timing = (
+        given.pop(name) for name in ("output", "exit_zero", "no_timing")
+    )
+    method = make_method(terminal, given)
+    archive, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    options = make_run_options(terminal, **given)
+    result = known(paths, archive, method, preset=preset, k=k, options=options)
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: report.known_text(result),
+        "json": lambda: report.known_json(result, timing=not no_timing),
+        "jsonl": lambda: report.known_jsonl(result),
+        "csv": lambda: report.known_csv(result),
+    }
+    write(writers[form](), output, for_programs=form != "text")
+    for line in report.archive_summary(result.archive, verbose=terminal.verbosity > 0):
+        terminal.summary(line)
+    tally = _Tally()
+    for answer in result.answers:
+        tally.add(answer)
+    return tally.exit_code(terminal, exit_zero=exit_zero, empty_is_error=True)
+
+
+def _serve(terminal: Terminal, form: str, given: dict[str, Any]) -> int:
+    """Answer paths from standard input until it ends."""
+    from imgsim.report import known as report
+    from imgsim.tasks.known import KnownArchive
+
+    if form not in ("text", "jsonl"):
+        raise UsageError(f"--stdin answers line by line, not as {form}", "-f jsonl, or -f text")
+    if given["output"]:
+        raise UsageError("--stdin answers on standard output", "leave out --output")
+    for name in ("output", "no_timing"):
+        del given[name]
+    exit_zero = given.pop("exit_zero")
+    null = given["null"]
+    writer: Callable[[KnownAnswer, Scale], str] = (
+        report.answer_text if form == "text" else report.answer_json
+    )
+    method = make_method(terminal, given)
+    paths, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    options = make_run_options(terminal, **given)
+    tally = _Tally()
+    with KnownArchive(paths, method, preset=preset, k=k, options=options) as archive:
+        for line in report.archive_summary(archive.facts, verbose=terminal.verbosity > 0):
+            terminal.summary(line)
+        scale = archive.facts.comparator.scale
+        for path in _lines(b"\0" if null else b"\n"):
+            answer = archive.ask(path)
+            tally.add(answer)
+            write([writer(answer, scale)], None, for_programs=form != "text")
+    return tally.exit_code(terminal, exit_zero=exit_zero, empty_is_error=False)
+
+
+def _lines(end: bytes) -> Iterator[str]:
+    """Paths from standard input, each as soon as its line has come."""
+    stream = sys.stdin.buffer
+    if end == b"\n":
+        for line in iter(stream.readline, b""):
+            yield os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r"))
+        return
+    waiting = b""
+    while part := os.read(stream.fileno(), 1 << 16):
+        *whole, waiting = (waiting + part).split(end)
+        yield from map(os.fsdecode, whole)
+    if waiting:
+        yield os.fsdecode(waiting)
+
+
+class _Tally:
+    """Counts answers, for the exit code."""
+
+    def __init__(self) -> None:
+        self.answers = self.known = self.not_read = self.judged = 0
+
+    def add(self, answer: KnownAnswer) -> None:
+        self.answers += 1
+        self.known += answer.known
+        self.not_read += bool(answer.reason)
+        self.judged += answer.judged
+
+    def exit_code(self, terminal: Terminal, *, exit_zero: bool, empty_is_error: bool) -> int:
+        """Return 1 if a file is known, 2 if none could be judged."""
+        from imgsim.report.known import known_summary
+
+        terminal.summary(known_summary(self.answers, self.known, self.not_read))
+        if self.known:
+            return 0 if exit_zero else 1
+        if self.answers == self.not_read and (self.answers or empty_is_error):
+            terminal.error("no readable image to ask about", "check the paths")
+            return 2
+        if self.answers and not self.judged:
+            refuse_unjudged(terminal)
+            return 2
+        return 0

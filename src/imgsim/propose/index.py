@@ -1,0 +1,175 @@
+"""Images that are asked about again and again, prepared once.
+
+What it proposes for an image are the pairs that `propose` has for it beside the same images as
+closed ones, for the same reasons. It does not depend on what else is asked.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.neighbours.engine import Neighbours, best
+from imgsim.neighbours.hamming import HammingEngine
+from imgsim.propose.figures import are_figures, may_be_near, near_figures
+from imgsim.propose.keypoint_votes import Keypoints, votes_of_keypoints
+from imgsim.propose.proposals import (
+    FIGURE,
+    HASH_RADIUS,
+    INSET,
+    KEYPOINTS,
+    MIRRORED,
+    NEGATIVE,
+    bit_back,
+    wanted_hashes,
+)
+
+
+class ProposalIndex:
+    """Proposes pairs of an image from outside with those of an archive.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+    digests : sequence of str
+        Of the contents, in ascending order.
+    flat : ndarray of bool, shape (n,)
+        Images with so little detail that they are compared as figures alone.
+    hashes : bool
+        By their hashes too, and not by keypoints alone.
+    jobs : int
+        Threads.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[Any],
+        digests: Sequence[str],
+        flat: NDArray[np.bool_],
+        *,
+        hashes: bool,
+        jobs: int,
+    ) -> None:
+        self._digests = digests
+        self._hashes = hashes
+        self._every = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
+        figures = are_figures(rows, flat) if hashes else np.zeros(len(rows), np.bool_)
+        self._figures = np.flatnonzero(figures)
+        self._figure_rows = rows[self._figures]
+        self._detailed = np.flatnonzero(~flat)
+        detailed = rows[self._detailed] if flat.any() else rows
+        self._keypoints = Keypoints.of(rows, self._detailed).prepared()
+        self._near = HammingEngine(np.ascontiguousarray(detailed["hash"]), jobs)
+        self._holding = np.flatnonzero(detailed["inset"].any(axis=1))
+        insets = np.ascontiguousarray(detailed["inset_hash"][self._holding])
+        self._insets = HammingEngine(insets, jobs)
+
+    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, int]:
+        """Find the images of the archive that are worth verifying with one from outside.
+
+        Parameters
+        ----------
+        row : ndarray of dtype `comparators.local.LAYOUT`, shape (1,)
+        digest : str
+            Says which one of a pair is the left one; of equal ones the image from outside.
+        flat : bool
+            It has little detail.
+
+        Returns
+        -------
+        dict of int to int
+            By the place of each image the reasons, see `Proposals.why`.
+        """
+        place = bisect_left(self._digests, digest)
+        why: dict[int, int] = {}
+
+        def add(places: NDArray[np.int64], bit: int) -> None:
+            for one in places.tolist():
+                why[one] = why.get(one, 0) | bit
+
+        if not flat and len(self._detailed):
+            before = int(np.searchsorted(self._detailed, place))
+            votes = self._votes(row, before)
+            for is_mirrored, bit in ((False, KEYPOINTS), (True, MIRRORED)):
+                add(self._detailed[votes[votes[:, 1] == is_mirrored, 0]], bit)
+            if self._hashes:
+                self._add_hashes(row, before, add)
+        if self._hashes and are_figures(row, np.array([flat]))[0]:
+            near = may_be_near(row[0], self._figure_rows)
+            left, right = near_figures(np.concatenate([row, self._figure_rows[near]]))
+            add(self._figures[near[right[left == 0] - 1]], FIGURE)
+        return why
+
+    def _votes(self, row: NDArray[Any], before: int) -> NDArray[np.int64]:
+        """Images that share keypoints, shape (m, 2): the place, and whether it is mirrored."""
+        own = Keypoints.of(row, np.arange(1))
+        near = self._keypoints.with_words(self._keypoints.shared_words(own))
+        n = len(self._detailed) + 1
+        closed = np.arange(n) != before
+        votes = votes_of_keypoints(near.with_image(own, before, closed), n)
+        other = np.where(votes.left == before, votes.right, votes.left)
+        return np.stack([other - (other > before), votes.mirrored.astype(np.int64)], axis=1)
+
+    def _add_hashes(self, row: NDArray[Any], before: int, add: Any) -> None:
+        asked = wanted_hashes(np.ascontiguousarray(row["hash"]))
+        if row["inset"].any():
+            asked.append((INSET, row["inset_hash"]))
+        number, every = self._near.around(np.concatenate([one for _, one in asked]), HASH_RADIUS)
+        for i, (bit, _) in enumerate(asked):
+            near = every[number == i]
+            add(self._detailed[near[near < before]], bit)
+            # it is the left one of those behind it: their hashes are turned
+            add(self._detailed[near[near >= before]], bit_back(bit))
+        if len(self._holding):
+            _, near = self._insets.around(np.ascontiguousarray(row["hash"]), HASH_RADIUS)
+            add(self._detailed[self._holding[near]], INSET)
+
+    def nearest(self, rows: NDArray[Any], k: int) -> Neighbours:
+        """Find the images of the archive with the nearest hashes, in any of eight orientations.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `comparators.local.LAYOUT`, shape (q,)
+        k : int
+        """
+        return nearest_turned(self._every, np.ascontiguousarray(rows["hash"]), k)
+
+
+def nearest_turned(engine: HammingEngine, hashes: NDArray[np.uint8], k: int) -> Neighbours:
+    """Find the rows with the nearest hashes, in any of eight orientations.
+
+    Parameters
+    ----------
+    engine : HammingEngine
+    hashes : ndarray of uint8, shape (q, 32)
+    k : int
+
+    Returns
+    -------
+    Neighbours
+        Distances in bits; of equally near rows the first.
+    """
+    k = min(k, engine.n)
+    if k == 0:
+        return Neighbours(
+            np.empty((len(hashes), 0), np.int64), np.empty((len(hashes), 0), np.float64)
+        )
+    least: dict[tuple[int, int], float] = {}
+    for bit, asked in wanted_hashes(hashes):
+        if bit == NEGATIVE:
+            continue
+        near = engine.nearest_to(asked, k)
+        for query, (rows, distances) in enumerate(
+            zip(near.rows.tolist(), near.distance.tolist(), strict=True)
+        ):
+            for row, distance in zip(rows, distances, strict=True):
+                if row >= 0:
+                    key = query, row
+                    least[key] = min(distance, least.get(key, np.inf))
+    pairs = np.array(list(least), np.int64).reshape(-1, 2)
+    distance = np.array(list(least.values()), np.float64)
+    return best(len(hashes), k, pairs[:, 0], pairs[:, 1], distance)

@@ -1,0 +1,227 @@
+"""Features in files: Parquet, NumPy's npz and CSV, and read from them again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim import __version__
+from imgsim.comparators import registry
+from imgsim.comparators.base import Metric, VectorComparator
+from imgsim.comparators.label import label
+from imgsim.comparators.recipes import Recipe
+from imgsim.errors import ImgsimError, UsageError
+from imgsim.report.document import path_text
+from imgsim.tasks.features import FeatureSet
+
+SCHEMA = "imgsim.features/1"
+SUFFIXES = (".parquet", ".npz", ".csv")
+_KEY = "imgsim"
+_COLUMNS = ("path", "digest", "width", "height", "features")
+
+
+def features_bytes(feature_set: FeatureSet, suffix: str) -> bytes:
+    """Return features as the content of a file.
+
+    Parquet and npz hold rows as they are, CSV bits as hexadecimal digits and numbers as text.
+
+    Parameters
+    ----------
+    feature_set : FeatureSet
+    suffix : str
+        One of `SUFFIXES`.
+
+    Raises
+    ------
+    ImgsimError
+        Parquet needs a package that is not installed.
+    UsageError
+        It is none of these.
+    """
+    writers: dict[str, Callable[[FeatureSet], bytes]] = {
+        ".parquet": _parquet_bytes, ".npz": _npz_bytes, ".csv": _csv_bytes,
+    }  # fmt: skip
+    if suffix not in writers:
+        raise UsageError(f"features are not written as {suffix or 'that'}", _suffix_hint())
+    return writers[suffix](feature_set)
+
+
+def _suffix_hint() -> str:
+    return f"name a file that ends in {' or '.join(SUFFIXES)}"
+
+
+def check_suffix(path: Path) -> str:
+    """Return the ending of a file of features.
+
+    Raises
+    ------
+    UsageError
+        It is none of `SUFFIXES`.
+    ImgsimError
+        It is Parquet, and pyarrow is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path} has no ending of a table", _suffix_hint())
+    if suffix == ".parquet":
+        _require_pyarrow()
+    return suffix
+
+
+def _require_pyarrow() -> None:
+    if find_spec("pyarrow") is None:
+        raise ImgsimError("Parquet needs pyarrow", "pip install pyarrow, or name a .npz file")
+
+
+def _about(feature_set: FeatureSet) -> dict[str, Any]:
+    extractor = feature_set.comparator.extractor
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "method": feature_set.comparator.spec,
+        "extractor": extractor.key,
+        "decode": feature_set.decode,
+        "shape": list(extractor.shape),
+        "dtype": extractor.dtype.str,
+    }
+
+
+def _flat_rows(feature_set: FeatureSet) -> NDArray[Any]:
+    return feature_set.rows.reshape(len(feature_set.paths), -1)
+
+
+def _parquet_bytes(feature_set: FeatureSet) -> bytes:
+    _require_pyarrow()
+    pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    rows = _flat_rows(feature_set)
+    values = pa.array(np.ascontiguousarray(rows).ravel())
+    columns = [
+        pa.array([path_text(path) for path in feature_set.paths], pa.string()),
+        pa.array(feature_set.digests, pa.string()),
+        pa.array(feature_set.sizes[:, 0]),
+        pa.array(feature_set.sizes[:, 1]),
+        pa.FixedSizeListArray.from_arrays(values, max(1, rows.shape[1])),
+    ]
+    about = {_KEY: json.dumps(_about(feature_set))}
+    table = pa.Table.from_arrays(columns, names=list(_COLUMNS)).replace_schema_metadata(about)
+    stream = io.BytesIO()
+    parquet.write_table(table, stream)
+    return stream.getvalue()
+
+
+def _npz_bytes(feature_set: FeatureSet) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        path=np.array([path_text(path) for path in feature_set.paths], np.str_),
+        digest=np.array(feature_set.digests, np.str_),
+        width=feature_set.sizes[:, 0],
+        height=feature_set.sizes[:, 1],
+        features=feature_set.rows,
+        imgsim=np.array(json.dumps(_about(feature_set))),
+    )
+    return stream.getvalue()
+
+
+def _csv_bytes(feature_set: FeatureSet) -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    rows = _flat_rows(feature_set)
+    method = feature_set.comparator
+    bits = isinstance(method, VectorComparator) and method.metric is Metric.HAMMING
+    as_text = bits or isinstance(method, Recipe)  # else every number is a column
+    names = ["features"] if as_text else [f"f{i}" for i in range(rows.shape[1])]
+    writer.writerow([*_COLUMNS[:-1], *names])
+    for path, digest, size, row in zip(
+        feature_set.paths, feature_set.digests, feature_set.sizes.tolist(), rows, strict=True
+    ):
+        values = [row.tobytes().hex()] if as_text else row.tolist()
+        writer.writerow([path_text(path), digest, *size, *values])
+    return stream.getvalue().encode()
+
+
+def read_features(path: str | Path) -> FeatureSet:
+    """Read features that imgsim wrote, from Parquet or npz.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is none of these, or the method has other features now.
+    ImgsimError
+        It is Parquet, and pyarrow is not installed.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix not in (".parquet", ".npz"):
+        raise UsageError(f"{file} is no file of features", "a .parquet or .npz of imgsim features")
+    try:
+        about, columns = _read_parquet(file) if suffix == ".parquet" else _read_npz(file)
+        return _feature_set(about, columns)
+    except ImgsimError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {file}: {error.strerror or 'it is damaged'}", "check the path"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise UsageError(
+            f"{file} holds no features of imgsim: {reason}", "write it with imgsim features"
+        ) from None
+
+
+def _read_npz(file: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+    with np.load(file, allow_pickle=False) as stored:
+        return json.loads(str(stored[_KEY])), {name: stored[name] for name in _COLUMNS}
+
+
+def _read_parquet(file: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+    _require_pyarrow()
+    pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    try:
+        table = parquet.read_table(file, columns=list(_COLUMNS))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
+    about = json.loads((table.schema.metadata or {})[_KEY.encode()])
+    lists = table["features"].combine_chunks()
+    parts = lists.chunks if hasattr(lists, "chunks") else [lists]
+    values = [part.flatten().to_numpy(zero_copy_only=False) for part in parts]
+    columns = {name: table[name].to_numpy() for name in _COLUMNS[:-1]}
+    flat = np.concatenate(values) if values else np.empty(0, np.dtype(about["dtype"]))
+    return about, {**columns, "features": flat}
+
+
+def _feature_set(about: Any, columns: dict[str, NDArray[Any]]) -> FeatureSet:
+    """Check what a file says of itself against the method as it is here."""
+    if about["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {about['schema']!r}")
+    comparator = registry.parse(about["method"])
+    extractor = comparator.extractor
+    if extractor.key != about["extractor"]:
+        raise UsageError(
+            f"{label(comparator)} has other features in this version of imgsim",
+            "write them again with imgsim features",
+        )
+    n = len(columns["path"])
+    rows = np.asarray(columns["features"]).astype(extractor.dtype, copy=False)
+    sizes = np.stack([columns["width"], columns["height"]], axis=1).astype(np.int64)
+    if not len(columns["digest"]) == len(sizes) == n:
+        raise ValueError("its columns differ in length")
+    return FeatureSet(
+        comparator,
+        str(about["decode"]),
+        tuple(map(str, columns["path"])),
+        tuple(map(str, columns["digest"])),
+        sizes,
+        np.ascontiguousarray(rows.reshape((n, *extractor.shape))),
+    )

@@ -1,0 +1,243 @@
+"""Results of the library as dictionaries, tables, short texts, and HTML for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from imgsim.benchmark.results import Bench
+from imgsim.calibration.calibrate import Calibration
+from imgsim.errors import ImgsimError, UsageError
+from imgsim.report.bench import bench_document, method_figures
+from imgsim.report.calibration import profile_document
+from imgsim.report.clusters import cluster_document
+from imgsim.report.document import compare_document, find_dupes_document, matches_document
+from imgsim.report.explanation import explanation_document
+from imgsim.report.known import known_document
+from imgsim.report.leaks import leaks_document
+from imgsim.report.ordering import sort_document
+from imgsim.report.units import count, size
+from imgsim.results import Result
+from imgsim.tasks.cluster.results import Clusters
+from imgsim.tasks.compare import Comparisons
+from imgsim.tasks.explain import Explanation
+from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.known_results import Known
+from imgsim.tasks.leaks.results import Leaks
+from imgsim.tasks.match_results import Matches
+from imgsim.tasks.sort.sort_images import Ordering
+
+Document = dict[str, Any]
+_LIBRARIES = ("pandas", "polars")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of result is shown.
+
+    Attributes
+    ----------
+    text : callable
+        A few words on it.
+    document : callable
+        All of it, as the command line's JSON has it.
+    rows : callable
+        The rows of its table, of its document.
+    """
+
+    text: Callable[[Any], str]
+    document: Callable[[Any], Document]
+    rows: Callable[[Document], Iterator[Document]]
+
+
+def _kind_of(result: Result[Any]) -> Kind:
+    return next(kind for cls, kind in KINDS.items() if isinstance(result, cls))
+
+
+def dict_of(result: Result[Any]) -> Document:
+    """Return a result as the command line's JSON has it."""
+    return _kind_of(result).document(result)
+
+
+def text_of(result: Result[Any]) -> str:
+    """Return a result in a few words, within angle brackets."""
+    return f"<{type(result).__name__}: {_kind_of(result).text(result)}>"
+
+
+def html_of(result: Result[Any]) -> str:
+    """Return a result as HTML with thumbnails, for a notebook."""
+    from imgsim.report.notebook import notebook_html
+
+    return notebook_html(result, text_of(result))
+
+
+def dataframe_of(result: Result[Any], library: Literal["pandas", "polars"] | None = None) -> Any:
+    """Return a result as a table.
+
+    Parameters
+    ----------
+    result : Result
+    library : {"pandas", "polars"}, optional
+        By default the first of these that is installed.
+
+    Raises
+    ------
+    ImgsimError
+        It is not installed.
+    UsageError
+        It is none of these.
+    """
+    if library is not None and library not in _LIBRARIES:
+        raise UsageError(f"no library {library!r}", f"one of {', '.join(_LIBRARIES)}")
+    wanted = _LIBRARIES if library is None else (library,)
+    if "pandas" in wanted and find_spec("pandas") is not None:
+        return import_module("pandas").DataFrame(columns_of(result))
+    if "polars" in wanted and find_spec("polars") is not None:
+        return import_module("polars").DataFrame(columns_of(result))
+    raise ImgsimError(
+        f"a table needs {' or '.join(wanted)}", f"pip install {wanted[0]}, or use to_dict()"
+    )
+
+
+def columns_of(result: Result[Any]) -> dict[str, list[Any]]:
+    """Return the columns of a result's table; what a row lacks is None."""
+    if isinstance(result, Bench):  # intervals and times have columns of their own there
+        rows = [method_figures(method) for method in result.methods]
+    else:
+        rows = [_flat(row) for row in _kind_of(result).rows(dict_of(result))]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _flat(row: Mapping[str, Any]) -> Document:
+    """A row without what has parts of its own; lists of texts become one text."""
+    flat: Document = {}
+    for name, value in row.items():
+        if isinstance(value, list | tuple):
+            if all(isinstance(one, str) for one in value):
+                flat[name] = "; ".join(value)
+        elif not isinstance(value, dict):
+            flat[name] = value
+    return flat
+
+
+def _members(document: Document) -> Iterator[Document]:
+    for group in document["groups"]:
+        for member in group["members"]:
+            yield {"group": group["id"], "keep": group["keep"], **member}
+
+
+def _pairs(document: Document) -> Iterator[Document]:
+    for method in document["methods"]:
+        for query in method["queries"]:
+            for rank, match in enumerate(query["matches"], 1):
+                yield {"method": method["name"], "query": query["path"], "rank": rank, **match}
+
+
+def _answers(document: Document) -> Iterator[Document]:
+    for answer in document["answers"]:
+        for match in answer["matches"] or [{}]:
+            own = {f"match_{name}" if name in ("path", "path_bytes") else name: value
+                   for name, value in match.items()}  # fmt: skip
+            yield {**answer, "matches": {}, **own}
+
+
+def _leaks(document: Document) -> Iterator[Document]:
+    for leak in document["leaks"]:
+        for match in leak["matches"]:
+            yield {
+                "path": leak["path"],
+                "split": leak["split"],
+                "matched": leak["matched"],
+                **{f"match_{name}" if name in ("path", "path_bytes", "split") else name: value
+                   for name, value in match.items()},
+            }  # fmt: skip
+
+
+def _chain(document: Document) -> Iterator[Document]:
+    for place, one in enumerate(document["order"], 1):
+        yield {"place": place, **one}
+
+
+def _calibrated(document: Document) -> Iterator[Document]:
+    for one in document["methods"]:
+        parts = {part: one[part] or {} for part in ("chosen", "measured")}
+        yield {
+            **one,
+            **{f"{part}_{name}": v for part, values in parts.items() for name, v in values.items()},
+        }
+
+
+KINDS: dict[type, Kind] = {
+    Duplicates: Kind(
+        lambda d: (
+            f"{count(len(d.groups), 'group')} among {count(d.images, 'image')},"
+            f" {size(d.reclaimable_bytes)} could be freed"
+        ),
+        find_dupes_document,
+        _members,
+    ),
+    Matches: Kind(
+        lambda m: (
+            f"{', '.join(one.comparator.spec for one in m.methods)};"
+            f" {m.k} nearest among {count(m.images, 'image')}"
+        ),
+        matches_document,
+        _pairs,
+    ),
+    Known: Kind(
+        lambda k: (
+            f"{sum(a.known for a in k.answers)} of {count(len(k.answers), 'file')} known"
+            f" among {count(k.archive.images, 'image')}"
+        ),
+        known_document,
+        _answers,
+    ),
+    Leaks: Kind(
+        lambda found: (
+            f"{count(len(found.leaks), 'leak')} among {count(found.images, 'image')} in"
+            f" {count(len(found.splits), 'split')}"
+        ),
+        leaks_document,
+        _leaks,
+    ),
+    Clusters: Kind(
+        lambda c: f"{count(len(c.clusters), 'cluster')} of {count(len(c.pictures), 'image')}",
+        cluster_document,
+        lambda document: iter(document["labels"]),
+    ),
+    Ordering: Kind(
+        lambda o: f"{count(len(o.pictures), 'image')} by {o.comparator.spec}",
+        lambda o: sort_document(o, o.better),
+        _chain,
+    ),
+    Comparisons: Kind(
+        lambda c: (
+            f"{c.left} and {c.right}, {count(len(c), 'method')},"
+            f" {sum(one.duplicate for one in c)} say duplicate"
+        ),
+        lambda c: compare_document(c.left, c.right, c),
+        lambda document: iter(document["methods"]),
+    ),
+    Explanation: Kind(
+        lambda e: f"{e.left.name} and {e.right.name} by {e.comparator.spec}",
+        explanation_document,
+        lambda document: iter([document]),
+    ),
+    Bench: Kind(
+        lambda b: (
+            f"{count(len(b.methods), 'method')} on {b.data.name}, {count(b.data.images, 'image')}"
+        ),
+        bench_document,
+        lambda document: iter(document["methods"]),
+    ),
+    Calibration: Kind(
+        lambda c: f"{count(len(c.methods), 'method')}, {c.target.text}",
+        lambda c: profile_document(c, ""),
+        _calibrated,
+    ),
+}
+"""By the class of a result."""

@@ -1,0 +1,234 @@
+"""Tells which files an archive knows, and as what."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Self
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.comparators.recipes import Recipe
+from imgsim.errors import UsageError
+from imgsim.group.recipe_run import split_judged
+from imgsim.read.collect import collect
+from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.table import Collection
+from imgsim.tasks.archive import Archive
+from imgsim.tasks.arguments import as_comparator, make_criterion
+from imgsim.tasks.copies import is_same_file
+from imgsim.tasks.known_results import ArchiveFacts, Known, KnownAnswer
+from imgsim.tasks.matching import seconds_since
+from imgsim.types import Match, Picture, Skipped
+
+_AT_ONCE = 64
+"""Files that are verified together."""
+
+
+class KnownArchive:
+    """An archive that is read once and asked again and again; to be closed.
+
+    It stays as it was when it was opened: what is added later is not known, and a file that was
+    changed since matches nothing.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        The archive.
+    method : str or Comparator
+        One that verifies pairs: auto or local.
+    preset : {"strict", "normal", "loose"}
+    k : int
+        Files of the archive that are named for each file, at most.
+    options : RunOptions, optional
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, holds no image that can be read, or an argument makes no sense.
+
+    Attributes
+    ----------
+    facts : ArchiveFacts
+    collection : Collection
+        The archive as it was read.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        method: str | Comparator = registry.DEFAULT_METHOD,
+        *,
+        preset: Preset = "normal",
+        k: int = 3,
+        options: RunOptions | None = None,
+    ) -> None:
+        options = options or RunOptions()
+        comparator = as_comparator(method)
+        if not isinstance(comparator, Recipe):
+            raise UsageError(
+                f"{comparator.name} verifies nothing, so it cannot tell what is known",
+                "auto or local; imgsim search ranks by the others",
+            )
+        if k < 1:
+            raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+        criterion = make_criterion(comparator, preset, None, None, None, None, options.decode)
+        self._recipe = comparator
+        self._options = options
+        self._k = k
+        # lists of files name those that are asked about
+        discover = replace(options.discover, listed=(), reference=())
+        collection = collect(
+            as_list(paths),
+            [comparator.extractor],
+            replace(options, discover=discover),
+            keep_workers=True,
+        )
+        self._executor = collection.executor or options.open_executor(options.jobs, keep=True)
+        self.collection = replace(collection, executor=self._executor)
+        try:
+            if not collection.pictures:
+                raise UsageError(
+                    "no readable image in the archive", "name the folder that holds it"
+                )
+            self._archive = Archive(criterion, self.collection, options)
+        except BaseException:
+            self._executor.close()
+            raise
+        self.facts = ArchiveFacts(
+            comparator,
+            preset,
+            criterion.max_distance,
+            len(collection.pictures),
+            collection.skipped,
+            collection.decoded,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<KnownArchive: {self.facts.images} images, {self.facts.comparator.spec}>"
+
+    def close(self) -> None:
+        """End the workers."""
+        self._executor.close()
+
+    def ask(self, path: str | os.PathLike[str]) -> KnownAnswer:
+        """Tell whether one file is known. What is wrong with it stands in the answer."""
+        name = os.fspath(path)
+        if not name:
+            return KnownAnswer(name, reason="no path")
+        if os.path.isdir(name):
+            return KnownAnswer(name, reason="it is a folder")
+        discover = replace(self._options.discover, listed=(name,), reference=())
+        read = self._read([], replace(self._options, discover=discover))
+        answers = [answer for answer in self._answers(read) if answer.path == name]
+        return answers[0] if answers else KnownAnswer(name, reason=_why_not(read))
+
+    def ask_all(self, paths: Paths) -> Iterator[KnownAnswer]:
+        """Yield an answer for each of the files below some paths, in order of the paths.
+
+        Those that `DiscoverOptions.listed` names are asked about too.
+
+        Files of one content or with further names get an answer each; those that are no images and
+        do not claim to be get none.
+
+        Raises
+        ------
+        UsageError
+            A path does not exist.
+        """
+        yield from self._answers(self._read(as_list(paths), self._options))
+
+    def _read(self, paths: Sequence[str], options: RunOptions) -> Collection:
+        return collect(paths, [self._recipe.extractor], options, executor=self._executor)
+
+    def _answers(self, read: Collection) -> Iterator[KnownAnswer]:
+        files: list[Picture | Skipped] = [*read.pictures, *read.skipped]
+        files.sort(key=lambda one: os.fsencode(_path_of(one)))
+        for start in range(0, len(files), _AT_ONCE):
+            part = files[start : start + _AT_ONCE]
+            pictures = [one for one in part if isinstance(one, Picture)]
+            known = iter(self._known(pictures, read))
+            for one in part:
+                if isinstance(one, Skipped):
+                    yield KnownAnswer(one.path, reason=one.reason)
+                    continue
+                answer = next(known)
+                yield answer
+                yield from (replace(answer, path=link) for link in one.file.links)
+
+    def _known(self, pictures: Sequence[Picture], read: Collection) -> list[KnownAnswer]:
+        """Answers for pictures that were read."""
+        if not pictures:
+            return []
+        extractor = self._recipe.extractor
+        features = read.features(extractor, pictures)
+        rows = dict(zip(features.digests, features.rows, strict=True))
+        copies, gallery = self._archive.copies_of(pictures, rows, read.slots, self._k)
+        plain = {id(p) for p in split_judged(self._recipe, read, pictures)[1]}
+        return [
+            KnownAnswer(
+                picture.file.path,
+                tuple(Match(gallery[c.place].file.path, c.distance, "copy", c.member) for c in own),
+                judged=id(picture) not in plain,
+                damage=asked.facts.damage,
+                in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
+            )
+            for picture, asked, own in zip(pictures, copies.queries, copies.of, strict=True)
+        ]
+
+
+def _path_of(one: Picture | Skipped) -> str:
+    return one.path if isinstance(one, Skipped) else one.file.path
+
+
+def _why_not(read: Collection) -> str:
+    """Why a file that was asked about is neither a picture nor skipped."""
+    return "fewer pixels than were asked for" if read.too_small else "it is no image"
+
+
+def known(
+    paths: Paths,
+    archive: Paths,
+    method: str | Comparator = registry.DEFAULT_METHOD,
+    *,
+    preset: Preset = "normal",
+    k: int = 3,
+    options: RunOptions | None = None,
+) -> Known:
+    """Tell which files an archive knows, and as what. The archive is not compared with itself.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Files and folders that are asked about. They are not compared with each other.
+    archive : path or sequence of paths
+    method, preset, k, options
+        As for `KnownArchive`, which answers one file after the other.
+
+    Returns
+    -------
+    Known
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, or an argument makes no sense.
+    """
+    started = time.perf_counter()
+    options = options or RunOptions()
+    for path in as_list(paths):
+        if not os.path.lexists(path):  # before the archive is read
+            raise UsageError(f"no such path: {path}", "check the spelling")
+    with KnownArchive(archive, method, preset=preset, k=k, options=options) as opened:
+        read = time.perf_counter()
+        answers = tuple(opened.ask_all(paths))
+        seconds = seconds_since(started, read, opened.collection)
+        return Known(opened.facts, answers, seconds)

@@ -1,0 +1,88 @@
+"""The answers to which files an archive knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.results import Result
+from imgsim.tasks.matching import Seconds
+from imgsim.types import Match, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """Whether one file is known.
+
+    Attributes
+    ----------
+    path : str
+    matches : tuple of Match
+        Files of the archive that it matches, the nearest first; `Match.member` says what it is to
+        each. It is not known by itself, where it is a file of the archive.
+    reason : str
+        Why it could not be read; empty if it was.
+    judged : bool
+        It can be told from others by more than its pixels: it is neither too small nor too plain.
+    damage : str
+        What is damaged of it; empty for a whole file.
+    in_archive : bool
+        It is a file of the archive.
+    """
+
+    path: str
+    matches: tuple[Match, ...] = ()
+    reason: str = ""
+    judged: bool = False
+    damage: str = ""
+    in_archive: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the archive holds a copy of it, or it one of a file there."""
+        return bool(self.matches)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """What files are compared with, and how.
+
+    Attributes
+    ----------
+    comparator : Comparator
+    preset : str
+    max_distance : float
+    images : int
+        Readable images of the archive.
+    skipped : tuple of Skipped
+        Files of the archive that could not be read.
+    decoded : int
+        Those that were decoded now.
+    """
+
+    comparator: Comparator
+    preset: Preset
+    max_distance: float
+    images: int
+    skipped: tuple[Skipped, ...]
+    decoded: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Known(Result[KnownAnswer]):
+    """Which of some files an archive knows.
+
+    Attributes
+    ----------
+    archive : ArchiveFacts
+    answers : tuple of KnownAnswer
+        In order of the paths.
+    seconds : Seconds
+    """
+
+    archive: ArchiveFacts
+    answers: tuple[KnownAnswer, ...]
+    seconds: Seconds
+
+    def _items(self) -> tuple[KnownAnswer, ...]:
+        return self.answers

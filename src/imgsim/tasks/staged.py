@@ -1,0 +1,96 @@
+"""Duplicates among the images that are about to be committed to git, and of tracked ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+from imgsim.errors import UsageError
+from imgsim.read.discover import printable
+from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+
+
+def find_staged(
+    paths: Paths | None = None,
+    method: str | Comparator = registry.DEFAULT_METHOD,
+    *,
+    preset: Preset = "normal",
+    options: RunOptions | None = None,
+) -> Duplicates:
+    """Find duplicates of staged images among the tracked ones and among themselves.
+
+    Files are compared as they are in the working tree. Tracked files are kept, and not compared
+    with each other.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths, optional
+        Files that are staged, relative to the current folder; by default those that git names.
+    method : str or Comparator
+    preset : {"strict", "normal", "loose"}
+    options : RunOptions, optional
+
+    Raises
+    ------
+    UsageError
+        This is no git repository, or git is not installed.
+    """
+    options = options or RunOptions()
+    top = _git("rev-parse", "--show-toplevel").removesuffix(b"\n")
+    prefix = os.path.relpath(os.fsdecode(top))
+    named = _git("diff", "--cached", "--name-only", "-z", "--diff-filter=ACMR")
+    staged = as_list(paths) if paths is not None else _from_here(_listed(named), prefix)
+    staged = _images(staged)
+    tracked = _images(_from_here(_listed(_git("ls-files", "-z", "--cached", ":/")), ""))
+    own = {_place(path) for path in staged}
+    others = [path for path in tracked if _place(path) not in own]
+    discover = replace(
+        options.discover, listed=tuple(staged), reference=tuple(others) if staged else ()
+    )
+    return find_duplicates([], method, preset=preset, options=replace(options, discover=discover))
+
+
+def _git(*arguments: str) -> bytes:
+    """What git prints.
+
+    Raises
+    ------
+    UsageError
+        It is not installed, or refuses.
+    """
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError:
+        raise UsageError("git is not installed", "install it, or use imgsim find-dupes") from None
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[0] if lines else f"exit code {done.returncode}"
+        raise UsageError(f"git: {printable(reason)}", "run it in a git repository")
+    return done.stdout
+
+
+def _listed(output: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _from_here(names: Sequence[str], prefix: str) -> list[str]:
+    """Names below the top of the repository as paths from the current folder."""
+    return [os.path.normpath(os.path.join(prefix, name)) for name in names]
+
+
+def _images(paths: Sequence[str]) -> list[str]:
+    """Files that are there and are called images; not links, and no file twice."""
+    suffixes = IMAGE_SUFFIXES | RAW_SUFFIXES
+    named = (path for path in paths if os.path.splitext(path)[1].lower() in suffixes)
+    there = (path for path in named if os.path.isfile(path) and not os.path.islink(path))
+    return list({_place(path): path for path in there}.values())
+
+
+def _place(path: str) -> str:
+    return os.path.normcase(os.path.abspath(path))
