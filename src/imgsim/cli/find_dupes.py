@@ -155,7 +155,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     parts = _formatted_text(duplicates, output)
     write(parts, output["output"], for_programs=output["format"] != "text")
     if plan_file is not None:
-        _write_plan(duplicates, include, plan_file)
+        _write_plan(terminal, duplicates, include, plan_file)
     told = {"verbose": terminal.verbosity > 0, "folders": not output["summary"]}
     for line in find_dupes_summary(duplicates, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
@@ -189,11 +189,26 @@ def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
     return parse_roles(texts)
 
 
-def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:
+def _write_plan(
+    terminal: Terminal, duplicates: Duplicates, include: frozenset[Role], file: Path
+) -> None:
     from imgsim.act.plan_file import write_plan
-    from imgsim.act.planning import make_plan
+    from imgsim.act.planning import make_plan, not_planned
+    from imgsim.report.units import count
 
     write(write_plan(make_plan(duplicates, include)), str(file))
+    inside, beside = not_planned(duplicates)
+    if inside:
+        lies = "lies in an archive" if inside == 1 else "lie in archives"
+        terminal.summary(
+            f"not in the plan: {count(inside, 'copy', 'copies')} that {lies}, which imgsim never"
+            " changes"
+        )
+    if beside:
+        terminal.summary(
+            f"not in the plan: {count(beside, 'copy', 'copies')} of what is kept in an archive;"
+            " a file is only removed for another file"
+        )
 
 
 def _check_exit_code(

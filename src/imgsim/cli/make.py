@@ -106,6 +106,7 @@ def make_run_options(
     files_from: str | None = None,
     null: bool = False,
     reference: Sequence[str] = (),
+    archives: bool = False,
 ) -> RunOptions:
     """Make the library's options of the command line's."""
     from imgsim.executors.base import usable_cores
@@ -122,6 +123,7 @@ def make_run_options(
             exclude=tuple(exclude),
             default_excludes=default_excludes,
             follow_symlinks=follow_symlinks,
+            archives=archives,
             reference=tuple(reference),
             listed=read_list(files_from, null) if files_from else (),
         ),

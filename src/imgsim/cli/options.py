@@ -142,6 +142,12 @@ walk_options = all_of(
             "--follow-symlinks", is_flag=True, help="Look at what symbolic links point to."
         ),
         click.option(
+            "--archives",
+            is_flag=True,
+            help="Look into zip, cbz and tar archives that lie in folders too; those that are PATHs"
+            " are looked into anyway.",
+        ),
+        click.option(
             "--min-pixels",
             type=click.IntRange(min=0),
             default=0,

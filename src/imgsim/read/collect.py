@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from imgsim.addresses import Address, can_be_read, read_order
 from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
@@ -113,7 +114,7 @@ class _Collecting:
         """Find out what is known already: by path, else by content."""
         self.digests = self.cache.digests(self.files)
         for path in self.digests:
-            if not os.access(path, os.R_OK):  # known or not, the result is the same
+            if not can_be_read(path):  # known or not, the result is the same
                 self.failed[path] = "cannot be read: Permission denied"
         self.unlisted = {f.path: f for f in self.files if f.path not in self.digests}
         unknown = list(self.unlisted.values())
@@ -121,7 +122,7 @@ class _Collecting:
         sizes = Counter(f.size_bytes for f in self.files)
         sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
         self._hash(
-            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= MAX_FILE_BYTES]
+            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= self._most_hashed(f)]
         )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
@@ -135,12 +136,17 @@ class _Collecting:
             if any(digest not in table.places for table in self.tables.values()):
                 del self.known[digest]
 
+    def _most_hashed(self, file: ImageFile) -> int:
+        """Bytes up to which a file is hashed before it is decoded; what is no file, in memory."""
+        return self.decoder.share if isinstance(file.path, Address) else MAX_FILE_BYTES
+
     def _hash(self, files: Sequence[ImageFile]) -> None:
         if not files:
             return
         options = self.options
         options.progress.start("reading", len(files), "file")
         try:
+            files = sorted(files, key=lambda f: read_order(f.path))
             with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
                 for file, content, reason in hashed:
                     if content is not None:
@@ -169,7 +175,7 @@ class _Collecting:
             digest = self.digests.get(file.path)
             if file.path not in self.failed and (digest is None or digest not in self.known):
                 work.setdefault(digest or file.path, file)
-        return list(work.values())
+        return sorted(work.values(), key=lambda f: read_order(f.path))
 
     def _extract(self, todo: Sequence[ImageFile]) -> None:
         jobs = self.options.jobs

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from imgsim.addresses import INSIDE, container_of
+from imgsim.decode.names import may_hold_image
 from imgsim.errors import UsageError
+from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.listing import find_archive, list_archive
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -49,6 +53,9 @@ class DiscoverOptions:
         Paths whose files are matched against and never proposed for removal.
     listed : sequence of str
         More paths, from a list: one that is gone meanwhile is skipped, not an error.
+    archives : bool
+        Look into zip and tar archives that lie in folders. One that is named as an argument always
+        is.
     """
 
     recursive: bool = True
@@ -57,6 +64,7 @@ class DiscoverOptions:
     follow_symlinks: bool = False
     reference: Sequence[str] = ()
     listed: Sequence[str] = ()
+    archives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Discovered:
 
 
 def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Discovered:
-    """List the files below some paths.
+    """List the files below some paths, and the members of archives among these.
 
     Whether a file is an image is found later, from its content. A file that is reached twice, by
     overlapping arguments, hard links or followed symbolic links, is listed once.
@@ -76,7 +84,7 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     Parameters
     ----------
     paths : sequence of str
-        Files and folders.
+        Files, folders and archives. ``shop.zip!/a`` is a member of an archive, or a folder in it.
     options : DiscoverOptions, optional
 
     Returns
@@ -86,7 +94,7 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     Raises
     ------
     UsageError
-        A path does not exist.
+        A path does not exist, or an archive that is named is none.
     """
     options = options or DiscoverOptions()
     walk = _Walk(options)
@@ -121,6 +129,10 @@ class _Walk:
         try:
             status = os.stat(path)
         except FileNotFoundError:
+            inside = find_archive(path)
+            if inside is not None:
+                self.named_archive(*inside, path, reference)
+                return
             raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
         except ValueError as error:  # an embedded NUL byte
             raise UsageError(f"not a path: {printable(path)}", str(error)) from None
@@ -130,6 +142,8 @@ class _Walk:
             ) from None
         if stat.S_ISDIR(status.st_mode):
             self.folder(path, path, reference)
+        elif stat.S_ISREG(status.st_mode) and archive_kind(path):
+            self.named_archive(path, "", path, reference)
         else:
             self.add(path, status, path, reference, named=True)
 
@@ -160,6 +174,9 @@ class _Walk:
                         if self.options.recursive:
                             pending.append(entry.path)
                         continue
+                    if self.options.archives and archive_kind(entry.name):
+                        self.archive(entry.path, "", root, reference)
+                        continue
                     # not entry.stat(): on Windows it has neither inode nor device
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
@@ -167,6 +184,51 @@ class _Walk:
                 except OSError as error:
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
+
+    def named_archive(self, path: str, below: str, root: str, reference: bool) -> None:
+        """List an archive that is an argument, or what lies in a folder of it."""
+        try:
+            taken = self.archive(path, below, root, reference)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(
+                f"cannot read {printable(path)}: {reason}",
+                "zip and tar archives are read, unless encrypted",
+            ) from None
+        if below and not taken:
+            raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
+
+    def archive(self, path: str, below: str, root: str, reference: bool) -> int:
+        """List the members of an archive, or of a folder of it, and return how many there are."""
+        below = below.strip("/")
+        above = len(path + INSIDE) if root == path else len(root)
+        out: dict[str, bool] = {}  # folders that are left out, and others
+
+        def inside(name: str) -> bool:
+            return not below or name == below or name.startswith((below + "/", below + INSIDE))
+
+        def left_out(name: str) -> bool:
+            folder, _, last = name.rpartition("/")
+            if folder not in out:
+                out[folder] = bool(folder) and left_out(folder)
+            shown = (path + INSIDE + name)[above:].replace(os.sep, "/").lstrip("/")
+            return out[folder] or self.matches_pattern(last.removesuffix("!"), shown)
+
+        def wanted(name: str) -> bool:
+            if not inside(name):  # an archive around what is asked for
+                return bool(archive_kind(name)) and below.startswith(name + INSIDE)
+            # what lies at the top of an archive in an archive is no deeper than that one
+            deeper = name[len(below) :].replace(INSIDE, "").strip("/")
+            return (self.options.recursive or "/" not in deeper) and not left_out(name)
+
+        listing = list_archive(path, wanted)
+        for member in listing.members:
+            named = member == root
+            stamp = member.stamp._asdict()
+            file = ImageFile(member, root=root, named=named, reference=reference, **stamp)
+            self.keep(file, (0, 0))
+        self.skipped += [s for s in listing.skipped if may_hold_image(s.path)]
+        return len(listing.members) + len(listing.skipped)
 
     def add(
         self, path: str, status: os.stat_result, root: str, reference: bool, *, named: bool
@@ -179,16 +241,23 @@ class _Walk:
             path, status.st_size, status.st_mtime_ns, root, reference, named,
             ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
         )  # fmt: skip
-        key = os.path.normcase(os.path.abspath(path))
+        self.keep(file, (status.st_dev, status.st_ino))
+
+    def keep(self, file: ImageFile, identity: tuple[int, int]) -> None:
+        """Add a file; one that is there already, by another argument, is added once."""
+        key = os.path.normcase(os.path.abspath(file.path))
         if key in self.files:
             earlier = self.files[key][0]
+            if container_of(earlier.path) != container_of(file.path):
+                self.skipped.append(Skipped(file.path, "something else has the same name"))
+                return
             closer = max(earlier, file, key=lambda f: len(os.path.abspath(f.root)))
             file = replace(
                 closer,
-                reference=earlier.reference or reference,
-                named=earlier.named or named,
+                reference=earlier.reference or file.reference,
+                named=earlier.named or file.named,
             )
-        self.files[key] = (file, (status.st_dev, status.st_ino))
+        self.files[key] = (file, identity)
 
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
         name = entry.name
@@ -199,6 +268,10 @@ class _Walk:
         if not self.patterns:
             return False
         below = entry.path[len(root) :].lstrip(os.sep + (os.altsep or "")).replace(os.sep, "/")
+        return self.matches_pattern(name, below)
+
+    def matches_pattern(self, name: str, below: str) -> bool:
+        """Whether a file or folder is left out, by its name or its path below the argument."""
         return any(fnmatchcase(below if "/" in p else name, p) for p in self.patterns)
 
 

@@ -85,6 +85,7 @@ def compare(
     ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     left_query, right_query = query_file(left), query_file(right)
+    paths = left_query.path or left_query.name, right_query.path or right_query.name
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
@@ -99,9 +100,7 @@ def compare(
         if isinstance(comparator, Recipe):
             verdict = EQUAL
             if not same:
-                verdict = verify_pair(
-                    comparator, (left, right), pair, options, frames=several, flat=flat
-                )
+                verdict = verify_pair(comparator, paths, pair, options, frames=several, flat=flat)
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:

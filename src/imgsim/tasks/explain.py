@@ -105,6 +105,7 @@ def explain(
         )
     wants = comparator.extractor.wants
     queries = query_file(left), query_file(right)
+    paths = queries[0].path or left, queries[1].path or right
     comparator.extractor.get_ready()
     one, other = (decode_query(query, [wants], options) for query in queries)
     images = one.images[wants], other.images[wants]
@@ -115,9 +116,7 @@ def explain(
         verdict = EQUAL
         if not same:
             flat = one.facts.flat, other.facts.flat
-            verdict = verify_pair(
-                comparator, (left, right), rows, options, frames=several, flat=flat
-            )
+            verdict = verify_pair(comparator, paths, rows, options, frames=several, flat=flat)
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)

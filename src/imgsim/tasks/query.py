@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
 from imgsim.errors import UnreadableImage
+from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.read.options import RunOptions
@@ -29,7 +30,7 @@ class Query:
         As it is shown: a path or a URL.
     data : bytes
     path : str or None
-        Where it lies, if it is a file.
+        Where it lies, if it is a file or a member of an archive.
     """
 
     name: str
@@ -47,7 +48,8 @@ def query_file(path: str | os.PathLike[str]) -> Query:
     """
     name = os.fspath(path)
     try:
-        return Query(name, read_file(name), name)
+        address = as_address(name)
+        return Query(name, read_file(address), address)
     except OSError as error:
         raise UnreadableImage(
             f"cannot read {printable(name)}: {error.strerror}", "check the path"

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from imgsim.addresses import INSIDE, Address
 from imgsim.errors import UsageError
+from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.options import Paths, as_list
 from imgsim.types import Picture
@@ -33,9 +35,11 @@ class SplitPaths:
 
     def root_of(self, path: str) -> tuple[str, str] | None:
         """The split of a path, and what was named: it, or the nearest folder around it."""
-        place = _absolute(path)
+        place, inside = _absolute(path), isinstance(path, Address)
         while place not in self.roots:
             parent = os.path.dirname(place)
+            if inside:
+                parent = parent.removesuffix(INSIDE[0])
             if parent == place:
                 return None
             place = parent
@@ -60,6 +64,8 @@ class SplitPaths:
         """A path below its split's folder, with ``/``."""
         split = self.root_of(picture.file.path)
         root = base if base is not None else split[1] if split else ""
+        if isinstance(picture.file.path, Address) and archive_kind(root):
+            root += INSIDE[0]
         path = os.path.relpath(_absolute(picture.file.path), _absolute(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
 

@@ -1,0 +1,93 @@
+"""The names of pictures that are no files of their own.
+
+A picture is named by a text: a path, or an `Address`, which is a text too and also knows how the
+bytes are had. So it goes wherever a path goes: through batches into worker processes (it is
+picklable), as a key of what is known of the picture, into rankings and reports, which show it as
+it stands. Only what opens files has to ask whether a path is an `Address`: `read/content.py` and
+`read/files.py` do, and everything reads through these.
+
+- **Name.** The path of the file on disk, ``!/``, and the name inside: ``shop.zip!/a/1.jpg``. An
+  archive in an archive: ``all.zip!/shop.cbz!/1.jpg``. A folder inside is named likewise, without
+  the last part.
+- **Stamp.** `FileStamp` of a member has its own size and date, and the times and the identity of
+  the file on disk. While that file is not written to, a member's stamp stays the same; when it is,
+  every member gets another stamp, and its bytes have to tell.
+- **Cache.** By content, as all pictures, and by name and stamp, as all files.
+- **Acting.** Nothing is written to, moved or deleted by an address, and what holds it is never
+  touched: `Member.removable` is false for it, a plan names neither it nor what it was kept for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from imgsim.stamps import FileStamp
+
+INSIDE = "!/"
+"""Stands between the name of what holds a picture and the picture's own."""
+
+
+class Address(str):
+    """Where a picture lies that is no file of its own; the text is its name. Picklable."""
+
+    __slots__ = ()
+
+    @property
+    def container(self) -> str:
+        """The file on disk that holds the picture; empty if none does."""
+        raise NotImplementedError
+
+    @property
+    def read_order(self) -> tuple[int, ...]:
+        """Sorted by this, pictures of one container are read from its beginning to its end."""
+        return ()
+
+    def read(
+        self,
+        check_size: Callable[[int], object] | None = None,
+        progress: Callable[[], object] | None = None,
+    ) -> tuple[bytes, FileStamp]:
+        """Return the bytes of the picture, and its stamp.
+
+        Parameters
+        ----------
+        check_size : callable, optional
+            Called with the number of bytes before they are read; raises if they are too many.
+        progress : callable, optional
+            Called after each piece of a long read.
+
+        Raises
+        ------
+        OSError
+            They cannot be read.
+        """
+        raise NotImplementedError
+
+
+def container_of(path: str) -> str:
+    """Return the file on disk that holds a picture; empty for a file, and if none does."""
+    return path.container if isinstance(path, Address) else ""
+
+
+def can_be_read(path: str) -> bool:
+    """Return whether the system lets this program read a picture."""
+    if not isinstance(path, Address):
+        return os.access(path, os.R_OK)
+    return not path.container or os.access(path.container, os.R_OK)
+
+
+def read_order(path: str) -> tuple[str, tuple[int, ...]]:
+    """Return a key that keeps files as they are and puts those of a container in its order."""
+    return (path.container, path.read_order) if isinstance(path, Address) else ("", ())
+
+
+def folder_of(path: str) -> str:
+    """Return the folder that a picture lies in, or the container."""
+    folder = os.path.dirname(path)
+    return folder.removesuffix(INSIDE[0]) if isinstance(path, Address) else folder
+
+
+def as_path(path: str) -> str:
+    """Return a path in which containers look like folders, to be matched with patterns."""
+    return path.replace(INSIDE, "/") if isinstance(path, Address) else path
