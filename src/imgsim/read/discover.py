@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from imgsim.addresses import INSIDE, container_of
 from imgsim.decode.names import may_hold_image
 from imgsim.errors import UsageError
-from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.kinds import ARCHIVE_ENDINGS, archive_kind
 from imgsim.read.archives.listing import find_archive, list_archive
 from imgsim.types import ImageFile, Skipped
 
@@ -104,6 +104,8 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     for path in sorted(set(options.listed), key=_order):
         try:
             walk.argument(path, reference=False)
+        except _UnreadableArchive as error:
+            walk.skipped.append(Skipped(path, error.reason))
         except UsageError as error:
             walk.skipped.append(Skipped(path, error.message.split(":")[0]))
     files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
@@ -112,6 +114,15 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
 
 def _order(path: str) -> bytes:
     return os.fsencode(path)
+
+
+class _UnreadableArchive(UsageError):
+    """What has the name of an archive is none."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
+        super().__init__(f"cannot read {printable(path)}: {reason}", hint)
+        self.reason = reason
 
 
 class _Walk:
@@ -181,7 +192,7 @@ class _Walk:
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
                     continue
-                except OSError as error:
+                except OSError as error:  # an archive that is none is one too
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
 
@@ -190,11 +201,7 @@ class _Walk:
         try:
             taken = self.archive(path, below, root, reference)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageError(
-                f"cannot read {printable(path)}: {reason}",
-                "zip and tar archives are read, unless encrypted",
-            ) from None
+            raise _UnreadableArchive(path, error.strerror or str(error)) from None
         if below and not taken:
             raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
 

@@ -42,7 +42,7 @@ def tar_entries(
                     # what was read last is the header, right before the content
                     yield _name(info), _place(info, archive, bounded.last), _reason(info)
     except tarfile.TarError as error:
-        raise BadArchive(f"it is no tar, or a damaged one: {error}") from None
+        raise BadArchive(f"no tar, or a damaged one ({error})") from None
     except (RecursionError, ValueError, OverflowError) as error:
         raise BadArchive(f"a damaged tar: {type(error).__name__}") from None
     if bounded.last.strip(b"\0"):  # the end is a block of zeros, or of the file

@@ -33,7 +33,7 @@ def zip_entries(stream: BinaryIO, archive: Archive) -> Iterator[tuple[str, Place
         file = zipfile.ZipFile(cast(Any, Bounded(stream, MAX_LISTING_BYTES)))
         infos = file.infolist()
     except zipfile.BadZipFile as error:
-        raise BadArchive(f"it is no zip, or a damaged one: {error}") from None
+        raise BadArchive(f"no zip, or a damaged one ({error})") from None
     except UnicodeDecodeError:
         raise BadArchive("names in it are not in UTF-8, as it says") from None
     except (ValueError, OverflowError, struct.error) as error:
