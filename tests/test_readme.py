@@ -122,6 +122,7 @@ def _write_what_the_readme_names(folder: Path) -> None:
         "data/valid": phone,
     }.items():
         shutil.copytree(source, folder / name)
+    shutil.make_archive(str(folder / "photos"), "zip", phone)
     shutil.copy(phone / "IMG_0002 small.jpg", folder / "query.jpg")
     shutil.copy(camera / "IMG_0004.jpg", folder / "a.jpg")
     shutil.copy(phone / "IMG_0004 compressed.jpg", folder / "b.jpg")

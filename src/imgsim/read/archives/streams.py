@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
+from imgsim.read.archives.gzips import GzipFile
 from imgsim.read.archives.kinds import BadArchive, Packing
 
 Progress = Callable[[], object] | None
@@ -124,7 +125,9 @@ def go_to(stream: BinaryIO, offset: int, progress: Progress = None) -> None:
     if not isinstance(stream, Unpacked):
         stream.seek(offset)
         return
-    if offset < stream.tell():
+    if stream.knows(offset):
+        stream.seek(offset)
+    elif offset < stream.tell():
         stream.seek(0)
     while (left := offset - stream.tell()) > 0:
         if not stream.read(min(left, _PIECE)):
@@ -134,7 +137,10 @@ def go_to(stream: BinaryIO, offset: int, progress: Progress = None) -> None:
 
 
 class Unpacked(io.RawIOBase):
-    """What a compressed stream unpacks to. Going back means to unpack it from the beginning."""
+    """What a compressed stream unpacks to.
+
+    Going back in one of bzip2 or xz means to unpack it from the beginning.
+    """
 
     def __init__(self, stream: BinaryIO, packing: Packing) -> None:
         super().__init__()
@@ -148,6 +154,10 @@ class Unpacked(io.RawIOBase):
     def seekable(self) -> bool:
         """True."""
         return True
+
+    def knows(self, offset: int) -> bool:
+        """Return whether the way to a place is short, from a point that was passed before."""
+        return isinstance(self._unpacker, GzipFile) and self._unpacker.knows(offset)
 
     def tell(self) -> int:
         """Return the place in what it unpacks to."""
@@ -180,9 +190,7 @@ class Unpacked(io.RawIOBase):
 
 def _unpacker(stream: BinaryIO, packing: Packing) -> Any:
     if packing == "gzip":
-        import gzip
-
-        return gzip.GzipFile(fileobj=stream, mode="rb")
+        return GzipFile(stream)
     if packing == "bzip2":
         import bz2
 
