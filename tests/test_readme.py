@@ -34,7 +34,11 @@ SET_UP = (
 """What is not run here: each makes an environment, and the second runs these tests (in CI, see
 `test_documents`). What imgsim does in the first is run for the sample."""
 
-GATES = {"imgsim find-dupes data --check": 1, "imgsim leaks data/train data/valid": 1}
+GATES = {
+    "imgsim find-dupes data --check": 1,
+    "imgsim leaks data/train data/valid": 1,
+    "imgsim leaks data.yaml": 1,
+}
 """Exit codes of the commands that are to find something; all others end with 0."""
 
 WRITING = {
@@ -122,6 +126,9 @@ def _write_what_the_readme_names(folder: Path) -> None:
         "data/valid": phone,
     }.items():
         shutil.copytree(source, folder / name)
+    (folder / "data.yaml").write_text("train: data/train\nval: data/valid\n")
+    lines = [f"archive/IMG_000{i}.jpg,{'train' if i > 2 else 'valid'},x,{i}" for i in range(1, 5)]
+    (folder / "table.csv").write_text("\n".join(["path,split,label,patient", *lines, ""]))
     shutil.make_archive(str(folder / "photos"), "zip", phone)
     shutil.copy(phone / "IMG_0002 small.jpg", folder / "query.jpg")
     shutil.copy(camera / "IMG_0004.jpg", folder / "a.jpg")

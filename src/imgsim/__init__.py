@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
+    from imgsim.read.manifests.manifest import Manifest
+    from imgsim.read.manifests.reading import read_manifest
     from imgsim.read.options import RunOptions
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.results import Clusters
@@ -56,6 +58,7 @@ _HOMES = {
     "ImgsimError": "errors",
     "Leak": "tasks.leaks.results",
     "Leaks": "tasks.leaks.results",
+    "Manifest": "read.manifests.manifest",
     "Match": "types",
     "Matches": "tasks.matches",
     "Member": "types",
@@ -78,6 +81,7 @@ _HOMES = {
     "find_leaks": "tasks.leaks.find_leaks",
     "matches": "tasks.matches",
     "plan": "act.planning:make_plan",
+    "read_manifest": "read.manifests.reading",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
     "search": "tasks.matches",
@@ -103,6 +107,7 @@ __all__ = [
     "ImgsimError",
     "Leak",
     "Leaks",
+    "Manifest",
     "Match",
     "Matches",
     "Member",
@@ -126,6 +131,7 @@ __all__ = [
     "find_leaks",
     "matches",
     "plan",
+    "read_manifest",
     "read_plan",
     "read_profile",
     "search",

@@ -91,3 +91,9 @@ def folder_of(path: str) -> str:
 def as_path(path: str) -> str:
     """Return a path in which containers look like folders, to be matched with patterns."""
     return path.replace(INSIDE, "/") if isinstance(path, Address) else path
+
+
+def printable(path: str) -> str:
+    """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -18,7 +18,7 @@ _COMMAND_LINE_ONLY = frozenset(
     # what is written
     "output montage sheet sheets heatmap map copy_to drop_list plan script move cache"
     # what is loaded or read as instructions
-    " weights profile files_from"
+    " weights profile files_from manifests"
     # what is removed, and what is not
     " yes yes_delete yes_folders delete trash hardlink symlink reflink print0 resume include keep"
     " protect sidecars sidecar_ending carry_metadata older_than force reference"

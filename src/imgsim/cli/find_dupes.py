@@ -131,7 +131,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.report.text import find_dupes_summary
     from imgsim.tasks.find_duplicates import find_duplicates
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     _refuse_what_does_nothing(given)
     include = _parse_roles(given.pop("include"))
     plan_file = given.pop("plan")

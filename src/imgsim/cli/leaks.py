@@ -77,20 +77,22 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     \b
     imgsim leaks data/train data/valid data/test
     imgsim leaks data --split-file splits.csv --group-by folder
+    imgsim leaks data.yaml
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
+    from imgsim.read.manifests.reading import is_manifest
     from imgsim.report.leaks import leaks_summary
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_file, split_folders
+    from imgsim.tasks.leaks.splits import read_split_file
 
     split_file = given.pop("split_file")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
-    if not split_file and len(folders) < 2:
+    if not split_file and len(folders) < 2 and not is_manifest(folders[0]):
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
     base = folders[0] if split_file else None
-    splits = read_split_file(split_file, folders[0]) if split_file else split_folders(folders)
+    splits = read_split_file(split_file, folders[0]) if split_file else folders
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "group_by", "k"]
     wanted = {name: given.pop(name) for name in own}

@@ -31,7 +31,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     """
     from imgsim.tasks.matches import matches
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     output = {n: given.pop(n) for n in ("k", "format", "output", "montage", "no_timing")}
     methods = make_methods(terminal, given, ranking=True)
     options = make_run_options(terminal, **given)

@@ -173,6 +173,15 @@ discover_options = all_of(
             help="Look also at the files named in FILE (-: standard input), one a line.",
         ),
         click.option(
+            "--manifest",
+            "manifests",
+            multiple=True,
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="Look also at the pictures that FILE lists: a CSV, TSV or JSON lines with a column"
+            " of paths, COCO's JSON, YOLO's data.yaml or train.txt. Can be repeated.",
+        ),
+        click.option(
             "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."
         ),
         walk_options,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from imgsim.addresses import INSIDE, container_of
+from imgsim.addresses import printable as printable  # from here for most
 from imgsim.decode.names import may_hold_image
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import ARCHIVE_ENDINGS, archive_kind
 from imgsim.read.archives.listing import find_archive, list_archive
+from imgsim.read.archives.members import ArchiveMember
+from imgsim.read.manifests.reading import read_manifest
+from imgsim.read.memory import MemoryPicture
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -53,6 +59,8 @@ class DiscoverOptions:
         Paths whose files are matched against and never proposed for removal.
     listed : sequence of str
         More paths, from a list: one that is gone meanwhile is skipped, not an error.
+    manifests : sequence of str
+        Files that list more pictures, see `read_manifest`: one that is gone is skipped.
     archives : bool
         Look into zip and tar archives that lie in folders. One that is named as an argument always
         is.
@@ -65,6 +73,7 @@ class DiscoverOptions:
     reference: Sequence[str] = ()
     listed: Sequence[str] = ()
     archives: bool = False
+    manifests: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +107,28 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     """
     options = options or DiscoverOptions()
     walk = _Walk(options)
+    twice = _name_of_two(paths)
+    if twice is not None:
+        raise UsageError(f"two pictures are called {printable(twice)}", "name them differently")
     arguments = [(path, False) for path in paths] + [(path, True) for path in options.reference]
     for path, reference in sorted(set(arguments), key=lambda a: (_order(a[0]), a[1])):
         walk.argument(path, reference)
     for path in sorted(set(options.listed), key=_order):
-        try:
-            walk.argument(path, reference=False)
-        except _UnreadableArchive as error:
-            walk.skipped.append(Skipped(path, error.reason))
-        except UsageError as error:
-            walk.skipped.append(Skipped(path, error.message.split(":")[0]))
+        walk.listed(path)
+    for manifest in sorted(set(options.manifests), key=_order):
+        for path in sorted(set(read_manifest(manifest).paths), key=_order):
+            walk.listed(path, manifest)
     files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
     return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
+
+
+def _name_of_two(paths: Sequence[str]) -> str | None:
+    """The name that two pictures in memory have, or one and a file; None if there is none."""
+    names = {path for path in paths if isinstance(path, MemoryPicture)}
+    if not names:
+        return None
+    times = Counter(paths)
+    return next((name for name in paths if name in names and times[name] > 1), None)
 
 
 def _order(path: str) -> bytes:
@@ -132,17 +151,47 @@ class _Walk:
         self.options = options
         self.files: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
         self.skipped: list[Skipped] = []
+        self.members: dict[str, dict[str, ArchiveMember]] = {}  # of archives, by name
         self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
             DEFAULT_EXCLUDES if options.default_excludes else ()
         )
 
-    def argument(self, path: str, reference: bool) -> None:
+    def listed(self, path: str, source: str | None = None) -> None:
+        """Add a path of a list; one that is gone is skipped."""
+        try:
+            self.argument(path, reference=False, source=source, listed=True)
+        except _UnreadableArchive as error:
+            self.skipped.append(Skipped(path, error.reason))
+        except UsageError as error:
+            self.skipped.append(Skipped(path, error.message.split(":")[0]))
+
+    def argument(
+        self, path: str, reference: bool, source: str | None = None, *, listed: bool = False
+    ) -> None:
+        """Add a path, and what lies below it.
+
+        Parameters
+        ----------
+        path : str
+        reference : bool
+        source : str, optional
+            The manifest that lists it: the root of a file.
+        listed : bool
+            It is one of many.
+        """
+        root = path if source is None else source
+        if isinstance(path, MemoryPicture):
+            stamp = path.stamp._asdict()
+            file = ImageFile(path, root=root, reference=reference, named=True, **stamp)
+            self.keep(file, (0, 0))
+            return
         try:
             status = os.stat(path)
         except FileNotFoundError:
             inside = find_archive(path)
             if inside is not None:
-                self.named_archive(*inside, path, reference)
+                if not (listed and self.member(inside[0], path, root)):
+                    self.named_archive(*inside, path, reference)
                 return
             raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
         except ValueError as error:  # an embedded NUL byte
@@ -156,7 +205,7 @@ class _Walk:
         elif stat.S_ISREG(status.st_mode) and archive_kind(path):
             self.named_archive(path, "", path, reference)
         else:
-            self.add(path, status, path, reference, named=True)
+            self.add(path, status, root, reference, named=True)
 
     def folder(self, path: str, root: str, reference: bool) -> None:
         """Walk one folder, and each folder below it once, however many links lead there."""
@@ -204,6 +253,18 @@ class _Walk:
             raise _UnreadableArchive(path, error.strerror or str(error)) from None
         if below and not taken:
             raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
+
+    def member(self, path: str, name: str, root: str) -> bool:
+        """Add the member of an archive that a list names; false if there is none."""
+        if path not in self.members:  # a list names many of one archive
+            self.members[path] = {}
+            with suppress(OSError):  # which is said when it is listed once more
+                self.members[path] = {str(one): one for one in list_archive(path).members}
+        member = self.members[path].get(name)
+        if member is not None:
+            stamp = member.stamp._asdict()
+            self.keep(ImageFile(member, root=root, named=True, **stamp), (0, 0))
+        return member is not None
 
     def archive(self, path: str, below: str, root: str, reference: bool) -> int:
         """List the members of an archive, or of a folder of it, and return how many there are."""
@@ -302,12 +363,6 @@ def _join_links(walked: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator
         first = files[0]
         links = tuple(f.path for f in files[1:])
         yield replace(first, links=links, named=any(f.named for f in files))
-
-
-def printable(path: str) -> str:
-    """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def read_file_list(data: bytes, *, null: bool = False) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from imgsim.errors import UsageError
 from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
@@ -48,8 +48,8 @@ class Comparison:
 
 
 def compare(
-    left: str | os.PathLike[str],
-    right: str | os.PathLike[str],
+    left: PictureLike,
+    right: PictureLike,
     methods: Methods | None = None,
     *,
     preset: Preset = "normal",
@@ -60,7 +60,8 @@ def compare(
 
     Parameters
     ----------
-    left, right : path
+    left, right : path or picture
+        A file, a member of an archive, bytes, an array, an image of Pillow, or an open file.
     methods : str, Comparator or sequence of these, optional
         By default every method that is available.
     preset : {"strict", "normal", "loose"}
@@ -84,7 +85,7 @@ def compare(
         for c in comparators
     ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    left_query, right_query = query_file(left), query_file(right)
+    left_query, right_query = query_file(left, "<left>"), query_file(right, "<right>")
     paths = left_query.path or left_query.name, right_query.path or right_query.name
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.models.cam import Link
 from imgsim.neighbours.build import make_engine
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.query import Query, decode_query, query_file
@@ -74,8 +74,8 @@ class Activations:
 
 
 def explain(
-    left: str | os.PathLike[str],
-    right: str | os.PathLike[str],
+    left: PictureLike,
+    right: PictureLike,
     method: str | Comparator = DEFAULT_METHOD,
     *,
     options: RunOptions | None = None,
@@ -84,7 +84,7 @@ def explain(
 
     Parameters
     ----------
-    left, right : path
+    left, right : path or picture
     method : str or Comparator
         One that `explains` names, such as ``ssim`` or ``efficientnet-cosine``.
     options : RunOptions, optional
@@ -104,8 +104,8 @@ def explain(
             f"choose one of {', '.join(explains())}",
         )
     wants = comparator.extractor.wants
-    queries = query_file(left), query_file(right)
-    paths = queries[0].path or left, queries[1].path or right
+    queries = query_file(left, "<left>"), query_file(right, "<right>")
+    paths = queries[0].path or queries[0].name, queries[1].path or queries[1].name
     comparator.extractor.get_ready()
     one, other = (decode_query(query, [wants], options) for query in queries)
     images = one.images[wants], other.images[wants]
@@ -154,7 +154,7 @@ def explains() -> list[str]:
 
 
 def activations(
-    image: str | os.PathLike[str],
+    image: PictureLike,
     layer: str,
     method: str | Comparator,
     *,
@@ -164,7 +164,7 @@ def activations(
 
     Parameters
     ----------
-    image : path
+    image : path or picture
     layer : str
         One of `models.autoencoder.LAYERS`: 1 to 5, or latent.
     method : str or Comparator

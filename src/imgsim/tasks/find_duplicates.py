@@ -150,8 +150,10 @@ def find_duplicates(
 
     Parameters
     ----------
-    paths : path or sequence of paths
-        Files and folders.
+    paths : path, picture, or several
+        Files, folders, archives and members of these; or pictures in memory: the bytes of a file,
+        arrays, images of Pillow, open files. These are called ``<image 3>`` by their place, or by
+        the keys of a mapping.
     method : str or Comparator
         ``NAME[:field=value,...]``.
     preset : {"strict", "normal", "loose"}

@@ -18,10 +18,11 @@ from imgsim.errors import UsageError
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.matching import Seconds, exhaustive, seconds_since
-from imgsim.tasks.query import Query, read_query
+from imgsim.tasks.query import Query, as_queries, read_query
 from imgsim.types import Match, Picture, Skipped
 
 
@@ -106,7 +107,7 @@ def matches(
 
     Parameters
     ----------
-    paths : path or sequence of paths
+    paths : path, picture, or several
     methods : str, Comparator or sequence of these
     k : int
         At least 1.
@@ -141,7 +142,7 @@ def matches(
 
 
 def search(
-    queries: Sequence[Query],
+    queries: Query | PictureLike | Sequence[Query | PictureLike],
     paths: Paths,
     methods: Methods = registry.RANKING_METHOD,
     *,
@@ -153,9 +154,9 @@ def search(
 
     Parameters
     ----------
-    queries : sequence of Query
-        Images by their bytes, see `query_file` and `fetch.query_url`.
-    paths : path or sequence of paths
+    queries : path, picture or Query, or several
+        Files, members of archives, or pictures in memory; of a URL `fetch.query_url` makes one.
+    paths : path, picture, or several
         The gallery. A query that is one of its files is not among its own matches.
     methods, k, options
         As for `matches`.
@@ -174,6 +175,7 @@ def search(
     options = options or RunOptions()
     comparators = _ranking(methods, options)
     _check_k(k)
+    queries = as_queries(queries)
     if not queries:
         raise UsageError("no query", "name at least one image")
     if narrow is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from imgsim.errors import UnreadableImage
 from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
+from imgsim.read.memory import PictureLike, as_path, is_one
 from imgsim.read.options import RunOptions
 from imgsim.types import ImageFacts
 
@@ -38,22 +39,55 @@ class Query:
     path: str | None = None
 
 
-def query_file(path: str | os.PathLike[str]) -> Query:
-    """Read a file to be a query.
+def query_file(picture: PictureLike, name: str = "<image>") -> Query:
+    """Read a file, or a picture in memory, to be a query.
+
+    Parameters
+    ----------
+    picture : path or picture
+    name : str
+        Of a picture in memory.
 
     Raises
     ------
     UnreadableImage
         It cannot be read.
+    UsageError
+        It is neither a path nor a picture.
     """
-    name = os.fspath(path)
+    path = as_path(picture, name)
     try:
-        address = as_address(name)
-        return Query(name, read_file(address), address)
+        address = as_address(path)
+        return Query(path, read_file(address), address)
     except OSError as error:
         raise UnreadableImage(
-            f"cannot read {printable(name)}: {error.strerror}", "check the path"
+            f"cannot read {printable(path)}: {error.strerror}", "check the path"
         ) from None
+
+
+def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> list[Query]:
+    """Read paths and pictures to be queries, each as `query_file` does.
+
+    Parameters
+    ----------
+    queries : Query, path, picture, or several
+        A picture in memory is called ``<query 3>`` by its place.
+
+    Raises
+    ------
+    UnreadableImage
+        One cannot be read.
+    UsageError
+        One is neither a path nor a picture.
+    """
+    one = isinstance(queries, Query) or is_one(queries)
+    several = [queries] if one else cast(Sequence["Query | PictureLike"], queries)
+    return [
+        query
+        if isinstance(query, Query)
+        else query_file(cast(PictureLike, query), f"<query {number}>")
+        for number, query in enumerate(several)
+    ]
 
 
 def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) -> Decoded:

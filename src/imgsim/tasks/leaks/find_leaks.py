@@ -30,7 +30,7 @@ from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
-from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, split_folders
+from imgsim.tasks.leaks.splits import SplitPaths, grouping_by, read_splits
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
 from imgsim.types import Picture
 
@@ -57,8 +57,9 @@ def find_leaks(
     Parameters
     ----------
     splits : mapping of str to paths, or sequence of paths
-        Names of splits, and the folders and files of each, see `read_split_file`; or only folders,
-        see `split_folders`. What is named more closely wins: a file over the folder around it.
+        Names of splits, and the folders and files of each, see `read_split_file`, or pictures in
+        memory; or only folders, archives and manifests, see `read_splits`. What is named more
+        closely wins: a file over the folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     preset : {"strict", "normal", "loose"}, optional
@@ -88,7 +89,9 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    splits = splits if isinstance(splits, Mapping) else split_folders(splits)
+    if not isinstance(splits, Mapping):
+        splits, listed_from = read_splits(splits)
+        base = base or listed_from
     if len(splits) < 2:
         raise UsageError("leaks are found between two splits", "name a second one")
     if k < 1:

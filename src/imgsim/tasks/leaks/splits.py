@@ -13,6 +13,7 @@ from imgsim.addresses import INSIDE, Address
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
+from imgsim.read.manifests.reading import is_manifest, read_manifest
 from imgsim.read.options import Paths, as_list
 from imgsim.types import Picture
 
@@ -24,7 +25,7 @@ class SplitPaths:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
         self.paths: list[str] = []
         for name, paths in splits.items():
-            for path in as_list(paths):
+            for path in as_list(paths, name):
                 earlier = self.roots.setdefault(_absolute(path), (name, path))
                 if earlier[0] != name:
                     raise UsageError(
@@ -101,6 +102,50 @@ def grouping_by(group_by: str) -> Callable[[str], str]:
         return "/".join(g for g in match.groups() or (match.group(),) if g) if match else ""
 
     return matched
+
+
+def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]:
+    """Splits that are a folder, an archive or a manifest each; or those that manifests tell.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        A manifest with a column of splits stands for these; any other is one, by its name.
+
+    Returns
+    -------
+    splits : dict of str to list of str
+    base : str or None
+        The folder of the manifests, if all paths are manifests: what is gone is skipped then.
+
+    Raises
+    ------
+    UsageError
+        A manifest makes no sense, or two paths lie inside each other.
+    """
+    if isinstance(paths, str | os.PathLike) or not all(
+        isinstance(path, str | os.PathLike) for path in paths
+    ):
+        raise UsageError(
+            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
+        )
+    paths = [os.fspath(path) for path in paths]
+    manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
+    folders = [path for path in paths if path not in manifests]
+    splits = split_folders(folders)
+    plain = [path for path, manifest in manifests.items() if not manifest.splits]
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in plain]
+    for path, manifest in manifests.items():
+        named = manifest.by_split() if manifest.splits else {}
+        if path in plain:
+            stem = stems[plain.index(path)]
+            alone = stems.count(stem) == 1 and stem not in splits
+            named = {stem if alone else path: list(manifest.paths)}
+        for name, some in named.items():
+            splits.setdefault(name, []).extend(dict.fromkeys(some))
+    if folders or not manifests:
+        return splits, None
+    return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
 
 
 def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:

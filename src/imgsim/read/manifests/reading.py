@@ -1,0 +1,55 @@
+"""Reads a manifest of any format, by the ending of its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from imgsim.addresses import printable
+from imgsim.errors import UsageError
+from imgsim.read.manifests.coco import read_coco
+from imgsim.read.manifests.manifest import Manifest
+from imgsim.read.manifests.tables import read_csv, read_json_lines
+from imgsim.read.manifests.yolo import read_data_yaml, read_path_list
+
+_READERS: dict[str, Callable[[str], Manifest]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_coco,
+    ".txt": read_path_list,
+    ".yaml": read_data_yaml,
+    ".yml": read_data_yaml,
+}
+MANIFEST_ENDINGS = tuple(_READERS)
+
+
+def is_manifest(name: str) -> bool:
+    """Return whether a path is a file with the name of a manifest."""
+    return os.path.splitext(name)[1].lower() in _READERS and os.path.isfile(name)
+
+
+def read_manifest(name: str | os.PathLike[str]) -> Manifest:
+    """Read a list of pictures, and what it says of each.
+
+    Parameters
+    ----------
+    name : path
+        A table (CSV, TSV, JSON lines) with a column of paths, COCO's JSON, YOLO's ``data.yaml``, or
+        a list with a path a line. Relative paths count from its folder, or else from where the
+        program runs.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or is of another kind.
+    """
+    text = os.fspath(name)
+    reader = _READERS.get(os.path.splitext(text)[1].lower())
+    if reader is None:
+        raise UsageError(
+            f"{printable(text)} is no manifest, by its name",
+            f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
+        )
+    return reader(text)
