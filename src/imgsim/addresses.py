@@ -43,6 +43,11 @@ class Address(str):
         """Sorted by this, pictures of one container are read from its beginning to its end."""
         return ()
 
+    @property
+    def stamp(self) -> FileStamp:
+        """The stamp that it had when it was listed."""
+        raise NotImplementedError
+
     def read(
         self,
         check_size: Callable[[int], object] | None = None,

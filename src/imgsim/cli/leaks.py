@@ -81,15 +81,14 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
-    from imgsim.read.manifests.reading import is_manifest
     from imgsim.report.leaks import leaks_summary
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_file
+    from imgsim.tasks.leaks.splits import read_split_file, tells_splits
 
     split_file = given.pop("split_file")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
-    if not split_file and len(folders) < 2 and not is_manifest(folders[0]):
+    if not split_file and len(folders) < 2 and not tells_splits(folders[0]):
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
     base = folders[0] if split_file else None
     splits = read_split_file(split_file, folders[0]) if split_file else folders

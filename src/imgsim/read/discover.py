@@ -10,15 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from imgsim.addresses import INSIDE, container_of
+from imgsim.addresses import INSIDE, Address, container_of
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.decode.names import may_hold_image
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import ARCHIVE_ENDINGS, archive_kind
 from imgsim.read.archives.listing import find_archive, list_archive
-from imgsim.read.archives.members import ArchiveMember
+from imgsim.read.archives.walking import list_inside
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
+from imgsim.read.tables.listing import NoPictures, dataset_files, list_table, table_format
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -140,6 +141,8 @@ class _UnreadableArchive(UsageError):
 
     def __init__(self, path: str, reason: str) -> None:
         hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
+        if table_format(path):
+            hint = "pictures are read, from columns of bytes; paths in a column with --manifest"
         super().__init__(f"cannot read {printable(path)}: {reason}", hint)
         self.reason = reason
 
@@ -151,7 +154,7 @@ class _Walk:
         self.options = options
         self.files: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
         self.skipped: list[Skipped] = []
-        self.members: dict[str, dict[str, ArchiveMember]] = {}  # of archives, by name
+        self.members: dict[str, dict[str, Address]] = {}  # of archives, by name
         self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
             DEFAULT_EXCLUDES if options.default_excludes else ()
         )
@@ -180,10 +183,8 @@ class _Walk:
             It is one of many.
         """
         root = path if source is None else source
-        if isinstance(path, MemoryPicture):
-            stamp = path.stamp._asdict()
-            file = ImageFile(path, root=root, reference=reference, named=True, **stamp)
-            self.keep(file, (0, 0))
+        if isinstance(path, Address):
+            self.address(path, root, reference)
             return
         try:
             status = os.stat(path)
@@ -201,8 +202,9 @@ class _Walk:
                 f"cannot look at {printable(path)}: {error.strerror}", "check its permissions"
             ) from None
         if stat.S_ISDIR(status.st_mode):
-            self.folder(path, path, reference)
-        elif stat.S_ISREG(status.st_mode) and archive_kind(path):
+            if not self.dataset(path, reference):
+                self.folder(path, path, reference)
+        elif stat.S_ISREG(status.st_mode) and (archive_kind(path) or table_format(path)):
             self.named_archive(path, "", path, reference)
         else:
             self.add(path, status, root, reference, named=True)
@@ -237,6 +239,10 @@ class _Walk:
                     if self.options.archives and archive_kind(entry.name):
                         self.archive(entry.path, "", root, reference)
                         continue
+                    if self.options.archives and table_format(entry.name):
+                        with suppress(NoPictures):  # one of other things
+                            self.table(entry.path, "", root, reference)
+                            continue
                     # not entry.stat(): on Windows it has neither inode nor device
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
@@ -248,48 +254,53 @@ class _Walk:
     def named_archive(self, path: str, below: str, root: str, reference: bool) -> None:
         """List an archive that is an argument, or what lies in a folder of it."""
         try:
-            taken = self.archive(path, below, root, reference)
+            list_it = self.table if table_format(path) else self.archive
+            taken = list_it(path, below, root, reference)
         except OSError as error:
             raise _UnreadableArchive(path, error.strerror or str(error)) from None
         if below and not taken:
             raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
 
+    def address(self, path: Address, root: str, reference: bool) -> None:
+        """Add a picture that is no file, and whose address is known."""
+        stamp = path.stamp._asdict()
+        self.keep(ImageFile(path, root=root, reference=reference, named=True, **stamp), (0, 0))
+
+    def dataset(self, path: str, reference: bool) -> bool:
+        """Add the rows of a data set of Hugging Face; false if the folder is none."""
+        try:
+            files = dataset_files(path)
+            for file in files or ():
+                self.table(file, "", path, reference)
+        except OSError as error:
+            raise _UnreadableArchive(path, error.strerror or str(error)) from None
+        return files is not None
+
+    def table(self, path: str, below: str, root: str, reference: bool) -> int:
+        """Add the pictures in the rows of a table, or in one of them, and return how many."""
+        listing = list_table(path)
+        rows = [row for row in listing.rows if not below or row == path + INSIDE + below]
+        for row in rows:
+            self.address(row, root, reference)
+        self.skipped += listing.skipped if not below else []
+        return len(rows)
+
     def member(self, path: str, name: str, root: str) -> bool:
         """Add the member of an archive that a list names; false if there is none."""
         if path not in self.members:  # a list names many of one archive
-            self.members[path] = {}
+            members: Sequence[Address] = ()
             with suppress(OSError):  # which is said when it is listed once more
-                self.members[path] = {str(one): one for one in list_archive(path).members}
+                table = table_format(path)
+                members = list_table(path).rows if table else list_archive(path).members
+            self.members[path] = {str(one): one for one in members}
         member = self.members[path].get(name)
         if member is not None:
-            stamp = member.stamp._asdict()
-            self.keep(ImageFile(member, root=root, named=True, **stamp), (0, 0))
+            self.address(member, root, reference=False)
         return member is not None
 
     def archive(self, path: str, below: str, root: str, reference: bool) -> int:
         """List the members of an archive, or of a folder of it, and return how many there are."""
-        below = below.strip("/")
-        above = len(path + INSIDE) if root == path else len(root)
-        out: dict[str, bool] = {}  # folders that are left out, and others
-
-        def inside(name: str) -> bool:
-            return not below or name == below or name.startswith((below + "/", below + INSIDE))
-
-        def left_out(name: str) -> bool:
-            folder, _, last = name.rpartition("/")
-            if folder not in out:
-                out[folder] = bool(folder) and left_out(folder)
-            shown = (path + INSIDE + name)[above:].replace(os.sep, "/").lstrip("/")
-            return out[folder] or self.matches_pattern(last.removesuffix("!"), shown)
-
-        def wanted(name: str) -> bool:
-            if not inside(name):  # an archive around what is asked for
-                return bool(archive_kind(name)) and below.startswith(name + INSIDE)
-            # what lies at the top of an archive in an archive is no deeper than that one
-            deeper = name[len(below) :].replace(INSIDE, "").strip("/")
-            return (self.options.recursive or "/" not in deeper) and not left_out(name)
-
-        listing = list_archive(path, wanted)
+        listing = list_inside(path, below, root, self.options.recursive, self.matches_pattern)
         for member in listing.members:
             named = member == root
             stamp = member.stamp._asdict()

@@ -31,6 +31,7 @@ from imgsim.read.archives.tars import tar_entries
 from imgsim.read.archives.zips import zip_entries
 from imgsim.read.content import stamp_of
 from imgsim.read.files import open_regular
+from imgsim.read.tables.listing import list_table, table_format
 from imgsim.stamps import FileStamp
 from imgsim.types import Skipped
 
@@ -197,6 +198,8 @@ def as_address(path: str) -> str:
     if inside is None:
         return path
     archive, below = inside
+    if table_format(archive):
+        return _row_of(archive, path)
 
     def wanted(name: str) -> bool:
         return name == below or below.startswith(name + INSIDE)
@@ -211,15 +214,22 @@ def as_address(path: str) -> str:
     raise FileNotFoundError(errno.ENOENT, "no such member of the archive")
 
 
+def _row_of(table: str, path: str) -> str:
+    for row in list_table(table).rows:
+        if row == path:
+            return row
+    raise FileNotFoundError(errno.ENOENT, "no such row of the table")
+
+
 def find_archive(path: str) -> tuple[str, str] | None:
-    """Divide the text of an address into the archive on disk and what lies in it.
+    """Divide the text of an address into the archive or table on disk and what lies in it.
 
     None if it is no such text, or names no file that is there.
     """
     start = 0
     while (place := path.find(INSIDE, start)) >= 0:
         outer = path[:place]
-        if archive_kind(outer):
+        if archive_kind(outer) or table_format(outer):
             with suppress(OSError, ValueError), open_regular(outer):
                 return outer, path[place + len(INSIDE) :]
         start = place + 1

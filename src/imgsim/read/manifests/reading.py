@@ -9,8 +9,44 @@ from imgsim.addresses import printable
 from imgsim.errors import UsageError
 from imgsim.read.manifests.coco import read_coco
 from imgsim.read.manifests.manifest import Manifest
-from imgsim.read.manifests.tables import read_csv, read_json_lines
+from imgsim.read.manifests.tables import (
+    checked_column,
+    make_manifest,
+    read_csv,
+    read_json_lines,
+)
 from imgsim.read.manifests.yolo import read_data_yaml, read_path_list
+from imgsim.read.tables.listing import NoPictures, list_table, table_values
+from imgsim.read.tables.rows import TABLE_ENDINGS
+
+
+def read_table(name: str) -> Manifest:
+    """Read Parquet or Arrow: a column of pictures, or one of paths, and the others.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or has neither.
+    MethodUnavailable
+        pyarrow is not there.
+    """
+    try:
+        header, values = table_values(name)
+        try:
+            rows = list_table(name).rows
+        except NoPictures:
+            column = checked_column(name, header)
+            lines = (
+                (number, {one: values[one][number - 1] for one in header})
+                for number in range(1, len(values[column]) + 1)
+            )
+            return make_manifest(name, column, header, lines)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
+    columns = {one: tuple(values[one][row.row] for row in rows) for one in header}
+    return Manifest(name, tuple(rows), columns)
+
 
 _READERS: dict[str, Callable[[str], Manifest]] = {
     ".csv": read_csv,
@@ -21,6 +57,7 @@ _READERS: dict[str, Callable[[str], Manifest]] = {
     ".txt": read_path_list,
     ".yaml": read_data_yaml,
     ".yml": read_data_yaml,
+    **dict.fromkeys(TABLE_ENDINGS, read_table),
 }
 MANIFEST_ENDINGS = tuple(_READERS)
 
@@ -36,9 +73,9 @@ def read_manifest(name: str | os.PathLike[str]) -> Manifest:
     Parameters
     ----------
     name : path
-        A table (CSV, TSV, JSON lines) with a column of paths, COCO's JSON, YOLO's ``data.yaml``, or
-        a list with a path a line. Relative paths count from its folder, or else from where the
-        program runs.
+        A table (CSV, TSV, JSON lines, Parquet, Arrow) with a column of paths, COCO's JSON, YOLO's
+        ``data.yaml``, or a list with a path a line. Relative paths count from its folder,
+        or else from where the program runs.
 
     Raises
     ------

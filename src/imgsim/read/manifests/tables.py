@@ -34,7 +34,7 @@ def read_csv(name: str) -> Manifest:
             delimiter = _delimiter(first, os.path.splitext(name)[1].lower())
             rows = csv.reader(stream, delimiter=delimiter, strict=True)
             header = [column.strip() for column in next(rows, [])]
-            column = _checked_header(name, header)
+            column = checked_column(name, header)
             return make_manifest(name, column, header, _csv_rows(name, header, rows))
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
@@ -51,7 +51,14 @@ def _delimiter(line: str, ending: str) -> str:
     return ","
 
 
-def _checked_header(name: str, header: Sequence[str]) -> str:
+def checked_column(name: str, header: Sequence[str]) -> str:
+    """Return the column of a table that has the paths.
+
+    Raises
+    ------
+    UsageError
+        There is none, or two columns have one name.
+    """
     column = path_column(header)
     if column is None:
         shown = ", ".join(header)[:60] or "nothing"
@@ -106,7 +113,7 @@ def read_json_lines(name: str) -> Manifest:
         raise UsageError(
             f"{printable(name)}, line {number}: no JSON ({said})", "write one object a line"
         ) from None
-    column = _checked_header(name, list(names))
+    column = checked_column(name, list(names))
     return make_manifest(name, column, list(names), iter(objects))
 
 

@@ -15,6 +15,7 @@ from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.manifests.reading import is_manifest, read_manifest
 from imgsim.read.options import Paths, as_list
+from imgsim.read.tables.listing import dataset_splits
 from imgsim.types import Picture
 
 
@@ -131,8 +132,12 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
         )
     paths = [os.fspath(path) for path in paths]
     manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
-    folders = [path for path in paths if path not in manifests]
+    datasets = {path: names for path in paths if (names := _dataset_splits(path)) is not None}
+    folders = [path for path in paths if path not in manifests and path not in datasets]
     splits = split_folders(folders)
+    for names in datasets.values():
+        for name, folder in names.items():
+            splits.setdefault(name, []).append(folder)
     plain = [path for path, manifest in manifests.items() if not manifest.splits]
     stems = [os.path.splitext(os.path.basename(path))[0] for path in plain]
     for path, manifest in manifests.items():
@@ -143,9 +148,21 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
             named = {stem if alone else path: list(manifest.paths)}
         for name, some in named.items():
             splits.setdefault(name, []).extend(dict.fromkeys(some))
-    if folders or not manifests:
+    if folders or datasets or not manifests:
         return splits, None
     return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
+
+
+def tells_splits(path: str) -> bool:
+    """Return whether a path by itself may stand for several splits."""
+    return is_manifest(path) or _dataset_splits(path) is not None
+
+
+def _dataset_splits(path: str) -> dict[str, str] | None:
+    try:
+        return dataset_splits(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {printable(path)}: {error.strerror}", "check it") from None
 
 
 def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
