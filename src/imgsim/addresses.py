@@ -48,6 +48,11 @@ class Address(str):
         """The stamp that it had when it was listed."""
         raise NotImplementedError
 
+    @property
+    def stamp_is_current(self) -> bool:
+        """Whether the stamp that `read` returns is that of the content which it returns."""
+        return True
+
     def read(
         self,
         check_size: Callable[[int], object] | None = None,
@@ -85,6 +90,12 @@ def can_be_read(path: str) -> bool:
 def read_order(path: str) -> tuple[str, tuple[int, ...]]:
     """Return a key that keeps files as they are and puts those of a container in its order."""
     return (path.container, path.read_order) if isinstance(path, Address) else ("", ())
+
+
+def absolute(path: str) -> str:
+    """Return a path by which a picture is found from every folder."""
+    own = isinstance(path, Address) and not path.container
+    return str(path) if own else os.path.abspath(path)
 
 
 def folder_of(path: str) -> str:

@@ -141,6 +141,8 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
 
 def _is_there(path: str) -> bool:
     """Whether a file is there; of what lies in a container, whether that is."""
+    if "://" in path:  # an object in a store, which is not asked
+        return True
     container = path.partition(INSIDE)[0]
     return os.path.exists(path) or (container != path and os.path.isfile(container))
 

@@ -90,7 +90,9 @@ class Content:
     def of(cls, picture: Picture) -> Content:
         """The content of a picture."""
         file = picture.file
-        return cls(file.path, picture.digest, file.stamp if picture.settled else None)
+        current = not isinstance(file.path, Address) or file.path.stamp_is_current
+        stamp = file.stamp if picture.settled and current else None
+        return cls(file.path, picture.digest, stamp)
 
     def read(
         self, decoder: Decoder | None = None, progress: Callable[[], object] | None = None

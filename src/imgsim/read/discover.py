@@ -19,6 +19,7 @@ from imgsim.read.archives.listing import find_archive, list_archive
 from imgsim.read.archives.walking import list_inside
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
+from imgsim.read.remote import is_url, list_remote
 from imgsim.read.tables.listing import NoPictures, dataset_files, list_table, table_format
 from imgsim.types import ImageFile, Skipped
 
@@ -141,7 +142,9 @@ class _UnreadableArchive(UsageError):
 
     def __init__(self, path: str, reason: str) -> None:
         hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
-        if table_format(path):
+        if is_url(path):
+            hint = "check the URL, and what the store asks for: names, keys, a region"
+        elif table_format(path):
             hint = "pictures are read, from columns of bytes; paths in a column with --manifest"
         super().__init__(f"cannot read {printable(path)}: {reason}", hint)
         self.reason = reason
@@ -189,6 +192,9 @@ class _Walk:
         try:
             status = os.stat(path)
         except FileNotFoundError:
+            if is_url(path):
+                self.remote(path, root, reference)
+                return
             inside = find_archive(path)
             if inside is not None:
                 if not (listed and self.member(inside[0], path, root)):
@@ -265,6 +271,21 @@ class _Walk:
         """Add a picture that is no file, and whose address is known."""
         stamp = path.stamp._asdict()
         self.keep(ImageFile(path, root=root, reference=reference, named=True, **stamp), (0, 0))
+
+    def remote(self, url: str, root: str, reference: bool) -> None:
+        """Add the objects below a URL, or the one that it names."""
+        try:
+            listed = list_remote(url, recursive=self.options.recursive)
+        except OSError as error:
+            raise _UnreadableArchive(url, error.strerror or str(error)) from None
+        for address, below in listed:
+            parts = below.split("/")
+            heads = (("/".join(parts[: i + 1]), part) for i, part in enumerate(parts))
+            if not any(self.matches_pattern(part, head) for head, part in heads):
+                stamp = address.stamp._asdict()
+                named = address == url
+                file = ImageFile(address, root=root, named=named, reference=reference, **stamp)
+                self.keep(file, (0, 0))
 
     def dataset(self, path: str, reference: bool) -> bool:
         """Add the rows of a data set of Hugging Face; false if the folder is none."""

@@ -31,6 +31,7 @@ from imgsim.read.archives.tars import tar_entries
 from imgsim.read.archives.zips import zip_entries
 from imgsim.read.content import stamp_of
 from imgsim.read.files import open_regular
+from imgsim.read.remote import is_url, remote_object
 from imgsim.read.tables.listing import list_table, table_format
 from imgsim.stamps import FileStamp
 from imgsim.types import Skipped
@@ -194,6 +195,8 @@ def as_address(path: str) -> str:
     """
     if isinstance(path, Address) or os.path.exists(path):
         return path
+    if is_url(path):
+        return remote_object(path)
     inside = find_archive(path)
     if inside is None:
         return path

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from imgsim.errors import UsageError
 from imgsim.read.archives.listing import find_archive
+from imgsim.read.remote import is_url
 
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path",
@@ -90,7 +91,7 @@ def place_of(path: str, folders: Sequence[str]) -> str:
     folders : sequence of str
         ``""`` is where the program runs.
     """
-    if os.path.isabs(path):
+    if os.path.isabs(path) or is_url(path):
         return path
     path = path.removeprefix("./")
     places = [os.path.join(folder, path) for folder in folders]
@@ -100,6 +101,6 @@ def place_of(path: str, folders: Sequence[str]) -> str:
 def is_there(place: str) -> bool:
     """Return whether there is a file or a folder, or an archive that might hold it."""
     try:
-        return os.path.exists(place) or find_archive(place) is not None
+        return is_url(place) or os.path.exists(place) or find_archive(place) is not None
     except ValueError:  # an embedded NUL byte
         return False
