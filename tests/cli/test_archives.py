@@ -275,3 +275,21 @@ def test_names_with_control_characters_are_shown_escaped(place, run) -> None:
     (group,) = _groups(done.out)
     assert {os.path.basename(path) for path in group} >= {"new\nline.jpg", "b.jpg"}
     assert len(group) == 5
+
+
+def test_two_names_of_one_archive_are_not_copies(place, run) -> None:
+    os.link(place / "a.zip", place / "same.zip")
+    done = run("find-dupes", "a.zip", "same.zip", "-m", "phash", "-f", "json")
+    document = json.loads(done.out)
+    assert document["images"] == 6
+    assert all("same.zip" not in path for group in _groups(done.out) for path in group)
+    written(place / "copy.zip", (place / "a.zip").read_bytes())
+    done = run("find-dupes", "a.zip", "copy.zip", "-m", "phash", "-f", "json")
+    assert json.loads(done.out)["images"] == 12
+
+
+def test_archives_too_deep_are_named(place, run) -> None:
+    written(place / "deep.zip", zip_bytes({"b.zip": zip_bytes({"c.zip": zip_bytes({})})}))
+    done = run("find-dupes", "deep.zip", "-m", "phash", "-f", "json")
+    (skipped,) = json.loads(done.out)["skipped"]
+    assert skipped["path"] == "deep.zip!/b.zip!/c.zip"

@@ -6,21 +6,18 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
-from imgsim.addresses import INSIDE, Address, container_of
+from imgsim.addresses import Address
 from imgsim.addresses import printable as printable  # from here for most
-from imgsim.decode.names import may_hold_image
 from imgsim.errors import UsageError
-from imgsim.read.archives.kinds import ARCHIVE_ENDINGS, archive_kind
-from imgsim.read.archives.listing import find_archive, list_archive
-from imgsim.read.archives.walking import list_inside
+from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.listing import find_archive
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
-from imgsim.read.remote import is_url, list_remote
-from imgsim.read.tables.listing import NoPictures, dataset_files, list_table, table_format
+from imgsim.read.remote import is_url
+from imgsim.read.tables.listing import table_format
+from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -108,7 +105,7 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
         A path does not exist, or an archive that is named is none.
     """
     options = options or DiscoverOptions()
-    walk = _Walk(options)
+    walk = _FolderWalk(options)
     twice = _name_of_two(paths)
     if twice is not None:
         raise UsageError(f"two pictures are called {printable(twice)}", "name them differently")
@@ -137,36 +134,19 @@ def _order(path: str) -> bytes:
     return os.fsencode(path)
 
 
-class _UnreadableArchive(UsageError):
-    """What has the name of an archive is none."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
-        if is_url(path):
-            hint = "check the URL, and what the store asks for: names, keys, a region"
-        elif table_format(path):
-            hint = "pictures are read, from columns of bytes; paths in a column with --manifest"
-        super().__init__(f"cannot read {printable(path)}: {reason}", hint)
-        self.reason = reason
-
-
-class _Walk:
-    """Files found so far, by absolute path."""
+class _FolderWalk(Walk):
+    """Walks through folders, and adds what is named."""
 
     def __init__(self, options: DiscoverOptions) -> None:
+        patterns = [*options.exclude, *(DEFAULT_EXCLUDES if options.default_excludes else ())]
+        super().__init__(recursive=options.recursive, exclude=patterns)
         self.options = options
-        self.files: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
-        self.skipped: list[Skipped] = []
-        self.members: dict[str, dict[str, Address]] = {}  # of archives, by name
-        self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
-            DEFAULT_EXCLUDES if options.default_excludes else ()
-        )
 
     def listed(self, path: str, source: str | None = None) -> None:
         """Add a path of a list; one that is gone is skipped."""
         try:
             self.argument(path, reference=False, source=source, listed=True)
-        except _UnreadableArchive as error:
+        except UnreadableArchive as error:
             self.skipped.append(Skipped(path, error.reason))
         except UsageError as error:
             self.skipped.append(Skipped(path, error.message.split(":")[0]))
@@ -242,13 +222,8 @@ class _Walk:
                         if self.options.recursive:
                             pending.append(entry.path)
                         continue
-                    if self.options.archives and archive_kind(entry.name):
-                        self.archive(entry.path, "", root, reference)
+                    if self.options.archives and self.found_archive(entry.path, root, reference):
                         continue
-                    if self.options.archives and table_format(entry.name):
-                        with suppress(NoPictures):  # one of other things
-                            self.table(entry.path, "", root, reference)
-                            continue
                     # not entry.stat(): on Windows it has neither inode nor device
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
@@ -256,79 +231,6 @@ class _Walk:
                 except OSError as error:  # an archive that is none is one too
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
-
-    def named_archive(self, path: str, below: str, root: str, reference: bool) -> None:
-        """List an archive that is an argument, or what lies in a folder of it."""
-        try:
-            list_it = self.table if table_format(path) else self.archive
-            taken = list_it(path, below, root, reference)
-        except OSError as error:
-            raise _UnreadableArchive(path, error.strerror or str(error)) from None
-        if below and not taken:
-            raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
-
-    def address(self, path: Address, root: str, reference: bool) -> None:
-        """Add a picture that is no file, and whose address is known."""
-        stamp = path.stamp._asdict()
-        self.keep(ImageFile(path, root=root, reference=reference, named=True, **stamp), (0, 0))
-
-    def remote(self, url: str, root: str, reference: bool) -> None:
-        """Add the objects below a URL, or the one that it names."""
-        try:
-            listed = list_remote(url, recursive=self.options.recursive)
-        except OSError as error:
-            raise _UnreadableArchive(url, error.strerror or str(error)) from None
-        for address, below in listed:
-            parts = below.split("/")
-            heads = (("/".join(parts[: i + 1]), part) for i, part in enumerate(parts))
-            if not any(self.matches_pattern(part, head) for head, part in heads):
-                stamp = address.stamp._asdict()
-                named = address == url
-                file = ImageFile(address, root=root, named=named, reference=reference, **stamp)
-                self.keep(file, (0, 0))
-
-    def dataset(self, path: str, reference: bool) -> bool:
-        """Add the rows of a data set of Hugging Face; false if the folder is none."""
-        try:
-            files = dataset_files(path)
-            for file in files or ():
-                self.table(file, "", path, reference)
-        except OSError as error:
-            raise _UnreadableArchive(path, error.strerror or str(error)) from None
-        return files is not None
-
-    def table(self, path: str, below: str, root: str, reference: bool) -> int:
-        """Add the pictures in the rows of a table, or in one of them, and return how many."""
-        listing = list_table(path)
-        rows = [row for row in listing.rows if not below or row == path + INSIDE + below]
-        for row in rows:
-            self.address(row, root, reference)
-        self.skipped += listing.skipped if not below else []
-        return len(rows)
-
-    def member(self, path: str, name: str, root: str) -> bool:
-        """Add the member of an archive that a list names; false if there is none."""
-        if path not in self.members:  # a list names many of one archive
-            members: Sequence[Address] = ()
-            with suppress(OSError):  # which is said when it is listed once more
-                table = table_format(path)
-                members = list_table(path).rows if table else list_archive(path).members
-            self.members[path] = {str(one): one for one in members}
-        member = self.members[path].get(name)
-        if member is not None:
-            self.address(member, root, reference=False)
-        return member is not None
-
-    def archive(self, path: str, below: str, root: str, reference: bool) -> int:
-        """List the members of an archive, or of a folder of it, and return how many there are."""
-        listing = list_inside(path, below, root, self.options.recursive, self.matches_pattern)
-        for member in listing.members:
-            named = member == root
-            stamp = member.stamp._asdict()
-            file = ImageFile(member, root=root, named=named, reference=reference, **stamp)
-            self.keep(file, (0, 0))
-        self.skipped += [s for s in listing.skipped if may_hold_image(s.path)]
-        return len(listing.members) + len(listing.skipped)
 
     def add(
         self, path: str, status: os.stat_result, root: str, reference: bool, *, named: bool
@@ -343,36 +245,14 @@ class _Walk:
         )  # fmt: skip
         self.keep(file, (status.st_dev, status.st_ino))
 
-    def keep(self, file: ImageFile, identity: tuple[int, int]) -> None:
-        """Add a file; one that is there already, by another argument, is added once."""
-        key = os.path.normcase(os.path.abspath(file.path))
-        if key in self.files:
-            earlier = self.files[key][0]
-            if container_of(earlier.path) != container_of(file.path):
-                self.skipped.append(Skipped(file.path, "something else has the same name"))
-                return
-            closer = max(earlier, file, key=lambda f: len(os.path.abspath(f.root)))
-            file = replace(
-                closer,
-                reference=earlier.reference or file.reference,
-                named=earlier.named or file.named,
-            )
-        self.files[key] = (file, identity)
-
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
         name = entry.name
         if name == TRASH:
             return True
         if self.options.default_excludes and _hidden_on_windows(entry):
             return True
-        if not self.patterns:
-            return False
         below = entry.path[len(root) :].lstrip(os.sep + (os.altsep or "")).replace(os.sep, "/")
         return self.matches_pattern(name, below)
-
-    def matches_pattern(self, name: str, below: str) -> bool:
-        """Whether a file or folder is left out, by its name or its path below the argument."""
-        return any(fnmatchcase(below if "/" in p else name, p) for p in self.patterns)
 
 
 def _hidden_on_windows(entry: os.DirEntry[str]) -> bool:

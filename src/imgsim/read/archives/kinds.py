@@ -43,6 +43,8 @@ def archive_kind(name: str) -> tuple[Kind, Packing] | None:
     None if the name is not that of an archive that is read.
     """
     lower = name.lower()
+    if not lower.endswith(ARCHIVE_ENDINGS):
+        return None
     return next((kind for ending, kind in _ENDINGS.items() if lower.endswith(ending)), None)
 
 

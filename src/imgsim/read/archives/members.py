@@ -131,7 +131,7 @@ class ArchiveMember(Address):
     def _stamp(self, around: FileStamp) -> FileStamp:
         place = self.place
         text = repr((tuple(around), place.offset, self.name)).encode()
-        identity = int.from_bytes(hashlib.blake2b(text, digest_size=7).digest())
+        identity = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
         return FileStamp(
             place.size_bytes, place.mtime_ns, max(around.mtime_ns, around.ctime_ns), identity
         )
