@@ -3,18 +3,29 @@
 A picture is named by a text: a path, or an `Address`, which is a text too and also knows how the
 bytes are had. So it goes wherever a path goes: through batches into worker processes (it is
 picklable), as a key of what is known of the picture, into rankings and reports, which show it as
-it stands. Only what opens files has to ask whether a path is an `Address`: `read/content.py` and
-`read/files.py` do, and everything reads through these.
+it stands. Only what opens files has to ask whether a path is an `Address`: `read/content.py`,
+`read/files.py` and `read/hashing.py` do, and everything reads through these. An address is no
+instruction: a text from outside becomes one only by listing what it names.
 
-- **Name.** The path of the file on disk, ``!/``, and the name inside: ``shop.zip!/a/1.jpg``. An
-  archive in an archive: ``all.zip!/shop.cbz!/1.jpg``. A folder inside is named likewise, without
-  the last part.
-- **Stamp.** `FileStamp` of a member has its own size and date, and the times and the identity of
-  the file on disk. While that file is not written to, a member's stamp stays the same; when it is,
-  every member gets another stamp, and its bytes have to tell.
+- **Kinds.** `ArchiveMember`, `TableRow`, `RemoteObject` and `MemoryPicture`. A new place in which
+  pictures lie is another kind, that `read/walk.py` makes.
+- **Name.** Of what lies in a file the path of that, ``!/``, and the name inside:
+  ``shop.zip!/a/1.jpg``, ``train.parquet!/17``. In an archive in an archive:
+  ``all.zip!/shop.cbz!/1.jpg``. A folder inside is named likewise, without the last part. An object
+  has its URL, a picture in memory what the caller calls it.
+- **Stamp.** `FileStamp` of a member or a row has its own size and date, and the times and the
+  identity of the file on disk. While that file is not written to, a member's stamp stays the same;
+  when it is, every member gets another stamp, and its bytes have to tell. An object's has its date
+  and tag, and is never believed when it is read once more; a picture's in memory has its content.
+- **Reading.** By the place in the file, without its list of members, which was read once. What is
+  compressed as a whole stays open in each thread, to be read on from: pictures are read in the
+  order of `read_order`. Nothing is written to disk. A file that was changed since gives other
+  bytes, which are noticed by check sums in it, or by the digest that was taken first
+  (`Content.read`).
 - **Cache.** By content, as all pictures, and by name and stamp, as all files.
 - **Acting.** Nothing is written to, moved or deleted by an address, and what holds it is never
-  touched: `Member.removable` is false for it, a plan names neither it nor what it was kept for.
+  touched: `Member.removable` is false for it, and a plan names neither it nor what it was kept for,
+  so nothing that carries out plans, moves, links or writes scripts ever sees one.
 """
 
 from __future__ import annotations

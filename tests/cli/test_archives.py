@@ -293,3 +293,11 @@ def test_archives_too_deep_are_named(place, run) -> None:
     done = run("find-dupes", "deep.zip", "-m", "phash", "-f", "json")
     (skipped,) = json.loads(done.out)["skipped"]
     assert skipped["path"] == "deep.zip!/b.zip!/c.zip"
+
+
+def test_archives_that_are_passed_over_are_mentioned_where_nothing_else_is(place, run) -> None:
+    (place / "only").mkdir()
+    written(place / "only/a.zip", (place / "a.zip").read_bytes())
+    assert "1 archive or table: --archives looks into such" in run("find-dupes", "only").err
+    assert "--archives" not in run("find-dupes", ".").err
+    assert "--archives" not in run("find-dupes", "only", "--archives").err

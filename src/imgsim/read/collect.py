@@ -20,6 +20,7 @@ from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
+from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
@@ -27,6 +28,7 @@ from imgsim.read.hashing import hash_files
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
+from imgsim.read.tables.listing import table_format
 from imgsim.temporary import remove_leftovers
 from imgsim.types import ImageFile, Picture, Skipped
 
@@ -64,6 +66,8 @@ def collect(
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
+    if not files and not options.discover.archives:
+        _note_archives(discovered.files, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
             files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
@@ -71,6 +75,14 @@ def collect(
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
+
+
+def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
+    """Say that there are archives, where there is nothing else."""
+    archives = sum(bool(archive_kind(file.path) or table_format(file.path)) for file in files)
+    if archives:
+        noun = "archive or table" if archives == 1 else "archives or tables"
+        options.progress.note(f"{archives:,} {noun}: --archives looks into such")
 
 
 class _Collecting:
