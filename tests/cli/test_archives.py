@@ -14,7 +14,10 @@ import jsonschema
 import pytest
 from PIL import Image
 
+from imgsim.cache.upkeep import prune, read_info
 from imgsim.cli.main import main
+from imgsim.decode.decoder import decoder_id
+from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 from tests.archives import jpeg, tar_bytes, written, zip_bytes
@@ -301,3 +304,15 @@ def test_archives_that_are_passed_over_are_mentioned_where_nothing_else_is(place
     assert "1 archive or table: --archives looks into such" in run("find-dupes", "only").err
     assert "--archives" not in run("find-dupes", ".").err
     assert "--archives" not in run("find-dupes", "only", "--archives").err
+
+
+def test_the_cache_keeps_what_is_known_of_members_while_the_archive_is_there(
+    place, run, monkeypatch
+) -> None:
+    monkeypatch.setattr("imgsim.stamps._COARSEST_CLOCK_NS", -(10**18))  # all was made just now
+    cache = place / "cache.sqlite"
+    run("find-dupes", "a.zip", "-m", "phash", "--cache", str(cache))
+    assert read_info(cache).files == 7
+    assert prune(cache, [decoder_id(mode) for mode in DecodeMode]) == 0
+    (place / "a.zip").unlink()
+    assert prune(cache, [decoder_id(mode) for mode in DecodeMode]) == 7

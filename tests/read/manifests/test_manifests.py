@@ -176,3 +176,14 @@ def test_what_a_manifest_lists_is_found_and_what_is_gone_skipped(place, monkeypa
         ("gone.jpg", "no such path"),
         ("z.zip!/in/g.jpg", "no such path"),
     ]
+
+
+def test_paths_may_count_from_another_folder(place, tmp_path_factory) -> None:
+    lists = tmp_path_factory.mktemp("lists")
+    coco = {"images": [{"id": 1, "file_name": "train/b.jpg"}]}
+    for name, text in {
+        "t.csv": "path\ntrain/b.jpg\n", "t.jsonl": '{"path": "train/b.jpg"}',
+        "t.txt": "train/b.jpg", "t.json": json.dumps(coco), "t.yaml": "train: train/b.jpg",
+    }.items():  # fmt: skip
+        manifest = read_manifest(written(lists / name, text.encode()), place)
+        assert _below(place, manifest.paths) == ["train/b.jpg"]

@@ -15,11 +15,17 @@ _TRIED = 20
 """Pictures by which the folder that they lie in is found."""
 
 
-def read_coco(name: str) -> Manifest:
+def read_coco(name: str, folder: str | None = None) -> Manifest:
     """Read the pictures of a COCO JSON file, and the categories of their annotations.
 
     Their folder is the file's own, the one above it, or a folder there that is called ``images`` or
     after the end of the file's name: ``train2017`` for ``instances_train2017.json``.
+
+    Parameters
+    ----------
+    name : str
+    folder : str, optional
+        Their folder instead.
 
     Returns
     -------
@@ -43,7 +49,8 @@ def read_coco(name: str) -> Manifest:
     if not images:
         raise UsageError(f"{printable(name)} lists no pictures", "under the key images")
     names = [str(image["file_name"]) for image in images]
-    folder = _folder(name, names)
+    if folder is None:
+        folder = _folder(name, names)
     paths = tuple(os.path.join(folder, one) for one in names)
     if "annotations" not in document:
         return Manifest(name, paths)

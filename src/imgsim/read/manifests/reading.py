@@ -20,7 +20,7 @@ from imgsim.read.tables.listing import NoPictures, list_table, table_values
 from imgsim.read.tables.rows import TABLE_ENDINGS
 
 
-def read_table(name: str) -> Manifest:
+def read_table(name: str, folder: str | None = None) -> Manifest:
     """Read Parquet or Arrow: a column of pictures, or one of paths, and the others.
 
     Raises
@@ -40,7 +40,7 @@ def read_table(name: str) -> Manifest:
                 (number, {one: values[one][number - 1] for one in header})
                 for number in range(1, len(values[column]) + 1)
             )
-            return make_manifest(name, column, header, lines)
+            return make_manifest(name, column, header, lines, folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
@@ -48,7 +48,7 @@ def read_table(name: str) -> Manifest:
     return Manifest(name, tuple(rows), columns)
 
 
-_READERS: dict[str, Callable[[str], Manifest]] = {
+_READERS: dict[str, Callable[[str, str | None], Manifest]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".jsonl": read_json_lines,
@@ -67,7 +67,9 @@ def is_manifest(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _READERS and os.path.isfile(name)
 
 
-def read_manifest(name: str | os.PathLike[str]) -> Manifest:
+def read_manifest(
+    name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None
+) -> Manifest:
     """Read a list of pictures, and what it says of each.
 
     Parameters
@@ -76,6 +78,8 @@ def read_manifest(name: str | os.PathLike[str]) -> Manifest:
         A table (CSV, TSV, JSON lines, Parquet, Arrow) with a column of paths, COCO's JSON, YOLO's
         ``data.yaml``, or a list with a path a line. Relative paths count from its folder,
         or else from where the program runs.
+    folder : path, optional
+        What relative paths count from instead.
 
     Raises
     ------
@@ -89,4 +93,4 @@ def read_manifest(name: str | os.PathLike[str]) -> Manifest:
             f"{printable(text)} is no manifest, by its name",
             f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
         )
-    return reader(text)
+    return reader(text, None if folder is None else os.fspath(folder))

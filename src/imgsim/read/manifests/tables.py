@@ -18,7 +18,7 @@ _MOST_OF_A_FIELD = 10_000_000
 _HINT = f"one of these columns has to have the paths: {', '.join(PATH_COLUMNS)}"
 
 
-def read_csv(name: str) -> Manifest:
+def read_csv(name: str, folder: str | None = None) -> Manifest:
     """Read a table with a header: CSV, or separated by tabs, semicolons or bars.
 
     Raises
@@ -35,7 +35,7 @@ def read_csv(name: str) -> Manifest:
             rows = csv.reader(stream, delimiter=delimiter, strict=True)
             header = [column.strip() for column in next(rows, [])]
             column = checked_column(name, header)
-            return make_manifest(name, column, header, _csv_rows(name, header, rows))
+            return make_manifest(name, column, header, _csv_rows(name, header, rows), folder)
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
     except csv.Error as error:
@@ -85,7 +85,7 @@ def _csv_rows(
         yield line, dict(zip(header, (field.strip() for field in row), strict=True))
 
 
-def read_json_lines(name: str) -> Manifest:
+def read_json_lines(name: str, folder: str | None = None) -> Manifest:
     """Read JSON lines: an object for each picture.
 
     Raises
@@ -114,7 +114,7 @@ def read_json_lines(name: str) -> Manifest:
             f"{printable(name)}, line {number}: no JSON ({said})", "write one object a line"
         ) from None
     column = checked_column(name, list(names))
-    return make_manifest(name, column, list(names), iter(objects))
+    return make_manifest(name, column, list(names), iter(objects), folder)
 
 
 def _as_text(value: object) -> str:
@@ -129,6 +129,7 @@ def make_manifest(
     column: str,
     header: Sequence[str],
     rows: Iterator[tuple[int, Mapping[str, str]]],
+    folder: str | None = None,
 ) -> Manifest:
     """Make a manifest of the rows of a table.
 
@@ -141,13 +142,15 @@ def make_manifest(
     header : sequence of str
     rows : iterator of (int, mapping of str to str)
         With the number of the line.
+    folder : str, optional
+        What relative paths count from instead.
 
     Raises
     ------
     UsageError
         A row has no path, or there are no rows.
     """
-    folders = [os.path.dirname(name), ""]
+    folders = [os.path.dirname(name), ""] if folder is None else [folder]
     paths: list[str] = []
     others = [one for one in header if one != column and one]
     values: dict[str, list[str]] = {one: [] for one in others}

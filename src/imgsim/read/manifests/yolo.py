@@ -14,7 +14,7 @@ _SPLITS = ("train", "val", "test")
 _LISTS = (".txt",)
 
 
-def read_path_list(name: str) -> Manifest:
+def read_path_list(name: str, folder: str | None = None) -> Manifest:
     """Read a list with a path a line.
 
     Raises
@@ -22,7 +22,7 @@ def read_path_list(name: str) -> Manifest:
     UsageError
         It cannot be read, or lists nothing.
     """
-    folders = [os.path.dirname(name), ""]
+    folders = [os.path.dirname(name), ""] if folder is None else [folder]
     lines = [line.strip() for line in _text(name).splitlines()]
     paths = tuple(place_of(line, folders) for line in lines if line)
     if not paths:
@@ -35,7 +35,7 @@ def read_path_list(name: str) -> Manifest:
     return Manifest(name, paths)
 
 
-def read_data_yaml(name: str) -> Manifest:
+def read_data_yaml(name: str, folder: str | None = None) -> Manifest:
     """Read which folders and lists are the splits, from a ``data.yaml``.
 
     Parameters
@@ -43,6 +43,8 @@ def read_data_yaml(name: str) -> Manifest:
     name : str
         Its keys ``train``, ``val`` and ``test`` are folders, lists of pictures, or several of
         these, from ``path`` on, or from its own folder on.
+    folder : str, optional
+        Instead of its own folder.
 
     Raises
     ------
@@ -50,8 +52,8 @@ def read_data_yaml(name: str) -> Manifest:
         It cannot be read, or has no splits.
     """
     keys = top_level_keys(_text(name), ("path", *_SPLITS), name)
-    own = os.path.dirname(name)
-    below = [os.path.join(folder, one) for one in keys.get("path", [""]) for folder in (own, "")]
+    own = os.path.dirname(name) if folder is None else folder
+    below = [os.path.join(where, one) for one in keys.get("path", [""]) for where in (own, "")]
     folders = [*below, own]
     paths: list[str] = []
     splits: list[str] = []
