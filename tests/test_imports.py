@@ -19,7 +19,7 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "errors types progress folders garbage locks results schemas temporary",
+    "addresses errors types progress folders garbage locks results schemas stamps temporary",
     "decode",
     "executors",
     "models",

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
+    from imgsim.read.manifests.manifest import Manifest
+    from imgsim.read.manifests.reading import read_manifest
     from imgsim.read.options import RunOptions
     from imgsim.report.features import read_features
     from imgsim.tasks.cluster.cluster_images import cluster_images
@@ -92,6 +94,7 @@ _HOMES = {
     "KnownArchive": "tasks.known",
     "Leak": "tasks.leaks.results",
     "Leaks": "tasks.leaks.results",
+    "Manifest": "read.manifests.manifest",
     "Match": "types",
     "Matches": "tasks.match_results",
     "Member": "types",
@@ -122,6 +125,7 @@ _HOMES = {
     "plan": "act.planning:make_plan",
     "rank_features": "tasks.features",
     "read_features": "report.features",
+    "read_manifest": "read.manifests.reading",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
     "read_split_table": "tasks.leaks.splits",
@@ -157,6 +161,7 @@ __all__ = [
     "KnownArchive",
     "Leak",
     "Leaks",
+    "Manifest",
     "Match",
     "Matches",
     "Member",
@@ -188,6 +193,7 @@ __all__ = [
     "plan",
     "rank_features",
     "read_features",
+    "read_manifest",
     "read_plan",
     "read_profile",
     "read_split_table",

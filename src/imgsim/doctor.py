@@ -63,12 +63,14 @@ def _readable_formats() -> list[dict[str, Any]]:
     for name, feature in (("WebP", "webp"), ("AVIF", "avif"), ("JPEG 2000", "jpg_2000")):
         here = bool(features.check(feature))
         rows.append(_format_row(name, here, "" if here else "Pillow was built without it"))
-    for name, module, package in (
-        ("HEIC, HEIF", "pillow_heif", "pillow-heif"),
-        ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
-        ("camera raw (previews)", "rawpy", "rawpy"),
+    for name, module, package, extra in (
+        ("HEIC, HEIF", "pillow_heif", "pillow-heif", "formats"),
+        ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin", "formats"),
+        ("camera raw (previews)", "rawpy", "rawpy", "formats"),
+        ("rows of Parquet and Arrow", "pyarrow", "pyarrow", "data"),
+        ("object stores (s3://, gs://)", "fsspec", "fsspec", "remote"),
     ):
-        rows.append(_format_row(name, *_try_import(module, package)))
+        rows.append(_format_row(name, *_try_import(module, package, extra)))
     rows.append(_format_row("EPS, PDF, SVG", False, "no pictures: render them first"))
     return rows
 
@@ -77,11 +79,11 @@ def _format_row(name: str, readable: bool, note: str) -> dict[str, Any]:
     return {"name": name, "readable": readable, "note": note}
 
 
-def _try_import(module: str, package: str) -> tuple[bool, str]:
+def _try_import(module: str, package: str, extra: str) -> tuple[bool, str]:
     try:
         import_module(module)
     except ModuleNotFoundError:
-        return False, f"pip install {package}, or imgsim[formats]"
+        return False, f"pip install {package}, or imgsim[{extra}]"
     except Exception as error:  # a broken binary raises what it likes
         return False, f"{package} does not import: {error}"
     return True, ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from imgsim.addresses import Address
 from imgsim.errors import UsageError
 
 _MAX_NAME_BYTES = 200
@@ -70,6 +71,10 @@ def copy_numbered(paths: Sequence[str], folder: Path) -> Iterable[tuple[str, str
         target = folder / f"{number:0{digits}}_{safe_name(os.path.basename(path))}"
         reason = ""
         try:
+            if isinstance(path, Address):
+                target.write_bytes(path.read()[0])
+                yield path, ""
+                continue
             with open(path, "rb") as source, target.open("xb") as copy:  # x: never over a file
                 shutil.copyfileobj(source, copy)
             shutil.copystat(path, target)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgsim.addresses import Address
+from imgsim.stamps import FileStamp
 
 MIN_DETAIL = 20
 """Images with fewer significant coefficients are *flat*, see `ImageFacts.detail`.
@@ -20,45 +22,6 @@ drawings have fewer than 20.
 MIN_SIDE = 16
 """Images that are narrower or lower are flat too: they have fewer pixels than a hash has bits."""
 
-
-class FileStamp(NamedTuple):
-    """What the system tells of a file, by which the same content is known again.
-
-    Attributes
-    ----------
-    size_bytes : int
-    mtime_ns : int
-    ctime_ns : int
-        When the file was changed, be it by a rename; on Windows when it was made.
-    inode : int
-        Or the file's id on Windows; 0 where the file system has none.
-    """
-
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int = 0
-    inode: int = 0
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileStamp:
-        """Take it from what `os.stat` returns."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-    def is_settled(self, now_ns: int) -> bool:
-        """Whether any later change will give another stamp.
-
-        A file that was changed shortly before may change again within the same unit of the file
-        system's clock, which is 2 s at worst.
-
-        Parameters
-        ----------
-        now_ns : int
-            When the content was read, or before.
-        """
-        return now_ns - max(self.mtime_ns, self.ctime_ns) > _COARSEST_CLOCK_NS
-
-
-_COARSEST_CLOCK_NS = 2_000_000_000
 WHOLE_PART = (0.0, 0.0, 1.0, 1.0)
 """The `ImageFacts.decoded_part` of a file of which every row decodes."""
 
@@ -71,9 +34,10 @@ class ImageFile:
     ----------
     path : str
         As the user gave it, joined with what was found below. Bytes that are not UTF-8 are kept
-        as surrogate escapes (`os.fsencode` gives them back).
+        as surrogate escapes (`os.fsencode` gives them back). An `Address` if it is no file of its
+        own, such as a member of an archive.
     size_bytes, mtime_ns : int
-        From `os.stat`.
+        From `os.stat`, or as its archive has them.
     root : str
         The argument below which it was found.
     reference : bool
@@ -448,9 +412,10 @@ class Member:
 
     @property
     def removable(self) -> bool:
-        """Not needed beside the kept file, no reference, and of the label of its group."""
-        fixed = self.picture.file.reference or self.conflict
-        return self.role in REMOVABLE_ROLES and not fixed
+        """Not needed beside the kept file, a file of its own, no reference, and of its label."""
+        file = self.picture.file
+        own = not isinstance(file.path, Address)
+        return self.role in REMOVABLE_ROLES and own and not file.reference and not self.conflict
 
     @property
     def freed_bytes(self) -> int:

@@ -17,7 +17,8 @@ from imgsim import RunOptions, find_duplicates
 from imgsim.cache.records import Known, check_sum, load_known, load_record
 from imgsim.cache.schema import lock_path
 from imgsim.cache.store import Cache
-from imgsim.types import FileStamp, ImageFile, Verdict
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFile, Verdict
 from tests.cache.test_store import options
 from tests.cache.test_store_edges import FACTS, LONG, NOW, ONE, SHORT, THREE, TWO, VERDICT, entry
 

@@ -318,7 +318,7 @@ def test_prune_and_clear(
     folder.mkdir()
     for seed in (1, 2, 3):
         photo(seed).save(folder / f"{seed}.png")
-    monkeypatch.setattr("imgsim.types._COARSEST_CLOCK_NS", 0)  # they were made just now
+    monkeypatch.setattr("imgsim.stamps._COARSEST_CLOCK_NS", 0)  # they were made just now
     for method in ("phash", "cosine"):
         find_duplicates(folder, method, options=options(path))
     cache = Cache(path, warnings.append)

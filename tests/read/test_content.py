@@ -17,7 +17,8 @@ from imgsim.read import content, hashing
 from imgsim.read.content import ChangedFile, Content, read_bytes
 from imgsim.read.equal_samples import SampleBatch
 from imgsim.read.hashing import hash_files
-from imgsim.types import FileStamp, ImageFile
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFile
 
 ONE, TWO = b"one content", b"two content"
 

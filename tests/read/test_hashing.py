@@ -11,7 +11,8 @@ import pytest
 
 from imgsim.read import hashing
 from imgsim.read.hashing import _Hashing, _Reader, hash_files
-from imgsim.types import FileStamp, ImageFile
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFile
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from imgsim import __version__
 from imgsim.act import paths
 from imgsim.act.history import History
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.addresses import Address
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.roles import only_in
@@ -55,7 +56,8 @@ def make_plan(
         (group, [m for m in group.members[1:] if _is_listed(m, wanted)])
         for group in duplicates.groups
     ]
-    groups = [(group, members) for group, members in groups if members]
+    # nothing can vouch for what lies in an archive while files are removed
+    groups = [(g, members) for g, members in groups if members and not _in_container(g.kept)]
     real = _RealPaths()
     root = _common_root(
         real, [m.picture for group, members in groups for m in (group.members[0], *members)]
@@ -92,9 +94,37 @@ def make_plan(
     )
 
 
+def not_planned(duplicates: Duplicates) -> tuple[int, int]:
+    """Count the copies that no plan names, since they or the files kept for them are no files.
+
+    Returns
+    -------
+    inside : int
+        Copies that lie in archives.
+    beside : int
+        Copies on disk of what is kept in an archive.
+    """
+    inside = beside = 0
+    for group in duplicates.groups:
+        for member in group.members[1:]:
+            if member.role not in REMOVABLE_ROLES or member.picture.file.reference:
+                continue
+            if _in_container(member.picture):
+                inside += 1
+            elif _in_container(group.kept):
+                beside += 1
+    return inside, beside
+
+
+def _in_container(picture: Picture) -> bool:
+    return isinstance(picture.file.path, Address)
+
+
 def _is_listed(member: Member, include: frozenset[Role]) -> bool:
     file = member.picture.file
-    if member.role is None or file.reference or member.conflict or os.path.islink(file.path):
+    if member.role is None or file.reference or member.conflict or _in_container(member.picture):
+        return False
+    if os.path.islink(file.path):
         return False
     return member.role in REMOVABLE_ROLES or member.role in include
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from imgsim.decode.metadata import Metadata
-from imgsim.types import FileStamp, ImageFacts
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFacts
 
 T = TypeVar("T")
 

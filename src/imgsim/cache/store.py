@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import absolute
 from imgsim.cache.database import Database
 from imgsim.cache.records import (
     Known,
@@ -368,4 +369,4 @@ class Cache(Database):
 
 
 def _path_key(path: str) -> bytes:
-    return os.fsencode(os.path.abspath(path))
+    return os.fsencode(absolute(path))

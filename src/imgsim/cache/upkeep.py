@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgsim.addresses import INSIDE
 from imgsim.cache.rowfile import all_files, row_path, rows_folder
 from imgsim.cache.schema import (
     CacheDamaged,
@@ -108,7 +109,7 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
     gone = [
         (path_key,)
         for (path_key,) in db.execute("SELECT path FROM file")
-        if not os.path.exists(os.fsdecode(path_key))
+        if not _is_there(os.fsdecode(path_key))
     ]
     db.executemany("DELETE FROM file WHERE path = ?", gone)
     stale, in_use = [], set()
@@ -136,6 +137,14 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
     db.execute("COMMIT")
     db.execute("VACUUM")
     return len(gone)
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file is there; of what lies in a container, whether that is."""
+    if "://" in path:  # an object in a store, which is not asked
+        return True
+    container = path.partition(INSIDE)[0]
+    return os.path.exists(path) or (container != path and os.path.isfile(container))
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.report.clusters import cluster_summary
     from imgsim.tasks.cluster.cluster_images import cluster_images
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     method = make_method(terminal, given)
     own = ["n", "algorithm", "choose", "max_clusters", "min_size", "projection", "seed"]
     wanted = {name: given.pop(name) for name in own}

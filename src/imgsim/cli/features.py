@@ -52,7 +52,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], output: Path, **given
     from imgsim.report.units import count
     from imgsim.tasks.features import features
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     suffix = check_suffix(output)
     method = make_method(terminal, given)
     options = make_run_options(terminal, **given)

@@ -153,7 +153,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.tasks.find_duplicates import find_duplicates
     from imgsim.tasks.labels import with_labels
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     _refuse_what_does_nothing(given)
     labels = _chosen_labels(given, paths)
     include = _parse_roles(given.pop("include"))
@@ -184,7 +184,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     shown = _compared(duplicates, chosen, form, check=check)
     write(_formatted_text(shown, output), output["output"], for_programs=form != "text")
     if plan_file is not None:
-        _write_plan(shown, include, plan_file)
+        _write_plan(terminal, shown, include, plan_file)
     told: dict[str, Any] = {
         "verbose": terminal.verbosity > 0,
         "folders": not output["summary"],
@@ -259,11 +259,26 @@ def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
     return parse_roles(texts)
 
 
-def _write_plan(duplicates: Duplicates, include: frozenset[Role], file: Path) -> None:
+def _write_plan(
+    terminal: Terminal, duplicates: Duplicates, include: frozenset[Role], file: Path
+) -> None:
     from imgsim.act.plan_file import write_plan
-    from imgsim.act.planning import make_plan
+    from imgsim.act.planning import make_plan, not_planned
+    from imgsim.report.units import count
 
     write(write_plan(make_plan(duplicates, include)), str(file))
+    inside, beside = not_planned(duplicates)
+    if inside:
+        lies = "lies in an archive" if inside == 1 else "lie in archives"
+        terminal.summary(
+            f"not in the plan: {count(inside, 'copy', 'copies')} that {lies}, which imgsim never"
+            " changes"
+        )
+    if beside:
+        terminal.summary(
+            f"not in the plan: {count(beside, 'copy', 'copies')} of what is kept in an archive;"
+            " a file is only removed for another file"
+        )
 
 
 def _check_exit_code(

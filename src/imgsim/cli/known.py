@@ -70,11 +70,11 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
     terminal = ctx.ensure_object(Terminal)
     form = given.pop("format")
     if given.pop("stdin"):
-        if paths or given["files_from"]:
+        if paths or given["files_from"] or given["manifests"]:
             raise UsageError("NEW files and --stdin are given", "name one of them")
         asked = ctx.get_parameter_source("format") is ParameterSource.COMMANDLINE
         return _serve(terminal, form if asked else "jsonl", given)
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     return _ask_once(terminal, paths, form, given)
 
 

@@ -96,6 +96,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     \b
     imgsim leaks data/train data/valid data/test
     imgsim leaks data --split-file splits.csv --group-by patient --labels finding
+    imgsim leaks data.yaml
     imgsim leaks train valid --write-splits fixed.csv
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
@@ -105,15 +106,15 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_table, split_folders
+    from imgsim.tasks.leaks.splits import read_split_table, tells_splits
     from imgsim.tasks.path_values import PathTable
 
     split_file, write_splits = given.pop("split_file"), given.pop("write_splits")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
-    if not split_file and len(folders) < 2:
+    if not split_file and len(folders) < 2 and not tells_splits(folders[0]):
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
-    splits = read_split_table(split_file, folders[0]) if split_file else split_folders(folders)
+    splits = read_split_table(split_file, folders[0]) if split_file else folders
     chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
     own = [

@@ -82,9 +82,9 @@ def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
     return method
 
 
-def check_paths(paths: Sequence[str], files_from: str | None) -> None:
+def check_paths(paths: Sequence[str], files_from: str | None, manifests: Sequence[str]) -> None:
     """Refuse a command line that names neither a path nor a list of files."""
-    if not paths and not files_from:
+    if not (paths or files_from or manifests):
         raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
 
 
@@ -106,6 +106,8 @@ def make_run_options(
     files_from: str | None = None,
     null: bool = False,
     reference: Sequence[str] = (),
+    archives: bool = False,
+    manifests: Sequence[str] = (),
 ) -> RunOptions:
     """Make the library's options of the command line's."""
     from imgsim.executors.base import usable_cores
@@ -122,6 +124,8 @@ def make_run_options(
             exclude=tuple(exclude),
             default_excludes=default_excludes,
             follow_symlinks=follow_symlinks,
+            archives=archives,
+            manifests=tuple(manifests),
             reference=tuple(reference),
             listed=read_list(files_from, null) if files_from else (),
         ),

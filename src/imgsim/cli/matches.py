@@ -48,8 +48,8 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
     terminal = ctx.ensure_object(Terminal)
     file = given.pop("features")
     if file is None:
-        check_paths(paths, given["files_from"])
-    elif paths or given["files_from"]:
+        check_paths(paths, given["files_from"], given["manifests"])
+    elif paths or given["files_from"] or given["manifests"]:
         raise UsageError("PATH and --features are given", "name one of them")
     elif ctx.get_parameter_source("method") is ParameterSource.COMMANDLINE:
         raise UsageError("--features has a method of its own", "leave out --method")

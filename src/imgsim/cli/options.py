@@ -142,6 +142,12 @@ walk_options = all_of(
             "--follow-symlinks", is_flag=True, help="Look at what symbolic links point to."
         ),
         click.option(
+            "--archives",
+            is_flag=True,
+            help="Look into zip, cbz and tar archives that lie in folders too; those that are PATHs"
+            " are looked into anyway.",
+        ),
+        click.option(
             "--min-pixels",
             type=click.IntRange(min=0),
             default=0,
@@ -165,6 +171,15 @@ discover_options = all_of(
             "--files-from",
             metavar="FILE",
             help="Look also at the files named in FILE (-: standard input), one a line.",
+        ),
+        click.option(
+            "--manifest",
+            "manifests",
+            multiple=True,
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="Look also at the pictures that FILE lists: a CSV, TSV or JSON lines with a column"
+            " of paths, COCO's JSON, YOLO's data.yaml or train.txt. Can be repeated.",
         ),
         click.option(
             "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."

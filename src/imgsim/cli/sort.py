@@ -70,7 +70,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.report.units import count
     from imgsim.tasks.sort.sort_images import sort_images
 
-    check_paths(paths, given["files_from"])
+    check_paths(paths, given["files_from"], given["manifests"])
     method = make_method(terminal, given)
     wanted = {n: given.pop(n) for n in ("format", "output", "no_timing")}
     start, heatmap, sheet, copy_to = (

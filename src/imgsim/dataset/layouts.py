@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from imgsim.addresses import INSIDE, Address, as_path
 from imgsim.dataset.labelled import (
     DEFAULT_PREFIX,
     LAYOUTS,
@@ -21,8 +22,11 @@ from imgsim.dataset.labelled import (
     Layout,
     checked,
 )
+from imgsim.dataset.listed import read_labelled_list
 from imgsim.decode.names import IMAGE_SUFFIXES, claims_to_be_image
 from imgsim.errors import UsageError
+from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.listing import find_archive
 from imgsim.read.discover import DiscoverOptions, discover, printable
 
 
@@ -39,8 +43,9 @@ def load_labelled(
     Parameters
     ----------
     source : path
-        A folder, or a CSV file: ``path,label[,split]`` or ``a,b,same[,split]``, with that header
-        and with paths from the file's folder on.
+        A folder, an archive or a folder of one; or a CSV file: ``path,label[,split]`` or
+        ``a,b,same[,split]``, with that header and with paths from the file's folder on; or another
+        list with labels, see `read_manifest`.
     layout : str
         One of `LAYOUTS`; ``auto`` takes a truth.csv or pairs.csv in the folder, else sub-folders,
         else prefixes of names.
@@ -64,8 +69,11 @@ def load_labelled(
     """
     name = os.fspath(source)
     layout = _asked_layout(layout, per_scene, prefix)
-    if not os.path.exists(name):
+    if not os.path.exists(name) and find_archive(name) is None:
         raise UsageError(f"no such path: {printable(name)}", "check the spelling")
+    labelled = read_labelled_list(name) if layout in ("auto", "truth") else None
+    if labelled is not None:
+        return checked(labelled)
     listed = _list_file(name, layout)
     if listed is not None:
         return checked(_read_list(listed))
@@ -74,7 +82,7 @@ def load_labelled(
         raise UsageError(f"no images in {printable(name)}", LAYOUTS_HINT)
     if layout == "per-scene":
         return checked(_by_number(name, files, per_scene))
-    flat = [path for path in files if os.path.dirname(os.path.relpath(path, name)) == ""]
+    flat = [path for path in files if os.path.dirname(_below(path, name)) == ""]
     if layout == "prefix" or (layout == "auto" and len(flat) == len(files)):
         return checked(_by_prefix(name, files, prefix))
     if flat:
@@ -98,8 +106,17 @@ def _asked_layout(
     return layout if prefix is None else "prefix"
 
 
+def _below(path: str, root: str) -> str:
+    """A path below a folder, or below an archive or a folder of it."""
+    if isinstance(path, Address):
+        return os.path.relpath(as_path(path), root.replace(INSIDE, "/"))
+    return os.path.relpath(path, root)
+
+
 def _list_file(name: str, layout: Layout | Literal["auto"]) -> str | None:
     """Return the file that lists the labels, or None where folders or names have them."""
+    if archive_kind(name) or find_archive(name) is not None:
+        return None
     if not os.path.isdir(name):
         if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
             raise UsageError(f"{printable(name)} is one image", LAYOUTS_HINT)
@@ -115,7 +132,7 @@ def _list_file(name: str, layout: Layout | Literal["auto"]) -> str | None:
 
 def _by_folder(root: str, files: Sequence[str]) -> LabelledImages:
     """Take the path of the folder as the label; folders of splits may stand above the classes."""
-    folders = [os.path.dirname(os.path.relpath(path, root)).split(os.sep) for path in files]
+    folders = [os.path.dirname(_below(path, root)).split(os.sep) for path in files]
     tops = {parts[0].lower() for parts in folders}
     split = tops <= SPLITS and all(len(parts) > 1 for parts in folders)
     labels = tuple("/".join(parts[split:]) for parts in folders)

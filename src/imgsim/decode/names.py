@@ -30,9 +30,14 @@ _WITHOUT_MAGIC = frozenset({"TGA", "XBM", "XPM", "SPIDER", "PCD", "ICO", "CUR", 
 """Found in other kinds of file by accident; believed only of a file with an image's ending."""
 
 
+def may_hold_image(path: str) -> bool:
+    """Return whether a file of this name may hold an image: it speaks of nothing else."""
+    return os.path.splitext(path)[1].lower() not in _OTHER_SUFFIXES
+
+
 def worth_reading(file: ImageFile) -> bool:
     """Return whether a file may hold an image: its name speaks of nothing else."""
-    return file.named or _suffix(file) not in _OTHER_SUFFIXES
+    return file.named or may_hold_image(file.path)
 
 
 def claims_to_be_image(file: ImageFile) -> bool:

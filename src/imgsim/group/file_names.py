@@ -7,6 +7,8 @@ import re
 import unicodedata
 from fnmatch import fnmatchcase
 
+from imgsim.addresses import as_path, folder_of
+
 _COPY_WORDS = (
     "copy|copie|kopie|kopia|kopi|copia|cópia|copy of|kopija|kopio|másolat|kopyası|копия|копія|副本|"
     "コピー|복사본|拷贝|複製"
@@ -79,6 +81,7 @@ def matches_folder(path: str, pattern: str) -> bool:
         ``*``, ``?`` and ``[...]`` as in a shell. Without a ``/`` it is for the name of any folder
         of the path, with one for the folders from the first or any later one on.
     """
+    path = as_path(path)
     parts = [part for part in _slashes(os.path.dirname(path)).split("/") if part not in ("", ".")]
     pattern = _slashes(pattern).rstrip("/")
     if pattern.startswith("/"):
@@ -92,7 +95,7 @@ def matches_folder(path: str, pattern: str) -> bool:
 
 
 def _folder(path: str, root: str) -> str:
-    folder = os.path.dirname(path)
+    folder = folder_of(path)
     if root and (folder == root or folder.startswith(root.rstrip(os.sep) + os.sep)):
         return folder[len(os.path.dirname(root.rstrip(os.sep))) :]
     return folder

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgsim.addresses import Address
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.names import IMAGE_SUFFIXES
 from imgsim.errors import UsageError
@@ -164,6 +165,7 @@ _LOSSLESS: Criterion = ("lossless", lambda c: not c.picture.facts.lossless)
 _LARGEST: Criterion = ("largest file", lambda c: -c.picture.file.size_bytes)
 _SMALLEST: Criterion = ("smallest file", lambda c: c.picture.file.size_bytes)
 _OLDEST: Criterion = ("oldest", lambda c: c.picture.file.mtime_ns)
+_ON_DISK: Criterion = ("a file of its own", lambda c: isinstance(c.picture.file.path, Address))
 _CENTRE: Criterion = ("shows most of the picture", lambda c: not c.central)
 _PATH: Criterion = ("first by path", lambda c: os.fsencode(c.picture.file.path))
 _NAME: Criterion = ("plain name", lambda c: name_additions(c.picture.file.path))
@@ -171,7 +173,7 @@ _ASIDE: Criterion = (
     "in no folder of copies",
     lambda c: lies_aside(c.picture.file.path, c.picture.file.root),
 )
-BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _OLDEST)
+BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _ON_DISK, _OLDEST)
 ALWAYS: tuple[Criterion, ...] = (
     ("not damaged", lambda c: bool(c.picture.facts.damage)),
     ("a reference file", lambda c: not c.picture.file.reference),
@@ -186,6 +188,7 @@ ORIGINAL: tuple[Criterion, ...] = (
     ("no editor in its metadata", lambda c: c.edited_by_name),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
     ("compressed once", lambda c: bool(c.metadata.compressed_twice)),
+    _ON_DISK,
     _ASIDE,
     _NAME,
 )

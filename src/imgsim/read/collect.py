@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from imgsim.addresses import Address, can_be_read, read_order
 from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
@@ -19,6 +20,7 @@ from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
+from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
@@ -26,6 +28,7 @@ from imgsim.read.hashing import hash_files
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
+from imgsim.read.tables.listing import table_format
 from imgsim.temporary import remove_leftovers
 from imgsim.types import ImageFile, Picture, Skipped
 
@@ -66,6 +69,8 @@ def collect(
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
+    if not files and not options.discover.archives:
+        _note_archives(discovered.files, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
             files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
@@ -75,6 +80,14 @@ def collect(
         run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
+
+
+def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
+    """Say that there are archives, where there is nothing else."""
+    archives = sum(bool(archive_kind(file.path) or table_format(file.path)) for file in files)
+    if archives:
+        noun = "archive or table" if archives == 1 else "archives or tables"
+        options.progress.note(f"{archives:,} {noun}: --archives looks into such")
 
 
 class _Collecting:
@@ -118,7 +131,7 @@ class _Collecting:
         """Find out what is known already: by path, else by content."""
         self.digests = self.cache.digests(self.files)
         for path in self.digests:
-            if not os.access(path, os.R_OK):  # known or not, the result is the same
+            if not can_be_read(path):  # known or not, the result is the same
                 self.failed[path] = "cannot be read: Permission denied"
         self.unlisted = {f.path: f for f in self.files if f.path not in self.digests}
         unknown = list(self.unlisted.values())
@@ -126,7 +139,7 @@ class _Collecting:
         sizes = Counter(f.size_bytes for f in self.files)
         sizes.update(self.cache.known_sizes({f.size_bytes for f in unknown}))
         self._hash(
-            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= MAX_FILE_BYTES]
+            [f for f in unknown if sizes[f.size_bytes] > 1 and f.size_bytes <= self._most_hashed(f)]
         )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
@@ -140,12 +153,17 @@ class _Collecting:
             if any(digest not in table.places for table in self.tables.values()):
                 del self.known[digest]
 
+    def _most_hashed(self, file: ImageFile) -> int:
+        """Bytes up to which a file is hashed before it is decoded; what is no file, in memory."""
+        return self.decoder.share if isinstance(file.path, Address) else MAX_FILE_BYTES
+
     def _hash(self, files: Sequence[ImageFile]) -> None:
         if not files:
             return
         options = self.options
         options.progress.start("reading", len(files), "file")
         try:
+            files = sorted(files, key=lambda f: read_order(f.path))
             with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
                 for file, content, reason in hashed:
                     if content is not None:
@@ -174,7 +192,7 @@ class _Collecting:
             digest = self.digests.get(file.path)
             if file.path not in self.failed and (digest is None or digest not in self.known):
                 work.setdefault(digest or file.path, file)
-        return list(work.values())
+        return sorted(work.values(), key=lambda f: read_order(f.path))
 
     def _extract(self, todo: Sequence[ImageFile]) -> None:
         jobs = self.options.jobs

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Self
 
+from imgsim.addresses import Address
 from imgsim.decode.decoder import Decoder
 from imgsim.read.files import check_size, open_regular, read_stream
-from imgsim.types import FileStamp, Picture
+from imgsim.stamps import FileStamp
+from imgsim.types import Picture
 
 
 class ChangedFile(OSError):
@@ -42,6 +44,8 @@ def read_bytes(
     DecodeError, NeedsMemory
         It has more bytes than a limit of the decoder.
     """
+    if isinstance(path, Address):
+        return path.read(None if decoder is None else decoder.check_memory, progress)
     with open_regular(path) as stream:
         stamp = stamp_of(stream)
         check_size(stamp.size_bytes)
@@ -86,7 +90,9 @@ class Content:
     def of(cls, picture: Picture) -> Content:
         """The content of a picture."""
         file = picture.file
-        return cls(file.path, picture.digest, file.stamp if picture.settled else None)
+        current = not isinstance(file.path, Address) or file.path.stamp_is_current
+        stamp = file.stamp if picture.settled and current else None
+        return cls(file.path, picture.digest, stamp)
 
     def read(
         self, decoder: Decoder | None = None, progress: Callable[[], object] | None = None

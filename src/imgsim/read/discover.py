@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
+from imgsim.addresses import Address
+from imgsim.addresses import printable as printable  # from here for most
 from imgsim.errors import UsageError
+from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.listing import find_archive
+from imgsim.read.manifests.reading import read_manifest
+from imgsim.read.memory import MemoryPicture
+from imgsim.read.remote import is_url
+from imgsim.read.tables.listing import table_format
+from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -49,6 +58,11 @@ class DiscoverOptions:
         Paths whose files are matched against and never proposed for removal.
     listed : sequence of str
         More paths, from a list: one that is gone meanwhile is skipped, not an error.
+    manifests : sequence of str
+        Files that list more pictures, see `read_manifest`: one that is gone is skipped.
+    archives : bool
+        Look into zip and tar archives that lie in folders. One that is named as an argument always
+        is.
     """
 
     recursive: bool = True
@@ -57,6 +71,8 @@ class DiscoverOptions:
     follow_symlinks: bool = False
     reference: Sequence[str] = ()
     listed: Sequence[str] = ()
+    archives: bool = False
+    manifests: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,7 @@ class Discovered:
 
 
 def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Discovered:
-    """List the files below some paths.
+    """List the files below some paths, and the members of archives among these.
 
     Whether a file is an image is found later, from its content. A file that is reached twice, by
     overlapping arguments, hard links or followed symbolic links, is listed once.
@@ -76,7 +92,7 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     Parameters
     ----------
     paths : sequence of str
-        Files and folders.
+        Files, folders and archives. ``shop.zip!/a`` is a member of an archive, or a folder in it.
     options : DiscoverOptions, optional
 
     Returns
@@ -86,41 +102,84 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     Raises
     ------
     UsageError
-        A path does not exist.
+        A path does not exist, or an archive that is named is none.
     """
     options = options or DiscoverOptions()
-    walk = _Walk(options)
+    walk = _FolderWalk(options)
+    twice = _name_of_two(paths)
+    if twice is not None:
+        raise UsageError(f"two pictures are called {printable(twice)}", "name them differently")
     arguments = [(path, False) for path in paths] + [(path, True) for path in options.reference]
     for path, reference in sorted(set(arguments), key=lambda a: (_order(a[0]), a[1])):
         walk.argument(path, reference)
     for path in sorted(set(options.listed), key=_order):
-        try:
-            walk.argument(path, reference=False)
-        except UsageError as error:
-            walk.skipped.append(Skipped(path, error.message.split(":")[0]))
+        walk.listed(path)
+    for manifest in sorted(set(options.manifests), key=_order):
+        for path in sorted(set(read_manifest(manifest).paths), key=_order):
+            walk.listed(path, manifest)
     files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
     return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
+
+
+def _name_of_two(paths: Sequence[str]) -> str | None:
+    """The name that two pictures in memory have, or one and a file; None if there is none."""
+    names = {path for path in paths if isinstance(path, MemoryPicture)}
+    if not names:
+        return None
+    times = Counter(paths)
+    return next((name for name in paths if name in names and times[name] > 1), None)
 
 
 def _order(path: str) -> bytes:
     return os.fsencode(path)
 
 
-class _Walk:
-    """Files found so far, by absolute path."""
+class _FolderWalk(Walk):
+    """Walks through folders, and adds what is named."""
 
     def __init__(self, options: DiscoverOptions) -> None:
+        patterns = [*options.exclude, *(DEFAULT_EXCLUDES if options.default_excludes else ())]
+        super().__init__(recursive=options.recursive, exclude=patterns)
         self.options = options
-        self.files: dict[str, tuple[ImageFile, tuple[int, int]]] = {}
-        self.skipped: list[Skipped] = []
-        self.patterns = tuple(pattern.rstrip("/") for pattern in options.exclude) + (
-            DEFAULT_EXCLUDES if options.default_excludes else ()
-        )
 
-    def argument(self, path: str, reference: bool) -> None:
+    def listed(self, path: str, source: str | None = None) -> None:
+        """Add a path of a list; one that is gone is skipped."""
+        try:
+            self.argument(path, reference=False, source=source, listed=True)
+        except UnreadableArchive as error:
+            self.skipped.append(Skipped(path, error.reason))
+        except UsageError as error:
+            self.skipped.append(Skipped(path, error.message.split(":")[0]))
+
+    def argument(
+        self, path: str, reference: bool, source: str | None = None, *, listed: bool = False
+    ) -> None:
+        """Add a path, and what lies below it.
+
+        Parameters
+        ----------
+        path : str
+        reference : bool
+        source : str, optional
+            The manifest that lists it: the root of a file.
+        listed : bool
+            It is one of many.
+        """
+        root = path if source is None else source
+        if isinstance(path, Address):
+            self.address(path, root, reference)
+            return
         try:
             status = os.stat(path)
         except FileNotFoundError:
+            if is_url(path):
+                self.remote(path, root, reference)
+                return
+            inside = find_archive(path)
+            if inside is not None:
+                if not (listed and self.member(inside[0], path, root)):
+                    self.named_archive(*inside, path, reference)
+                return
             raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
         except ValueError as error:  # an embedded NUL byte
             raise UsageError(f"not a path: {printable(path)}", str(error)) from None
@@ -129,9 +188,12 @@ class _Walk:
                 f"cannot look at {printable(path)}: {error.strerror}", "check its permissions"
             ) from None
         if stat.S_ISDIR(status.st_mode):
-            self.folder(path, path, reference)
+            if not self.dataset(path, reference):
+                self.folder(path, path, reference)
+        elif stat.S_ISREG(status.st_mode) and (archive_kind(path) or table_format(path)):
+            self.named_archive(path, "", path, reference)
         else:
-            self.add(path, status, path, reference, named=True)
+            self.add(path, status, root, reference, named=True)
 
     def folder(self, path: str, root: str, reference: bool) -> None:
         """Walk one folder, and each folder below it once, however many links lead there."""
@@ -160,11 +222,13 @@ class _Walk:
                         if self.options.recursive:
                             pending.append(entry.path)
                         continue
+                    if self.options.archives and self.found_archive(entry.path, root, reference):
+                        continue
                     # not entry.stat(): on Windows it has neither inode nor device
                     self.add(entry.path, os.stat(entry.path), root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
                     continue
-                except OSError as error:
+                except OSError as error:  # an archive that is none is one too
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
 
@@ -179,16 +243,7 @@ class _Walk:
             path, status.st_size, status.st_mtime_ns, root, reference, named,
             ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
         )  # fmt: skip
-        key = os.path.normcase(os.path.abspath(path))
-        if key in self.files:
-            earlier = self.files[key][0]
-            closer = max(earlier, file, key=lambda f: len(os.path.abspath(f.root)))
-            file = replace(
-                closer,
-                reference=earlier.reference or reference,
-                named=earlier.named or named,
-            )
-        self.files[key] = (file, (status.st_dev, status.st_ino))
+        self.keep(file, (status.st_dev, status.st_ino))
 
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:
         name = entry.name
@@ -196,10 +251,8 @@ class _Walk:
             return True
         if self.options.default_excludes and _hidden_on_windows(entry):
             return True
-        if not self.patterns:
-            return False
         below = entry.path[len(root) :].lstrip(os.sep + (os.altsep or "")).replace(os.sep, "/")
-        return any(fnmatchcase(below if "/" in p else name, p) for p in self.patterns)
+        return self.matches_pattern(name, below)
 
 
 def _hidden_on_windows(entry: os.DirEntry[str]) -> bool:
@@ -225,12 +278,6 @@ def _join_links(walked: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator
             continue
         links = tuple(f.path for f in files[1:])
         yield replace(first, links=links, named=any(f.named for f in files))
-
-
-def printable(path: str) -> str:
-    """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def read_file_list(data: bytes, *, null: bool = False) -> list[str]:

@@ -19,7 +19,8 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
 from imgsim.read.files import FileTooLarge
 from imgsim.read.spool import Slot, write
-from imgsim.types import FileStamp, ImageFacts
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFacts
 
 _AT_ONCE = 64
 """Images that go through the extractors together, while others are decoded."""

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from imgsim.addresses import Address
+
 MAX_FILE_BYTES = 1_000_000_000
 """Larger files are skipped: they are read as a whole, by every worker."""
 
@@ -135,7 +137,7 @@ def read_stream(
 
 
 def read_file(path: str | os.PathLike[str], progress: Callable[[], object] | None = None) -> bytes:
-    """Read a regular file as a whole.
+    """Read a regular file, or what an address names, as a whole.
 
     Parameters
     ----------
@@ -149,5 +151,7 @@ def read_file(path: str | os.PathLike[str], progress: Callable[[], object] | Non
     OSError
         It cannot be read, or is no regular file.
     """
+    if isinstance(path, Address):
+        return path.read(progress=progress)[0]
     with open_regular(path) as stream:
         return read_stream(stream, progress)

@@ -9,9 +9,11 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
+from imgsim.addresses import Address
 from imgsim.read.content import check_unchanged, stamp_of
 from imgsim.read.files import open_regular, pieces
-from imgsim.types import FileStamp, ImageFile
+from imgsim.stamps import FileStamp
+from imgsim.types import ImageFile
 
 _CHECK_SECONDS = 0.5
 
@@ -40,6 +42,10 @@ class _Reader:
     seen: int = 0
     idle: float = 0.0
     given_up: bool = False
+
+    def move(self) -> None:
+        """Note that another piece was read."""
+        self.pieces_read += 1
 
 
 class _Hashing:
@@ -76,15 +82,18 @@ class _Hashing:
 
     def _digest(self, reader: _Reader, file: ImageFile) -> tuple[str, FileStamp] | None:
         try:
+            if isinstance(file.path, Address):
+                data, stamp = file.path.read(progress=reader.move)
+                return hashlib.sha256(data).hexdigest(), stamp
             digest = hashlib.sha256()
             with open_regular(file.path) as stream:
-                reader.pieces_read += 1
+                reader.move()
                 stamp = stamp_of(stream)
                 for piece in pieces(stream):
                     if self.stopped:
                         return None
                     digest.update(piece)
-                    reader.pieces_read += 1
+                    reader.move()
                 check_unchanged(stream, stamp)
             return digest.hexdigest(), stamp
         except OSError:

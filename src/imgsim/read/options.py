@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -17,6 +16,8 @@ from imgsim.errors import UsageError
 from imgsim.executors.base import Batch, Executor, R, usable_cores
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
+from imgsim.read.memory import Paths as Paths
+from imgsim.read.memory import as_list as as_list
 
 T = TypeVar("T")
 
@@ -162,32 +163,6 @@ class RunOptions:
         from imgsim.executors.processes import ProcessesExecutor
 
         return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
-
-
-Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-
-
-def as_list(paths: Paths) -> list[str]:
-    """Paths as a list of text, also if there is only one.
-
-    Raises
-    ------
-    UsageError
-        They are something else.
-    """
-    if isinstance(paths, str | os.PathLike):
-        paths = [paths]
-    try:
-        named = [os.fspath(path) for path in paths]
-    except TypeError:
-        raise UsageError(
-            f"{shown_value(paths)} is no path, nor several", 'such as "photos", or ["a", "b"]'
-        ) from None
-    if any(isinstance(path, bytes) for path in named):
-        raise UsageError(
-            f"{shown_value(paths)} has a path in bytes", "os.fsdecode makes text of it"
-        )
-    return named
 
 
 def shown_value(value: object) -> str:

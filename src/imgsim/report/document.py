@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from imgsim import __version__
+from imgsim.addresses import container_of
 from imgsim.comparators.base import Scale
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
@@ -164,8 +165,10 @@ def member_similarity(member: Member, scale: Scale) -> float:
 
 
 def picture_document(picture: Picture) -> dict[str, Any]:
-    """Return the facts of a file: dimensions, format, size, time, digest."""
+    """Return the facts of a picture: what holds it, dimensions, format, size, time, digest."""
+    held_by = container_of(picture.file.path)
     return {
+        **({"container": path_text(held_by)} if held_by else {}),
         "width": picture.facts.width,
         "height": picture.facts.height,
         "format": picture.facts.format,

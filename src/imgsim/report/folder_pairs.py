@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from imgsim.addresses import folder_of as containing_folder
 from imgsim.read.discover import printable
 from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
@@ -71,7 +72,7 @@ def folder_pairs(duplicates: Duplicates) -> list[FolderPair]:
 
 def folder_of(path: str) -> str:
     """Return the folder that a file lies in, as the user gave it."""
-    return os.path.dirname(path) or "."
+    return containing_folder(path) or "."
 
 
 def _place(folder: str) -> bytes:

@@ -17,6 +17,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec
 from imgsim.executors.base import usable_cores
 from imgsim.pictures.png import write_png
+from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
 from imgsim.report.rankings import match_captions
@@ -69,7 +70,7 @@ def _decode_thumbnail(path: str, side: int, images: Mapping[str, bytes]) -> Any:
 
     want = InputSpec(0, 0, "rgb", at_least=side)
     try:
-        data = images[path] if path in images else read_file(path)
+        data = images[path] if path in images else read_file(as_address(path))
         pixels = Decoder()(data, [want]).images[want]
     except (OSError, DecodeError):
         return Image.new("RGB", (side, side), (200, 200, 200))

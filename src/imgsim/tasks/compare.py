@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from imgsim.errors import UsageError
 from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions
 from imgsim.results import Result
 from imgsim.tasks.arguments import Methods, make_comparators
@@ -68,8 +68,8 @@ class Comparisons(list[Comparison], Result[Comparison]):
 
 
 def compare(
-    left: str | os.PathLike[str],
-    right: str | os.PathLike[str],
+    left: PictureLike,
+    right: PictureLike,
     methods: Methods | None = None,
     *,
     preset: Preset = "normal",
@@ -80,7 +80,8 @@ def compare(
 
     Parameters
     ----------
-    left, right : path
+    left, right : path or picture
+        A file, a member of an archive, bytes, an array, an image of Pillow, or an open file.
     methods : str, Comparator or sequence of these, optional
         By default every method that is available.
     preset : {"strict", "normal", "loose"}
@@ -104,7 +105,8 @@ def compare(
         for c in comparators
     ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    left_query, right_query = query_file(left), query_file(right)
+    left_query, right_query = query_file(left, "<left>"), query_file(right, "<right>")
+    paths = left_query.path or left_query.name, right_query.path or right_query.name
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
@@ -119,9 +121,7 @@ def compare(
         if isinstance(comparator, Recipe):
             verdict = EQUAL
             if not same:
-                verdict = verify_pair(
-                    comparator, (left, right), pair, options, frames=several, flat=flat
-                )
+                verdict = verify_pair(comparator, paths, pair, options, frames=several, flat=flat)
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:
@@ -132,7 +132,7 @@ def compare(
             left_facts, right_facts, near=near, as_figures=isinstance(comparator, Recipe)
         )
         comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
-    return Comparisons(os.fspath(left), os.fspath(right), comparisons)
+    return Comparisons(left_query.name, right_query.name, comparisons)
 
 
 def _comparison(

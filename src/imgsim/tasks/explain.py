@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.models.cam import Link
 from imgsim.neighbours.build import make_engine
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions
 from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator
@@ -78,8 +78,8 @@ class Activations:
 
 
 def explain(
-    left: str | os.PathLike[str],
-    right: str | os.PathLike[str],
+    left: PictureLike,
+    right: PictureLike,
     method: str | Comparator = DEFAULT_METHOD,
     *,
     options: RunOptions | None = None,
@@ -88,7 +88,7 @@ def explain(
 
     Parameters
     ----------
-    left, right : path
+    left, right : path or picture
     method : str or Comparator
         One that `explains` names, such as ``ssim`` or ``efficientnet-cosine``.
     options : RunOptions, optional
@@ -108,7 +108,8 @@ def explain(
             f"choose one of {', '.join(explains())}",
         )
     wants = comparator.extractor.wants
-    queries = query_file(left), query_file(right)
+    queries = query_file(left, "<left>"), query_file(right, "<right>")
+    paths = queries[0].path or queries[0].name, queries[1].path or queries[1].name
     comparator.extractor.get_ready()
     one, other = (decode_query(query, [wants], options) for query in queries)
     images = one.images[wants], other.images[wants]
@@ -119,9 +120,7 @@ def explain(
         verdict = EQUAL
         if not same:
             flat = one.facts.flat, other.facts.flat
-            verdict = verify_pair(
-                comparator, (left, right), rows, options, frames=several, flat=flat
-            )
+            verdict = verify_pair(comparator, paths, rows, options, frames=several, flat=flat)
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)
@@ -159,7 +158,7 @@ def explains() -> list[str]:
 
 
 def activations(
-    image: str | os.PathLike[str],
+    image: PictureLike,
     layer: str,
     method: str | Comparator,
     *,
@@ -169,7 +168,7 @@ def activations(
 
     Parameters
     ----------
-    image : path
+    image : path or picture
     layer : str
         One of `models.autoencoder.LAYERS`: 1 to 5, or latent.
     method : str or Comparator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgsim.addresses import folder_of
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
@@ -164,8 +164,10 @@ def find_duplicates(
 
     Parameters
     ----------
-    paths : path or sequence of paths
-        Files and folders.
+    paths : path, picture, or several
+        Files, folders, archives and members of these; or pictures in memory: the bytes of a file,
+        arrays, images of Pillow, open files. These are called ``<image 3>`` by their place, or by
+        the keys of a mapping.
     method : str or Comparator
         ``NAME[:field=value,...]``.
     preset : {"strict", "normal", "loose"}
@@ -263,7 +265,7 @@ def find_duplicates(
         paths_of(matched.flat_pictures),
         tuple(related),
         metadata,
-        Counter(os.path.dirname(p.file.path) or "." for p in collection.pictures),
+        Counter(folder_of(p.file.path) or "." for p in collection.pictures),
         (keep,) if isinstance(keep, str) else tuple(keep),
         options.decode,
         options.max_pixels,

@@ -79,7 +79,7 @@ class KnownArchive:
         self._options = options
         self._k = k
         # lists of files name those that are asked about
-        discover = replace(options.discover, listed=(), reference=())
+        discover = replace(options.discover, listed=(), manifests=(), reference=())
         collection = collect(
             as_list(paths),
             [comparator.extractor],
@@ -126,7 +126,7 @@ class KnownArchive:
             return KnownAnswer(name, reason="no path")
         if os.path.isdir(name):
             return KnownAnswer(name, reason="it is a folder")
-        discover = replace(self._options.discover, listed=(name,), reference=())
+        discover = replace(self._options.discover, listed=(name,), manifests=(), reference=())
         read = self._read([], replace(self._options, discover=discover))
         answers = [answer for answer in self._answers(read) if answer.path == name]
         return answers[0] if answers else KnownAnswer(name, reason=_why_not(read))

@@ -19,12 +19,13 @@ from imgsim.errors import UsageError
 from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import exhaustive, seconds_since
-from imgsim.tasks.query import Query, QuerySource, as_queries, read_query
+from imgsim.tasks.query import Query, as_queries, read_query
 from imgsim.tasks.verified import rank_gallery, rank_queries
 from imgsim.types import Match, Picture
 
@@ -40,7 +41,7 @@ def matches(
 
     Parameters
     ----------
-    paths : path or sequence of paths
+    paths : path, picture, or several
     methods : str, Comparator or sequence of these
     k : int
         At least 1.
@@ -83,7 +84,7 @@ def matches(
 
 
 def search(
-    queries: QuerySource | Sequence[QuerySource],
+    queries: Query | PictureLike | Sequence[Query | PictureLike],
     paths: Paths,
     methods: Methods = registry.RANKING_METHOD,
     *,
@@ -95,9 +96,9 @@ def search(
 
     Parameters
     ----------
-    queries : path, Query or sequence of these
-        Images by their paths, or by their bytes: `Query`.
-    paths : path or sequence of paths
+    queries : path, picture or Query, or several
+        Files, members of archives, or pictures in memory; of a URL `fetch.query_url` makes one.
+    paths : path, picture, or several
         The gallery. A query that is one of its files is not among its own matches.
     methods, k, options
         As for `matches`.

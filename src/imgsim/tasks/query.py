@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
-from imgsim.errors import UnreadableImage, UsageError
+from imgsim.errors import UnreadableImage
+from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
+from imgsim.read.memory import PictureLike, as_path, is_one
 from imgsim.read.options import RunOptions
 from imgsim.types import ImageFacts
 
@@ -29,7 +31,7 @@ class Query:
         As it is shown: a path or a URL.
     data : bytes
     path : str or None
-        Where it lies, if it is a file.
+        Where it lies, if it is a file or a member of an archive.
     """
 
     name: str
@@ -37,51 +39,55 @@ class Query:
     path: str | None = None
 
 
-QuerySource = str | os.PathLike[str] | Query
-"""An image that is asked about: a path, or its bytes."""
-
-
-def as_queries(queries: QuerySource | Sequence[QuerySource]) -> list[Query]:
-    """Return images as queries, each read from its file if it is a path.
+def query_file(picture: PictureLike, name: str = "<image>") -> Query:
+    """Read a file, or a picture in memory, to be a query.
 
     Parameters
     ----------
-    queries : Query, path, or several
-
-    Raises
-    ------
-    UnreadableImage
-        A file cannot be read.
-    UsageError
-        One is neither a path nor a query.
-    """
-    one = isinstance(queries, str | os.PathLike | Query) or not isinstance(queries, Iterable)
-    made = []
-    for source in [queries] if one else queries:  # type: ignore[union-attr]
-        if not isinstance(source, str | os.PathLike | Query):
-            raise UsageError(
-                f"{type(source).__name__} is no image to search for",
-                "give a path, or an imgsim.Query",
-            )
-        made.append(source if isinstance(source, Query) else query_file(source))
-    return made
-
-
-def query_file(path: str | os.PathLike[str]) -> Query:
-    """Read a file to be a query.
+    picture : path or picture
+    name : str
+        Of a picture in memory.
 
     Raises
     ------
     UnreadableImage
         It cannot be read.
+    UsageError
+        It is neither a path nor a picture.
     """
-    name = os.fspath(path)
+    path = as_path(picture, name)
     try:
-        return Query(name, read_file(name), name)
+        address = as_address(path)
+        return Query(path, read_file(address), address)
     except OSError as error:
         raise UnreadableImage(
-            f"cannot read {printable(name)}: {error.strerror}", "check the path"
+            f"cannot read {printable(path)}: {error.strerror}", "check the path"
         ) from None
+
+
+def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> list[Query]:
+    """Read paths and pictures to be queries, each as `query_file` does.
+
+    Parameters
+    ----------
+    queries : Query, path, picture, or several
+        A picture in memory is called ``<query 3>`` by its place.
+
+    Raises
+    ------
+    UnreadableImage
+        One cannot be read.
+    UsageError
+        One is neither a path nor a picture.
+    """
+    one = isinstance(queries, Query) or is_one(queries)
+    several = [queries] if one else cast(Sequence["Query | PictureLike"], queries)
+    return [
+        query
+        if isinstance(query, Query)
+        else query_file(cast(PictureLike, query), f"<query {number}>")
+        for number, query in enumerate(several)
+    ]
 
 
 def decode_query(query: Query, wants: Sequence[InputSpec], options: RunOptions) -> Decoded:

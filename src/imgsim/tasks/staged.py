@@ -51,7 +51,10 @@ def find_staged(
     own = {_place(path) for path in staged}
     others = [path for path in tracked if _place(path) not in own]
     discover = replace(
-        options.discover, listed=tuple(staged), reference=tuple(others) if staged else ()
+        options.discover,
+        listed=tuple(staged),
+        manifests=(),
+        reference=tuple(others) if staged else (),
     )
     return find_duplicates([], method, preset=preset, options=replace(options, discover=discover))
 

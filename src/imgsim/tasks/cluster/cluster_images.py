@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import Comparator, VectorComparator
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
+from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.cluster.methods import (
@@ -36,7 +37,7 @@ from imgsim.tasks.cluster.results import (
 )
 from imgsim.tasks.matches import ranked
 from imgsim.tasks.matching import seconds_since
-from imgsim.tasks.query import Query, QuerySource, as_queries, read_query
+from imgsim.tasks.query import Query, as_queries, read_query
 from imgsim.types import Picture
 
 DEFAULT_METHOD = "cosine"
@@ -53,7 +54,7 @@ def cluster_images(
     min_size: int = 5,
     projection: Projection = "tsne",
     seed: int = 0,
-    queries: QuerySource | Sequence[QuerySource] = (),
+    queries: Query | PictureLike | Sequence[Query | PictureLike] = (),
     voters: int = 5,
     similar: int = 5,
     options: RunOptions | None = None,
@@ -81,7 +82,7 @@ def cluster_images(
     projection : {"tsne", "pca"}
         How the map is made.
     seed : int
-    queries : path, Query or sequence of these
+    queries : path, picture or Query, or several
         Images from elsewhere, to be put in a cluster by their nearest neighbours.
     voters, similar : int
         How many neighbours of a query decide, and how many are named.

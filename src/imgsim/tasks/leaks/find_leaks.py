@@ -63,9 +63,9 @@ def find_leaks(
     Parameters
     ----------
     splits : mapping of str to paths, or sequence of paths
-        Names of splits, and the folders and files of each; or only folders, see `split_folders`;
-        or a `PathTable`, see `read_split_table`. What is named more closely wins: a file over the
-        folder around it.
+        Names of splits, and the folders and files of each, or pictures in memory; or only folders,
+        archives and manifests, see `read_splits`; or a `PathTable`, see `read_split_table`. What
+        is named more closely wins: a file over the folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     preset : {"strict", "normal", "loose"}, optional

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from imgsim.addresses import INSIDE, Address
 from imgsim.errors import UsageError
+from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
+from imgsim.read.manifests.reading import is_manifest, read_manifest
 from imgsim.read.options import Paths, as_list
+from imgsim.read.tables.listing import dataset_splits
 from imgsim.tasks.path_values import (
     FOLDER,
     PathTable,
@@ -29,7 +33,7 @@ class SplitPaths:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
         self.paths: list[str] = []
         for name, paths in splits.items():
-            for path in as_list(paths):
+            for path in as_list(paths, name):
                 earlier = self.roots.setdefault(absolute_path(path), (name, path))
                 if earlier[0] != name:
                     raise UsageError(
@@ -40,9 +44,11 @@ class SplitPaths:
 
     def root_of(self, path: str) -> tuple[str, str] | None:
         """The split of a path, and what was named: it, or the nearest folder around it."""
-        place = absolute_path(path)
+        place, inside = absolute_path(path), isinstance(path, Address)
         while place not in self.roots:
             parent = os.path.dirname(place)
+            if inside:
+                parent = parent.removesuffix(INSIDE[0])
             if parent == place:
                 return None
             place = parent
@@ -72,6 +78,8 @@ class SplitPaths:
         """A path below its split's folder, with ``/``."""
         split = self.root_of(picture.file.path)
         root = base if base is not None else split[1] if split else ""
+        if isinstance(picture.file.path, Address) and archive_kind(root):
+            root += INSIDE[0]
         path = os.path.relpath(absolute_path(picture.file.path), absolute_path(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
 
@@ -118,10 +126,14 @@ class SaidOfPaths:
         UsageError
             They make no sense.
         """
-        table = splits if isinstance(splits, PathTable) else None
+        table = None
         if isinstance(splits, PathTable):
-            base, splits = splits.folder if base is None else base, splits_of(splits)
-        splits = splits if isinstance(splits, Mapping) else split_folders(as_list(splits))
+            table = splits
+            base, splits = table.folder if base is None else base, splits_of(table)
+        elif not isinstance(splits, Mapping):
+            table = _table_of_manifests(splits)
+            splits, listed_from = read_splits(splits)
+            base = listed_from if base is None else base
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
         places = SplitPaths(splits)
@@ -183,6 +195,85 @@ def grouping_by(group_by: str) -> Callable[[str], str]:
         return "/".join(g for g in match.groups() or (match.group(),) if g) if match else ""
 
     return matched
+
+
+def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]:
+    """Splits that are a folder, an archive or a manifest each; or those that manifests tell.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        A manifest with a column of splits stands for these; any other is one, by its name.
+
+    Returns
+    -------
+    splits : dict of str to list of str
+    base : str or None
+        The folder of the manifests, if all paths are manifests: what is gone is skipped then.
+
+    Raises
+    ------
+    UsageError
+        A manifest makes no sense, or two paths lie inside each other.
+    """
+    if isinstance(paths, str | os.PathLike) or not all(
+        isinstance(path, str | os.PathLike) for path in paths
+    ):
+        raise UsageError(
+            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
+        )
+    paths = [os.fspath(path) for path in paths]
+    manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
+    datasets = {path: names for path in paths if (names := _dataset_splits(path)) is not None}
+    folders = [path for path in paths if path not in manifests and path not in datasets]
+    splits = split_folders(folders)
+    for names in datasets.values():
+        for name, folder in names.items():
+            splits.setdefault(name, []).append(folder)
+    plain = [path for path, manifest in manifests.items() if not manifest.splits]
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in plain]
+    for path, manifest in manifests.items():
+        named = manifest.by_split() if manifest.splits else {}
+        if path in plain:
+            stem = stems[plain.index(path)]
+            alone = stems.count(stem) == 1 and stem not in splits
+            named = {stem if alone else path: list(manifest.paths)}
+        for name, some in named.items():
+            splits.setdefault(name, []).extend(dict.fromkeys(some))
+    if folders or datasets or not manifests:
+        return splits, None
+    return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
+
+
+def _table_of_manifests(paths: Sequence[str]) -> PathTable | None:
+    """What manifests say of the files that they list, if one of the paths is a manifest."""
+    if isinstance(paths, str | os.PathLike):
+        return None
+    manifests = [read_manifest(path) for path in map(os.fspath, paths) if is_manifest(path)]
+    columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
+    rows = [
+        {"path": os.path.abspath(path)}
+        | {name: values[i] for name, values in manifest.columns.items()}
+        for manifest in manifests
+        for i, path in enumerate(manifest.paths)
+        if not isinstance(path, Address)
+    ]
+    if not rows:
+        return None
+    sources = ", ".join(manifest.source for manifest in manifests)
+    return PathTable(sources, os.sep, ("path", *columns), tuple(rows))
+
+
+def tells_splits(path: str) -> bool:
+    """Return whether a path by itself may stand for several splits."""
+    return is_manifest(path) or _dataset_splits(path) is not None
+
+
+def _dataset_splits(path: str) -> dict[str, str] | None:
+    try:
+        return dataset_splits(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {printable(path)}: {error.strerror}", "check it") from None
 
 
 def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:

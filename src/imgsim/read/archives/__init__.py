@@ -1,0 +1,1 @@
+"""Pictures in zip and tar archives, read where they lie."""

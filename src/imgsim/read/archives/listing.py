@@ -1,0 +1,239 @@
+"""Lists the members of an archive: those that can be read, and why the others cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from imgsim.addresses import INSIDE, Address
+from imgsim.read.archives.kinds import (
+    ALWAYS_BYTES,
+    MAX_MEMBERS,
+    MAX_NESTED_BYTES,
+    MAX_RATIO,
+    BadArchive,
+    archive_kind,
+)
+from imgsim.read.archives.members import (
+    Archive,
+    ArchiveMember,
+    Place,
+    let_go,
+    opened_archive,
+)
+from imgsim.read.archives.streams import says_damage
+from imgsim.read.archives.tars import tar_entries
+from imgsim.read.archives.zips import zip_entries
+from imgsim.read.content import stamp_of
+from imgsim.read.files import open_regular
+from imgsim.read.remote import is_url, remote_object
+from imgsim.read.tables.listing import list_table, table_format
+from imgsim.stamps import FileStamp
+from imgsim.types import Skipped
+
+
+@dataclass(slots=True)
+class Listing:
+    """The members of an archive, and of those archives that lie in it.
+
+    Attributes
+    ----------
+    members : list of ArchiveMember
+        In the order of the archive; of several of one name the last.
+    skipped : list of Skipped
+        Members that are not read, and why.
+    """
+
+    members: list[ArchiveMember] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member as its archive lists it.
+
+    Attributes
+    ----------
+    name : str
+    place : Place or None
+    reason : str
+        Why it is not read, or "".
+    """
+
+    name: str
+    place: Place | None
+    reason: str = ""
+
+
+def list_archive(path: str, wanted: Callable[[str], bool] = lambda name: True) -> Listing:
+    """List the members of an archive, without those that are folders.
+
+    Archives that lie in it are looked into, those in these are not.
+
+    Parameters
+    ----------
+    path : str
+        A file.
+    wanted : callable
+        Told the name of a member below the archive on disk; others are left out.
+
+    Raises
+    ------
+    OSError
+        It cannot be read; `BadArchive` if it is no archive of the kind that its name says.
+    """
+    kind = archive_kind(path)
+    if kind is None:
+        raise BadArchive("not the name of an archive")
+    with open_regular(path) as file:
+        stamp = stamp_of(file)
+    lister = _Lister(stamp, wanted)
+    try:
+        lister.add(Archive(path, *kind, stamp), "")
+    finally:
+        let_go()
+    return lister.listing
+
+
+class _Lister:
+    """The state of one `list_archive`."""
+
+    def __init__(self, stamp: FileStamp, wanted: Callable[[str], bool]) -> None:
+        self.listing = Listing()
+        self.stamp = stamp
+        self.wanted = wanted
+        self.left = max(ALWAYS_BYTES, MAX_RATIO * stamp.size_bytes)
+        self.most = self.left
+        self.members = 0
+
+    def add(self, archive: Archive, above: str) -> None:
+        """Add the members of an archive whose own name in another one is `above`."""
+        entries = []
+        for entry in self._entries(archive):
+            self.members += 1
+            if self.members > MAX_MEMBERS:
+                raise BadArchive(f"more than {MAX_MEMBERS:,} members")
+            if self.wanted(above + entry.name):
+                entries.append(entry)
+        times = Counter(entry.name for entry in entries)
+        for entry in entries:
+            times[entry.name] -= 1
+            reason = entry.reason or unsafe_name(entry.name)
+            if not reason and times[entry.name]:
+                reason = "a later member has the same name"
+            if reason or entry.place is None:
+                self._skip(archive.path + INSIDE + entry.name, reason)
+                continue
+            self._add_member(ArchiveMember(entry.name, entry.place), above)
+
+    def _add_member(self, member: ArchiveMember, above: str) -> None:
+        kind = archive_kind(member.name)
+        if kind is not None:
+            if above:
+                self._skip(member, "an archive in an archive in an archive")
+            elif member.place.size_bytes > MAX_NESTED_BYTES and not member.place.stored:
+                self._skip(member, f"compressed, and has over {MAX_NESTED_BYTES:,} bytes")
+            elif self._takes(member):
+                try:
+                    self.add(Archive(member, *kind, self.stamp), member.name + INSIDE)
+                except OSError as error:
+                    self._skip(member, f"cannot be read: {error.strerror or error}")
+        elif self._takes(member):
+            self.listing.members.append(member)
+
+    def _takes(self, member: ArchiveMember) -> bool:
+        """Whether a member is within what may be unpacked in all."""
+        self.left -= member.place.size_bytes
+        if self.left < 0:
+            self._skip(member, f"its archive unpacks to more than {self.most:,} bytes")
+        return self.left >= 0
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.listing.skipped.append(Skipped(path, reason))
+
+    def _entries(self, archive: Archive) -> Iterator[Entry]:
+        with opened_archive(archive) as (stream, _), says_damage():
+            if archive.kind == "zip":
+                for name, place, reason in zip_entries(stream, archive):
+                    yield Entry(name, place, reason)
+                return
+            try:
+                for name, place, reason in tar_entries(stream, archive, self.most):
+                    yield Entry(name, place, reason)
+            except BadArchive as error:
+                if not self.members:
+                    raise
+                # what was listed so far can be read
+                self._skip(archive.path, f"the rest cannot be read: {error.strerror}")
+
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def unsafe_name(name: str) -> str:
+    """Return why a member of this name is not read, or "": it leads out of its archive."""
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts:
+        return "its name leads out of the archive"
+    if not parts[0] or _DRIVE.match(name):
+        return "its name is an absolute path"
+    return ""
+
+
+def as_address(path: str) -> str:
+    """Return the member of an archive that a path names; any other path as it is.
+
+    Raises
+    ------
+    OSError
+        The archive cannot be read, or has no such member.
+    """
+    if isinstance(path, Address) or os.path.exists(path):
+        return path
+    if is_url(path):
+        return remote_object(path)
+    inside = find_archive(path)
+    if inside is None:
+        return path
+    archive, below = inside
+    if table_format(archive):
+        return _row_of(archive, path)
+
+    def wanted(name: str) -> bool:
+        return name == below or below.startswith(name + INSIDE)
+
+    listing = list_archive(archive, wanted)
+    for skipped in listing.skipped:
+        if skipped.path == path:
+            raise BadArchive(skipped.reason)
+    for member in listing.members:
+        if member == path:
+            return member
+    raise FileNotFoundError(errno.ENOENT, "no such member of the archive")
+
+
+def _row_of(table: str, path: str) -> str:
+    for row in list_table(table).rows:
+        if row == path:
+            return row
+    raise FileNotFoundError(errno.ENOENT, "no such row of the table")
+
+
+def find_archive(path: str) -> tuple[str, str] | None:
+    """Divide the text of an address into the archive or table on disk and what lies in it.
+
+    None if it is no such text, or names no file that is there.
+    """
+    start = 0
+    while (place := path.find(INSIDE, start)) >= 0:
+        outer = path[:place]
+        if archive_kind(outer) or table_format(outer):
+            with suppress(OSError, ValueError), open_regular(outer):
+                return outer, path[place + len(INSIDE) :]
+        start = place + 1
+    return None

@@ -1,0 +1,292 @@
+"""Members of archives, as addresses that read themselves.
+
+A member of a zip is found by the place of its header alone, so no worker has to read the archive's
+list of members. Each thread keeps one thing open: of a compressed tar the stream, to read on from
+where it is; of a compressed archive in an archive the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from imgsim.addresses import INSIDE, Address
+from imgsim.read.archives.kinds import MAX_NESTED_BYTES, BadArchive, Kind, Packing
+from imgsim.read.archives.streams import (
+    Kept,
+    Progress,
+    Unpacked,
+    Window,
+    as_stream,
+    go_to,
+    says_damage,
+)
+from imgsim.read.content import ChangedFile, check_unchanged, stamp_of
+from imgsim.read.files import check_size, open_regular
+from imgsim.stamps import FileStamp
+
+_PIECE = 1 << 20
+_ZIP_HEADER = struct.Struct("<4s5H3L2H")
+_TAR_BLOCK = 512
+_STORED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive, as it was when its members were listed.
+
+    Attributes
+    ----------
+    path : str
+        A file, or a member of another archive.
+    kind, packing : str
+        See `kinds.archive_kind`.
+    stamp : FileStamp
+        Of the file on disk.
+    """
+
+    path: str
+    kind: Kind
+    packing: Packing
+    stamp: FileStamp
+
+    @property
+    def container(self) -> str:
+        """The file on disk."""
+        return self.path.container if isinstance(self.path, ArchiveMember) else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a member lies in its archive.
+
+    Attributes
+    ----------
+    archive : Archive
+    offset : int
+        Of a member of a zip its header, of one of a tar its content.
+    size_bytes : int
+        As the archive has it.
+    mtime_ns : int
+        When the member was changed, as the archive has it.
+    stored_bytes, method, check : int
+        Of a member of a zip: how many bytes it has there, how they are compressed, and the CRC-32
+        of the content. `check` of a member of a tar is the sum of its header.
+    """
+
+    archive: Archive
+    offset: int
+    size_bytes: int
+    mtime_ns: int
+    stored_bytes: int
+    method: int
+    check: int
+
+    @property
+    def stored(self) -> bool:
+        """Its content lies in the archive as it is, and so it can be read at any place."""
+        if self.archive.kind == "zip":
+            return self.method == _STORED and self.stored_bytes == self.size_bytes
+        return not self.archive.packing
+
+
+class ArchiveMember(Address):
+    """A member of an archive."""
+
+    __slots__ = ("name", "place")
+    name: str
+    place: Place
+
+    def __new__(cls, name: str, place: Place) -> ArchiveMember:
+        """Make the address of a member, by its name in the archive."""
+        member = super().__new__(cls, place.archive.path + INSIDE + name)
+        member.name, member.place = name, place
+        return member
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what it takes to make it again."""
+        return ArchiveMember, (self.name, self.place)
+
+    @property
+    def container(self) -> str:
+        """The archive on disk."""
+        return self.place.archive.container
+
+    @property
+    def read_order(self) -> tuple[int, ...]:
+        """Where it lies in its archive, after where that lies in another one."""
+        outer = self.place.archive.path
+        return (*(outer.read_order if isinstance(outer, Address) else ()), self.place.offset)
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Its stamp, as long as the file on disk has the one that it had."""
+        return self._stamp(self.place.archive.stamp)
+
+    def _stamp(self, around: FileStamp) -> FileStamp:
+        place = self.place
+        text = repr((tuple(around), place.offset, self.name)).encode()
+        identity = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
+        return FileStamp(
+            place.size_bytes, place.mtime_ns, max(around.mtime_ns, around.ctime_ns), identity
+        )
+
+    def read(
+        self,
+        check_size: Callable[[int], object] | None = None,
+        progress: Callable[[], object] | None = None,
+    ) -> tuple[bytes, FileStamp]:
+        """Return the content, and its stamp; see `Address.read`."""
+        _check(self.place.size_bytes, check_size)
+        with opened_archive(self.place.archive, progress) as (stream, stamp):
+            try:
+                data = self.content(stream, progress)
+            except BadArchive:
+                if stamp != self.place.archive.stamp:
+                    raise BadArchive("its archive was changed since it was read first") from None
+                raise
+        return data, self._stamp(stamp)
+
+    def content(self, stream: BinaryIO, progress: Progress) -> bytes:
+        """Return the content, given the open archive."""
+        with says_damage(), opened_member(stream, self.place, progress) as content:
+            data = read_limited(content, self.place.size_bytes, progress)
+        if len(data) < self.place.size_bytes:
+            raise BadArchive("damaged: its end is missing")
+        return data
+
+
+def _check(size: int, more: Callable[[int], object] | None) -> None:
+    check_size(size)
+    if more is not None:
+        more(size)
+
+
+def read_limited(stream: Any, size: int, progress: Progress) -> bytes:
+    """Read so many bytes of a stream, or to its end, in pieces."""
+    if size <= _PIECE:
+        return bytes(stream.read(size))
+    content = io.BytesIO()
+    while content.tell() < size and (piece := stream.read(min(_PIECE, size - content.tell()))):
+        content.write(piece)
+        if progress is not None:
+            progress()
+    return content.getvalue()
+
+
+@contextmanager
+def opened_member(stream: BinaryIO, place: Place, progress: Progress) -> Iterator[Any]:
+    """Yield the content of a member as a stream, given that of its archive.
+
+    Raises
+    ------
+    BadArchive
+        Something else lies there.
+    """
+    if place.archive.kind == "tar":
+        go_to(stream, place.offset - _TAR_BLOCK, progress)
+        block = stream.read(_TAR_BLOCK)
+        if len(block) < _TAR_BLOCK or tar_check_sum(block) != place.check:
+            raise BadArchive("damaged: another member lies in its place")
+        yield stream
+        return
+    import zipfile
+
+    stream.seek(place.offset)
+    header = stream.read(_ZIP_HEADER.size)
+    if len(header) < _ZIP_HEADER.size or header[:4] != b"PK\3\4":
+        raise BadArchive("damaged: no member lies in its place")
+    *_, name_bytes, extra_bytes = _ZIP_HEADER.unpack(header)
+    stream.seek(place.offset + _ZIP_HEADER.size + name_bytes + extra_bytes)
+    info = zipfile.ZipInfo()
+    info.compress_type, info.CRC = place.method, place.check
+    info.compress_size, info.file_size = place.stored_bytes, place.size_bytes
+    with zipfile.ZipExtFile(cast(Any, stream), "r", info) as content:
+        yield content
+
+
+def tar_check_sum(block: bytes) -> int:
+    """Return the sum of a header's bytes, by which it is known again."""
+    return sum(block)
+
+
+_KEPT = {name: Kept() for name in ("unpacked", "unpacked inside", "bytes inside")}
+"""By what is kept: the stream of a compressed tar, that of one in an archive, an archive's bytes.
+"""
+
+
+def let_go() -> None:
+    """Close what this thread keeps open."""
+    for kept in _KEPT.values():
+        kept.put(None, None)
+
+
+def _stamp_on_disk(path: str) -> FileStamp:
+    with open_regular(path) as file:
+        return stamp_of(file)
+
+
+@contextmanager
+def opened_archive(
+    archive: Archive, progress: Progress = None
+) -> Iterator[tuple[BinaryIO, FileStamp]]:
+    """Yield an archive as a stream, what it is compressed by taken off, and the file's stamp.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or was written to while it was.
+    """
+    path = archive.path
+    if not archive.packing and not isinstance(path, ArchiveMember):
+        with open_regular(path) as file:
+            stamp = stamp_of(file)
+            yield file, stamp
+            check_unchanged(file, stamp)
+        return
+    stamp = _stamp_on_disk(archive.container)
+    if archive.packing:
+        yield _unpacked(archive, stamp, progress), stamp
+    elif isinstance(path, ArchiveMember) and path.place.stored:
+        with opened_archive(path.place.archive, progress) as (outer, _):
+            with opened_member(outer, path.place, progress):
+                start = outer.tell()
+            yield cast(BinaryIO, Window(outer, start, path.place.size_bytes)), stamp
+    else:
+        yield as_stream(_bytes_of(path, stamp, progress)), stamp
+    if _stamp_on_disk(archive.container) != stamp:
+        raise ChangedFile("it was written to while it was read")
+
+
+def _unpacked(archive: Archive, stamp: FileStamp, progress: Progress) -> BinaryIO:
+    """What a compressed tar unpacks to; it stays open, to be read on from."""
+    path = archive.path
+    inside = isinstance(path, ArchiveMember)
+    kept = _KEPT["unpacked inside" if inside else "unpacked"]
+    unpacked = kept.get((path, stamp))
+    if unpacked is None:
+        if inside:
+            packed = as_stream(_bytes_of(path, stamp, progress))
+        else:
+            packed = cast(BinaryIO, io.BufferedReader(cast(Any, open_regular(path)), _PIECE))
+        unpacked = Unpacked(packed, archive.packing)
+        kept.put((path, stamp), unpacked)
+    return cast(BinaryIO, unpacked)
+
+
+def _bytes_of(path: str, stamp: FileStamp, progress: Progress) -> bytes:
+    """The bytes of an archive that lies in another one."""
+    assert isinstance(path, ArchiveMember)
+    data = _KEPT["bytes inside"].get((path, stamp))
+    if data is None:
+        if path.place.size_bytes > MAX_NESTED_BYTES:
+            raise BadArchive(f"an archive in an archive of over {MAX_NESTED_BYTES:,} bytes")
+        with opened_archive(path.place.archive, progress) as (outer, _):
+            data = path.content(outer, progress)
+        _KEPT["bytes inside"].put((path, stamp), data)
+    return cast(bytes, data)

@@ -1,0 +1,96 @@
+"""Reads a manifest of any format, by the ending of its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from imgsim.addresses import printable
+from imgsim.errors import UsageError
+from imgsim.read.manifests.coco import read_coco
+from imgsim.read.manifests.manifest import Manifest
+from imgsim.read.manifests.tables import (
+    checked_column,
+    make_manifest,
+    read_csv,
+    read_json_lines,
+)
+from imgsim.read.manifests.yolo import read_data_yaml, read_path_list
+from imgsim.read.tables.listing import NoPictures, list_table, table_values
+from imgsim.read.tables.rows import TABLE_ENDINGS
+
+
+def read_table(name: str, folder: str | None = None) -> Manifest:
+    """Read Parquet or Arrow: a column of pictures, or one of paths, and the others.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or has neither.
+    MethodUnavailable
+        pyarrow is not there.
+    """
+    try:
+        header, values = table_values(name)
+        try:
+            rows = list_table(name).rows
+        except NoPictures:
+            column = checked_column(name, header)
+            lines = (
+                (number, {one: values[one][number - 1] for one in header})
+                for number in range(1, len(values[column]) + 1)
+            )
+            return make_manifest(name, column, header, lines, folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
+    columns = {one: tuple(values[one][row.row] for row in rows) for one in header}
+    return Manifest(name, tuple(rows), columns)
+
+
+_READERS: dict[str, Callable[[str, str | None], Manifest]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_coco,
+    ".txt": read_path_list,
+    ".yaml": read_data_yaml,
+    ".yml": read_data_yaml,
+    **dict.fromkeys(TABLE_ENDINGS, read_table),
+}
+MANIFEST_ENDINGS = tuple(_READERS)
+
+
+def is_manifest(name: str) -> bool:
+    """Return whether a path is a file with the name of a manifest."""
+    return os.path.splitext(name)[1].lower() in _READERS and os.path.isfile(name)
+
+
+def read_manifest(
+    name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None
+) -> Manifest:
+    """Read a list of pictures, and what it says of each.
+
+    Parameters
+    ----------
+    name : path
+        A table (CSV, TSV, JSON lines, Parquet, Arrow) with a column of paths, COCO's JSON, YOLO's
+        ``data.yaml``, or a list with a path a line. Relative paths count from its folder,
+        or else from where the program runs.
+    folder : path, optional
+        What relative paths count from instead.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or is of another kind.
+    """
+    text = os.fspath(name)
+    reader = _READERS.get(os.path.splitext(text)[1].lower())
+    if reader is None:
+        raise UsageError(
+            f"{printable(text)} is no manifest, by its name",
+            f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
+        )
+    return reader(text, None if folder is None else os.fspath(folder))

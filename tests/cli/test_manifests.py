@@ -1,0 +1,95 @@
+"""Lists of pictures, under the commands as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imgsim.cli.main import main
+from tests.archives import jpeg, written, zip_bytes
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--executor", "threads", "--jobs", "1"])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def place(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six photos, the last two copies of the first two, and a zip of the last two."""
+    monkeypatch.chdir(tmp_path)
+    for i in range(6):
+        written(tmp_path / f"{i}.jpg", jpeg(photo(i % 4)))
+    members = {f"{i}.jpg": (tmp_path / f"{i}.jpg").read_bytes() for i in (4, 5)}
+    written(tmp_path / "z.zip", zip_bytes(members))
+    return tmp_path
+
+
+def _leaks(out: str) -> dict[str, tuple[str, str]]:
+    """Leaks and their splits, with what each matches first."""
+    leaks = json.loads(out)["leaks"]
+    return {leak["path"]: (leak["split"], leak["matches"][0]["path"]) for leak in leaks}
+
+
+def test_find_dupes_reads_what_a_list_names_and_no_more(place, run) -> None:
+    written(place / "t.csv", b"path,x\n0.jpg,1\n1.jpg,1\n2.jpg,1\ngone.jpg,1\nt.csv,1\n")
+    code, out, _ = run("find-dupes", "--manifest", "t.csv", "-f", "json")
+    document = json.loads(out)
+    assert (code, document["images"], document["groups"]) == (0, 3, [])
+    assert [s["path"] for s in document["skipped"]] == ["gone.jpg", "t.csv"]
+    code, out, _ = run("find-dupes", "z.zip", "--manifest", "t.csv", "-f", "json", "--isolate")
+    groups = [[m["path"] for m in g["members"]] for g in json.loads(out)["groups"]]
+    assert (code, groups) == (0, [["0.jpg", "z.zip!/4.jpg"], ["1.jpg", "z.zip!/5.jpg"]])
+
+
+@pytest.mark.parametrize("command", ["find-dupes", "matches", "sort", "cluster"])
+def test_commands_take_a_list_alone_and_refuse_a_bad_one(place, run, command) -> None:
+    written(place / "t.txt", b"0.jpg\n1.jpg\n2.jpg\n3.jpg\n")
+    method = () if command == "find-dupes" else ("-m", "phash")
+    assert run(command, "--manifest", "t.txt", *method)[0] == 0
+    written(place / "t.txt", b"some notes\n")
+    code, out, err = run(command, "--manifest", "t.txt", *method)
+    assert (code, out) == (2, "")
+    assert "t.txt: no such file: some notes" in err
+    assert len(err.splitlines()) == 2
+
+
+def test_leaks_takes_splits_from_lists(place, run) -> None:
+    for name, numbers in {"train": (0, 1, 2, 3), "val": (4, 5)}.items():
+        written(place / f"{name}.txt", "".join(f"./{i}.jpg\n" for i in numbers).encode())
+    written(place / "data.yaml", b"train: train.txt\nval: val.txt\n")
+    rows = "".join(f"{i}.jpg,{'train' if i < 4 else 'val'}\n" for i in range(6))
+    written(place / "t.csv", f"path,split\n{rows}".encode())
+    expected = {"4.jpg": ("val", "0.jpg"), "5.jpg": ("val", "1.jpg")}
+    for inputs in (["data.yaml"], ["train.txt", "val.txt"], ["t.csv"]):
+        code, out, err = run("leaks", *inputs, "-f", "json")
+        assert (code, _leaks(out)) == (1, expected)
+    code, out, err = run("leaks", "train.txt", "z.zip", "-f", "json")
+    assert _leaks(out) == {
+        "z.zip!/4.jpg": ("z.zip", "0.jpg"), "z.zip!/5.jpg": ("z.zip", "1.jpg"),
+    }  # fmt: skip
+    code, out, err = run("leaks", "train.txt")
+    assert code == 2
+    assert "between two splits" in err
+
+
+def test_leaks_says_what_is_gone_and_what_has_no_split(place, run) -> None:
+    written(place / "t.csv", b"path,split\n0.jpg,train\n4.jpg,val\ngone.jpg,val\n")
+    code, out, err = run("leaks", "t.csv", "-f", "json")
+    document = json.loads(out)
+    assert code == 1
+    assert [(s["path"], s["reason"]) for s in document["skipped"]] == [("gone.jpg", "no such path")]
+    written(place / "t.csv", b"path,split\n0.jpg,train\n4.jpg,\n")
+    code, out, err = run("leaks", "t.csv")
+    assert (code, out) == (2, "")
+    assert "no split for 4.jpg" in err
+    written(place / "t.csv", b"path,split\n0.jpg,train\n0.jpg,val\n")
+    code, out, err = run("leaks", "t.csv")
+    assert (code, out) == (2, "")
+    assert "0.jpg is in train and in val" in err

@@ -1,0 +1,206 @@
+"""Archives made to do harm, or made by programs that care less, are listed without any."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from imgsim.read.archives import kinds, listing
+from imgsim.read.archives.kinds import BadArchive
+from imgsim.read.archives.listing import as_address, find_archive, list_archive
+from imgsim.read.content import read_bytes
+from tests.archives import tar_bytes, written, zip_bytes
+
+UNSAFE = [
+    "../up.jpg", "a/../../up.jpg", "/etc/up.jpg", "..\\up.jpg", "C:\\up.jpg", "c:up.jpg",
+    "\\\\host\\up.jpg",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_names_that_lead_out_are_skipped_with_a_reason(tmp_path, ending) -> None:
+    contents = dict.fromkeys(UNSAFE, b"up") | {"a/..b.jpg": b"ok", "./c.jpg": b"ok"}
+    data = zip_bytes(contents) if ending == "zip" else tar_bytes(contents)
+    got = list_archive(str(written(tmp_path / f"a.{ending}", data)))
+    assert {member.name for member in got.members} <= {"a/..b.jpg", "./c.jpg", "c.jpg"}
+    assert len(got.members) == 2
+    assert len(got.skipped) == len(UNSAFE)
+    for skipped in got.skipped:
+        assert "leads out" in skipped.reason or "absolute" in skipped.reason
+
+
+def test_links_and_devices_in_a_tar_are_skipped_with_a_reason(tmp_path) -> None:
+    kinds_of = {
+        "sym.jpg": tarfile.SYMTYPE, "hard.jpg": tarfile.LNKTYPE, "fifo.jpg": tarfile.FIFOTYPE,
+        "block.jpg": tarfile.BLKTYPE, "char.jpg": tarfile.CHRTYPE,
+    }  # fmt: skip
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, kind in kinds_of.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        folder = tarfile.TarInfo("d.jpg")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    got = list_archive(str(tmp_path / "a.tar"))
+    assert not got.members
+    reasons = {Path(s.path).name: s.reason for s in got.skipped}
+    assert reasons == {
+        "sym.jpg": "a symbolic link", "hard.jpg": "a hard link to another member",
+        "fifo.jpg": "not a regular file", "block.jpg": "not a regular file",
+        "char.jpg": "not a regular file",
+    }  # fmt: skip
+
+
+def test_links_and_encrypted_members_of_a_zip_are_skipped_with_a_reason(tmp_path) -> None:
+    data = bytearray(zip_bytes({"secret.jpg": b"x" * 40, "link.jpg": b"/etc/passwd"}))
+    for place in (data.index(b"PK\3\4") + 6, data.index(b"PK\1\2") + 8):
+        data[place] |= 1  # the flag for encryption, in both headers of the first member
+    link = data.index(b"PK\1\2", data.index(b"PK\1\2") + 4)
+    data[link + 5] = 3  # made on Unix
+    struct.pack_into("<L", data, link + 38, 0o120777 << 16)
+    got = list_archive(str(written(tmp_path / "a.zip", bytes(data))))
+    assert not got.members
+    assert [s.reason for s in got.skipped] == ["encrypted", "a symbolic link"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_of_several_members_of_one_name_the_last_counts(tmp_path, ending) -> None:
+    path = tmp_path / f"a.{ending}"
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.jpg", b"first")
+            archive.writestr("a.jpg", b"second")
+    else:
+        path.write_bytes(tar_bytes({"a.jpg": b"first"}))
+        with tarfile.open(path, "a") as tar:
+            info = tarfile.TarInfo("a.jpg")
+            info.size = 6
+            tar.addfile(info, io.BytesIO(b"second"))
+    got = list_archive(str(path))
+    (member,) = got.members
+    assert read_bytes(member)[0] == b"second"
+    assert [s.reason for s in got.skipped] == ["a later member has the same name"]
+
+
+def test_members_that_share_their_bytes_are_read_once(tmp_path) -> None:
+    """As in the bombs of David Fifield: many names for one content that unpacks to a lot."""
+    kernel = zip_bytes({"a.jpg": bytes(100_000)})
+    start = kernel.index(b"PK\1\2")
+    header = kernel[start : kernel.index(b"PK\5\6")]
+    directory = b"".join(header.replace(b"a.jpg", f"{i}.jpg".encode()) for i in range(8))
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 8, 8, len(directory), start, 0)
+    path = written(tmp_path / "bomb.zip", kernel[:start] + directory + end)
+    got = list_archive(str(path))
+    assert len(got.members) == 1
+    assert {s.reason for s in got.skipped} == {"it overlaps another member"}
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar.gz", "tar.xz"])
+def test_what_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch, ending) -> None:
+    monkeypatch.setattr(listing, "ALWAYS_BYTES", 1_000_000)
+    contents = {f"{i}.jpg": bytes(400_000) for i in range(6)}
+    data = zip_bytes(contents) if ending == "zip" else tar_bytes(contents, ending[4:])
+    assert len(data) * kinds.MAX_RATIO < 2_400_000
+    got = list_archive(str(written(tmp_path / f"a.{ending}", data)))
+    assert 1 <= len(got.members) <= 2
+    assert got.skipped
+    assert all("unpacks to more than 1,000,000 bytes" in s.reason for s in got.skipped)
+
+
+def test_a_size_that_lies_gives_no_more_bytes_than_it_says(tmp_path) -> None:
+    data = bytearray(zip_bytes({"a.jpg": bytes(5_000_000)}))
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 24, 1_000)
+    (member,) = list_archive(str(written(tmp_path / "a.zip", bytes(data)))).members
+    assert member.place.size_bytes == 1_000
+    with pytest.raises(BadArchive, match="damaged"):
+        read_bytes(member)
+
+
+def test_a_header_that_announces_gigabytes_is_refused(tmp_path) -> None:
+    info = tarfile.TarInfo("a.jpg")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 32
+    path = written(tmp_path / "a.tar", info.tobuf() + bytes(2_000))
+    with pytest.raises(BadArchive, match="list of members"):
+        list_archive(str(path))
+    data = bytearray(zip_bytes({"a.jpg": b"x"}))
+    monstrous = (1 << 32) - 2
+    struct.pack_into("<L", data, data.index(b"PK\5\6") + 12, monstrous)
+    with pytest.raises(BadArchive, match="no zip"):
+        list_archive(str(written(tmp_path / "a.zip", bytes(data))))
+
+
+def test_too_many_members_are_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(listing, "MAX_MEMBERS", 3)
+    path = written(tmp_path / "a.zip", zip_bytes({f"{i}.jpg": b"" for i in range(4)}))
+    with pytest.raises(BadArchive, match="more than 3 members"):
+        list_archive(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("text.zip", b"this is no archive at all"),
+        ("empty.zip", b""),
+        ("cut.zip", zip_bytes({"a.jpg": b"x" * 900})[:-30]),
+        ("text.tar", b"this is no archive at all" * 40),
+        ("text.tar.gz", b"this is no archive at all"),
+        ("text.tar.bz2", b"this is no archive at all"),
+        ("text.txz", b"this is no archive at all"),
+        ("tar-as.zip", tar_bytes({"a.jpg": b"x"})),
+        ("zip-as.tar", zip_bytes({"a.jpg": b"x" * 900})),
+        ("utf8.zip", zip_bytes({"\u00e9.jpg": b"x"}).replace("\u00e9".encode(), b"\xff\xfe")),
+    ],
+)
+def test_what_is_no_archive_says_so(tmp_path, name, data) -> None:
+    with pytest.raises(BadArchive) as error:
+        list_archive(str(written(tmp_path / name, data)))
+    assert error.value.strerror
+    assert "\n" not in error.value.strerror
+
+
+def test_names_in_other_letters(tmp_path) -> None:
+    """UTF-8 that does not say so, as many programs write it, and the letters of old ones."""
+    plain = zip_bytes({"__.jpg": b"x"})
+    for written_as, shown in [("é".encode(), "é"), (b"\x81\x9a", "üÜ")]:
+        data = plain.replace(b"__", written_as)
+        (member,) = list_archive(str(written(tmp_path / "a.zip", data))).members
+        assert member.name == f"{shown}.jpg"
+        assert read_bytes(member)[0] == b"x"
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        for raw in (b"\xff.jpg", b"new\nline.jpg", b"\x1b[2J.jpg"):
+            archive.addfile(tarfile.TarInfo(raw.decode("utf-8", "surrogateescape")))
+    names = [member.name for member in list_archive(str(path)).members]
+    assert names == ["\udcff.jpg", "new\nline.jpg", "\x1b[2J.jpg"]
+
+
+def test_dates_are_those_of_the_members(tmp_path, monkeypatch) -> None:
+    (member,) = list_archive(str(written(tmp_path / "a.tar", tar_bytes({"a.jpg": b"x"})))).members
+    assert member.stamp.mtime_ns == 1_600_000_000 * 10**9
+    (member,) = list_archive(str(written(tmp_path / "a.zip", zip_bytes({"a.jpg": b"x"})))).members
+    day = 86_400 * 10**9
+    assert abs(member.stamp.mtime_ns - 1_577_934_246 * 10**9) < day  # local time
+
+
+def test_an_address_as_text_is_found_again(tmp_path) -> None:
+    data = zip_bytes({"d/a.jpg": b"x", "n.cbz": zip_bytes({"p.jpg": b"p"}), "../b.jpg": b""})
+    path = str(written(tmp_path / "a.zip", data))
+    assert find_archive(f"{path}!/d/a.jpg") == (path, "d/a.jpg")
+    assert find_archive(f"{path}x!/d/a.jpg") is None
+    assert read_bytes(as_address(f"{path}!/d/a.jpg"))[0] == b"x"
+    assert read_bytes(as_address(f"{path}!/n.cbz!/p.jpg"))[0] == b"p"
+    assert as_address(path) == path
+    with pytest.raises(OSError, match="no such member"):
+        as_address(f"{path}!/d/b.jpg")
+    with pytest.raises(BadArchive, match="leads out"):
+        as_address(f"{path}!/../b.jpg")
+    (tmp_path / "b.zip!").mkdir()
+    real = written(tmp_path / "b.zip!" / "a.jpg", b"a file")
+    assert as_address(str(real)) == str(real)
