@@ -41,7 +41,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24],  # pairs of a batch
 }
 
-VERDICTS_OF = 24
+VERDICTS_OF = 25
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -421,6 +421,15 @@ KNOWN: dict[str, object] = {
     "brightened_white": 245,
     "faint_legibility": 8.0,
     "max_detail_share_of_faint": 0.22,
+    "single_frame_side": 480,
+    "single_frame_blur": 2.5,
+    "single_frame_min_frames": 4,
+    "single_frame_rank": 3,
+    "single_frame_quantile": 0.85,
+    "single_frame_window": 7,
+    "single_frame_reach": 0.16666666666666666,
+    "single_frame_chroma": 0.7,
+    "max_single_frame": 3.2,
 }
 
 
