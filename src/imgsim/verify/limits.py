@@ -1006,10 +1006,10 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     single_frame_chroma: float = 0.7
     """How much Cb and Cr count: palettes differ in them most."""
     max_single_frame: float = 3.2
-    """Ratio of the most that one frame or two have to what others have, at most. Chosen on one half of
-    drawn animations, where of 148 copies none has more than 3.1. Of the other half's it refuses 0 of
-    144 copies, and 69 of 93 that have a digit, a word or a patch in a frame or two and were
-    accepted without it; of 70 copies drawn later, 3, all of 7 frames or fewer."""
+    """Ratio of the most that one frame or two have to what others have, at most. Chosen on one half
+    of drawn animations, where of 148 copies none has more than 3.1. Of the other half's it refuses
+    0 of 144 copies, and 69 of 93 that have a digit, a word or a patch in a frame or two and were
+    accepted without it; of 70 copies drawn later 3, all of 7 frames or fewer."""
 
 
 LIMITS = Limits()
