@@ -111,13 +111,13 @@ def with_thing(frames: Frames, seed: int, digit: bool) -> Frames:
     x, y = (int(rng.integers(20, side - 40)) for side in SIZE)
     one = frames[number].copy()
     under = np.asarray(one)[y : y + 14, x : x + 14].mean(axis=(0, 1))
-    step = (90 if digit else 40) * (1 if under.mean() < 128 else -1)
+    step = (60 if digit else 20) * (1 if under.mean() < 128 else -1)
     ink = tuple((under + step).clip(0, 255).astype(int).tolist())
     draw = ImageDraw.Draw(one)
     if digit:
-        draw.text((x, y), str(rng.integers(10)), ink, font_size=int(rng.integers(10, 16)))
+        draw.text((x, y), str(rng.integers(10)), ink, font_size=10)
     else:
-        draw.rectangle((x, y, x + int(rng.integers(6, 13)), y + int(rng.integers(6, 13))), ink)
+        draw.rectangle((x, y, x + 6, y + 6), ink)
     return [*frames[:number], one, *frames[number + 1 :]]
 
 
