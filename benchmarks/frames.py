@@ -4,8 +4,8 @@
 
 writes benchmarks/results/frames.json. Every scene is an animated GIF, or a TIFF of three pages,
 with copies in other formats and sizes, and with others that share its first frame and as many
-frames or pages as it has. The copies are made of what the GIF shows, but for one: of the film that
-the GIF was made of, with all its colours.
+frames or pages as it has, or that differ from a copy in a small thing in one frame. The copies are
+made of what the GIF shows, but for one: of the film that the GIF was made of, with all its colours.
 """
 
 from __future__ import annotations
@@ -104,6 +104,23 @@ def scaled(frames: Sequence[Image.Image], factor: float) -> Frames:
     return [one.resize(size, Image.Resampling.LANCZOS) for one in frames]
 
 
+def with_thing(frames: Frames, seed: int, digit: bool) -> Frames:
+    """Frames one of which has a digit, or a patch, that stands out little from what is under it."""
+    rng = np.random.default_rng(seed)
+    number = int(rng.integers(len(frames)))
+    x, y = (int(rng.integers(20, side - 40)) for side in SIZE)
+    one = frames[number].copy()
+    under = np.asarray(one)[y : y + 14, x : x + 14].mean(axis=(0, 1))
+    step = (60 if digit else 20) * (1 if under.mean() < 128 else -1)
+    ink = tuple((under + step).clip(0, 255).astype(int).tolist())
+    draw = ImageDraw.Draw(one)
+    if digit:
+        draw.text((x, y), str(rng.integers(10)), ink, font_size=10)
+    else:
+        draw.rectangle((x, y, x + 6, y + 6), ink)
+    return [*frames[:number], one, *frames[number + 1 :]]
+
+
 def write_animation(folder: Path, name: str, make: Callable[[int], Frames], seed: int) -> None:
     """Write an animation, its copies as NAME-*, and others as NAME_*."""
     frames, others = make(seed), make(seed + 5000)
@@ -119,6 +136,9 @@ def write_animation(folder: Path, name: str, make: Callable[[int], Frames], seed
     save(dithered(smaller), folder / f"{name}-smaller.gif", duration=shown_ms)
     save(smaller, folder / f"{name}-smaller WebP.webp", duration=shown_ms, quality=75)
     save(frames, folder / f"{name}-from film.webp", duration=times, quality=75)
+    for thing in ("digit", "patch"):
+        other = with_thing(shown, seed, thing == "digit")
+        save(other, folder / f"{name}_{thing}.webp", duration=shown_ms, quality=75)
     save(dithered([frames[0], *others[1:]]), folder / f"{name}_first.gif", duration=times)
     save(dithered(frames[:9] + others[9:]), folder / f"{name}_end.gif", duration=times)
     save(dithered(frames[::-1]), folder / f"{name}_reversed.gif", duration=times)

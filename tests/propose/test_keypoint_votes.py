@@ -106,15 +106,15 @@ def proposed(*changes: dict) -> bool:
 # How many votes ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "found"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1)])
-def test_three_votes_propose_a_pair(n: int, found: int) -> None:
+@pytest.mark.parametrize(("n", "found"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1)])
+def test_two_votes_propose_a_pair(n: int, found: int) -> None:
     rows = images(2)
     for row in rows:
         put(row, points(n))
     assert listed(rows, MIN_VOTES) == [(0, 1, False)] * found
 
 
-@pytest.mark.parametrize(("n", "bits", "found"), [(3, 34, 0), (3, 33, 1), (5, 43, 0), (6, 43, 1)])
+@pytest.mark.parametrize(("n", "bits", "found"), [(3, 38, 0), (3, 37, 1), (5, 46, 0), (6, 46, 1)])
 def test_votes_weigh_less_the_more_their_descriptors_differ(n: int, bits: int, found: int) -> None:
     rows = images(2)
     own = points(n)
@@ -194,7 +194,7 @@ def test_a_keypoint_like_several_of_the_other_image_votes_once(in_first: bool) -
     assert listed(rows, 3, 0, 0) == []
 
 
-@pytest.mark.parametrize(("n", "common", "found"), [(29, 3, True), (30, 3, False), (40, 6, True)])
+@pytest.mark.parametrize(("n", "common", "found"), [(36, 3, True), (37, 3, False), (40, 6, True)])
 def test_what_many_images_share_weighs_less(n: int, common: int, found: bool) -> None:
     """Each of n images shows the same keypoints, as of the bars of an app; two show more."""
     rows = images(n)

@@ -29,7 +29,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [4],  # arrays of the size of the image
-    "judge.py": [24, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [25, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -42,7 +42,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 24
+VERDICTS_OF = 25
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -422,6 +422,15 @@ KNOWN: dict[str, object] = {
     "brightened_white": 245,
     "faint_legibility": 8.0,
     "max_detail_share_of_faint": 0.22,
+    "single_frame_side": 480,
+    "single_frame_blur": 2.5,
+    "single_frame_min_frames": 4,
+    "single_frame_rank": 3,
+    "single_frame_quantile": 0.85,
+    "single_frame_window": 7,
+    "single_frame_reach": 0.16666666666666666,
+    "single_frame_chroma": 0.7,
+    "max_single_frame": 3.2,
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imgsim.comparators.local import COLOURS_SIDE, LONG_SIDE
 from imgsim.decode.decoder import Decoder
@@ -24,6 +25,7 @@ from imgsim.verify.judge import EQUAL, NOT_ALIGNED, judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, matrix_of, projected_corners
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.single_frame import Differences, single_frame_ratio, smoothed_difference
 from imgsim.verify.small import Pixels
 from imgsim.verify.tracking import erode_mask, warp
 
@@ -74,12 +76,19 @@ def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) 
         closing(_frames(decoder, right, numbers[1])) as rights,
     ):
         residual = overlay = 0.0
+        differences: list[Differences] = []
         for one, other in zip(lefts, rights, strict=True):
             frame = _judge_frame(one, other, matrix, most_moved)
             if not np.isfinite(frame.residual):
                 return NOT_ALIGNED
             residual = max(residual, frame.residual)
             overlay = max(overlay, frame.overlay)
+            if animated and residual <= 1:
+                side = min(LIMITS.single_frame_side, max(one.shape), max(other.shape))
+                differences.append(smoothed_difference(*_difference(one, other, matrix, side)))
+    if animated and residual <= 1:
+        ratio = single_frame_ratio(np.stack(differences))
+        residual = max(residual, ratio) if ratio > 1 else residual
     return replace(verdict, residual=residual, overlay=overlay)
 
 
@@ -162,15 +171,23 @@ def _largest_difference(left: YCbCr, right: YCbCr, matrix: Matrix) -> float:
 
     side = min(max(left.shape), max(right.shape))
     window = LIMITS.even_window_small if side < LIMITS.even_small_side else LIMITS.even_window
-    left, right = shrink(left, side), shrink(right, side)
-    channels = [warp(left[..., i], right[..., i], matrix, ()) for i in range(3)]
-    mask = erode_mask(channels[0][1], window)
+    difference, mask = _difference(left, right, matrix, side)
+    mask = erode_mask(mask, window)
     if not mask.any():
         return float("inf")
-    warped = np.stack([channel for channel, _ in channels], axis=2).astype(np.float32)
-    difference = cv2.blur(warped - left, (window, window))[mask > 0]
-    brighter = float(np.median(difference[:, 0]))
+    means = np.asarray(cv2.blur(difference, (window, window)))[mask > 0]
+    brighter = float(np.median(means[:, 0]))
     if abs(brighter) > LIMITS.max_even_brighter:
         return float("inf")
-    luma, chroma = np.abs(difference[:, 0] - brighter).max(), np.abs(difference[:, 1:]).max()
+    luma, chroma = np.abs(means[:, 0] - brighter).max(), np.abs(means[:, 1:]).max()
     return float(max(luma / LIMITS.max_even_luma, chroma / LIMITS.max_even_chroma))
+
+
+def _difference(
+    left: YCbCr, right: YCbCr, matrix: Matrix, side: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The right frame less the left one, at most so large, and where the right one has pixels."""
+    left, right = shrink(left, side), shrink(right, side)
+    channels = [warp(left[..., i], right[..., i], matrix, ()) for i in range(3)]
+    warped = np.stack([channel for channel, _ in channels], axis=2).astype(np.float32)
+    return warped - left, channels[0][1]
