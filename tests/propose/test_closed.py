@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.pictures.generate import landscape
-from imgsim.propose import keypoint_votes
+from imgsim.propose import keypoints
 from imgsim.propose.index import ProposalIndex, nearest_turned
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 
@@ -62,7 +62,7 @@ def test_no_other_pair_is_lost_and_hashes_propose_the_same(
     rows: np.ndarray, seed: int, few: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not few:
-        monkeypatch.setattr(keypoint_votes, "_FEW", 0)
+        monkeypatch.setattr(keypoints, "_FEW", 0)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(rows))
     closed = rng.random(len(rows)) < (0.2, 0.5, 0.9)[seed % 3]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from imgsim.comparators.local import LAYOUT, MIRRORED
-from imgsim.propose import keypoint_votes
+from imgsim.propose import keypoints
 from imgsim.propose.keypoint_votes import MIN_VOTES, usual_likenesses, votes_of
 
 WIDTH = 400
@@ -418,7 +418,7 @@ def test_the_size_of_the_parts_changes_nothing(
     wanted = [(0, 2), (0, 3), (0, 4), (0, 6), (1, 5), (2, 4), (2, 6), (3, 5), (4, 6)]
     plain = [(left, right, 4 not in (left, right) and left != 1) for left, right in wanted]
     plain = sorted((left, right, not is_plain) for left, right, is_plain in plain)
-    monkeypatch.setattr(keypoint_votes, limit, size)
+    monkeypatch.setattr(keypoints, limit, size)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert sorted(listed(rows)) == plain
     assert list(tmp_path.iterdir()) == []
@@ -434,8 +434,8 @@ def test_a_part_ends_where_a_query_image_does(
     rows = images(6)
     for row in rows:
         put(row, points(4))
-    monkeypatch.setattr(keypoint_votes, "_AT_ONCE", at_once)
-    collisions = list(keypoint_votes.Keypoints.of(rows, np.arange(len(rows))).collisions())
+    monkeypatch.setattr(keypoints, "_AT_ONCE", at_once)
+    collisions = list(keypoints.Keypoints.of(rows, np.arange(len(rows))).collisions())
     assert [len(query) for query, _ in collisions] == parts
     pairs = [
         (int(q), int(o)) for query, other in collisions for q, o in zip(query, other, strict=True)
@@ -449,9 +449,9 @@ def test_what_was_read_takes_no_more_room_on_the_disk(
     rows = images(4)
     for row in rows:
         put(row, points(4))
-    monkeypatch.setattr(keypoint_votes, "_IMAGES", 1)
+    monkeypatch.setattr(keypoints, "_IMAGES", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    collisions = keypoint_votes.Keypoints.of(rows, np.arange(len(rows))).collisions()
+    collisions = keypoints.Keypoints.of(rows, np.arange(len(rows))).collisions()
     assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in collisions] == [2, 1, 0]
 
 
@@ -459,7 +459,7 @@ def test_among_some_rows_pairs_are_places_in_them(monkeypatch: pytest.MonkeyPatc
     rows = images(5)
     for row in rows:
         put(row, points(8))
-    monkeypatch.setattr(keypoint_votes, "_ROWS", 2)
+    monkeypatch.setattr(keypoints, "_ROWS", 2)
     votes = votes_of(rows, 4, 0, 0, among=np.array([1, 3, 4]))
     assert list(zip(votes.left.tolist(), votes.right.tolist(), strict=True)) == [
         (0, 1), (0, 2), (1, 2),

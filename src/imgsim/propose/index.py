@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from imgsim.neighbours.engine import Neighbours, best
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
-from imgsim.propose.keypoint_votes import Keypoints, votes_of_keypoints
+from imgsim.propose.keypoint_votes import votes_of_keypoints
+from imgsim.propose.keypoints import Keypoints
 from imgsim.propose.proposals import (
     FIGURE,
     HASH_RADIUS,

@@ -1,0 +1,378 @@
+"""Keypoints of many images in a row, and which of them are alike.
+
+Multi-index hashing (M. Norouzi, A. Punjani, D. Fleet, CVPR 2012, doi:10.1109/CVPR.2012.6248043)
+finds descriptors that agree in one of fifteen 32-bit words, each of which shares half of its bits
+with the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import KEYPOINTS, MIRRORED, SCALE_STEP, place_unit
+from imgsim.read.scratch import needs_space, scratch
+from imgsim.temporary import TemporaryFolder
+
+MAX_BITS = 64
+"""By which keypoints that are alike differ, at most."""
+
+_COMMON = 48
+"""A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
+
+_ROWS = 1024
+_IMAGES = 1000
+_AT_ONCE = 1 << 18
+"""Pairs of keypoints that are compared together; each takes some 200 bytes then."""
+
+_HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
+"""Of a pair of keypoints as one number: where the first begins, and the second."""
+
+_WORD_STARTS = range(0, 29, 2)  # bytes of a descriptor
+_COLUMNS = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle")
+_FEW = 4096  # keypoints, of which each half of a word is among few of 65,536
+_SPREAD = np.uint32(2_654_435_761)  # 2^32 by the golden ratio
+_TABLE_BITS = 22
+
+
+@dataclass(slots=True)
+class Keypoints:
+    """Keypoints of all images in a row, the mirrored ones behind the plain ones.
+
+    Attributes
+    ----------
+    plain : int
+        How many are no mirrored ones.
+    image : ndarray of uint32, shape (n,)
+        Place of the image of each.
+    mirrored : ndarray of bool, shape (n,)
+        Described as a mirror would show it.
+    descriptor : ndarray of uint8, shape (n, 32)
+    x, y, scale, angle : ndarray of float32, shape (n,)
+        Pixels, octaves of two, degrees.
+    alike : ndarray of uint32, shape (n,)
+        How many keypoints of other images each is like, from the first part of `collisions` on.
+    closed : ndarray of bool, shape (images,), or None
+        Images that are not compared with each other.
+    words : ndarray of uint16, shape (n,), or None
+        Which words of each are compared, see `shared_words`; None for all.
+    halves : ndarray of uint16, shape (16, n), or None
+        The descriptors once more, see `prepared`.
+    """
+
+    plain: int
+    image: NDArray[np.uint32]
+    mirrored: NDArray[np.bool_]
+    descriptor: NDArray[np.uint8]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    angle: NDArray[np.float32]
+    alike: NDArray[np.uint32]
+    closed: NDArray[np.bool_] | None = None
+    words: NDArray[np.uint16] | None = None
+    halves: NDArray[np.uint16] | None = None
+
+    @classmethod
+    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> Keypoints:
+        """Take the keypoints of some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `LAYOUT`, shape (n,)
+        among : ndarray of int64, shape (images,)
+        """
+        plain = int(rows["count"][among].sum(dtype=np.int64))
+        seen = sum(
+            int(rows["mirrored"][among[part]].any(axis=2).sum())
+            for part in _parts(len(among), _ROWS)
+        )
+        n = plain + seen
+        x, y, scale, angle = (scratch((n,), np.dtype(np.float32)) for _ in range(4))
+        own = cls(
+            plain,
+            scratch((n,), np.dtype(np.uint32)),
+            scratch((n,), np.dtype(np.bool_)),
+            scratch((n, 32), np.dtype(np.uint8)),
+            x,
+            y,
+            scale,
+            angle,
+            scratch((n,), np.dtype(np.uint32)),
+        )
+        start, start_mirrored = 0, plain
+        for part in _parts(len(among), _ROWS):
+            some = rows[among[part]]
+            start = own._fill(start, some, part.start, mirrored=False)
+            start_mirrored = own._fill(start_mirrored, some, part.start, mirrored=True)
+        return own
+
+    def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
+        """Put the keypoints of some images in place, and say where they end."""
+        there = np.arange(KEYPOINTS) < rows["count"][:, None]
+        descriptors = rows["descriptor"]
+        if mirrored:
+            descriptors = rows["mirrored"]
+            there = there[:, :MIRRORED] & descriptors.any(axis=2)
+        image, number = np.nonzero(there)
+        here = slice(start, start + len(image))
+        place = rows["place"][image, number] / place_unit(rows["size"])[image, None]
+        angle = rows["angle"][image, number] * np.float32(360 / 256)
+        self.image[here] = image + first
+        self.mirrored[here] = mirrored
+        self.descriptor[here] = descriptors[there]
+        self.x[here] = rows["size"][image, 0] - 1 - place[:, 0] if mirrored else place[:, 0]
+        self.y[here] = place[:, 1]
+        self.scale[here] = rows["octave"][image, number] * np.float32(np.log2(SCALE_STEP))
+        self.angle[here] = (180 - angle) % 360 if mirrored else angle
+        return here.stop
+
+    def of_open(self, closed: NDArray[np.bool_]) -> Keypoints:
+        """Leave out keypoints that share no word with one of an image that is not closed.
+
+        A word that is left has all of its keypoints, or is a word of closed images alone.
+
+        Parameters
+        ----------
+        closed : ndarray of bool, shape (images,)
+        """
+        opened = self.only(np.flatnonzero(~closed[self.image]))
+        return replace(self, closed=closed).with_words(self.shared_words(opened))
+
+    def with_words(self, shared: NDArray[np.uint16]) -> Keypoints:
+        """Keep keypoints with a word that is to be compared, and compare these words alone.
+
+        Parameters
+        ----------
+        shared : ndarray of uint16, shape (n,)
+            From `shared_words`.
+        """
+        places = np.flatnonzero(shared)
+        return replace(self.only(places), words=shared[places])
+
+    def only(self, places: NDArray[np.int64]) -> Keypoints:
+        """Keep some of the keypoints, in the order given.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+        """
+        kept = {name: getattr(self, name)[places] for name in _COLUMNS}
+        kept["plain"] = int((~kept["mirrored"]).sum())
+        kept["alike"] = scratch((len(places),), np.dtype(np.uint32))
+        words = None if self.words is None else self.words[places]
+        return Keypoints(**kept, closed=self.closed, words=words)
+
+    def with_image(self, own: Keypoints, place: int, closed: NDArray[np.bool_]) -> Keypoints:
+        """Insert the keypoints of one more image, all of whose words are compared.
+
+        Parameters
+        ----------
+        own : Keypoints
+            Of that image alone.
+        place : int
+            Of the image; those of the others from there on are greater by one then.
+        closed : ndarray of bool, shape (images + 1,)
+        """
+        every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
+        others, theirs = self.image, len(self.image)
+        every["image"][:theirs] = others + (others >= place)
+        every["image"][theirs:] = place
+        ones = np.full(len(own.image), 0xFFFF, np.uint16)
+        words = ones if self.words is None else np.concatenate([self.words, ones])
+        joined = Keypoints(
+            len(every["image"]), alike=self.alike, **every, closed=closed, words=words
+        )
+        return joined.only(np.lexsort((every["image"], every["mirrored"])))
+
+    def shared_words(self, others: Keypoints) -> NDArray[np.uint16]:
+        """Tell which words of each keypoint others have in the same place; by chance, some more.
+
+        Returns
+        -------
+        ndarray of uint16, shape (n,)
+            A bit for each of the places.
+        """
+        shared = np.zeros(len(self.image), np.uint16)
+        few = len(others.image) <= _FEW
+        for number, start in enumerate(_WORD_STARTS):
+            words = others.descriptor[:, start : start + 4]
+            if few:
+                first, second = _few_words(words)
+            else:
+                uses = _many_words(words)
+            for part in _parts(len(shared), _AT_ONCE):
+                if few:
+                    used = first[self._half(number, part)] & second[self._half(number + 1, part)]
+                else:
+                    used = uses(self.descriptor[part, start : start + 4])
+                shared[part] |= used.astype(np.uint16) << np.uint16(number)
+        return shared
+
+    def _half(self, number: int, part: slice) -> NDArray[np.uint16]:
+        """Two bytes of each descriptor as a number."""
+        if self.halves is not None:
+            return self.halves[number, part]
+        return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
+
+    def prepared(self) -> Keypoints:
+        """Take some more memory, so that `shared_words` of few others takes less time."""
+        halves = scratch((16, len(self.image)), np.dtype("<u2"))
+        for number in range(16):
+            for part in _parts(len(self.image), _AT_ONCE):
+                halves[number, part] = self._half(number, part)
+        return replace(self, halves=halves)
+
+    def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield pairs of keypoints of different images with a word in common; query before other.
+
+        In parts; all pairs of one query image are in the same part.
+
+        Yields
+        ------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
+        """
+        with TemporaryFolder("votes") as folder:
+            names = self._write_collisions(folder)
+            for name in names:
+                both = _distinct(np.fromfile(name, np.uint64))
+                both.tofile(name)
+                for part in _parts(len(both), _AT_ONCE):
+                    for end in (both[part] >> _HIGH, both[part] & _LOW):
+                        np.add.at(self.alike, end, 1)
+            for name in names:
+                both = np.fromfile(name, np.uint64)
+                os.remove(name)
+                yield from self._by_image(both)
+
+    def _write_collisions(self, folder: str) -> list[str]:
+        """Write pairs of keypoints, some twice, into files by blocks of query images."""
+        images = int(self.image.max(initial=0)) + 1
+        waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
+        for number, start in enumerate(_WORD_STARTS):
+            for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
+                block = self.image[pairs >> _HIGH] // _IMAGES
+                order = np.argsort(block, kind="stable")
+                blocks, starts = np.unique(block[order], return_index=True)
+                parts = np.split(pairs[order], starts[1:])
+                for place, part in zip(blocks, parts, strict=False):
+                    with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
+                        stream.write(part.data)
+        return [name for name in waiting if os.path.exists(name)]
+
+    def _by_image(
+        self, both: NDArray[np.uint64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Parts of some pairs in their order, cut between two query images."""
+        start = 0
+        while start < len(both):
+            stop = start + _AT_ONCE
+            if stop < len(both):
+                last = self.image[both[stop - 1] >> _HIGH]
+                # the plain keypoints stand in order of their images, and all queries are plain
+                after = np.searchsorted(self.image[: self.plain], last, "right")
+                stop = int(np.searchsorted(both, np.uint64(after) << _HIGH))
+            part = both[start:stop]
+            yield (part >> _HIGH).astype(np.int64), (part & _LOW).astype(np.int64)
+            start = stop
+
+    def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
+        if self.words is None:
+            word = _numbers(words, "<u4")
+            order = np.argsort(word).astype(np.uint32)
+            ordered = word[order]
+        else:
+            compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
+            word = _numbers(words[compared], "<u4")
+            ascending = np.argsort(word)
+            ordered, order = word[ascending], compared[ascending].astype(np.uint32)
+        first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        length = np.diff(np.r_[first, len(ordered)])
+        end = np.repeat(first + length, length)
+        useful = (length > 1) & (length <= _COMMON)
+        if self.closed is not None and len(order):
+            useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
+        place = np.flatnonzero(np.repeat(useful, length))
+        for step in range(1, _COMMON):
+            place = place[place + step < end[place]]
+            if len(place) == 0:
+                return
+            for part in _parts(len(place), _AT_ONCE):
+                yield self._near(order[place[part]], order[place[part] + step])
+
+    def _near(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint64]:
+        """Those pairs, as one number each, that are alike in all words; the lesser first."""
+        a, b = np.minimum(a, b), np.maximum(a, b)
+        use = (self.image[a] != self.image[b]) & ~(self.mirrored[a] & self.mirrored[b])
+        if self.closed is not None:
+            use &= ~(self.closed[self.image[a]] & self.closed[self.image[b]])
+        a, b = a[use], b[use]
+        near = self.distance(a, b) <= MAX_BITS
+        return np.asarray(a[near].astype(np.uint64) << _HIGH | b[near])
+
+    def distance(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
+        """Count the bits by which descriptors differ.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64 or uint32, shape (p,)
+            Places of keypoints.
+
+        Returns
+        -------
+        ndarray of int64, shape (p,)
+        """
+        words = self.descriptor[a].view("<u8")
+        words ^= self.descriptor[b].view("<u8")
+        return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
+
+    @property
+    def images(self) -> int:
+        """Number of images, as far as is known: those behind the last keypoint may be missing."""
+        last = int(self.image.max(initial=0)) + 1
+        return last if self.closed is None else len(self.closed)
+
+
+def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""
+    numbers.sort()  # several times as fast as np.unique
+    kept = 0
+    for here in _parts(len(numbers), _AT_ONCE):
+        part = numbers[here]
+        new = part[np.r_[True, part[1:] != part[:-1]]]
+        if kept and new[0] == numbers[kept - 1]:
+            new = new[1:]
+        numbers[kept : kept + len(new)] = new
+        kept += len(new)
+    return numbers[:kept]
+
+
+def _parts(n: int, size: int) -> Iterator[slice]:
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def _few_words(words: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tables of the halves of some few words, shape (2, 65536)."""
+    tables = np.zeros((2, 1 << 16), np.bool_)
+    for half, table in enumerate(tables):
+        table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
+    return tables
+
+
+def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Return the same for many, by one table."""
+    table = np.zeros(1 << _TABLE_BITS, np.bool_)
+    shift = np.uint32(32 - _TABLE_BITS)
+    table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
+    return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+
+
+def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """The bytes of each row as one number."""
+    return np.ascontiguousarray(part).view(dtype)[:, 0]
