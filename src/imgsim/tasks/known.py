@@ -14,10 +14,11 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
 from imgsim.read.collect import collect
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.memory import as_text
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
-from imgsim.tasks.arguments import as_comparator, make_criterion
+from imgsim.tasks.arguments import as_comparator, check_k, make_criterion
 from imgsim.tasks.copies import is_same_file
 from imgsim.tasks.known_results import ArchiveFacts, Known, KnownAnswer
 from imgsim.tasks.matching import seconds_since
@@ -65,15 +66,14 @@ class KnownArchive:
         k: int = 3,
         options: RunOptions | None = None,
     ) -> None:
-        options = options or RunOptions()
+        options = as_options(options)
         comparator = as_comparator(method)
         if not isinstance(comparator, Recipe):
             raise UsageError(
                 f"{comparator.name} verifies nothing, so it cannot tell what is known",
                 "auto or local; imgsim search ranks by the others",
             )
-        if k < 1:
-            raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+        check_k(k)
         criterion = make_criterion(comparator, preset, None, None, None, None, options.decode)
         self._recipe = comparator
         self._options = options
@@ -121,7 +121,7 @@ class KnownArchive:
 
     def ask(self, path: str | os.PathLike[str]) -> KnownAnswer:
         """Tell whether one file is known. What is wrong with it stands in the answer."""
-        name = os.fspath(path)
+        name = as_text(path)
         if not name:
             return KnownAnswer(name, reason="no path")
         if os.path.isdir(name):
@@ -223,7 +223,7 @@ def known(
         A path does not exist, or an argument makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     for path in as_list(paths):
         if not os.path.lexists(path):  # before the archive is read
             raise UsageError(f"no such path: {path}", "check the spelling")

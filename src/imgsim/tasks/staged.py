@@ -12,7 +12,7 @@ from imgsim.comparators.base import Comparator, Preset
 from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 
 
@@ -41,7 +41,7 @@ def find_staged(
     UsageError
         This is no git repository, or git is not installed.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     top = _git("rev-parse", "--show-toplevel").removesuffix(b"\n")
     prefix = os.path.relpath(os.fsdecode(top))
     named = _git("diff", "--cached", "--name-only", "-z", "--diff-filter=ACMR")
