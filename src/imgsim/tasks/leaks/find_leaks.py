@@ -261,4 +261,6 @@ def _groups(
 
 def _group_leak(name: str, parts: Mapping[str, Sequence[Picture]]) -> GroupLeak:
     splits = tuple((split, len(pictures)) for split, pictures in parts.items())
-    return GroupLeak(name, splits, next(iter(parts.values()))[0].file.path)
+    contents = sorted((split, p.digest) for split, pictures in parts.items() for p in pictures)
+    example = next(iter(parts.values()))[0].file.path
+    return GroupLeak(name, splits, example, contents=tuple(contents))
