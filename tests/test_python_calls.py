@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,3 +91,11 @@ def test_every_schema_is_found_under_its_name() -> None:
     assert {"imgsim.find-dupes/2", "imgsim.leaks/1", "imgsim.plan/1"} <= set(names())
     for name in names():
         assert schema(name)
+
+
+@pytest.mark.parametrize("name", ["schemas.schema", "testing.check_comparator"])
+def test_modules_that_the_docs_name_need_no_import_of_their_own(name: str) -> None:
+    module = name.split(".")[0]
+    program = f"import imgsim; print(callable(imgsim.{name}), {module!r} in dir(imgsim))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True True\n", "")
