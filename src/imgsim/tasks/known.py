@@ -31,8 +31,9 @@ _AT_ONCE = 64
 class KnownArchive:
     """An archive that is read once and asked again and again; to be closed.
 
-    It stays as it was when it was opened: what is added later is not known, and a file that was
-    changed since matches nothing.
+    It stays as it was when it was opened: what is added later is not known. Where a file that has
+    to be compared is gone or was changed since, it is not told whether the other one is known, see
+    `KnownAnswer.not_compared`.
 
     Parameters
     ----------
@@ -180,13 +181,22 @@ class KnownArchive:
                 judged=id(picture) not in plain,
                 damage=asked.facts.damage,
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
+                not_compared=with_,
+                reason=_not_compared(with_) if with_ else "",
             )
-            for picture, asked, own in zip(pictures, copies.queries, copies.of, strict=True)
+            for picture, asked, own, other in zip(
+                pictures, copies.queries, copies.of, copies.unverified, strict=True
+            )
+            for with_ in ["" if own else other]  # one match is enough to know it
         ]
 
 
 def _path_of(one: Picture | Skipped) -> str:
     return one.path if isinstance(one, Skipped) else one.file.path
+
+
+def _not_compared(path: str) -> str:
+    return f"cannot be compared with {path}: one of the two is gone, or was changed meanwhile"
 
 
 def _why_not(read: Collection) -> str:
