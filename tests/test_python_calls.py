@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,16 +22,37 @@ def folder(tmp_path: Path, photo, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+class InBytes:
+    """A path in bytes, which os.scandir gives for a folder in bytes."""
+
+    def __fspath__(self) -> bytes:
+        return b"x"
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: imgsim.find_leaks("x"), "between two splits"),  # not x, of one letter
         (lambda: imgsim.find_leaks(Path("x")), "between two splits"),  # type: ignore[arg-type]
         (lambda: imgsim.find_leaks(3), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks(None), "None is no path"),  # type: ignore[arg-type]
         (lambda: imgsim.find_leaks({"a": 3, "b": "x"}), "3 is no path"),  # type: ignore[dict-item]
+        (lambda: imgsim.search(None, "x", "phash"), "None is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.search("x/1.png", None, "phash"), "None is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.bench(None, "phash"), "None is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.bench(3, "phash"), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.known(None, "x"), "None is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.known("x", "x", k="x"), "k='x' is no whole number"),  # type: ignore[arg-type]
+        (lambda: imgsim.matches("x", "phash", k="x"), "k='x' is no whole number"),  # type: ignore[arg-type]
+        (lambda: imgsim.search("x/1.png", "x", k=1.5), "k=1.5 is no whole number"),  # type: ignore[arg-type]
+        (lambda: imgsim.calibrate("x", target_precision="a"), "'a' is no target"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_duplicates("x", options=3), "3 are no options"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks(["x", "y"], options=3), "3 are no options"),  # type: ignore[arg-type]
+        (lambda: imgsim.compare("x/1.png", "x/2.png", options=3), "3 are no options"),  # type: ignore[arg-type]
+        (lambda: imgsim.known("x", "x", options=3), "3 are no options"),  # type: ignore[arg-type]
         (lambda: imgsim.find_leaks(["x", "y"], k="1"), "k='1'"),  # type: ignore[arg-type]
         (lambda: imgsim.find_duplicates(None), "None is no path"),  # type: ignore[arg-type]
-        (lambda: imgsim.find_duplicates([b"x"]), "path in bytes"),  # type: ignore[list-item]
+        (lambda: imgsim.find_duplicates([InBytes()]), "path in bytes"),  # type: ignore[list-item]
         (lambda: imgsim.find_duplicates("x", 3), "3 is no method"),  # type: ignore[arg-type]
         (lambda: imgsim.find_duplicates("x", imgsim.Group), "is no method"),  # type: ignore[arg-type]
         (lambda: imgsim.find_duplicates("x", "phash", threshold="4"), "'4' is no threshold"),  # type: ignore[arg-type]
@@ -68,3 +91,11 @@ def test_every_schema_is_found_under_its_name() -> None:
     assert {"imgsim.find-dupes/2", "imgsim.leaks/1", "imgsim.plan/1"} <= set(names())
     for name in names():
         assert schema(name)
+
+
+@pytest.mark.parametrize("name", ["schemas.schema", "testing.check_comparator"])
+def test_modules_that_the_docs_name_need_no_import_of_their_own(name: str) -> None:
+    module = name.split(".")[0]
+    program = f"import imgsim; print(callable(imgsim.{name}), {module!r} in dir(imgsim))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True True\n", "")

@@ -31,6 +31,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imgsim import schemas as schemas
+    from imgsim import testing as testing
     from imgsim.act.apply import apply
     from imgsim.act.options import ApplyOptions
     from imgsim.act.outcome import Applied, Undone
@@ -208,7 +210,13 @@ __all__ = [
 ]
 
 
+_MODULES = frozenset(("schemas", "testing"))
+"""Modules that are used by their names, such as ``imgsim.schemas.schema``."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"imgsim.{name}")
     if name in _HOMES:
         home, _, own_name = _HOMES[name].partition(":")
         value = getattr(import_module(f"imgsim.{home}"), own_name or name)
@@ -218,4 +226,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_MODULES})

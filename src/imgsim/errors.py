@@ -43,6 +43,12 @@ class CacheUnusable(ImgsimError):
     """The cache file cannot be used; the run goes on without it."""
 
 
+def shown_value(value: object) -> str:
+    """Return a value as a message shows it: on one line, and not all of a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 _OUT_OF_MEMORY = re.compile(
     r"([iu]nsufficient|out of|not enough|cannot allocate|can't allocate) memory|bad_alloc"
     r"|memory allocation|unable to allocate|failed to (allocate|map)|can't start new thread",

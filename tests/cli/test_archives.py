@@ -185,6 +185,8 @@ def test_leaks_between_folders_of_one_archive(place, run) -> None:
     locations = [r["locations"] for r in json.loads(done.out)["runs"][0]["results"]]
     uris = {x["physicalLocation"]["artifactLocation"]["uri"] for one in locations for x in one}
     assert uris == {"a.zip"}
+    warnings = run("leaks", "a.zip!/train", "folder", "-f", "github").out.splitlines()
+    assert {line.split(",")[0] for line in warnings} == {"::warning file=a.zip"}
 
 
 def test_rankings_and_pairs(place, run, tmp_path) -> None:

@@ -113,7 +113,10 @@ def test_every_format_says_what_is_new(data: Path, known: str, run: Run) -> None
     assert len({r["partialFingerprints"]["imgsim/v1"] for r in results}) == len(results)
     assert {r["ruleId"] for r in results} == {"duplicate-exact"}
     only = json.loads(printed("sarif", "--only-new"))["runs"][0]["results"]
-    assert {r["baselineState"] for r in only if uri_of(r) != "data/1%20copy.png"} == {"new"}
+    assert [r["baselineState"] for r in only] == ["new", "new"]
+    for more in ((), ("--only-new",)):  # without --check what is known is left out
+        out = run("data", "--baseline", known, "-f", "sarif", *more)[1]
+        assert len(json.loads(out)["runs"][0]["results"]) == 2
 
     warnings = printed("github").splitlines()
     assert len(warnings) == 2
@@ -296,16 +299,99 @@ def test_leaks_have_a_baseline_too(splits: Path, capsys: pytest.CaptureFixture[s
     assert run_find == 2  # of another command
 
 
-def test_divided_groups_are_known_by_their_name_and_splits(
-    splits: Path, capsys: pytest.CaptureFixture[str]
+def test_a_new_conflict_of_a_known_group_is_new(data: Path, run: Run) -> None:
+    for name, folder in (("1.png", "cat"), ("1 copy.png", "cat"), ("2.png", "dog")):
+        (data / folder).mkdir(exist_ok=True)
+        (data / name).rename(data / folder / name)
+    labels = ("--labels", "folder")
+    update = ("--baseline", "known.json", "--update-baseline")
+    assert run("data", *update)[0] == 0
+    code, _, err = run("data", *CHECK, *labels)
+    assert (code, "made without labels: every conflict of labels is new" in err) == (0, True)
+    (data / "dog/1 copy.png").write_bytes((data / "cat/1 copy.png").read_bytes())
+    (data / "cat/1 copy.png").unlink()
+    assert run("data", *CHECK)[0] == 0  # the same files, where labels are not asked for
+    for kind in ("near", "label"):  # no conflict was accepted without labels
+        code, out, _ = run("data", *CHECK, *labels, "--check-kind", kind)
+        assert (code, out.count("Group ")) == (1, 1)
+    (data / "dog/1 copy.png").rename(data / "cat/1 copy.png")
+    assert run("data", *update, *labels)[0] == 0
+    (data / "cat/1 copy.png").rename(data / "dog/1 copy.png")
+    assert run("data", *CHECK, *labels)[0] == 1
+    assert run("data", *CHECK, *labels, "--check-kind", "label")[0] == 1
+    assert run("data", *CHECK)[0] == 0
+    assert run("data", *update, *labels)[0] == 0
+    assert run("data", *CHECK, *labels)[0] == 0
+    data.rename("moved")
+    assert run("moved", *CHECK, *labels)[0] == 0
+
+
+def leaks_code(*arguments: str) -> int:
+    return main([*LEAKS, *arguments, "--baseline", "known.json"])
+
+
+def test_a_new_conflict_of_a_known_leak_is_new(splits: Path) -> None:
+    labels = ("--labels", "folder")
+    for split in ("train", "valid"):
+        for name in ("cat", "dog"):
+            Path(split, name).mkdir()
+        for path in list(Path(split).glob("*.png")):
+            path.rename(Path(split, "cat", path.name))
+    Path("train/cat/3.png").rename("train/dog/3.png")
+    assert leaks_code("--update-baseline") == 0
+    assert leaks_code(*labels) == 0
+    Path("train/cat/1.png").rename("train/dog/1.png")
+    assert leaks_code() == 0
+    assert leaks_code(*labels) == 1
+    Path("train/dog/1.png").rename("train/cat/1.png")
+    assert leaks_code(*labels, "--update-baseline") == 0
+    Path("train/cat/1.png").rename("train/dog/1.png")
+    assert leaks_code(*labels) == 1
+    assert leaks_code(*labels, "--update-baseline") == 0
+    assert leaks_code(*labels) == 0
+
+
+def test_another_match_of_a_known_leak_is_new_and_a_match_less_is_not(splits: Path, photo) -> None:
+    near = photo(1).resize((300, 225))
+    Path("train/1.png").unlink()
+    for number in range(5):  # more than the three that are listed
+        near.resize((200 + 20 * number, 150 + 15 * number)).save(f"train/1 near {number}.png")
+    assert leaks_code("--update-baseline") == 0
+    assert leaks_code() == 0
+    shutil.copy("valid/1.png", "train/1.png")
+    assert leaks_code() == 1
+    Path("train/1 near 3.png").unlink()  # as many as before
+    assert leaks_code() == 1
+    Path("train/1.png").unlink()
+    for number in (0, 1, 2, 4):
+        assert leaks_code() == 0
+        Path(f"train/1 near {number}.png").unlink()
+
+
+def test_divided_groups_are_known_by_their_contents(
+    splits: Path, capsys: pytest.CaptureFixture[str], photo
 ) -> None:
     words = [*LEAKS, "--group-by", "([1-9])", "--threshold", "0", "--baseline", "known.json"]
-    for name in ("1", "2"):  # no copies
-        Path(f"valid/{name}.png").unlink()
-        shutil.copy("valid/5.png", f"valid/{name}0.png")
+    for number in ("1", "2"):  # no copies
+        Path(f"valid/{number}.png").unlink()
+        photo(10 + int(number)).save(f"valid/{number}0.png")
     assert main([*words, "--update-baseline"]) == 0
+    document = json.loads(Path("known.json").read_text())
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert [len(s["digests"]) for g in document["groups"] for s in g["splits"]] == [1] * 4
     assert main(words) == 0
-    shutil.copy("valid/5.png", "valid/3.png")
+    Path("train/1.png").rename("train/7.png")
+    Path("valid/10.png").rename("valid/7.png")
+    assert main(words) == 0  # by another name
+    photo(20).save("valid/20.png")
     capsys.readouterr()
+    assert main(words) == 1  # other contents by a known name
+    assert capsys.readouterr().out.startswith("group 2: ")
+    for group in document["groups"]:
+        for split in group["splits"]:
+            del split["digests"]
+    Path("known.json").write_text(json.dumps(document))
     assert main(words) == 1
-    assert capsys.readouterr().out.startswith("group 3: ")
+    captured = capsys.readouterr()
+    assert captured.out.startswith("group 7: ")
+    assert "no digests of divided groups" in captured.err

@@ -18,9 +18,14 @@ from PIL import Image
 
 import imgsim as library
 from imgsim import RunOptions
+from imgsim.cli.known import _Tally
+from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 from imgsim.pictures.generate import landscape
+from imgsim.report.known import answer_document, answer_text
 from imgsim.schemas import schema
+from imgsim.tasks.known_results import KnownAnswer
+from imgsim.types import Match
 
 
 @pytest.fixture(scope="module")
@@ -252,3 +257,39 @@ def test_what_cannot_be_answered_is_an_error_of_two_lines(
         assert len(done.stderr.splitlines()) <= 2
     with pytest.raises(UsageError, match="k=0"):
         library.KnownArchive(archive, k=0)
+
+
+@pytest.mark.parametrize("how", ["gone", "changed"])
+def test_what_could_not_be_compared_is_not_called_unknown(
+    how: str, folders: tuple[Path, Path], tmp_path: Path, threads: RunOptions
+) -> None:
+    new, archive = folders
+    own = tmp_path / "archive"
+    shutil.copytree(archive, own)
+    with library.KnownArchive(own, options=threads) as opened:
+        assert opened.ask(new / "small.png").known
+        if how == "gone":
+            (own / "61.jpg").unlink()
+            (own / "62.jpg").unlink()
+        else:
+            shutil.copy(new / "other.jpg", own / "61.jpg")
+            shutil.copy(new / "other.jpg", own / "62.jpg")
+        answer = opened.ask(new / "larger.jpg")
+        assert (answer.known, answer.matches) == (False, ())
+        assert answer.not_compared == str(own / "62.jpg")
+        assert "62.jpg: one of the two is gone, or was changed meanwhile" in answer.reason
+        document = answer_document(answer, opened.facts.comparator.scale)
+        assert document["known"] is None
+        assert answer_text(answer, opened.facts.comparator.scale).startswith("not told   ")
+        assert opened.ask(new / "same.jpg").known  # what others hold is told as before
+        other = opened.ask(new / "other.jpg")
+        assert (other.known, other.reason) == (False, "")
+
+
+def test_a_run_that_could_not_compare_a_file_fails() -> None:
+    tally = _Tally()
+    tally.add(KnownAnswer("a", judged=True))
+    tally.add(KnownAnswer("b", judged=True, not_compared="c", reason="cannot be compared with c"))
+    assert tally.exit_code(Terminal(), exit_zero=True, empty_is_error=True) == 2
+    tally.add(KnownAnswer("d", (Match("e", 0.0),), judged=True))
+    assert tally.exit_code(Terminal(), exit_zero=False, empty_is_error=True) == 1

@@ -97,6 +97,28 @@ def test_a_change_of_a_tracked_file_is_no_copy_of_itself(imgsim, repository: Pat
     assert "pictures/21.jpg" not in done.stdout
 
 
+def test_a_staged_image_by_another_ending_is_compared(imgsim, repository: Path) -> None:
+    shutil.copy(repository / "pictures" / "22.jpg", repository / "asset.bin")
+    (repository / "other.bin").write_bytes(bytes(range(256)) * 9)
+    (repository / "words").write_text("words")
+    _git(repository, "add", ".")
+    done = imgsim("staged", cwd=repository)
+    assert done.returncode == 1
+    assert "asset.bin" in done.stdout
+    assert "other.bin" not in done.stdout + done.stderr
+    assert "words" not in done.stdout + done.stderr
+
+
+def test_a_staged_file_that_the_working_tree_lacks_is_named(imgsim, repository: Path) -> None:
+    _stage(repository, "new.jpg", _small(repository))
+    (repository / "new.jpg").unlink()
+    done = imgsim("staged", cwd=repository)
+    assert "new.jpg: staged, but not in the working tree: not compared" in done.stderr
+    _git(repository, "rm", "-q", "--cached", "new.jpg")
+    _git(repository, "rm", "-q", "pictures/22.jpg")  # what is removed is not missing
+    assert "not in the working tree" not in imgsim("staged", cwd=repository).stderr
+
+
 def test_outside_of_a_repository(imgsim, tmp_path: Path) -> None:
     done = imgsim("staged", cwd=tmp_path)
     assert done.returncode == 2

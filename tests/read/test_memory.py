@@ -129,8 +129,8 @@ def test_rankings_pairs_and_leaks(tmp_path, photo, threads) -> None:
     leaks = imgsim.find_leaks(splits, "phash", options=threads)
     assert [leak.picture.file.path for leak in leaks.leaks] == ["<valid 0>"]
     assert leaks.leaks[0].matches[0].picture.file.path == "<train 2>"
-    for wrong in ("folder", [pixels, pixels]):
-        with pytest.raises(UsageError, match="no list of paths"):
+    for wrong, said in (("folder", "folder is one path"), ([pixels, pixels], "no list of paths")):
+        with pytest.raises(UsageError, match=said):
             imgsim.find_leaks(wrong, "phash", options=threads)
 
 
@@ -151,14 +151,14 @@ def test_what_cannot_be_decoded_is_skipped_as_a_file_is(photo, threads, tmp_path
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (3, "a int is no picture"),
-        ([None], "a NoneType is neither"),
+        (3, "3 is no path, nor a picture"),
+        ([None], "None is no path"),
         (io.StringIO("text"), "a file of text"),
         (np.zeros((3, 40, 40), np.uint8), r"shape \(3, 40, 40\) is no picture"),
         (np.zeros((40, 40)), "float64 is no picture"),
         (np.zeros((0, 40), np.uint8), "is no picture"),
         (np.zeros(40, np.uint8), "is no picture"),
-        ([b"x", object()], "<image 1>: a object is neither"),
+        ([b"x", object()], "<image 1>: <object object at .* is no path"),
     ],
 )
 def test_what_is_no_picture_is_said_in_a_line(wrong, said, threads) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from imgsim.calibration.holdout import (
 from imgsim.comparators import false_pairs
 from imgsim.comparators.base import PRESETS, Comparator, Metric, PairComparator, VectorComparator
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.read.options import RunOptions
 from imgsim.results import Result
 from imgsim.types import Skipped
@@ -303,6 +304,9 @@ def only_target(precision: float | None, false_positives: float | None) -> Targe
     UsageError
         None or both are.
     """
+    for figure in (precision, false_positives):
+        if figure is not None and not isinstance(figure, Real):
+            raise UsageError(f"{shown_value(figure)} is no target", "give a number, such as 0.99")
     if precision is not None and false_positives is None:
         return Target("precision", precision)
     if false_positives is not None and precision is None:

@@ -86,7 +86,9 @@ class BaselineChoice:
         if self.before is not None and not self.update:
             self.before.require_same(criterion)
 
-    def say(self, terminal: Terminal, new: int, shown: int, total: int, noun: str) -> None:
+    def say(
+        self, terminal: Terminal, new: int, shown: int, total: int, noun: str, *, labels: bool
+    ) -> None:
         """Say how many are new and how many are shown, and what the baseline cannot tell."""
         from imgsim.report.units import count
 
@@ -97,7 +99,7 @@ class BaselineChoice:
         known += " left out" if shown < total else ""
         terminal.summary(f"{count(new, noun)} {verb} not in the baseline{known}")
         if self.before is not None and not self.update:
-            for line in self.before.notes():
+            for line in self.before.notes(labels=labels):
                 terminal.summary(f"note: {line}")
 
     def rewrite(self, terminal: Terminal, parts: Iterable[str], total: int, noun: str) -> None:

@@ -182,7 +182,12 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     if labels is not None:
         duplicates = with_labels(duplicates, labels)
     shown = _compared(duplicates, chosen, form, check=check)
-    write(_formatted_text(shown, output), output["output"], for_programs=form != "text")
+    known_too = check and not chosen.only_new
+    write(
+        _formatted_text(shown, output, known_too=known_too),
+        output["output"],
+        for_programs=form != "text",
+    )
     if plan_file is not None:
         _write_plan(terminal, shown, include, plan_file)
     told: dict[str, Any] = {
@@ -193,7 +198,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     for line in find_dupes_summary(shown, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
     new = sum(group.new is True for group in shown.groups)
-    chosen.say(terminal, new, len(shown.groups), len(duplicates.groups), "group")
+    chosen.say(
+        terminal, new, len(shown.groups), len(duplicates.groups), "group", labels=labels is not None
+    )
     not_judged = len(duplicates.not_judged) if kind in ("near", "label") else 0
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
@@ -307,7 +314,7 @@ def _check_exit_code(
     return 0
 
 
-def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
+def _formatted_text(duplicates: Duplicates, output: dict[str, Any], *, known_too: bool) -> Any:
     from imgsim.report import duplicate_annotations, formats
     from imgsim.report.text import Page, find_dupes_text, folders_text
 
@@ -324,7 +331,7 @@ def _formatted_text(duplicates: Duplicates, output: dict[str, Any]) -> Any:
     if form == "csv":
         return formats.find_dupes_csv(duplicates, private=facts)
     if form == "sarif":
-        return duplicate_annotations.find_dupes_sarif(duplicates)
+        return duplicate_annotations.find_dupes_sarif(duplicates, known_too=known_too)
     if form == "github":
         return duplicate_annotations.find_dupes_github(duplicates)
     width = output_width(output["output"])

@@ -154,21 +154,29 @@ class _Tally:
     """Counts answers, for the exit code."""
 
     def __init__(self) -> None:
-        self.answers = self.known = self.not_read = self.judged = 0
+        self.answers = self.known = self.not_read = self.not_compared = self.judged = 0
 
     def add(self, answer: KnownAnswer) -> None:
         self.answers += 1
         self.known += answer.known
-        self.not_read += bool(answer.reason)
+        self.not_read += bool(answer.reason and not answer.not_compared)
+        self.not_compared += bool(answer.not_compared)
         self.judged += answer.judged
 
     def exit_code(self, terminal: Terminal, *, exit_zero: bool, empty_is_error: bool) -> int:
-        """Return 1 if a file is known, 2 if none could be judged."""
+        """Return 1 if a file is known, 2 if none could be judged, or one not be compared."""
         from imgsim.report.known import known_summary
 
         terminal.summary(known_summary(self.answers, self.known, self.not_read))
         if self.known:
             return 0 if exit_zero else 1
+        if self.not_compared:
+            terminal.error(
+                f"{self.not_compared} of {self.answers} files could not be compared with the"
+                " archive, files of which are gone or were changed",
+                "run it again",
+            )
+            return 2
         if self.answers == self.not_read and (self.answers or empty_is_error):
             terminal.error("no readable image to ask about", "check the paths")
             return 2

@@ -102,7 +102,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     """
     from imgsim.profile import read_profile
     from imgsim.read.discover import printable
-    from imgsim.report.baseline import LEAKS, mark_new_leaks, only_new_leaks
+    from imgsim.report.baseline import LEAKS
+    from imgsim.report.leak_baseline import mark_new_leaks, only_new_leaks
     from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
@@ -146,7 +147,12 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         correct_splits=bool(write_splits),
         options=options,
     )
-    shown = marked = mark_new_leaks(leaks, chosen.before) if chosen.file else leaks
+    shown = marked = leaks
+    if chosen.file:
+        known, divided = (
+            (chosen.before.leaks, chosen.before.divided) if chosen.before else (None, ())
+        )
+        shown = marked = mark_new_leaks(leaks, known, divided)
     if chosen.shows_only_new(output["format"]):
         shown = only_new_leaks(marked)
     _write_leaks(shown, **output)
@@ -158,7 +164,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     told = [leak.new is True for leak in marked.leaks]
     told += [group.new is True for group in marked.groups]
     new, among = sum(told), len(shown.leaks) + len(shown.groups)
-    chosen.say(terminal, new, among, len(told), "leak")
+    chosen.say(terminal, new, among, len(told), "leak", labels=wanted["labels"] is not None)
     if leaks.corrected is not None and leaks.corrected.empty:
         terminal.error(
             f"no splits without leaks: all of {', '.join(map(printable, leaks.corrected.empty))}"

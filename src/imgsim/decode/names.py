@@ -45,6 +45,11 @@ def claims_to_be_image(file: ImageFile) -> bool:
     return file.named or _suffix(file) in IMAGE_SUFFIXES | RAW_SUFFIXES
 
 
+def is_identified_surely(format: str) -> bool:
+    """Return whether files of a format begin with bytes that other kinds of file do not have."""
+    return format not in _WITHOUT_MAGIC
+
+
 def taken_by_accident(file: ImageFile, facts: ImageFacts) -> bool:
     """Return whether the content was identified as an image that its name does not speak of."""
     return facts.format in _WITHOUT_MAGIC and not claims_to_be_image(file)

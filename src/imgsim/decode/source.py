@@ -19,10 +19,11 @@ from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
 from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
 from imgsim.decode.metadata_blocks import without_exif_items, without_resources
+from imgsim.decode.names import is_identified_surely
 from imgsim.decode.packages import needs_package
 from imgsim.decode.parts import extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
-from imgsim.decode.spec import DecodeError, NeedsMemory
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, NeedsMemory
 from imgsim.decode.strict_jpeg import strict_grey
 from imgsim.decode.strips import ImageRows, in_colours
 from imgsim.types import MIN_DETAIL, WHOLE_PART, ImageFacts
@@ -378,6 +379,26 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None
     return source
+
+
+def begins_as_image(path: str) -> bool:
+    """Return whether a file begins as one of the image formats that are read, whatever its name.
+
+    It is not decoded. What cannot be read at all does not.
+    """
+    from PIL import Image
+
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(64)
+        if _plugin_for(head) or _boxed_kind(head):
+            return True
+        with pixel_limit(DEFAULT_MAX_PIXELS), Image.open(path, formats=_formats()) as image:
+            return is_identified_surely(image.format or "")
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # Pillow's readers raise many kinds over what is no image
+        return False
 
 
 def _without_metadata(data: bytes) -> bytes:

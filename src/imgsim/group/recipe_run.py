@@ -251,6 +251,15 @@ class RecipeRun:
         }
         return dict(sorted(by_class.items()))
 
+    def unverified(self) -> set[tuple[int, int]]:
+        """Return the pairs of classes, the lesser first, that `verify_all` could not verify."""
+        return {
+            (min(classes), max(classes))
+            for pair in self._proposals.pairs()
+            if self._verdicts.failed(pair)
+            for classes in [(self._class[pair[0]], self._class[pair[1]])]
+        }
+
     def all_matches(self) -> Candidates:
         """Verify every proposed pair, and return the classes that match.
 

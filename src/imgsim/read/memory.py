@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
 from imgsim.addresses import Address
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.stamps import FileStamp
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def as_list(paths: Paths, noun: str = "image") -> list[str]:
     if is_one(paths):
         return [as_path(cast(PictureLike, paths), f"<{noun} 0>")]
     if not isinstance(paths, Iterable):
-        raise UsageError(f"{_kind(paths)} is no picture", _HINT)
+        raise UsageError(f"{shown_value(paths)} is no path, nor a picture", _HINT)
     several = cast(Iterable[PictureLike], paths)
     return [as_path(picture, f"<{noun} {i}>") for i, picture in enumerate(several)]
 
@@ -119,10 +119,7 @@ def as_path(picture: PictureLike, name: str) -> str:
         It is neither.
     """
     if isinstance(picture, str | os.PathLike):
-        path = os.fspath(picture)
-        if not isinstance(path, str):
-            raise UsageError(f"{path!r} is a path of bytes", "os.fsdecode makes a text of it")
-        return path
+        return as_text(picture)
     if isinstance(picture, bytes | bytearray | memoryview):
         return MemoryPicture(name, bytes(picture))
     if hasattr(picture, "read"):
@@ -133,7 +130,23 @@ def as_path(picture: PictureLike, name: str) -> str:
         return _of_pillow(picture, name)
     if hasattr(picture, "__array__"):
         return MemoryPicture(name, encode_array(_array(picture, name), name))
-    raise UsageError(f"{name}: {_kind(picture)} is neither a path nor a picture", _HINT)
+    raise UsageError(f"{name}: {shown_value(picture)} is no path, nor a picture", _HINT)
+
+
+def as_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as a text.
+
+    Raises
+    ------
+    UsageError
+        It is no path, or one of bytes.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"{shown_value(path)} is no path", "give a text or a pathlib.Path")
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is a path in bytes", "os.fsdecode makes a text of it")
+    return text
 
 
 def is_one(paths: object) -> bool:
@@ -147,10 +160,6 @@ def is_one(paths: object) -> bool:
     from PIL import Image
 
     return isinstance(paths, Image.Image)
-
-
-def _kind(value: object) -> str:
-    return f"a {type(value).__name__}"
 
 
 def _of_stream(stream: Any, name: str) -> MemoryPicture:

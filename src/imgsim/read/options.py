@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.executors.base import Batch, Executor, R, usable_cores
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
@@ -165,7 +165,16 @@ class RunOptions:
         return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
 
 
-def shown_value(value: object) -> str:
-    """Return a value as a message shows it: on one line, and not all of a long one."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
+def as_options(options: RunOptions | None) -> RunOptions:
+    """Return the options that a call was given, or the default ones.
+
+    Raises
+    ------
+    UsageError
+        They are none.
+    """
+    if options is None:
+        return RunOptions()
+    if not isinstance(options, RunOptions):
+        raise UsageError(f"{shown_value(options)} are no options", "give imgsim.RunOptions(...)")
+    return options

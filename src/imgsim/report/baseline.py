@@ -2,7 +2,9 @@
 
 They are known by their contents, that is by the digests of their files, found by the same method
 at the same threshold. Paths are for people to read: a folder may be moved, and another picture
-under a known name is new. Two files of one digest count twice: one more copy is new.
+under a known name is new. Two files of one digest count twice: one more copy is new. Where a group
+stands under two labels, its files are known by their digests and labels: a conflict that the
+baseline does not have is new, and one made without labels has none. Leaks: `report.leak_baseline`.
 """
 
 from __future__ import annotations
@@ -20,9 +22,15 @@ from imgsim import __version__
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
 from imgsim.report.document import path_document
+from imgsim.report.leak_baseline import (
+    KnownDivision,
+    KnownLeak,
+    digest_of,
+    known_division,
+    known_leak,
+)
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import Group, Member
 
 FIND_DUPES = ("imgsim.find-dupes/1", "imgsim.find-dupes/2")
@@ -40,10 +48,13 @@ class KnownGroup:
         How many of its files have which digest; None where the output has none.
     paths : frozenset of str
         See `_names`; only where there are no digests do they decide anything.
+    labelled : Counter of (str, str) or None
+        How many of its files have which digest and label; None without digests or labels.
     """
 
     contents: Counter[str] | None
     paths: frozenset[str]
+    labelled: Counter[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +71,10 @@ class Baseline:
         Of imgsim.
     groups : tuple of KnownGroup
         Of find-dupes.
-    leaks : Counter of (str, str)
-        Of leaks: splits, and digests of the pictures in the smaller split.
-    divided : dict of str to frozenset of str
-        Of leaks: groups and the splits that they were divided between.
+    leaks : Counter of KnownLeak
+        Of leaks.
+    divided : tuple of KnownDivision
+        Of leaks: the divided groups.
     """
 
     path: Path
@@ -71,8 +82,8 @@ class Baseline:
     threshold: float
     version: str
     groups: tuple[KnownGroup, ...] = ()
-    leaks: Counter[tuple[str, str]] | None = None
-    divided: dict[str, frozenset[str]] | None = None
+    leaks: Counter[KnownLeak] | None = None
+    divided: tuple[KnownDivision, ...] = ()
 
     def require_same(self, criterion: Criterion) -> None:
         """Check that this run tells duplicates by the method and threshold of the earlier one.
@@ -95,8 +106,25 @@ class Baseline:
             " --update-baseline",
         )
 
-    def notes(self) -> Iterator[str]:
-        """Yield what this baseline cannot tell."""
+    def notes(self, *, labels: bool = False) -> Iterator[str]:
+        """Yield what this baseline cannot tell.
+
+        Parameters
+        ----------
+        labels : bool
+            Labels were asked for now.
+        """
+        unlabelled = any(group.labelled is None for group in self.groups)
+        if labels and (unlabelled or any(leak.label is None for leak in self.leaks or ())):
+            yield (
+                f"{printable(str(self.path))} was made without labels: every conflict of labels is"
+                " new"
+            )
+        if any(division.contents is None for division in self.divided):
+            yield (
+                f"{printable(str(self.path))} has no digests of divided groups: these are known by"
+                " their names; --update-baseline writes a whole one"
+            )
         if any(group.contents is None for group in self.groups):
             yield (
                 f"{printable(str(self.path))} has no digests: groups are known by their paths, and"
@@ -151,11 +179,8 @@ def _baseline(path: Path, document: dict[str, Any]) -> Baseline:
     """Read a document; anything may be missing in it, or of another type."""
     facts = path, str(document["method"]), float(document["threshold"]), str(document["version"])
     if document["schema"] in LEAKS:
-        leaks = Counter((str(leak["split"]), _digest(leak)) for leak in document["leaks"])
-        divided = {
-            str(group["name"]): frozenset(str(split["name"]) for split in group["splits"])
-            for group in document["groups"]
-        }
+        leaks = Counter(known_leak(leak) for leak in document["leaks"])
+        divided = tuple(known_division(group) for group in document["groups"])
         return Baseline(*facts, leaks=leaks, divided=divided)
     cwd = str(document.get("cwd", ""))
     return Baseline(*facts, groups=tuple(_known_group(g, cwd) for g in document["groups"]))
@@ -166,15 +191,11 @@ def _known_group(document: dict[str, Any], cwd: str) -> KnownGroup:
     paths = [_path_names(m["path"], m.get("path_bytes"), cwd) for m in members]
     if any(not member.get("digest") for member in members):
         return KnownGroup(None, frozenset().union(*paths))
-    contents = Counter(_digest(member) for member in members)
-    return KnownGroup(contents, frozenset().union(*paths))
-
-
-def _digest(document: dict[str, Any]) -> str:
-    digest = document["digest"]
-    if not isinstance(digest, str):
-        raise TypeError("a digest is text")
-    return digest.removeprefix("sha256:")
+    contents = Counter(digest_of(member) for member in members)
+    labelled = None
+    if all(isinstance(member.get("label"), str) for member in members):
+        labelled = Counter((digest_of(member), member["label"]) for member in members)
+    return KnownGroup(contents, frozenset().union(*paths), labelled)
 
 
 def _path_names(path: str, path_bytes: str | None, cwd: str) -> frozenset[str]:
@@ -226,15 +247,20 @@ def _not_in(
     known: KnownGroup, members: Sequence[Member], names: Sequence[frozenset[str]]
 ) -> list[bool]:
     """Tell which files are not in one known group; of equal ones, those at other places."""
+    conflict = len({member.label for member in members if member.label}) > 1
+    new = [True] * len(members)
+    if conflict and known.labelled is None:
+        return new
     if known.contents is None:
         return [not name & known.paths for name in names]
-    left = Counter(known.contents)
-    new = [True] * len(members)
+    keys: list[Any] = [
+        (m.picture.digest, m.label) if conflict else m.picture.digest for m in members
+    ]
+    left: Counter[Any] = Counter(known.labelled if conflict else known.contents)
     by_place = sorted(range(len(members)), key=lambda i: not names[i] & known.paths)
     for i in by_place:
-        digest = members[i].picture.digest
-        if left[digest]:
-            left[digest] -= 1
+        if left[keys[i]]:
+            left[keys[i]] -= 1
             new[i] = False
     return new
 
@@ -266,32 +292,3 @@ def unknown_groups(groups: Sequence[Group], baseline: Baseline) -> list[Group]:
     """Return the groups with a file that was not in one known group with all the others."""
     known = KnownGroups(baseline.groups)
     return [group for group in groups if not known.has(group.members)]
-
-
-def mark_new_leaks(leaks: Leaks, baseline: Baseline | None) -> Leaks:
-    """Return the leaks and the divided groups with `Leak.new` and `GroupLeak.new` set.
-
-    A leak is known if as many of its content were in its split; a divided group if it was divided
-    between all of its splits.
-    """
-    left = Counter(baseline.leaks if baseline else None)
-    divided = (baseline.divided if baseline else None) or {}
-    marked = []
-    for leak in leaks.leaks:
-        key = (leak.picture.file.root, leak.picture.digest)
-        marked.append(replace(leak, new=left[key] <= 0))
-        left[key] -= 1
-    groups = [
-        replace(group, new=not {name for name, _ in group.splits} <= divided.get(group.name, set()))
-        for group in leaks.groups
-    ]
-    return replace(leaks, leaks=tuple(marked), groups=tuple(groups))
-
-
-def only_new_leaks(leaks: Leaks) -> Leaks:
-    """Return what `mark_new_leaks` found to be new."""
-    return replace(
-        leaks,
-        leaks=tuple(leak for leak in leaks.leaks if leak.new),
-        groups=tuple(group for group in leaks.groups if group.new),
-    )

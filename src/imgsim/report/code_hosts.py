@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from imgsim import __version__
+from imgsim.addresses import container_of
 from imgsim.read.discover import printable
 from imgsim.report.document import path_text
 from imgsim.types import Skipped
@@ -41,8 +42,11 @@ def _escape_property(text: str) -> str:
 
 
 def path_from_here(path: str) -> Path:
-    """Return a path from this folder on if it lies below, as hosts show files; else all of it."""
-    whole = Path(os.path.abspath(path))
+    """Return a path from this folder on if it lies below, as hosts show files; else all of it.
+
+    Of what lies in an archive it is that of the archive, the file that is committed.
+    """
+    whole = Path(os.path.abspath(container_of(path) or path))
     try:
         return whole.relative_to(Path.cwd())
     except ValueError:

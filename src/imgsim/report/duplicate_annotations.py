@@ -79,14 +79,21 @@ def _likeness(member: Member, shown: Member, duplicates: Duplicates) -> str:
     return f"{text} ({alike}, {score}{role})"
 
 
-def find_dupes_sarif(duplicates: Duplicates) -> Iterator[str]:
-    """Yield a SARIF document of one run, with a result per copy."""
+def find_dupes_sarif(duplicates: Duplicates, *, known_too: bool = True) -> Iterator[str]:
+    """Yield a SARIF document of one run, with a result per copy.
+
+    Parameters
+    ----------
+    duplicates : Duplicates
+    known_too : bool
+        With the files that a baseline has.
+    """
     results = [
         _sarif_copy(member, shown, duplicates)
         for group in duplicates.groups
         for shown in [shown_beside(group)]
         for member in group.members
-        if member is not shown
+        if member is not shown and (known_too or member.new is not False)
     ]
     yield sarif_document(_RULES, results, duplicates.skipped, duplicates.damaged)
 

@@ -38,7 +38,9 @@ def answer_text(answer: KnownAnswer, scale: Scale) -> str:
     scale : Scale
         Of the method.
     """
-    verdict = "not read" if answer.reason else "known" if answer.known else "not known"
+    verdict = "known" if answer.known else "not known"
+    if answer.reason:
+        verdict = "not told" if answer.not_compared else "not read"
     lines = [f"{verdict:{_INDENT - 1}} {printable(answer.path)}"]
     lines += _indented(_remark(answer))
     for match in answer.matches:

@@ -124,7 +124,14 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
         "groups": [
             {
                 "name": path_text(group.name),
-                "splits": [{"name": name, "images": images} for name, images in group.splits],
+                "splits": [
+                    {
+                        "name": name,
+                        "images": images,
+                        "digests": [f"sha256:{d}" for split, d in group.contents if split == name],
+                    }
+                    for name, images in group.splits
+                ],
                 "example": path_document(group.example)["path"],
                 "new": group.new,
             }

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.profile import Profile
-from imgsim.read.options import RunOptions, shown_value
+from imgsim.read.options import RunOptions
 
 Methods = str | Comparator | Sequence[str | Comparator]
 
@@ -152,6 +152,14 @@ def _largest_distance(
             raise UsageError(f"similarity {min_similarity:g} is out of range", "0 to 100 percent")
         return scale.distance_of_similarity(min_similarity)
     return comparator.preset_distance(preset)
+
+
+def check_k(k: int) -> None:
+    """Raise UsageError if a number of matches is no whole number from 1 on."""
+    if not isinstance(k, Integral):
+        raise UsageError(f"k={shown_value(k)} is no whole number", "ask for at least one match")
+    if k < 1:
+        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
 
 
 def make_comparators(

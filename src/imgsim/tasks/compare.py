@@ -16,7 +16,7 @@ from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
 from imgsim.read.memory import PictureLike
-from imgsim.read.options import RunOptions
+from imgsim.read.options import RunOptions, as_options
 from imgsim.results import Result
 from imgsim.tasks.arguments import Methods, make_comparators
 from imgsim.tasks.query import query_file, read_query
@@ -98,7 +98,7 @@ def compare(
     """
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")
-    options = options or RunOptions()
+    options = as_options(options)
     comparators = make_comparators(methods if methods is not None else registry.ALL, options)
     limits = [
         profile.distance(c, options.decode) if profile else c.preset_distance(preset)

@@ -67,11 +67,15 @@ class Copies:
         For each of them, the nearest first, of equally near ones the surest.
     refused : callable
         Whether a query, by its place, and a picture of the gallery were verified and do not match.
+    unverified : tuple of str
+        For each query the path of a picture that it could not be compared with, since one of the
+        two is gone or was changed meanwhile; empty if there is none.
     """
 
     queries: tuple[Picture, ...]
     of: tuple[tuple[Copy, ...], ...]
     refused: Callable[[int, int], bool]
+    unverified: tuple[str, ...]
 
 
 def copies_within(
@@ -172,7 +176,8 @@ def _find(
             copies = [Copy(other - first, distance, next(members)) for distance, other in some]
             copies.sort(key=lambda c: (c.distance, SURENESS[c.member.kind], c.place))
             of.append(tuple(copies))
-        return Copies(pictures[:queries], tuple(of), partial(matches.refused, first))
+        unverified = tuple(matches.unverified_with(place) for place in range(queries))
+        return Copies(pictures[:queries], tuple(of), partial(matches.refused, first), unverified)
 
 
 class _Matches:
@@ -197,7 +202,15 @@ class _Matches:
         self._class = {i: number for number, some in enumerate(self._members) for i in some}
         self._near: dict[int, list[tuple[float, int]]] = {}
         self._refused: set[tuple[int, int]] = set()
-        for (one, other), verdict in run.verify_all().items():
+        verdicts = run.verify_all()
+        unverified = run.unverified()
+        self._unverified: dict[int, int] = {}
+        for one, other in sorted(unverified):
+            self._unverified.setdefault(one, other)
+            self._unverified.setdefault(other, one)
+        for (one, other), verdict in verdicts.items():
+            if (one, other) in unverified:
+                continue
             if not run.accepts(verdict):
                 self._refused.add((one, other))
                 continue
@@ -224,6 +237,11 @@ class _Matches:
             and not is_same_file(self._pictures[place], self._pictures[other])
         )
         return list(islice(there, k))
+
+    def unverified_with(self, place: int) -> str:
+        """Return the path of a picture that one could not be compared with; empty for none."""
+        other = self._unverified.get(self._class[place])
+        return "" if other is None else self._pictures[self._members[other][0]].file.path
 
     def refused(self, first: int, query: int, place: int) -> bool:
         """Whether two pictures were verified and do not match; the gallery begins at `first`."""

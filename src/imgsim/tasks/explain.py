@@ -17,7 +17,7 @@ from imgsim.errors import UsageError
 from imgsim.models.cam import Link
 from imgsim.neighbours.build import make_engine
 from imgsim.read.memory import PictureLike
-from imgsim.read.options import RunOptions
+from imgsim.read.options import RunOptions, as_options
 from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.query import Query, decode_query, query_file
@@ -100,7 +100,7 @@ def explain(
     UnreadableImage
         One of the files is no image that can be read.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     comparator = as_comparator(method)
     if not isinstance(comparator, Explains | Recipe):
         raise UsageError(
@@ -189,7 +189,7 @@ def activations(
         )
     query = query_file(image)
     wants = comparator.extractor.wants
-    pixels = decode_query(query, [wants], options or RunOptions()).images[wants]
+    pixels = decode_query(query, [wants], as_options(options)).images[wants]
     maps = comparator.extractor.network().activations(pixels, layer)
     return Activations(comparator, query, layer, pixels, maps)
 

@@ -14,11 +14,11 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.results import Items
-from imgsim.tasks.arguments import as_comparator
+from imgsim.tasks.arguments import as_comparator, check_k
 from imgsim.tasks.match_results import Matches
-from imgsim.tasks.matches import check_k, ranked
+from imgsim.tasks.matches import ranked
 from imgsim.tasks.matching import Seconds
 from imgsim.types import ImageFacts, ImageFile, Picture, Skipped
 
@@ -110,7 +110,7 @@ def features(
     UsageError
         A path does not exist, or an argument makes no sense.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     comparator = as_comparator(method)
     collection = collect(as_list(paths), [comparator.extractor], options)
     if collection.executor is not None:
@@ -147,7 +147,7 @@ def rank_features(
         The method looks at pairs of pictures itself, or `k` makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     check_k(k)
     comparator = feature_set.comparator
     if isinstance(comparator, Recipe) or not comparator.ranks:

@@ -33,7 +33,7 @@ from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.label_maps import label_maps_among, without_label_maps
 from imgsim.read.majority import find_suspects
 from imgsim.read.metadata import metadata_of
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.results import Result
 from imgsim.tasks.arguments import Criterion, make_criterion
@@ -206,7 +206,7 @@ def find_duplicates(
         A path does not exist, or an argument makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     keep_rules = parse_keep(keep)
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode

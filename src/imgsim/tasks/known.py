@@ -14,10 +14,11 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
 from imgsim.read.collect import collect
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.memory import as_text
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
-from imgsim.tasks.arguments import as_comparator, make_criterion
+from imgsim.tasks.arguments import as_comparator, check_k, make_criterion
 from imgsim.tasks.copies import is_same_file
 from imgsim.tasks.known_results import ArchiveFacts, Known, KnownAnswer
 from imgsim.tasks.matching import seconds_since
@@ -30,8 +31,9 @@ _AT_ONCE = 64
 class KnownArchive:
     """An archive that is read once and asked again and again; to be closed.
 
-    It stays as it was when it was opened: what is added later is not known, and a file that was
-    changed since matches nothing.
+    It stays as it was when it was opened: what is added later is not known. Where a file that has
+    to be compared is gone or was changed since, it is not told whether the other one is known, see
+    `KnownAnswer.not_compared`.
 
     Parameters
     ----------
@@ -65,15 +67,14 @@ class KnownArchive:
         k: int = 3,
         options: RunOptions | None = None,
     ) -> None:
-        options = options or RunOptions()
+        options = as_options(options)
         comparator = as_comparator(method)
         if not isinstance(comparator, Recipe):
             raise UsageError(
                 f"{comparator.name} verifies nothing, so it cannot tell what is known",
                 "auto or local; imgsim search ranks by the others",
             )
-        if k < 1:
-            raise UsageError(f"k={k} is less than 1", "ask for at least one match")
+        check_k(k)
         criterion = make_criterion(comparator, preset, None, None, None, None, options.decode)
         self._recipe = comparator
         self._options = options
@@ -121,7 +122,7 @@ class KnownArchive:
 
     def ask(self, path: str | os.PathLike[str]) -> KnownAnswer:
         """Tell whether one file is known. What is wrong with it stands in the answer."""
-        name = os.fspath(path)
+        name = as_text(path)
         if not name:
             return KnownAnswer(name, reason="no path")
         if os.path.isdir(name):
@@ -180,13 +181,22 @@ class KnownArchive:
                 judged=id(picture) not in plain,
                 damage=asked.facts.damage,
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
+                not_compared=with_,
+                reason=_not_compared(with_) if with_ else "",
             )
-            for picture, asked, own in zip(pictures, copies.queries, copies.of, strict=True)
+            for picture, asked, own, other in zip(
+                pictures, copies.queries, copies.of, copies.unverified, strict=True
+            )
+            for with_ in ["" if own else other]  # one match is enough to know it
         ]
 
 
 def _path_of(one: Picture | Skipped) -> str:
     return one.path if isinstance(one, Skipped) else one.file.path
+
+
+def _not_compared(path: str) -> str:
+    return f"cannot be compared with {path}: one of the two is gone, or was changed meanwhile"
 
 
 def _why_not(read: Collection) -> str:
@@ -223,7 +233,7 @@ def known(
         A path does not exist, or an argument makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     for path in as_list(paths):
         if not os.path.lexists(path):  # before the archive is read
             raise UsageError(f"no such path: {path}", "check the spelling")

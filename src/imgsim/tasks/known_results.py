@@ -21,13 +21,16 @@ class KnownAnswer:
         Files of the archive that it matches, the nearest first; `Match.member` says what it is to
         each. It is not known by itself, where it is a file of the archive.
     reason : str
-        Why it could not be read; empty if it was.
+        Why it could not be read, or compared; empty if it was.
     judged : bool
         It can be told from others by more than its pixels: it is neither too small nor too plain.
     damage : str
         What is damaged of it; empty for a whole file.
     in_archive : bool
         It is a file of the archive.
+    not_compared : str
+        A file of the archive that it might match and could not be compared with, where no other
+        matches; empty if there is none. Whether it is known cannot be told then.
     """
 
     path: str
@@ -36,6 +39,7 @@ class KnownAnswer:
     judged: bool = False
     damage: str = ""
     in_archive: bool = False
+    not_compared: str = ""
 
     @property
     def known(self) -> bool:

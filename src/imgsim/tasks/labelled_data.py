@@ -16,7 +16,8 @@ from imgsim.comparators import registry
 from imgsim.dataset.labelled import LabelledImages, Layout
 from imgsim.dataset.layouts import load_labelled
 from imgsim.profile import Profile
-from imgsim.read.options import RunOptions
+from imgsim.read.memory import as_text
+from imgsim.read.options import RunOptions, as_options
 from imgsim.tasks.arguments import Methods, make_comparators
 
 Dataset = str | os.PathLike[str] | LabelledImages
@@ -71,7 +72,7 @@ def bench(
     UsageError
         The data set does not exist or has too few labels, or an argument makes no sense.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     data = _loaded(dataset, layout, per_scene, prefix, options)
     plan = runner.Plan(tuple(experiments), seed=seed, max_images=max_images, profile=profile)
     store = None if results is None else Store(Path(results))
@@ -121,7 +122,7 @@ def calibrate(
     UsageError
         The data set does not exist or has too few labels, or an argument makes no sense.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     target = only_target(target_precision, max_false_positives)
     data = _loaded(dataset, layout, per_scene, prefix, options)
     chosen = make_comparators(methods, options)
@@ -140,7 +141,7 @@ def _loaded(
     if isinstance(dataset, LabelledImages):
         return dataset
     return load_labelled(
-        os.fspath(dataset),
+        as_text(dataset),
         layout=layout,
         per_scene=per_scene,
         prefix=prefix,

@@ -20,9 +20,9 @@ from imgsim.neighbours.build import make_engine
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.memory import PictureLike
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
-from imgsim.tasks.arguments import Methods, make_comparators
+from imgsim.tasks.arguments import Methods, check_k, make_comparators
 from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import exhaustive, seconds_since
 from imgsim.tasks.query import Query, as_queries, read_query
@@ -59,7 +59,7 @@ def matches(
         A path does not exist, or an argument makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     comparators = _ranking(methods, options)
     check_k(k)
     collection = collect(as_list(paths), [c.extractor for c in comparators], options)
@@ -114,7 +114,7 @@ def search(
         A query is no image that can be read.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     comparators = _ranking(methods, options)
     check_k(k)
     asked = as_queries(queries)
@@ -166,12 +166,6 @@ def _ranked_queries(
         return _narrowed(comparator, rows, gallery, queries, k, narrow, options)
     places = range(len(gallery), len(rows))
     return ranked(comparator, rows, gallery, places, queries, k, options)
-
-
-def check_k(k: int) -> None:
-    """Raise UsageError if a number of matches is less than 1."""
-    if k < 1:
-        raise UsageError(f"k={k} is less than 1", "ask for at least one match")
 
 
 def _check_narrow(comparators: Sequence[Comparator], narrow: int) -> None:

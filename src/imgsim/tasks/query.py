@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import Decoded, DecodeError, InputSpec
-from imgsim.errors import UnreadableImage
+from imgsim.errors import UnreadableImage, UsageError, shown_value
 from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
@@ -81,6 +81,8 @@ def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> 
         One is neither a path nor a picture.
     """
     one = isinstance(queries, Query) or is_one(queries)
+    if not one and not isinstance(queries, Iterable):
+        raise UsageError(f"{shown_value(queries)} is no path, nor a picture", "name the images")
     several = [queries] if one else cast(Sequence["Query | PictureLike"], queries)
     return [
         query

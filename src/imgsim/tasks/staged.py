@@ -10,10 +10,13 @@ from dataclasses import replace
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+from imgsim.decode.source import begins_as_image
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+
+_MISSING = "staged, but not in the working tree: not compared"
 
 
 def find_staged(
@@ -25,8 +28,9 @@ def find_staged(
 ) -> Duplicates:
     """Find duplicates of staged images among the tracked ones and among themselves.
 
-    Files are compared as they are in the working tree. Tracked files are kept, and not compared
-    with each other.
+    Files are compared as they are in the working tree; one that is staged and not there is skipped,
+    with a reason that says so. A staged file is an image by its ending or by its content. Tracked
+    files are kept, and not compared with each other.
 
     Parameters
     ----------
@@ -41,22 +45,28 @@ def find_staged(
     UsageError
         This is no git repository, or git is not installed.
     """
-    options = options or RunOptions()
+    options = as_options(options)
     top = _git("rev-parse", "--show-toplevel").removesuffix(b"\n")
     prefix = os.path.relpath(os.fsdecode(top))
     named = _git("diff", "--cached", "--name-only", "-z", "--diff-filter=ACMR")
     staged = as_list(paths) if paths is not None else _from_here(_listed(named), prefix)
-    staged = _images(staged)
+    missing = {path for path in _named_images(staged) if not os.path.lexists(path)}
+    staged = _images(staged, by_content=True)
     tracked = _images(_from_here(_listed(_git("ls-files", "-z", "--cached", ":/")), ""))
     own = {_place(path) for path in staged}
     others = [path for path in tracked if _place(path) not in own]
     discover = replace(
         options.discover,
-        listed=tuple(staged),
+        listed=(*staged, *missing),
         manifests=(),
         reference=tuple(others) if staged else (),
     )
-    return find_duplicates([], method, preset=preset, options=replace(options, discover=discover))
+    options = replace(options, discover=discover)
+    duplicates = find_duplicates([], method, preset=preset, options=options)
+    skipped = tuple(
+        replace(one, reason=_MISSING) if one.path in missing else one for one in duplicates.skipped
+    )
+    return replace(duplicates, skipped=skipped)
 
 
 def _git(*arguments: str) -> bytes:
@@ -87,12 +97,25 @@ def _from_here(names: Sequence[str], prefix: str) -> list[str]:
     return [os.path.normpath(os.path.join(prefix, name)) for name in names]
 
 
-def _images(paths: Sequence[str]) -> list[str]:
-    """Files that are there and are called images; not links, and no file twice."""
+def _named_images(paths: Sequence[str]) -> list[str]:
+    """Paths that are called images."""
     suffixes = IMAGE_SUFFIXES | RAW_SUFFIXES
-    named = (path for path in paths if os.path.splitext(path)[1].lower() in suffixes)
-    there = (path for path in named if os.path.isfile(path) and not os.path.islink(path))
-    return list({_place(path): path for path in there}.values())
+    return [path for path in paths if os.path.splitext(path)[1].lower() in suffixes]
+
+
+def _images(paths: Sequence[str], *, by_content: bool = False) -> list[str]:
+    """Files that are there and are called images; not links, and no file twice.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    by_content : bool
+        And files by another ending that begin as an image.
+    """
+    named = set(_named_images(paths))
+    there = (path for path in paths if os.path.isfile(path) and not os.path.islink(path))
+    images = (path for path in there if path in named or (by_content and begins_as_image(path)))
+    return list({_place(path): path for path in images}.values())
 
 
 def _place(path: str) -> str:

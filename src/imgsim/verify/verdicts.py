@@ -95,6 +95,7 @@ class Verdicts:
         self._content = cache(lambda place: Content.of(pictures[place]))
         self._why: dict[tuple[int, int], int] = {}
         self._asked: set[tuple[int, int]] = set()
+        self._failed: set[tuple[str, str]] = set()
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._labels: dict[tuple[str, str], str] = {}  # how they came about
         self._tried: set[tuple[tuple[str, str], str]] = set()  # through a third, by such labels
@@ -122,6 +123,10 @@ class Verdicts:
     def was_asked(self, pair: tuple[int, int]) -> bool:
         """Whether the verdict on a pair was asked for in this run."""
         return (min(pair), max(pair)) in self._asked
+
+    def failed(self, pair: tuple[int, int]) -> bool:
+        """Whether a pair could not be verified: a file was gone or changed, or a worker died."""
+        return self._contents(pair) in self._failed
 
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
@@ -265,6 +270,9 @@ class Verdicts:
                         self._labels[contents] = job.label
                         if one.lasting:
                             lasting.setdefault(job.label, {})[contents] = one.verdict
+                            self._failed.discard(contents)
+                        else:
+                            self._failed.add(contents)
                     for label, verdicts in lasting.items():
                         self._cache.keep_verdicts(label, verdicts)
                     progress.advance(len(outcomes))

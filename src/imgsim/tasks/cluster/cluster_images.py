@@ -14,7 +14,7 @@ from imgsim.comparators.base import Comparator, VectorComparator
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
 from imgsim.read.memory import PictureLike
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.cluster.methods import (
     cluster_by_density,
@@ -100,7 +100,7 @@ def cluster_images(
         A query cannot be read.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     comparator = _with_vectors(method)
     _check_choices(algorithm, choose, projection)
     if max_clusters < 2 or min_size < 2 or voters < 1 or similar < 1 or seed < 0:

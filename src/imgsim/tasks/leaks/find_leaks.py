@@ -18,7 +18,6 @@ from itertools import combinations
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
-from imgsim.errors import UsageError
 from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
@@ -26,9 +25,9 @@ from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.label_maps import label_maps_among, without_label_maps
-from imgsim.read.options import Paths, RunOptions
+from imgsim.read.options import Paths, RunOptions, as_options
 from imgsim.read.table import Collection
-from imgsim.tasks.arguments import Criterion, make_criterion
+from imgsim.tasks.arguments import Criterion, check_k, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.corrected import correct, families_of
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
@@ -104,11 +103,10 @@ def find_leaks(
         makes no sense.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     said = SaidOfPaths.of(splits, group_by, labels, base)
     places = said.places
-    if not isinstance(k, int) or k < 1:
-        raise UsageError(f"k={k!r} is less than 1", "ask for at least one match")
+    check_k(k)
     criterion = make_criterion(
         method,
         preset,
@@ -263,4 +261,6 @@ def _groups(
 
 def _group_leak(name: str, parts: Mapping[str, Sequence[Picture]]) -> GroupLeak:
     splits = tuple((split, len(pictures)) for split, pictures in parts.items())
-    return GroupLeak(name, splits, next(iter(parts.values()))[0].file.path)
+    contents = sorted((split, p.digest) for split, pictures in parts.items() for p in pictures)
+    example = next(iter(parts.values()))[0].file.path
+    return GroupLeak(name, splits, example, contents=tuple(contents))

@@ -95,12 +95,15 @@ class GroupLeak:
         Its first path in the smallest split.
     new : bool or None
         As of `Leak`.
+    contents : tuple of (str, str)
+        The split and the digest of each of its images, in order.
     """
 
     name: str
     splits: tuple[tuple[str, int], ...]
     example: str
     new: bool | None = None
+    contents: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.manifests.reading import is_manifest, read_manifest
@@ -130,7 +130,17 @@ class SaidOfPaths:
         if isinstance(splits, PathTable):
             table = splits
             base, splits = table.folder if base is None else base, splits_of(table)
+        elif isinstance(splits, str | os.PathLike):
+            raise UsageError(
+                f"{printable(os.fspath(splits))} is one path: leaks are found between two splits",
+                'name two folders in a list, or the splits: {"train": ..., "valid": ...}',
+            )
         elif not isinstance(splits, Mapping):
+            if not isinstance(splits, Iterable):
+                raise UsageError(
+                    f"{shown_value(splits)} is no path, nor several", "name the folders in a list"
+                )
+            splits = list(splits)
             table = _table_of_manifests(splits)
             splits, listed_from = read_splits(splits)
             base = listed_from if base is None else base
@@ -216,9 +226,7 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     UsageError
         A manifest makes no sense, or two paths lie inside each other.
     """
-    if isinstance(paths, str | os.PathLike) or not all(
-        isinstance(path, str | os.PathLike) for path in paths
-    ):
+    if not all(isinstance(path, str | os.PathLike) for path in paths):
         raise UsageError(
             "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
         )
@@ -247,9 +255,8 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
 
 def _table_of_manifests(paths: Sequence[str]) -> PathTable | None:
     """What manifests say of the files that they list, if one of the paths is a manifest."""
-    if isinstance(paths, str | os.PathLike):
-        return None
-    manifests = [read_manifest(path) for path in map(os.fspath, paths) if is_manifest(path)]
+    named = [path for path in paths if isinstance(path, str | os.PathLike)]
+    manifests = [read_manifest(path) for path in map(os.fspath, named) if is_manifest(path)]
     columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
     rows = [
         {"path": os.path.abspath(path)}

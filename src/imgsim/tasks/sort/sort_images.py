@@ -19,7 +19,7 @@ from imgsim.neighbours.matrix import MAX_ROWS, distance_matrix
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
-from imgsim.read.options import Paths, RunOptions, as_list
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator
@@ -98,7 +98,7 @@ def sort_images(
         `MAX_ROWS` images, or the method has no distance for every pair.
     """
     started = time.perf_counter()
-    options = options or RunOptions()
+    options = as_options(options)
     comparator = as_comparator(method)
     if isinstance(comparator, Recipe):
         raise UsageError(
