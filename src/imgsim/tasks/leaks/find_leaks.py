@@ -105,7 +105,7 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = options or RunOptions()
-    said = SaidOfPaths.of(splits, group_by, labels, base)
+    said = SaidOfPaths.of(splits, group_by, labels, base, options.max_pixels)
     places = said.places
     if not isinstance(k, int) or k < 1:
         raise UsageError(f"k={k!r} is less than 1", "ask for at least one match")

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.manifests.reading import is_manifest, read_manifest
+from imgsim.read.memory import is_one
 from imgsim.read.options import Paths, as_list
 from imgsim.read.tables.listing import dataset_splits
 from imgsim.tasks.path_values import (
@@ -29,11 +31,11 @@ from imgsim.types import Picture, Skipped
 class SplitPaths:
     """Which split a path belongs to."""
 
-    def __init__(self, splits: Mapping[str, Paths]) -> None:
+    def __init__(self, splits: Mapping[str, Paths], max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
         self.paths: list[str] = []
         for name, paths in splits.items():
-            for path in as_list(paths, name):
+            for path in as_list(paths, name, max_pixels):
                 earlier = self.roots.setdefault(absolute_path(path), (name, path))
                 if earlier[0] != name:
                     raise UsageError(
@@ -118,6 +120,7 @@ class SaidOfPaths:
         group_by: str | None,
         labels: str | None,
         base: str | None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> SaidOfPaths:
         """Read the arguments of `find_leaks`.
 
@@ -131,12 +134,13 @@ class SaidOfPaths:
             table = splits
             base, splits = table.folder if base is None else base, splits_of(table)
         elif not isinstance(splits, Mapping):
+            _check_list(splits)
             table = _table_of_manifests(splits)
             splits, listed_from = read_splits(splits)
             base = listed_from if base is None else base
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
-        places = SplitPaths(splits)
+        places = SplitPaths(splits, max_pixels)
         group_of = None if group_by is None else grouping_of(group_by, places, base, table)
         label_of = None if labels is None else labels_of(labels, places, base, table)
         return cls(list(splits), places, base, group_by, labels, group_of, label_of, table)
@@ -216,12 +220,7 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     UsageError
         A manifest makes no sense, or two paths lie inside each other.
     """
-    if isinstance(paths, str | os.PathLike) or not all(
-        isinstance(path, str | os.PathLike) for path in paths
-    ):
-        raise UsageError(
-            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
-        )
+    _check_list(paths)
     paths = [os.fspath(path) for path in paths]
     manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
     datasets = {path: names for path in paths if (names := _dataset_splits(path)) is not None}
@@ -245,10 +244,16 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
 
 
+def _check_list(paths: Sequence[str]) -> None:
+    """Raise `UsageError` unless this is a list of paths."""
+    if is_one(paths) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise UsageError(
+            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
+        )
+
+
 def _table_of_manifests(paths: Sequence[str]) -> PathTable | None:
     """What manifests say of the files that they list, if one of the paths is a manifest."""
-    if isinstance(paths, str | os.PathLike):
-        return None
     manifests = [read_manifest(path) for path in map(os.fspath, paths) if is_manifest(path)]
     columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
     rows = [
