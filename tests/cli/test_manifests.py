@@ -89,7 +89,24 @@ def test_leaks_says_what_is_gone_and_what_has_no_split(place, run) -> None:
     code, out, err = run("leaks", "t.csv")
     assert (code, out) == (2, "")
     assert "no split for 4.jpg" in err
-    written(place / "t.csv", b"path,split\n0.jpg,train\n0.jpg,val\n")
-    code, out, err = run("leaks", "t.csv")
-    assert (code, out) == (2, "")
-    assert "0.jpg is in train and in val" in err
+
+
+def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:
+    written(place / "train.txt", b"0.jpg\n1.jpg\n2.jpg\n")
+    written(place / "val.txt", b"2.jpg\n3.jpg\n")
+    lines = "path,split\n0.jpg,train\n1.jpg,train\n2.jpg,train\n2.jpg,val\n3.jpg,val\n"
+    written(place / "t.csv", lines.encode())
+    for inputs in (["train.txt", "val.txt"], ["t.csv"], [".", "--split-file", "t.csv"]):
+        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv")
+        document = json.loads(out)
+        assert (code, [split["images"] for split in document["splits"]]) == (1, [2, 3])
+        (leak,) = document["leaks"]
+        (match,) = leak["matches"]
+        assert Path(leak["path"]).name == Path(match["path"]).name == "2.jpg"
+        assert (leak["split"], match["split"], match["kind"]) == ("val", "train", "exact")
+        assert [Path(one["path"]).name for one in document["drop"]] == ["2.jpg"]
+        rows = (place / "new.csv").read_text().splitlines()[1:]
+        assert [Path(row.partition(",")[0]).name for row in rows] == [f"{i}.jpg" for i in range(4)]
+        assert "1 file moved" in err
+        code, out, err = run("leaks", ".", "--split-file", "new.csv", "-f", "json")
+        assert (code, json.loads(out)["leaks"]) == (0, [])

@@ -100,7 +100,7 @@ def find_leaks(
     Raises
     ------
     UsageError
-        A path does not exist or belongs to two splits, no picture is in a group, or an argument
+        A path does not exist, a folder belongs to two splits, no picture is in a group, or an argument
         makes no sense.
     """
     started = time.perf_counter()

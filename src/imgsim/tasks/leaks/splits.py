@@ -14,9 +14,9 @@ from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.manifests.reading import is_manifest, read_manifest
-from imgsim.read.memory import is_one
+from imgsim.read.memory import MemoryPicture, is_one
 from imgsim.read.options import Paths, as_list
-from imgsim.read.tables.listing import dataset_splits
+from imgsim.read.tables.listing import dataset_splits, table_format
 from imgsim.tasks.path_values import (
     FOLDER,
     PathTable,
@@ -29,18 +29,29 @@ from imgsim.types import Picture, Skipped
 
 
 class SplitPaths:
-    """Which split a path belongs to."""
+    """Which split a path belongs to: a file, as lists name it, may stand in several.
+
+    Raises
+    ------
+    UsageError
+        A folder, an archive, or the name of a picture in memory belongs to two.
+    """
 
     def __init__(self, splits: Mapping[str, Paths], max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
+        self._more: dict[str, dict[str, None]] = {}  # further splits of a file
         self.paths: list[str] = []
         for name, paths in splits.items():
             for path in as_list(paths, name, max_pixels):
                 earlier = self.roots.setdefault(absolute_path(path), (name, path))
-                if earlier[0] != name:
+                if earlier[0] == name:
+                    pass
+                elif _is_file(path):
+                    self._more.setdefault(absolute_path(path), {})[name] = None
+                else:
                     raise UsageError(
                         f"{printable(path)} is in {earlier[0]} and in {name}",
-                        "a path belongs to one split",
+                        "a folder or a name belongs to one split",
                     )
                 self.paths.append(path)
 
@@ -56,13 +67,17 @@ class SplitPaths:
             place = parent
         return self.roots[place]
 
+    def splits_of(self, path: str) -> list[str]:
+        """The splits of a path, in the order in which they were named; empty if it has none."""
+        split = self.root_of(path)
+        return [] if split is None else [split[0], *self._more.get(absolute_path(path), ())]
+
     def spread(self, picture: Picture) -> list[Picture]:
         """One picture for each split that has a name of the file, its root that split."""
         names: dict[str, list[str]] = {}
         for path in (picture.file.path, *picture.file.links):
-            split = self.root_of(path)
-            if split is not None:
-                names.setdefault(split[0], []).append(path)
+            for split in self.splits_of(path):
+                names.setdefault(split, []).append(path)
         return [
             replace(
                 picture,
@@ -73,8 +88,7 @@ class SplitPaths:
 
     def splits_of_files(self, files: Iterable[Skipped]) -> list[tuple[str, str]]:
         """Return the paths of files that were skipped, and their splits, if they have one."""
-        known = ((file.path, self.root_of(file.path)) for file in files)
-        return [(path, split[0]) for path, split in known if split is not None]
+        return [(file.path, split) for file in files for split in self.splits_of(file.path)]
 
     def below(self, picture: Picture, base: str | None) -> str:
         """A path below its split's folder, with ``/``."""
@@ -84,6 +98,13 @@ class SplitPaths:
             root += INSIDE[0]
         path = os.path.relpath(absolute_path(picture.file.path), absolute_path(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
+
+
+def _is_file(path: str) -> bool:
+    """Whether a path names one picture on disk, in an archive or in a store."""
+    if isinstance(path, Address):
+        return not isinstance(path, MemoryPicture)
+    return not (os.path.isdir(path) or archive_kind(path) or table_format(path))
 
 
 @dataclass(frozen=True, slots=True)
