@@ -100,8 +100,8 @@ def find_leaks(
     Raises
     ------
     UsageError
-        A path does not exist, a folder belongs to two splits, no picture is in a group, or an argument
-        makes no sense.
+        A path does not exist, a folder belongs to two splits, no picture is in a group, or an
+        argument makes no sense.
     """
     started = time.perf_counter()
     options = options or RunOptions()
