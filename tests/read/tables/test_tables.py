@@ -261,3 +261,14 @@ def test_a_manifest_reads_paths_in_the_place_of_bytes_and_names_empty_rows(
         f"{path}!/2": "the row has no bytes", f"{path}!/4": "the row has no bytes",
         gone: "no such path",
     }  # fmt: skip
+
+
+def test_labels_of_rows_are_a_column_of_the_table(tmp_path, data, capsys) -> None:
+    path = _write(_table(data), tmp_path / "t.parquet")
+    same = ("--executor", "threads", "--jobs", "1", "-f", "json")
+    assert main(["find-dupes", "--manifest", str(path), "--labels", "Label", *same]) == 0
+    (group, *_) = json.loads(capsys.readouterr().out)["groups"]
+    assert group["labels"] == ["cat", "dog"]
+    assert main(["leaks", str(path), "--labels", "label", *same]) == 1
+    leaks = json.loads(capsys.readouterr().out)["leaks"]
+    assert {leak["label"] for leak in leaks} == {"cat", "dog"}

@@ -24,6 +24,7 @@ from imgsim.tasks.path_values import (
     are_splits,
     folder_label,
     read_table,
+    table_of_manifests,
 )
 from imgsim.types import Picture, Skipped
 
@@ -156,7 +157,7 @@ class SaidOfPaths:
             base, splits = table.folder if base is None else base, splits_of(table)
         elif not isinstance(splits, Mapping):
             _check_list(splits)
-            table = _table_of_manifests(splits)
+            table = table_of_manifests(splits)
             splits, listed_from = read_splits(splits)
             base = listed_from if base is None else base
         if len(splits) < 2:
@@ -273,23 +274,6 @@ def _check_list(paths: Sequence[str]) -> None:
         )
 
 
-def _table_of_manifests(paths: Sequence[str]) -> PathTable | None:
-    """What manifests say of the files that they list, if one of the paths is a manifest."""
-    manifests = [read_manifest(path) for path in map(os.fspath, paths) if is_manifest(path)]
-    columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
-    rows = [
-        {"path": os.path.abspath(path)}
-        | {name: values[i] for name, values in manifest.columns.items()}
-        for manifest in manifests
-        for i, path in enumerate(manifest.paths)
-        if not isinstance(path, Address)
-    ]
-    if not rows:
-        return None
-    sources = ", ".join(manifest.source for manifest in manifests)
-    return PathTable(sources, os.sep, ("path", *columns), tuple(rows))
-
-
 def tells_splits(path: str) -> bool:
     """Return whether a path by itself may stand for several splits."""
     return is_manifest(path) or _dataset_splits(path) is not None
@@ -376,11 +360,17 @@ def grouping_of(
 
     A column of the table wins over `grouping_by`.
     """
-    if table is not None and group_by in table.columns:
+    if table is not None and _column(table, group_by) is not None:
         values = table.values(group_by)
         return lambda picture: values.of(picture.file.path)
     told = grouping_by(group_by)
     return lambda picture: told(places.below(picture, base))
+
+
+def _column(table: PathTable, group_by: str) -> str | None:
+    """The column that is asked for; words with a meaning of their own only in these letters."""
+    column = table.column(group_by)
+    return column if column == group_by or group_by not in (FOLDER, "prefix") else None
 
 
 def labels_of(
