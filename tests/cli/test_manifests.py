@@ -129,7 +129,7 @@ def test_leaks_take_and_keep_the_other_columns_of_lists(place, run) -> None:
     lines = "Image,Subset,Finding,site\n"
     lines += "0.jpg,train,flu,a\n1.jpg,train,flu,b\n2.jpg,train,flu,c\n4.jpg,val,cold,d\n"
     written(place / "c.csv", lines.encode())
-    code, out, err = run(
+    code, out, _ = run(
         "leaks", "c.csv", "--labels", "finding", "-f", "json", "--write-splits", "new.csv"
     )
     (leak,) = json.loads(out)["leaks"]
