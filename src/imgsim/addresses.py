@@ -14,9 +14,11 @@ instruction: a text from outside becomes one only by listing what it names.
   ``all.zip!/shop.cbz!/1.jpg``. A folder inside is named likewise, without the last part. An object
   has its URL, a picture in memory what the caller calls it.
 - **Stamp.** `FileStamp` of a member or a row has its own size and date, and the times and the
-  identity of the file on disk. While that file is not written to, a member's stamp stays the same;
-  when it is, every member gets another stamp, and its bytes have to tell. An object's has its date
-  and tag, and is never believed when it is read once more; a picture's in memory has its content.
+  identity of the file on disk, which with its place and name at each level (file, archive in the
+  archive, member) make its identity; without an inode the file's path counts too. While that file
+  is not written to, a member's stamp stays the same; when it is, every member gets another stamp,
+  and its bytes have to tell. An object's has its date and tag, and is never believed when it is
+  read once more; a picture's in memory has its content.
 - **Reading.** By the place in the file, without its list of members, which was read once. What is
   compressed as a whole stays open in each thread, to be read on from: pictures are read in the
   order of `read_order`. Nothing is written to disk. A file that was changed since gives other

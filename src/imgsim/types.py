@@ -515,6 +515,16 @@ class Group:
         return [replace(self, members=tuple(some)) for some in equal.values() if len(some) > 1]
 
     @property
+    def removable(self) -> tuple[Member, ...]:
+        """Members that are not needed beside the kept file; none where it lies in an archive.
+
+        A file is only removed for another file, so no plan names them either.
+        """
+        if isinstance(self.kept.file.path, Address):
+            return ()
+        return tuple(member for member in self.members if member.removable)
+
+    @property
     def reclaimable_bytes(self) -> int:
         """Bytes freed if the members that are not needed beside the kept file were removed."""
-        return sum(member.freed_bytes for member in self.members)
+        return sum(member.freed_bytes for member in self.removable)

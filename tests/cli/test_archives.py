@@ -98,6 +98,22 @@ def test_members_are_compared_with_each_other_and_with_files(place, run, name) -
     assert _digests(place) == before
 
 
+def test_copies_of_what_an_archive_holds_are_not_counted_as_freed(place, run, photo) -> None:
+    written(place / "old.zip", zip_bytes({"x.jpg": jpeg(photo(9))}))
+    written(place / "new.jpg", jpeg(photo(9)))
+    arguments = ("find-dupes", "new.jpg", "--reference", "old.zip")
+    done = run(*arguments, "-f", "json", "--plan", "plan.json")
+    (group,) = json.loads(done.out)["groups"]
+    assert [(m["path"], m["role"]) for m in group["members"]] == [
+        ("old.zip!/x.jpg", None), ("new.jpg", "exact"),
+    ]  # fmt: skip
+    assert json.loads(done.out)["reclaimable_bytes"] == 0
+    assert "1 group of 2 files; 0 copies not needed, 0 B could be freed" in done.err
+    assert "not in the plan: 1 copy of what is kept in an archive" in done.err
+    assert json.loads((place / "plan.json").read_text())["groups"] == []
+    assert "could be freed" not in run(*arguments).out
+
+
 def test_workers_read_members_and_a_changed_archive_is_read_anew(place, imgsim, photo) -> None:
     arguments = ("find-dupes", "a.tar.gz", "folder", "-f", "json", "--no-timing")
     one = imgsim(*arguments, "--jobs", "2", cwd=place)

@@ -89,7 +89,55 @@ def test_leaks_says_what_is_gone_and_what_has_no_split(place, run) -> None:
     code, out, err = run("leaks", "t.csv")
     assert (code, out) == (2, "")
     assert "no split for 4.jpg" in err
-    written(place / "t.csv", b"path,split\n0.jpg,train\n0.jpg,val\n")
-    code, out, err = run("leaks", "t.csv")
+
+
+def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:
+    written(place / "train.txt", b"0.jpg\n1.jpg\n2.jpg\n")
+    written(place / "val.txt", b"2.jpg\n3.jpg\n")
+    lines = "path,split\n0.jpg,train\n1.jpg,train\n2.jpg,train\n2.jpg,val\n3.jpg,val\n"
+    written(place / "t.csv", lines.encode())
+    for inputs in (["train.txt", "val.txt"], ["t.csv"], [".", "--split-file", "t.csv"]):
+        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv")
+        document = json.loads(out)
+        assert (code, [split["images"] for split in document["splits"]]) == (1, [2, 3])
+        (leak,) = document["leaks"]
+        (match,) = leak["matches"]
+        assert Path(leak["path"]).name == Path(match["path"]).name == "2.jpg"
+        assert (leak["split"], match["split"], match["kind"]) == ("val", "train", "exact")
+        assert [Path(one["path"]).name for one in document["drop"]] == ["2.jpg"]
+        rows = (place / "new.csv").read_text().splitlines()[1:]
+        assert [Path(row.partition(",")[0]).name for row in rows] == [f"{i}.jpg" for i in range(4)]
+        assert "1 file moved" in err
+        code, out, err = run("leaks", ".", "--split-file", "new.csv", "-f", "json")
+        assert (code, json.loads(out)["leaks"]) == (0, [])
+
+
+def test_labels_are_a_column_of_the_manifest(place, run) -> None:
+    lines = "File,Finding,site\n0.jpg,flu,a\n4.jpg,cold,a\n1.jpg,flu,b\n5.jpg,flu,b\n"
+    written(place / "c.csv", lines.encode())
+    for column in ("Finding", "finding", "FINDING"):
+        code, out, err = run("find-dupes", "--manifest", "c.csv", "--labels", column, "-f", "json")
+        told = sorted(tuple(group["labels"]) for group in json.loads(out)["groups"])
+        assert (code, told) == (0, [("cold", "flu"), ("flu",)])
+    code, out, err = run("find-dupes", "--manifest", "c.csv", "--labels", "none")
     assert (code, out) == (2, "")
-    assert "0.jpg is in train and in val" in err
+    assert "c.csv has no column none" in err
+    assert "Finding, site" in err
+
+
+def test_leaks_take_and_keep_the_other_columns_of_lists(place, run) -> None:
+    lines = "Image,Subset,Finding,site\n"
+    lines += "0.jpg,train,flu,a\n1.jpg,train,flu,b\n2.jpg,train,flu,c\n4.jpg,val,cold,d\n"
+    written(place / "c.csv", lines.encode())
+    code, out, _ = run(
+        "leaks", "c.csv", "--labels", "finding", "-f", "json", "--write-splits", "new.csv"
+    )
+    (leak,) = json.loads(out)["leaks"]
+    assert (code, leak["label"], leak["conflicts"]) == (1, "cold", 1)
+    header, *rows = [line.split(",") for line in (place / "new.csv").read_text().splitlines()]
+    assert header == ["path", "split", "Finding", "site"]
+    assert {row[0]: row[2:] for row in rows} == {
+        "0.jpg": ["flu", "a"], "1.jpg": ["flu", "b"], "2.jpg": ["flu", "c"], "4.jpg": ["cold", "d"],
+    }  # fmt: skip
+    again = run("leaks", ".", "--split-file", "new.csv", "--labels", "SITE", "-f", "json")
+    assert json.loads(again[1])["leaks"] == []

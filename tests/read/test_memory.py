@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import imgsim
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import InputSpec
 from imgsim.errors import UnreadableImage, UsageError
+from imgsim.read import memory
 from imgsim.read.memory import MemoryPicture, as_list, encode_array
 from imgsim.report.formats import find_dupes_json
 from tests.archives import jpeg
@@ -129,8 +131,10 @@ def test_rankings_pairs_and_leaks(tmp_path, photo, threads) -> None:
     leaks = imgsim.find_leaks(splits, "phash", options=threads)
     assert [leak.picture.file.path for leak in leaks.leaks] == ["<valid 0>"]
     assert leaks.leaks[0].matches[0].picture.file.path == "<train 2>"
-    for wrong, said in (("folder", "folder is one path"), ([pixels, pixels], "no list of paths")):
-        with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match="folder is one path"):
+        imgsim.find_leaks("folder", "phash", options=threads)
+    for wrong in ([pixels, pixels], [pixels[0], pixels[1]], pixels, [b"", b""]):
+        with pytest.raises(UsageError, match="no list of paths"):
             imgsim.find_leaks(wrong, "phash", options=threads)
 
 
@@ -175,6 +179,41 @@ def test_a_closed_file_and_names_that_stand_twice(photo, threads, tmp_path) -> N
     (tmp_path / "<image 1>").write_bytes(jpeg(photo(1)))
     with pytest.raises(UsageError, match="two pictures are called"):
         imgsim.find_duplicates(["<image 1>", photo(1)], options=threads)
+
+
+def test_pictures_over_the_limit_of_pixels_are_never_encoded(photo, threads, monkeypatch) -> None:
+    def refused(*args: object) -> None:
+        raise AssertionError("encoded")
+
+    monkeypatch.setattr(memory, "encode_array", refused)
+    monkeypatch.setattr(memory, "_of_pillow", refused)
+    huge = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (100_000, 100_000), (0, 0))
+    lazy = Image.new("1", (30, 20))
+    few = replace(threads, max_pixels=500)
+    pictures = {"huge": huge, "lazy": lazy, "bytes": jpeg(photo(1))}
+    found = imgsim.find_duplicates(pictures, options=few)
+    reasons = {skipped.path: skipped.reason for skipped in found.skipped}
+    assert reasons.keys() == set(pictures)
+    assert "10000000000 pixels are more than --max-pixels 500" in reasons["huge"]
+    assert "600 pixels are more than --max-pixels 500" in reasons["lazy"]
+    leaks = imgsim.find_leaks({"train": [huge], "valid": [huge]}, "phash", options=few)
+    assert {s.path for s in leaks.skipped} == {"<train 0>", "<valid 0>"}
+    with pytest.raises(UnreadableImage, match="--max-pixels"):
+        imgsim.compare(huge, jpeg(photo(1)), "phash")
+    with pytest.raises(UnreadableImage, match="--max-pixels"):
+        imgsim.search({"q": huge}, [jpeg(photo(1))], "phash", options=threads)
+
+
+def test_a_mapping_of_queries_gives_their_names(photo, threads) -> None:
+    nearest = imgsim.search(
+        {"q": jpeg(photo(2)), "r": photo(0)},
+        {str(i): photo(i) for i in range(3)},
+        "phash",
+        k=1,
+        options=threads,
+    )
+    ranked = {q.path: q.matches[0].path for q in nearest.methods[0].queries}
+    assert ranked == {"q": "2", "r": "0"}
 
 
 def test_an_address_survives_a_pickle_and_shows_no_content() -> None:

@@ -169,7 +169,7 @@ def test_a_split_file(tmp_path: Path, photo, threads) -> None:
         ("a.png,train\n", "columns path and split"),
         ("", "columns path and split"),
         ("path,split\na.png,\n", "line 2"),
-        ("path,split\na.png,train\na.png,test\n", "is in train and in test"),
+        ("path,split\n.,train\n.,test\n", "is in train and in test"),
         ("path,split\na.png,train\n", "between two splits"),
     ],
 )

@@ -104,7 +104,8 @@ if TYPE_CHECKING:
     "--labels",
     metavar="folder|COLUMN",
     help="Show groups whose files stand under two labels first, and propose none of these for"
-    " removal. folder: the folders of a file below PATH; COLUMN: of --label-file.",
+    " removal. folder: the folders of a file below PATH; COLUMN: of --label-file,"
+    " or of --manifest.",
 )
 @click.option(
     "--label-file",
@@ -247,14 +248,18 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
     UsageError
         There is no such column.
     """
-    from imgsim.tasks.path_values import FOLDER, read_table
+    from imgsim.tasks.path_values import FOLDER, read_table, table_of_manifests
 
     labels, file = given.pop("labels"), given.pop("label_file")
     if file is not None:
         below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
         return read_table(file, below).values(labels or "label")
     if labels not in (None, FOLDER):
-        raise UsageError(f"--labels {labels} needs a table", "add --label-file FILE, or: folder")
+        table = table_of_manifests(given["manifests"])
+        if table is not None:
+            return table.values(labels)
+        hint = "add --label-file FILE or --manifest FILE, or: folder"
+        raise UsageError(f"--labels {labels} needs a table", hint)
     return None if labels is None else FOLDER
 
 

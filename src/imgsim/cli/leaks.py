@@ -45,14 +45,14 @@ if TYPE_CHECKING:
     "--group-by",
     metavar="prefix|folder|COLUMN|REGEX",
     help="Files that belong together, such as frames of a video, must not be divided either."
-    " prefix: the same name up to its last number; COLUMN: of the --split-file; REGEX: its groups,"
-    " in the path below the split's folder.",
+    " prefix: the same name up to its last number; COLUMN: of the --split-file or the lists;"
+    " REGEX: its groups, in the path below the split's folder.",
 )
 @click.option(
     "--labels",
     metavar="folder|COLUMN",
     help="Tell leaks whose match has another label apart, as conflicts. folder: the folders below"
-    " the split's; COLUMN: of the --split-file.",
+    " the split's; COLUMN: of the --split-file, or of the lists that stand for the splits.",
 )
 @k_option("How many matches of each leak are shown.")
 @leaks_preset_option
@@ -108,7 +108,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.splits import read_split_table, tells_splits
-    from imgsim.tasks.path_values import PathTable
+    from imgsim.tasks.path_values import PathTable, table_of_manifests
 
     split_file, write_splits = given.pop("split_file"), given.pop("write_splits")
     if split_file and len(folders) != 1:
@@ -157,7 +157,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         shown = only_new_leaks(marked)
     _write_leaks(shown, **output)
     if leaks.corrected is not None and not leaks.corrected.empty:
-        table = splits if isinstance(splits, PathTable) else None
+        table = splits if isinstance(splits, PathTable) else table_of_manifests(splits)
         write_bytes(corrected_csv(leaks, table), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
 from imgsim.addresses import Address
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, over_cap
 from imgsim.errors import UsageError, shown_value
 from imgsim.stamps import FileStamp
 
@@ -85,7 +86,7 @@ class MemoryPicture(Address):
         return self.data, self.stamp
 
 
-def as_list(paths: Paths, noun: str = "image") -> list[str]:
+def as_list(paths: Paths, noun: str = "image", max_pixels: int = DEFAULT_MAX_PIXELS) -> list[str]:
     """Return paths and pictures as a list of paths and addresses, also if there is only one.
 
     Parameters
@@ -94,6 +95,8 @@ def as_list(paths: Paths, noun: str = "image") -> list[str]:
         An array of four dimensions is several pictures.
     noun : str
         A picture without a name is called ``<image 3>`` by its place.
+    max_pixels : int
+        Arrays and images of Pillow with more are not encoded, and skipped as such files are.
 
     Raises
     ------
@@ -101,16 +104,16 @@ def as_list(paths: Paths, noun: str = "image") -> list[str]:
         One is neither a path nor a picture.
     """
     if isinstance(paths, Mapping):
-        return [as_path(picture, str(name)) for name, picture in paths.items()]
+        return [as_path(picture, str(name), max_pixels) for name, picture in paths.items()]
     if is_one(paths):
-        return [as_path(cast(PictureLike, paths), f"<{noun} 0>")]
+        return [as_path(cast(PictureLike, paths), f"<{noun} 0>", max_pixels)]
     if not isinstance(paths, Iterable):
         raise UsageError(f"{shown_value(paths)} is no path, nor a picture", _HINT)
     several = cast(Iterable[PictureLike], paths)
-    return [as_path(picture, f"<{noun} {i}>") for i, picture in enumerate(several)]
+    return [as_path(picture, f"<{noun} {i}>", max_pixels) for i, picture in enumerate(several)]
 
 
-def as_path(picture: PictureLike, name: str) -> str:
+def as_path(picture: PictureLike, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> str:
     """Return a path as a text, or a picture as an address of this name.
 
     Raises
@@ -127,9 +130,17 @@ def as_path(picture: PictureLike, name: str) -> str:
     from PIL import Image
 
     if isinstance(picture, Image.Image):
+        reason = over_cap(picture.width * picture.height, max_pixels)
+        if reason is not None:
+            return MemoryPicture(name, b"", reason)
         return _of_pillow(picture, name)
     if hasattr(picture, "__array__"):
-        return MemoryPicture(name, encode_array(_array(picture, name), name))
+        array = _array(picture, name)
+        if array.ndim in (2, 3) and (
+            reason := over_cap(array.shape[0] * array.shape[1], max_pixels)
+        ):
+            return MemoryPicture(name, b"", reason)
+        return MemoryPicture(name, encode_array(array, name))
     raise UsageError(f"{name}: {shown_value(picture)} is no path, nor a picture", _HINT)
 
 

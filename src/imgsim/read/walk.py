@@ -117,8 +117,9 @@ class Walk:
         rows = [row for row in listing.rows if not below or row == path + INSIDE + below]
         for row in rows:
             self.address(row, root, reference)
-        self.skipped += listing.skipped if not below else []
-        return len(rows)
+        skipped = [s for s in listing.skipped if not below or s.path == path + INSIDE + below]
+        self.skipped += skipped
+        return len(rows) + len(skipped)
 
     def member(self, path: str, name: str, root: str) -> bool:
         """Add the member of an archive that a list names; false if there is none."""

@@ -108,8 +108,8 @@ def lost_metadata_lines(duplicates: Duplicates) -> Iterator[str]:
     names = [
         own
         for group in duplicates.groups
-        for member in group.members[1:]
-        if member.removable and (own := only_in(member, group, duplicates.metadata))
+        for member in group.removable
+        if (own := only_in(member, group, duplicates.metadata))
     ]
     if not names:
         return

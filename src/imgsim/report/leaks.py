@@ -9,6 +9,7 @@ from typing import Any
 
 from imgsim.comparators.recipes import Recipe
 from imgsim.read.discover import printable
+from imgsim.read.manifests.manifest import SPLIT_COLUMNS
 from imgsim.report.document import (
     heading,
     json_text,
@@ -245,7 +246,13 @@ def corrected_csv(leaks: Leaks, table: PathTable | None = None) -> bytes:
     folder, kept = "", {}
     if table is not None:
         folder = table.folder
-        kept = {name: table.values(name) for name in table.columns if name not in ("path", "split")}
+        told = table.columns, [name.lower() for name in table.columns]
+        of_splits = next((name for name in SPLIT_COLUMNS if name in told[1]), "split")
+        kept = {
+            name: table.values(name, first=True)
+            for name, lower in zip(*told, strict=True)
+            if name not in ("path", "split") and lower != of_splits
+        }
     lines = [csv_row(["path", "split", *kept])]
     for path, split in leaks.corrected.splits:
         below = os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path

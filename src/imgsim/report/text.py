@@ -148,8 +148,10 @@ def _group_lines(number: int, group: Group, duplicates: Duplicates, page: Page) 
     yield page.paint(head, "bold") + (f" {reason}\n" if fits else "\n")
     if not fits:
         yield from (f"  {line}\n" for line in wrap(reason, _COLUMNS - 2))
+    removable = {member.picture.file.path for member in group.removable}
     for member in group.members:
-        yield from _member_lines(member, duplicates.comparator.scale, page)
+        may_go = member.picture.file.path in removable
+        yield from _member_lines(member, may_go, duplicates.comparator.scale, page)
         for link in member.picture.file.links:
             yield from page.placed(f"also linked as {printable(link)}")
         for note in _notes(member, group, duplicates.metadata, page):
@@ -195,11 +197,11 @@ def _frame_notes(facts: ImageFacts) -> Iterator[str]:
         yield count(facts.frames, "page")
 
 
-def _member_lines(member: Member, scale: Scale, page: Page) -> Iterator[str]:
+def _member_lines(member: Member, removable: bool, scale: Scale, page: Page) -> Iterator[str]:
     """Yield the line of a member; its path goes on below itself where the terminal ends."""
     picture = member.picture
     kind = member.role or ("keep" if member.kind == "kept" else member.kind)
-    colour = "green" if member.kind == "kept" else "red" if member.removable else "yellow"
+    colour = "green" if member.kind == "kept" else "red" if removable else "yellow"
     dimensions = f"{picture.facts.width}x{picture.facts.height}"
     room = 20 - max(9, len(kind))
     similarity = ""
@@ -235,7 +237,7 @@ def find_dupes_summary(
         What kind of duplicates was looked for, before the word.
     """
     files = sum(len(group.members) for group in duplicates.groups)
-    removable = sum(member.removable for group in duplicates.groups for member in group.members)
+    removable = sum(len(group.removable) for group in duplicates.groups)
     yield (
         f"{count(duplicates.images, 'image')} in {duplicates.seconds.total:.1f} s"
         f" ({duplicates.decoded} decoded)"

@@ -105,7 +105,10 @@ def compare(
         for c in comparators
     ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
-    left_query, right_query = query_file(left, "<left>"), query_file(right, "<right>")
+    left_query, right_query = (
+        query_file(left, "<left>", options.max_pixels),
+        query_file(right, "<right>", options.max_pixels),
+    )
     paths = left_query.path or left_query.name, right_query.path or right_query.name
     same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)

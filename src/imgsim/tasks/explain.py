@@ -108,7 +108,10 @@ def explain(
             f"choose one of {', '.join(explains())}",
         )
     wants = comparator.extractor.wants
-    queries = query_file(left, "<left>"), query_file(right, "<right>")
+    queries = (
+        query_file(left, "<left>", options.max_pixels),
+        query_file(right, "<right>", options.max_pixels),
+    )
     paths = queries[0].path or queries[0].name, queries[1].path or queries[1].name
     comparator.extractor.get_ready()
     one, other = (decode_query(query, [wants], options) for query in queries)
@@ -187,7 +190,7 @@ def activations(
         raise UsageError(
             f"{comparator.name} has no layers to show", "--method autoencoder:weights=FILE"
         )
-    query = query_file(image)
+    query = query_file(image, max_pixels=(options or RunOptions()).max_pixels)
     wants = comparator.extractor.wants
     pixels = decode_query(query, [wants], as_options(options)).images[wants]
     maps = comparator.extractor.network().activations(pixels, layer)

@@ -112,7 +112,9 @@ def features(
     """
     options = as_options(options)
     comparator = as_comparator(method)
-    collection = collect(as_list(paths), [comparator.extractor], options)
+    collection = collect(
+        as_list(paths, max_pixels=options.max_pixels), [comparator.extractor], options
+    )
     if collection.executor is not None:
         collection.executor.close()
     pictures = collection.pictures

@@ -211,7 +211,12 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
-    collection = collect(as_list(paths), criterion.extractors, options, keep_workers=True)
+    collection = collect(
+        as_list(paths, max_pixels=options.max_pixels),
+        criterion.extractors,
+        options,
+        keep_workers=True,
+    )
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
         masks = 0

@@ -82,7 +82,7 @@ class KnownArchive:
         # lists of files name those that are asked about
         discover = replace(options.discover, listed=(), manifests=(), reference=())
         collection = collect(
-            as_list(paths),
+            as_list(paths, max_pixels=options.max_pixels),
             [comparator.extractor],
             replace(options, discover=discover),
             keep_workers=True,
@@ -145,7 +145,9 @@ class KnownArchive:
         UsageError
             A path does not exist.
         """
-        yield from self._answers(self._read(as_list(paths), self._options))
+        yield from self._answers(
+            self._read(as_list(paths, max_pixels=self._options.max_pixels), self._options)
+        )
 
     def _read(self, paths: Sequence[str], options: RunOptions) -> Collection:
         return collect(paths, [self._recipe.extractor], options, executor=self._executor)
@@ -234,7 +236,7 @@ def known(
     """
     started = time.perf_counter()
     options = as_options(options)
-    for path in as_list(paths):
+    for path in as_list(paths, max_pixels=options.max_pixels):
         if not os.path.lexists(path):  # before the archive is read
             raise UsageError(f"no such path: {path}", "check the spelling")
     with KnownArchive(archive, method, preset=preset, k=k, options=options) as opened:

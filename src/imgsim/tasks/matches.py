@@ -62,7 +62,9 @@ def matches(
     options = as_options(options)
     comparators = _ranking(methods, options)
     check_k(k)
-    collection = collect(as_list(paths), [c.extractor for c in comparators], options)
+    collection = collect(
+        as_list(paths, max_pixels=options.max_pixels), [c.extractor for c in comparators], options
+    )
     read = time.perf_counter()
     gallery = collection.pictures
     by_method = []
@@ -84,7 +86,7 @@ def matches(
 
 
 def search(
-    queries: Query | PictureLike | Sequence[Query | PictureLike],
+    queries: Query | PictureLike | Sequence[Query | PictureLike] | Mapping[str, PictureLike],
     paths: Paths,
     methods: Methods = registry.RANKING_METHOD,
     *,
@@ -117,14 +119,14 @@ def search(
     options = as_options(options)
     comparators = _ranking(methods, options)
     check_k(k)
-    asked = as_queries(queries)
+    asked = as_queries(queries, options.max_pixels)
     if not asked:
         raise UsageError("no query", "name at least one image")
     if narrow is not None:
         _check_narrow(comparators, narrow)
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
     read_queries = [read_query(query, extractors, options) for query in asked]
-    collection = collect(as_list(paths), extractors, options)
+    collection = collect(as_list(paths, max_pixels=options.max_pixels), extractors, options)
     read = time.perf_counter()
     by_method = []
     try:

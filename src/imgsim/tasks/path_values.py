@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from imgsim.dataset.labelled import SPLITS
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
+from imgsim.read.manifests.reading import is_manifest, read_manifest
 
 FOLDER = "folder"
 """Asks for the folder of a file in the place of a column."""
@@ -40,23 +41,41 @@ class PathTable:
         """Return the path of a row from here on."""
         return os.path.join(self.folder, row["path"])
 
-    def values(self, column: str) -> PathValues:
+    def column(self, name: str) -> str | None:
+        """Return the column of a name, or else of that in other letters; None if none has it."""
+        if name in self.columns:
+            return name
+        return next((one for one in self.columns if one.lower() == name.lower()), None)
+
+    def values(self, column: str, *, first: bool = False) -> PathValues:
         """Return the values of a column by path.
+
+        Parameters
+        ----------
+        column : str
+            In any letters.
+        first : bool
+            Take the first that is not empty where rows of one file differ.
 
         Raises
         ------
         UsageError
             There is no such column, or two rows of one file differ.
         """
-        if column not in self.columns:
+        own = self.column(column)
+        if own is None:
             raise UsageError(
                 f"{printable(self.source)} has no column {printable(column)}",
                 f"its columns: {', '.join(map(printable, self.columns))}"[:200],
             )
         values: dict[str, str] = {}
         for row in self.rows:
-            value = (row.get(column) or "").strip()
-            if values.setdefault(absolute_path(self.place(row)), value) != value:
+            if own not in row:  # of a list without this column
+                continue
+            value, place = (row[own] or "").strip(), absolute_path(self.place(row))
+            if first:
+                values[place] = values.get(place) or value
+            elif values.setdefault(place, value) != value:
                 raise UsageError(
                     f"{printable(self.source)}: {printable(row['path'])} has two values of"
                     f" {printable(column)}",
@@ -80,6 +99,39 @@ class PathValues:
                 return ""
             place = parent
         return self._values[place]
+
+
+def table_of_manifests(paths: Sequence[str]) -> PathTable | None:
+    """Return what manifests say of the files that they list.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Those that are no manifests do not count.
+
+    Returns
+    -------
+    PathTable or None
+        With absolute paths; None if no manifest is among the paths, or none lists anything.
+
+    Raises
+    ------
+    UsageError
+        A manifest makes no sense.
+    """
+    manifests = [read_manifest(path) for path in map(os.fspath, paths) if is_manifest(path)]
+    columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
+    rows = [
+        {name: values[i] for name, values in manifest.columns.items()}
+        | {"path": os.path.abspath(path)}
+        for manifest in manifests
+        for i, path in enumerate(manifest.paths)
+    ]
+    if not rows:
+        return None
+    sources = ", ".join(manifest.source for manifest in manifests)
+    names = ("path", *(name for name in columns if name != "path"))
+    return PathTable(sources, "", names, tuple(rows))
 
 
 def absolute_path(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.extractor import Extractor
-from imgsim.decode.spec import Decoded, DecodeError, InputSpec
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, Decoded, DecodeError, InputSpec
 from imgsim.errors import UnreadableImage, UsageError, shown_value
 from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
@@ -39,7 +39,9 @@ class Query:
     path: str | None = None
 
 
-def query_file(picture: PictureLike, name: str = "<image>") -> Query:
+def query_file(
+    picture: PictureLike, name: str = "<image>", max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Query:
     """Read a file, or a picture in memory, to be a query.
 
     Parameters
@@ -47,6 +49,8 @@ def query_file(picture: PictureLike, name: str = "<image>") -> Query:
     picture : path or picture
     name : str
         Of a picture in memory.
+    max_pixels : int
+        One with more is not read, if it is an array or an image of Pillow.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def query_file(picture: PictureLike, name: str = "<image>") -> Query:
     UsageError
         It is neither a path nor a picture.
     """
-    path = as_path(picture, name)
+    path = as_path(picture, name, max_pixels)
     try:
         address = as_address(path)
         return Query(path, read_file(address), address)
@@ -65,13 +69,18 @@ def query_file(picture: PictureLike, name: str = "<image>") -> Query:
         ) from None
 
 
-def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> list[Query]:
+def as_queries(
+    queries: Query | PictureLike | Sequence[Query | PictureLike] | Mapping[str, PictureLike],
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> list[Query]:
     """Read paths and pictures to be queries, each as `query_file` does.
 
     Parameters
     ----------
     queries : Query, path, picture, or several
-        A picture in memory is called ``<query 3>`` by its place.
+        A picture in memory is called ``<query 3>`` by its place; those of a mapping by its keys.
+    max_pixels : int
+        As of `query_file`.
 
     Raises
     ------
@@ -80,6 +89,8 @@ def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> 
     UsageError
         One is neither a path nor a picture.
     """
+    if isinstance(queries, Mapping):
+        return [query_file(one, str(name), max_pixels) for name, one in queries.items()]
     one = isinstance(queries, Query) or is_one(queries)
     if not one and not isinstance(queries, Iterable):
         raise UsageError(f"{shown_value(queries)} is no path, nor a picture", "name the images")
@@ -87,7 +98,7 @@ def as_queries(queries: Query | PictureLike | Sequence[Query | PictureLike]) -> 
     return [
         query
         if isinstance(query, Query)
-        else query_file(cast(PictureLike, query), f"<query {number}>")
+        else query_file(cast(PictureLike, query), f"<query {number}>", max_pixels)
         for number, query in enumerate(several)
     ]
 

@@ -81,7 +81,12 @@ def train_autoencoder(
     options = options or AutoencoderOptions()
     folder = folder_path(folder)
     training = TrainingRun(
-        networks.KIND, as_list(paths), folder, options, run or RunOptions(), resume
+        networks.KIND,
+        as_list(paths, max_pixels=(run or RunOptions()).max_pixels),
+        folder,
+        options,
+        run or RunOptions(),
+        resume,
     )
     device = choose_device(options.device)
     training.check_folder(overwrite=overwrite)

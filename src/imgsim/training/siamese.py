@@ -104,7 +104,12 @@ def train_siamese(
     options = options or SiameseOptions()
     folder = folder_path(folder)
     training = TrainingRun(
-        networks.KIND, as_list(paths), folder, options, run or RunOptions(), resume
+        networks.KIND,
+        as_list(paths, max_pixels=(run or RunOptions()).max_pixels),
+        folder,
+        options,
+        run or RunOptions(),
+        resume,
     )
     device = choose_device(options.device)
     architectures.make_model(ARCHITECTURES[options.encoder])  # raises where its package is missing

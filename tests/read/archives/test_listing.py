@@ -14,6 +14,7 @@ from imgsim.read.archives import kinds, listing
 from imgsim.read.archives.kinds import BadArchive
 from imgsim.read.archives.listing import as_address, find_archive, list_archive
 from imgsim.read.content import read_bytes
+from imgsim.read.discover import DiscoverOptions, discover
 from tests.archives import tar_bytes, written, zip_bytes
 
 UNSAFE = [
@@ -32,6 +33,21 @@ def test_names_that_lead_out_are_skipped_with_a_reason(tmp_path, ending) -> None
     assert len(got.skipped) == len(UNSAFE)
     for skipped in got.skipped:
         assert "leads out" in skipped.reason or "absolute" in skipped.reason
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_a_walk_says_why_names_that_lead_out_are_skipped(tmp_path, ending) -> None:
+    pack = zip_bytes if ending == "zip" else tar_bytes
+    contents = dict.fromkeys([*UNSAFE, ".hidden/../a.jpg", ".hidden.jpg", "ok.jpg"], b"up")
+    contents[f"in.{ending}"] = pack({"../up.jpg": b"up", ".hidden.jpg": b"up"})
+    path = str(written(tmp_path / f"a.{ending}", pack(contents)))
+    got = discover([path])
+    assert [file.path for file in got.files] == [f"{path}!/ok.jpg"]
+    assert {s.path.removeprefix(f"{path}!/") for s in got.skipped} == {
+        *UNSAFE, f"in.{ending}!/../up.jpg"
+    }  # fmt: skip
+    excluded = discover([path], DiscoverOptions(exclude=["up.jpg", "*:up.jpg", "*\\up.jpg"]))
+    assert {s.path.removeprefix(f"{path}!/") for s in excluded.skipped} == {"..\\up.jpg"}
 
 
 def test_links_and_devices_in_a_tar_are_skipped_with_a_reason(tmp_path) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import shutil
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imgsim.read.archives.kinds import BadArchive
 from imgsim.read.archives.listing import list_archive
-from imgsim.read.archives.members import ArchiveMember, let_go
+from imgsim.read.archives.members import Archive, ArchiveMember, Place, let_go
 from imgsim.read.content import read_bytes
+from imgsim.read.discover import discover
+from imgsim.stamps import FileStamp
 from tests.archives import tar_bytes, written, zip_bytes
 
 CONTENTS = {f"a/{i}.jpg": random.Random(i).randbytes(3_000 + 700 * i) for i in range(9)}
@@ -87,6 +91,44 @@ def test_archives_in_archives_are_read_one_level_deep(tmp_path, outer, inner, pa
         **{f"{name}!/{inside}": content for inside, content in INNER.items()},
     }
     let_go()
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "ending"),
+    [
+        (zip_bytes, zip_bytes, "cbz"),
+        (zip_bytes, tar_bytes, "tar"),
+        (tar_bytes, zip_bytes, "zip"),
+        (lambda m: zip_bytes(m, zipfile.ZIP_STORED), lambda m: tar_bytes(m, "gz"), "tar.gz"),
+    ],
+)
+def test_members_of_different_inner_archives_are_different_files(
+    tmp_path, outer, inner, ending
+) -> None:
+    contents = {f"v{i}.{ending}": bytes([65 + i]) * 900 for i in range(4)}
+    data = outer({name: inner({"1.jpg": content}) for name, content in contents.items()})
+    path = written(tmp_path / ("a.zip" if data[:2] == b"PK" else "a.tar"), data)
+    walked = discover([str(path)]).files
+    expected = {f"{path}!/{name}!/1.jpg": content for name, content in contents.items()}
+    assert {f.path: read_bytes(f.path)[0] for f in walked} == expected
+    assert [read_bytes(f.path)[1] for f in walked] == [f.stamp for f in walked]
+    assert len({f.inode for f in walked}) == 4
+
+    copy, link = tmp_path / f"b{path.suffix}", tmp_path / f"c{path.suffix}"
+    shutil.copy2(path, copy)
+    os.link(path, link)
+    walked = discover([str(path), str(copy), str(link)]).files
+    assert [len(f.links) for f in walked] == [1] * 4 + [0] * 4
+    let_go()
+
+
+def test_members_of_two_archives_without_inodes_are_different_files(tmp_path) -> None:
+    stamp = FileStamp(900, 1, 1, 0)
+    place = Place(Archive(str(tmp_path / "a.zip"), "zip", "", stamp), 0, 9, 1, 9, 0, 1)
+    other = replace(place, archive=replace(place.archive, path=str(tmp_path / "b.zip")))
+    one, two = ArchiveMember("1.jpg", place), ArchiveMember("1.jpg", other)
+    assert one.stamp != two.stamp
+    assert one.stamp == ArchiveMember("1.jpg", replace(place)).stamp
 
 
 def test_a_third_level_is_skipped_with_its_reason(tmp_path) -> None:

@@ -129,10 +129,14 @@ def test_row_groups_of_too_many_bytes_are_refused(tmp_path, data, monkeypatch) -
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
 def test_as_a_manifest_it_has_rows_labels_and_splits(tmp_path, data, name) -> None:
-    manifest = read_manifest(_write(_table(data), tmp_path / name))
-    assert [read_bytes(path)[0] for path in manifest.paths] == [*data[:7], data[8]]
-    assert manifest.labels == ("cat", "dog", "cat", "dog", "cat", "dog", "cat", "cat")
-    assert manifest.splits == ("train",) * 5 + ("valid",) * 3
+    path = _write(_table(data), tmp_path / name)
+    manifest = read_manifest(path)
+    # the row without bytes and without a path names itself, to be told of
+    rows = [place for number, place in enumerate(manifest.paths) if number != 7]
+    assert manifest.paths[7] == f"{path}!/7"
+    assert [read_bytes(row)[0] for row in rows] == [*data[:7], data[8]]
+    assert manifest.labels == ("cat", "dog") * 4 + ("cat",)
+    assert manifest.splits == ("train",) * 5 + ("valid",) * 4
     assert manifest.columns["score"][1] == "0.5"
     table_rows.let_go()
 
@@ -232,3 +236,39 @@ def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch, capsy
     written(tmp_path / "t.parquet", b"PAR1")
     assert main(["find-dupes", str(tmp_path / "t.parquet")]) == 2
     assert "imgsim[data]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
+def test_a_manifest_reads_paths_in_the_place_of_bytes_and_names_empty_rows(
+    tmp_path, photo, name
+) -> None:
+    (tmp_path / "p").mkdir()
+    written(tmp_path / "p" / "0.jpg", jpeg(photo(0)))
+    rows = [
+        {"bytes": None, "path": "p/0.jpg"}, {"bytes": jpeg(photo(1)), "path": "1.jpg"}, None,
+        {"bytes": None, "path": "gone.jpg"}, {"bytes": None, "path": None},
+    ]  # fmt: skip
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(rows, kind), "label": list("abcde")})
+    path = str(_write(table, tmp_path / name))
+    manifest = read_manifest(path)
+    file, gone = str(tmp_path / "p/0.jpg"), str(tmp_path / "gone.jpg")
+    assert manifest.paths == (file, f"{path}!/1", f"{path}!/2", gone, f"{path}!/4")
+    assert manifest.labels == tuple("abcde")
+    walked = discover([], DiscoverOptions(manifests=[path]))
+    assert [one.path for one in walked.files] == [file, f"{path}!/1"]
+    assert {s.path: s.reason for s in walked.skipped} == {
+        f"{path}!/2": "the row has no bytes", f"{path}!/4": "the row has no bytes",
+        gone: "no such path",
+    }  # fmt: skip
+
+
+def test_labels_of_rows_are_a_column_of_the_table(tmp_path, data, capsys) -> None:
+    path = _write(_table(data), tmp_path / "t.parquet")
+    same = ("--executor", "threads", "--jobs", "1", "-f", "json")
+    assert main(["find-dupes", "--manifest", str(path), "--labels", "Label", *same]) == 0
+    (group, *_) = json.loads(capsys.readouterr().out)["groups"]
+    assert group["labels"] == ["cat", "dog"]
+    assert main(["leaks", str(path), "--labels", "label", *same]) == 1
+    leaks = json.loads(capsys.readouterr().out)["leaks"]
+    assert {leak["label"] for leak in leaks} == {"cat", "dog"}

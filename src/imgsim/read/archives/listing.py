@@ -177,12 +177,16 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 def unsafe_name(name: str) -> str:
     """Return why a member of this name is not read, or "": it leads out of its archive."""
-    parts = re.split(r"[/\\]", name)
-    if ".." in parts:
+    if leads_up(name):
         return "its name leads out of the archive"
-    if not parts[0] or _DRIVE.match(name):
+    if name.startswith(("/", "\\")) or not name or _DRIVE.match(name):
         return "its name is an absolute path"
     return ""
+
+
+def leads_up(name: str) -> bool:
+    """Return whether a part of a member's name stands for the folder above."""
+    return ".." in re.split(r"[/\\]", name)
 
 
 def as_address(path: str) -> str:

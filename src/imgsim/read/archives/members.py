@@ -118,6 +118,13 @@ class ArchiveMember(Address):
         return self.place.archive.container
 
     @property
+    def chain(self) -> tuple[tuple[int, str], ...]:
+        """Where it lies and its name, after those of the archive in the archive that holds it."""
+        outer = self.place.archive.path
+        around = outer.chain if isinstance(outer, ArchiveMember) else ()
+        return (*around, (self.place.offset, self.name))
+
+    @property
     def read_order(self) -> tuple[int, ...]:
         """Where it lies in its archive, after where that lies in another one."""
         outer = self.place.archive.path
@@ -130,7 +137,9 @@ class ArchiveMember(Address):
 
     def _stamp(self, around: FileStamp) -> FileStamp:
         place = self.place
-        text = repr((tuple(around), place.offset, self.name)).encode()
+        # without an inode two files may have one stamp: then by name; with one, names may share it
+        file = (*around, self.container) if around.inode == 0 else tuple(around)
+        text = repr((file, self.chain)).encode("utf-8", "surrogateescape")
         identity = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
         return FileStamp(
             place.size_bytes, place.mtime_ns, max(around.mtime_ns, around.ctime_ns), identity

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from imgsim.addresses import INSIDE
 from imgsim.read.archives.kinds import archive_kind
-from imgsim.read.archives.listing import Listing, list_archive
+from imgsim.read.archives.listing import Listing, leads_up, list_archive
 
 
 def list_inside(
@@ -44,6 +44,8 @@ def list_inside(
         folder, _, last = name.rpartition("/")
         if folder not in out:
             out[folder] = bool(folder) and left_out(folder)
+        if leads_up(last):  # no hidden file: it is skipped, with its reason
+            return out[folder]
         shown = (path + INSIDE + name)[above:].replace(os.sep, "/").lstrip("/")
         return out[folder] or is_excluded(last.removesuffix("!"), shown)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from imgsim.addresses import printable
+from imgsim.addresses import INSIDE, printable
 from imgsim.errors import UsageError
 from imgsim.read.manifests.coco import read_coco
-from imgsim.read.manifests.manifest import Manifest
+from imgsim.read.manifests.manifest import Manifest, place_of
 from imgsim.read.manifests.tables import (
     checked_column,
     make_manifest,
@@ -16,12 +16,14 @@ from imgsim.read.manifests.tables import (
     read_json_lines,
 )
 from imgsim.read.manifests.yolo import read_data_yaml, read_path_list
-from imgsim.read.tables.listing import NoPictures, list_table, table_values
+from imgsim.read.tables.listing import NoPictures, list_table, paths_without_bytes, table_values
 from imgsim.read.tables.rows import TABLE_ENDINGS
 
 
 def read_table(name: str, folder: str | None = None) -> Manifest:
     """Read Parquet or Arrow: a column of pictures, or one of paths, and the others.
+
+    Where the place of a picture has a path and no bytes, the file counts.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def read_table(name: str, folder: str | None = None) -> Manifest:
     try:
         header, values = table_values(name)
         try:
-            rows = list_table(name).rows
+            listing = list_table(name)
         except NoPictures:
             column = checked_column(name, header)
             lines = (
@@ -41,11 +43,19 @@ def read_table(name: str, folder: str | None = None) -> Manifest:
                 for number in range(1, len(values[column]) + 1)
             )
             return make_manifest(name, column, header, lines, folder)
+        places: list[tuple[int, str]] = [(row.row, row) for row in listing.rows]
+        if listing.skipped:
+            folders = [os.path.dirname(name), ""] if folder is None else [folder]
+            for number, path in paths_without_bytes(name).items():
+                # without a path the row names itself, to be told of as skipped
+                place = place_of(path, folders) if path else f"{name}{INSIDE}{number}"
+                places.append((number, place))
+            places.sort(key=lambda one: one[0])
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
-    columns = {one: tuple(values[one][row.row] for row in rows) for one in header}
-    return Manifest(name, tuple(rows), columns)
+    columns = {one: tuple(values[one][row] for row, _ in places) for one in header}
+    return Manifest(name, tuple(place for _, place in places), columns)
 
 
 _READERS: dict[str, Callable[[str, str | None], Manifest]] = {

@@ -92,6 +92,68 @@ def list_table(path: str) -> TableListing:
     return listing
 
 
+def paths_without_bytes(path: str) -> dict[int, str]:
+    """Return the rows in which no column has bytes, with the path in the picture's place.
+
+    Hugging Face's data sets may have the path of a file and null in the place of its bytes.
+
+    Parameters
+    ----------
+    path : str
+        A Parquet or Arrow file with a column of pictures.
+
+    Returns
+    -------
+    dict of int to str
+        Empty texts where there is no path either.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    places: dict[int, str] = {}
+    held: set[int] = set()
+    try:
+        with says_damage():
+            for column in _columns(path):
+                without = []
+                for row, size in _sizes(column):
+                    if size is None:
+                        without.append(row)
+                    else:
+                        held.add(row)
+                named = _paths_beside(column) if without else None
+                for row in without:
+                    own = named[row].as_py() if named is not None else None
+                    places[row] = places.get(row) or own or ""
+    finally:
+        let_go()
+    return {row: place for row, place in sorted(places.items()) if row not in held}
+
+
+def _paths_beside(column: Column) -> pa.ChunkedArray | None:
+    """The field ``path`` of a column of structs; None if it has none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if not column.nested:
+        return None
+    if column.format == "arrow":
+        values = open_arrow(column.path).column(column.name)
+    else:
+        with pq.ParquetFile(column.path) as file:
+            values = file.read(columns=[f"{column.name}.path"], use_threads=False)
+        if column.name not in values.column_names:
+            return None
+        values = values.column(column.name)
+    place = values.type.get_field_index("path")
+    if place < 0 or not pa.types.is_string(values.type.field(place).type):
+        return None
+    return pc.struct_field(values, "path")
+
+
 def _columns(path: str) -> list[Column]:
     """The columns of pictures that a table has."""
     import pyarrow as pa

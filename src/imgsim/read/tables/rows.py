@@ -107,7 +107,9 @@ class TableRow(Address):
         return self._stamp(self.column.stamp, self.size_bytes)
 
     def _stamp(self, around: FileStamp, size: int) -> FileStamp:
-        text = repr((tuple(around), self.row, self.column.name)).encode()
+        # without an inode two files may have one stamp
+        file = (*around, self.container) if around.inode == 0 else tuple(around)
+        text = repr((file, self.row, self.column.name)).encode("utf-8", "surrogateescape")
         identity = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
         return FileStamp(size, around.mtime_ns, max(around.mtime_ns, around.ctime_ns), identity)
 

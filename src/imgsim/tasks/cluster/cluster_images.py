@@ -105,9 +105,11 @@ def cluster_images(
     _check_choices(algorithm, choose, projection)
     if max_clusters < 2 or min_size < 2 or voters < 1 or similar < 1 or seed < 0:
         raise UsageError("a number is too small", "at least 2 clusters of 2 images, 1 voter")
-    given = as_queries(queries)
+    given = as_queries(queries, options.max_pixels)
     asked = [read_query(query, [comparator.extractor], options)[1] for query in given]
-    collection = collect(as_list(paths), [comparator.extractor], options)
+    collection = collect(
+        as_list(paths, max_pixels=options.max_pixels), [comparator.extractor], options
+    )
     read = time.perf_counter()
     pictures = collection.pictures
     rows = collection.features(comparator.extractor, pictures).rows

@@ -164,16 +164,18 @@ def correct(
     counts = [Counter(pictures[i].file.root for i in family) for family in families]
     split = [next(iter(count)) if len(count) == 1 else "" for count in counts]
     size = Counter(dict.fromkeys(before, 0))
-    for family, name in zip(families, split, strict=True):
+    # a file that two splits named will stand in one of them once
+    once = [list({pictures[i].file.path: i for i in family}.values()) for family in families]
+    for family, name in zip(once, split, strict=True):
         if name:
             size[name] += len(family)
     divided = [number for number, name in enumerate(split) if not name]
     # the largest first, while there is room for them
-    for number in sorted(divided, key=lambda n: (-len(families[n]), n)):
+    for number in sorted(divided, key=lambda n: (-len(once[n]), n)):
         shares = counts[number]
         split[number] = max(shares, key=lambda s: (wanted[s] - size[s], shares[s]))
-        size[split[number]] += len(families[number])
-    _fill_up(families, split, size, wanted, set(divided), pictures)
+        size[split[number]] += len(once[number])
+    _fill_up(once, split, size, wanted, set(divided), pictures)
     after = {name: size[name] for name in before}
     placed = {i: name for family, name in zip(families, split, strict=True) for i in family}
     listed = [
@@ -182,7 +184,7 @@ def correct(
         for path in (picture.file.path, *picture.file.links)
     ]
     return CorrectedSplits(
-        tuple(sorted([*listed, *unread], key=lambda one: os.fsencode(one[0]))),
+        tuple(sorted({*listed, *unread}, key=lambda one: (os.fsencode(one[0]), one[1]))),
         sum(placed[i] != picture.file.root for i, picture in enumerate(pictures)),
         dict(before),
         after,

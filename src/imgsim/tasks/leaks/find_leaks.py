@@ -99,12 +99,12 @@ def find_leaks(
     Raises
     ------
     UsageError
-        A path does not exist or belongs to two splits, no picture is in a group, or an argument
-        makes no sense.
+        A path does not exist, a folder belongs to two splits, no picture is in a group, or an
+        argument makes no sense.
     """
     started = time.perf_counter()
     options = as_options(options)
-    said = SaidOfPaths.of(splits, group_by, labels, base)
+    said = SaidOfPaths.of(splits, group_by, labels, base, options.max_pixels)
     places = said.places
     check_k(k)
     criterion = make_criterion(

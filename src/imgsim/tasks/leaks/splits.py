@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.errors import UsageError, shown_value
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
 from imgsim.read.manifests.reading import is_manifest, read_manifest
+from imgsim.read.memory import MemoryPicture, is_one
 from imgsim.read.options import Paths, as_list
-from imgsim.read.tables.listing import dataset_splits
+from imgsim.read.tables.listing import dataset_splits, table_format
 from imgsim.tasks.path_values import (
     FOLDER,
     PathTable,
@@ -22,23 +24,35 @@ from imgsim.tasks.path_values import (
     are_splits,
     folder_label,
     read_table,
+    table_of_manifests,
 )
 from imgsim.types import Picture, Skipped
 
 
 class SplitPaths:
-    """Which split a path belongs to."""
+    """Which split a path belongs to: a file, as lists name it, may stand in several.
 
-    def __init__(self, splits: Mapping[str, Paths]) -> None:
+    Raises
+    ------
+    UsageError
+        A folder, an archive, or the name of a picture in memory belongs to two.
+    """
+
+    def __init__(self, splits: Mapping[str, Paths], max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self.roots: dict[str, tuple[str, str]] = {}  # (split, path as given), by absolute path
+        self._more: dict[str, dict[str, None]] = {}  # further splits of a file
         self.paths: list[str] = []
         for name, paths in splits.items():
-            for path in as_list(paths, name):
+            for path in as_list(paths, name, max_pixels):
                 earlier = self.roots.setdefault(absolute_path(path), (name, path))
-                if earlier[0] != name:
+                if earlier[0] == name:
+                    pass
+                elif _is_file(path):
+                    self._more.setdefault(absolute_path(path), {})[name] = None
+                else:
                     raise UsageError(
                         f"{printable(path)} is in {earlier[0]} and in {name}",
-                        "a path belongs to one split",
+                        "a folder or a name belongs to one split",
                     )
                 self.paths.append(path)
 
@@ -54,13 +68,17 @@ class SplitPaths:
             place = parent
         return self.roots[place]
 
+    def splits_of(self, path: str) -> list[str]:
+        """The splits of a path, in the order in which they were named; empty if it has none."""
+        split = self.root_of(path)
+        return [] if split is None else [split[0], *self._more.get(absolute_path(path), ())]
+
     def spread(self, picture: Picture) -> list[Picture]:
         """One picture for each split that has a name of the file, its root that split."""
         names: dict[str, list[str]] = {}
         for path in (picture.file.path, *picture.file.links):
-            split = self.root_of(path)
-            if split is not None:
-                names.setdefault(split[0], []).append(path)
+            for split in self.splits_of(path):
+                names.setdefault(split, []).append(path)
         return [
             replace(
                 picture,
@@ -71,8 +89,7 @@ class SplitPaths:
 
     def splits_of_files(self, files: Iterable[Skipped]) -> list[tuple[str, str]]:
         """Return the paths of files that were skipped, and their splits, if they have one."""
-        known = ((file.path, self.root_of(file.path)) for file in files)
-        return [(path, split[0]) for path, split in known if split is not None]
+        return [(file.path, split) for file in files for split in self.splits_of(file.path)]
 
     def below(self, picture: Picture, base: str | None) -> str:
         """A path below its split's folder, with ``/``."""
@@ -82,6 +99,13 @@ class SplitPaths:
             root += INSIDE[0]
         path = os.path.relpath(absolute_path(picture.file.path), absolute_path(root or os.curdir))
         return os.path.basename(picture.file.path) if path == "." else path.replace(os.sep, "/")
+
+
+def _is_file(path: str) -> bool:
+    """Whether a path names one picture on disk, in an archive or in a store."""
+    if isinstance(path, Address):
+        return not isinstance(path, MemoryPicture)
+    return not (os.path.isdir(path) or archive_kind(path) or table_format(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +142,7 @@ class SaidOfPaths:
         group_by: str | None,
         labels: str | None,
         base: str | None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> SaidOfPaths:
         """Read the arguments of `find_leaks`.
 
@@ -140,13 +165,13 @@ class SaidOfPaths:
                 raise UsageError(
                     f"{shown_value(splits)} is no path, nor several", "name the folders in a list"
                 )
-            splits = list(splits)
-            table = _table_of_manifests(splits)
+            _check_list(splits)
+            table = table_of_manifests(splits)
             splits, listed_from = read_splits(splits)
             base = listed_from if base is None else base
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
-        places = SplitPaths(splits)
+        places = SplitPaths(splits, max_pixels)
         group_of = None if group_by is None else grouping_of(group_by, places, base, table)
         label_of = None if labels is None else labels_of(labels, places, base, table)
         return cls(list(splits), places, base, group_by, labels, group_of, label_of, table)
@@ -226,10 +251,7 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     UsageError
         A manifest makes no sense, or two paths lie inside each other.
     """
-    if not all(isinstance(path, str | os.PathLike) for path in paths):
-        raise UsageError(
-            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
-        )
+    _check_list(paths)
     paths = [os.fspath(path) for path in paths]
     manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
     datasets = {path: names for path in paths if (names := _dataset_splits(path)) is not None}
@@ -253,22 +275,12 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
 
 
-def _table_of_manifests(paths: Sequence[str]) -> PathTable | None:
-    """What manifests say of the files that they list, if one of the paths is a manifest."""
-    named = [path for path in paths if isinstance(path, str | os.PathLike)]
-    manifests = [read_manifest(path) for path in map(os.fspath, named) if is_manifest(path)]
-    columns = dict.fromkeys(name for manifest in manifests for name in manifest.columns)
-    rows = [
-        {"path": os.path.abspath(path)}
-        | {name: values[i] for name, values in manifest.columns.items()}
-        for manifest in manifests
-        for i, path in enumerate(manifest.paths)
-        if not isinstance(path, Address)
-    ]
-    if not rows:
-        return None
-    sources = ", ".join(manifest.source for manifest in manifests)
-    return PathTable(sources, os.sep, ("path", *columns), tuple(rows))
+def _check_list(paths: Sequence[str]) -> None:
+    """Raise `UsageError` unless this is a list of paths."""
+    if is_one(paths) or not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise UsageError(
+            "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
+        )
 
 
 def tells_splits(path: str) -> bool:
@@ -357,11 +369,17 @@ def grouping_of(
 
     A column of the table wins over `grouping_by`.
     """
-    if table is not None and group_by in table.columns:
+    if table is not None and _column(table, group_by) is not None:
         values = table.values(group_by)
         return lambda picture: values.of(picture.file.path)
     told = grouping_by(group_by)
     return lambda picture: told(places.below(picture, base))
+
+
+def _column(table: PathTable, group_by: str) -> str | None:
+    """The column that is asked for; words with a meaning of their own only in these letters."""
+    column = table.column(group_by)
+    return column if column == group_by or group_by not in (FOLDER, "prefix") else None
 
 
 def labels_of(

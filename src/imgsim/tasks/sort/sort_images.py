@@ -105,7 +105,9 @@ def sort_images(
             f"{comparator.name} has no distance for pictures that it does not take for copies",
             "try ssim or phash",
         )
-    collection = collect(as_list(paths), [comparator.extractor], options)
+    collection = collect(
+        as_list(paths, max_pixels=options.max_pixels), [comparator.extractor], options
+    )
     pictures = collection.pictures
     first = None if start is None else _place(os.fspath(start), pictures)
     read = time.perf_counter()
