@@ -109,19 +109,22 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
 
 
 def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
-    """Record the ratio that counts, held against that of the limits which applies."""
+    """Record the ratio that counts by the limit of those in `_max_ratio` which applies."""
     if not drawn:
         record("max_detail_ratio", top)
         return
     record("max_detail_ratio_drawn", top)
-    if np.isfinite(legible):
-        record("min_legibility", legible)
-        record("faint_legibility", legible)
-        faint = legible < LIMITS.faint_legibility
-        record(
-            "max_detail_share_of_faint" if faint else "max_detail_share_of_legibility",
-            top / max(legible, 1e-3),
-        )
+    if not np.isfinite(legible):
+        return
+    record("min_legibility", legible)
+    record("faint_legibility", legible)
+    share = top / max(legible, 1e-3)
+    if legible < LIMITS.faint_legibility:
+        record("max_detail_share_of_faint", share)
+    elif LIMITS.max_detail_share_of_legibility * legible < LIMITS.max_detail_ratio_faint_print:
+        record("max_detail_ratio_faint_print", top)
+    else:
+        record("max_detail_share_of_legibility", share)
 
 
 def _is_page(errors: BlockErrors) -> bool:
