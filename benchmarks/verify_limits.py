@@ -37,7 +37,7 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.recording import Recorded, recording
 
 QUANTILES = 0.01, 0.05, 0.5, 0.95, 0.99
-QUICK = {"pages": 4, "near": 2, "pictures": 3, "series": 2, "scenes": 1, "look_alikes": 60}
+QUICK = {"pages": 7, "near": 5, "pictures": 5, "series": 4, "scenes": 1, "look_alikes": 80}
 FULL = {"pages": 40, "near": 30, "pictures": 30, "series": 20, "scenes": 10, "look_alikes": 300}
 COLOURS = {True: "#2a7de1", False: "#c23b22"}
 OF_FRAMES = "frames"
@@ -273,6 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             measured += measure(SOURCES[source](sources))
             print(source, len(measured), f"{time.process_time() - started:.0f} s", flush=True)
+    print_wrong(measured)
     result = summary(measured)
     print_table(result["fields"])
     if given.plots:
@@ -289,6 +290,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "processor_seconds": round(time.process_time() - started),
         }
         print(record.write("verify-limits", about | result))
+
+
+def print_wrong(measured: Sequence[Measured]) -> None:
+    """Print the false pairs that are accepted: some may be copies that nobody knew of."""
+    for one in measured:
+        if one.accepted and not one.pair.same:
+            print("accepted:", one.pair.kind, one.pair.left.name, one.pair.right.name)
 
 
 def print_table(fields: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from figures import KINDS as ICON_KINDS
+from figures import copy_of
 from frames import (
     ANIMATION_COPIES,
     ANIMATIONS,
@@ -24,7 +26,12 @@ from frames import (
 from PIL import Image, ImageOps
 from reach_changes import CHANGES
 from reach_series import SERIES
+from tiny import CHANGES as TINY_CHANGES
+from tiny import SIDES, square
 
+import imgsim
+from imgsim.pictures.changes import CHANGES as COPY_CHANGES
+from imgsim.pictures.changes import COMBINATIONS
 from imgsim.pictures.generate import landscape
 from imgsim.pictures.near_pairs import NEAR_KINDS, draw_near_pair
 from imgsim.pictures.standins import write_look_alikes
@@ -97,8 +104,9 @@ def of_texts(sources: Sources) -> Iterator[Pair]:
         for kind in KINDS:
             page, variant = draw_page(kind, seed), draw_variant(kind, seed, 0)
             hows = [how for how in COPIES if how != "half size" or page.letters >= READABLE]
-            rng = np.random.default_rng((seed, 97))
-            base, copy, other = (str(how) for how in rng.choice(hows, 3))
+            rng = np.random.default_rng((seed, 97, len(kind)))
+            base, copy = str(rng.choice(["PNG", "JPEG"])), str(rng.choice(hows))
+            other = str(rng.choice(hows[:-1]))
             left, *rights = (
                 _write(
                     sources.folder, f"{kind} {seed} {number}", copy_page(image, how, seed + number)
@@ -124,6 +132,51 @@ def of_near_pairs(sources: Sources) -> Iterator[Pair]:
             )
             yield Pair("near pairs", True, left, rights[0])
             yield Pair("near pairs", False, left, rights[1])
+
+
+def of_copies(sources: Sources) -> Iterator[Pair]:
+    """Copies by the changes that people make most, and by some of these together."""
+    for number in range(sources.pictures):
+        picture = sources.picture(number)
+        left = sources.folder / f"{number} original.jpg"
+        picture.save(left, quality=93)
+        for change in (*COPY_CHANGES, *COMBINATIONS):
+            if change.exact:
+                continue
+            rng = np.random.default_rng([sources.first, zlib.crc32(change.name.encode()), number])
+            right = change.write(picture, sources.folder / f"{number} {change.name}", rng, left)
+            yield Pair("copies", True, left, right)
+
+
+def of_small(sources: Sources) -> Iterator[Pair]:
+    """Icons and copies of them, small pictures and copies, and what lies a pixel or two beside."""
+    for number in range(sources.pictures):
+        for kind, draw in ICON_KINDS.items():
+            rng = np.random.default_rng([sources.first + number, zlib.crc32(kind.encode())])
+            drawn = draw(rng)[:2]
+            one, same, other = (
+                sources.folder / f"icon {kind} {number} {place}.png" for place in range(3)
+            )
+            for path, image in zip((one, same, other), (drawn[0], *drawn), strict=True):
+                Image.fromarray(copy_of(image, rng)).save(path)
+            yield Pair("icons", True, one, same)
+            yield Pair("icons", False, one, other)
+        for side in SIDES:
+            picture = sources.picture(number)
+            image = square(picture, side)
+            left = sources.folder / f"small {number} {side}.png"
+            image.save(left)
+            rng = np.random.default_rng([sources.first + number, side])
+            for name, (form, step) in TINY_CHANGES.items():
+                right = sources.folder / f"small {number} {side} {name}.{form}"
+                step(image, rng).save(right, quality=90)
+                yield Pair("small", True, left, right)
+            step_pixels = max(2, min(picture.size) // side)
+            for times in (1, 2):
+                beside = picture.crop((times * step_pixels, 0, *picture.size))
+                right = sources.folder / f"small {number} {side} beside {times}.png"
+                square(beside, side).save(right)
+                yield Pair("small", False, left, right)
 
 
 def of_changes(sources: Sources) -> Iterator[Pair]:
@@ -187,7 +240,7 @@ def of_frames(sources: Sources) -> Iterator[Pair]:
 
 
 def of_look_alikes(sources: Sources) -> Iterator[Pair]:
-    """Different pictures that follow one another by name: drawn ones, and those of the folders."""
+    """Different pictures: drawn ones that follow one another, and the nearest of the folders."""
     each = max(2, sources.look_alikes // 10)
     folder = sources.folder / "look-alikes"
     files = write_look_alikes(folder, each=each, seed=sources.first)
@@ -196,18 +249,32 @@ def of_look_alikes(sources: Sources) -> Iterator[Pair]:
         for pair in pairwise(files)
         if pair[0].parent == pair[1].parent
     )
-    for number, folder in enumerate(sources.folders):
-        paths = images_below(folder)
-        pairs = list(pairwise(paths))
-        rng = np.random.default_rng((sources.first, number))
-        chosen = rng.choice(len(pairs), min(len(pairs), sources.look_alikes), replace=False)
-        yield from (Pair("different photos", False, *pairs[i]) for i in sorted(chosen))
+    for folder in sources.folders:
+        yield from (
+            Pair("different photos", False, *pair)
+            for pair in nearest_pairs(folder, sources.look_alikes)
+        )
+
+
+def nearest_pairs(folder: Path, count: int) -> list[tuple[Path, Path]]:
+    """Return the pairs of a folder whose hashes are nearest, equal files left out."""
+    (ranked,) = imgsim.matches([str(folder)], "phash", k=5).methods
+    distances = {
+        (min(query.path, match.path), max(query.path, match.path)): match.distance
+        for query in ranked.queries
+        for match in query.matches
+    }
+    pairs = sorted(distances, key=lambda pair: (distances[pair], pair))
+    paths = [(Path(one), Path(other)) for one, other in pairs]
+    return [(a, b) for a, b in paths if a.read_bytes() != b.read_bytes()][:count]
 
 
 SOURCES: dict[str, Callable[[Sources], Iterator[Pair]]] = {
     "texts": of_texts,
     "near pairs": of_near_pairs,
+    "copies": of_copies,
     "changes": of_changes,
+    "small": of_small,
     "series": of_series,
     "frames": of_frames,
     "look-alikes": of_look_alikes,
