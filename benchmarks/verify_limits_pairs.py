@@ -40,7 +40,7 @@ from imgsim.pictures.text_pages import COPIES, KINDS, copy_page, draw_page, draw
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 READABLE = 24
 """Pixels of letters from which a page of half the size is still a copy that can be read."""
-NEAR_COPIES = "PNG", "JPEG", "WebP", "JPEG"
+NEAR_COPIES = "PNG", "JPEG", "WebP"
 NEIGHBOURS = 6
 """Pairs of a series that follow one another, at most."""
 
@@ -105,7 +105,8 @@ def of_texts(sources: Sources) -> Iterator[Pair]:
             page, variant = draw_page(kind, seed), draw_variant(kind, seed, 0)
             hows = [how for how in COPIES if how != "half size" or page.letters >= READABLE]
             rng = np.random.default_rng((seed, 97, len(kind)))
-            base, copy = str(rng.choice(["PNG", "JPEG"])), str(rng.choice(hows))
+            base = str(rng.choice(["PNG", "JPEG"]))
+            copy = str(rng.choice([how for how in hows if how != base]))
             other = str(rng.choice(hows[:-1]))
             left, *rights = (
                 _write(
@@ -125,7 +126,7 @@ def of_near_pairs(sources: Sources) -> Iterator[Pair]:
         for kind in NEAR_KINDS:
             one, other = draw_near_pair(kind, seed, sources.picture(number))
             rng = np.random.default_rng((seed, 96))
-            hows = [str(how) for how in rng.choice(NEAR_COPIES, 3)]
+            hows = [str(how) for how in rng.permutation(NEAR_COPIES)]
             left, *rights = (
                 _write(sources.folder, f"near {kind} {seed} {i}", copy_page(image, how, seed + i))
                 for i, (image, how) in enumerate(zip((one, one, other), hows, strict=True))
