@@ -105,7 +105,8 @@ def test_difference_and_shift_are_added_as_a_distance(monkeypatch: pytest.Monkey
     residual = replace(RESIDUAL, difference=10, noise=1)  # 2.5 times as much as is let pass
     aligned = replace(ALIGNED, shift=0.08 * 6)  # 6 times
     asked = let_align(monkeypatch, aligned, residual)
-    assert _align_and_compare(GREY, GREY, SHIFTED, 77, ALL) == _Comparison(aligned, residual, 6.5)
+    compared = _align_and_compare(GREY, GREY, SHIFTED, 77, ALL)
+    assert compared == _Comparison(aligned, residual, 6.5, 2.5, pytest.approx(6))  # type: ignore[arg-type]
     ((left, right, matrix, side, excluded),) = asked
     assert (left is GREY, right is GREY, matrix is SHIFTED, side, excluded) == (True,) * 3 + (
         77,
@@ -162,7 +163,9 @@ def let_compare(
 
 
 def comparison(distance: float = 0.5, matrix: NDArray[np.float64] = UPRIGHT, **changes: Any) -> Any:
-    return _Comparison(replace(ALIGNED, matrix=matrix), replace(RESIDUAL, **changes), distance)
+    return _Comparison(
+        replace(ALIGNED, matrix=matrix), replace(RESIDUAL, **changes), distance, 0.0, 0.0
+    )
 
 
 def test_beside_an_overlay_the_rest_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +211,7 @@ LEFT, RIGHT = image_of(1), image_of(2)
 
 def sized(side: int, distance: float = 0.5) -> Any:
     aligned = replace(ALIGNED, left=np.zeros((side // 2, side), np.uint8))
-    return _Comparison(aligned, RESIDUAL, distance)
+    return _Comparison(aligned, RESIDUAL, distance, distance, 0.0)
 
 
 def test_pages_of_text_are_compared_again_at_a_larger_size(monkeypatch: pytest.MonkeyPatch) -> None:

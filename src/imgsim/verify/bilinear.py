@@ -19,6 +19,7 @@ from imgsim.verify.alignment import at_one_scale
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import CORNERS, Matrix, area_between, inverse, is_plausible, project
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.recording import record
 from imgsim.verify.tracking import track
 
 Points = NDArray[np.float64]
@@ -49,6 +50,8 @@ def may_be_bent(verdict: Verdict) -> bool:
 
     They have to lie upon each other, but not as exactly as copies do.
     """
+    if verdict.residual > 1:
+        record("bend_max_distance", verdict.residual)
     return 1 < verdict.residual <= LIMITS.bend_max_distance and bool(verdict.matrix)
 
 
@@ -85,6 +88,7 @@ def fit_bend(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> B
         if not of_left:  # what is off is counted in the left picture
             shown, target = project(matrix, shown), project(matrix, target)
         rest = _spread((shown - target) * size)
+        record("bend_max_error_share", rest / max(error, 1e-9))
         if rest < least and _is_within(bend):
             best, least = bend, rest
     return best and _refined(left, right, best)
@@ -93,6 +97,8 @@ def fit_bend(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> B
 def _is_within(bend: Bend) -> bool:
     """Whether it is no linear map, and all that it takes from a picture is there."""
     corners, beyond = bend(CORNERS), LIMITS.bend_beyond
+    record("bend_min", np.abs(bend.terms[:, 3]).max())
+    record("bend_beyond", max(-corners.min(), corners.max() - 1))
     return bool(
         np.abs(bend.terms[:, 3]).max() >= LIMITS.bend_min
         and ((corners >= -beyond) & (corners <= 1 + beyond)).all()

@@ -12,6 +12,7 @@ from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import CELL, BlockErrors, block_means
 from imgsim.verify.matrix import Band
+from imgsim.verify.recording import record
 
 
 def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
@@ -39,6 +40,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
         & (errors.error > LIMITS.caption_least_error)
         & (errors.ratio > LIMITS.caption_least_ratio)
     )
+    record("caption_min_blocks", np.count_nonzero(differs))
     if np.count_nonzero(differs) < LIMITS.caption_min_blocks:
         return False
     edges, own = own_edges(errors.images)
@@ -46,6 +48,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     hidden, letters = np.sqrt(own[less][differs]), np.sqrt(own[1 - less][differs])
     rank = LIMITS.caption_rank
     strongest = float(np.partition(hidden, -rank)[-rank] / np.partition(letters, -rank)[-rank])
+    record("caption_max_hidden", strongest)
     beside = np.sqrt(edges[less][_beside(errors, differs)])
     if len(beside) < LIMITS.caption_min_blocks:
         return strongest <= LIMITS.caption_max_hidden
@@ -53,6 +56,8 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
         LIMITS.caption_least_edge, float(np.quantile(beside, LIMITS.caption_beside_quantile))
     )
     among = float(np.quantile(hidden, LIMITS.caption_hidden_quantile)) / usual
+    record("caption_faint", among)
+    record("caption_max_among", among)
     return among <= LIMITS.caption_max_among and (
         strongest <= LIMITS.caption_max_hidden
         or among <= LIMITS.caption_faint
@@ -89,7 +94,9 @@ def _on_a_bar(letters: Map, picture: Map) -> bool:
     Both are squared gradients of the blocks in which letters lie, shape (n,).
     """
     even, other_even = (np.sqrt(some) < LIMITS.caption_least_edge for some in (letters, picture))
-    return bool((even & ~other_even).mean() > LIMITS.caption_bar_share)
+    share = (even & ~other_even).mean()
+    record("caption_bar_share", share)
+    return bool(share > LIMITS.caption_bar_share)
 
 
 def _in_bands(errors: BlockErrors, bands: Sequence[Band]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
+from imgsim.verify.recording import record
 
 YCbCr = NDArray[np.uint8]
 Pixels = NDArray[np.float32]
@@ -84,7 +85,11 @@ def recoloured_shares(
     turned = known & ~other & _turned(paler[1:], expected)
     # strong filters turn hues as well, but not so far that loose has to refuse them
     clearly = float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
-    return RecolouredShares(clearly, _slightly_off(paler[1:], (richer[1:], expected), ~unknown))
+    slightly = _slightly_off(paler[1:], (richer[1:], expected), ~unknown)
+    record("max_turned_share", turned.mean())
+    record("max_recoloured", clearly)
+    record("max_repainted", slightly)
+    return RecolouredShares(clearly, slightly)
 
 
 def _slightly_off(chroma: Pixels, expected: Sequence[Pixels], known: NDArray[np.bool_]) -> float:

@@ -23,6 +23,7 @@ from imgsim.verify.local_differences import (
 )
 from imgsim.verify.lone_place import lone_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix
+from imgsim.verify.recording import record
 from imgsim.verify.text_page import are_text_pages
 
 
@@ -80,9 +81,14 @@ def compare_details(
         if beside is not None:
             errors = beside
     legible = legibility(errors) if page or drawing else float("inf")
-    distance = errors.top_ratio() / _max_ratio(legible, drawn=drawn)
+    record("min_even_share_drawn", even_share)
+    top = errors.top_ratio()
+    _record_ratio(top, legible, drawn=drawn)
+    distance = top / _max_ratio(legible, drawn=drawn)
     if not page and not drawing:
-        distance = max(distance, lone_ratio(errors) / LIMITS.max_detail_ratio_lone)
+        lone = lone_ratio(errors)
+        record("max_detail_ratio_lone", lone)
+        distance = max(distance, lone / LIMITS.max_detail_ratio_lone)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:
@@ -100,6 +106,25 @@ def _max_ratio(legible: float, *, drawn: bool) -> float:
         return LIMITS.max_detail_share_of_faint * legible
     share = LIMITS.max_detail_share_of_legibility * legible
     return float(np.clip(share, LIMITS.max_detail_ratio_faint_print, LIMITS.max_detail_ratio_drawn))
+
+
+def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
+    """Record the ratio that counts by the limit of those in `_max_ratio` which applies."""
+    if not drawn:
+        record("max_detail_ratio", top)
+        return
+    record("max_detail_ratio_drawn", top)
+    if not np.isfinite(legible):
+        return
+    record("min_legibility", legible)
+    record("faint_legibility", legible)
+    share = top / max(legible, 1e-3)
+    if legible < LIMITS.faint_legibility:
+        record("max_detail_share_of_faint", share)
+    elif LIMITS.max_detail_share_of_legibility * legible < LIMITS.max_detail_ratio_faint_print:
+        record("max_detail_ratio_faint_print", top)
+    else:
+        record("max_detail_share_of_legibility", share)
 
 
 def _is_page(errors: BlockErrors) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from imgsim.verify.alignment import Aligned
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import project
+from imgsim.verify.recording import record
 
 _LIGHT = np.log2(np.maximum(np.arange(256), 1) / 255)
 
@@ -23,7 +24,11 @@ def are_two_shots(aligned: Aligned) -> bool:
     aligned : Aligned
         Its images are ndarrays of uint8, shape (h, w).
     """
-    return lies_beside(aligned) and abs(exposure_difference(aligned)) >= LIMITS.shot_min_stops
+    if not lies_beside(aligned):
+        return False
+    stops = abs(exposure_difference(aligned))
+    record("shot_min_stops", stops)
+    return stops >= LIMITS.shot_min_stops
 
 
 def lies_beside(aligned: Aligned) -> bool:
@@ -44,11 +49,11 @@ def lies_beside(aligned: Aligned) -> bool:
     size = np.array(aligned.left.shape[::-1], np.float64)[:, None]
     moves = (project(aligned.matrix, places) - places) * size
     moved = float(np.median(np.hypot(*moves))) / float(size.max())
-    area = abs(float(np.linalg.det(aligned.matrix[:2, :2])))
-    return (
-        LIMITS.shot_min_moved <= moved <= LIMITS.shot_max_moved
-        and abs(area - 1) <= LIMITS.shot_max_area
-    )
+    area = abs(abs(float(np.linalg.det(aligned.matrix[:2, :2]))) - 1)
+    record("shot_min_moved", moved)
+    record("shot_max_moved", moved)
+    record("shot_max_area", area)
+    return LIMITS.shot_min_moved <= moved <= LIMITS.shot_max_moved and area <= LIMITS.shot_max_area
 
 
 def exposure_difference(aligned: Aligned) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
+from imgsim.verify.recording import record
 
 Levels = NDArray[np.float32]
 _T = TypeVar("_T")
@@ -23,6 +24,10 @@ class _Figure(NamedTuple):
 
     levels: Levels
     ground: Levels
+
+
+_COMPARED = "figure_difference", "figure_mean", "figure_ink"
+"""Limits that depend on the place: what is held against them is a share of what is let pass."""
 
 
 def judge_figures(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Verdict:
@@ -68,6 +73,7 @@ def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     one, other = _figure(coarse), _figure(fine)
     if one is None or other is None:
         return np.inf
+    record("figure_max_ground", np.abs(one.ground - other.ground).max())
     if np.abs(one.ground - other.ground).max() > LIMITS.figure_max_ground:
         return np.inf
     shrunk = _resized(other.levels, (width, height))
@@ -75,13 +81,18 @@ def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     if part is None:
         return np.inf
     levels, shrunk = one.levels[part], np.ascontiguousarray(shrunk[part])
-    distance = max(
+    differences = (
         _difference(levels, shrunk),
         _mean_difference(levels, shrunk),
         _ink_difference(levels, shrunk, one.ground),
     )
+    for name, difference in zip(_COMPARED, differences, strict=True):
+        record(name, difference)
+    distance = max(differences)
     if distance <= 1:
-        distance = max(distance, _shift(levels[..., 0], shrunk[..., 0]) / LIMITS.figure_max_shift)
+        shift = _shift(levels[..., 0], shrunk[..., 0])
+        record("figure_max_shift", shift)
+        distance = max(distance, shift / LIMITS.figure_max_shift)
     if distance <= 1 and fine.shape != coarse.shape:
         distance = max(distance, _lost(other.levels, one.levels, part))
     return distance if distance <= 1 else np.inf
@@ -95,6 +106,7 @@ def _figure(image: NDArray[np.uint8]) -> _Figure | None:
     edges = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     ground = np.median(edges, axis=0).astype(np.float32)
     near = np.abs(edges - ground).max(axis=1) <= LIMITS.figure_near_ground
+    record("figure_even_edge", near.mean())
     return _Figure(levels, ground) if near.mean() >= LIMITS.figure_even_edge else None
 
 
@@ -117,6 +129,7 @@ def _content(one: _Figure, shrunk: Levels) -> tuple[slice, slice] | None:
         np.abs(one.levels - one.ground).max(axis=2), np.abs(shrunk - one.ground).max(axis=2)
     )
     contrast = float(apart.max())
+    record("figure_min_contrast", contrast)
     if contrast < LIMITS.figure_min_contrast:
         return None
     strong = apart > contrast / 2

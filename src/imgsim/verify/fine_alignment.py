@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix
+from imgsim.verify.recording import record
 
 _DERIVATIVE = np.array([1, -8, 0, 8, -1], np.float32) / 12
 """Central differences of fourth order: those of Sobel make shifts appear larger."""
@@ -43,6 +44,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     down = cv2.sepFilter2D(mean, cv2.CV_32F, _HERE, _DERIVATIVE)
     strong = (across * across + down * down > LIMITS.correction_min_gradient**2) & (mask > 0)
     places = np.flatnonzero(strong)
+    record("correction_min_pixels", len(places))
     if len(places) < LIMITS.correction_min_pixels:
         return None
     places = places[:: max(1, len(places) // LIMITS.correction_max_pixels)]
@@ -66,6 +68,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
         scale = max(1.0, 2 * float(np.median(np.abs(rest))))
         weights = 1 / (1 + np.square(rest / scale))
     a, b, c, d, e, f, g, h = solution
+    record("correction_most", np.abs(solution).max())
     if np.abs(solution).max() > LIMITS.correction_most:
         return None
     units = np.array([[half, 0, centre[0]], [0, half, centre[1]], [0, 0, 1]])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.recording import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,13 @@ def is_drawing(image: Grey) -> bool:
         return False  # as nearly all photos; no more than that can be in a few levels
     rest = (1 - LIMITS.flat_span_share) / 2
     darkest, brightest = np.quantile(image, (rest, 1 - rest))
+    record("min_flat_span", brightest - darkest)
     if brightest - darkest < LIMITS.min_flat_span:
         return False  # in an underexposed photo all levels are near each other
     flat = _flat_colours(image, even)
+    record("min_flat_drawing", flat.of_image)
+    record("min_flat_of_even", flat.of_even)
+    record("max_far_from_flat", flat.far)
     return (
         flat.of_image > LIMITS.min_flat_drawing
         and flat.of_even > LIMITS.min_flat_of_even

@@ -25,6 +25,7 @@ from imgsim.verify.judge import EQUAL, NOT_ALIGNED, judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, matrix_of, projected_corners
 from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.recording import record
 from imgsim.verify.single_frame import Differences, single_frame_ratio, smoothed_difference
 from imgsim.verify.small import Pixels
 from imgsim.verify.tracking import erode_mask, warp
@@ -69,7 +70,6 @@ def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) 
     if numbers is None or not verdict.matrix:
         return NOT_ALIGNED
     animated = bool(durations[0][1])
-    most_moved = LIMITS.max_frame_shift if animated else LIMITS.max_page_shift
     matrix = matrix_of(verdict)
     with (
         closing(_frames(decoder, left, numbers[0])) as lefts,
@@ -78,7 +78,7 @@ def _with_frames(verdict: Verdict, left: bytes, right: bytes, decoder: Decoder) 
         residual = overlay = 0.0
         differences: list[Differences] = []
         for one, other in zip(lefts, rights, strict=True):
-            frame = _judge_frame(one, other, matrix, most_moved)
+            frame = _judge_frame(one, other, matrix, animated=animated)
             if not np.isfinite(frame.residual):
                 return NOT_ALIGNED
             residual = max(residual, frame.residual)
@@ -108,6 +108,7 @@ def _frames_to_compare(
         pages = sampled_pages(left_count)
         return None if left_count != right_count or left_ms or right_ms else (pages, pages)
     shorter, longer = sorted((sum(left_ms), sum(right_ms)))
+    record("max_duration_ratio", longer / shorter)
     if longer > LIMITS.max_duration_ratio * shorter:
         return None
     middles = [middles_of_frames(sampled_frames(ms), ms) for ms in (left_ms, right_ms)]
@@ -126,15 +127,18 @@ def _frames(decoder: Decoder, data: bytes, numbers: Sequence[int]) -> Generator[
                 yield images[_FRAME]
 
 
-def _judge_frame(left: YCbCr, right: YCbCr, matrix: Matrix, most_moved: float) -> Verdict:
+def _judge_frame(left: YCbCr, right: YCbCr, matrix: Matrix, *, animated: bool) -> Verdict:
     """The verdict on two frames that lie upon each other by a matrix, or almost."""
     difference = _largest_difference(left, right, matrix)
     if difference <= 1:
         return replace(EQUAL, residual=difference)
     verdict = judge(_scaled(left), _scaled(right), [matrix])
-    if verdict.matrix and _moved(verdict, matrix) > most_moved:
-        return NOT_ALIGNED
-    return verdict
+    if not verdict.matrix:
+        return verdict
+    moved = _moved(verdict, matrix)
+    record("max_frame_shift" if animated else "max_page_shift", moved)
+    most = LIMITS.max_frame_shift if animated else LIMITS.max_page_shift
+    return NOT_ALIGNED if moved > most else verdict
 
 
 def _moved(verdict: Verdict, matrix: Matrix) -> float:
@@ -177,9 +181,12 @@ def _largest_difference(left: YCbCr, right: YCbCr, matrix: Matrix) -> float:
         return float("inf")
     means = np.asarray(cv2.blur(difference, (window, window)))[mask > 0]
     brighter = float(np.median(means[:, 0]))
+    record("max_even_brighter", abs(brighter))
     if abs(brighter) > LIMITS.max_even_brighter:
         return float("inf")
     luma, chroma = np.abs(means[:, 0] - brighter).max(), np.abs(means[:, 1:]).max()
+    record("max_even_luma", luma)
+    record("max_even_chroma", chroma)
     return float(max(luma / LIMITS.max_even_luma, chroma / LIMITS.max_even_chroma))
 
 

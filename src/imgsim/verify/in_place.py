@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.recording import record
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,7 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
 
     structure = left.structure, right.structure
     even = float((np.maximum(*structure) < LIMITS.in_place_even).mean())
+    record("in_place_min_even", even)
     if even < LIMITS.in_place_min_even:
         return False
     difference = _cells(cv2.absdiff(left.image, right.image))
@@ -95,7 +97,9 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     unmoved = in_both & (difference < LIMITS.in_place_same)
     in_one = np.maximum(*structure) > LIMITS.in_place_structure
     same = int(np.count_nonzero(unmoved))
-    if np.count_nonzero(in_one & (difference > LIMITS.in_place_other)) < LIMITS.in_place_min_cells:
+    by_place = int(np.count_nonzero(in_one & (difference > LIMITS.in_place_other)))
+    record("in_place_min_cells", min(same, by_place))
+    if by_place < LIMITS.in_place_min_cells:
         return False
     excess = np.maximum(_cells(_beyond(left.image, right)), _cells(_beyond(right.image, left)))
     others = in_one & (excess > LIMITS.in_place_other)
@@ -109,17 +113,26 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
     corners = unmoved & left.corners
     anchored = bool(np.count_nonzero(corners) >= LIMITS.in_place_min_corners)
+    record("in_place_min_corners", np.count_nonzero(corners))
     nearly_even, max_density = LIMITS.in_place_nearly_even, LIMITS.in_place_max_density
     if anchored:
         ground = difference[np.maximum(*structure) < LIMITS.in_place_even]
-        anchored = float((ground < LIMITS.in_place_same).mean()) > LIMITS.in_place_min_ground
+        same_ground = float((ground < LIMITS.in_place_same).mean())
+        record("in_place_min_ground", same_ground)
+        anchored = same_ground > LIMITS.in_place_min_ground
     if anchored:
         nearly_even = LIMITS.in_place_nearly_even_anchored
         max_density = LIMITS.in_place_max_density_anchored
+    suffix = "_anchored" if anchored else ""
+    record(f"in_place_nearly_even{suffix}", even)
     enough = 0 if even > nearly_even else LIMITS.in_place_min_middle
     # what was covered differs all over, whether there is structure or not
     box = difference[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     covered = np.count_nonzero(box > LIMITS.in_place_other)
+    record(f"in_place_max_density{suffix}", covered / box.size)
+    record("in_place_min_middle", np.count_nonzero(middle))
+    if differing:
+        record("in_place_min_same", same / differing)
     return bool(
         (anchored or same >= LIMITS.in_place_min_same * differing)
         and np.count_nonzero(middle) >= enough

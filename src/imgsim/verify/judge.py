@@ -36,6 +36,7 @@ from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.overlap import make_verdict
+from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
@@ -54,11 +55,17 @@ EQUAL = Verdict(0.0, tuple(np.eye(3).ravel().tolist()), 1.0, 1.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two aligned images, and their difference and shift in one number: 1 is the limit."""
+    """Two aligned images, and their difference and shift in one number: 1 is the limit.
+
+    The difference and the shift alone are shares of what is let pass, too; the former also where
+    pictures were edited.
+    """
 
     aligned: Aligned
     residual: Residual
     distance: float
+    difference: float
+    moved: float
 
     @property
     def undecided(self) -> bool:
@@ -220,6 +227,7 @@ def _judge_bent(
         straight = _judge_aligned(bent(left, right, bend), right, [np.eye(3)], needed)
     else:
         straight = _judge_aligned(left, bent(right, left, bend), [np.eye(3)], needed)
+    record("bend_distance", straight.residual)
     if straight.overlay or straight.residual > LIMITS.bend_distance:
         return verdict
     if bend.of_left:
@@ -332,6 +340,7 @@ def _verdict(
     left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison, *, swapped: bool
 ) -> Verdict:
     residual = comparison.residual
+    _record_best(comparison)
     # letters over a picture hide a part of it, and so does what was cut out
     matrix, side = comparison.aligned.matrix, residual.overlay_side or residual.hole
     if swapped:
@@ -345,13 +354,14 @@ def _verdict(
 
 def _stands_elsewhere(verdict: Verdict, matrix: Matrix) -> bool:
     """Return whether two frames of one size show a thing at two places of an even ground."""
+    record("whole_overlap", verdict.overlap)
+    if verdict.overlap >= LIMITS.whole_overlap:
+        return False
     seen = min(verdict.left_seen, verdict.right_seen)
-    area = area_between(projected_corners(matrix))
-    return (
-        verdict.overlap < LIMITS.whole_overlap
-        and seen >= LIMITS.elsewhere_min_seen
-        and abs(area - 1) <= LIMITS.elsewhere_max_area
-    )
+    area = abs(area_between(projected_corners(matrix)) - 1)
+    record("elsewhere_min_seen", seen)
+    record("elsewhere_max_area", area)
+    return seen >= LIMITS.elsewhere_min_seen and area <= LIMITS.elsewhere_max_area
 
 
 def _with_colours(
@@ -391,6 +401,8 @@ def _compare_at_needed_size(
     side = LIMITS.fine_side
     images = left.grey(side), right.grey(side)
     fine = _compare_beside_overlay(*images, usual.aligned.matrix, side, needed)
+    if fine is not None:
+        record("min_text_page_side", max(fine.aligned.left.shape))
     if fine is None or max(fine.aligned.left.shape) < LIMITS.min_text_page_side:
         return None  # too small to tell one text from another
     return fine
@@ -459,11 +471,7 @@ def _align_and_compare(
     if not _enough_points(aligned, overlaid=bool(excluded)):
         return None
     residual = compare(aligned)
-    if (
-        residual is None
-        or residual.blocks < LIMITS.min_structured_blocks
-        or residual.blur >= LIMITS.max_blur
-    ):
+    if residual is None or not _is_comparable(residual):
         return None
     moved = _relative_shift(aligned.shift, residual, overlaid=bool(excluded))
     difference = residual.difference / _max_difference(residual)
@@ -472,9 +480,31 @@ def _align_and_compare(
         shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
         moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
     covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
+    counted = difference
     if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
-        difference = min(difference, _edited_difference(residual))
-    return _Comparison(aligned, residual, float(np.hypot(difference, moved)))
+        counted = min(difference, _edited_difference(residual))
+    distance = float(np.hypot(counted, moved))
+    return _Comparison(aligned, residual, distance, difference, moved)
+
+
+def _is_comparable(residual: Residual) -> bool:
+    """Whether there is enough to tell by, in two images that can be made equally soft."""
+    record("min_structured_blocks", residual.blocks)
+    record("max_blur", residual.blur)
+    return residual.blocks >= LIMITS.min_structured_blocks and residual.blur < LIMITS.max_blur
+
+
+def _record_best(comparison: _Comparison) -> None:
+    """Record what the comparison that decides on a pair, so far, is told by."""
+    residual = comparison.residual
+    record("max_difference", comparison.difference)
+    record("max_shift", comparison.moved)
+    record("undecided_distance", comparison.distance)
+    record("min_noise", residual.noise)
+    record("soft_blur", residual.blur)
+    record("min_blocks_both_ways", residual.blocks)
+    record("edited_max_moved", comparison.moved)
+    record("edited_min_cover", comparison.aligned.mask.mean())
 
 
 def _shift_of_soft(
@@ -522,7 +552,11 @@ def _edited_difference(residual: Residual) -> float:
     The more of a picture there is to see, the larger the part may be.
     """
     most = float(np.interp(residual.structured, *LIMITS.edited_max_differing))
-    if residual.differing > (max(most, LIMITS.edited_max_hole) if residual.hole else most):
+    if residual.hole:
+        most = max(most, LIMITS.edited_max_hole)
+    name = "edited_max_hole" if residual.hole else "edited_max_differing"
+    record(name, residual.differing / max(most, 1e-3))
+    if residual.differing > most:
         return np.inf
     return LIMITS.edited_difference + LIMITS.edited_per_differing * residual.differing
 
@@ -535,8 +569,12 @@ def _enough_points(aligned: Aligned, *, overlaid: bool) -> bool:
     share = aligned.inliers / aligned.tracked
     # a small picture has few points too, and the next view on a turntable moves them little
     large = max(aligned.left.shape) >= LIMITS.agreeing_min_side
+    record("agreeing_share", share)
     if large and share >= LIMITS.agreeing_share and not overlaid:
+        record("min_inliers_agreeing", aligned.inliers)
         return aligned.inliers >= LIMITS.min_inliers_agreeing
+    record("min_inliers", aligned.inliers)
+    record("min_inlier_share", share)
     return aligned.inliers >= LIMITS.min_inliers and share >= LIMITS.min_inlier_share
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import MIRRORED, SCALE_STEP, place_unit
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, rescale
+from imgsim.verify.recording import record
 
 
 def consistent_matches(
@@ -107,6 +108,7 @@ def matrix_from_keypoints(left: Keypoints, right: Keypoints, *, mirrored: bool) 
     bits = _hamming(left.descriptor, right.mirrored if mirrored else right.descriptor)
     nearest = _nearest(bits)
     one, other = _mutual_nearest(nearest)
+    record("min_mirrored_matches" if mirrored else "min_keypoint_matches", len(one))
     if len(one) >= least:
         enough = max(least, LIMITS.min_match_share * len(one))
         matrix = _fit_affine(left, right, one, other, enough)
@@ -143,6 +145,8 @@ def _fit_affine(
 
     # refining changes no inlier, takes a third of the time, and hardly any matches agree
     affine, inliers = fit(0)
+    if affine is not None:
+        record("min_match_share", np.count_nonzero(inliers) / len(one))
     if affine is None or np.count_nonzero(inliers) < enough:
         return None
     affine, _ = fit(LIMITS.affine_refinements)
@@ -172,6 +176,7 @@ def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> 
         return None
     agreeing = _agreeing_poses(left, right, one, other, weight)
     one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
+    record("min_pose_weight", weight.sum())
     if len(one) < LIMITS.min_pose_places or weight.sum() < LIMITS.min_pose_weight:
         return None
     size = left.size.astype(np.float64)
@@ -189,7 +194,9 @@ def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> 
     if weight[chosen].sum() < LIMITS.min_pose_weight:
         return None
     places = np.rint(target[chosen] / LIMITS.pose_place)
-    if len(np.unique(places @ [4096.0, 1.0])) < LIMITS.min_pose_places:
+    count = len(np.unique(places @ [4096.0, 1.0]))
+    record("min_pose_places", count)
+    if count < LIMITS.min_pose_places:
         return None
     matrix = _in_units(similarity, left, right)
     return matrix if _holds_the_other(matrix) else None
@@ -206,6 +213,7 @@ def _holds_the_other(matrix: Matrix) -> bool:
         ((places >= 0) & (places <= 1)).all(axis=0).mean()
         for places in (project(matrix, grid), project(inverse(matrix), grid))
     ]
+    record("pose_min_inside", max(inside))
     return bool(max(inside) >= LIMITS.pose_min_inside)
 
 

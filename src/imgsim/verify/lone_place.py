@@ -10,6 +10,7 @@ from imgsim.verify.blocks import Map
 from imgsim.verify.captions import own_edges
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import BlockErrors, top_of
+from imgsim.verify.recording import record
 
 
 def lone_ratio(errors: BlockErrors) -> float:
@@ -38,6 +39,7 @@ def lone_ratio(errors: BlockErrors) -> float:
     rows = np.flatnonzero(place.any(axis=1))
     margin = LIMITS.lone_margin
     line = slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin)
+    record("lone_max_blocks", np.count_nonzero(differs[line]))
     if np.count_nonzero(differs[line]) > LIMITS.lone_max_blocks:
         return 0.0
     if top_of(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
@@ -45,7 +47,9 @@ def lone_ratio(errors: BlockErrors) -> float:
     counts = errors.inside & (errors.error > LIMITS.lone_least_error)
     elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
     elsewhere[line] = 0
-    return top if top_of(elsewhere) <= top / LIMITS.lone_min_excess else 0.0
+    beside = top_of(elsewhere)
+    record("lone_min_excess", top / max(beside, 1e-3))
+    return top if beside <= top / LIMITS.lone_min_excess else 0.0
 
 
 def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_]:
@@ -62,4 +66,6 @@ def _have_both_edges(errors: BlockErrors, differs: NDArray[np.bool_], line: slic
     """Whether either image has edges in the line, where they differ, that the other one lacks."""
     _, own = own_edges(errors.images)
     few, many = sorted(top_of(edges[line][differs[line]]) for edges in own)
+    record("lone_min_edge", few**0.5)
+    record("lone_both_edges", (few / max(many, 1e-9)) ** 0.5)
     return few > max(LIMITS.lone_min_edge**2, LIMITS.lone_both_edges**2 * many)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import ORIENTATIONS, Orientation
 from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
+from imgsim.verify.recording import record
 
 Matrix = NDArray[np.float64]
 Grey = NDArray[np.uint8]
@@ -271,6 +272,9 @@ def is_plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
         for edge, side in zip(edges, (width, height, width, height), strict=True)
     ]
     ratio = max(scales) / min(scales)
+    record("max_edge_ratio", ratio)
+    record("min_scale", min(scales))
+    record("max_scale", min(scales))
     return bool(
         (ratio < LIMITS.max_edge_ratio or (ratio < LIMITS.max_stretch and _is_stretch(edges)))
         and LIMITS.min_scale < min(scales) < LIMITS.max_scale

@@ -13,6 +13,7 @@ from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix
 from imgsim.verify.overlap import may_share
+from imgsim.verify.recording import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Needed:
 
     def in_detail(self, verdict: Verdict) -> bool:
         """Return whether a pair is accepted unless it differs in what is small."""
+        record("max_loose_distance", verdict.residual)
         return verdict.residual <= self.max_distance and verdict.contained
 
 

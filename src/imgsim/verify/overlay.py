@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Blocks, Map
 from imgsim.verify.limits import LIMITS
+from imgsim.verify.recording import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def _differing_rows(
 ) -> list[slice]:
     """Rows of blocks that differ, at one edge or both; none if others differ too, or all little."""
     differs = without_single_blocks(difference) > LIMITS.overlay_difference
+    record("min_structured_around", np.count_nonzero(structured))
     if not differs.any() or np.count_nonzero(structured) < LIMITS.min_structured_around:
         return []
     covered = np.flatnonzero(inside.any(axis=1))
@@ -78,7 +80,14 @@ def _differing_rows(
     near, far = top + LIMITS.overlay_edge * height, top + (1 - LIMITS.overlay_edge) * height
     at_edge = all(band.stop <= near or band.start >= far for band in bands)
     peaks = [difference[band].max() for band in bands]
+    record("overlay_peak_difference", min(peaks))
+    record("overlay_edge", _reach(bands, top, height))
     return bands if at_edge and min(peaks) >= LIMITS.overlay_peak_difference else []
+
+
+def _reach(bands: Sequence[slice], top: int, height: int) -> float:
+    """Share of the height that bands reach from the edge which is nearer to each, at most."""
+    return max(float(min(b.stop - top, top + height - b.start)) / height for b in bands)
 
 
 def _both_overlaid(
@@ -94,13 +103,18 @@ def _both_overlaid(
         within[part] = inside[part]
     letters = within & (difference > LIMITS.overlay_difference)
     around = inside & ~within
-    if np.count_nonzero(letters) > LIMITS.bar_share * np.count_nonzero(within) or not around.any():
+    count = np.count_nonzero(within)
+    if count:
+        record("bar_share", np.count_nonzero(letters) / count)
+    if np.count_nonzero(letters) > LIMITS.bar_share * count or not around.any():
         return False
     of_letters = [float(np.quantile(one[letters], LIMITS.overlay_quantile)) for one in structure]
     of_picture = [
         max(LIMITS.even_structure, float(np.quantile(one[around], LIMITS.around_quantile)))
         for one in structure
     ]
+    record("overlays_alike", min(of_letters) / max(*of_letters, 1e-9))
+    record("overlay_over_around", min(a / b for a, b in zip(of_letters, of_picture, strict=True)))
     return min(of_letters) > LIMITS.overlays_alike * max(of_letters) and all(
         a > LIMITS.overlay_over_around * b for a, b in zip(of_letters, of_picture, strict=True)
     )

@@ -18,6 +18,7 @@ from imgsim.verify.blocks import Blocks, Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey
 from imgsim.verify.overlay import NO_OVERLAY, find_overlay, without_single_blocks
+from imgsim.verify.recording import record
 from imgsim.verify.sharpness import equalise_sharpness
 from imgsim.verify.text_page import are_text_pages
 from imgsim.verify.tone import joint_histogram, tone_curve
@@ -77,10 +78,9 @@ def compare(aligned: Aligned) -> Residual | None:
     mask = erode_mask(aligned.mask, LIMITS.residual_margin)
     small = _extent(aligned.mask) < LIMITS.small_image_side
     blocks = Blocks(mask, LIMITS.block_side_small if small else LIMITS.block_side)
-    if (
-        np.count_nonzero(mask) < LIMITS.min_overlap_pixels
-        or np.count_nonzero(blocks.inside) < LIMITS.min_blocks
-    ):
+    inside = np.count_nonzero(blocks.inside)
+    record("min_blocks", inside)
+    if np.count_nonzero(mask) < LIMITS.min_overlap_pixels or inside < LIMITS.min_blocks:
         return None
     residual = _compare(aligned, mask, blocks, LIMITS.smoothing)
     if residual.noise <= LIMITS.min_noise:
@@ -105,7 +105,9 @@ def _side_with_holes(
     for side, (one, other) in ((1, structure), (-1, structure[::-1])):
         gone = inside & (one < LIMITS.even_structure) & (other > LIMITS.min_structure)
         near = cv2.dilate(cv2.morphologyEx(gone.astype(np.uint8), cv2.MORPH_OPEN, fits), reach)
-        if np.count_nonzero(differing & (near > 0)) >= LIMITS.hole_min_share * count:
+        in_hole = np.count_nonzero(differing & (near > 0))
+        record("hole_min_share", in_hole / count)
+        if in_hole >= LIMITS.hole_min_share * count:
             return side
     return 0
 
@@ -224,6 +226,8 @@ def _brightens(curve: NDArray[np.float64]) -> bool:
     """Whether a tone curve makes middle levels lighter, so that light ones end in white."""
     low, high = LIMITS.brightened_levels
     gain = float((curve[low:high] / np.arange(low, high)).mean())
+    record("brightened_min_gain", gain)
+    record("brightened_white", curve[-1])
     return gain >= LIMITS.brightened_min_gain and float(curve[-1]) >= LIMITS.brightened_white
 
 

@@ -13,6 +13,7 @@ from imgsim.decode.detail import shrink
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, opencv_matrix, pixel_matrix
+from imgsim.verify.recording import record
 
 
 def agree_roughly(left: Grey, right: Grey, matrix: Matrix) -> bool:
@@ -58,7 +59,9 @@ def agree_roughly(left: Grey, right: Grey, matrix: Matrix) -> bool:
     spread = float(one @ one), float(two @ two)
     if min(spread) < len(one) * LIMITS.rough_min_spread**2:
         return True
-    return float(one @ two) >= LIMITS.rough_min_correlation * float(np.sqrt(spread[0] * spread[1]))
+    product, most = float(one @ two), float(np.sqrt(spread[0] * spread[1]))
+    record("rough_min_correlation", product / most)
+    return product >= LIMITS.rough_min_correlation * most
 
 
 def _around(image: Map) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
+from imgsim.verify.recording import record
 
 Differences = NDArray[np.float16]
 
@@ -62,7 +63,9 @@ def single_frame_ratio(differences: Differences) -> float:
     if len(differences) < LIMITS.single_frame_min_frames:
         return 0.0
     luma, chroma = _lead(differences[..., :1]), _lead(differences[..., 1:])
-    return max(luma, LIMITS.single_frame_chroma * chroma) / LIMITS.max_single_frame
+    ratio = max(luma, LIMITS.single_frame_chroma * chroma)
+    record("max_single_frame", ratio)
+    return ratio / LIMITS.max_single_frame
 
 
 def _lead(differences: Differences) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.colours import fit_chroma
 from imgsim.verify.limits import LIMITS
+from imgsim.verify.recording import record
 
 Pixels = NDArray[np.uint8]
 """An image in grey or RGB: shape (h, w) or (h, w, 3)."""
@@ -99,7 +100,9 @@ def are_correlated(left: Pixels, right: Pixels) -> bool:
     """
     one, other = (image - image.mean(dtype=np.float32) for image in (left, right))
     product = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) >= LIMITS.small_min_correlation * product
+    shared = float((one * other).sum())
+    record("small_min_correlation", shared / max(product, 1e-9))
+    return shared >= LIMITS.small_min_correlation * product
 
 
 def pixel_distance(left: Pixels, right: Pixels) -> float:
@@ -158,13 +161,15 @@ def _distance_of(expected: _Map, target: _Map) -> float:
     spread = min(float(one.std()), float(other.std()))
     slopes = _slopes(np.asarray((one + other) / 2, np.float32))
     edges = np.hypot(*slopes) > LIMITS.small_edge
+    record("small_min_spread", spread)
+    record("small_min_edges", edges.mean())
     if spread < LIMITS.small_min_spread or edges.mean() < LIMITS.small_min_edges:
         return float("inf")
     scale = max(1.0, LIMITS.small_contrast / spread)
     error = one - other
     # decoders round in their own ways
     error -= np.clip(error.mean(), -LIMITS.small_max_offset, LIMITS.small_max_offset)
-    distances = [scale * _difference(error, edges), _movement(error, slopes)]
+    distances = [_difference(error, edges, scale), _movement(error, slopes)]
     if target.shape[2] > 1:
         distances.append(_colour_difference(expected, target))
     return max(distances)
@@ -234,10 +239,11 @@ def _blurred(image: _Map, deviation: float) -> _Map:
     )
 
 
-def _difference(error: _Map, edges: NDArray[np.bool_]) -> float:
+def _difference(error: _Map, edges: NDArray[np.bool_], scale: float) -> float:
     """The error, unless it is that of compression or grain: that averages out, and is everywhere.
 
-    `edges` says where there is something that compression cannot keep as it is.
+    `edges` says where there is something that compression cannot keep as it is; what is measured
+    counts `scale` times.
     """
     import cv2
 
@@ -248,12 +254,13 @@ def _difference(error: _Map, edges: NDArray[np.bool_]) -> float:
         float(np.interp(max(error.shape), *LIMITS.small_max_local)),
         LIMITS.small_max_local_without_noise + LIMITS.small_max_local_per_noise * noise,
     )
-    return max(
-        float(np.abs(_blurred(error, LIMITS.small_local)).max()) / most,
-        float(np.sqrt(np.square(_blurred(error, LIMITS.small_wide)).mean()))
-        / LIMITS.small_max_wide,
-        float(np.sqrt(squares.max())) / LIMITS.small_max_fine,
-    )
+    local = float(np.abs(_blurred(error, LIMITS.small_local)).max()) / most
+    wide = float(np.sqrt(np.square(_blurred(error, LIMITS.small_wide)).mean()))
+    fine = float(np.sqrt(squares.max()))
+    record("small_max_local", scale * local)
+    record("small_max_wide", scale * wide)
+    record("small_max_fine", scale * fine)
+    return scale * max(local, wide / LIMITS.small_max_wide, fine / LIMITS.small_max_fine)
 
 
 def _slopes(image: _Map) -> tuple[_Map, _Map]:
@@ -284,6 +291,8 @@ def _movement(error: _Map, slopes: tuple[_Map, _Map]) -> float:
     energy = float(explained.sum())
     share = energy / max(float(np.square(error).sum()), 1e-3)
     displaced = float(np.sqrt(energy / (xx + yy).sum()))
+    record("small_max_moved_share", share)
+    record("small_max_moved", displaced)
     return min(share / LIMITS.small_max_moved_share, displaced / LIMITS.small_max_moved)
 
 
@@ -297,4 +306,5 @@ def _colour_difference(expected: _Map, target: _Map) -> float:
         channels.append(np.stack([_luma(image), *chroma]).reshape(3, -1))
     richer, paler = sorted(channels, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
     errors = np.hypot(*(paler[1:] - fit_chroma(richer, paler[1:])))
+    record("small_max_chroma", errors.max())
     return float(errors.max()) / LIMITS.small_max_chroma

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Blocks
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.recording import record
 
 
 def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.bool_]) -> bool:
@@ -27,10 +28,13 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
         return False
     step = LIMITS.text_page_step
     light = [float((x[::step, ::step] > LIMITS.text_page_light).mean()) for x in images]
+    record("min_light_pixels", max(light))
     if max(light) < LIMITS.min_light_pixels:
         return False
     backgrounds = [_background_levels(image) for image in images]
-    if max(float(np.median(x)) for x in backgrounds) <= LIMITS.text_page_light:
+    lightest = max(float(np.median(x)) for x in backgrounds)
+    record("text_page_light", lightest)
+    if lightest <= LIMITS.text_page_light:
         return False
     return all(
         _is_background_even(image, background, blocks, printed)
@@ -48,9 +52,11 @@ def _is_background_even(
     near = cv2.absdiff(image, background) <= LIMITS.background_tolerance
     share = blocks.mean(near.astype(np.float32))
     of_picture = share[blocks.inside] < LIMITS.min_background_in_block
+    in_print, in_pictures = share[printed].mean(), of_picture.mean()
+    record("min_background_in_print", in_print)
+    record("max_blocks_of_picture", in_pictures)
     return bool(
-        share[printed].mean() >= LIMITS.min_background_in_print
-        and of_picture.mean() <= LIMITS.max_blocks_of_picture
+        in_print >= LIMITS.min_background_in_print and in_pictures <= LIMITS.max_blocks_of_picture
     )
 
 

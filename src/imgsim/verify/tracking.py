@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.decode.detail import longer_side
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, project, unit_matrix
+from imgsim.verify.recording import record
 from imgsim.verify.tone import apply_tone_curve, joint_histogram, tone_curve
 
 Points = NDArray[np.float32]
@@ -134,7 +135,9 @@ def track(
     """
     warped, mask = warp(left, right, matrix, excluded)
     inner = erode_mask(mask, LIMITS.flow_margin)
-    if np.count_nonzero(inner) < LIMITS.min_overlap_pixels:
+    pixels = np.count_nonzero(inner)
+    record("min_overlap_pixels", pixels)
+    if pixels < LIMITS.min_overlap_pixels:
         return None
     toned = apply_tone_curve(left, tone_curve(joint_histogram(left, warped, inner)))
     if corners is None:
@@ -203,6 +206,8 @@ def _fit_homography(points: Points, moved: Points) -> tuple[Matrix, NDArray[np.b
         LIMITS.homography_tolerance,
         maxIters=LIMITS.homography_iterations,
     )
+    if robust is not None:
+        record("min_points", chosen.sum())
     if robust is None or int(chosen.sum()) < LIMITS.min_points:
         return None
     is_inlier = chosen.ravel() > 0

@@ -11,6 +11,7 @@ import numpy as np
 from imgsim.verify.colours import YCbCr, overlapping_pixels
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix
+from imgsim.verify.recording import record
 
 
 def colours_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
@@ -46,6 +47,8 @@ def has_two_levels(image: Grey) -> bool:
     rest = near.copy()
     rest[max(0, first - 2 * width) : first + 2 * width + 1] = 0
     second = int(rest.max())
+    record("two_levels_min_share", second / image.size)
+    record("two_levels_share", (near[first] + second) / image.size)
     return (
         second >= LIMITS.two_levels_min_share * image.size
         and near[first] + second >= LIMITS.two_levels_share * image.size

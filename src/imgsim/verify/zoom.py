@@ -11,6 +11,7 @@ import numpy as np
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, area_between, projected_corners
 from imgsim.verify.overlap import share_inside
+from imgsim.verify.recording import record
 
 Part = tuple[float, float, float, float]
 """Left, top, right and bottom, in unit coordinates."""
@@ -35,6 +36,7 @@ def small_part(matrix: Matrix) -> Part | None:
     if share_inside(matrix, _GRID) < LIMITS.pose_min_inside:
         return None
     x, y = corners = projected_corners(matrix)
+    record("zoom_max_area", area_between(corners))
     if area_between(corners) > LIMITS.zoom_max_area:
         return None
     room = LIMITS.zoom_room * max(np.ptp(x), np.ptp(y))

@@ -1,0 +1,181 @@
+"""Which fields of `verify.limits` are limits on a quantity that is recorded, and in which sense.
+
+The other ones are listed too, by why not: every field stands in exactly one of these tables.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Held(NamedTuple):
+    """How a recorded quantity is held against its limit.
+
+    Attributes
+    ----------
+    beyond : {"above", "below"}
+        The side of the limit on which pairs are refused, or on which more is asked of them.
+    effect : {"refuses", "with others", "chooses"}
+        Whether what lies beyond refuses a pair at the preset normal by itself (where this way of
+        comparing decides), does so if other quantities agree, or chooses how a pair is compared.
+    share : bool
+        The quantity is a share of what is let pass, since the limit depends on the pair.
+    furthest : bool
+        Of several values the one furthest beyond counts: all frames have to agree. Else it is the
+        one that comes nearest to being accepted, since one hypothesis is enough, or of a choice
+        the last one.
+    """
+
+    beyond: Literal["above", "below"]
+    effect: Literal["refuses", "with others", "chooses"]
+    share: bool = False
+    furthest: bool = False
+
+
+def _all(held: Held, names: str) -> dict[str, Held]:
+    return dict.fromkeys(names.split(), held)
+
+
+HELD: dict[str, Held] = (
+    _all(
+        Held("above", "refuses", share=True),
+        "max_difference max_shift small_max_local figure_difference figure_mean figure_ink",
+    )
+    | _all(
+        Held("above", "refuses"),
+        "max_blur max_recoloured max_repainted max_scale max_detail_ratio max_detail_ratio_drawn"
+        " max_detail_ratio_faint_print max_detail_share_of_legibility max_detail_share_of_faint"
+        " max_detail_ratio_lone caption_max_among small_max_wide small_max_fine small_max_chroma"
+        " figure_max_ground figure_max_shift",
+    )
+    | _all(
+        Held("below", "refuses"),
+        "min_inliers min_inlier_share min_inliers_agreeing min_structured_blocks"
+        " min_text_page_side rough_min_correlation min_overlap_pixels min_points min_blocks"
+        " min_scale min_legibility caption_min_blocks small_min_correlation small_min_spread"
+        " small_min_edges figure_min_contrast",
+    )
+    | _all(
+        Held("above", "refuses", furthest=True),
+        "max_duration_ratio max_page_shift max_frame_shift",
+    )
+    | _all(Held("below", "refuses", furthest=True), "figure_even_edge")
+    | _all(
+        Held("above", "with others"),
+        "elsewhere_min_seen max_edge_ratio overlays_alike overlay_over_around two_levels_share"
+        " two_levels_min_share shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
+        " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
+        " in_place_min_corners in_place_min_ground in_place_nearly_even"
+        " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
+        " small_max_moved_share small_max_moved max_turned_share",
+    )
+    | _all(
+        Held("below", "with others"),
+        "elsewhere_max_area shot_max_moved shot_max_area lone_max_blocks caption_bar_share"
+        " in_place_max_density in_place_max_density_anchored min_keypoint_matches"
+        " min_mirrored_matches min_match_share min_pose_weight min_pose_places pose_min_inside",
+    )
+    | _all(
+        Held("above", "chooses"),
+        "soft_blur agreeing_share undecided_distance max_loose_distance min_noise"
+        " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
+        " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
+        " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
+        " zoom_max_area",
+    )
+    | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
+    | _all(
+        Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
+    )
+    | _all(Held("above", "refuses"), "max_single_frame")
+    | _all(
+        Held("below", "chooses"),
+        "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"
+        " brightened_white overlay_peak_difference min_structured_around max_blocks_of_picture"
+        " whole_overlap correction_min_pixels faint_legibility max_far_from_flat",
+    )
+)
+"""Fields whose quantity is recorded."""
+
+PARTS: dict[str, str] = {
+    name: whole
+    for whole, names in {
+        "max_difference": "max_difference_without_noise max_difference_per_noise",
+        "max_shift": "max_shift_per_noise max_shift_per_blur blur_allowance shift_allowance"
+        " shift_allowance_overlaid soft_moved",
+        "max_repainted": "repainted_error_per_noise repainted_min_error"
+        " repainted_min_error_share chroma_noise_quantile",
+        "small_max_local": "small_max_local_without_noise small_max_local_per_noise",
+        "figure_difference": "figure_edge figure_block figure_grey_per_colour"
+        " figure_edge_of_letters figure_outliers",
+        "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
+    }.items()
+    for name in names.split()
+}
+"""Numbers by which a limit depends on the pair, and the field that the quantity stands under."""
+
+OF_PLACES: tuple[str, ...] = tuple(
+    """
+    min_unexplained min_structure even_structure max_added_structure min_print_structure
+    overlay_difference background_tolerance min_background_in_block min_chroma_error
+    min_chroma_error_share min_vivid min_hue_turn bright dark clipped_tolerance
+    two_levels_min_chroma moved_min_difference detail_least_error detail_flat_gradient
+    detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
+    caption_least_error caption_least_ratio caption_own_share caption_least_edge in_place_even
+    in_place_structure in_place_same in_place_other in_place_alike in_place_corner seen_variance
+    min_block_cover min_sharpness_cover min_sharpness_variance min_expected_variance
+    correction_min_gradient small_edge small_grey flat_range figure_near_ground figure_thin
+    figure_thin_share figure_min_thin figure_lost_level figure_lost_of_letters
+    max_descriptor_bits pose_no_weight_bits matched_distance homography_tolerance
+    affine_tolerance corner_quality rough_min_cover min_colour_cover
+    """.split()
+)
+"""Limits on a pixel, block, cell or point, of which a pair has thousands."""
+
+NOT_COVERED: tuple[str, ...] = tuple(
+    """
+    agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
+    rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
+    max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
+    bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
+    print_min_blocks lone_min_side small_image_side min_overlay_side max_matches_for_poses
+    max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
+    figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
+    figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
+    even_small_side tone_rarest
+    """.split()
+)
+"""Limits on a quantity of a pair that is not recorded yet."""
+
+NO_LIMITS: tuple[str, ...] = tuple(
+    """
+    fine_side fine_decoded_side negative_distance edited_difference edited_per_differing
+    figure_side figure_margin figure_letter_side figure_lost_near bend_quantile bend_rounds
+    rough_side rough_window coarse_side extra_rounds max_points ransac_seed
+    homography_iterations corner_side min_corner_gap corners_per_side subpixel_margin
+    subpixel_iterations subpixel_epsilon flow_window flow_levels flow_iterations flow_epsilon
+    flow_margin neighbours reliable_strength shift_quantile warp_inset mask_bits tone_step
+    tone_smoothing tone_smoothing_radius curve_pixels curve_stiffness curve_hold
+    band_margin_cells blur_steps sharpness_cell sharpness_row_step smoothing
+    smoothing_noisy_share max_smoothing_noisy max_smoothing_text_page contrast
+    brightened_levels hole_side hole_reach residual_margin block_side block_side_small
+    overlay_quantile around_quantile opening_blocks text_page_step text_page_regions
+    text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
+    chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
+    two_levels_width two_levels_distance shot_grid shot_open_levels shot_gamma shot_distance
+    correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side
+    detail_blur detail_floor detail_even_window detail_edge_weight detail_margin
+    detail_gradients detail_error_floor detail_rank detail_excess print_shifts print_window
+    print_quantile lone_gap lone_margin flat_window flat_levels flat_level_width
+    flat_span_share flat_near caption_rank caption_hidden_quantile caption_beside_quantile
+    caption_near caption_next in_place_cell in_place_near in_place_corner_step small_open_levels
+    small_tone_hold small_tone_rounds small_tone_scale small_contrast small_max_offset
+    small_local small_wide small_window small_slope small_part small_slope_floor
+    thumbnail_distance small_excess affine_iterations
+    affine_refinements pose_iterations pose_turn pose_octaves pose_shift pose_place pose_grid
+    even_window even_window_small single_frame_side single_frame_blur single_frame_min_frames
+    single_frame_rank single_frame_quantile single_frame_window single_frame_reach
+    single_frame_chroma
+    """.split()
+)
+"""Sizes, counts, steps, rounds, weights and distances that are given."""
