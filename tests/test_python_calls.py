@@ -79,6 +79,13 @@ def test_one_clear_error(call: Callable[[], object], message: str, folder: Path)
 
 
 @pytest.mark.parametrize("train", ["train_autoencoder", "train_siamese"])
+def test_options_of_a_training_run_are_options(train: str, folder: Path) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(imgsim.UsageError, match="3 are no options"):
+        getattr(imgsim, train)("x", "out", options=3)
+
+
+@pytest.mark.parametrize("train", ["train_autoencoder", "train_siamese"])
 def test_the_folder_of_a_training_run_may_be_text(train: str, folder: Path) -> None:
     pytest.importorskip("torch")
     (folder / "out").mkdir()

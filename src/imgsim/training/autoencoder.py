@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.pixels import Pixels
+from imgsim.errors import UsageError, shown_value
 from imgsim.models import autoencoder as networks
 from imgsim.models.devices import choose_device
 from imgsim.read.collect import collect
@@ -79,6 +80,8 @@ def train_autoencoder(
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
     """
     options = options or AutoencoderOptions()
+    if not isinstance(options, AutoencoderOptions):
+        raise UsageError(f"{shown_value(options)} are no options", "give AutoencoderOptions(...)")
     folder = folder_path(folder)
     training = TrainingRun(
         networks.KIND,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.models import efficientnet as architectures
 from imgsim.models import siamese as networks
 from imgsim.models.devices import choose_device
@@ -102,6 +102,8 @@ def train_siamese(
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
     """
     options = options or SiameseOptions()
+    if not isinstance(options, SiameseOptions):
+        raise UsageError(f"{shown_value(options)} are no options", "give SiameseOptions(...)")
     folder = folder_path(folder)
     training = TrainingRun(
         networks.KIND,
