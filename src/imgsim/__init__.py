@@ -18,7 +18,8 @@ Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
 Methods: `bench` and `calibrate` on labelled folders, `read_profile`, `train_siamese`,
 `train_autoencoder`.
 
-How files are found and read: `RunOptions`, `DiscoverOptions`. What is wrong with a call is an
+How files are found and read: `RunOptions`, `DiscoverOptions`; `read_manifest`, `read_table` and
+`read_split_table` read lists of them. What is wrong with a call is an
 `ImgsimError`. Every result has `to_dict` and `to_dataframe`, can be counted and gone through, and
 shows its pictures in a notebook.
 
