@@ -5,7 +5,7 @@
 >>> for group in found.groups:  # doctest: +SKIP
 ...     print(group.kept.file.path, [m.picture.file.path for m in group.members[1:]])
 
-Copies: `find_duplicates` (groups of them), `known` and `KnownArchive` (which files an archive
+Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labels), `known` and `KnownArchive` (which files an archive
 holds), `find_leaks` (pictures that splits of a data set share), `compare` and `explain` (two
 images).
 
