@@ -5,9 +5,9 @@
 >>> for group in found.groups:  # doctest: +SKIP
 ...     print(group.kept.file.path, [m.picture.file.path for m in group.members[1:]])
 
-Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labels), `known` and `KnownArchive` (which files an archive
-holds), `find_leaks` (pictures that splits of a data set share), `compare` and `explain` (two
-images).
+Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labels), `known` and
+`KnownArchive` (which files an archive holds), `find_leaks` (pictures that splits of a data set
+share), `compare` and `explain` (two images).
 
 Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
 or bytes as `Query`), `sort_images`, `cluster_images`; `features` and `read_features`, ranked by
