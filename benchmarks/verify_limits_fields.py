@@ -87,7 +87,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
     )
-    | _all(Held("above", "refuses"), "max_single_frame")
+    | _all(Held("above", "refuses"), "max_single_frame small_max_whole")
     | _all(
         Held("below", "chooses"),
         "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"

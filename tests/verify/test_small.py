@@ -211,9 +211,29 @@ def test_pixels_decide_on_small_pictures_that_can_be_aligned() -> None:
     moved = Image.fromarray(np.roll(np.asarray(image), 1, axis=1))
     blurred = image.filter(ImageFilter.GaussianBlur(0.6))
     for other in (moved, blurred):
-        with other_limits("judge", small_decided_side=63):
+        with other_limits("judge", small_decided_side=63, small_max_whole=1e9):
             aligned = verify(image, other)
         assert aligned.residual != verify(image, other).residual > 1
     assert aligned.residual <= 1
     part = image.crop((0, 0, 64, 58))
     assert verify(image, part, np.diag([1, 58 / 64, 1])).residual != np.inf  # not a whole picture
+
+
+def code(rng: np.random.Generator, modules: NDArray[np.bool_], side: int) -> Image.Image:
+    """A square code of 21 x 21 modules, some of them others, as an icon of so many pixels."""
+    changed = modules ^ (rng.random(modules.shape) < 0.02)
+    wide = np.pad(np.kron(changed, np.ones((8, 8))) > 0, 24)
+    levels = np.where(wide[..., None], (40, 60, 120), (250, 250, 250)).astype(np.uint8)
+    return Image.fromarray(levels).resize((side, side), Image.Resampling.LANCZOS)
+
+
+def test_a_code_with_other_modules_in_another_size_is_another_picture() -> None:
+    joined = kept = 0
+    for seed in range(40, 52):
+        rng = np.random.default_rng(seed)
+        modules = rng.random((21, 21)) < 0.5
+        one, other = code(rng, modules, 48), code(rng, modules, 64)
+        joined += verify(one, other).residual <= 1
+        kept += verify(one, one.resize((64, 64), Image.Resampling.BICUBIC)).residual <= 1
+    assert joined == 0
+    assert kept == 12

@@ -43,7 +43,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 25
+VERSION = 26
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -128,7 +128,17 @@ def judge(
     if decided or by_pixels.residual <= 1:
         return by_pixels
     aligned = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
-    return by_pixels if aligned is NOT_ALIGNED else aligned
+    if aligned is NOT_ALIGNED or _differ_as_wholes(by_pixels, aligned):
+        return by_pixels
+    return aligned
+
+
+def _differ_as_wholes(by_pixels: Verdict, aligned: Verdict) -> bool:
+    """Whether pixels tell two small pictures apart beyond doubt that were laid upon each other."""
+    if not np.isfinite(by_pixels.residual) or nearest_orientation(matrix_of(aligned)) is None:
+        return False
+    record("small_max_whole", by_pixels.residual)
+    return by_pixels.residual > LIMITS.small_max_whole
 
 
 def _differ_in_place(left: MultiscaleImage, right: MultiscaleImage) -> bool:

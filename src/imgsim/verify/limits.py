@@ -821,6 +821,10 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     small_decided_side: int = 80
     """Longer side, in pixels, up to which that decides on two pictures of one size, also where
     they can be aligned: there are too few points to tell the next view of a thing."""
+    small_max_whole: float = 25.0
+    """Distance by pixels above which two small pictures differ, though they can be aligned as
+    wholes with a lesser one. Copies of drawn codes, tiles and logos in two sizes lie at up to 12.7,
+    those with other modules that could be aligned at 94 and more."""
     small_max_scale: float = 2.0
     """Ratio of the sides up to which they are."""
     small_min_correlation: float = 0.7
