@@ -121,7 +121,7 @@ def test_search_takes_paths_and_bytes(
         assert [m.role for m in members if m] == ["smaller"] * 3
     with pytest.raises(UnreadableImage, match="No such file"):
         imgsim.search(tmp_path / "none.jpg", folder, method, options=threads)
-    with pytest.raises(UsageError, match="int is no image"):
+    with pytest.raises(UsageError, match="3 is no path"):
         imgsim.search([3], folder, method, options=threads)
 
 
