@@ -206,6 +206,15 @@ def test_what_many_images_share_weighs_less(n: int, common: int, found: bool) ->
     assert (0, 1, False) in listed(rows, MIN_VOTES)
 
 
+@pytest.mark.parametrize("blank_first", [True, False])
+def test_images_without_keypoints_count_wherever_they_stand(blank_first: bool) -> None:
+    """Forty-five of 300 images share three keypoints: that is little among so many."""
+    rows = images(300)
+    for row in rows[-45:] if blank_first else rows[:45]:
+        put(row, points(3))
+    assert len(listed(rows, MIN_VOTES)) == 45 * 44 // 2
+
+
 def test_how_many_may_be_alike_grows_with_the_images_at_last_with_their_root() -> None:
     numbers = [usual_likenesses(n) for n in (2, 160, 320, 640, 2560, 64_000)]
     assert numbers == [8, 8, 16, 32, 64, 320]

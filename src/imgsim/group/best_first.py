@@ -64,7 +64,8 @@ def best_first(
         if len(first) == 0:
             return np.argsort(grouping.position, kind="stable"), list(grouping.accepted)
         if ahead == 0 and len(first) >= _MANY:
-            grouping.verify_ahead(rounds)
+            if rounds > 1:
+                grouping.verify_ahead(rounds)
             ahead, rounds = rounds, min(_FASTER * rounds, _MOST_ROUNDS)
         matched = grouping.verify(list(zip(first.tolist(), second.tolist(), strict=True)))
         ahead, rounds = (0, 1) if matched else (max(0, ahead - 1), rounds)
@@ -140,12 +141,12 @@ class _Grouping:
         Of look-alikes that are all different each is compared with all others, and read for each of
         these rounds anew; together they are read once.
         """
-        if rounds == 1:
-            return
         placed = self.placed.copy()
         pairs: list[tuple[int, int]] = []
         for _ in range(rounds):
             first, second = self.pairs_of_the_best(placed)
+            if len(first) == 0:
+                break
             pairs += zip(first.tolist(), second.tolist(), strict=True)
             placed[first] = True
         self.verdicts.verify_ahead(pairs)

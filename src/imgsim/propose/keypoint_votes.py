@@ -116,7 +116,7 @@ def votes_of_keypoints(
     parts = [np.zeros(0, np.int64)]
     for query, other in keypoints.collisions():
         pair = _pair_codes(keypoints, query, other, n)
-        weight = _weights(keypoints, query, other)
+        weight = _weights(keypoints, query, other, usual_likenesses(n))
         for cell in _cells(keypoints, query, other):
             group, votes, code = _in_cells(pair, cell)
             least = np.where(code < n**2, min_weight, min_weight_mirrored)
@@ -191,10 +191,9 @@ def _of_different(
 
 
 def _weights(
-    keypoints: Keypoints, query: NDArray[np.int64], other: NDArray[np.int64]
+    keypoints: Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], usual: int
 ) -> NDArray[np.int64]:
-    """Weights of votes; less the more other keypoints each of the two is like."""
-    usual = usual_likenesses(keypoints.images)
+    """Weights of votes; less the more than `usual` other keypoints each of the two is like."""
     alike = np.maximum(keypoints.alike[query], keypoints.alike[other]).astype(np.int64)
     weight = np.square(_NO_WEIGHT - keypoints.distance(query, other))
     return np.asarray(weight * usual // np.maximum(usual, alike))

@@ -332,12 +332,6 @@ class Keypoints:
         words ^= self.descriptor[b].view("<u8")
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
-    @property
-    def images(self) -> int:
-        """Number of images, as far as is known: those behind the last keypoint may be missing."""
-        last = int(self.image.max(initial=0)) + 1
-        return last if self.closed is None else len(self.closed)
-
 
 def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""

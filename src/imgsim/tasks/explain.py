@@ -190,9 +190,10 @@ def activations(
         raise UsageError(
             f"{comparator.name} has no layers to show", "--method autoencoder:weights=FILE"
         )
-    query = query_file(image, max_pixels=(options or RunOptions()).max_pixels)
+    options = as_options(options)
+    query = query_file(image, max_pixels=options.max_pixels)
     wants = comparator.extractor.wants
-    pixels = decode_query(query, [wants], as_options(options)).images[wants]
+    pixels = decode_query(query, [wants], options).images[wants]
     maps = comparator.extractor.network().activations(pixels, layer)
     return Activations(comparator, query, layer, pixels, maps)
 

@@ -105,9 +105,9 @@ def _figure(image: NDArray[np.uint8]) -> _Figure | None:
     levels = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), np.float32)
     edges = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     ground = np.median(edges, axis=0).astype(np.float32)
-    near = np.abs(edges - ground).max(axis=1) <= LIMITS.figure_near_ground
-    record("figure_even_edge", near.mean())
-    return _Figure(levels, ground) if near.mean() >= LIMITS.figure_even_edge else None
+    near = (np.abs(edges - ground).max(axis=1) <= LIMITS.figure_near_ground).mean()
+    record("figure_even_edge", near)
+    return _Figure(levels, ground) if near >= LIMITS.figure_even_edge else None
 
 
 def _resized(image: Levels, size: tuple[int, int]) -> Levels:

@@ -110,10 +110,10 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     if len(rows) < LIMITS.in_place_min_cells or same < LIMITS.in_place_min_cells:
         return False
     height = len(others)
-    middle = np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge
-    corners = unmoved & left.corners
-    anchored = bool(np.count_nonzero(corners) >= LIMITS.in_place_min_corners)
-    record("in_place_min_corners", np.count_nonzero(corners))
+    middle = np.count_nonzero(np.abs((rows + 0.5) / height - 0.5) < 0.5 - LIMITS.overlay_edge)
+    corners = int(np.count_nonzero(unmoved & left.corners))
+    anchored = corners >= LIMITS.in_place_min_corners
+    record("in_place_min_corners", corners)
     nearly_even, max_density = LIMITS.in_place_nearly_even, LIMITS.in_place_max_density
     if anchored:
         ground = difference[np.maximum(*structure) < LIMITS.in_place_even]
@@ -130,12 +130,12 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     box = difference[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     covered = np.count_nonzero(box > LIMITS.in_place_other)
     record(f"in_place_max_density{suffix}", covered / box.size)
-    record("in_place_min_middle", np.count_nonzero(middle))
+    record("in_place_min_middle", middle)
     if differing:
         record("in_place_min_same", same / differing)
     return bool(
         (anchored or same >= LIMITS.in_place_min_same * differing)
-        and np.count_nonzero(middle) >= enough
+        and middle >= enough
         and covered < max_density * box.size
     )
 

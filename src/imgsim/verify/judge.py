@@ -489,9 +489,14 @@ def _align_and_compare(
     if residual.blur >= LIMITS.soft_blur and low <= moved <= high and difference <= 1:
         shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
         moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
-    covered = float(aligned.mask.mean()) >= LIMITS.edited_min_cover
+    cover = float(aligned.mask.mean())
+    record("edited_min_cover", cover)
     counted = difference
-    if covered and moved <= LIMITS.edited_max_moved and not residual.text_page:
+    if (
+        cover >= LIMITS.edited_min_cover
+        and moved <= LIMITS.edited_max_moved
+        and not residual.text_page
+    ):
         counted = min(difference, _edited_difference(residual))
     distance = float(np.hypot(counted, moved))
     return _Comparison(aligned, residual, distance, difference, moved)
@@ -514,7 +519,6 @@ def _record_best(comparison: _Comparison) -> None:
     record("soft_blur", residual.blur)
     record("min_blocks_both_ways", residual.blocks)
     record("edited_max_moved", comparison.moved)
-    record("edited_min_cover", comparison.aligned.mask.mean())
 
 
 def _shift_of_soft(

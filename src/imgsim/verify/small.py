@@ -161,9 +161,10 @@ def _distance_of(expected: _Map, target: _Map) -> float:
     spread = min(float(one.std()), float(other.std()))
     slopes = _slopes(np.asarray((one + other) / 2, np.float32))
     edges = np.hypot(*slopes) > LIMITS.small_edge
+    edge_share = edges.mean()
     record("small_min_spread", spread)
-    record("small_min_edges", edges.mean())
-    if spread < LIMITS.small_min_spread or edges.mean() < LIMITS.small_min_edges:
+    record("small_min_edges", edge_share)
+    if spread < LIMITS.small_min_spread or edge_share < LIMITS.small_min_edges:
         return float("inf")
     scale = max(1.0, LIMITS.small_contrast / spread)
     error = one - other

@@ -179,8 +179,12 @@ class Verdicts:
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
-        wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
         self._asked.update((min(pair), max(pair)) for pair in pairs)
+        self.verify_ahead(pairs)
+
+    def verify_ahead(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Verify proposed pairs that will be asked for if nothing intervenes."""
+        wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
         todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
         self._run(
             [
@@ -188,12 +192,6 @@ class Verdicts:
                 for pair in todo
             ]
         )
-
-    def verify_ahead(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Verify proposed pairs that will be asked for if nothing intervenes."""
-        asked = self._asked.copy()
-        self.verify(pairs)
-        self._asked = asked
 
     def verify_through(self, chains: Sequence[tuple[int, int, int]]) -> None:
         """Verify pairs where the verdicts on a third picture say how they lie upon each other.
