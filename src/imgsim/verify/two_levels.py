@@ -49,11 +49,12 @@ def figures_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
     pictures = overlapping_pixels(left, right, matrix)
     if pictures[0].shape[1] < LIMITS.min_colour_pixels:
         return False
-    apart = np.min([_apart_from_ground(pixels) for pixels in pictures], axis=0)
+    apart = np.minimum(*(_apart_from_ground(pixels) for pixels in pictures))
     figure = apart > LIMITS.two_levels_even_figure * apart.max()
-    even = np.count_nonzero(figure) / max(1, np.count_nonzero(apart > apart.max() / 2))
+    inner, with_edges = int(figure.sum()), int((apart > apart.max() / 2).sum())
+    even = inner / max(1, with_edges)
     record("two_levels_min_even", even)
-    if np.count_nonzero(figure) < LIMITS.two_levels_min_figure or even < LIMITS.two_levels_min_even:
+    if inner < LIMITS.two_levels_min_figure or even < LIMITS.two_levels_min_even:
         return False
     shades = [np.median(pixels[:, figure], axis=1) for pixels in pictures]
     luma, *chroma = np.abs(shades[0] - shades[1])
