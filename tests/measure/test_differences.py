@@ -146,7 +146,8 @@ def test_which_of_two_jpegs_was_compressed_from_the_other(first: int, by: int) -
     one = saved(scene(20), first)
     other = saved(plain(one), first + by)
     forth, back = (measure_differences(a, b, np.eye(3)) for a, b in ((one, other), (other, one)))
-    assert forth.generation is not None and back.generation is not None
+    assert forth.generation is not None
+    assert back.generation is not None
     assert forth.generation[0] == pytest.approx(1 - back.generation[0])
     told = signs_of(file_of("one"), file_of("other"), WHOLE, forth)
     order = {sign.why for sign in told.signs if "compressed" in sign.why}
@@ -154,7 +155,8 @@ def test_which_of_two_jpegs_was_compressed_from_the_other(first: int, by: int) -
     assert order or abs(by) < 5
     assert bool(order) is not ("which of the two came first" in told.unsure)
     if by == 0:
-        assert forth.generation[2] < 0.01 and not order
+        assert forth.generation[2] < 0.01
+        assert not order
 
 
 def test_of_two_jpegs_of_one_picture_the_finer_is_not_made_of_the_other() -> None:
