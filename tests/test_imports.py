@@ -28,6 +28,7 @@ LAYERS = (
     "cache",
     "read profile",
     "dataset",
+    "decisions",
     "neighbours",
     "propose",
     "verify",

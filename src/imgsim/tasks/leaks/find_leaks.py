@@ -18,6 +18,8 @@ from itertools import combinations
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.lookup import decided_of
+from imgsim.decisions.records import Decision, as_decisions
 from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
@@ -53,6 +55,7 @@ def find_leaks(
     check_all: bool = False,
     correct_splits: bool = False,
     skip_masks: bool = False,
+    decisions: Iterable[Decision] | None = None,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -90,6 +93,9 @@ def find_leaks(
         It changes `Leaks.corrected` alone.
     skip_masks : bool
         Leave masks and label maps out, see `read.label_maps`.
+    decisions : Decisions, optional
+        Pairs that were decided to be no duplicates, or both to be kept, are no leaks. Corrected
+        splits do not divide them, whatever was decided.
     options : RunOptions, optional
 
     Returns
@@ -104,6 +110,7 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = as_options(options)
+    answers = as_decisions(decisions)
     said = SaidOfPaths.of(splits, group_by, labels, base, options.max_pixels)
     places = said.places
     check_k(k)
@@ -153,6 +160,13 @@ def find_leaks(
                 criterion, collection, pictures, (detailed, without_detail), together, options
             )
             corrected = correct(pictures, families, places.splits_of_files(collection.skipped))
+        decided_pairs = None
+        if answers:
+            decided = decided_of(answers, matched, options, collection.executor)
+            decided_pairs = sum(
+                across.leave_out(lambda one, other: decided.between(one, other) is not None)
+                for across in (near, flat)
+            )
         if check_all:
             hidden.look_in(collection.pictures)
     finally:
@@ -188,6 +202,7 @@ def find_leaks(
         corrected,
         masks,
         skip_masks,
+        decided_pairs,
     )
 
 
