@@ -118,7 +118,7 @@ def forget(terminal: Terminal, /, files: tuple[str, ...], everything: bool, **gi
         forgotten = decisions.replace(lambda one: ())
     else:
         named = [_named_files(decisions, file, _run_options(terminal, given)) for file in files]
-        forgotten = decisions.replace(lambda one: _without(one, named))
+        forgotten = decisions.replace(lambda one: _without(one, files, named))
     terminal.summary(f"{count(forgotten, 'decision')} taken back or shortened")
     if not forgotten and not everything:
         raise UsageError(
@@ -255,7 +255,9 @@ def _keys(files: Iterable[DecidedFile], name: str) -> set[str]:
     return keys
 
 
-def _without(decision: Decision, named: Sequence[set[str]]) -> Sequence[Decision]:
+def _without(
+    decision: Decision, files: Sequence[str], named: Sequence[set[str]]
+) -> Sequence[Decision]:
     """What is left of a decision when that on the named contents is forgotten."""
     from imgsim.decisions.store import without_files, without_pairs
 
@@ -263,9 +265,14 @@ def _without(decision: Decision, named: Sequence[set[str]]) -> Sequence[Decision
         {i for i, file in enumerate(decision.files) if keys & set(file.keys)} for keys in named
     ]
     if len(named) == 1:
-        return without_files(decision, sorted(chosen[0])) if chosen[0] else (decision,)
-    places = sorted(set().union(*chosen))
-    return without_pairs(decision, places)
+        return without_files(decision, chosen[0]) if chosen[0] else (decision,)
+    for number, name in enumerate(files):
+        path = os.path.abspath(name)
+        others = set().union(*(some for i, some in enumerate(chosen) if i != number))
+        if chosen[number] & others:  # of one content the path tells
+            there = {i for i in chosen[number] if decision.files[i].is_at(path)}
+            chosen[number] = there or chosen[number] - others
+    return without_pairs(decision, chosen)
 
 
 def _below(decision: Decision, folder: str) -> Decision | None:

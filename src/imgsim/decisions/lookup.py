@@ -51,6 +51,9 @@ class Decided:
     are told apart by their number: if it was decided that two of them stay, and there are three,
     those stay that are where they were, then the first by path, and the third is undecided.
 
+    With `implied`, two contents are also decided, as keep-all, if each of them was decided to stay
+    beside one and the same third: neither can be removed, so there is nothing to ask.
+
     Parameters
     ----------
     decisions : iterable of Decision
@@ -59,6 +62,8 @@ class Decided:
     pixel_digests : mapping of str to (str or None)
         By the digests of the bytes, as far as they are known. Those that the decisions name are
         known besides.
+    implied : bool
+        Not for gates: what nobody decided on is still the same picture twice.
     """
 
     def __init__(
@@ -66,7 +71,11 @@ class Decided:
         decisions: Iterable[Decision] = (),
         files: Iterable[SeenFile] = (),
         pixel_digests: Mapping[str, str | None] | None = None,
+        *,
+        implied: bool = False,
     ) -> None:
+        self._implied = implied
+        self._beside: dict[str, set[str]] = {}
         self._covered: dict[tuple[int, str], set[SeenFile]] = {}
         self._known: dict[str, dict[int, set[int]]] = {}
         self._decisions = in_order(list(decisions))
@@ -128,7 +137,9 @@ class Decided:
             elif answer != "keep":
                 return answer
             elif 0 in places | other_places:
-                return None  # it is to be asked which others there are
+                return None  # one of them was preferred, and the other one may go
+        if self._implied and not same and others:
+            return "keep-all" if self._stay_beside(one) & self._stay_beside(other) else None
         return None
 
     def _staying(self, number: int, file: SeenFile) -> set[SeenFile]:
@@ -224,20 +235,30 @@ class Decided:
                 continue
             if file in self._staying(number, file):
                 return "keep-all"
-            if not same and self._is_beside_another(number, file):
+            if not same and any(True for _ in self._others(number, file)):
                 return "keep-all"
         return None
 
-    def _is_beside_another(self, number: int, file: SeenFile) -> bool:
-        """Whether a decision holds of a content and any other one, and no later one does not."""
+    def _stay_beside(self, file: SeenFile) -> set[str]:
+        """The contents of which it was decided that they and another one all stay."""
+        if file.digest not in self._beside:
+            self._beside[file.digest] = {
+                self._pixels.get(other.digest) or other.digest
+                for number in self._of(file.digest)
+                if self._decisions[number].answer == "keep-all"
+                for other in self._others(number, file)
+            }
+        return self._beside[file.digest]
+
+    def _others(self, number: int, file: SeenFile) -> Iterator[DecidedFile]:
+        """The other contents of a decision of which no later one says otherwise."""
         own = self._of(file.digest)
         for place, other in enumerate(self._decisions[number].files):
             if place in own[number]:
                 continue
             later = [n for n in own.keys() & self._of(other.digest).keys() if n > number]
             if not any(self._says_of(n, own[n], self._of(other.digest)[n]) for n in later):
-                return True
-        return False
+                yield other
 
     def _says_of(self, number: int, places: set[int], others: set[int]) -> bool:
         """Whether a decision on two contents is one on the pair of them."""
@@ -258,6 +279,8 @@ def decided_of(
     pictures: Sequence[Picture],
     options: RunOptions,
     executor: Executor | None = None,
+    *,
+    implied: bool = False,
 ) -> Decided:
     """Return what was decided of some pictures.
 
@@ -272,6 +295,8 @@ def decided_of(
     options : RunOptions
     executor : Executor or None
         Where files are decoded; it stays open.
+    implied : bool
+        See `Decided`.
     """
     known = list(decisions or ())
     if not known:
@@ -283,7 +308,7 @@ def decided_of(
     candidates = _may_be_named(files, pictures)
     if candidates:
         pixels |= sample_digests_of(candidates, options, executor)
-    return Decided(known, map(SeenFile.of, pictures), pixels)
+    return Decided(known, map(SeenFile.of, pictures), pixels, implied=implied)
 
 
 def _may_be_named(files: Sequence[DecidedFile], pictures: Sequence[Picture]) -> list[Picture]:

@@ -122,9 +122,15 @@ def time_text(before: str = "") -> str:
         return (last + timedelta(microseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def heading() -> str:
-    """Return the first line of a file of decisions."""
-    return json.dumps({"schema": SCHEMA}) + "\n"
+def heading(written: str = "") -> str:
+    """Return the first line of a file of decisions.
+
+    Parameters
+    ----------
+    written : str
+        Tells a file that was written anew from the one that was there before.
+    """
+    return json.dumps({"schema": SCHEMA} | ({"written": written} if written else {})) + "\n"
 
 
 def decision_line(decision: Decision) -> str:

@@ -9,9 +9,10 @@ writing the file anew beside itself. Several processes may use one file at a tim
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from imgsim.errors import DecisionsUnusable, UsageError
 from imgsim.locks import FileLock
 
 _WAIT_SECONDS = 10.0
+_LONGEST_HEADING = 256
 _SECONDS_BETWEEN = 0.02
 _NAME_IT = "IMGSIM_DECISIONS names another file"
 
@@ -78,7 +80,7 @@ class Decisions:
         self._read_to = 0
         self._lines = 0
         self._line_end = b""  # what the last line lacks
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, bytes] | None = None
         self.refresh()
 
     def __len__(self) -> int:
@@ -110,7 +112,8 @@ class Decisions:
                 raise DecisionsUnusable(f"{self._name} is not a file", _NAME_IT)
             with self.path.open("rb") as stream:
                 status = os.fstat(stream.fileno())
-                identity = status.st_dev, status.st_ino
+                # the number of a file that was replaced is given to another one
+                identity = status.st_dev, status.st_ino, stream.readline(_LONGEST_HEADING)
                 if identity != self._identity or status.st_size < self._read_to:
                     self._decisions, self._read_to, self._lines = [], 0, 0
                 self._identity = identity
@@ -217,6 +220,15 @@ class Decisions:
                 self._rewrite([one for _, some in changed for one in some])
         return different
 
+    def forget(self, decision: Decision) -> bool:
+        """Take one decision back; False if it was not there.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
+        return bool(self.replace(lambda one: () if one.content == decision.content else (one,)))
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Nobody else writes meanwhile, and what others wrote before is known."""
@@ -225,7 +237,8 @@ class Decisions:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path.with_name(self.path.name + "-lock"))
+            target = Path(os.path.realpath(self.path))
+            lock = FileLock(target.with_name(target.name + "-lock"))
         except OSError as error:
             raise self._unwritten(error) from None
         with closing(lock):
@@ -245,11 +258,13 @@ class Decisions:
         if self.path is None:
             self._decisions.extend(decisions)
             return
-        head = "" if self._read_to else heading()
+        head = "" if self._read_to else heading(secrets.token_hex(8))
         data = self._line_end + (head + "".join(map(decision_line, decisions))).encode()
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
             try:
+                if os.fstat(file).st_size < self._read_to:
+                    raise OSError(0, "it was replaced meanwhile")
                 os.ftruncate(file, self._read_to)  # of a line that was not written whole
                 os.lseek(file, self._read_to, os.SEEK_SET)
                 try:
@@ -272,7 +287,7 @@ class Decisions:
             return
         target = Path(os.path.realpath(self.path))
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        data = (heading() + "".join(map(decision_line, decisions))).encode()
+        data = (heading(secrets.token_hex(8)) + "".join(map(decision_line, decisions))).encode()
         try:
             try:
                 file = os.open(
@@ -343,32 +358,32 @@ def check_answer(answer: Answer, files: Sequence[DecidedFile]) -> None:
             raise UsageError(f"{printable(path)} is named twice", "name each file once")
 
 
-def without_pairs(decision: Decision, chosen: Sequence[int]) -> tuple[Decision, ...]:
-    """Return what is left of a decision when the pairs among some of its files are forgotten.
+def without_pairs(decision: Decision, chosen: Sequence[Set[int]]) -> tuple[Decision, ...]:
+    """Return what is left of a decision when some pairs of its files are forgotten.
 
     Parameters
     ----------
     decision : Decision
-    chosen : sequence of int
-        Places of these files.
+    chosen : sequence of set of int
+        Places of files: the pairs of which each file stands in another set are forgotten.
     """
-    some = sorted(set(chosen))
-    if decision.answer == "keep":
-        if 0 not in some:
-            return (decision,)
-        rest = [file for i, file in enumerate(decision.files) if i not in some[1:]]
-        return (Decision("keep", tuple(rest), decision.decided_at),) if len(rest) > 1 else ()
-    if len(some) < 2:
+    parts = [places for places in chosen if places]
+    if len(parts) < 2:
         return (decision,)
-    rest = [file for i, file in enumerate(decision.files) if i not in some]
-    if not rest:
-        return ()
-    return tuple(
-        Decision(decision.answer, (decision.files[i], *rest), decision.decided_at) for i in some
-    )
+    files, time = decision.files, decision.decided_at
+    if decision.answer == "keep":
+        first = next((places for places in parts if 0 in places), None)
+        if first is None:
+            return (decision,)
+        gone = set().union(*parts) - first
+        rest = tuple(file for place, file in enumerate(files) if place not in gone)
+        return (Decision("keep", rest, time),) if len(rest) > 1 else ()
+    others = set(range(len(files))) - set().union(*parts)
+    left = [[files[place] for place in sorted(places | others)] for places in parts]
+    return tuple(Decision(decision.answer, tuple(some), time) for some in left if len(some) > 1)
 
 
-def without_files(decision: Decision, chosen: Sequence[int]) -> tuple[Decision, ...]:
+def without_files(decision: Decision, chosen: Set[int]) -> tuple[Decision, ...]:
     """Return what is left of a decision when all that it says of some files is forgotten."""
     rest = tuple(file for i, file in enumerate(decision.files) if i not in chosen)
     if decision.answer == "keep":

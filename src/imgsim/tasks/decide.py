@@ -10,6 +10,7 @@ from imgsim.addresses import absolute
 from imgsim.decisions.records import Answer, DecidedFile, Decision
 from imgsim.decisions.store import Decisions
 from imgsim.errors import UsageError
+from imgsim.executors.base import Executor
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
 from imgsim.read.equal_samples import sample_digests_of
@@ -66,17 +67,19 @@ def decided_files(
     """
     options = as_options(options)
     paths = [os.fspath(one) for one in files if not isinstance(one, Picture)]
-    read = _read(paths, options)
-    pictures = [
-        one if isinstance(one, Picture) else read[absolute(os.fspath(one))] for one in files
-    ]
-    unknown = {p.digest: p for p in pictures if p.sample_digest is None}
-    wanted = [p for p in unknown.values() if not (p.facts.raw or p.facts.damage)]
-    samples = sample_digests_of(wanted, options) if wanted else {}
+    executor = options.open_executor(options.jobs, keep=True)
+    try:
+        read = _read(paths, options, executor)
+        pictures = [p if isinstance(p, Picture) else read[absolute(os.fspath(p))] for p in files]
+        unknown = {p.digest: p for p in pictures if p.sample_digest is None}
+        wanted = [p for p in unknown.values() if not (p.facts.raw or p.facts.damage)]
+        samples = sample_digests_of(wanted, options, executor) if wanted else {}
+    finally:
+        executor.close()
     return [DecidedFile.of(p, p.sample_digest or samples.get(p.digest)) for p in pictures]
 
 
-def _read(paths: Sequence[str], options: RunOptions) -> dict[str, Picture]:
+def _read(paths: Sequence[str], options: RunOptions, executor: Executor) -> dict[str, Picture]:
     """The pictures of files, by their absolute paths."""
     if not paths:
         return {}
@@ -84,9 +87,9 @@ def _read(paths: Sequence[str], options: RunOptions) -> dict[str, Picture]:
         if os.path.isdir(path):
             raise UsageError(f"{printable(path)} is a folder", "name the files")
     discover = replace(options.discover, listed=(), manifests=(), reference=())
-    collection = collect(list(dict.fromkeys(paths)), [], replace(options, discover=discover))
-    if collection.executor is not None:
-        collection.executor.close()
+    collection = collect(
+        list(dict.fromkeys(paths)), [], replace(options, discover=discover), executor=executor
+    )
     read = {}
     for picture in collection.pictures:
         for name in (picture.file.path, *picture.file.links):

@@ -256,7 +256,9 @@ def find_duplicates(
                 metadata = metadata_of(
                     matched.pictures, options, collection.executor, history=jpeg_history
                 )
-                decided = decided_of(answers, matched.pictures, options, collection.executor)
+                decided = decided_of(
+                    answers, matched.pictures, options, collection.executor, implied=True
+                )
                 settled = _settle(
                     matched, (keep_rules, rules, decided), metadata, collection, options
                 )
