@@ -15,6 +15,7 @@ from PIL import Image
 from imgsim import Decisions, Duplicates, RunOptions, decide, find_duplicates, find_leaks, known
 from imgsim.act.planning import make_plan
 from imgsim.decisions.lookup import Decided, SeenFile
+from imgsim.pictures.generate import landscape
 from imgsim.read.discover import DiscoverOptions
 
 Photo = Callable[[int], Image.Image]
@@ -242,3 +243,33 @@ def test_equal_samples_of_other_formats_are_one_content(
     (tmp_path / "one.png").unlink()
     (tmp_path / "one.bmp").write_bytes(data.getvalue())
     assert _find(tmp_path, decisions, options).groups == ()
+
+
+def test_what_stays_is_in_no_plan_whatever_is_kept(folder: Path, options: RunOptions) -> None:
+    decisions = Decisions()
+    decide("keep", [folder / "a.jpg"], decisions, options=options)
+    decide("keep-all", [folder / "b.jpg", folder / "d.jpg"], decisions, options=options)
+    found = _find(folder, decisions, options)
+    assert {Path(m.picture.file.path).name: m.decision for m in found.groups[0].members} == {
+        "a.jpg": "keep",
+        "b.jpg": "keep-all",
+        "c.jpg": None,
+        "d.jpg": "keep-all",
+    }
+    assert _planned(found) <= {"c.jpg"}
+
+
+def test_a_decided_file_is_not_named_as_related(tmp_path: Path, options: RunOptions) -> None:
+    """By a method that verifies pairs, and so knows of others than the kept file's."""
+    picture = Image.fromarray(landscape(61, 480, 360))
+    for name, quality in (("a.jpg", 95), ("b.jpg", 80), ("c.jpg", 70)):
+        picture.save(tmp_path / name, quality=quality)
+    before = find_duplicates(tmp_path, options=options)
+    kept, *others = [m.picture for m in before.groups[0].members]
+    assert len(others) == 2
+    decisions = Decisions()
+    decide("not-duplicates", [kept, others[0]], decisions, options=options)
+    found = find_duplicates(tmp_path, decisions=decisions, options=options)
+    pairs = [(r.path, r.beside) for r in (*found.groups[0].related, *found.related)]
+    assert not any({kept.file.path, others[0].file.path} == set(pair) for pair in pairs)
+    assert [m.picture for m in found.groups[0].members] == [kept, others[1]]
