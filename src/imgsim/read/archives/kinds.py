@@ -31,10 +31,10 @@ MAX_NESTED_BYTES = 256_000_000
 """A compressed archive in an archive is unpacked to memory, up to this size."""
 
 MAX_RATIO = 200
-"""Members that an archive unpacks to more than so many times its own size are left out…"""
+"""Members that unpack to more than so many times what they take on disk are left out…"""
 
-ALWAYS_BYTES = 1_000_000_000
-"""…but those up to this size together are read, whatever the archive's own."""
+ALWAYS_BYTES = 256_000_000
+"""…but those up to this size together, of one file on disk, are read."""
 
 
 def archive_kind(name: str) -> tuple[Kind, Packing] | None:
