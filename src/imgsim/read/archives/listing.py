@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.errors import MethodUnavailable
 from imgsim.read.archives.kinds import (
     ALWAYS_BYTES,
     MAX_MEMBERS,
@@ -18,6 +19,7 @@ from imgsim.read.archives.kinds import (
     MAX_RATIO,
     BadArchive,
     archive_kind,
+    unread_archive,
 )
 from imgsim.read.archives.members import (
     Archive,
@@ -78,7 +80,7 @@ def list_archive(path: str, wanted: Callable[[str], bool] = lambda name: True) -
     Parameters
     ----------
     path : str
-        A file.
+        A file, or an object of a store.
     wanted : callable
         Told the name of a member below the archive on disk; others are left out.
 
@@ -90,8 +92,13 @@ def list_archive(path: str, wanted: Callable[[str], bool] = lambda name: True) -
     kind = archive_kind(path)
     if kind is None:
         raise BadArchive("not the name of an archive")
-    with open_regular(path) as file:
-        stamp = stamp_of(file)
+    if is_url(path) and not isinstance(path, Address):
+        path = remote_object(path)
+    if isinstance(path, Address):
+        stamp = path.stamp
+    else:
+        with open_regular(path) as file:
+            stamp = stamp_of(file)
     lister = _Lister(stamp, wanted)
     try:
         lister.add(Archive(path, *kind, stamp), "", stamp.size_bytes, stamp.size_bytes)
@@ -148,7 +155,9 @@ class _Lister:
                 continue
             takes = share * entry.place.stored_bytes
             member = ArchiveMember(entry.name, entry.place)
-            if archive.packing and entry.place.offset + entry.place.size_bytes > most:
+            if unread := unread_archive(entry.name):
+                self._skip(member, unread)
+            elif archive.packing and entry.place.offset + entry.place.size_bytes > most:
                 self._skip(member, f"its archive unpacks to more than {most:,} bytes")
             elif archive_kind(member.name) is not None:
                 self._add_archive(member, above, takes, paid=paid)
@@ -168,6 +177,8 @@ class _Lister:
                 self.add(Archive(member, *kind, self.stamp), member.name + INSIDE, size, takes)
             except OSError as error:
                 self._skip(member, f"cannot be read: {error.strerror or error}")
+            except MethodUnavailable as error:
+                self._skip(member, error.message)
 
     def _can_be_unpacked(self, member: ArchiveMember, takes: float) -> bool:
         """Whether a member is within what may be unpacked of what it takes of the file on disk."""
@@ -230,11 +241,9 @@ def as_address(path: str) -> str:
     """
     if isinstance(path, Address) or os.path.exists(path):
         return path
-    if is_url(path):
-        return remote_object(path)
     inside = find_archive(path)
     if inside is None:
-        return path
+        return remote_object(path) if is_url(path) else path
     archive, below = inside
     if table_format(archive):
         return _row_of(archive, path)
@@ -260,13 +269,16 @@ def _row_of(table: str, path: str) -> str:
 
 
 def find_archive(path: str) -> tuple[str, str] | None:
-    """Divide the text of an address into the archive or table on disk and what lies in it.
+    """Divide the text of an address into the archive or table and what lies in it.
 
-    None if it is no such text, or names no file that is there.
+    None if it is no such text, or names no file that is there. Of an archive in a store, whether it
+    is there is not known.
     """
     start = 0
     while (place := path.find(INSIDE, start)) >= 0:
         outer = path[:place]
+        if archive_kind(outer) and is_url(outer):
+            return outer, path[place + len(INSIDE) :]
         if archive_kind(outer) or table_format(outer):
             with suppress(OSError, ValueError), open_regular(outer):
                 return outer, path[place + len(INSIDE) :]
