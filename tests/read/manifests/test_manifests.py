@@ -115,6 +115,12 @@ def test_lines_of_json_may_lack_fields_and_have_others(place) -> None:
         ("t.json", b'{"images": []}', "no list of pictures"),
         ("t.json", b'{"images": [{"id": 1}]}', "images[0] lacks id or file_name"),
         ("t.json", b'{"images": {"a": 1}}', "images is no list"),
+        (
+            "t.json",
+            b'{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], '
+            b'"annotations": [], "categories": []}',
+            "two pictures have the id 1",
+        ),
         ("t.json", b"{", "is no JSON"),
         ("t.json", b"[" * 100_000, "is no JSON"),
         ("t.txt", b"some notes\nfor me\n", "no such file: "),

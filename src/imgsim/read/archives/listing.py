@@ -221,7 +221,9 @@ def unsafe_name(name: str) -> str:
     """Return why a member of this name is not read, or "": it leads out of its archive."""
     if leads_up(name):
         return "its name leads out of the archive"
-    if name.startswith(("/", "\\")) or not name or _DRIVE.match(name):
+    if not name:
+        return "it has no name"
+    if name.startswith(("/", "\\")) or _DRIVE.match(name):
         return "its name is an absolute path"
     return ""
 
