@@ -54,7 +54,7 @@ def release(array: NDArray[Any]) -> None:
 
     Parameters
     ----------
-    array : ndarray
+    array : ndarray of any dtype, shape (...)
         From `scratch`, or a view of one.
     """
     base: Any = array
