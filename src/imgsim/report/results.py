@@ -8,27 +8,49 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from imgsim.act.outcome import Applied, Undone
+from imgsim.act.plan import Plan
 from imgsim.benchmark.results import Bench
 from imgsim.calibration.calibrate import Calibration
 from imgsim.errors import ImgsimError, UsageError
+from imgsim.read.manifests.manifest import Manifest
 from imgsim.report.bench import bench_document, method_figures
 from imgsim.report.calibration import profile_document
 from imgsim.report.clusters import cluster_document
-from imgsim.report.document import compare_document, find_dupes_document, matches_document
+from imgsim.report.document import (
+    compare_document,
+    find_dupes_document,
+    matches_document,
+    path_text,
+)
 from imgsim.report.explanation import explanation_document
+from imgsim.report.features import features_document
 from imgsim.report.known import known_document
 from imgsim.report.leaks import leaks_document
+from imgsim.report.manifests import manifest_document
 from imgsim.report.ordering import sort_document
+from imgsim.report.plans import plan_document, plan_summary
+from imgsim.report.runs import (
+    applied_document,
+    applied_headline,
+    undone_document,
+    undone_headline,
+)
+from imgsim.report.trained import autoencoder_document, siamese_document
 from imgsim.report.units import count, size
 from imgsim.results import Result
 from imgsim.tasks.cluster.results import Clusters
 from imgsim.tasks.compare import Comparisons
 from imgsim.tasks.explain import Explanation
+from imgsim.tasks.features import FeatureSet
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.match_results import Matches
 from imgsim.tasks.sort.sort_images import Ordering
+from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.run import TrainedNetwork
+from imgsim.training.siamese import TrainedSiamese
 
 Document = dict[str, Any]
 _LIBRARIES = ("pandas", "polars")
@@ -45,12 +67,15 @@ class Kind:
     document : callable
         All of it, as the command line's JSON has it.
     rows : callable
-        The rows of its table, of its document.
+        The rows of its table, of its document; what has parts of its own is left out of them.
+    own_rows : callable, optional
+        In the place of these: rows of the result itself.
     """
 
     text: Callable[[Any], str]
     document: Callable[[Any], Document]
     rows: Callable[[Document], Iterator[Document]]
+    own_rows: Callable[[Any], Iterator[Document]] | None = None
 
 
 def _kind_of(result: Result[Any]) -> Kind:
@@ -104,10 +129,11 @@ def dataframe_of(result: Result[Any], library: Literal["pandas", "polars"] | Non
 
 def columns_of(result: Result[Any]) -> dict[str, list[Any]]:
     """Return the columns of a result's table; what a row lacks is None."""
-    if isinstance(result, Bench):  # intervals and times have columns of their own there
-        rows = [method_figures(method) for method in result.methods]
+    kind = _kind_of(result)
+    if kind.own_rows is not None:
+        rows = list(kind.own_rows(result))
     else:
-        rows = [_flat(row) for row in _kind_of(result).rows(dict_of(result))]
+        rows = [_flat(row) for row in kind.rows(dict_of(result))]
     names = list(dict.fromkeys(name for row in rows for name in row))
     return {name: [row.get(name) for row in rows] for name in names}
 
@@ -169,6 +195,40 @@ def _calibrated(document: Document) -> Iterator[Document]:
             **one,
             **{f"{part}_{name}": v for part, values in parts.items() for name, v in values.items()},
         }
+
+
+def _removals(document: Document) -> Iterator[Document]:
+    for number, group in enumerate(document["groups"], 1):
+        for removal in group["remove"]:
+            yield {"group": number, "keep": group["keep"]["path"], **removal}
+
+
+def _carried_out(document: Document) -> Iterator[Document]:
+    for one in document["removed"]:
+        sidecars = [sidecar["path"] for sidecar in one["sidecars"]]
+        losses = [f"{loss['path']} {loss['why']}" for loss in one["losses"]]
+        more = {"sidecars": sidecars, "losses": losses}
+        yield {"done": not document["dry_run"], "reason": "", "asked_for": True} | one | more
+    for one in document["left"]:
+        yield {"done": False, **one}
+
+
+def _taken_back(document: Document) -> Iterator[Document]:
+    for one in document["restored"]:
+        yield {"done": True, "reason": "", **one}
+    for one in document["left"]:
+        yield {"done": False, **one}
+
+
+def _features(feature_set: FeatureSet) -> Iterator[Document]:
+    for one in feature_set:
+        yield {"path": path_text(one.path), "digest": one.digest, "width": one.width,
+               "height": one.height, "features": one.features.ravel()}  # fmt: skip
+
+
+def _network_text(trained: TrainedNetwork) -> str:
+    epochs = count(len(trained.epochs), "epoch")
+    return f"{trained.weights}, {epochs} on {count(trained.images, 'image')}"
 
 
 KINDS: dict[type, Kind] = {
@@ -233,11 +293,36 @@ KINDS: dict[type, Kind] = {
         ),
         bench_document,
         lambda document: iter(document["methods"]),
+        # intervals and times have columns of their own
+        lambda b: (method_figures(method) for method in b.methods),
     ),
     Calibration: Kind(
         lambda c: f"{count(len(c.methods), 'method')}, {c.target.text}",
         lambda c: profile_document(c, ""),
         _calibrated,
+    ),
+    FeatureSet: Kind(
+        lambda f: (
+            f"{count(len(f.paths), 'file')}, {f.comparator.spec},"
+            f" {'x'.join(map(str, f.rows.shape[1:]))} each"
+        ),
+        features_document,
+        lambda document: iter(document["files"]),
+        _features,
+    ),
+    Manifest: Kind(
+        lambda m: f"{count(len(m.paths), 'path')} of {m.source}",
+        manifest_document,
+        lambda document: ({**one, **one["values"]} for one in document["images"]),
+    ),
+    Plan: Kind(lambda p: next(iter(plan_summary(p))), plan_document, _removals),
+    Applied: Kind(applied_headline, applied_document, _carried_out),
+    Undone: Kind(undone_headline, undone_document, _taken_back),
+    TrainedAutoencoder: Kind(
+        _network_text, autoencoder_document, lambda document: iter(document["epochs"])
+    ),
+    TrainedSiamese: Kind(
+        _network_text, siamese_document, lambda document: iter(document["epochs"])
     ),
 }
 """By the class of a result."""
