@@ -93,7 +93,7 @@ def read_bench(path: Path) -> Bench:
         It cannot be read, or is no such result.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_bytes())
         if not isinstance(document, dict) or document.get("schema") != "imgsim.bench/1":
             raise ValueError("its schema is not imgsim.bench/1")
         return from_document(Bench, document)

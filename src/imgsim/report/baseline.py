@@ -165,7 +165,7 @@ def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
     hint = f"make one: imgsim {command} --format json -o FILE"
     shown = printable(str(path))
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"cannot read baseline {shown}: {error.strerror}", hint) from None
     except (ValueError, RecursionError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from imgsim.dataset.labelled import SPLITS
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
+from imgsim.read.encoding import open_text
 from imgsim.read.manifests.reading import is_manifest, read_manifest
 
 FOLDER = "folder"
@@ -159,7 +160,7 @@ def read_table(path: str, folder: str, needed: Sequence[str] = ("path",)) -> Pat
     shown, columns = printable(path), ",".join(needed)
     kept: list[Mapping[str, str]] = []
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        with open_text(path, newline="") as stream:
             rows = csv.DictReader(stream)
             names = tuple(rows.fieldnames or ())
             if not set(needed) <= set(names):

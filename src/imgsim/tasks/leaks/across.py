@@ -244,7 +244,13 @@ class Contents:
         self._counts: dict[int, Counter[tuple[str, str, str]]] = {}
 
     def of(self, numbers: NDArray[np.int64]) -> tuple[MatchedContent, ...]:
-        """Return those of some classes together, in order."""
+        """Return those of some classes together, in order.
+
+        Parameters
+        ----------
+        numbers : ndarray of int64, shape (m,)
+            Of the classes.
+        """
         total: Counter[tuple[str, str, str]] = Counter()
         for number in numbers.tolist():
             if number not in self._counts:
