@@ -406,6 +406,26 @@ def test_matches_that_are_not_listed_are_known_by_their_contents(
     assert "has only the nearest matches of some leaks" in capsys.readouterr().err
 
 
+def test_leaks_are_known_when_another_split_is_the_smaller_one(splits: Path, photo) -> None:
+    shutil.copy("valid/2.png", "valid/2 again.png")
+    for seed in (6, 7, 8):
+        photo(seed).save(f"train/{seed}.png")
+    assert leaks_code("--update-baseline") == 0
+    document = json.loads(Path("known.json").read_text())
+    assert {leak["split"] for leak in document["leaks"]} == {"valid"}
+    for seed in range(20, 24):
+        photo(seed).save(f"valid/{seed}.png")
+    assert leaks_code() == 0
+    shutil.copy("train/1.png", "train/1 again.png")
+    assert leaks_code() == 1
+    Path("train/1 again.png").unlink()
+    shutil.copy("valid/2.png", "valid/2 once more.png")
+    assert leaks_code() == 1
+    Path("valid/2 once more.png").unlink()
+    shutil.copy("valid/20.png", "train/20.png")
+    assert leaks_code() == 1
+
+
 def test_a_known_conflict_that_comes_to_be_listed_is_not_new(splits: Path, photo) -> None:
     """The far match of another label that is shown besides does not make nearer ones new."""
     labels = ("--labels", "folder", "-k", "1", "--threshold", "20")

@@ -114,6 +114,55 @@ class KnownLeak:
         return True
 
 
+class KnownPairs:
+    """Pairs of contents that an earlier output has, whichever of the two was the leak.
+
+    A leak stands in the smaller split: where another split is the smaller one now, it is the other
+    picture's.
+
+    Parameters
+    ----------
+    leaks : Counter of KnownLeak
+    """
+
+    def __init__(self, leaks: Counter[KnownLeak]) -> None:
+        self._left: dict[bool, Counter[_Pair]] = {False: Counter(), True: Counter()}
+        self._kinds: dict[_Pair, set[str]] = {}
+        for leak, times in leaks.items():
+            for with_labels, left in self._left.items():
+                own = leak.split, leak.digest, (leak.label or "") if with_labels else ""
+                for other, files in _count(leak.contents, with_labels=with_labels).items():
+                    left[_pair(own, other)] += files * times
+            for match in leak.matches:
+                pair = _pair((leak.split, leak.digest, ""), (match.split, match.digest, ""))
+                self._kinds.setdefault(pair, set()).add(match.kind)
+
+    def take(self, leak: Leak) -> bool:
+        """Return whether all pairs of a leak are left, and take them away if so."""
+        with_labels = leak.conflicts > 0
+        place = leak.picture.file.root, leak.picture.digest
+        own = *place, (leak.label or "") if with_labels else ""
+        counts = _count(_contents_of(leak), with_labels=with_labels)
+        wanted = {_pair(own, other): files for other, files in counts.items()}
+        left = self._left[with_labels]
+        if any(left[pair] < files for pair, files in wanted.items()):
+            return False
+        for match in leak.matches:
+            pair = _pair((*place, ""), (match.picture.file.root, match.picture.digest, ""))
+            if match.kind not in self._kinds.get(pair, (match.kind,)):
+                return False
+        left.subtract(wanted)
+        return True
+
+
+_Content = tuple[str, str, str]
+_Pair = tuple[_Content, _Content]
+
+
+def _pair(one: _Content, other: _Content) -> _Pair:
+    return (one, other) if one <= other else (other, one)
+
+
 def _contents_of(leak: Leak) -> Sequence[MatchedContent]:
     return leak.contents or [
         MatchedContent(m.picture.file.root, m.picture.digest, m.label or "", 1)
@@ -121,11 +170,9 @@ def _contents_of(leak: Leak) -> Sequence[MatchedContent]:
     ]
 
 
-def _count(
-    contents: Iterable[MatchedContent], *, with_labels: bool
-) -> Counter[tuple[str, str, str]]:
+def _count(contents: Iterable[MatchedContent], *, with_labels: bool) -> Counter[_Content]:
     """Files by split, digest, and label where labels count."""
-    counts: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[_Content] = Counter()
     for one in contents:
         counts[one.split, one.digest, one.label if with_labels else ""] += one.files
     return counts
@@ -254,13 +301,15 @@ def mark_new_leaks(
     for one, times in (known or {}).items():
         left.setdefault((one.split, one.digest), Counter())[one] += times
     scale = leaks.comparator.scale
+    pairs = KnownPairs(known or Counter())
     marked = []
     for leak in leaks.leaks:
         candidates = left.get((leak.picture.file.root, leak.picture.digest), Counter())
         same = next((k for k, n in candidates.items() if n and k.has(leak, scale)), None)
-        marked.append(replace(leak, new=same is None))
         if same is not None:
             candidates[same] -= 1
+        all_known = pairs.take(leak)  # of a known one too: no other may have them
+        marked.append(replace(leak, new=same is None and not all_known))
     divisions = KnownDivisions(divided)
     groups = [replace(group, new=not divisions.has(group)) for group in leaks.groups]
     return replace(leaks, leaks=tuple(marked), groups=tuple(groups))
