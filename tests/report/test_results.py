@@ -24,7 +24,7 @@ import imgsim
 from imgsim import RunOptions
 from imgsim.errors import ImgsimError, UsageError
 from imgsim.pictures.generate import landscape
-from imgsim.report.results import KINDS
+from imgsim.report.results import KINDS, columns_of
 from imgsim.results import Result
 from imgsim.schemas import schema
 from imgsim.training.autoencoder import TrainedAutoencoder
@@ -242,6 +242,16 @@ def test_a_table_without_a_library_says_what_to_install(
         found.to_dataframe("excel")  # type: ignore[arg-type]
 
 
+def test_columns_are_there_without_rows(result: Result[Any]) -> None:
+    """A program that asks for a column need not ask first whether anything was found."""
+    kind = next(kind for cls, kind in KINDS.items() if isinstance(result, cls))
+    columns = columns_of(result)
+    assert list(columns)[: len(kind.columns)] == list(kind.columns)
+    if kind.own_rows is None:  # and they are names of what the rows have
+        assert set(kind.columns) <= {name for row in kind.rows(result.to_dict()) for name in row}
+    assert not any(isinstance(value, dict) for values in columns.values() for value in values)
+
+
 def test_an_empty_result(tmp_path: Path, threads: RunOptions) -> None:
     for found in (
         imgsim.find_duplicates(tmp_path, options=threads),
@@ -250,6 +260,7 @@ def test_an_empty_result(tmp_path: Path, threads: RunOptions) -> None:
         assert repr(found)
         assert found._repr_html_()
         assert found.to_dict()["images"] == 0
+        assert "path" in columns_of(found)
 
 
 def test_calls_and_packages_do_not_share_names() -> None:

@@ -68,6 +68,8 @@ class Kind:
         All of it, as the command line's JSON has it.
     rows : callable
         The rows of its table, of its document; what has parts of its own is left out of them.
+    columns : tuple of str
+        Which the table has first, even where there are no rows.
     own_rows : callable, optional
         In the place of these: rows of the result itself.
     """
@@ -75,6 +77,7 @@ class Kind:
     text: Callable[[Any], str]
     document: Callable[[Any], Document]
     rows: Callable[[Document], Iterator[Document]]
+    columns: tuple[str, ...] = ()
     own_rows: Callable[[Any], Iterator[Document]] | None = None
 
 
@@ -133,21 +136,25 @@ def columns_of(result: Result[Any]) -> dict[str, list[Any]]:
     if kind.own_rows is not None:
         rows = list(kind.own_rows(result))
     else:
-        rows = [_flat(row) for row in kind.rows(dict_of(result))]
-    names = list(dict.fromkeys(name for row in rows for name in row))
+        rows = list(map(_joined, kind.rows(dict_of(result))))
+        parts = {name for row in rows for name, value in row.items() if _has_parts(value)}
+        rows = [{name: row[name] for name in row if name not in parts} for row in rows]
+    names = list(dict.fromkeys([*kind.columns, *(name for row in rows for name in row)]))
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _flat(row: Mapping[str, Any]) -> Document:
-    """A row without what has parts of its own; lists of texts become one text."""
-    flat: Document = {}
-    for name, value in row.items():
-        if isinstance(value, list | tuple):
-            if all(isinstance(one, str) for one in value):
-                flat[name] = "; ".join(value)
-        elif not isinstance(value, dict):
-            flat[name] = value
-    return flat
+def _joined(row: Mapping[str, Any]) -> Document:
+    """A row in which lists of texts are one text."""
+    return {
+        name: "; ".join(value)
+        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        else value
+        for name, value in row.items()
+    }
+
+
+def _has_parts(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def _members(document: Document) -> Iterator[Document]:
@@ -239,6 +246,7 @@ KINDS: dict[type, Kind] = {
         ),
         find_dupes_document,
         _members,
+        ("group", "keep", "path", "kind", "role", "score", "similarity", "why", "bytes", "digest"),
     ),
     Matches: Kind(
         lambda m: (
@@ -247,6 +255,7 @@ KINDS: dict[type, Kind] = {
         ),
         matches_document,
         _pairs,
+        ("method", "query", "rank", "path", "score", "similarity"),
     ),
     Known: Kind(
         lambda k: (
@@ -255,6 +264,7 @@ KINDS: dict[type, Kind] = {
         ),
         known_document,
         _answers,
+        ("path", "known", "reason", "match_path", "score", "similarity", "verdict", "kind", "role"),
     ),
     Leaks: Kind(
         lambda found: (
@@ -263,6 +273,18 @@ KINDS: dict[type, Kind] = {
         ),
         leaks_document,
         _leaks,
+        (
+            "split",
+            "path",
+            "matched",
+            "match_split",
+            "match_path",
+            "kind",
+            "role",
+            "score",
+            "similarity",
+            "digest",
+        ),
     ),
     Clusters: Kind(
         lambda c: f"{count(len(c.clusters), 'cluster')} of {count(len(c.pictures), 'image')}",
@@ -294,7 +316,7 @@ KINDS: dict[type, Kind] = {
         bench_document,
         lambda document: iter(document["methods"]),
         # intervals and times have columns of their own
-        lambda b: (method_figures(method) for method in b.methods),
+        own_rows=lambda b: (method_figures(method) for method in b.methods),
     ),
     Calibration: Kind(
         lambda c: f"{count(len(c.methods), 'method')}, {c.target.text}",
@@ -308,6 +330,7 @@ KINDS: dict[type, Kind] = {
         ),
         features_document,
         lambda document: iter(document["files"]),
+        ("path", "digest", "width", "height", "features"),
         _features,
     ),
     Manifest: Kind(
@@ -315,9 +338,19 @@ KINDS: dict[type, Kind] = {
         manifest_document,
         lambda document: ({**one, **one["values"]} for one in document["images"]),
     ),
-    Plan: Kind(lambda p: next(iter(plan_summary(p))), plan_document, _removals),
-    Applied: Kind(applied_headline, applied_document, _carried_out),
-    Undone: Kind(undone_headline, undone_document, _taken_back),
+    Plan: Kind(
+        lambda p: next(iter(plan_summary(p))),
+        plan_document,
+        _removals,
+        ("group", "keep", "path", "role", "chosen", "bytes", "digest"),
+    ),
+    Applied: Kind(
+        applied_headline,
+        applied_document,
+        _carried_out,
+        ("path", "done", "reason", "kept", "role", "bytes"),
+    ),
+    Undone: Kind(undone_headline, undone_document, _taken_back, ("path", "done", "reason")),
     TrainedAutoencoder: Kind(
         _network_text, autoencoder_document, lambda document: iter(document["epochs"])
     ),
