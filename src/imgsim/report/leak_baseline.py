@@ -97,6 +97,8 @@ class KnownLeak:
         One that was not listed may be among the others, if it is no nearer than all that were.
         """
         left = _count(self.contents, with_labels=with_labels)
+        if not self.matches:
+            return False
         last = max(
             (0.0 if m.score is None else round(scale.distance(m.score), _DIGITS), SURENESS[m.kind])
             for m in self.matches
