@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from imgsim.addresses import absolute
@@ -23,7 +23,11 @@ ANSWERS: tuple[Answer, ...] = get_args(Answer)
 SCHEMA = "imgsim.decisions/1"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _THUMBNAIL = re.compile(r"(?:[0-9a-f]{32})?")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIME = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z"
+)
+_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 _MOST_SIDE = 1 << 31
 
 
@@ -109,17 +113,13 @@ class Decision:
 
 def time_text(before: str = "") -> str:
     """Return the time of a decision made now, later than another one."""
-    now = datetime.now(UTC)
-    text = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = datetime.now(UTC).strftime(_FORM)
     if text > before:
         return text
-    last = datetime.strptime(before, "%Y-%m-%dT%H:%M:%S.%fZ")
-    try:
-        return last.replace(microsecond=last.microsecond + 1).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    except ValueError:  # the next second
-        from datetime import timedelta
-
-        return (last + timedelta(microseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:  # the clock was set back, or two are made at once
+        return (datetime.strptime(before, _FORM) + timedelta(microseconds=1)).strftime(_FORM)
+    except (ValueError, OverflowError):  # a day that no month has, from elsewhere
+        return text
 
 
 def heading(written: str = "") -> str:
@@ -219,7 +219,6 @@ def _decision(document: dict[str, Any]) -> Decision:
     answer, time = document["decision"], document["decided_at"]
     if answer not in ANSWERS or not _TIME.fullmatch(time):
         raise ValueError
-    datetime.strptime(time, "%Y-%m-%dT%H:%M:%S.%fZ")
     documents = document["files"]
     if not isinstance(documents, list) or len(documents) < (1 if answer == "keep" else 2):
         raise ValueError
@@ -275,4 +274,5 @@ def as_decisions(decisions: Iterable[Decision] | None) -> tuple[Decision, ...]:
 def in_order(decisions: Sequence[Decision]) -> list[Decision]:
     """Return decisions by their times, the same ones once."""
     once = {decision.content: decision for decision in decisions}
-    return sorted(once.values(), key=lambda one: (one.decided_at, one.content))
+    ordered = sorted(once.items(), key=lambda item: (item[1].decided_at, item[0]))
+    return [decision for _, decision in ordered]

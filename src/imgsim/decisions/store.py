@@ -132,17 +132,17 @@ class Decisions:
 
     def _take(self, data: bytes) -> None:
         """Take lines; what comes behind the last line end may not have been written whole."""
-        end = data.rfind(b"\n") + 1
+        end, name = data.rfind(b"\n") + 1, self._name
         for line in data[:end].split(b"\n")[:-1]:
             self._lines += 1
-            decision = read_line(line, self._name, self._lines)
+            decision = read_line(line, name, self._lines)
             if decision is not None:
                 self._decisions.append(decision)
             self._read_to += len(line) + 1
         self._line_end = b""
         if data[end:]:
             try:  # an editor may have left out the last line end
-                decision = read_line(data[end:], self._name, self._lines + 1)
+                decision = read_line(data[end:], name, self._lines + 1)
             except DecisionsUnusable:
                 return
             if decision is not None:

@@ -91,18 +91,21 @@ class Settling:
         waiting = [self.choosing.undecided(group) for group in groups]
         settled: list[Group] = []
         alone: list[tuple[Picture, Picture]] = []
+        first_round = True
         while waiting:
             choices = self.choosing.choose(waiting)
             sides = self._verify(choices)
-            settled += self._with_roles(choices, sides)
-            waiting = []
+            new = self._with_roles(choices, sides)
+            settled += new
+            if first_round:  # what such a group leaves was shown in it
+                self.decided_groups = [g for g in new if len(g.members) == 1 and g.decided]
+            first_round, waiting = False, []
             for choice, side in zip(choices, sides, strict=True):
                 members = self._still_open(side)
                 if len(members) > 1:
                     waiting.append(Undecided(tuple(members), choice.group.centre))
                 elif members and not self._is_decided(members[0].picture, choice):
                     alone.append((members[0].picture, choice.group.centre))
-        self.decided_groups = [g for g in settled if len(g.members) == 1 and g.decided]
         settled = [group for group in settled if len(group.members) > 1]
         for some in (settled, self.decided_groups):
             some.sort(key=lambda group: os.fsencode(group.kept.file.path))
