@@ -64,13 +64,18 @@ def test_decisions_from_the_command_line(run: Run, photos: Path) -> None:
     assert "copy.jpg" not in (photos / "plan.json").read_text()
     _, shown, _ = run(*FIND, "--all")
     assert "decided: keep all" in shown
-    # what a plan names is left alone when it was decided on since
-    assert "small.jpg" in (photos / "plan.json").read_text()
-    assert run("decisions", "add", "keep", "small.jpg", *THREADS)[0] == 0
+    # what a plan names is left alone when it was decided on since, of equal files the one named
+    assert run("decisions", "forget", "copy.jpg", *THREADS)[0] == 0
+    assert run(*FIND, "--plan", "plan.json")[0] == 0
+    plan = (photos / "plan.json").read_text()
+    assert "small.jpg" in plan
+    assert "copy.jpg" in plan
+    for name in ("small.jpg", "copy.jpg"):
+        assert run("decisions", "add", "keep", name, *THREADS)[0] == 0
     code, out, err = run("apply", "plan.json", "--yes", "--yes-folders", *THREADS)
     assert code == 3
     assert "decided: keep" in out + err
-    assert (photos / "small.jpg").exists()
+    assert sorted(path.name for path in photos.glob("*.jpg")) == ["a.jpg", "copy.jpg", "small.jpg"]
 
 
 def test_gates_count_only_a_file_that_is_named(run: Run, photos: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from imgsim import Decisions, Duplicates, RunOptions, decide, find_duplicates, find_leaks, known
 from imgsim.act.planning import make_plan
 from imgsim.decisions.lookup import Decided, SeenFile
+from imgsim.decisions.store import without_pairs
 from imgsim.pictures.generate import landscape
 from imgsim.read.discover import DiscoverOptions
 
@@ -110,6 +111,13 @@ def test_a_new_file_asks_for_itself_alone(folder: Path, options: RunOptions) -> 
     found = _find(folder, decisions, options)
     assert (found.groups, found.decided_pairs) == ((), 3)
     assert _planned(found.with_decided()) == set()
+    # not so where the pair of them was forgotten
+    whole = Decisions()
+    decide("keep-all", [folder / f"{name}.jpg" for name in "bcd"], whole, options=options)
+    assert _find(folder, whole, options).groups == ()
+    whole.replace(lambda one: without_pairs(one, [{0}, {1}]))
+    found = _find(folder, whole, options)
+    assert {name.lower() for name in _names(found)[0]} == {"b.jpg", "c.jpg"}
 
 
 def test_what_is_not_decided_among_others_is_still_asked(folder: Path, options: RunOptions) -> None:

@@ -51,8 +51,9 @@ class Decided:
     are told apart by their number: if it was decided that two of them stay, and there are three,
     those stay that are where they were, then the first by path, and the third is undecided.
 
-    With `implied`, two contents are also decided, as keep-all, if each of them was decided to stay
-    beside one and the same third: neither can be removed, so there is nothing to ask.
+    With `implied`, two contents are also decided, as keep-all, if one of them was decided to stay
+    beside a third, and the other one later: neither can be removed, so there is nothing to ask.
+    (Of what was decided at one time the pair of them would be a part, but that it was forgotten.)
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class Decided:
         implied: bool = False,
     ) -> None:
         self._implied = implied
-        self._beside: dict[str, set[str]] = {}
+        self._beside: dict[str, dict[str, set[str]]] = {}
         self._covered: dict[tuple[int, str], set[SeenFile]] = {}
         self._known: dict[str, dict[int, set[int]]] = {}
         self._decisions = in_order(list(decisions))
@@ -139,7 +140,7 @@ class Decided:
             elif 0 in places | other_places:
                 return None  # one of them was preferred, and the other one may go
         if self._implied and not same and others:
-            return "keep-all" if self._stay_beside(one) & self._stay_beside(other) else None
+            return "keep-all" if self._stay_beside_a_third(one, other) else None
         return None
 
     def _staying(self, number: int, file: SeenFile) -> set[SeenFile]:
@@ -218,8 +219,8 @@ class Decided:
         ----------
         picture : Picture
         kept : Picture, optional
-            Stays in its place. One of the same content is as good, unless it was decided that so
-            many files of that content stay.
+            Stays in its place. One of the same content is as good, unless that file was named, or
+            it was decided that so many files of that content stay.
         """
         if not self._of(picture.digest):
             return None
@@ -228,7 +229,8 @@ class Decided:
     def file_stays(self, file: SeenFile, kept: SeenFile | None = None) -> Staying | None:
         """Return the same of a file."""
         same = kept is not None and self._content(file) == self._content(kept)
-        if not same and self._keep_rank(file) != NOT_KEPT:
+        rank = self._keep_rank(file)
+        if rank != NOT_KEPT and not (same and kept and self._keep_rank(kept) <= rank):
             return "keep"
         for number in self._of(file.digest):
             if self._decisions[number].answer != "keep-all":
@@ -239,15 +241,20 @@ class Decided:
                 return "keep-all"
         return None
 
-    def _stay_beside(self, file: SeenFile) -> set[str]:
-        """The contents of which it was decided that they and another one all stay."""
+    def _stay_beside_a_third(self, one: SeenFile, other: SeenFile) -> bool:
+        own, others = self._beside_which(one), self._beside_which(other)
+        return any(len(own[third] | others[third]) > 1 for third in own.keys() & others.keys())
+
+    def _beside_which(self, file: SeenFile) -> dict[str, set[str]]:
+        """The contents that stay together with one, and when that was decided."""
         if file.digest not in self._beside:
-            self._beside[file.digest] = {
-                self._pixels.get(other.digest) or other.digest
-                for number in self._of(file.digest)
-                if self._decisions[number].answer == "keep-all"
-                for other in self._others(number, file)
-            }
+            beside: dict[str, set[str]] = {}
+            for number in self._of(file.digest):
+                decision = self._decisions[number]
+                for other in self._others(number, file) if decision.answer == "keep-all" else ():
+                    content = self._pixels.get(other.digest) or other.digest
+                    beside.setdefault(content, set()).add(decision.decided_at)
+            self._beside[file.digest] = beside
         return self._beside[file.digest]
 
     def _others(self, number: int, file: SeenFile) -> Iterator[DecidedFile]:
