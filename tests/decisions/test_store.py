@@ -103,6 +103,11 @@ def test_several_writers_lose_nothing(file: Path) -> None:
             ' "2026-01-01T00:00:00.000000Z", "files": [{"digest": "sha256:' + "a" * 64 + '"}]}\n',
             "line 2 is no decision",
         ),
+        (
+            '{"schema": "imgsim.decisions/1"}\n{"decision": "keep", "decided_at":'
+            ' "2026-01-01T00:00:00.000000Z", "files": ["a.jpg"]}\n',
+            "line 2 is no decision",
+        ),
     ],
 )
 def test_what_is_no_decision_is_refused(file: Path, text: str, said: str) -> None:

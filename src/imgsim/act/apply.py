@@ -107,6 +107,7 @@ def resume(
     history: Path | None = None,
     fs: FileSystem | None = None,
     progress: Progress | None = None,
+    decisions: Iterable[Decision] | None = None,
 ) -> Applied:
     """Go on with a run that was interrupted.
 
@@ -120,6 +121,8 @@ def resume(
         Those that it was begun with by default.
     ask_folder : callable, optional
         See `ApplyOptions`; answers that were given before are not remembered.
+    decisions : Decisions, optional
+        As for `apply`; what was removed before stays removed.
 
     Returns
     -------
@@ -139,8 +142,13 @@ def resume(
         assert record is not None
         plan = read_plan(runs.plan(name))
         options = options or replace(options_of(record), ask_folder=ask_folder)
+        begun = {one.path for one in removed_by(record, plan, list(record.units))}
+        left = leave_decided(plan, as_decisions(decisions), options)[1]
+        left = [one for one in left if one.path not in begun]
+        plan = without(plan, {one.path for one in left})
         if not yes:
-            return resumption(plan, options, runs, name, record, progress or Silent())
+            applied = resumption(plan, options, runs, name, record, progress or Silent())
+            return replace(applied, left=(*applied.left, *left))
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
@@ -158,7 +166,7 @@ def resume(
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
-    return replace(applied, removed=(*done, *applied.removed))
+    return replace(applied, removed=(*done, *applied.removed), left=(*applied.left, *left))
 
 
 def _check_options(plan: Plan, options: ApplyOptions) -> None:

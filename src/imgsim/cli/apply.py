@@ -66,7 +66,7 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     resuming, yes = given.pop("resume"), given.pop("yes")
     yes_delete = given.pop("yes_delete")
     script, print0 = given.pop("script"), given.pop("print0")
-    named = given.pop("decisions")
+    decisions = read_decisions(given.pop("decisions"), own=True)
     options = chosen_action(given, terminal, script=script is not None, print0=print0)
     verifier = _verifier(terminal, given)
     if resuming:
@@ -78,12 +78,12 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
                 ask_folder=folder_question(options, ask=yes).ask_folder,
                 verifier=verifier,
                 progress=terminal,
+                decisions=decisions,
             ),
         )
     if plan_file is None:
         raise click.UsageError("Missing argument 'PLAN'.", click.get_current_context())
     plan = read_plan_file(plan_file)
-    decisions = read_decisions(named, own=True)
     if script is not None or print0:
         if yes:
             raise UsageError("--script and --print0 change nothing", "leave --yes out")

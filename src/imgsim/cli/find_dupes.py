@@ -212,6 +212,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         "verbose": terminal.verbosity > 0,
         "folders": not output["summary"],
         "among": "" if chosen.file is None else "new ",
+        "decided_hint": "" if check else "--all shows them",
     }
     for line in find_dupes_summary(shown, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)

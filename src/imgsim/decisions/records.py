@@ -203,7 +203,7 @@ def read_line(line: bytes, name: str, number: int) -> Decision | None:
         raise wrong
     try:
         return _decision(document)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise wrong from None
 
 

@@ -225,6 +225,7 @@ def find_dupes_summary(
     folders: bool = True,
     width: int | None = None,
     among: str = "",
+    decided_hint: str = "",
 ) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped.
 
@@ -239,6 +240,8 @@ def find_dupes_summary(
         Columns of the terminal; None for a file or a pipe.
     among : str
         What kind of duplicates was looked for, before the word.
+    decided_hint : str
+        How to see what is left out by decisions.
     """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(len(group.removable) for group in duplicates.groups)
@@ -264,7 +267,7 @@ def find_dupes_summary(
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
     yield from mask_lines(duplicates)
-    yield from decided_lines(duplicates)
+    yield from decided_lines(duplicates, decided_hint)
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
@@ -315,8 +318,15 @@ def mask_lines(result: Duplicates | Leaks) -> Iterator[str]:
         yield f"{masks} (few levels, flat) among these; --skip-masks leaves them out"
 
 
-def decided_lines(result: Duplicates | Leaks) -> Iterator[str]:
-    """Yield how many pairs are left out since a person decided on them."""
+def decided_lines(result: Duplicates | Leaks, hint: str = "") -> Iterator[str]:
+    """Yield how many pairs are left out since a person decided on them.
+
+    Parameters
+    ----------
+    result : Duplicates or Leaks
+    hint : str
+        How to see them.
+    """
     pairs = result.decided_pairs
     if pairs is None:
         return
@@ -326,8 +336,8 @@ def decided_lines(result: Duplicates | Leaks) -> Iterator[str]:
             text += f", {count(len(result.decided_groups), 'whole group')} of them"
         if any(m.decided for group in result.groups for m in group.members):
             text = f"{count(pairs, 'pair')} decided before, shown by --all"
-        elif pairs:
-            text += "; --all shows them"
+        elif pairs and hint:
+            text += f"; {hint}"
     yield text
 
 
