@@ -19,6 +19,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
 from imgsim.read.files import FileTooLarge
 from imgsim.read.spool import Slot, write
+from imgsim.stage_times import stage, staged
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFacts
 
@@ -151,7 +152,8 @@ class ExtractBatch:
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             return Extracted(None, None, reason, lasting=False, opened=False), None
-        digest = hashlib.sha256(data).hexdigest()
+        with stage("reading"):
+            digest = hashlib.sha256(data).hexdigest()
         started = time.perf_counter()
         try:
             decoded = self.decoder(data, wants)
@@ -164,6 +166,7 @@ class ExtractBatch:
         return Extracted(digest, decoded.facts, seconds=seconds, stamp=stamp), decoded.images
 
 
+@staged("features")
 def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:
     """Rows of some images; those of one size go through the extractor together."""
     rows: list[Any] = [None] * len(images)
