@@ -42,6 +42,13 @@ _PROGRAM_BYTES = 1 << 30
 
 _WATCH_SECONDS = 0.2
 
+_FEW_ITEMS = 16
+"""To start a worker takes as much processor time as so many items of most kinds, or more: one that
+has fewer to work on is not started at once."""
+
+_LATER_SECONDS = 0.3
+"""Where items are few, but take long, the other workers are started after so long."""
+
 
 class _Died(Exception):
     """A worker ended or was ended in the middle of a batch."""
@@ -216,10 +223,14 @@ class ProcessesExecutor(Executor):
         results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
         results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
+        finished = threading.Event()
         times = current()
+        at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
 
-        def serve() -> None:
+        def serve(place: int) -> None:
             own: list[_Worker] = []
+            if place >= at_once and finished.wait(_LATER_SECONDS):
+                return
             try:
                 while not self.stopped.is_set() and (i := waiting.take()) is not None:
                     try:
@@ -234,7 +245,8 @@ class ProcessesExecutor(Executor):
                     self._release(one)
 
         serving = [
-            threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(batches)))
+            threading.Thread(target=serve, args=(place,), daemon=True)
+            for place in range(min(self.jobs, len(batches)))
         ]
         threads = [*serving, threading.Thread(target=self._watch, daemon=True)]
         for thread in threads:
@@ -246,9 +258,11 @@ class ProcessesExecutor(Executor):
                 if isinstance(result, BaseException):
                     raise result
                 yield result
+            finished.set()
             for thread in serving:
                 thread.join()
         finally:
+            finished.set()
             self.stopped.set()
             waiting.stop()
             with self.lock:

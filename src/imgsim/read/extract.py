@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,9 +121,7 @@ class ExtractBatch:
                 results[i] = replace(extracted, rows=rows, slot=slots[place])
             waiting.clear()
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            # with one thread, nothing is gained by handing over to it
-            over = pool.map if self.threads > 1 else map
+        with self._map() as over:
             for result, images in over(
                 lambda path: self._read(path, wants, heartbeat.reading), self.paths
             ):
@@ -135,6 +133,17 @@ class ExtractBatch:
                 heartbeat()
         extract()
         return results
+
+    @contextmanager
+    def _map(self) -> Iterator[Callable[..., Iterator[Any]]]:
+        """`map`, in as many threads; with one, nothing is gained by handing over to it."""
+        if self.threads == 1:
+            yield map
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            yield pool.map
 
     def _read(
         self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
