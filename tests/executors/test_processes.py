@@ -160,7 +160,7 @@ def test_workers_leave_when_their_parent_is_killed(hang: str, tmp_path: Path) ->
         "import threading\n"
         "def tell():\n"
         "    import time\n"
-        "    while not executor.workers or not list(executor.workers)[0].ready: time.sleep(0.05)\n"
+        "    while not executor.workers or not list(executor.workers)[0].ready_at: time.sleep(0.05)\n"
         f"    open({str(marker)!r}, 'w').write(str(list(executor.workers)[0].process.pid))\n"
         "threading.Thread(target=tell).start()\n"
         f"list(executor.run([Errands(({hang!r},))]))\n"

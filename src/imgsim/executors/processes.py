@@ -47,7 +47,8 @@ _FEW_ITEMS = 16
 has fewer to work on is not started at once."""
 
 _LATER_SECONDS = 0.3
-"""Where items are few, but take long, the other workers are started after so long."""
+"""Where items are few, but take long, the other workers are started when the first ones have worked
+for so long."""
 
 
 class _Died(Exception):
@@ -92,7 +93,7 @@ class _Worker:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
         finally:
             share.close()
-        self.ready = False
+        self.ready_at = 0.0
         self.started = time.perf_counter()
 
     def run(self, batch: Batch[R], times: StageTimes | None = None) -> Sequence[R | MoreMemory]:
@@ -100,11 +101,11 @@ class _Worker:
         assert self.process.stdout
         begun = self.progress.read().begun
         try:
-            if not self.ready:
+            if not self.ready_at:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
-                self.ready = True
+                self.ready_at = time.perf_counter()
                 if times is not None:
-                    times.add("starting", 0.0, time.perf_counter() - self.started)
+                    times.add("starting", 0.0, self.ready_at - self.started)
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
             self.clock, self.running = None, True
             sent = worker.PLAIN if times is None else worker.TIMED
@@ -121,7 +122,7 @@ class _Worker:
             return results
         except (EOFError, OSError):
             code = self.process.wait()
-            if not self.ready:
+            if not self.ready_at:
                 raise ImgsimError(
                     f"a worker process does not start (exit code {code})", _THREADS_HINT
                 ) from None
@@ -223,13 +224,13 @@ class ProcessesExecutor(Executor):
         results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
         results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
-        finished = threading.Event()
+        finished, begun = threading.Event(), time.perf_counter()
         times = current()
         at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
 
         def serve(place: int) -> None:
             own: list[_Worker] = []
-            if place >= at_once and finished.wait(_LATER_SECONDS):
+            if place >= at_once and self._done_soon(finished, begun):
                 return
             try:
                 while not self.stopped.is_set() and (i := waiting.take()) is not None:
@@ -270,6 +271,16 @@ class ProcessesExecutor(Executor):
                     one.process.kill()
             for thread in threads:
                 thread.join()
+
+    def _done_soon(self, finished: threading.Event, begun: float) -> bool:
+        """Wait until all that was begun then is done, or as long as the first workers may take."""
+        while not finished.wait(_LATER_SECONDS / 4):
+            latest = time.perf_counter() - _LATER_SECONDS
+            with self.lock:
+                ready = [max(one.ready_at, begun) for one in self.workers if one.ready_at]
+                if ready and min(ready) < latest:
+                    return False
+        return True
 
     def _put(self, results: queue.Queue[R], result: R) -> None:
         while not self.stopped.is_set():
@@ -312,7 +323,7 @@ class ProcessesExecutor(Executor):
         """Keep an idle worker for the next run, or end it."""
         with self.lock:
             self.workers.discard(one)
-            if self.keep and one.ready and not self.stopped.is_set():
+            if self.keep and one.ready_at and not self.stopped.is_set():
                 self.idle.append(one)
                 return
         one.close()
