@@ -45,17 +45,23 @@ def converted(image: Any, colour: Colour) -> Any:
     from PIL import Image
 
     if colour == "grey":
-        return image.getchannel("Y") if image.mode == "YCbCr" else image.convert("L")
+        return image.getchannel("Y") if image.mode == "YCbCr" else _in_mode(image, "L")
     if colour == "rgb" or image.mode == "YCbCr":
-        return image.convert("RGB") if colour == "rgb" else image
-    _, *chroma = image.convert("RGB").convert("YCbCr").split()
-    return Image.merge("YCbCr", (image.convert("L"), *chroma))
+        return _in_mode(image, "RGB" if colour == "rgb" else "YCbCr")
+    _, *chroma = _in_mode(image, "RGB").convert("YCbCr").split()
+    return Image.merge("YCbCr", (_in_mode(image, "L"), *chroma))
+
+
+def _in_mode(image: Any, mode: str) -> Any:
+    """Convert an image; one that is in the mode is not copied."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _flatten(image: Any) -> Any:
     from PIL import Image
 
-    image = image.convert("RGBA")
+    if image.mode != "RGBA" or "transparency" in image.info:
+        image = image.convert("RGBA")
     if image.getchannel("A").getextrema() == (255, 255):
         return image.convert("RGB")
     ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
