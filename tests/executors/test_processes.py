@@ -46,6 +46,8 @@ class Errands:
                 os.abort()
             if item == "hang":
                 time.sleep(600)
+            if item == "wait":
+                time.sleep(1)
             if item == "spin":
                 sum(range(10**12))  # a loop that lets no other thread run
             if item == "hang in C":  # and let no other thread of Python run
@@ -160,7 +162,7 @@ def test_workers_leave_when_their_parent_is_killed(hang: str, tmp_path: Path) ->
         "import threading\n"
         "def tell():\n"
         "    import time\n"
-        "    while not executor.workers or not list(executor.workers)[0].ready_at: time.sleep(0.05)\n"
+        "    while not executor.workers or not list(executor.workers)[0].ready: time.sleep(0.05)\n"
         f"    open({str(marker)!r}, 'w').write(str(list(executor.workers)[0].process.pid))\n"
         "threading.Thread(target=tell).start()\n"
         f"list(executor.run([Errands(({hang!r},))]))\n"
@@ -198,3 +200,14 @@ def test_a_script_without_a_main_guard_works(tmp_path: Path, demo) -> None:
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "9\n"
+
+
+def test_few_items_start_one_worker_and_slow_ones_the_others() -> None:
+    """To start a worker takes as long as to work on many items."""
+    executor = ProcessesExecutor(2, keep=True)
+    quick = [Errands((number,)) for number in range(4)]
+    list(executor.run(quick))
+    assert len(executor.idle) == 1
+    list(executor.run([Errands(("wait",)), Errands(("wait",))]))
+    assert len(executor.idle) == 2
+    executor.close()

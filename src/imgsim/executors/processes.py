@@ -93,7 +93,7 @@ class _Worker:
             raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
         finally:
             share.close()
-        self.ready_at = 0.0
+        self.ready = False
         self.started = time.perf_counter()
 
     def run(self, batch: Batch[R], times: StageTimes | None = None) -> Sequence[R | MoreMemory]:
@@ -101,11 +101,11 @@ class _Worker:
         assert self.process.stdout
         begun = self.progress.read().begun
         try:
-            if not self.ready_at:
+            if not self.ready:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
-                self.ready_at = time.perf_counter()
+                self.ready = True
                 if times is not None:
-                    times.add("starting", 0.0, self.ready_at - self.started)
+                    times.add("starting", 0.0, time.perf_counter() - self.started)
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
             self.clock, self.running = None, True
             sent = worker.PLAIN if times is None else worker.TIMED
@@ -122,7 +122,7 @@ class _Worker:
             return results
         except (EOFError, OSError):
             code = self.process.wait()
-            if not self.ready_at:
+            if not self.ready:
                 raise ImgsimError(
                     f"a worker process does not start (exit code {code})", _THREADS_HINT
                 ) from None
@@ -224,13 +224,13 @@ class ProcessesExecutor(Executor):
         results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
         results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
-        finished, begun = threading.Event(), time.perf_counter()
+        finished = threading.Event()
         times = current()
         at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
 
         def serve(place: int) -> None:
             own: list[_Worker] = []
-            if place >= at_once and self._done_soon(finished, begun):
+            if place >= at_once and self._done_soon(finished):
                 return
             try:
                 while not self.stopped.is_set() and (i := waiting.take()) is not None:
@@ -272,14 +272,16 @@ class ProcessesExecutor(Executor):
             for thread in threads:
                 thread.join()
 
-    def _done_soon(self, finished: threading.Event, begun: float) -> bool:
-        """Wait until all that was begun then is done, or as long as the first workers may take."""
+    def _done_soon(self, finished: threading.Event) -> bool:
+        """Wait until all is done, or as long as the workers that were started may take for it."""
+        worked_since = float("inf")
         while not finished.wait(_LATER_SECONDS / 4):
-            latest = time.perf_counter() - _LATER_SECONDS
-            with self.lock:
-                ready = [max(one.ready_at, begun) for one in self.workers if one.ready_at]
-                if ready and min(ready) < latest:
-                    return False
+            now = time.monotonic()
+            if now - worked_since > _LATER_SECONDS:
+                return False
+            with self.lock:  # what a worker needs is imported when it begins its first item
+                if any(one.progress.read().begun for one in self.workers):
+                    worked_since = min(worked_since, now)
         return True
 
     def _put(self, results: queue.Queue[R], result: R) -> None:
@@ -323,7 +325,7 @@ class ProcessesExecutor(Executor):
         """Keep an idle worker for the next run, or end it."""
         with self.lock:
             self.workers.discard(one)
-            if self.keep and one.ready_at and not self.stopped.is_set():
+            if self.keep and one.ready and not self.stopped.is_set():
                 self.idle.append(one)
                 return
         one.close()
