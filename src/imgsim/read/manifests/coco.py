@@ -38,7 +38,7 @@ def read_coco(name: str, folder: str | None = None) -> Manifest:
         It cannot be read, or is of another kind.
     """
     try:
-        with open(name, encoding="utf-8-sig") as stream:
+        with open(name, "rb") as stream:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
@@ -62,7 +62,14 @@ def _labels(name: str, document: Any, images: Sequence[dict[str, Any]]) -> tuple
         category["id"]: str(category.get("name", category["id"]))
         for category in _objects(name, document, "categories", ("id",))
     }
-    of_image: dict[object, set[str]] = {image["id"]: set() for image in images}
+    of_image: dict[object, set[str]] = {}
+    for image in images:
+        if image["id"] in of_image:
+            raise UsageError(
+                f"{printable(name)}: two pictures have the id {image['id']!r}"[:200],
+                "each needs one of its own, as its annotations go by it",
+            )
+        of_image[image["id"]] = set()
     for one in _objects(name, document, "annotations", ("image_id", "category_id")):
         number = one["category_id"]
         of_image.setdefault(one["image_id"], set()).add(categories.get(number, str(number)))
