@@ -46,7 +46,7 @@ _FEW_ITEMS = 16
 """To start a worker takes as much processor time as so many items of most kinds, or more: one that
 has fewer to work on is not started at once."""
 
-_LATER_SECONDS = 0.3
+_LATER_SECONDS = 0.5
 """Where items are few, but take long, the other workers are started when the first ones have worked
 for so long."""
 
