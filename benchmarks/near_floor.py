@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import statistics
 import sys
 import tempfile
@@ -189,7 +188,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="near-floor", help="of the result")
     given = parser.parse_args()
-    if shutil.which("git") and given.imgsim and not given.imgsim.is_dir():
+    if given.imgsim and not given.imgsim.is_dir():
         parser.error(f"{given.imgsim} is no folder")
     rows: dict[str, Any] = {}
     for kind in given.kind or [*KINDS, "eight", "phash"]:
