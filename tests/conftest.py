@@ -25,11 +25,12 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's cache, runs, configuration or options."""
+    """No test sees the user's cache, decisions, runs, configuration or options."""
     for name in [name for name in os.environ if name.startswith("IMGSIM_")]:
         monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("IMGSIM_CACHE", str(folder / "cache.sqlite"))
+    monkeypatch.setenv("IMGSIM_DECISIONS", str(folder / "decisions.jsonl"))
     monkeypatch.setenv("IMGSIM_RUNS", str(folder / "runs"))
 
 

@@ -29,6 +29,7 @@ LAYERS = (
     "cache",
     "read profile",
     "dataset",
+    "decisions",
     "neighbours",
     "propose",
     "verify",

@@ -15,6 +15,9 @@ or bytes as `Query`), `sort_images`, `cluster_images`; `features` and `read_feat
 
 Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
 
+Decided by a person: `Decisions`, a file of what was, which `find_duplicates`, `find_leaks`, `known`
+and `apply` take; `decide` adds to it.
+
 Methods: `bench` and `calibrate` on labelled folders, `read_profile`, `train_siamese`,
 `train_autoencoder`.
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from imgsim.act.undo import undo
     from imgsim.benchmark.results import Bench
     from imgsim.calibration.calibrate import Calibration
+    from imgsim.decisions.records import Decision
+    from imgsim.decisions.store import Decisions
     from imgsim.errors import ImgsimError, UnreadableImage, UsageError
     from imgsim.profile import Profile, read_profile
     from imgsim.read.discover import DiscoverOptions
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.results import Clusters
     from imgsim.tasks.compare import Comparison, Comparisons, compare
+    from imgsim.tasks.decide import decide
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.features import FeatureSet, features, rank_features
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
@@ -82,6 +88,8 @@ _HOMES = {
     "Clusters": "tasks.cluster.results",
     "Comparison": "tasks.compare",
     "Comparisons": "tasks.compare",
+    "Decision": "decisions.records",
+    "Decisions": "decisions.store",
     "DiscoverOptions": "read.discover",
     "Duplicates": "tasks.find_duplicates",
     "Explanation": "tasks.explain",
@@ -117,6 +125,7 @@ _HOMES = {
     "calibrate": "tasks.labelled_data",
     "cluster_images": "tasks.cluster.cluster_images",
     "compare": "tasks.compare",
+    "decide": "tasks.decide",
     "explain": "tasks.explain",
     "features": "tasks.features",
     "find_duplicates": "tasks.find_duplicates",
@@ -147,6 +156,8 @@ __all__ = [
     "Clusters",
     "Comparison",
     "Comparisons",
+    "Decision",
+    "Decisions",
     "DiscoverOptions",
     "Duplicates",
     "Explanation",
@@ -183,6 +194,7 @@ __all__ = [
     "calibrate",
     "cluster_images",
     "compare",
+    "decide",
     "explain",
     "features",
     "find_duplicates",

@@ -43,6 +43,10 @@ class CacheUnusable(ImgsimError):
     """The cache file cannot be used; the run goes on without it."""
 
 
+class DecisionsUnusable(ImgsimError):
+    """A file of decisions cannot be read or written, or is none."""
+
+
 def shown_value(value: object) -> str:
     """Return a value as a message shows it: on one line, and not all of a long one."""
     text = " ".join(repr(value).split())

@@ -397,6 +397,11 @@ class Member:
         Empty if it has none; None where no labels were asked for.
     conflict : bool
         Files of its group stand under two labels: none is removable.
+    decision : {"keep", "keep-all", "not-duplicates"} or None
+        What a person decided: of the kept file, that it is kept; of another one, why it is not
+        removable. ``not-duplicates`` is of it and another file of the group.
+    decided : bool
+        `decision` is one on it and the kept file, so nobody is asked again.
     """
 
     picture: Picture
@@ -409,13 +414,19 @@ class Member:
     new: bool | None = None
     label: str | None = None
     conflict: bool = False
+    decision: Literal["keep", "keep-all", "not-duplicates"] | None = None
+    decided: bool = False
 
     @property
     def removable(self) -> bool:
-        """Not needed beside the kept file, a file of its own, no reference, and of its label."""
+        """Not needed beside the kept file, a file of its own, no reference, and of its label.
+
+        Nor is it what a person decided to keep.
+        """
         file = self.picture.file
         own = not isinstance(file.path, Address)
-        return self.role in REMOVABLE_ROLES and own and not file.reference and not self.conflict
+        free = not (file.reference or self.conflict or self.decision)
+        return self.role in REMOVABLE_ROLES and own and free
 
     @property
     def freed_bytes(self) -> int:
@@ -470,16 +481,24 @@ class Group:
     related : tuple of Related
         Files that belong to members of the group and are none themselves, or are not to be removed
         for another reason.
+    decided : tuple of Member
+        Files that match the kept one and are no members, since a person decided on the two.
     """
 
     members: tuple[Member, ...]
     keep_reason: str
     keep_rule: str = ""
     related: tuple[Related, ...] = ()
+    decided: tuple[Member, ...] = ()
 
     @property
     def kept(self) -> Picture:
         return self.members[0].picture
+
+    @property
+    def all_decided(self) -> bool:
+        """Whether a person decided on every file of it and the kept one."""
+        return all(member.decided for member in self.members[1:])
 
     @property
     def new(self) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.act.check import open_plan_root
+from imgsim.act.decided import leave_decided
 from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
@@ -31,6 +32,7 @@ from imgsim.act.targets import Targets, check_move_folder
 from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
+from imgsim.decisions.records import Decision, as_decisions
 from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import TRASH, printable
@@ -46,6 +48,7 @@ def apply(
     history: Path | None = None,
     fs: FileSystem | None = None,
     progress: Progress | None = None,
+    decisions: Iterable[Decision] | None = None,
 ) -> Applied:
     """Remove what a plan names, or say what would be removed.
 
@@ -67,6 +70,8 @@ def apply(
         The folder of the journals; the user's own by default.
     fs : FileSystem, optional
     progress : Progress, optional
+    decisions : Decisions, optional
+        What a person decided to keep, maybe since the plan was made, stays.
 
     Returns
     -------
@@ -81,12 +86,15 @@ def apply(
     options = options or ApplyOptions()
     runs = History(history, fs)
     _check_options(plan, options)
+    plan, left = leave_decided(plan, as_decisions(decisions), options)
     if not yes:
         judge = (verifier or ContentVerifier()) if thorough else None
         with runs.errors_told():
-            return dry_run(plan, options, runs, judge, progress or Silent())
-    with runs.locked():
-        return _begin(plan, options, runs, verifier, progress or Silent())
+            applied = dry_run(plan, options, runs, judge, progress or Silent())
+    else:
+        with runs.locked():
+            applied = _begin(plan, options, runs, verifier, progress or Silent())
+    return replace(applied, left=(*applied.left, *left)) if left else applied
 
 
 def resume(
@@ -99,6 +107,7 @@ def resume(
     history: Path | None = None,
     fs: FileSystem | None = None,
     progress: Progress | None = None,
+    decisions: Iterable[Decision] | None = None,
 ) -> Applied:
     """Go on with a run that was interrupted.
 
@@ -112,6 +121,8 @@ def resume(
         Those that it was begun with by default.
     ask_folder : callable, optional
         See `ApplyOptions`; answers that were given before are not remembered.
+    decisions : Decisions, optional
+        As for `apply`; what was removed before stays removed.
 
     Returns
     -------
@@ -131,8 +142,13 @@ def resume(
         assert record is not None
         plan = read_plan(runs.plan(name))
         options = options or replace(options_of(record), ask_folder=ask_folder)
+        begun = {one.path for one in removed_by(record, plan, list(record.units))}
+        left = leave_decided(plan, as_decisions(decisions), options)[1]
+        left = [one for one in left if one.path not in begun]
+        plan = without(plan, {one.path for one in left})
         if not yes:
-            return resumption(plan, options, runs, name, record, progress or Silent())
+            applied = resumption(plan, options, runs, name, record, progress or Silent())
+            return replace(applied, left=(*applied.left, *left))
         with (
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
@@ -150,7 +166,7 @@ def resume(
             run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
-    return replace(applied, removed=(*done, *applied.removed))
+    return replace(applied, removed=(*done, *applied.removed), left=(*applied.left, *left))
 
 
 def _check_options(plan: Plan, options: ApplyOptions) -> None:

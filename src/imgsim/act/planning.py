@@ -109,6 +109,8 @@ def not_planned(duplicates: Duplicates) -> tuple[int, int]:
         for member in group.members[1:]:
             if member.role not in REMOVABLE_ROLES or member.picture.file.reference:
                 continue
+            if member.decision is not None:
+                continue
             if _in_container(member.picture):
                 inside += 1
             elif _in_container(group.kept):
@@ -123,6 +125,8 @@ def _in_container(picture: Picture) -> bool:
 def _is_listed(member: Member, include: frozenset[Role]) -> bool:
     file = member.picture.file
     if member.role is None or file.reference or member.conflict or _in_container(member.picture):
+        return False
+    if member.decision is not None:  # it stays, whatever roles are asked for
         return False
     if os.path.islink(file.path):
         return False

@@ -15,6 +15,7 @@ from imgsim.cli.apply_options import (
     folder_question,
     guard_options,
 )
+from imgsim.cli.decision_options import decisions_option, read_decisions
 from imgsim.cli.make import make_run_options
 from imgsim.cli.options import worker_options, writing_options
 from imgsim.cli.output import write, write_account, write_bytes, write_paths
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from imgsim.act.outcome import Applied
     from imgsim.act.plan import Plan
     from imgsim.act.verify import ContentVerifier
+    from imgsim.decisions.store import Decisions
 
 
 @click.command("apply")
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do it; else it is only said what would be done.")
 @action_options
 @guard_options
+@decisions_option
 @click.option(
     "--resume",
     is_flag=True,
@@ -63,6 +66,7 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     resuming, yes = given.pop("resume"), given.pop("yes")
     yes_delete = given.pop("yes_delete")
     script, print0 = given.pop("script"), given.pop("print0")
+    decisions = read_decisions(given.pop("decisions"), own=True)
     options = chosen_action(given, terminal, script=script is not None, print0=print0)
     verifier = _verifier(terminal, given)
     if resuming:
@@ -74,6 +78,7 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
                 ask_folder=folder_question(options, ask=yes).ask_folder,
                 verifier=verifier,
                 progress=terminal,
+                decisions=decisions,
             ),
         )
     if plan_file is None:
@@ -86,13 +91,16 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
             raise UsageError("--script and --print0 carry no metadata", "apply the plan itself")
         if print0 and sys.stdout is None:
             raise UsageError("standard output is closed", "--print0 writes to it")
-        return _list(terminal, plan, options, verifier, script)
+        return _list(terminal, plan, options, verifier, script, decisions)
     if options.action == "trash":
         check_waste_basket()
     if yes and options.action == "delete":
         confirm_deletion(yes_delete)
     options = folder_question(options, ask=yes)
-    return _finish(terminal, apply(plan, options, yes=yes, verifier=verifier, progress=terminal))
+    applied = apply(
+        plan, options, yes=yes, verifier=verifier, progress=terminal, decisions=decisions
+    )
+    return _finish(terminal, applied)
 
 
 def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:
@@ -125,6 +133,7 @@ def _list(
     options: ApplyOptions,
     verifier: ContentVerifier,
     script: Path | None,
+    decisions: Decisions | None,
 ) -> int:
     """Write a script, or paths for another program, of files that were all hashed."""
     import os
@@ -137,7 +146,9 @@ def _list(
 
     # what another program does with a path may have no way back
     careful = options if script is not None else replace(options, action="trash", move_to=None)
-    applied = apply(plan, careful, verifier=verifier, thorough=True, progress=terminal)
+    applied = apply(
+        plan, careful, verifier=verifier, thorough=True, progress=terminal, decisions=decisions
+    )
     applied = replace(applied, action=options.action)
     if script is not None:
         parts = write_script(

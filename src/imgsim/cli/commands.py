@@ -14,6 +14,7 @@ COMMANDS = {
     "cluster": "Find clusters of images, and draw a map of them.",
     "compare": "Show every method's score of two images, its threshold and its verdict.",
     "completion": "Print the completion script of a SHELL.",
+    "decisions": "Remember what a person decided of pictures: list, forget, share it.",
     "demo": "Write a small folder of pictures with known duplicates.",
     "doctor": "Show what this installation reads and computes.",
     "explain": "Show where in two images the score of a method comes from.",

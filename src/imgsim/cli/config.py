@@ -17,7 +17,7 @@ from imgsim.errors import UsageError
 _COMMAND_LINE_ONLY = frozenset(
     # what is written
     "output montage sheet sheets heatmap map copy_to drop_list write_splits update_baseline plan"
-    " script move cache"
+    " script move cache decisions"
     # what is loaded or read as instructions
     " weights profile files_from manifests features archive stdin"
     # what is removed, and what is not

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from imgsim.cli.baselines import BaselineChoice, baseline_options, choose_baseline
+from imgsim.cli.decision_options import (
+    decisions_option,
+    read_decisions,
+    say_that_own_do_not_count,
+)
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
@@ -122,6 +127,13 @@ if TYPE_CHECKING:
     help="A list with labels, as any manifest, of paths below the one PATH or from here on; without"
     " --labels, its column label.",
 )
+@decisions_option
+@click.option(
+    "--all",
+    "show_all",
+    is_flag=True,
+    help="Show also what was decided before, marked; none of it is removable.",
+)
 @baseline_options("groups", " Without --check no format shows them.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
 @click.option(
@@ -145,7 +157,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
     compared with it. Flat images (blank scans) and those below 16 pixels only match images with
-    equal pixels; icons also the same icon in another size, by auto.
+    equal pixels; icons also the same icon in another size, by auto. What you decided before is
+    left out, see imgsim decisions.
 
     \b
     imgsim find-dupes photos
@@ -203,14 +216,18 @@ def _find(
     order = given.pop("sort")
     form = output["format"]
     strict, check, kind = (given.pop(name) for name in ["strict", "check", "check_kind"])
+    show_all, gate = given.pop("show_all"), check or chosen.file is not None
+    decisions = read_decisions(named := given.pop("decisions"), own=not gate)
     options = make_run_options(terminal, **given)
     if chosen.file is not None:
         limits = {n: wanted[n] for n in own[:4]}
         chosen.require_same(
             make_criterion(method, **limits, profile=wanted["profile"], decode=options.decode)
         )
-    wanted |= {"check_all": strict, "jpeg_history": output["facts"]}
+    wanted |= {"check_all": strict, "jpeg_history": output["facts"], "decisions": decisions}
     duplicates = find_duplicates(paths, method, **wanted, options=options)
+    if show_all:
+        duplicates = duplicates.with_decided()
     duplicates = in_order(duplicates, order)
     if labels is not None:
         duplicates = with_labels(duplicates, labels)
@@ -229,9 +246,12 @@ def _find(
         "verbose": terminal.verbosity > 0,
         "folders": not output["summary"],
         "among": "" if chosen.file is None else "new ",
+        "decided_hint": "" if check else "--all shows them",
     }
     for line in find_dupes_summary(shown, width=terminal_width(sys.stderr), **told):
         terminal.summary(line)
+    if gate and named is None:
+        say_that_own_do_not_count(terminal, "--check" if check else "--baseline")
     new = sum(group.new is True for group in shown.groups)
     chosen.say(
         terminal, new, len(shown.groups), len(duplicates.groups), "group", labels=labels is not None
@@ -261,6 +281,8 @@ def _compared(
 
 def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
     """Refuse options that need another one, or do not go with one."""
+    if given["show_all"] and given["check"]:
+        raise UsageError("--check does not count what was decided", "leave --all out")
     if given["check_kind"] != "near" and not given["check"]:
         raise UsageError("--check-kind does nothing without --check", "add --check")
     if given["check_kind"] == "label" and not (given["labels"] or given["label_file"]):

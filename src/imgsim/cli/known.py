@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from imgsim.cli.decision_options import gate_decisions_option, read_decisions
 from imgsim.cli.gates import refuse_unjudged
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, method_option, preset_option
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 @format_option(["text", "json", "jsonl", "csv"])
 @output_option
 @timing_option
+@gate_decisions_option
 @discover_options
 @run_options
 @device_options
@@ -88,8 +90,9 @@ def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict
     )
     method = make_method(terminal, given)
     archive, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
-    result = known(paths, archive, method, preset=preset, k=k, options=options)
+    result = known(paths, archive, method, preset=preset, k=k, decisions=decisions, options=options)
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: report.known_text(result),
         "json": lambda: report.known_json(result, timing=not no_timing),
@@ -99,7 +102,7 @@ def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict
     write(writers[form](), output, for_programs=form != "text")
     for line in report.archive_summary(result.archive, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    tally = _Tally()
+    tally = _Tally(by_decisions=result.archive.by_decisions)
     for answer in result.answers:
         tally.add(answer)
     return tally.exit_code(terminal, exit_zero=exit_zero, empty_is_error=True)
@@ -123,9 +126,12 @@ def _serve(terminal: Terminal, form: str, given: dict[str, Any]) -> int:
     )
     method = make_method(terminal, given)
     paths, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
-    tally = _Tally()
-    with KnownArchive(paths, method, preset=preset, k=k, options=options) as archive:
+    tally = _Tally(by_decisions=bool(decisions))
+    with KnownArchive(
+        paths, method, preset=preset, k=k, decisions=decisions, options=options
+    ) as archive:
         for line in report.archive_summary(archive.facts, verbose=terminal.verbosity > 0):
             terminal.summary(line)
         scale = archive.facts.comparator.scale
@@ -155,12 +161,15 @@ def _lines(end: bytes) -> Iterator[str]:
 class _Tally:
     """Counts answers, for the exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_decisions: bool) -> None:
+        self.by_decisions = by_decisions
+        self.decided = 0
         self.answers = self.known = self.not_read = self.not_compared = self.judged = 0
 
     def add(self, answer: KnownAnswer) -> None:
         self.answers += 1
         self.known += answer.known
+        self.decided += answer.decided
         self.not_read += bool(answer.reason and not answer.not_compared)
         self.not_compared += bool(answer.not_compared)
         self.judged += answer.judged
@@ -169,7 +178,8 @@ class _Tally:
         """Return 1 if a file is known, 2 if none could be judged, or one not be compared."""
         from imgsim.report.known import known_summary
 
-        terminal.summary(known_summary(self.answers, self.known, self.not_read))
+        decided = self.decided if self.by_decisions else None
+        terminal.summary(known_summary(self.answers, self.known, self.not_read, decided))
         if self.known:
             return 0 if exit_zero else 1
         if self.not_compared:

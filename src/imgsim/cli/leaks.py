@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.baselines import baseline_options, choose_baseline
+from imgsim.cli.decision_options import gate_decisions_option, read_decisions
 from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     " one split, and the splits are as large as before where that can be. All pairs are compared.",
 )
 @timing_option
+@gate_decisions_option
 @baseline_options("leaks")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
@@ -133,6 +135,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     wanted["profile"] = read_profile(profile) if profile else None
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
+    decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
     if chosen.file is not None:
         limits = {n: wanted[n] for n in [*own[:4], "profile"]}
@@ -145,6 +148,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         **wanted,
         check_all=strict,
         correct_splits=bool(write_splits),
+        decisions=decisions,
         options=options,
     )
     shown = marked = leaks

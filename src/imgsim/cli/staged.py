@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from imgsim.cli.decision_options import gate_decisions_option, read_decisions
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, method_option, preset_option
 from imgsim.cli.options import run_options, talk_options
@@ -28,12 +29,19 @@ from imgsim.decode.spec import DEFAULT_MAX_PIXELS
     help="How sure a duplicate must be to count. exact: the same bytes; pixels: or the same"
     " pixels; near: all.",
 )
+@gate_decisions_option
 @run_options
 @device_options
 @talk_options
 @click.pass_obj
 def command(
-    terminal: Terminal, /, paths: tuple[str, ...], preset: Any, check_kind: Any, **given: Any
+    terminal: Terminal,
+    /,
+    paths: tuple[str, ...],
+    preset: Any,
+    check_kind: Any,
+    decisions: str | None,
+    **given: Any,
 ) -> int:
     """Find staged images that duplicate tracked ones, or each other: a hook for git.
 
@@ -55,7 +63,13 @@ def command(
         "min_pixels": 0, "max_pixels": DEFAULT_MAX_PIXELS,
     }  # fmt: skip
     options = make_run_options(terminal, **given, **walking)
-    duplicates = find_staged(paths or None, method, preset=preset, options=options)
+    duplicates = find_staged(
+        paths or None,
+        method,
+        preset=preset,
+        decisions=read_decisions(decisions, own=False),
+        options=options,
+    )
     counted = [part for group in duplicates.groups for part in group.parts(check_kind)]
     counted = [g for g in counted if any(not m.picture.file.reference for m in g.members)]
     if counted:

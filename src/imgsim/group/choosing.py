@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from imgsim.decisions.lookup import Decided
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
 from imgsim.group.evidence import Sign
@@ -27,6 +28,9 @@ from imgsim.measure.extent import area_shares
 from imgsim.types import Group, Picture, Verdict
 from imgsim.verify.matrix import matrix_of
 from imgsim.verify.transform import stretch_along_width
+
+KEPT_BY_DECISION = "decided: keep this one"
+STAYS_BY_DECISION = "decided: keep all"
 
 _ROUNDS = 4
 """Times that another file may turn out to be what the chosen one was made from."""
@@ -60,6 +64,9 @@ class Choosing:
     comparisons : Comparisons
     metadata : mapping of str to Metadata
         By the digest of the content.
+    decided : Decided
+        What a person decided to keep is kept, whatever the rules say, but for damaged files. Then
+        what stays anyhow is, so that a new file is asked about beside it.
     """
 
     def __init__(
@@ -68,11 +75,19 @@ class Choosing:
         rules: Rules,
         comparisons: Comparisons,
         metadata: Mapping[str, Metadata],
+        decided: Decided,
     ) -> None:
         self.keep = keep
         self.rules = rules
         self.comparisons = comparisons
         self.metadata = metadata
+        whole, *others = ALWAYS
+        self._always: tuple[Criterion, ...] = (
+            whole,
+            (KEPT_BY_DECISION, lambda c: decided.keep_rank(c.picture)),
+            *others,
+            (STAYS_BY_DECISION, lambda c: decided.stays(c.picture) is None),
+        )
 
     def undecided(self, group: Group) -> Undecided:
         """The candidates of a group, by how they lie upon its centre."""
@@ -134,8 +149,10 @@ class Choosing:
         choices: list[Choice] = []
         asked: list[tuple[int, list[Candidate]]] = []
         for group in groups:
-            left, reason = narrow(self._eligible(group), ALWAYS)
+            left, reason = narrow(self._eligible(group), self._always)
             decisive = self.keep[0]
+            if reason in (KEPT_BY_DECISION, STAYS_BY_DECISION):
+                decisive = _DECISION
             for rule in (*self.keep, _FIRST):
                 if len(left) == 1:
                     break
@@ -279,5 +296,6 @@ _LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.fa
 """For equal samples: saving them with loss would have changed them."""
 
 _SAME_TONES = (0, 0)
+_DECISION = Rule("decision", ())
 _ORIGINAL = Rule("original", ())
 _FIRST = Rule("first", (("first by path", lambda c: os.fsencode(c.picture.file.path)),))

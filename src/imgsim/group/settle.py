@@ -2,15 +2,17 @@
 
 Groups are found around the picture that shows most and matches most, whichever file is kept. Here
 the keep rules choose the kept file; every other member is verified with it, those that do not match
-it leave the group, and the differences of the rest are measured.
+it leave the group, and the differences of the rest are measured. What a person decided on with the
+kept file leaves it too.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+from imgsim.decisions.lookup import NOT_KEPT, Decided, PairAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.group.choosing import Choice, Choosing, Undecided
 from imgsim.group.comparisons import Comparisons, Matching, Measure
@@ -18,6 +20,25 @@ from imgsim.group.keep import Candidate, Rule, criteria_of, narrow
 from imgsim.group.roles import with_role
 from imgsim.group.rules import Rules
 from imgsim.types import SURENESS, Group, Member, Picture, Related, kind_of
+
+
+@dataclass(slots=True)
+class _Sides:
+    """The other members of a group, by what they are to the kept file.
+
+    Attributes
+    ----------
+    stayed : list of (Candidate, float)
+        They match it at this distance.
+    decided : list of (Candidate, float, str)
+        They do, and a person decided on the two.
+    left : list of Candidate
+        They do not.
+    """
+
+    stayed: list[tuple[Candidate, float]] = field(default_factory=list)
+    decided: list[tuple[Candidate, float, PairAnswer]] = field(default_factory=list)
+    left: list[Candidate] = field(default_factory=list)
 
 
 class Settling:
@@ -32,6 +53,13 @@ class Settling:
         Measures the differences of pairs.
     metadata : mapping of str to Metadata
         By the digest of the content.
+    decided : Decided, optional
+
+    Attributes
+    ----------
+    decided_groups : list of Group
+        Those of which `settle` left nothing to decide, with their files as `Group.decided`; in
+        order of the kept file's path.
     """
 
     def __init__(
@@ -41,10 +69,13 @@ class Settling:
         matching: Matching,
         measure: Measure,
         metadata: Mapping[str, Metadata],
+        decided: Decided | None = None,
     ) -> None:
         self.keep = keep
+        self.decided = Decided() if decided is None else decided
+        self.decided_groups: list[Group] = []
         self.comparisons = Comparisons(matching, measure)
-        self.choosing = Choosing(keep, rules, self.comparisons, metadata)
+        self.choosing = Choosing(keep, rules, self.comparisons, metadata, self.decided)
 
     def settle(self, groups: Sequence[Group]) -> tuple[list[Group], list[Related]]:
         """Decide groups whose first member is their centre.
@@ -60,25 +91,29 @@ class Settling:
         waiting = [self.choosing.undecided(group) for group in groups]
         settled: list[Group] = []
         alone: list[tuple[Picture, Picture]] = []
+        first_round = True
         while waiting:
             choices = self.choosing.choose(waiting)
-            stayed, left = self._verify(choices)
-            settled += self._with_roles(choices, stayed)
-            waiting = []
-            for choice, members in zip(choices, left, strict=True):
+            sides = self._verify(choices)
+            new = self._with_roles(choices, sides)
+            settled += new
+            if first_round:  # what such a group leaves was shown in it
+                self.decided_groups = [g for g in new if len(g.members) == 1 and g.decided]
+            first_round, waiting = False, []
+            for choice, side in zip(choices, sides, strict=True):
+                members = self._still_open(side)
                 if len(members) > 1:
                     waiting.append(Undecided(tuple(members), choice.group.centre))
-                elif members:
+                elif members and not self._is_decided(members[0].picture, choice):
                     alone.append((members[0].picture, choice.group.centre))
         settled = [group for group in settled if len(group.members) > 1]
-        settled.sort(key=lambda group: os.fsencode(group.kept.file.path))
+        for some in (settled, self.decided_groups):
+            some.sort(key=lambda group: os.fsencode(group.kept.file.path))
         related = [Related(one.file.path, by.file.path, "verified") for one, by in alone]
         return settled, sorted(related, key=lambda one: os.fsencode(one.path))
 
-    def _verify(
-        self, choices: Sequence[Choice]
-    ) -> tuple[list[list[tuple[Candidate, float]]], list[list[Candidate]]]:
-        """Members that match the kept file, with their distances, and those that do not."""
+    def _verify(self, choices: Sequence[Choice]) -> list[_Sides]:
+        """Divide the other members by what they are to the kept file."""
         wanted = [
             (number, other)
             for number, choice in enumerate(choices)
@@ -91,47 +126,82 @@ class Settling:
                 for number, other in wanted
             ]
         )
-        stayed: list[list[tuple[Candidate, float]]] = [[] for _ in choices]
-        left: list[list[Candidate]] = [[] for _ in choices]
+        sides = [_Sides() for _ in choices]
         for (number, other), distance in zip(wanted, distances, strict=True):
+            answer = self.decided.between(choices[number].kept.picture, other.picture)
             if distance is None:
-                left[number].append(other)
+                sides[number].left.append(other)
+            elif answer is None:
+                sides[number].stayed.append((other, distance))
             else:
-                stayed[number].append((other, distance))
-        return stayed, left
+                sides[number].decided.append((other, distance, answer))
+        return sides
 
-    def _with_roles(
-        self, choices: Sequence[Choice], stayed: Sequence[list[tuple[Candidate, float]]]
-    ) -> list[Group]:
+    def _still_open(self, side: _Sides) -> list[Candidate]:
+        """The members that are not the kept file's, and have an undecided pair left."""
+        others = [*side.left, *(other for other, _, _ in side.decided)]
+        if not side.decided:
+            return others
+        asked = {
+            other.picture.file.path
+            for other, _, _ in side.decided
+            if all(
+                one is other or self.decided.between(one.picture, other.picture) for one in others
+            )
+        }
+        return [other for other in others if other.picture.file.path not in asked]
+
+    def _is_decided(self, one: Picture, choice: Choice) -> bool:
+        return self.decided.between(one, choice.group.centre) is not None or (
+            one is choice.group.centre
+        )
+
+    def _with_roles(self, choices: Sequence[Choice], sides: Sequence[_Sides]) -> list[Group]:
+        matched = [
+            [*side.stayed, *((other, distance) for other, distance, _ in side.decided)]
+            for side in sides
+        ]
         self.comparisons.measure(
             (choice.kept.picture, other.picture)
-            for choice, members in zip(choices, stayed, strict=True)
+            for choice, members in zip(choices, matched, strict=True)
             for other, _ in members
         )
-        return [
-            self._group(choice, members) for choice, members in zip(choices, stayed, strict=True)
-        ]
+        return [self._group(choice, side) for choice, side in zip(choices, sides, strict=True)]
 
-    def _group(self, choice: Choice, others: Sequence[tuple[Candidate, float]]) -> Group:
-        kept = choice.kept
+    def _group(self, choice: Choice, side: _Sides) -> Group:
+        kept = choice.kept.picture
+        contradicting = self.decided.contradict([other.picture for other, _ in side.stayed])
         members = []
-        for other, distance in others:
-            one = other.picture
-            member = Member(
-                one,
-                kind_of(kept.picture, one),
-                distance,
-                self.comparisons.transform(kept.picture, one),
-            )
-            measured = self.comparisons.differences(kept.picture, one)
-            members.append(
-                with_role(member, kept, other, self.comparisons.signs(kept.picture, one), measured)
-            )
-        members.sort(key=lambda m: (SURENESS[m.kind], m.distance, os.fsencode(m.picture.file.path)))
-        group = Group(
-            (Member(kept.picture, "kept", None), *members), choice.reason, choice.rule.text
+        for other, distance in side.stayed:
+            member = self._member(choice, other, distance)
+            staying = self.decided.stays(other.picture, kept)
+            if staying is None and other.picture.file.path in contradicting:
+                members.append(replace(member, decision="not-duplicates"))
+            else:
+                members.append(replace(member, decision=staying))
+        decided = [
+            replace(self._member(choice, other, distance), decision=answer, decided=True)
+            for other, distance, answer in side.decided
+        ]
+        for some in (members, decided):
+            some.sort(key=_member_order)
+        first = Member(kept, "kept", None)
+        if self.decided.keep_rank(kept) != NOT_KEPT:
+            first = replace(first, decision="keep")
+        group = Group((first, *members), choice.reason, choice.rule.text, decided=tuple(decided))
+        return self._with_whole(group, choice, [other for other, _ in side.stayed])
+
+    def _member(self, choice: Choice, other: Candidate, distance: float) -> Member:
+        """A member and its role."""
+        kept, one = choice.kept, other.picture
+        member = Member(
+            one,
+            kind_of(kept.picture, one),
+            distance,
+            self.comparisons.transform(kept.picture, one),
         )
-        return self._with_whole(group, choice, [other for other, _ in others])
+        measured = self.comparisons.differences(kept.picture, one)
+        return with_role(member, kept, other, self.comparisons.signs(kept.picture, one), measured)
 
     def _with_whole(self, group: Group, choice: Choice, others: Sequence[Candidate]) -> Group:
         """Keep the whole picture too, where a rule chose a part of it."""
@@ -160,3 +230,7 @@ class Settling:
         )
         related = (Related(path, kept.picture.file.path, "whole"),)
         return replace(group, members=members, related=related)
+
+
+def _member_order(member: Member) -> tuple[int, float, bytes]:
+    return SURENESS[member.kind], member.distance or 0.0, os.fsencode(member.picture.file.path)

@@ -20,7 +20,7 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
-from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -84,18 +84,39 @@ def with_sample_digests(
     chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
-    label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
-    with closing(options.open_cache()) as cache:
-        digests = cache.sample_digests(label, [p.digest for p in chosen])
-        new = _take([p for p in chosen if p.digest not in digests], collection, options)
-        lasting = {content: one.digest for content, one in new.items() if one.lasting}
-        cache.keep_sample_digests(label, lasting)
-    digests |= {content: one.digest for content, one in new.items()}
+    digests = sample_digests_of(chosen, options, collection.executor)
     pictures = tuple(
         replace(p, sample_digest=digests[p.digest]) if p.digest in digests else p
         for p in collection.pictures
     )
     return replace(collection, pictures=pictures)
+
+
+def sample_digests_of(
+    pictures: Sequence[Picture], options: RunOptions, executor: Executor | None = None
+) -> dict[str, str | None]:
+    """Digests of the samples of pictures, from the cache where it has them; else each is decoded.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Of different contents.
+    options : RunOptions
+    executor : Executor or None
+        Where they are decoded; it stays open.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        By the digests of the bytes; see `decode.samples.SampleOutcome`.
+    """
+    label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
+    with closing(options.open_cache()) as cache:
+        digests = cache.sample_digests(label, [p.digest for p in pictures])
+        new = _take([p for p in pictures if p.digest not in digests], executor, options)
+        lasting = {content: one.digest for content, one in new.items() if one.lasting}
+        cache.keep_sample_digests(label, lasting)
+    return digests | {content: one.digest for content, one in new.items()}
 
 
 def _row_keys(
@@ -112,14 +133,14 @@ def _row_keys(
 
 
 def _take(
-    pictures: Sequence[Picture], collection: Collection, options: RunOptions
+    pictures: Sequence[Picture], executor: Executor | None, options: RunOptions
 ) -> dict[str, SampleOutcome]:
     if not pictures:
         return {}
     parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
     limits = options.make_decoder(options.jobs)
     batches = [SampleBatch(tuple(map(Content.of, part)), limits) for part in parts]
-    stage = options.run_parts("comparing pixels", "image", parts, batches, collection.executor)
+    stage = options.run_parts("comparing pixels", "image", parts, batches, executor)
     with closing(stage) as results:
         return {picture.digest: one for picture, one in results}
 

@@ -75,6 +75,7 @@ def find_dupes_stream(
             for number, group in enumerate(duplicates.groups, 1)
         ),
         "related": related_document(duplicates.related),
+        "decided_groups": len(duplicates.decided_groups),
         "reclaimable_bytes": duplicates.reclaimable_bytes,
         "folder_pairs": folder_pairs_document(folder_pairs(duplicates)),
     }
@@ -102,11 +103,15 @@ def group_document(
         "new": group.new,
         "labels": None if group.members[0].label is None else list(group.labels),
         "conflict": None if group.members[0].label is None else group.conflict,
+        "all_decided": group.all_decided,
+        "left_out": len(group.decided),
         "members": [
             {
                 **member_document(member, scale),
                 "new": member.new,
                 "label": member.label,
+                "decision": member.decision,
+                "decided": member.decided,
                 "why": why_text(group.kept, member) or None,
                 "facts": facts_document(
                     metadata.get(member.picture.digest, Metadata()),
@@ -336,6 +341,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "damaged": skipped_document(result.damaged),
         "masks": result.masks,
         "masks_left_out": result.masks_left_out,
+        "decided_pairs": result.decided_pairs,
     }
 
 

@@ -19,8 +19,8 @@ _FACT_COLUMNS = (
     "date_taken make model lens software taken_width taken_height jpeg_quality compressed_twice"
     " has_place has_rating has_title has_keywords only_here"
 ).split()
-_NO_GROUP = ("id", "keep", "keep_reason", "keep_rule", "new", "labels", "conflict")
-_LAST_COLUMNS = ("new", "label", "conflict")
+_NO_GROUP = "id keep keep_reason keep_rule new labels conflict all_decided left_out".split()
+_LAST_COLUMNS = ("new", "label", "conflict", "decision", "decided")
 _PRIVATE_COLUMNS = "latitude longitude rating title keywords".split()
 
 

@@ -64,6 +64,8 @@ def _remark(answer: KnownAnswer) -> str:
         parts.append("too small or too plain: only equal pixels would tell")
     if answer.in_archive:
         parts.append("a file of the archive itself, which does not count")
+    if answer.decided:
+        parts.append(f"{count(answer.decided, 'match', 'matches')} left out by decisions")
     return "; ".join(parts)
 
 
@@ -83,6 +85,7 @@ def answer_document(answer: KnownAnswer, scale: Scale) -> dict[str, Any]:
         "judged": answer.judged,
         "damage": answer.damage or None,
         "in_archive": answer.in_archive,
+        "decided": answer.decided,
         "matches": [match_document(match, scale) for match in answer.matches],
     }
 
@@ -119,6 +122,7 @@ def known_document(known: Known, *, timing: bool = True) -> dict[str, Any]:
         "threshold": scale.score(archive.max_distance),
         "images": archive.images,
         "skipped": skipped_document(archive.skipped),
+        "decided_pairs": known.decided_pairs,
         "answers": [answer_document(answer, scale) for answer in known.answers],
     }
     if timing:
@@ -170,7 +174,15 @@ def archive_summary(archive: ArchiveFacts, *, verbose: bool = False) -> Iterator
     yield from skipped_lines(archive.skipped, verbose)
 
 
-def known_summary(answers: int, known: int, not_read: int) -> str:
-    """Return a line on how many files were asked about, are known, and could not be read."""
+def known_summary(answers: int, known: int, not_read: int, decided: int | None = None) -> str:
+    """Return a line on how many files were asked about, are known, and could not be read.
+
+    Parameters
+    ----------
+    answers, known, not_read : int
+    decided : int or None
+        Pairs that are left out by decisions; None without these.
+    """
     text = f"{known} of {count(answers, 'file')} known"
-    return f"{text}, {not_read} not read" if not_read else text
+    text = f"{text}, {not_read} not read" if not_read else text
+    return text if decided is None else f"{text}; {count(decided, 'pair')} left out by decisions"

@@ -27,6 +27,7 @@ from imgsim.report.rankings import score_text
 from imgsim.report.text import (
     Paint,
     damaged_lines,
+    decided_lines,
     mask_lines,
     not_judged_lines,
     skipped_lines,
@@ -314,6 +315,7 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
         yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"
     yield from mask_lines(leaks)
+    yield from decided_lines(leaks)
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)

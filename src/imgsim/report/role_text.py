@@ -53,10 +53,18 @@ _VERSIONS = {
 }
 
 
+DECISIONS = {
+    "keep": "decided: keep this one",
+    "keep-all": "decided: keep all",
+    "not-duplicates": "decided: not duplicates",
+}
+"""What a person decided of a member."""
+
+
 def keep_text(group: Group) -> str:
     """Return the rule that chose the kept file, and what that has over the others."""
     reason = group.keep_reason
-    if not group.keep_rule or group.keep_rule == reason:
+    if not group.keep_rule or group.keep_rule in (reason, "decision"):
         return reason
     return f"{group.keep_rule}, {reason}" if reason else group.keep_rule
 

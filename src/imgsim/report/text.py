@@ -19,6 +19,7 @@ from imgsim.report.facts import facts_text, lost_metadata_lines, only_here_text
 from imgsim.report.folder_pairs import folder_pair_lines, folder_pairs
 from imgsim.report.group_order import largest
 from imgsim.report.role_text import (
+    DECISIONS,
     RELATIONS,
     SHOT_RELATIONS,
     Series,
@@ -175,6 +176,9 @@ def _notes(
         yield printable(f"label {member.label}" if member.label else "no label")
     if member.new and any(other.new is False for other in group.members):
         yield "new: not in the baseline"
+    if member.decision and member.kind != "kept":
+        also = "" if member.decided else " (with another file): it stays"
+        yield f"{DECISIONS[member.decision]}{'' if member.decision == 'keep' else also}"
     if member.picture.facts.damage and member.role != "damaged":
         yield f"damaged: {member.picture.facts.damage}"
     yield from _frame_notes(member.picture.facts)
@@ -221,6 +225,7 @@ def find_dupes_summary(
     folders: bool = True,
     width: int | None = None,
     among: str = "",
+    decided_hint: str = "",
 ) -> Iterator[str]:
     """Yield lines on the whole run: images, groups, the method, files that were skipped.
 
@@ -235,6 +240,8 @@ def find_dupes_summary(
         Columns of the terminal; None for a file or a pipe.
     among : str
         What kind of duplicates was looked for, before the word.
+    decided_hint : str
+        How to see what is left out by decisions.
     """
     files = sum(len(group.members) for group in duplicates.groups)
     removable = sum(len(group.removable) for group in duplicates.groups)
@@ -260,6 +267,7 @@ def find_dupes_summary(
     if duplicates.too_small:
         yield f"{count(duplicates.too_small, 'image')} left out by --min-pixels"
     yield from mask_lines(duplicates)
+    yield from decided_lines(duplicates, decided_hint)
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
@@ -308,6 +316,29 @@ def mask_lines(result: Duplicates | Leaks) -> Iterator[str]:
         yield f"{masks} left out by --skip-masks"
     elif result.masks:
         yield f"{masks} (few levels, flat) among these; --skip-masks leaves them out"
+
+
+def decided_lines(result: Duplicates | Leaks, hint: str = "") -> Iterator[str]:
+    """Yield how many pairs are left out since a person decided on them.
+
+    Parameters
+    ----------
+    result : Duplicates or Leaks
+    hint : str
+        How to see them.
+    """
+    pairs = result.decided_pairs
+    if pairs is None:
+        return
+    text = f"{count(pairs, 'pair')} left out by decisions"
+    if isinstance(result, Duplicates):
+        if result.decided_groups:
+            text += f", {count(len(result.decided_groups), 'whole group')} of them"
+        if any(m.decided for group in result.groups for m in group.members):
+            text = f"{count(pairs, 'pair')} decided before, shown by --all"
+        elif pairs and hint:
+            text += f"; {hint}"
+    yield text
 
 
 def not_judged_lines(paths: tuple[str, ...], verbose: bool) -> Iterator[str]:

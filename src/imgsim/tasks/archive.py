@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
 from imgsim.neighbours.engine import Neighbours
 from imgsim.propose.index import ProposalIndex
@@ -37,14 +38,23 @@ class Archive:
     collection : Collection
         Read for it.
     options : RunOptions
+    decisions : sequence of Decision
+        Pairs that a person decided on do not match.
     """
 
-    def __init__(self, criterion: Criterion, collection: Collection, options: RunOptions) -> None:
+    def __init__(
+        self,
+        criterion: Criterion,
+        collection: Collection,
+        options: RunOptions,
+        decisions: Sequence[Decision] = (),
+    ) -> None:
         assert isinstance(criterion.comparator, Recipe)
         self.criterion = criterion
         self.pictures = collection.pictures
         self._collection = collection
         self._options = options
+        self._decisions = decisions
         self._extractor = criterion.comparator.extractor
         self._files: dict[str, list[int]] = {}
         self._equal: dict[str, list[str]] = {}
@@ -121,6 +131,7 @@ class Archive:
             lambda pictures: _proposals(pictures, why),
             k,
             self._options,
+            self._decisions,
         )
         return copies, gallery
 

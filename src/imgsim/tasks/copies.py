@@ -7,12 +7,15 @@ the one that find-dupes gives.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.lookup import Decided, decided_of
+from imgsim.decisions.records import Decision
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons, Matching
 from imgsim.group.keep import Candidate
@@ -70,12 +73,15 @@ class Copies:
     unverified : tuple of str
         For each query the path of a picture that it could not be compared with, since one of the
         two is gone or was changed meanwhile; empty if there is none.
+    decided : tuple of int
+        For each query how many nearer matches are left out, since a person decided on them.
     """
 
     queries: tuple[Picture, ...]
     of: tuple[tuple[Copy, ...], ...]
     refused: Callable[[int, int], bool]
     unverified: tuple[str, ...]
+    decided: tuple[int, ...] = ()
 
 
 def copies_within(
@@ -104,6 +110,7 @@ def copies_between(
     proposed: Proposed,
     k: int,
     options: RunOptions,
+    decisions: Sequence[Decision] = (),
 ) -> Copies:
     """Find the copies of some pictures among those of a gallery.
 
@@ -120,12 +127,14 @@ def copies_between(
     k : int
         Copies of each, at most.
     options : RunOptions
+    decisions : sequence of Decision
+        Pairs that a person decided on are left out.
     """
     outside = [_marked(p, _OUTSIDE, reference=False) for p in queries]
     inside = [_marked(p, _INSIDE, reference=True) for p in gallery]
     both = replace(read, pictures=(*outside, *inside))
     n = len(queries)
-    return _find(criterion, both, n, n, k, options, Rules(isolate=True), proposed)
+    return _find(criterion, both, n, n, k, options, Rules(isolate=True), proposed, decisions)
 
 
 def _marked(picture: Picture, root: str, *, reference: bool) -> Picture:
@@ -141,6 +150,7 @@ def _find(
     options: RunOptions,
     rules: Rules,
     proposed: Proposed | None,
+    decisions: Sequence[Decision] = (),
 ) -> Copies:
     """Find the copies of the first pictures among those from a place on."""
     recipe = criterion.comparator
@@ -152,10 +162,11 @@ def _find(
         collection = hidden.collection
         pictures = collection.pictures
         detailed, _ = split_judged(recipe, collection, pictures)
+        decided = decided_of(decisions, pictures, options, collection.executor)
         with RecipeRun(
             recipe, collection, detailed, rules, *limit, options, proposed=proposed
         ) as run:
-            matches = _Matches(run, pictures, detailed, rules)
+            matches = _Matches(run, pictures, detailed, rules, decided)
             nearest = [list(islice(matches.nearest(place, k), k)) for place in range(queries)]
             used = {
                 place
@@ -177,11 +188,16 @@ def _find(
             copies.sort(key=lambda c: (c.distance, SURENESS[c.member.kind], c.place))
             of.append(tuple(copies))
         unverified = tuple(matches.unverified_with(place) for place in range(queries))
-        return Copies(pictures[:queries], tuple(of), partial(matches.refused, first), unverified)
+        left_out = tuple(matches.decided[place] for place in range(queries))
+        refused = partial(matches.refused, first)
+        return Copies(pictures[:queries], tuple(of), refused, unverified, left_out)
 
 
 class _Matches:
-    """Which pictures of a run match which, by their places."""
+    """Which pictures of a run match which, by their places.
+
+    `decided` counts for each the matches that were left out by a decision so far.
+    """
 
     def __init__(
         self,
@@ -189,8 +205,11 @@ class _Matches:
         pictures: Sequence[Picture],
         detailed: Sequence[Picture],
         rules: Rules,
+        decided: Decided,
     ) -> None:
         self.run = run
+        self.decided: Counter[int] = Counter()
+        self._decided = decided
         self._pictures = pictures
         self._may_match = MayMatch(pictures, rules)
         place = {id(picture): i for i, picture in enumerate(pictures)}
@@ -227,6 +246,13 @@ class _Matches:
             for other in sorted(by_distance[distance]):
                 yield distance, other
 
+    def _is_decided(self, place: int, other: int) -> bool:
+        """Whether a person decided on two pictures; each is counted."""
+        if self._decided.between(self._pictures[place], self._pictures[other]) is None:
+            return False
+        self.decided[place] += 1
+        return True
+
     def _some(self, number: int, place: int, k: int) -> list[int]:
         """The first k pictures of a class that one may match."""
         there = (
@@ -235,6 +261,7 @@ class _Matches:
             if other != place
             and bool(self._may_match(place, other))
             and not is_same_file(self._pictures[place], self._pictures[other])
+            and not self._is_decided(place, other)
         )
         return list(islice(there, k))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ from imgsim.addresses import folder_of
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.lookup import Decided, decided_of
+from imgsim.decisions.records import Decision, as_decisions
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.group.comparisons import Matching
@@ -97,6 +99,11 @@ class Duplicates(Result[Group]):
     masks_left_out : bool
     paths : tuple of str
         Of all readable images, in order.
+    decided_pairs : int or None
+        Pairs that are left out, since a person decided on them; None without decisions.
+    decided_groups : tuple of Group
+        Groups of which nothing was left to decide: the kept file is their only member, and the
+        others stand under `Group.decided`.
     """
 
     comparator: Comparator
@@ -122,6 +129,8 @@ class Duplicates(Result[Group]):
     masks: int = 0
     masks_left_out: bool = False
     paths: tuple[str, ...] = ()
+    decided_pairs: int | None = None
+    decided_groups: tuple[Group, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -144,6 +153,15 @@ class Duplicates(Result[Group]):
     def reclaimable_bytes(self) -> int:
         return sum(group.reclaimable_bytes for group in self.groups)
 
+    def with_decided(self) -> Duplicates:
+        """The same, with all that was left out since a person decided on it.
+
+        Its files are members too, see `Member.decided`, and none of them is removable. A file may
+        be a member of two groups then.
+        """
+        groups = (_whole_group(group) for group in (*self.groups, *self.decided_groups))
+        return replace(self, groups=tuple(join(list(groups), [])), decided_groups=())
+
 
 def find_duplicates(
     paths: Paths,
@@ -159,6 +177,7 @@ def find_duplicates(
     check_all: bool = False,
     jpeg_history: bool = False,
     skip_masks: bool = False,
+    decisions: Iterable[Decision] | None = None,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -194,6 +213,8 @@ def find_duplicates(
         each. It changes `Duplicates.metadata` alone.
     skip_masks : bool
         Leave masks and label maps out, see `read.label_maps`.
+    decisions : Decisions, optional
+        What a person decided. By default nothing; the command line uses the user's own.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -209,6 +230,7 @@ def find_duplicates(
     started = time.perf_counter()
     options = as_options(options)
     keep_rules = parse_keep(keep)
+    answers = as_decisions(decisions)
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
@@ -235,10 +257,16 @@ def find_duplicates(
                 metadata = metadata_of(
                     matched.pictures, options, collection.executor, history=jpeg_history
                 )
-                settled = _settle(matched, keep_rules, rules, metadata, collection, options)
+                decided = decided_of(
+                    answers, matched.pictures, options, collection.executor, implied=True
+                )
+                settled = _settle(
+                    matched, (keep_rules, rules, decided), metadata, collection, options
+                )
                 candidates = matched.look_alikes
-            groups, related = settled
-            if not hidden.mark_suspects(find_suspects(groups, collection, options)):
+            groups, related, decided_groups = settled
+            whole = [_whole_group(group) for group in (*groups, *decided_groups)]
+            if not hidden.mark_suspects(find_suspects(whole, collection, options)):
                 break
         links, read_for_links = find_links(
             groups, candidates, collection.pictures, rules, _reader(metadata, collection, options)
@@ -246,6 +274,12 @@ def find_duplicates(
         groups = with_other_shots(groups, read_for_links)
         groups, related = with_links(groups, links, related)
         groups, related = with_sizes(groups, related, collection.pictures)
+        decided_pairs = None
+        if answers:
+            stars = [*matched.near, *matched.flat]
+            decided_pairs = sum(decided.count([m.picture for m in g.members]) for g in stars)
+            groups, related, more = _without_decided(groups, related, decided, collection, stars)
+            decided_pairs += more
         if not skip_masks:
             members = [member.picture for group in groups for member in group.members]
             masks = len(label_maps_among(members, options, collection.executor))
@@ -278,7 +312,45 @@ def find_duplicates(
         masks,
         skip_masks,
         paths=tuple(p.file.path for p in collection.pictures),
+        decided_pairs=decided_pairs,
+        decided_groups=tuple(decided_groups),
     )
+
+
+def _whole_group(group: Group) -> Group:
+    """A group with the files that were left out of it as members."""
+    return replace(group, members=(*group.members, *group.decided), decided=())
+
+
+def _without_decided(
+    groups: Sequence[Group],
+    related: Sequence[Related],
+    decided: Decided,
+    collection: Collection,
+    stars: Sequence[Group],
+) -> tuple[list[Group], list[Related], int]:
+    """Leave out what is related to a file and was decided on with it.
+
+    Returns
+    -------
+    list of Group
+    list of Related
+    int
+        Pairs that are left out, but for those of one star.
+    """
+    pictures = {picture.file.path: picture for picture in collection.pictures}
+    star = {m.picture.file.path: i for i, group in enumerate(stars) for m in group.members}
+    left_out: set[frozenset[str]] = set()
+
+    def is_open(one: Related) -> bool:
+        if decided.between(pictures[one.path], pictures[one.beside]) is None:
+            return True
+        if star.get(one.path, -1) != star.get(one.beside, -2):
+            left_out.add(frozenset((one.path, one.beside)))
+        return False
+
+    groups = [replace(g, related=tuple(filter(is_open, g.related))) for g in groups]
+    return groups, list(filter(is_open, related)), len(left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,21 +447,30 @@ def _equal_groups(flat: Sequence[Picture], rules: Rules) -> list[Group]:
 
 def _settle(
     matched: _Matched,
-    keep: Sequence[Rule],
-    rules: Rules,
+    how: tuple[Sequence[Rule], Rules, Decided],
     metadata: Mapping[str, Metadata],
     collection: Collection,
     options: RunOptions,
-) -> tuple[list[Group], list[Related]]:
-    """Decide which file of each group is kept, and what the others are to it."""
+) -> tuple[list[Group], list[Related], list[Group]]:
+    """Decide which file of each group is kept, and what the others are to it.
+
+    Returns
+    -------
+    list of Group
+    list of Related
+    list of Group
+        Those of which a person left nothing to decide.
+    """
 
     def measure(pairs: Sequence[MeasuredPair]) -> dict[tuple[str, str], Differences]:
         return measure_pairs(pairs, options, collection.executor)
 
-    near = Settling(keep, rules, matched.matching, measure, metadata)
-    flat = Settling(keep, rules, matched.by_pixels, measure, metadata)
+    keep, rules, decided = how
+    near = Settling(keep, rules, matched.matching, measure, metadata, decided)
+    flat = Settling(keep, rules, matched.by_pixels, measure, metadata, decided)
     groups, related = near.settle(matched.near)
     if matched.run is not None:
         groups = with_related(groups, matched.run.accepted())
     flat_groups, more = flat.settle(matched.flat)
-    return join(groups, flat_groups), [*related, *more]
+    hidden = join(near.decided_groups, flat.decided_groups)
+    return join(groups, flat_groups), [*related, *more], hidden

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.records import Decision, as_decisions
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
 from imgsim.read.collect import collect
@@ -44,6 +45,9 @@ class KnownArchive:
     preset : {"strict", "normal", "loose"}
     k : int
         Files of the archive that are named for each file, at most.
+    decisions : Decisions, optional
+        What a person decided: a file is not known by one that it was decided not to be a duplicate
+        of, or beside which it is to be kept.
     options : RunOptions, optional
 
     Raises
@@ -65,9 +69,11 @@ class KnownArchive:
         *,
         preset: Preset = "normal",
         k: int = 3,
+        decisions: Iterable[Decision] | None = None,
         options: RunOptions | None = None,
     ) -> None:
         options = as_options(options)
+        answers = as_decisions(decisions)
         comparator = as_comparator(method)
         if not isinstance(comparator, Recipe):
             raise UsageError(
@@ -94,7 +100,7 @@ class KnownArchive:
                 raise UsageError(
                     "no readable image in the archive", "name the folder that holds it"
                 )
-            self._archive = Archive(criterion, self.collection, options)
+            self._archive = Archive(criterion, self.collection, options, answers)
         except BaseException:
             self._executor.close()
             raise
@@ -105,6 +111,7 @@ class KnownArchive:
             len(collection.pictures),
             collection.skipped,
             collection.decoded,
+            bool(answers),
         )
 
     def __enter__(self) -> Self:
@@ -185,9 +192,15 @@ class KnownArchive:
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
                 not_compared=with_,
                 reason=_not_compared(with_) if with_ else "",
+                decided=decided,
             )
-            for picture, asked, own, other in zip(
-                pictures, copies.queries, copies.of, copies.unverified, strict=True
+            for picture, asked, own, other, decided in zip(
+                pictures,
+                copies.queries,
+                copies.of,
+                copies.unverified,
+                copies.decided,
+                strict=True,
             )
             for with_ in ["" if own else other]  # one match is enough to know it
         ]
@@ -213,6 +226,7 @@ def known(
     *,
     preset: Preset = "normal",
     k: int = 3,
+    decisions: Iterable[Decision] | None = None,
     options: RunOptions | None = None,
 ) -> Known:
     """Tell which files an archive knows, and as what. The archive is not compared with itself.
@@ -222,7 +236,7 @@ def known(
     paths : path or sequence of paths
         Files and folders that are asked about. They are not compared with each other.
     archive : path or sequence of paths
-    method, preset, k, options
+    method, preset, k, decisions, options
         As for `KnownArchive`, which answers one file after the other.
 
     Returns
@@ -239,7 +253,9 @@ def known(
     for path in as_list(paths, max_pixels=options.max_pixels):
         if not os.path.lexists(path):  # before the archive is read
             raise UsageError(f"no such path: {path}", "check the spelling")
-    with KnownArchive(archive, method, preset=preset, k=k, options=options) as opened:
+    with KnownArchive(
+        archive, method, preset=preset, k=k, decisions=decisions, options=options
+    ) as opened:
         read = time.perf_counter()
         answers = tuple(opened.ask_all(paths))
         seconds = seconds_since(started, read, opened.collection)

@@ -31,6 +31,8 @@ class KnownAnswer:
     not_compared : str
         A file of the archive that it might match and could not be compared with, where no other
         matches; empty if there is none. Whether it is known cannot be told then.
+    decided : int
+        Matches that do not count, since a person decided on them.
     """
 
     path: str
@@ -40,6 +42,7 @@ class KnownAnswer:
     damage: str = ""
     in_archive: bool = False
     not_compared: str = ""
+    decided: int = 0
 
     @property
     def known(self) -> bool:
@@ -62,6 +65,8 @@ class ArchiveFacts:
         Files of the archive that could not be read.
     decoded : int
         Those that were decoded now.
+    by_decisions : bool
+        There are decisions that are taken into account.
     """
 
     comparator: Comparator
@@ -70,6 +75,7 @@ class ArchiveFacts:
     images: int
     skipped: tuple[Skipped, ...]
     decoded: int
+    by_decisions: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,3 +96,9 @@ class Known(Result[KnownAnswer]):
 
     def _items(self) -> tuple[KnownAnswer, ...]:
         return self.answers
+
+    @property
+    def decided_pairs(self) -> int | None:
+        """Pairs that are left out by decisions; None without these."""
+        decided = sum(answer.decided for answer in self.answers)
+        return decided if self.archive.by_decisions else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
+from imgsim.decisions.records import Decision
 from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
 from imgsim.decode.source import begins_as_image
 from imgsim.errors import UsageError
@@ -25,6 +26,7 @@ def find_staged(
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset = "normal",
+    decisions: Iterable[Decision] | None = None,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find duplicates of staged images among the tracked ones and among themselves.
@@ -39,6 +41,8 @@ def find_staged(
         Files that are staged, relative to the current folder; by default those that git names.
     method : str or Comparator
     preset : {"strict", "normal", "loose"}
+    decisions : Decisions, optional
+        As for `find_duplicates`.
     options : RunOptions, optional
 
     Raises
@@ -67,7 +71,7 @@ def find_staged(
         reference=tuple(others) if staged else (),
     )
     options = replace(options, discover=discover)
-    duplicates = find_duplicates([], method, preset=preset, options=options)
+    duplicates = find_duplicates([], method, preset=preset, decisions=decisions, options=options)
     skipped = tuple(
         replace(one, reason=MISSING) if one.path in missing else one for one in duplicates.skipped
     )

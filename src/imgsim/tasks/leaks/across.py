@@ -61,6 +61,39 @@ class Across:
             block = (left[across], right[across], candidates.distance[across])
             self._blocks.append(Candidates(*block))
 
+    def leave_out(self, is_decided: Callable[[Picture, Picture], bool]) -> int:
+        """Drop the matched classes of which every two files were decided on.
+
+        Parameters
+        ----------
+        is_decided : callable
+            Tells it of two pictures.
+
+        Returns
+        -------
+        int
+            Pairs of pictures that are left out.
+        """
+        left_out = 0
+        blocks = []
+        for block in self._blocks:
+            ends = zip(block.left.tolist(), block.right.tolist(), strict=True)
+            stays = np.array([not self._all_decided(*pair, is_decided) for pair in ends], bool)
+            left_out += int((self._size[block.left] * self._size[block.right])[~stays].sum())
+            kept = (block.left[stays], block.right[stays], block.distance[stays])
+            blocks.append(Candidates(*kept))
+        self._blocks = [block for block in blocks if len(block.left)]
+        return left_out
+
+    def _all_decided(
+        self, left: int, right: int, is_decided: Callable[[Picture, Picture], bool]
+    ) -> bool:
+        return all(
+            is_decided(self.pictures[one], self.pictures[other])
+            for one in self.classes[left]
+            for other in self.classes[right]
+        )
+
     def leaks(self, k: int, label_of: Callable[[Picture], str] | None = None) -> list[Leak]:
         """Every picture that matches one of a larger split, with its k nearest matches.
 

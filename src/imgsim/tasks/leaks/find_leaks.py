@@ -19,6 +19,8 @@ from typing import Self
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.lookup import Decided, decided_of
+from imgsim.decisions.records import Decision, as_decisions
 from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import comparable_pairs, split_flat
 from imgsim.profile import Profile
@@ -60,6 +62,7 @@ def find_leaks(
     check_all: bool = False,
     correct_splits: bool = False,
     skip_masks: bool = False,
+    decisions: Iterable[Decision] | None = None,
     options: RunOptions | None = None,
 ) -> Leaks:
     """Find near duplicates across the splits of a data set.
@@ -97,6 +100,9 @@ def find_leaks(
         It changes `Leaks.corrected` alone.
     skip_masks : bool
         Leave masks and label maps out, see `read.label_maps`.
+    decisions : Decisions, optional
+        Pairs that were decided to be no duplicates, or both to be kept, are no leaks. Corrected
+        splits do not divide them, whatever was decided.
     options : RunOptions, optional
 
     Returns
@@ -111,6 +117,7 @@ def find_leaks(
     """
     started = time.perf_counter()
     options = as_options(options)
+    answers = as_decisions(decisions)
     said = SaidOfPaths.of(splits, group_by, labels, base, options.max_pixels)
     places = said.places
     check_k(k)
@@ -144,6 +151,10 @@ def find_leaks(
             label_maps_among(found.matched(), options, hidden.collection.executor)
         )
         corrected = _corrected(found, criterion, said, options) if correct_splits else None
+        decided_pairs = None
+        if answers:
+            decided = decided_of(answers, found.matched(), options, hidden.collection.executor)
+            decided_pairs = found.leave_out(decided)
         if check_all:
             hidden.look_in(hidden.collection.pictures)
     finally:
@@ -181,6 +192,7 @@ def find_leaks(
         corrected,
         masks,
         skip_masks,
+        decided_pairs,
     )
 
 
@@ -237,6 +249,13 @@ class _Matched:
     def matched(self) -> list[Picture]:
         """Pictures that match one of another split."""
         return [picture for across in self.across for picture in across.matched()]
+
+    def leave_out(self, decided: Decided) -> int:
+        """Drop what a person decided on, and return how many pairs of pictures that were."""
+        return sum(
+            across.leave_out(lambda one, other: decided.between(one, other) is not None)
+            for across in self.across
+        )
 
 
 def _corrected(

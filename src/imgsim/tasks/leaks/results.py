@@ -194,6 +194,9 @@ class Leaks(Result[Leak]):
     masks : int
         Masks and label maps: those that were left out, else those among the matched files.
     masks_left_out : bool
+    decided_pairs : int or None
+        Pairs across splits that are left out, since a person decided on them; None without
+        decisions.
     """
 
     comparator: Comparator
@@ -217,6 +220,7 @@ class Leaks(Result[Leak]):
     corrected: CorrectedSplits | None = None
     masks: int = 0
     masks_left_out: bool = False
+    decided_pairs: int | None = None
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
