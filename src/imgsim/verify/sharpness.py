@@ -11,17 +11,23 @@ from imgsim.verify.matrix import Grey
 
 
 def equalise_sharpness(
-    left: Grey | Map, right: Grey | Map, mask: NDArray[np.uint8], smoothing: float
+    left: Grey | Map,
+    right: Grey | Map,
+    mask: NDArray[np.uint8] | SharpnessCells,
+    smoothing: float,
+    smoothed: tuple[Map | None, Map | None] = (None, None),
 ) -> tuple[Map, Map, float]:
     """Smooth both images, and blur the sharper one until they are equally sharp.
 
     Parameters
     ----------
     left, right : ndarray of uint8 or float32, shape (h, w)
-    mask : ndarray of uint8, shape (h, w)
-        1 where they are compared, else 0.
+    mask : ndarray of uint8, shape (h, w), or SharpnessCells
+        1 where they are compared, else 0; or the cells of such a mask.
     smoothing : float
         Standard deviation of the smoothing of both, in pixels.
+    smoothed : tuple of ndarray of float32, shape (h, w), or None
+        Both, smoothed already, where they are.
 
     Returns
     -------
@@ -32,8 +38,11 @@ def equalise_sharpness(
     import cv2
 
     sources = [np.asarray(x, np.float32) for x in (left, right)]
-    images = [cv2.GaussianBlur(x, (0, 0), smoothing) for x in sources]
-    cells = _SharpnessCells(mask)
+    images = [
+        cv2.GaussianBlur(source, (0, 0), smoothing) if image is None else image
+        for source, image in zip(sources, smoothed, strict=True)
+    ]
+    cells = mask if isinstance(mask, SharpnessCells) else SharpnessCells(mask)
     gradients = [cells.measure(x) for x in images]
     ratio = cells.ratio(gradients[0], gradients[1])
     sharper = int(ratio < 1)
@@ -49,11 +58,16 @@ def equalise_sharpness(
     return np.asarray(images[0]), np.asarray(images[1]), blur
 
 
-class _SharpnessCells:
+class SharpnessCells:
     """Compares the gradients of two images, relative to their contrast, in square cells.
 
     The median of the cells counts: what covers a part of one image is sharp or not on its own
     account.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (h, w)
+        1 where images are compared, else 0.
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:

@@ -47,6 +47,31 @@ def warp(
     height, width = left.shape
     pixels = opencv_matrix(matrix, left, right)
     warped = cv2.warpPerspective(right, pixels, (width, height), flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, dtype=np.uint8), overlap_mask(left, right, pixels, excluded)
+
+
+def overlap_mask(
+    left: Grey, right: Grey, pixels: Matrix, excluded: Sequence[Band]
+) -> NDArray[np.uint8]:
+    """Return where the right image lies in the frame of the left one.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        Their sizes alone are used.
+    pixels : ndarray of float64, shape (3, 3)
+        Pixels of the right image to those of the left one, as OpenCV counts them.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        1 where the right image has pixels and no row is excluded, else 0.
+    """
+    import cv2
+
+    height, width = left.shape
     near = LIMITS.warp_inset
     bottom, end = right.shape[0] - 1 - near, right.shape[1] - 1 - near
     corners = project(pixels, np.array([(near, end, end, near), (near, near, bottom, bottom)]))
@@ -56,7 +81,7 @@ def warp(
     cv2.fillConvexPoly(mask, rounded, 1, shift=LIMITS.mask_bits)
     for first, last in excluded:
         mask[round(first * height) : round(last * height)] = 0
-    return np.asarray(warped, dtype=np.uint8), mask
+    return mask
 
 
 @dataclass(frozen=True, slots=True)
