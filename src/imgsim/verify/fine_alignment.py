@@ -51,7 +51,9 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     places = places[:: max(1, len(places) // LIMITS.correction_max_pixels)]
     half = max(left.shape) / 2
     centre = np.array([left.shape[1] / 2, left.shape[0] / 2])
-    x, y = ((np.arange(n) - middle) / half for n, middle in zip(left.shape[::-1], centre, strict=True))
+    x, y = (
+        (np.arange(n) - middle) / half for n, middle in zip(left.shape[::-1], centre, strict=True)
+    )
     row, column = np.divmod(places, left.shape[1])
     error = left.ravel()[places] - right.ravel()[places]
     gx, gy = (g.ravel()[places] for g in (across, down))
@@ -111,7 +113,7 @@ def _solve_robustly(equations: NDArray[np.float64], count: int) -> NDArray[np.fl
             rest /= scale
             rest *= rest
             rest += 1
-            weighted = equations[:, :8] / rest.reshape(-1, 1, _PART)
+            weighted = equations[:, :8] * (1 / rest).reshape(-1, 1, _PART)
         sums = (weighted @ equations.swapaxes(1, 2)).sum(axis=0)
         solution = np.linalg.solve(sums[:, :8] + ridge, sums[:, 8])
     return solution

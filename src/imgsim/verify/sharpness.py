@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.median import median
 
 
 def equalise_sharpness(
@@ -108,4 +109,4 @@ class SharpnessCells:
         ratios = (
             left[0][textured] * right[1][textured] / (left[1][textured] * right[0][textured] + 1e-6)
         )
-        return float(np.sqrt(max(1e-6, np.median(ratios))))
+        return float(np.sqrt(max(1e-6, median(ratios))))

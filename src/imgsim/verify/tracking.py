@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.decode.detail import longer_side
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, project, unit_matrix
+from imgsim.verify.median import median, quantile
 from imgsim.verify.recording import record
 from imgsim.verify.tone import apply_tone_curve, joint_histogram, tone_curve
 
@@ -123,7 +124,7 @@ class Tracking:
         x, y = self.inliers[:, 0], self.inliers[:, 1]
         distance = np.square(x[:, None] - x) + np.square(y[:, None] - y)
         near = np.argpartition(distance, LIMITS.neighbours, axis=1)[:, : LIMITS.neighbours]
-        reliable = np.quantile(self.strength, LIMITS.reliable_strength)
+        reliable = quantile(self.strength, LIMITS.reliable_strength)
         weights = np.minimum(1, self.strength / reliable)
         shares = weights[near] / weights[near].sum(axis=1, keepdims=True)
         common = (self.errors[near] * shares[..., None]).sum(axis=1)
@@ -179,7 +180,7 @@ def track(
     errors = _apply_homography(moved, homography) - inliers.reshape(-1, 2)
     return Tracking(
         unit_matrix(homography, left) @ matrix,
-        float(np.median(np.hypot(before[:, 0], before[:, 1]))),
+        median(np.hypot(before[:, 0], before[:, 1])),
         corners,
         len(points),
         inliers.reshape(-1, 2),
