@@ -17,6 +17,7 @@ from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.quantisation import Steps, about_steps
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
+from imgsim.verify.median import median, quantile
 
 VERSION = 4
 """Raised whenever a pair can get other differences: stored ones are void then."""
@@ -181,9 +182,10 @@ def _with_pixels(
     right: MeasuredPicture,
     matrix: Matrix,
 ) -> Differences:
-    smooth = _blurred(frame.left, 2.0), _blurred(frame.right, 2.0)
-    tone, contrast = _tone(smooth[0][..., 0], smooth[1][..., 0])
-    saturation, tint, chroma = _colours(smooth[0][..., 1:], smooth[1][..., 1:])
+    smooth = tuple(_planes(_blurred(windows, 2.0)) for windows in (frame.left, frame.right))
+    even_levels = smooth[0][0], smooth[1][0]
+    tone, contrast = _tone(*even_levels)
+    saturation, tint, chroma = _colours(*(np.stack(planes[1:]).reshape(2, -1) for planes in smooth))
     lumas = frame.left[..., 0] * contrast, frame.right[..., 0].copy()
     spectra = compare_spectra(lumas[0], lumas[1], shifted=not frame.exact)
     beyond = None
@@ -197,7 +199,7 @@ def _with_pixels(
         tint=tint,
         chroma=chroma,
         spot=_spot(frame, saturation),
-        noise=_noise(lumas, smooth),
+        noise=_noise(lumas, even_levels),
         gain=_rounded(spectra.gain),
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
@@ -212,9 +214,22 @@ def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _blurred(windows: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blur windows, shape (n, h, w) or (n, h, w, c), each for itself."""
     import cv2
 
-    return np.stack([cv2.GaussianBlur(window, (0, 0), sigma) for window in windows])
+    blurred = np.empty_like(windows)
+    for window, place in zip(windows, blurred, strict=True):
+        cv2.GaussianBlur(window, (0, 0), sigma, place)
+    return blurred
+
+
+def _planes(windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The channels of windows, shape (n, h, w, c), each by itself: they are worked on faster."""
+    import cv2
+
+    count, height, width, _ = windows.shape
+    planes = cv2.split(windows.reshape(count * height, width, -1))
+    return [np.asarray(plane).reshape(count, height, width) for plane in planes]
 
 
 def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float]:
@@ -223,13 +238,13 @@ def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float,
     Blur changes levels beside edges, and is no change of tones.
     """
     slope = np.sqrt(np.maximum(*(_squared_slope(image) for image in (left, right))))
-    even = slope <= np.quantile(slope, 0.5)
+    even = slope <= quantile(slope.ravel(), 0.5)
     x, y = left[even], right[even]
-    levels = np.clip(np.rint(x), 0, 255).astype(np.int64)
+    levels = np.rint(x).clip(0, 255).astype(np.int64)
     count = np.bincount(levels, minlength=256)
-    total = np.bincount(levels, y, 256)
+    total, own = (np.bincount(levels, values, 256) for values in (y, x))
     seen = np.flatnonzero(count > len(x) / 2000)
-    change = total[seen] / count[seen] - np.bincount(levels, x, 256)[seen] / count[seen]
+    change = total[seen] / count[seen] - own[seen] / count[seen]
     weight = count[seen] / count[seen].sum()
     varied = left.ravel() - left.mean(), right.ravel() - right.mean()
     contrast = float((varied[0] @ varied[1]) / max(1e-6, float(varied[0] @ varied[0])))
@@ -237,17 +252,23 @@ def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float,
 
 
 def _squared_slope(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared levels per pixel, shape (n, h, w)."""
-    down, across = np.gradient(images, axis=(1, 2))
-    return np.asarray(down * down + across * across)
+    """Squared levels per pixel, shape (n, h, w), as by `numpy.gradient`."""
+    down, across = np.empty_like(images), np.empty_like(images)
+    for slope, values in ((down, images), (across.swapaxes(1, 2), images.swapaxes(1, 2))):
+        np.subtract(values[:, 2:], values[:, :-2], out=slope[:, 1:-1])
+        slope[:, 1:-1] *= np.float32(0.5)
+        np.subtract(values[:, 1], values[:, 0], out=slope[:, 0])
+        np.subtract(values[:, -1], values[:, -2], out=slope[:, -1])
+        slope *= slope
+    down += across
+    return down
 
 
 def _colours(
     left: NDArray[np.float32], right: NDArray[np.float32]
 ) -> tuple[float, float, tuple[float, float]]:
-    """Saturation, tint and mean chroma of Cr and Cb, shape (n, h, w, 2)."""
-    # channel by channel: rows of two values are slow to work on
-    one, other = (np.ascontiguousarray(x.reshape(-1, 2).T) - np.float32(128) for x in (left, right))
+    """Saturation, tint and mean chroma of Cr and Cb, shape (2, n)."""
+    one, other = (x - np.float32(128) for x in (left, right))
     squares = one * one
     power = float(squares.sum())
     chroma = (
@@ -286,19 +307,24 @@ def _noise(
     smooth: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> tuple[float, float]:
     """Fine structure in the evenest parts that both pictures have, in levels."""
-    spread = np.maximum(*(_cells(image[..., 0]).std(axis=1) for image in smooth))
-    means = [_cells(image[..., 0]).mean(axis=1) for image in smooth]
+    cells = [_cells(image) for image in smooth]
+    means = [one.mean(axis=1) for one in cells]
+    spread = np.maximum(*(one.std(axis=1) for one in cells))
     usable = np.ones(len(spread), bool)
     for mean in means:
         usable &= (mean > _DARK) & (mean < _LIGHT)
     if np.count_nonzero(usable) < 16:
         return 0.0, 0.0
-    even = usable & (spread <= np.quantile(spread[usable], _EVEN_SHARE))
-    # not the finest structure, of which laying pixels between pixels takes a part away
-    levels = [
-        float(np.median(_cells(_blurred(x, 0.7) - _blurred(x, 1.6)).std(axis=1)[even]))
-        for x in lumas
-    ]
+    even = usable & (spread <= quantile(spread[usable], _EVEN_SHARE))
+    by_window = even.reshape(len(lumas[0]), -1)
+    has_even = by_window.any(axis=1)
+    of_these = by_window[has_even].ravel()
+    levels = []
+    for luma in lumas:
+        some = luma[has_even]
+        # not the finest structure, of which laying pixels between pixels takes a part away
+        fine = _cells(_blurred(some, 0.7) - _blurred(some, 1.6))[of_these]
+        levels.append(median(fine.std(axis=1)))
     return levels[0], levels[1]
 
 

@@ -102,7 +102,7 @@ def _equations(
 
 
 def _solve_robustly(equations: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Solve `count` equations of `_equations` by least squares with Cauchy's weights, shape (8,)."""
+    """Solve `count` equations of `_equations` by least squares with Cauchy weights, shape (8,)."""
     ridge = np.eye(8) * LIMITS.correction_ridge * count
     weighted = equations[:, :8]
     solution = np.zeros(8)
