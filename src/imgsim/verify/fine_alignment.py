@@ -74,7 +74,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     return np.asarray(units @ moved @ np.linalg.inv(units))
 
 
-_PART = 1024
+_PART = 512
 """Equations that are multiplied at a time: of more, a linear algebra library shares the work among
 threads, which costs more than it takes."""
 

@@ -20,10 +20,8 @@ def median(values: NDArray[Any]) -> float:
         At least one, none of them not a number.
     """
     middle, is_odd = divmod(len(values), 2)
-    if is_odd:
-        return float(np.partition(values, middle)[middle])
-    low, high = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1]
-    return float((low + high) / 2)
+    low, high = _neighbours(values, max(0, middle - 1 + is_odd))
+    return float(low if is_odd else (low + high) / 2)
 
 
 def quantile(values: NDArray[Any], share: float) -> float:
@@ -40,6 +38,32 @@ def quantile(values: NDArray[Any], share: float) -> float:
     below = int(place)
     if below >= len(values) - 1:
         return float(values.max())
-    low, high = np.partition(values, (below, below + 1))[below : below + 2]
+    low, high = _neighbours(values, below)
     part, span = place - below, high - low
     return float(low + span * part if part < 0.5 else high - span * (1 - part))
+
+
+_MANY = 8192
+_STEP = 61
+_SLACK = 0.04
+
+
+def _neighbours(values: NDArray[Any], rank: int) -> tuple[Any, Any]:
+    """The value of this rank, from 0, and the next one, or the same if it is the last.
+
+    Of many values, most are left out by bounds that some of them give.
+    """
+    if len(values) > _MANY:
+        some = np.sort(values[::_STEP])
+        share = rank / len(values)
+        first, last = (int((share + slack) * len(some)) for slack in (-_SLACK, _SLACK))
+        if first >= 0 and last < len(some):
+            above = values >= some[first]
+            left_out = len(values) - int(np.count_nonzero(above))
+            above &= values <= some[last]
+            between = values[above]
+            if 0 <= rank - left_out < len(between) - 1:
+                values, rank = between, rank - left_out
+    after = min(rank + 1, len(values) - 1)
+    ordered = np.partition(values, (rank, after))
+    return ordered[rank], ordered[after]
