@@ -57,13 +57,15 @@ HELD: dict[str, Held] = (
     )
     | _all(
         Held("above", "refuses", furthest=True),
-        "max_duration_ratio max_page_shift max_frame_shift",
+        "max_duration_ratio max_page_shift max_frame_shift two_levels_max_shade two_levels_max_hue"
+        " two_levels_max_moved",
     )
     | _all(Held("below", "refuses", furthest=True), "figure_even_edge")
     | _all(
         Held("above", "with others"),
         "elsewhere_min_seen max_edge_ratio overlays_alike overlay_over_around two_levels_share"
-        " two_levels_min_share shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
+        " two_levels_min_share two_levels_min_even"
+        " shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
         " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
@@ -162,7 +164,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     overlay_quantile around_quantile opening_blocks text_page_step text_page_regions
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
-    two_levels_width two_levels_distance shot_grid shot_open_levels shot_gamma shot_distance
+    two_levels_width two_levels_distance two_levels_min_figure two_levels_even_figure
+    shot_grid shot_open_levels shot_gamma shot_distance
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side
     detail_blur detail_floor detail_even_window detail_edge_weight detail_margin
     detail_gradients detail_error_floor detail_rank detail_excess print_shifts print_window

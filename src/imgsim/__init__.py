@@ -18,10 +18,10 @@ Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
 Methods: `bench` and `calibrate` on labelled folders, `read_profile`, `train_siamese`,
 `train_autoencoder`.
 
-How files are found and read: `RunOptions`, `DiscoverOptions`; `read_manifest`, `read_table` and
-`read_split_table` read lists of them. What is wrong with a call is an
-`ImgsimError`. Every result has `to_dict` and `to_dataframe`, can be counted and gone through, and
-shows its pictures in a notebook.
+How files are found and read: `RunOptions`, `DiscoverOptions`; `read_manifest` reads lists of them,
+with their splits, labels and groups. What is wrong with a call is an `ImgsimError`. Every
+result has `to_dict` and `to_dataframe`, can be counted and gone through, and shows its pictures in
+a notebook.
 
 Everything is imported on first use: ``import imgsim`` loads none of the packages it stands on.
 """
@@ -62,10 +62,8 @@ if TYPE_CHECKING:
     from imgsim.tasks.labels import with_labels
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
-    from imgsim.tasks.leaks.splits import read_split_table
     from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
     from imgsim.tasks.matches import matches, search
-    from imgsim.tasks.path_values import read_table
     from imgsim.tasks.query import Query
     from imgsim.tasks.sort.sort_images import Ordering, sort_images
     from imgsim.tasks.sort.tour import Chain
@@ -131,8 +129,6 @@ _HOMES = {
     "read_manifest": "read.manifests.reading",
     "read_plan": "act.plan_file",
     "read_profile": "profile",
-    "read_split_table": "tasks.leaks.splits",
-    "read_table": "tasks.path_values",
     "search": "tasks.matches",
     "sort_images": "tasks.sort.sort_images",
     "train_autoencoder": "training.autoencoder",
@@ -199,8 +195,6 @@ __all__ = [
     "read_manifest",
     "read_plan",
     "read_profile",
-    "read_split_table",
-    "read_table",
     "search",
     "sort_images",
     "train_autoencoder",

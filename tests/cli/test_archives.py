@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 from pathlib import Path
 from typing import NamedTuple
@@ -166,10 +167,12 @@ def test_options_of_the_walk_hold_inside(place, run) -> None:
         ("bad.tar.gz", "cannot read bad.tar.gz: damaged"),
         ("a.zip!/none", "no such path: a.zip!/none"),
         ("none.zip!/a.jpg", "no such path: none.zip!/a.jpg"),
+        ("a.rar", "cannot read a.rar: archives of the kind .rar are not read"),
+        ("a.CB7", "cannot read a.CB7: archives of the kind .cb7 are not read"),
     ],
 )
 def test_what_is_no_archive_ends_the_run(place, run, argument, said) -> None:
-    for name in ("bad.zip", "bad.tar.gz"):
+    for name in ("bad.zip", "bad.tar.gz", "a.rar", "a.CB7"):
         written(place / name, b"just text")
     for arguments in (
         ("find-dupes", argument),
@@ -314,6 +317,29 @@ def test_archives_too_deep_are_named(place, run) -> None:
     done = run("find-dupes", "deep.zip", "-m", "phash", "-f", "json")
     (skipped,) = json.loads(done.out)["skipped"]
     assert skipped["path"] == "deep.zip!/b.zip!/c.zip"
+
+
+def test_archives_of_kinds_that_are_not_read_are_named(place, run, photo) -> None:
+    (place / "more").mkdir()
+    written(place / "more/a.7z", b"7z")
+    assert "more/a.7z: archives of the kind .7z are not read" in run("find-dupes", "more").err
+    written(place / "more/b.zip", zip_bytes({"x.cbr": b"Rar!", "1.jpg": jpeg(photo(1))}))
+    done = run("find-dupes", "more", "--archives", "-m", "phash", "-f", "json")
+    document = json.loads(done.out)
+    assert document["images"] == 1
+    assert [(s["path"], s["reason"]) for s in document["skipped"]] == [
+        ("more/a.7z", "archives of the kind .7z are not read"),
+        ("more/b.zip!/x.cbr", "archives of the kind .cbr are not read"),
+    ]
+
+
+def test_archives_packed_by_zstd_need_a_package(place, run, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    written(place / "a.tar.zst", b"\x28\xb5\x2f\xfd")
+    done = run("find-dupes", "a.tar.zst")
+    assert (done.code, done.out) == (2, "")
+    assert "need the package backports.zstd" in done.err
+    assert "imgsim[archives]" in done.err
 
 
 def test_archives_that_are_passed_over_are_mentioned_where_nothing_else_is(place, run) -> None:

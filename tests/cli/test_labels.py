@@ -240,7 +240,7 @@ def test_labels_of_a_table(classes: Path, run: Run) -> None:
     words = (*words, "--labels", "other")
     assert [g["conflict"] for g in json.loads(run(*words)[1])["groups"]] == [False, True]
     code, _, err = run("find-dupes", "data", "--label-file", "labels.csv", "--labels", "no")
-    assert (code, "has no column no" in err, "path, label, other" in err) == (2, True, True)
+    assert (code, "has no column no" in err, "its columns: label, other" in err) == (2, True, True)
     code, _, err = run("find-dupes", "data", "--labels", "no")
     assert (code, "needs a table" in err) == (2, True)
 

@@ -439,3 +439,20 @@ def test_a_missing_package_is_named_with_what_needs_it(
         f"13 bands of 16 bits compressed with {name} need the package imagecodecs (imgsim[formats])"
         in done.stderr
     )
+
+
+@pytest.mark.parametrize("bands", [2, 4, 5, 13])
+def test_a_file_with_other_samples_in_a_band_that_is_not_shown_is_never_free_to_remove(
+    bands: int, tmp_path: Path
+) -> None:
+    """They are proposed for what is shown of them, which is equal."""
+    samples = np.stack([grey(seed) for seed in range(bands)], axis=2).astype(np.uint16) * 256
+    lost = samples.copy()
+    lost[:, :, -1] = 0
+    for name, some in (("a.tif", samples), ("b.tif", lost)):
+        (tmp_path / name).write_bytes(tiff(some, planarconfig="contig"))
+    duplicates = find_duplicates([str(tmp_path)], "auto", options=RunOptions(executor="threads"))
+    assert len(duplicates.groups) == 1
+    for group in duplicates.groups:
+        assert [member.role for member in group.members[1:]] == ["near"]
+        assert group.reclaimable_bytes == 0

@@ -13,12 +13,20 @@ import imgsim
 from imgsim.cli.main import main
 from imgsim.decode.spec import DecodeError
 from imgsim.errors import UsageError
+from imgsim.read.archives.members import let_go
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.discover import DiscoverOptions, discover
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
-from imgsim.read.remote import RemoteError, RemoteObject, is_url, list_remote, remote_object
-from tests.archives import jpeg, written
+from imgsim.read.remote import (
+    RemoteError,
+    RemoteObject,
+    _stamp_of,
+    is_url,
+    list_remote,
+    remote_object,
+)
+from tests.archives import jpeg, tar_bytes, written, zip_bytes
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec (imgsim[remote])")
 COMMON = ["-m", "phash", "-f", "json", "--executor", "threads", "-j", "1"]
@@ -93,6 +101,77 @@ def test_commands_take_urls(memory, tmp_path, monkeypatch, capsys, photo) -> Non
     ]
 
 
+@pytest.fixture
+def as_remote(memory, monkeypatch) -> list[int]:
+    """Objects in memory are read as others are; the sizes of the parts that were asked for."""
+    asked: list[int] = []
+    store = type(fsspec.filesystem("memory"))
+    whole = store.cat_file
+
+    def part(self: Any, path: str, start: int, end: int) -> bytes:
+        asked.append(end - start)
+        return whole(self, path, start=start, end=end)
+
+    monkeypatch.setattr(store, "cat_file", part)
+    monkeypatch.setattr(
+        "imgsim.read.remote._address",
+        lambda store, name, url, info: RemoteObject(url, _stamp_of({**info, "ETag": "1"})),
+    )
+    return asked
+
+
+INSIDE = {f"f/{i}.jpg": bytes([i]) * 400_000 for i in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.zip", zip_bytes(INSIDE, 0)),
+        ("a.tar", tar_bytes(INSIDE)),
+        ("a.tar.gz", tar_bytes(INSIDE, "gz")),
+        ("stored.zip", zip_bytes({"in.tar": tar_bytes(INSIDE)}, 0)),
+        ("packed.zip", zip_bytes({"in.zip": zip_bytes(INSIDE, 0)})),
+    ],
+)
+def test_archives_in_stores_are_read_in_parts(memory, as_remote, name, data) -> None:
+    fsspec.filesystem("memory").pipe_file(f"/photos/{name}", data)
+    url = f"{memory}/{name}"
+    files = discover([url]).files
+    listing = sum(as_remote)
+    assert listing <= 700_000 or name != "a.zip"
+    for file in files:
+        member = pickle.loads(pickle.dumps(file.path))
+        read, stamp = read_bytes(member)
+        assert (read, stamp) == (INSIDE[f"f/{member[-5:]}"], file.stamp)
+        assert not Content(member, "", stamp).path.stamp_is_current
+    assert len(files) == 5
+    if name in ("a.zip", "a.tar"):  # a request for each member, and not much more than it
+        assert sum(as_remote) - listing <= 5 * 402_000
+    (member,) = discover([f"{files[3].path}"]).files
+    assert member.path == files[3].path
+    let_go()
+
+
+def test_archives_in_stores_that_cannot_be_read(memory, as_remote, capsys) -> None:
+    store = fsspec.filesystem("memory")
+    for name in ("none.zip", "x.rar", "t.parquet"):
+        store.pipe_file(f"/photos/z/{name}", b"no")
+    for name, said in {
+        "none.zip": "no zip, or a damaged one",
+        "gone.zip": "nothing is there",
+        "gone.zip!/a.jpg": "nothing is there",
+        "x.rar": "archives of the kind .rar are not read",
+        "t.parquet": "tables are read from disk alone",
+    }.items():
+        assert main(["find-dupes", f"{memory}/z/{name}", *COMMON]) == 2
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert (captured.out, len(captured.err.splitlines())) == ("", 2)
+    found = discover([memory], DiscoverOptions(archives=True))
+    assert len(found.files) == 4
+    assert [s.path.rpartition("/")[2] for s in found.skipped] == ["none.zip", "t.parquet", "x.rar"]
+
+
 def test_worker_processes_get_what_is_in_memory(memory) -> None:
     found = imgsim.find_duplicates(memory, "phash", options=imgsim.RunOptions(jobs=2))
     assert len(found.groups) == 1
@@ -150,6 +229,7 @@ def bucket(photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     for name, i in {"x/1.jpg": 1, "x/y/2.jpg": 2, "x/z/1.jpg": 1}.items():
         store.pipe_file(f"photos/{name}", jpeg(photo(i)))
     store.pipe_file("photos/x/empty.jpg", b"")
+    store.pipe_file("photos/a.zip", zip_bytes({"in/1.jpg": jpeg(photo(1))}))
     yield "s3://photos/x", store
     fsspec.filesystem("s3").clear_instance_cache()
     server.stop()
@@ -208,3 +288,10 @@ def test_worker_processes_read_objects_of_s3(bucket, imgsim) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert (document["images"], len(document["groups"])) == (3, 1)
+    done = imgsim(
+        "find-dupes", url, "s3://photos/a.zip", "-m", "phash", "-f", "json", "--jobs", "2"
+    )
+    (group,) = json.loads(done.stdout)["groups"]
+    assert sorted(member["path"] for member in group["members"]) == [
+        "s3://photos/a.zip!/in/1.jpg", "s3://photos/x/1.jpg", "s3://photos/x/z/1.jpg",
+    ]  # fmt: skip

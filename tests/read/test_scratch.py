@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imgsim.read import scratch as scratches
-from imgsim.read.scratch import scratch
+from imgsim.read.scratch import release, scratch
 
 FULL_DISK = """
 import resource, sys, tempfile
@@ -35,6 +35,9 @@ def test_in_a_file_it_holds_zeros_and_what_is_written(monkeypatch: pytest.Monkey
     assert (rows.shape, rows.dtype, rows.any()) == ((300, 7), np.uint16, False)
     rows[299, 6] = 65535
     assert rows.sum(dtype=int) == 65535
+    release(rows.view(np.uint8)[:, :4])
+    assert rows[299, 6] == 65535
+    release(np.arange(3))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")

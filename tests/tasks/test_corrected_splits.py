@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from imgsim import RunOptions, find_leaks
 from imgsim.cli.main import main
 from imgsim.pictures.fixed_camera import write_camera_frames
+from imgsim.read.manifests.reading import read_manifest
 from imgsim.tasks.leaks.corrected import Families, correct
-from imgsim.tasks.leaks.splits import read_split_table
 from imgsim.types import ImageFacts, ImageFile, Picture
 
 FACTS = ImageFacts(100, 100, "PNG", True, False, 1, 60, None)
@@ -176,7 +176,7 @@ def test_columns_of_the_split_file_are_kept(
     assert rows["more/9.png"]["finding"] == "z"  # of its folder
     assert rows["0.png"]["split"] == rows["4.png"]["split"]
     assert main([*words, "--split-file", "fixed.csv"]) == 0
-    table = read_split_table("fixed.csv", "data")
+    table = read_manifest("fixed.csv", "data")
     assert find_leaks(
         table, "phash", group_by="patient", options=RunOptions(executor="threads")
     ).clean

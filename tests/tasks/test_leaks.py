@@ -153,12 +153,12 @@ def test_a_split_file(tmp_path: Path, photo, threads) -> None:
     listing = tmp_path / "splits.csv"
     listing.write_text("\ufeffsplit,path\ntrain,1.png\ntest,2.png\ntrain,more\ntest,more/4.png\n")
     splits = read_split_file(str(listing), str(tmp_path))
-    found = find_leaks(splits, base=str(tmp_path), options=threads)
+    found = find_leaks(splits, options=threads)
     named = {(Path(a).name, Path(b).name) for a, b in pairs_of(found)}
     assert named == set()  # 1 and 3 are train, 2 and 4 test: a file counts more than its folder
     listing.write_text("path,split\n1.png,train\n3.png,train\nmore,test\n")
     splits = read_split_file(str(listing), str(tmp_path))
-    found = find_leaks(splits, base=str(tmp_path), options=threads)
+    found = find_leaks(splits, options=threads)
     assert {(Path(a).name, Path(b).name) for a, b in pairs_of(found)} == {("1.png", "3.png")}
     assert [Path(s.path).name for s in found.skipped] == ["3.png"]  # listed and not there
 
@@ -166,9 +166,11 @@ def test_a_split_file(tmp_path: Path, photo, threads) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a.png,train\n", "columns path and split"),
-        ("", "columns path and split"),
-        ("path,split\na.png,\n", "line 2"),
+        ("a.png,train\n", "no column of paths: a.png, train"),
+        ("", "no column of paths: nothing"),
+        ("path,label\na.png,x\n", "no column of splits; beside the paths: label"),
+        ("path,split\na.png,\n", "no split for .*a.png"),
+        ("path,split\na.png,x,y\n", "line 2: 3 of 2 fields"),
         ("path,split\n.,train\n.,test\n", "is in train and in test"),
         ("path,split\na.png,train\n", "between two splits"),
     ],
@@ -177,7 +179,7 @@ def test_split_files_that_make_no_sense(text: str, reason: str, tmp_path: Path) 
     listing = tmp_path / "splits.csv"
     listing.write_text(text)
     with pytest.raises(UsageError, match=reason):
-        find_leaks(read_split_file(str(listing), str(tmp_path)), base=str(tmp_path))
+        find_leaks(read_split_file(str(listing), str(tmp_path)))
 
 
 def test_folders_that_overlap_or_share_a_name() -> None:

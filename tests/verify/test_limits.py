@@ -29,7 +29,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12],  # differences of fourth order
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [4],  # arrays of the size of the image
-    "judge.py": [26, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [27, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -42,7 +42,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 26
+VERDICTS_OF = 27
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -200,6 +200,12 @@ KNOWN: dict[str, object] = {
     "two_levels_share": 0.93,
     "two_levels_min_share": 0.01,
     "two_levels_min_chroma": 14.0,
+    "two_levels_min_figure": 12,
+    "two_levels_even_figure": 0.85,
+    "two_levels_min_even": 0.5,
+    "two_levels_max_shade": 10.0,
+    "two_levels_max_hue": 7.0,
+    "two_levels_max_moved": 0.01,
     "two_levels_distance": 1.5,
     "shot_grid": 5,
     "shot_min_moved": 0.001,

@@ -172,6 +172,33 @@ def test_two_other_colours_make_another_drawing(one: int, other: int, dithered: 
     assert 1 < verify(left, right).residual <= 4
 
 
+def icon(colour: tuple[int, int, int], x: int = 0, side: int = 256) -> Image.Image:
+    image = Image.new("RGB", (256, 256), "white")
+    corners = (70, 48), (190, 62), (214, 170), (120, 208), (52, 140)
+    ImageDraw.Draw(image).polygon([(a + x, b) for a, b in corners], fill=colour)
+    return image.resize((side, side), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        icon((95, 45, 120)),  # another hue
+        icon((85, 125, 145)),  # lighter
+        icon((60, 100, 120), x=5),  # further on
+    ],
+)
+@pytest.mark.parametrize("side", [256, 90])
+def test_an_even_figure_of_another_shade_or_elsewhere_is_another_icon(
+    other: Image.Image, side: int
+) -> None:
+    one, other = (
+        image.resize((side, side), Image.Resampling.BICUBIC)
+        for image in (icon((60, 100, 120)), other)
+    )
+    assert verify(one, icon((60, 100, 120), side=round(0.8 * side))).residual <= 1
+    assert verify(one, other).residual > 1
+
+
 def test_of_a_photo_another_tone_is_a_filter() -> None:
     photo = picture(52).convert("L").convert("RGB")
     sepia = Image.fromarray(

@@ -30,8 +30,8 @@ from imgsim.errors import UsageError
 from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
+    from imgsim.read.manifests.path_values import PathValues
     from imgsim.tasks.find_duplicates import Duplicates
-    from imgsim.tasks.path_values import PathValues
     from imgsim.types import Role
 
 
@@ -111,7 +111,7 @@ if TYPE_CHECKING:
     "--label-file",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="A CSV file with the column path, below the one PATH or from here on, and others; without"
+    help="A list with labels, as any manifest, of paths below the one PATH or from here on; without"
     " --labels, its column label.",
 )
 @baseline_options("groups", " Without --check no format shows them.")
@@ -248,16 +248,19 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
     UsageError
         There is no such column.
     """
-    from imgsim.tasks.path_values import FOLDER, read_table, table_of_manifests
+    from imgsim.read.manifests.manifest import LABEL_COLUMNS, values_of
+    from imgsim.read.manifests.reading import read_manifest
+    from imgsim.tasks.folder_labels import FOLDER
 
     labels, file = given.pop("labels"), given.pop("label_file")
     if file is not None:
         below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
-        return read_table(file, below).values(labels or "label")
+        listed = read_manifest(file, below)
+        return listed.values(labels or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
     if labels not in (None, FOLDER):
-        table = table_of_manifests(given["manifests"])
-        if table is not None:
-            return table.values(labels)
+        manifests = [read_manifest(name) for name in given["manifests"]]
+        if manifests:
+            return values_of(manifests, labels)
         hint = "add --label-file FILE or --manifest FILE, or: folder"
         raise UsageError(f"--labels {labels} needs a table", hint)
     return None if labels is None else FOLDER

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     "--split-file",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="One folder is given, and this CSV file says what is in which split: path,split, with"
-    " paths below the folder. More columns are groups and labels.",
+    help="One folder is given, and this list says what is in which split, as any manifest does,"
+    " but with paths below the folder. More columns are groups and labels.",
 )
 @click.option(
     "--group-by",
@@ -102,20 +102,20 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     """
     from imgsim.profile import read_profile
     from imgsim.read.discover import printable
+    from imgsim.read.manifests.manifest import Manifest
     from imgsim.report.baseline import LEAKS
     from imgsim.report.leak_baseline import mark_new_leaks, only_new_leaks
     from imgsim.report.leaks import corrected_csv, leaks_json, leaks_summary
     from imgsim.tasks.arguments import make_criterion
     from imgsim.tasks.leaks.find_leaks import find_leaks
-    from imgsim.tasks.leaks.splits import read_split_table, tells_splits
-    from imgsim.tasks.path_values import PathTable, table_of_manifests
+    from imgsim.tasks.leaks.splits import read_split_file, tells_splits, with_manifests
 
     split_file, write_splits = given.pop("split_file"), given.pop("write_splits")
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
     if not split_file and len(folders) < 2 and not tells_splits(folders[0]):
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
-    splits = read_split_table(split_file, folders[0]) if split_file else folders
+    splits = [read_split_file(split_file, folders[0])] if split_file else with_manifests(folders)
     chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
     own = [
@@ -157,8 +157,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         shown = only_new_leaks(marked)
     _write_leaks(shown, **output)
     if leaks.corrected is not None and not leaks.corrected.empty:
-        table = splits if isinstance(splits, PathTable) else table_of_manifests(splits)
-        write_bytes(corrected_csv(leaks, table), write_splits)
+        manifests = [one for one in splits if isinstance(one, Manifest)]
+        write_bytes(corrected_csv(leaks, manifests), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     told = [leak.new is True for leak in marked.leaks]

@@ -53,8 +53,8 @@ _split_options = all_of(
         click.option(
             "--split",
             type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE.csv",
-            help="Hold out what this says instead: columns path and split (train or valid).",
+            metavar="FILE",
+            help="Hold out what this list says instead, by its column split (train or valid).",
         ),
     ]
 )

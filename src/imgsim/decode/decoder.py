@@ -316,7 +316,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The limits are no part of it: files over one are not cached.
     """
-    return f"imgsim-decode 8 {mode.value}, {package_versions()}"
+    return f"imgsim-decode 9 {mode.value}, {package_versions()}"
 
 
 def _fault(error: Exception) -> str:

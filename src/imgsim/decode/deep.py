@@ -87,6 +87,13 @@ class DeepImage:
         """Whether Pillow cannot show it, or by the high bytes only."""
         return self.bits > 8 or (self.tags is not None and self.tags.sample_format == 2)
 
+    @property
+    def hides_bands(self) -> bool:
+        """Whether it has bands that are neither shown nor alpha, see `ShownSamples`."""
+        if self.tags is not None and self.tags.photometric == tifftags.CMYK and self.bands >= 4:
+            return self.bands > 4
+        return self.bands - (self.alpha is not None) not in (1, 3)
+
     def over_cap(self, max_pixels: int) -> str | None:
         """Say why an image of this size is not decoded; None if it is."""
         pixels, size = self.width * self.height, self.size_bytes

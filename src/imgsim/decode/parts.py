@@ -1,4 +1,5 @@
-"""What an image file holds beside its picture: films, gain maps, depth maps, further pictures.
+"""What an image file holds beside its picture: films, gain maps, depth maps, further pictures and
+bands.
 
 They are not compared, but a file that has one is more than a copy without it.
 
@@ -18,6 +19,8 @@ from imgsim.decode.containers import boxes_of, end_of_boxes, jpeg_scan
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
+FURTHER_BAND = "further band"
+"""Samples of which no colour is made: those of a TIFF behind red, green and blue, say."""
 
 _FILM = re.compile(rb"(?:MotionPhoto|MicroVideo)(?:=[\"']|>)1")
 _DEPTH = re.compile(rb"GDepth:|Semantic(?:=[\"']|>)Depth")

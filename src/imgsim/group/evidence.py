@@ -248,18 +248,23 @@ class _Signs:
         # what another lossy format changed hides the steps of the JPEG that it was made from
         own, other = own and _keeps_steps(self.other), other and _keeps_steps(self.base)
         self.fits_steps = other
-        ratio = self.m.step_ratio
-        if ratio:
-            own = own and ratio >= 1 / EVIDENCE.finer
-            other = other and ratio <= EVIDENCE.finer
-        from_own, from_other = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
         if self.has("edited"):  # other tones bring any picture between the steps
             own = other = False
-        if (from_own or other) and not own and not from_other:
+        if self.m.generation is not None and not self.has("edited"):
+            from_own, from_other = _generation(self.m.generation)
+        else:
+            ratio = self.m.step_ratio
+            if ratio:
+                own = own and ratio >= 1 / EVIDENCE.finer
+                other = other and ratio <= EVIDENCE.finer
+            made = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
+            from_own = (made[0] or other) and not own and not made[1]
+            from_other = (made[1] or own) and not other and not made[0]
+        if from_own:
             self.add("reencoded", "compressed again from the kept file")
-        elif (from_other or own) and not other and not from_own:
+        elif from_other:
             self.add("fuller", COMPRESSED_FROM)
-        elif ratio and not self._scaled():
+        elif self.m.step_ratio and not self._scaled():
             self.unsure.append(WHICH_FIRST)
 
     def size(self) -> None:
@@ -356,6 +361,15 @@ def _compressed_from(steps: tuple[float, ...] | None) -> bool:
 def _made_from(steps: tuple[float, ...] | None) -> bool:
     """The other picture was made from a JPEG."""
     return steps is not None and steps[1] < EVIDENCE.made_steps
+
+
+def _generation(generation: tuple[float, float, float]) -> tuple[bool, bool]:
+    """Whether the right one of two JPEGs was compressed from the left one, or the other way."""
+    e = EVIDENCE
+    left_later, failing, known = generation
+    if failing > e.generation_failing or known < e.generation_known:
+        return False, False
+    return left_later <= e.generation, left_later >= 1 - e.generation
 
 
 def _percent(share: float) -> str:

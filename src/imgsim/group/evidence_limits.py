@@ -95,6 +95,13 @@ class Evidence:
     finer: float = 0.5
     """Steps of the JPEG that another one was compressed from, of the other's, at most: what was
     saved again at a little more quality lies as evenly about the steps of what it was made from."""
+    generation: float = 0.3
+    """How near 0 or 1 `Generation.left_later` has to be. Of 1,380 pairs of a JPEG and one made of
+    it, of 30 photos and steps of 0 to 20 in quality, none was on the wrong side of 0.63."""
+    generation_failing: float = 0.3
+    """Share of the coefficients that the likelier way may leave unexplained."""
+    generation_known: float = 0.04
+    """How much the two ways have to differ."""
     steps_beyond: float = 0.008
     """Share of coefficients further away than half a step, at most, of such a picture."""
 

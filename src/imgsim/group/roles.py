@@ -74,6 +74,8 @@ def _same_picture(
     only_kept_fits = kept.camera_fits and not other.camera_fits
     settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
     unsure = [one for one in signs.unsure if one not in settled]
+    if other.picture.facts.parts:  # films and the like are not compared
+        unsure.append("what it holds beside the picture")
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from imgsim.measure.extent import area_shares, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
+from imgsim.measure.generation import compare_generations
 from imgsim.measure.quantisation import Steps, about_steps
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -95,6 +96,8 @@ class Differences:
         How the other lies about the steps of each that is a JPEG, see `quantisation.Steps`.
     step_ratio : float
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
+    generation : tuple of float or None
+        Of two JPEGs, which was compressed from the other, see `generation.Generation`.
     """
 
     windows: int
@@ -118,6 +121,7 @@ class Differences:
     beyond: float | None = None
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
+    generation: tuple[float, float, float] | None = None
 
     @property
     def turn_text(self) -> str:
@@ -139,6 +143,7 @@ class Differences:
             own=self.own[::-1],
             steps=self.steps[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
+            generation=self.generation and (1 - self.generation[0], *self.generation[1:]),
         )
 
 
@@ -206,6 +211,7 @@ def _with_pixels(
         beyond=beyond,
         steps=(_steps(frame, left, 0, contrast), _steps(frame, right, 1, 1 / contrast)),
         step_ratio=_step_ratio(left, right),
+        generation=_generation(frame, left, right),
     )
 
 
@@ -354,3 +360,14 @@ def _steps(
         contrast = 1.0
     steps: Steps | None = about_steps(own, other, picture.table, contrast)
     return None if steps is None else (steps.error, steps.coarse, steps.beyond)
+
+
+def _generation(
+    frame: Frame, left: MeasuredPicture, right: MeasuredPicture
+) -> tuple[float, float, float] | None:
+    """Which of two JPEGs that lie pixel upon pixel was compressed from the other."""
+    if left.table is None or right.table is None or not frame.same_pixels or frame.turned:
+        return None
+    one, other = (x[..., 0].astype(np.float32) for x in (frame.whole_left, frame.whole_right))
+    found = compare_generations(one, other, (left.table, right.table))
+    return None if found is None else (found.left_later, found.failing, found.known)

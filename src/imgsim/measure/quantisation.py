@@ -63,7 +63,7 @@ def about_steps(
     Steps or None
         None if the steps are too small, or there are too few coefficients, to tell.
     """
-    one, two = _coefficients(jpeg), _coefficients(other)
+    one, two = block_coefficients(jpeg), block_coefficients(other)
     steps = np.where(table >= _LEAST_STEP, table, 0)[None]
     steps[0, 0, 0] = 0  # means follow the tones
     used = (steps > 0) & (np.abs(one) > 0.75 * steps)
@@ -82,8 +82,19 @@ def about_steps(
     )
 
 
-def _coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Coefficients of some of the whole blocks, shape (blocks, 8, 8)."""
+def block_coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the coefficients of some of the whole blocks of 8 x 8 pixels.
+
+    Parameters
+    ----------
+    luma : ndarray of float32, shape (h, w)
+        Grey levels; the first pixel is that of the first block.
+
+    Returns
+    -------
+    ndarray of float64, shape (blocks, 8, 8)
+        Of the orthonormal cosine transform, as in JPEG.
+    """
     rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
     parts = luma[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
     blocks = parts.swapaxes(1, 2).reshape(-1, 8, 8)

@@ -77,7 +77,7 @@ def may_be_near(row: Any, rows: NDArray[Any]) -> NDArray[np.int64]:
     Parameters
     ----------
     row : record of dtype `comparators.local.LAYOUT`
-    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+    rows : ndarray of records with the field ``colours`` of `LAYOUT`, shape (n,)
 
     Returns
     -------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.comparators.local import LAYOUT
 from imgsim.neighbours.engine import Neighbours, best
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
@@ -28,6 +29,10 @@ from imgsim.propose.proposals import (
     bit_back,
     wanted_hashes,
 )
+from imgsim.read.scratch import release
+
+_AT_ONCE = 1024
+"""Images that are looked at together."""
 
 
 class ProposalIndex:
@@ -35,7 +40,8 @@ class ProposalIndex:
 
     Parameters
     ----------
-    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (n,)
+    rows : ndarray of dtype `comparators.local.LAYOUT`, shape (m,)
+        They are not copied.
     digests : sequence of str
         Of the contents, in ascending order.
     flat : ndarray of bool, shape (n,)
@@ -44,6 +50,8 @@ class ProposalIndex:
         By their hashes too, and not by keypoints alone.
     jobs : int
         Threads.
+    places : ndarray of int64, shape (n,), optional
+        Where the row of each image lies, if not in this order.
     """
 
     def __init__(
@@ -54,20 +62,33 @@ class ProposalIndex:
         *,
         hashes: bool,
         jobs: int,
+        places: NDArray[np.int64] | None = None,
     ) -> None:
+        places = np.arange(len(rows)) if places is None else places
         self._digests = digests
         self._hashes = hashes
-        self._every = HammingEngine(np.ascontiguousarray(rows["hash"]), jobs)
-        figures = are_figures(rows, flat) if hashes else np.zeros(len(rows), np.bool_)
-        self._figures = np.flatnonzero(figures)
-        self._figure_rows = rows[self._figures]
+        self._rows, self._places = rows, places
         self._detailed = np.flatnonzero(~flat)
-        detailed = rows[self._detailed] if flat.any() else rows
-        self._keypoints = Keypoints.of(rows, self._detailed).prepared()
-        self._near = HammingEngine(np.ascontiguousarray(detailed["hash"]), jobs)
-        self._holding = np.flatnonzero(detailed["inset"].any(axis=1))
-        insets = np.ascontiguousarray(detailed["inset_hash"][self._holding])
-        self._insets = HammingEngine(insets, jobs)
+        detailed = places[self._detailed]
+        self._every = HammingEngine(np.ascontiguousarray(rows["hash"][places]), jobs)
+        self._near = HammingEngine(np.ascontiguousarray(rows["hash"][detailed]), jobs)
+        self._holding = np.flatnonzero(rows["inset"][detailed].any(axis=1))
+        insets = rows["inset_hash"][detailed[self._holding]]
+        self._insets = HammingEngine(np.ascontiguousarray(insets), jobs)
+        self._figures = np.flatnonzero(self._are_figures(flat)) if hashes else np.empty(0, np.int64)
+        self._colours = np.empty(len(self._figures), [("colours", LAYOUT["colours"])])
+        self._colours["colours"] = rows["colours"][places[self._figures]]
+        release(rows)
+        self._keypoints = Keypoints.of(rows, detailed, by_halves=True)
+
+    def _are_figures(self, flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which images are figures, some at a time."""
+        parts = [np.zeros(0, np.bool_)]
+        for start in range(0, len(flat), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            parts.append(are_figures(self._rows[self._places[here]], flat[here]))
+            release(self._rows)
+        return np.concatenate(parts)
 
     def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, int]:
         """Find the images of the archive that are worth verifying with one from outside.
@@ -100,8 +121,9 @@ class ProposalIndex:
             if self._hashes:
                 self._add_hashes(row, before, add)
         if self._hashes and are_figures(row, np.array([flat]))[0]:
-            near = may_be_near(row[0], self._figure_rows)
-            left, right = near_figures(np.concatenate([row, self._figure_rows[near]]))
+            near = may_be_near(row[0], self._colours)
+            figures = self._rows[self._places[self._figures[near]]]
+            left, right = near_figures(np.concatenate([row, figures]))
             add(self._figures[near[right[left == 0] - 1]], FIGURE)
         return why
 

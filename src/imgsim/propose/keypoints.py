@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import KEYPOINTS, MIRRORED, SCALE_STEP, place_unit
-from imgsim.read.scratch import needs_space, scratch
+from imgsim.read.scratch import needs_space, release, scratch
 from imgsim.temporary import TemporaryFolder
 
 MAX_BITS = 64
@@ -62,7 +62,8 @@ class Keypoints:
     words : ndarray of uint16, shape (n,), or None
         Which words of each are compared, see `shared_words`; None for all.
     halves : ndarray of uint16, shape (16, n), or None
-        The descriptors once more, see `prepared`.
+        In the place of descriptors: two bytes of each at a time. `shared_words` of few others takes
+        less time so.
     """
 
     plain: int
@@ -79,37 +80,43 @@ class Keypoints:
     halves: NDArray[np.uint16] | None = None
 
     @classmethod
-    def of(cls, rows: NDArray[Any], among: NDArray[np.int64]) -> Keypoints:
+    def of(
+        cls, rows: NDArray[Any], among: NDArray[np.int64], *, by_halves: bool = False
+    ) -> Keypoints:
         """Take the keypoints of some rows.
 
         Parameters
         ----------
         rows : ndarray of dtype `LAYOUT`, shape (n,)
         among : ndarray of int64, shape (images,)
+        by_halves : bool
+            Keep `halves` in the place of descriptors.
         """
         plain = int(rows["count"][among].sum(dtype=np.int64))
-        seen = sum(
-            int(rows["mirrored"][among[part]].any(axis=2).sum())
-            for part in _parts(len(among), _ROWS)
-        )
+        seen = 0
+        for part in _parts(len(among), _ROWS):
+            seen += int(rows["mirrored"][among[part]].any(axis=2).sum())
+            release(rows)
         n = plain + seen
         x, y, scale, angle = (scratch((n,), np.dtype(np.float32)) for _ in range(4))
         own = cls(
             plain,
             scratch((n,), np.dtype(np.uint32)),
             scratch((n,), np.dtype(np.bool_)),
-            scratch((n, 32), np.dtype(np.uint8)),
+            scratch((0 if by_halves else n, 32), np.dtype(np.uint8)),
             x,
             y,
             scale,
             angle,
             scratch((n,), np.dtype(np.uint32)),
+            halves=scratch((16, n), np.dtype("<u2")) if by_halves else None,
         )
         start, start_mirrored = 0, plain
         for part in _parts(len(among), _ROWS):
             some = rows[among[part]]
             start = own._fill(start, some, part.start, mirrored=False)
             start_mirrored = own._fill(start_mirrored, some, part.start, mirrored=True)
+            release(rows)
         return own
 
     def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
@@ -125,7 +132,10 @@ class Keypoints:
         angle = rows["angle"][image, number] * np.float32(360 / 256)
         self.image[here] = image + first
         self.mirrored[here] = mirrored
-        self.descriptor[here] = descriptors[there]
+        if self.halves is None:
+            self.descriptor[here] = descriptors[there]
+        else:
+            self.halves[:, here] = descriptors[there].view("<u2").T
         self.x[here] = rows["size"][image, 0] - 1 - place[:, 0] if mirrored else place[:, 0]
         self.y[here] = place[:, 1]
         self.scale[here] = rows["octave"][image, number] * np.float32(np.log2(SCALE_STEP))
@@ -162,7 +172,8 @@ class Keypoints:
         ----------
         places : ndarray of int64, shape (m,)
         """
-        kept = {name: getattr(self, name)[places] for name in _COLUMNS}
+        kept = {name: getattr(self, name)[places] for name in _COLUMNS if name != "descriptor"}
+        kept["descriptor"] = self._descriptors(places)
         kept["plain"] = int((~kept["mirrored"]).sum())
         kept["alike"] = scratch((len(places),), np.dtype(np.uint32))
         words = None if self.words is None else self.words[places]
@@ -210,7 +221,7 @@ class Keypoints:
                 if few:
                     used = first[self._half(number, part)] & second[self._half(number + 1, part)]
                 else:
-                    used = uses(self.descriptor[part, start : start + 4])
+                    used = uses(self._descriptors(part)[:, start : start + 4])
                 shared[part] |= used.astype(np.uint16) << np.uint16(number)
         return shared
 
@@ -220,13 +231,11 @@ class Keypoints:
             return self.halves[number, part]
         return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
 
-    def prepared(self) -> Keypoints:
-        """Take some more memory, so that `shared_words` of few others takes less time."""
-        halves = scratch((16, len(self.image)), np.dtype("<u2"))
-        for number in range(16):
-            for part in _parts(len(self.image), _AT_ONCE):
-                halves[number, part] = self._half(number, part)
-        return replace(self, halves=halves)
+    def _descriptors(self, places: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """The descriptors of some keypoints, shape (m, 32)."""
+        if self.halves is None:
+            return self.descriptor[places]
+        return np.ascontiguousarray(self.halves[:, places].T).view(np.uint8)
 
     def collisions(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield pairs of keypoints of different images with a word in common; query before other.

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imgsim.addresses import Address, can_be_read, read_order
+from imgsim.addresses import Address, can_be_read, printable, read_order
 from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.extractor import Extractor
@@ -20,7 +20,7 @@ from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.executors.base import Executor
-from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.discover import discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
@@ -88,6 +88,10 @@ def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
     if archives:
         noun = "archive or table" if archives == 1 else "archives or tables"
         options.progress.note(f"{archives:,} {noun}: --archives looks into such")
+    unread = [file.path for file in files if unread_archive(file.path)]
+    if unread:
+        more = f", and {len(unread) - 1:,} more" if unread[1:] else ""
+        options.progress.note(f"{printable(unread[0])}{more}: {unread_archive(unread[0])}")
 
 
 class _Collecting:

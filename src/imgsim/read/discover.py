@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from imgsim.addresses import Address
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.errors import UsageError
-from imgsim.read.archives.kinds import archive_kind
+from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
@@ -172,10 +172,10 @@ class _FolderWalk(Walk):
         try:
             status = os.stat(path)
         except FileNotFoundError:
-            if is_url(path):
-                self.remote(path, root, reference)
-                return
             inside = find_archive(path)
+            if is_url(path) and inside is None:
+                self.remote(path, root, reference, archives=self.options.archives)
+                return
             if inside is not None:
                 if not (listed and self.member(inside[0], path, root)):
                     self.named_archive(*inside, path, reference)
@@ -190,6 +190,8 @@ class _FolderWalk(Walk):
         if stat.S_ISDIR(status.st_mode):
             if not self.dataset(path, reference):
                 self.folder(path, path, reference)
+        elif stat.S_ISREG(status.st_mode) and (unread := unread_archive(path)):
+            raise UnreadableArchive(path, unread)
         elif stat.S_ISREG(status.st_mode) and (archive_kind(path) or table_format(path)):
             self.named_archive(path, "", path, reference)
         else:

@@ -7,13 +7,14 @@ every read would double the requests. So what is read once more is told by its b
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from imgsim.addresses import Address
 from imgsim.errors import ImgsimError, MethodUnavailable
@@ -26,6 +27,9 @@ SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "memory
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _PIECE = 1 << 23
+_AHEAD = 1 << 18
+"""Bytes that a request for a part of an object has at least."""
+
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 _TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "crc32c", "blob_id")
 
@@ -102,6 +106,96 @@ def _read(store: Any, path: str, size: int, progress: Callable[[], object] | Non
         if progress is not None:
             progress()
     return bytes(data)
+
+
+class RemoteStream(io.RawIOBase):
+    """An object as a stream that is read in parts, each a request.
+
+    Parameters
+    ----------
+    store : file system of fsspec
+    path : str
+        Of the object, in the store.
+    size_bytes : int
+    """
+
+    def __init__(self, store: Any, path: str, size_bytes: int) -> None:
+        super().__init__()
+        self._store, self._path, self._size = store, path, size_bytes
+        self._place = 0
+        self._start, self._data = 0, b""
+        self._expected = (0, 0)
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, as for any stream."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(22, "a place before the beginning")
+        self._place = base + offset
+        return self._place
+
+    def expect(self, size: int) -> None:
+        """Say how many bytes will be read from here on, so that one request fetches them."""
+        self._expected = (self._place, self._place + size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read on from the place."""
+        wanted = max(0, min(len(buffer), self._size - self._place))
+        place = self._place - self._start
+        if wanted and not 0 <= place < len(self._data):
+            self._fetch(wanted)
+            place = 0
+        data = self._data[place : place + wanted]
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on from the place, as many bytes as asked for if there are as many."""
+        left = self._size - self._place if size < 0 else size
+        parts = []
+        while left > 0 and (part := super().read(min(left, _PIECE))):
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+    def _fetch(self, wanted: int) -> None:
+        start, end = self._place, self._place + max(wanted, _AHEAD)
+        if self._expected[0] <= start < self._expected[1]:
+            end = max(start + wanted, self._expected[1])
+        end = min(self._size, end, start + _PIECE)
+        with says_why():
+            data = bytes(self._store.cat_file(self._path, start=start, end=end))
+        if len(data) != end - start:
+            raise RemoteError("it was changed meanwhile, or its store gives no parts of objects")
+        self._start, self._data = start, data
+
+
+def open_remote(address: Address) -> BinaryIO:
+    """Open an object, to be read at any place.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    if isinstance(address, MemoryPicture):
+        return io.BytesIO(address.read()[0])
+    with says_why():
+        store, path = _store(str(address))
+    return cast(BinaryIO, RemoteStream(store, path, address.stamp.size_bytes))
 
 
 def is_url(path: str) -> bool:

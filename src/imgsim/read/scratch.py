@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,23 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         _reserve(stream.fileno(), size)
         mapped = np.memmap(stream, dtype, "r+", shape=shape)  # keeps the file alive
     return mapped.view(np.ndarray)
+
+
+def release(array: NDArray[Any]) -> None:
+    """Let the system take back the memory of an array in a temporary file, until it is read again.
+
+    Nothing is lost: the file has all that was written. Arrays in memory stay as they are.
+
+    Parameters
+    ----------
+    array : ndarray of any dtype, shape (...)
+        From `scratch`, or a view of one.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _reserve(file: int, size: int) -> None:

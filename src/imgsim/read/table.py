@@ -36,10 +36,24 @@ class FeatureTable:
         place = self.places.setdefault(digest, len(self.places))
         self._rows[place] = row
 
+    def lying(self, digests: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """All rows as they lie here, which are no copies, and the places of those of some contents.
+
+        Parameters
+        ----------
+        digests : sequence of str
+
+        Returns
+        -------
+        rows : ndarray of the extractor's dtype, shape (capacity, ...)
+        places : ndarray of int64, shape (len(digests),)
+        """
+        return self._rows, np.array([self.places[digest] for digest in digests], np.int64)
+
     def select(self, digests: Sequence[str]) -> Features:
         """Rows of some contents, in the order of their digests asked for."""
         rows = scratch((len(digests), *self.extractor.shape), self.extractor.dtype)
-        places = np.array([self.places[digest] for digest in digests], np.int64)
+        _, places = self.lying(digests)
         for i in range(0, len(digests), 4096):
             rows[i : i + 4096] = self._rows[places[i : i + 4096]]
         return Features(self.extractor.key, digests, rows)

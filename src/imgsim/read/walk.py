@@ -12,12 +12,19 @@ from fnmatch import translate
 from imgsim.addresses import INSIDE, Address, container_of, printable
 from imgsim.decode.names import may_hold_image
 from imgsim.errors import MethodUnavailable, UsageError
-from imgsim.read.archives.kinds import ARCHIVE_ENDINGS, archive_kind
+from imgsim.read.archives.kinds import (
+    ARCHIVE_ENDINGS,
+    UNREAD_HINT,
+    archive_kind,
+    unread_archive,
+)
 from imgsim.read.archives.listing import list_archive
 from imgsim.read.archives.walking import list_inside
-from imgsim.read.remote import is_url, list_remote
+from imgsim.read.remote import RemoteError, is_url, list_remote
 from imgsim.read.tables.listing import NoPictures, dataset_files, list_table, table_format
 from imgsim.types import ImageFile, Skipped
+
+_OF_STORES = "check the URL, and what the store asks for: names, keys, a region"
 
 _INSIDE_ONE = -1
 """In the place of a device: the number beside it is of a member."""
@@ -26,12 +33,15 @@ _INSIDE_ONE = -1
 class UnreadableArchive(UsageError):
     """What has the name of an archive is none."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
-        if is_url(path):
-            hint = "check the URL, and what the store asks for: names, keys, a region"
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        if unread_archive(path):
+            hint = UNREAD_HINT
+        elif is_url(path) and table_format(path):
+            hint = "copy it to disk"
         elif table_format(path):
             hint = "pictures are read, from columns of bytes; paths in a column with --manifest"
+        elif not hint:
+            hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
         super().__init__(f"cannot read {printable(path)}: {reason}", hint)
         self.reason = reason
 
@@ -62,12 +72,16 @@ class Walk:
             list_it = self.table if table_format(path) else self.archive
             taken = list_it(path, below, root, reference)
         except OSError as error:
-            raise UnreadableArchive(path, error.strerror or str(error)) from None
+            hint = _OF_STORES if isinstance(error, RemoteError) else ""
+            raise UnreadableArchive(path, error.strerror or str(error), hint) from None
         if below and not taken:
             raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
 
     def found_archive(self, path: str, root: str, reference: bool) -> bool:
         """List an archive or a table that lies in a folder; false if it is neither."""
+        if unread := unread_archive(path):
+            self.skipped.append(Skipped(path, unread))
+            return True
         try:
             if archive_kind(path):
                 self.archive(path, "", root, reference)
@@ -89,16 +103,40 @@ class Walk:
         # an archive may have two names, as a file
         self.keep(file, (_INSIDE_ONE, stamp.inode) if path.container else (0, 0))
 
-    def remote(self, url: str, root: str, reference: bool) -> None:
-        """Add the objects below a URL, or the one that it names."""
+    def remote(self, url: str, root: str, reference: bool, *, archives: bool) -> None:
+        """Add the objects below a URL, or the one that it names.
+
+        Parameters
+        ----------
+        url, root : str
+        reference : bool
+        archives : bool
+            Look into archives that lie below it. One that is named always is.
+        """
+        if (reason := _not_in_stores(url)) is not None:
+            raise UnreadableArchive(url, reason)
         try:
             listed = list_remote(url, recursive=self.recursive)
         except OSError as error:
-            raise UnreadableArchive(url, error.strerror or str(error)) from None
+            raise UnreadableArchive(url, error.strerror or str(error), _OF_STORES) from None
         for address, below in listed:
             parts = below.split("/")
             heads = (("/".join(parts[: i + 1]), part) for i, part in enumerate(parts))
-            if not any(self.matches_pattern(part, head) for head, part in heads):
+            if any(self.matches_pattern(part, head) for head, part in heads):
+                continue
+            if archive_kind(address) and address == url:
+                self.named_archive(address, "", root, reference)
+            elif archives and (reason := _not_in_stores(address)) is not None:
+                self.skipped.append(Skipped(address, reason))
+            elif archives and archive_kind(address):
+                try:
+                    self.archive(address, "", root, reference)
+                except OSError as error:
+                    reason = f"cannot be read: {error.strerror or error}"
+                    self.skipped.append(Skipped(address, reason))
+                except MethodUnavailable as error:
+                    self.skipped.append(Skipped(address, error.message))
+            else:
                 self.address(address, root, reference, named=address == url)
 
     def dataset(self, path: str, reference: bool) -> bool:
@@ -140,7 +178,9 @@ class Walk:
         for member in listing.members:
             self.address(member, root, reference, named=member == root)
         self.skipped += [
-            s for s in listing.skipped if may_hold_image(s.path) or archive_kind(s.path)
+            s
+            for s in listing.skipped
+            if may_hold_image(s.path) or archive_kind(s.path) or unread_archive(s.path)
         ]
         return len(listing.members) + len(listing.skipped)
 
@@ -163,6 +203,13 @@ class Walk:
     def matches_pattern(self, name: str, below: str) -> bool:
         """Whether a file or folder is left out, by its name or its path below the argument."""
         return bool(self._names(name) or self._paths_below(below))
+
+
+def _not_in_stores(url: str) -> str | None:
+    """Why what has such a name is not read from a store; None if it is."""
+    if table_format(url):
+        return "tables are read from disk alone"
+    return unread_archive(url) or None
 
 
 def _any_of(patterns: Sequence[str]) -> Callable[[str], object]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
 from imgsim.comparators.recipes import Recipe
 from imgsim.read.discover import printable
-from imgsim.read.manifests.manifest import SPLIT_COLUMNS
+from imgsim.read.manifests.manifest import SPLIT_COLUMNS, Manifest, values_of
 from imgsim.report.document import (
     heading,
     json_text,
@@ -34,7 +34,6 @@ from imgsim.report.text import (
 )
 from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
-from imgsim.tasks.path_values import PathTable
 from imgsim.types import Member
 
 MAX_SHOWN = 1000
@@ -229,7 +228,7 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     yield "</html>\n"
 
 
-def corrected_csv(leaks: Leaks, table: PathTable | None = None) -> bytes:
+def corrected_csv(leaks: Leaks, manifests: Sequence[Manifest] = ()) -> bytes:
     """Return the corrected splits as a file that ``--split-file`` reads.
 
     Files that could not be read keep their split.
@@ -238,25 +237,23 @@ def corrected_csv(leaks: Leaks, table: PathTable | None = None) -> bytes:
     ----------
     leaks : Leaks
         With `Leaks.corrected`.
-    table : PathTable, optional
-        The table that the splits came from: paths are below its folder again, and its other
-        columns are kept.
+    manifests : sequence of Manifest
+        Those that the splits came from: their other columns are kept, and of one that had its
+        paths below a folder, paths are below that again.
     """
     assert leaks.corrected is not None
-    folder, kept = "", {}
-    if table is not None:
-        folder = table.folder
-        told = table.columns, [name.lower() for name in table.columns]
-        of_splits = next((name for name in SPLIT_COLUMNS if name in told[1]), "split")
-        kept = {
-            name: table.values(name, first=True)
-            for name, lower in zip(*told, strict=True)
-            if name not in ("path", "split") and lower != of_splits
-        }
-    lines = [csv_row(["path", "split", *kept])]
+    folder = manifests[0].folder if len(manifests) == 1 else None
+    kept: dict[str, str] = {}
+    for manifest in manifests:
+        left_out = {"path", "split", manifest.column(*SPLIT_COLUMNS)}
+        for name in manifest.columns:
+            if name not in left_out and name.lower() not in left_out:
+                kept.setdefault(name.lower(), name)
+    columns = {name: values_of(manifests, name, first=True) for name in kept.values()}
+    lines = [csv_row(["path", "split", *columns])]
     for path, split in leaks.corrected.splits:
         below = os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
-        lines.append(csv_row([below, split, *(values.of(path) for values in kept.values())]))
+        lines.append(csv_row([below, split, *(values.of(path) for values in columns.values())]))
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 

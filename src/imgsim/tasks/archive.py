@@ -56,12 +56,14 @@ class Archive:
             identity = flat_identity(picture.facts)
             if picture.facts.flat and identity:
                 self._equal.setdefault(identity, []).append(picture.digest)
+        rows, places = collection.tables[self._extractor].lying(self._digests)
         self._index = ProposalIndex(
-            records(collection.features(self._extractor, firsts).rows),
+            records(rows),
             self._digests,
             np.array([p.facts.flat for p in firsts], np.bool_),
             hashes=criterion.comparator.hashes,
             jobs=options.jobs,
+            places=places,
         )
 
     def copies_of(

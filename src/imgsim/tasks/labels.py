@@ -7,14 +7,9 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 
 from imgsim.errors import UsageError
+from imgsim.read.manifests.path_values import PathValues, absolute_path
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.path_values import (
-    FOLDER,
-    PathValues,
-    absolute_path,
-    are_splits,
-    folder_label,
-)
+from imgsim.tasks.folder_labels import FOLDER, are_splits, folder_label
 from imgsim.types import Picture
 
 
@@ -28,8 +23,8 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     ----------
     duplicates : Duplicates
     labels : {"folder"} or PathValues
-        The folders of a file below the path that was asked for; or values of a table, see
-        `read_table`.
+        The folders of a file below the path that was asked for; or the values of a column, see
+        `Manifest.values`.
 
     Raises
     ------

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.hashes import DctHash
 from imgsim.errors import UsageError
 from imgsim.neighbours.build import make_engine
+from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.training.loop import write_whole
@@ -211,14 +212,14 @@ def write_split(split: TrainingSplit, path: Path) -> None:
 
 
 def read_split(path: Path, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
-    """Read from a CSV with the columns path and split which pictures are held out.
+    """Read from a manifest which pictures are held out.
 
     Parameters
     ----------
     path : Path
-        Its column split says train; or valid, val, validation or test for what is held out.
+        Its column of splits says train; or valid, val, validation or test for what is held out.
     pictures : sequence of Picture
-        All must be named in it.
+        All must be named in it, or a folder around them.
 
     Returns
     -------
@@ -230,26 +231,20 @@ def read_split(path: Path, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
     UsageError
         It cannot be read, has another split, or does not name all of the pictures.
     """
-    try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
-        rows = list(csv.DictReader(io.StringIO(text)))
-        sides = {os.path.abspath(row["path"]): row["split"].strip().lower() for row in rows}
-    except (OSError, KeyError, AttributeError, csv.Error) as error:
-        raise UsageError(
-            f"cannot read the split {path}: {error}", "a CSV with the columns path and split"
-        ) from None
-    wrong = {side for side in sides.values() if side not in {"train", *_HELD_OUT_NAMES}}
+    manifest = read_manifest(path)
+    wrong = set(map(str.lower, manifest.by_split())) - {"train", *_HELD_OUT_NAMES}
     if wrong:
         raise UsageError(f"{path}: no split {sorted(wrong)[0]!r}", "write train or valid")
-    missing = [p for p in pictures if os.path.abspath(p.file.path) not in sides]
+    splits = manifest.split_values()
+    of_pictures = [splits.of(picture.file.path).lower() for picture in pictures]
+    missing = [p for p, split in zip(pictures, of_pictures, strict=True) if not split]
     if missing:
         raise UsageError(
             f"{path} does not name {len(missing)} of {len(pictures)} images,"
             f" such as {missing[0].file.path}",
             "name every image in it, or leave it out",
         )
-    of_pictures = [sides[os.path.abspath(picture.file.path)] for picture in pictures]
-    return np.array([side in _HELD_OUT_NAMES for side in of_pictures], bool)
+    return np.array([split in _HELD_OUT_NAMES for split in of_pictures], bool)
 
 
 def divide(
@@ -273,7 +268,7 @@ def divide(
     seed : int
     options : RunOptions
     split_file : Path or None
-        A CSV, see `read_split`; share and seed then do not matter.
+        A manifest, see `read_split`; share and seed then do not matter.
 
     Raises
     ------
@@ -296,7 +291,7 @@ def divide(
         raise UsageError(
             f"nothing {'to train on' if held_out.all() else 'can be held out'}:"
             f" {len(pictures)} images in {len(np.unique(families))} families of near duplicates",
-            "name a folder with more different images, or a --split FILE.csv",
+            "name a folder with more different images, or a --split FILE",
         )
     return TrainingSplit(pictures, tuple(classes), families, held_out)
 

@@ -40,10 +40,10 @@ from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
-from imgsim.verify.two_levels import colours_differ, has_two_levels
+from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 26
+VERSION = 27
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -280,11 +280,7 @@ def _with_details(
     """
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
-    if (
-        verdict.residual < LIMITS.two_levels_distance
-        and colours_differ(left.colours, right.colours, matrix)
-        and all(has_two_levels(image.grey(side)) for image in (left, right))
-    ):
+    if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
         verdict = replace(verdict, residual=LIMITS.two_levels_distance)
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
@@ -293,6 +289,14 @@ def _with_details(
     if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):
         return verdict  # what differs is the damage
     return replace(verdict, residual=max(verdict.residual, details.distance))
+
+
+def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
+    """Whether two pictures of two levels each have other colours, or a figure elsewhere."""
+    return (
+        colours_differ(left.colours, right.colours, matrix)
+        or figures_differ(left.colours, right.colours, matrix)
+    ) and all(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right))
 
 
 def _judge_thumbnail(
@@ -342,8 +346,11 @@ def _judge_small(
                 best = make_verdict(*images, matrix, distance, 0.0, 0)
     if best.residual > 1:
         return best
-    shares = recoloured_shares(left.colours, right.colours, matrix_of(best))
-    return replace(best, residual=max(best.residual, shares.distance))
+    matrix = matrix_of(best)
+    distance = recoloured_shares(left.colours, right.colours, matrix).distance
+    if _is_another_design(left, right, matrix):
+        distance = max(distance, LIMITS.two_levels_distance)
+    return replace(best, residual=max(best.residual, distance))
 
 
 def _verdict(

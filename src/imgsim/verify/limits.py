@@ -552,6 +552,19 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Share of those that have the rarer one, at least: a line of print on a page."""
     two_levels_min_chroma: float = 14.0
     """Levels of chroma by which a place has another colour, more than that."""
+    two_levels_min_figure: int = 12
+    """Pixels of the small pictures that stand on the ground, below which no shade is told."""
+    two_levels_even_figure: float = 0.85
+    """Contrast to the ground, as a share of the largest, from which a pixel is in the middle of the
+    figure, and not at its edge."""
+    two_levels_min_even: float = 0.5
+    """Share of the figure that such pixels are, at least: of print they are few."""
+    two_levels_max_shade: float = 10.0
+    """Grey levels by which that shade may differ."""
+    two_levels_max_hue: float = 7.0
+    """Levels of chroma by which it may differ."""
+    two_levels_max_moved: float = 0.01
+    """Share of a side by which the figure may lie elsewhere in the frame, beyond cropping."""
     two_levels_distance: float = 1.5
     """Distance of a picture in two other colours, at least: it is alike at loose alone."""
 

@@ -7,10 +7,11 @@ colours beside what it shows: with two others it is another design.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imgsim.verify.colours import YCbCr, overlapping_pixels
+from imgsim.verify.colours import Pixels, YCbCr, overlapping_pixels
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix
+from imgsim.verify.matrix import Grey, Matrix, projected_corners
 from imgsim.verify.recording import record
 
 
@@ -30,6 +31,54 @@ def colours_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
     vividness = np.maximum(np.hypot(*one), np.hypot(*other))
     least = np.maximum(LIMITS.two_levels_min_chroma, LIMITS.min_chroma_error_share * vividness)
     return bool((np.hypot(*(one - other)) > least).mean() > 0.5)
+
+
+def figures_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
+    """Return whether an even figure on the ground of two pictures has another shade or place.
+
+    A figure that is not even is print or fine lines: blur and compression make those paler, and a
+    page may lie elsewhere in a second scan.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        The pictures in YCbCr, small and brought to any shape.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+    """
+    pictures = overlapping_pixels(left, right, matrix)
+    if pictures[0].shape[1] < LIMITS.min_colour_pixels:
+        return False
+    apart = np.minimum(*(_apart_from_ground(pixels) for pixels in pictures))
+    figure = apart > LIMITS.two_levels_even_figure * apart.max()
+    inner, with_edges = int(figure.sum()), int((apart > apart.max() / 2).sum())
+    even = inner / max(1, with_edges)
+    record("two_levels_min_even", even)
+    if inner < LIMITS.two_levels_min_figure or even < LIMITS.two_levels_min_even:
+        return False
+    shades = [np.median(pixels[:, figure], axis=1) for pixels in pictures]
+    luma, *chroma = np.abs(shades[0] - shades[1])
+    moved = _moved(matrix)
+    for name, value in (("shade", luma), ("hue", max(chroma)), ("moved", moved)):
+        record(f"two_levels_max_{name}", value)
+    return bool(
+        luma > LIMITS.two_levels_max_shade
+        or max(chroma) > LIMITS.two_levels_max_hue
+        or moved > LIMITS.two_levels_max_moved
+    )
+
+
+def _moved(matrix: Matrix) -> float:
+    """How far one frame lies beside the other, in shares of a side, beyond what cropping does."""
+    corners = projected_corners(matrix)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return float((np.abs((low + high) / 2 - 0.5) - np.abs(high - low - 1) / 2).max())
+
+
+def _apart_from_ground(pixels: Pixels) -> NDArray[np.float32]:
+    """The largest difference of each pixel, of any channel, from the commonest of them."""
+    ground = np.median(pixels, axis=1, keepdims=True)
+    return np.asarray(np.abs(pixels - ground).max(axis=0), np.float32)
 
 
 def has_two_levels(image: Grey) -> bool:

@@ -118,16 +118,112 @@ def test_members_that_share_their_bytes_are_read_once(tmp_path) -> None:
     assert {s.reason for s in got.skipped} == {"it overlaps another member"}
 
 
-@pytest.mark.parametrize("ending", ["zip", "tar.gz", "tar.xz"])
+@pytest.mark.parametrize("ending", ["zip", "tar.gz", "tar.xz", "zip in zip", "zip in tar.gz"])
 def test_what_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch, ending) -> None:
     monkeypatch.setattr(listing, "ALWAYS_BYTES", 1_000_000)
     contents = {f"{i}.jpg": bytes(400_000) for i in range(6)}
+    ending, _, outer = ending.partition(" in ")
     data = zip_bytes(contents) if ending == "zip" else tar_bytes(contents, ending[4:])
+    if outer:
+        inner = {f"{i}.zip": data for i in range(4)}
+        data = zip_bytes(inner) if outer == "zip" else tar_bytes(inner, "gz")
     assert len(data) * kinds.MAX_RATIO < 2_400_000
-    got = list_archive(str(written(tmp_path / f"a.{ending}", data)))
+    got = list_archive(str(written(tmp_path / f"a.{outer or ending}", data)))
     assert 1 <= len(got.members) <= 2
     assert got.skipped
-    assert all("unpacks to more than 1,000,000 bytes" in s.reason for s in got.skipped)
+    assert all("unpacks to " in s.reason for s in got.skipped)
+
+
+def test_what_unpacks_to_too_much_costs_no_other_member(tmp_path) -> None:
+    """And is not unpacked: a JPEG with 100 MB of nothing behind it."""
+    size = 100_000_000
+    data = bytearray(zip_bytes({**{f"{i}.jpg": bytes(1000) for i in range(30)}, "z.jpg": b"z"}))
+    place = 0
+    while (place := data.find(b"PK\1\2", place + 1)) >= 0 and data[place + 46 :][:1] != b"z":
+        struct.pack_into("<L", data, place + 24, size)
+    got = list_archive(str(written(tmp_path / "a.zip", bytes(data))))
+    assert [member.name for member in got.members] == ["0.jpg", "1.jpg", "z.jpg"]
+    assert {s.reason.partition(" from ")[0] for s in got.skipped} == {
+        "unpacks to 100,000,000 bytes"
+    }
+
+
+def _lie(data: bytes, name: bytes, field: str, at: int, value: int) -> bytes:
+    """A zip that lists another value for one of its members."""
+    changed = bytearray(data)
+    place = data.rindex(name) - 46
+    assert data[place : place + 4] == b"PK\1\2"
+    struct.pack_into(field, changed, place + at, value)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        (("<L", 20, 700), "it overlaps another member"),  # the compressed size
+        (("<L", 20, 1 << 30), "damaged: it lies beyond the end of the archive"),
+        (("<L", 42, 0), "damaged: another member, or none, lies in its place"),  # the place
+        (("<L", 42, 77), "damaged: another member, or none, lies in its place"),
+        (("<L", 42, (1 << 32) - 2), "damaged: it lies beyond the end of the archive"),
+        (("<L", 24, 299), "damaged: Bad CRC-32"),  # the size
+        (("<L", 24, 301), "damaged: its end is missing"),
+        (("<L", 16, 5), "damaged: Bad CRC-32"),
+        (("<H", 10, 99), "That compression method is not supported"),
+        (("<H", 8, 1), "encrypted"),
+        (("<H", 6, 255), ""),  # the version of the format
+    ],
+)
+def test_an_entry_that_lies_costs_no_other_member(tmp_path, lie, reason) -> None:
+    contents = {f"{i}.jpg": bytes([i]) * 300 for i in range(5)}
+    data = _lie(zip_bytes(contents, zipfile.ZIP_STORED), b"2.jpg", *lie)
+    got = list_archive(str(written(tmp_path / "a.zip", data)))
+    reasons = {skipped.path[-5:]: skipped.reason for skipped in got.skipped}
+    for member in got.members:
+        try:
+            assert read_bytes(member)[0] == contents[member.name]
+        except BadArchive as error:
+            reasons[member.name] = str(error.strerror)
+    assert set(reasons) <= {"2.jpg"}
+    assert reasons.get("2.jpg", "").startswith(reason)
+    assert bool(reason) == bool(reasons)
+
+
+def test_names_and_fields_that_are_wrong_cost_no_other_member(tmp_path) -> None:
+    data = zip_bytes({"\u00e9.jpg": b"x", "b.jpg": b"y", "d.jpg/": b"z", "empty/": b""})
+    data = data.replace("\u00e9".encode(), b"\xff\xfe")
+    got = list_archive(str(written(tmp_path / "a.zip", data)))
+    assert {m.name: read_bytes(m)[0] for m in got.members} == {
+        "\udcff\udcfe.jpg": b"x", "b.jpg": b"y",
+    }  # fmt: skip
+    assert [s.reason for s in got.skipped] == ["a folder by its name, with content"]
+    cut = data.rindex(b"PK\1\2")  # the list is damaged behind the third
+    got = list_archive(str(written(tmp_path / "b.zip", data[:cut] + b"XX" + data[cut + 2 :])))
+    assert len(got.members) == 2
+    assert "the rest cannot be read: a damaged zip" in got.skipped[0].reason
+
+
+def test_a_zip_behind_something_else_and_with_wide_fields(tmp_path) -> None:
+    """Self-extracting archives, and those that are written as a stream of unknown size."""
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(stream, "w") as archive,
+        archive.open("a.jpg", "w", force_zip64=True) as file,
+    ):
+        file.write(b"content")
+    data = stream.getvalue()
+    directory, end = data.rindex(b"PK\1\2"), data.rindex(b"PK\5\6")
+    wide = struct.pack("<2H2Q", 1, 16, 7, 7)
+    entry = bytearray(data[directory:end])
+    struct.pack_into("<2L", entry, 20, 0xFFFFFFFF, 0xFFFFFFFF)
+    struct.pack_into("<H", entry, 30, len(wide))
+    entry += wide
+    wide_end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, len(entry), directory)
+    wide_end += struct.pack("<4sLQL", b"PK\6\7", 0, directory + len(entry), 1)
+    wide_end += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, *[0xFFFFFFFF] * 2, 0)
+    for whole in (data, data[:directory] + bytes(entry) + wide_end):
+        for before in (b"", b"MZ" * 500):
+            (member,) = list_archive(str(written(tmp_path / "a.zip", before + whole))).members
+            assert read_bytes(member)[0] == b"content"
 
 
 def test_a_size_that_lies_gives_no_more_bytes_than_it_says(tmp_path) -> None:
@@ -171,7 +267,7 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch) -> None:
         ("text.txz", b"this is no archive at all"),
         ("tar-as.zip", tar_bytes({"a.jpg": b"x"})),
         ("zip-as.tar", zip_bytes({"a.jpg": b"x" * 900})),
-        ("utf8.zip", zip_bytes({"\u00e9.jpg": b"x"}).replace("\u00e9".encode(), b"\xff\xfe")),
+        ("part.zip", zip_bytes({"a.jpg": b"x"}).replace(b"PK\5\6\0\0", b"PK\5\6\3\0")),
     ],
 )
 def test_what_is_no_archive_says_so(tmp_path, name, data) -> None:

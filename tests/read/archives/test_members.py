@@ -9,6 +9,7 @@ import shutil
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,12 @@ ARCHIVES = {
     "a.tar.bz2": tar_bytes(CONTENTS, "bz2"),
     "a.txz": tar_bytes(CONTENTS, "xz"),
 }
+
+
+with suppress(ImportError):
+    from backports import zstd
+
+    ARCHIVES |= {name: zstd.compress(tar_bytes(CONTENTS)) for name in ("a.tar.zst", "a.tzst")}
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -9,8 +9,10 @@ import pytest
 
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions, discover
+from imgsim.read.manifests.manifest import values_of
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.manifests.yolo import top_level_keys
+from imgsim.tasks.leaks.splits import read_split_file, read_splits
 from tests.archives import written, zip_bytes
 
 
@@ -51,6 +53,40 @@ def test_tables_have_paths_splits_labels_and_other_columns(place, name) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_every_format_is_a_split_file_and_has_values_by_path(place, name, tmp_path) -> None:
+    (place / "lists").mkdir()
+    listed = written(place / "lists" / name, TABLES[name].encode())
+    manifest = read_split_file(str(listed), str(place))
+    assert _below(place, manifest.paths) == ["a.jpg", "train/b.jpg"]
+    splits, base = read_splits([manifest])
+    assert (list(splits), base) == (["train", "val"], str(place))
+    values = manifest.values("PATIENT")
+    assert [values.of(str(place / one)) for one in ("a.jpg", "train/b.jpg", "c")] == ["7", "8", ""]
+    with pytest.raises(UsageError, match="has no column doctor"):
+        manifest.values("doctor")
+
+
+def test_values_of_several_lists_and_of_rows_that_differ(place, monkeypatch) -> None:
+    monkeypatch.chdir(place)
+    written(place / "a.csv", b"path,label\ntrain,x\n")
+    written(place / "b.csv", b"path\ntrain/b.jpg\n")  # says nothing of labels
+    lists = [read_manifest(name) for name in ("a.csv", "b.csv")]
+    assert values_of(lists, "label").of("train/b.jpg") == "x"
+    twice = read_manifest(written(place / "c.csv", b"path,label\na.jpg,x\n./a.jpg,y\n"))
+    with pytest.raises(UsageError, match=r"c\.csv: .*a\.jpg has two values of label"):
+        twice.values("label")
+
+
+def test_blanks_and_line_ends_are_part_of_a_name_where_there_is_such_a_file(place) -> None:
+    for name in (" a .jpg ", "a\nb.jpg"):
+        written(place / name, b"x")
+    text = 'path,label\n" a .jpg ", x \n" a.jpg ",y\n"a\nb.jpg",z\n'
+    manifest = read_manifest(written(place / "t.csv", text.encode()))
+    assert [Path(path).name for path in manifest.paths] == [" a .jpg ", "a.jpg", "a\nb.jpg"]
+    assert manifest.labels == ("x", "y", "z")
+
+
 def test_lines_of_json_may_lack_fields_and_have_others(place) -> None:
     lines = [{"path": "a.jpg", "group": None}, {"path": "b", "objects": {"n": [1]}, "group": "g"}]
     text = "\n".join(map(json.dumps, lines))
@@ -79,6 +115,12 @@ def test_lines_of_json_may_lack_fields_and_have_others(place) -> None:
         ("t.json", b'{"images": []}', "no list of pictures"),
         ("t.json", b'{"images": [{"id": 1}]}', "images[0] lacks id or file_name"),
         ("t.json", b'{"images": {"a": 1}}', "images is no list"),
+        (
+            "t.json",
+            b'{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], '
+            b'"annotations": [], "categories": []}',
+            "two pictures have the id 1",
+        ),
         ("t.json", b"{", "is no JSON"),
         ("t.json", b"[" * 100_000, "is no JSON"),
         ("t.txt", b"some notes\nfor me\n", "no such file: "),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal["zip", "tar"]
-Packing = Literal["", "gzip", "bzip2", "xz"]
+Packing = Literal["", "gzip", "bzip2", "xz", "zstd"]
 
 _ENDINGS: dict[str, tuple[Kind, Packing]] = {
     ".zip": ("zip", ""),
@@ -18,8 +18,16 @@ _ENDINGS: dict[str, tuple[Kind, Packing]] = {
     ".tbz2": ("tar", "bzip2"),
     ".tar.xz": ("tar", "xz"),
     ".txz": ("tar", "xz"),
+    ".tar.zst": ("tar", "zstd"),
+    ".tzst": ("tar", "zstd"),
 }
 ARCHIVE_ENDINGS = tuple(_ENDINGS)
+
+UNREAD_ENDINGS = (
+    ".rar", ".cbr", ".7z", ".cb7", ".ace", ".cba", ".lzh", ".lha", ".tar.lz", ".tlz", ".tar.lz4",
+    ".tar.lzma", ".tar.z",
+)  # fmt: skip
+"""Archives of kinds that no package reads which is small, well kept and free enough."""
 
 MAX_MEMBERS = 2_000_000
 """Archives with more members are refused."""
@@ -31,10 +39,10 @@ MAX_NESTED_BYTES = 256_000_000
 """A compressed archive in an archive is unpacked to memory, up to this size."""
 
 MAX_RATIO = 200
-"""Members that an archive unpacks to more than so many times its own size are left out…"""
+"""Members that unpack to more than so many times what they take on disk are left out…"""
 
-ALWAYS_BYTES = 1_000_000_000
-"""…but those up to this size together are read, whatever the archive's own."""
+ALWAYS_BYTES = 256_000_000
+"""…but those up to this size together, of one file on disk, are read."""
 
 
 def archive_kind(name: str) -> tuple[Kind, Packing] | None:
@@ -46,6 +54,16 @@ def archive_kind(name: str) -> tuple[Kind, Packing] | None:
     if not lower.endswith(ARCHIVE_ENDINGS):
         return None
     return next((kind for ending, kind in _ENDINGS.items() if lower.endswith(ending)), None)
+
+
+def unread_archive(name: str) -> str:
+    """Return why an archive of this name is not read, or "" if it is no such name."""
+    lower = name.lower()
+    ending = next((ending for ending in UNREAD_ENDINGS if lower.endswith(ending)), "")
+    return f"archives of the kind {ending} are not read" if ending else ""
+
+
+UNREAD_HINT = "unpack it, or pack it again as zip or tar"
 
 
 class BadArchive(OSError):

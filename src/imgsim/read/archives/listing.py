@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.errors import MethodUnavailable
 from imgsim.read.archives.kinds import (
     ALWAYS_BYTES,
     MAX_MEMBERS,
@@ -18,6 +19,7 @@ from imgsim.read.archives.kinds import (
     MAX_RATIO,
     BadArchive,
     archive_kind,
+    unread_archive,
 )
 from imgsim.read.archives.members import (
     Archive,
@@ -78,7 +80,7 @@ def list_archive(path: str, wanted: Callable[[str], bool] = lambda name: True) -
     Parameters
     ----------
     path : str
-        A file.
+        A file, or an object of a store.
     wanted : callable
         Told the name of a member below the archive on disk; others are left out.
 
@@ -90,11 +92,16 @@ def list_archive(path: str, wanted: Callable[[str], bool] = lambda name: True) -
     kind = archive_kind(path)
     if kind is None:
         raise BadArchive("not the name of an archive")
-    with open_regular(path) as file:
-        stamp = stamp_of(file)
+    if is_url(path) and not isinstance(path, Address):
+        path = remote_object(path)
+    if isinstance(path, Address):
+        stamp = path.stamp
+    else:
+        with open_regular(path) as file:
+            stamp = stamp_of(file)
     lister = _Lister(stamp, wanted)
     try:
-        lister.add(Archive(path, *kind, stamp), "")
+        lister.add(Archive(path, *kind, stamp), "", stamp.size_bytes, stamp.size_bytes)
     finally:
         let_go()
     return lister.listing
@@ -107,19 +114,36 @@ class _Lister:
         self.listing = Listing()
         self.stamp = stamp
         self.wanted = wanted
-        self.left = max(ALWAYS_BYTES, MAX_RATIO * stamp.size_bytes)
-        self.most = self.left
+        self.left = ALWAYS_BYTES
         self.members = 0
 
-    def add(self, archive: Archive, above: str) -> None:
-        """Add the members of an archive whose own name in another one is `above`."""
+    def add(self, archive: Archive, above: str, size: int, on_disk: float) -> None:
+        """Add the members of an archive.
+
+        Parameters
+        ----------
+        archive : Archive
+        above : str
+            Its own name in another archive with what divides both; or "".
+        size : int
+            Its bytes.
+        on_disk : float
+            How many bytes it takes of the file on disk.
+        """
         entries = []
-        for entry in self._entries(archive):
+        most = max(self.left, int(MAX_RATIO * on_disk))
+        unpacked, paid = size, False
+        for entry in self._entries(archive, most):
             self.members += 1
             if self.members > MAX_MEMBERS:
                 raise BadArchive(f"more than {MAX_MEMBERS:,} members")
+            if archive.packing and entry.place is not None:
+                unpacked = max(unpacked, entry.place.offset + entry.place.size_bytes)
             if self.wanted(above + entry.name):
                 entries.append(entry)
+        if archive.packing and unpacked > MAX_RATIO * on_disk:  # it was unpacked to be listed
+            self.left, paid = self.left - unpacked, True
+        share = on_disk / max(1, unpacked)
         times = Counter(entry.name for entry in entries)
         for entry in entries:
             times[entry.name] -= 1
@@ -129,44 +153,62 @@ class _Lister:
             if reason or entry.place is None:
                 self._skip(archive.path + INSIDE + entry.name, reason)
                 continue
-            self._add_member(ArchiveMember(entry.name, entry.place), above)
+            takes = share * entry.place.stored_bytes
+            member = ArchiveMember(entry.name, entry.place)
+            if unread := unread_archive(entry.name):
+                self._skip(member, unread)
+            elif archive.packing and entry.place.offset + entry.place.size_bytes > most:
+                self._skip(member, f"its archive unpacks to more than {most:,} bytes")
+            elif archive_kind(member.name) is not None:
+                self._add_archive(member, above, takes, paid=paid)
+            elif paid or self._can_be_unpacked(member, takes):
+                self.listing.members.append(member)
 
-    def _add_member(self, member: ArchiveMember, above: str) -> None:
+    def _add_archive(self, member: ArchiveMember, above: str, takes: float, *, paid: bool) -> None:
         kind = archive_kind(member.name)
-        if kind is not None:
-            if above:
-                self._skip(member, "an archive in an archive in an archive")
-            elif member.place.size_bytes > MAX_NESTED_BYTES and not member.place.stored:
-                self._skip(member, f"compressed, and has over {MAX_NESTED_BYTES:,} bytes")
-            elif self._takes(member):
-                try:
-                    self.add(Archive(member, *kind, self.stamp), member.name + INSIDE)
-                except OSError as error:
-                    self._skip(member, f"cannot be read: {error.strerror or error}")
-        elif self._takes(member):
-            self.listing.members.append(member)
+        assert kind is not None
+        if above:
+            self._skip(member, "an archive in an archive in an archive")
+        elif member.place.size_bytes > MAX_NESTED_BYTES and not member.place.stored:
+            self._skip(member, f"compressed, and has over {MAX_NESTED_BYTES:,} bytes")
+        elif paid or self._can_be_unpacked(member, takes):
+            size = member.place.size_bytes
+            try:
+                self.add(Archive(member, *kind, self.stamp), member.name + INSIDE, size, takes)
+            except OSError as error:
+                self._skip(member, f"cannot be read: {error.strerror or error}")
+            except MethodUnavailable as error:
+                self._skip(member, error.message)
 
-    def _takes(self, member: ArchiveMember) -> bool:
-        """Whether a member is within what may be unpacked in all."""
-        self.left -= member.place.size_bytes
-        if self.left < 0:
-            self._skip(member, f"its archive unpacks to more than {self.most:,} bytes")
-        return self.left >= 0
+    def _can_be_unpacked(self, member: ArchiveMember, takes: float) -> bool:
+        """Whether a member is within what may be unpacked of what it takes of the file on disk."""
+        size = member.place.size_bytes
+        if size <= MAX_RATIO * takes:
+            return True
+        if size > self.left:
+            self._skip(
+                member,
+                f"unpacks to {size:,} bytes from {takes:,.0f}: that much is no picture's size",
+            )
+            return False
+        self.left -= size
+        return True
 
     def _skip(self, path: str, reason: str) -> None:
         self.listing.skipped.append(Skipped(path, reason))
 
-    def _entries(self, archive: Archive) -> Iterator[Entry]:
+    def _entries(self, archive: Archive, most: int) -> Iterator[Entry]:
         with opened_archive(archive) as (stream, _), says_damage():
             if archive.kind == "zip":
-                for name, place, reason in zip_entries(stream, archive):
-                    yield Entry(name, place, reason)
-                return
+                entries = zip_entries(stream, archive)
+            else:
+                entries = tar_entries(stream, archive, most)
+            before = self.members
             try:
-                for name, place, reason in tar_entries(stream, archive, self.most):
+                for name, place, reason in entries:
                     yield Entry(name, place, reason)
             except BadArchive as error:
-                if not self.members:
+                if self.members == before:
                     raise
                 # what was listed so far can be read
                 self._skip(archive.path, f"the rest cannot be read: {error.strerror}")
@@ -179,7 +221,9 @@ def unsafe_name(name: str) -> str:
     """Return why a member of this name is not read, or "": it leads out of its archive."""
     if leads_up(name):
         return "its name leads out of the archive"
-    if name.startswith(("/", "\\")) or not name or _DRIVE.match(name):
+    if not name:
+        return "it has no name"
+    if name.startswith(("/", "\\")) or _DRIVE.match(name):
         return "its name is an absolute path"
     return ""
 
@@ -199,11 +243,9 @@ def as_address(path: str) -> str:
     """
     if isinstance(path, Address) or os.path.exists(path):
         return path
-    if is_url(path):
-        return remote_object(path)
     inside = find_archive(path)
     if inside is None:
-        return path
+        return remote_object(path) if is_url(path) else path
     archive, below = inside
     if table_format(archive):
         return _row_of(archive, path)
@@ -229,13 +271,16 @@ def _row_of(table: str, path: str) -> str:
 
 
 def find_archive(path: str) -> tuple[str, str] | None:
-    """Divide the text of an address into the archive or table on disk and what lies in it.
+    """Divide the text of an address into the archive or table and what lies in it.
 
-    None if it is no such text, or names no file that is there.
+    None if it is no such text, or names no file that is there. Of an archive in a store, whether it
+    is there is not known.
     """
     start = 0
     while (place := path.find(INSIDE, start)) >= 0:
         outer = path[:place]
+        if archive_kind(outer) and is_url(outer):
+            return outer, path[place + len(INSIDE) :]
         if archive_kind(outer) or table_format(outer):
             with suppress(OSError, ValueError), open_regular(outer):
                 return outer, path[place + len(INSIDE) :]

@@ -28,12 +28,15 @@ from imgsim.read.archives.streams import (
 )
 from imgsim.read.content import ChangedFile, check_unchanged, stamp_of
 from imgsim.read.files import check_size, open_regular
+from imgsim.read.remote import RemoteStream, open_remote
 from imgsim.stamps import FileStamp
 
 _PIECE = 1 << 20
 _ZIP_HEADER = struct.Struct("<4s5H3L2H")
 _TAR_BLOCK = 512
 _STORED = 0
+_NAME_AND_EXTRA = 1000
+"""Bytes that a member of a zip hardly ever has more of before its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,11 @@ class Archive:
     Attributes
     ----------
     path : str
-        A file, or a member of another archive.
+        A file, an object of a store, or a member of another archive.
     kind, packing : str
         See `kinds.archive_kind`.
     stamp : FileStamp
-        Of the file on disk.
+        Of the file or the object.
     """
 
     path: str
@@ -56,9 +59,16 @@ class Archive:
     stamp: FileStamp
 
     @property
+    def outermost(self) -> str:
+        """The file or the object."""
+        path = self.path
+        return path.place.archive.outermost if isinstance(path, ArchiveMember) else path
+
+    @property
     def container(self) -> str:
-        """The file on disk."""
-        return self.path.container if isinstance(self.path, ArchiveMember) else self.path
+        """The file on disk; empty if none holds it."""
+        outermost = self.outermost
+        return outermost.container if isinstance(outermost, Address) else outermost
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +124,13 @@ class ArchiveMember(Address):
 
     @property
     def container(self) -> str:
-        """The archive on disk."""
+        """The archive on disk; empty if none holds it."""
         return self.place.archive.container
+
+    @property
+    def stamp_is_current(self) -> bool:
+        """Whether the archive is a file, of which the system tells whether it was changed."""
+        return bool(self.container)
 
     @property
     def chain(self) -> tuple[tuple[int, str], ...]:
@@ -138,7 +153,8 @@ class ArchiveMember(Address):
     def _stamp(self, around: FileStamp) -> FileStamp:
         place = self.place
         # without an inode two files may have one stamp: then by name; with one, names may share it
-        file = (*around, self.container) if around.inode == 0 else tuple(around)
+        outermost = str(self.place.archive.outermost)
+        file = (*around, outermost) if around.inode == 0 else tuple(around)
         text = repr((file, self.chain)).encode("utf-8", "surrogateescape")
         identity = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
         return FileStamp(
@@ -199,6 +215,8 @@ def opened_member(stream: BinaryIO, place: Place, progress: Progress) -> Iterato
     """
     if place.archive.kind == "tar":
         go_to(stream, place.offset - _TAR_BLOCK, progress)
+        if isinstance(stream, RemoteStream):
+            stream.expect(_TAR_BLOCK + place.size_bytes)
         block = stream.read(_TAR_BLOCK)
         if len(block) < _TAR_BLOCK or tar_check_sum(block) != place.check:
             raise BadArchive("damaged: another member lies in its place")
@@ -207,6 +225,8 @@ def opened_member(stream: BinaryIO, place: Place, progress: Progress) -> Iterato
     import zipfile
 
     stream.seek(place.offset)
+    if isinstance(stream, RemoteStream):
+        stream.expect(_ZIP_HEADER.size + _NAME_AND_EXTRA + place.stored_bytes)
     header = stream.read(_ZIP_HEADER.size)
     if len(header) < _ZIP_HEADER.size or header[:4] != b"PK\3\4":
         raise BadArchive("damaged: no member lies in its place")
@@ -224,8 +244,9 @@ def tar_check_sum(block: bytes) -> int:
     return sum(block)
 
 
-_KEPT = {name: Kept() for name in ("unpacked", "unpacked inside", "bytes inside")}
-"""By what is kept: the stream of a compressed tar, that of one in an archive, an archive's bytes.
+_KEPT = {name: Kept() for name in ("object", "unpacked", "unpacked inside", "bytes inside")}
+"""By what is kept: the stream of an object, that of a compressed tar, that of one in an archive,
+the bytes of an archive in another one.
 """
 
 
@@ -235,9 +256,22 @@ def let_go() -> None:
         kept.put(None, None)
 
 
-def _stamp_on_disk(path: str) -> FileStamp:
+def _stamp_now(archive: Archive) -> FileStamp:
+    """The stamp of the file on disk; of an object the one that it had when it was listed."""
+    path = archive.outermost
+    if isinstance(path, Address):
+        return archive.stamp
     with open_regular(path) as file:
         return stamp_of(file)
+
+
+def _object(path: Address) -> BinaryIO:
+    """An archive that is an object of a store; it stays open, to be read on from."""
+    stream = _KEPT["object"].get((path, path.stamp))
+    if stream is None:
+        stream = open_remote(path)
+        _KEPT["object"].put((path, path.stamp), stream)
+    return cast(BinaryIO, stream)
 
 
 @contextmanager
@@ -252,13 +286,16 @@ def opened_archive(
         It cannot be read, or was written to while it was.
     """
     path = archive.path
+    if not archive.packing and isinstance(path, Address) and not isinstance(path, ArchiveMember):
+        yield _object(path), archive.stamp
+        return
     if not archive.packing and not isinstance(path, ArchiveMember):
         with open_regular(path) as file:
             stamp = stamp_of(file)
             yield file, stamp
             check_unchanged(file, stamp)
         return
-    stamp = _stamp_on_disk(archive.container)
+    stamp = _stamp_now(archive)
     if archive.packing:
         yield _unpacked(archive, stamp, progress), stamp
     elif isinstance(path, ArchiveMember) and path.place.stored:
@@ -268,7 +305,7 @@ def opened_archive(
             yield cast(BinaryIO, Window(outer, start, path.place.size_bytes)), stamp
     else:
         yield as_stream(_bytes_of(path, stamp, progress)), stamp
-    if _stamp_on_disk(archive.container) != stamp:
+    if _stamp_now(archive) != stamp:
         raise ChangedFile("it was written to while it was read")
 
 
@@ -282,7 +319,8 @@ def _unpacked(archive: Archive, stamp: FileStamp, progress: Progress) -> BinaryI
         if inside:
             packed = as_stream(_bytes_of(path, stamp, progress))
         else:
-            packed = cast(BinaryIO, io.BufferedReader(cast(Any, open_regular(path)), _PIECE))
+            file = open_remote(path) if isinstance(path, Address) else open_regular(path)
+            packed = cast(BinaryIO, io.BufferedReader(cast(Any, file), _PIECE))
         unpacked = Unpacked(packed, archive.packing)
         kept.put((path, stamp), unpacked)
     return cast(BinaryIO, unpacked)

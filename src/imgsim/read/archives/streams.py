@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
+from imgsim.errors import MethodUnavailable
 from imgsim.read.archives.gzips import GzipFile
 from imgsim.read.archives.kinds import BadArchive, Packing
 
@@ -145,7 +147,11 @@ class Unpacked(io.RawIOBase):
     def __init__(self, stream: BinaryIO, packing: Packing) -> None:
         super().__init__()
         self._packed = stream
-        self._unpacker = _unpacker(stream, packing)
+        try:
+            self._unpacker = _unpacker(stream, packing)
+        except BaseException:
+            stream.close()
+            raise
 
     def readable(self) -> bool:
         """True."""
@@ -195,9 +201,26 @@ def _unpacker(stream: BinaryIO, packing: Packing) -> Any:
         import bz2
 
         return bz2.BZ2File(stream)
-    import lzma
+    if packing == "xz":
+        import lzma
 
-    return lzma.LZMAFile(stream)
+        return lzma.LZMAFile(stream)
+    return _zstd().ZstdFile(stream)
+
+
+def _zstd() -> Any:
+    """The module of Python 3.14, or what brings it to older ones."""
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            import backports.zstd as zstd
+    except ImportError:
+        raise MethodUnavailable(
+            "archives packed by zstd need the package backports.zstd",
+            "pip install 'imgsim[archives]'",
+        ) from None
+    return zstd
 
 
 @contextmanager
@@ -219,6 +242,10 @@ def says_damage() -> Iterator[None]:
         raise
     except (NotImplementedError, RuntimeError) as error:  # a compression that Python lacks
         raise BadArchive(str(error)) from None
+    except Exception as error:
+        if type(error).__name__ == "ZstdError":  # of a module that may not be there
+            raise BadArchive(f"damaged: {error}") from None
+        raise
 
 
 class Kept:

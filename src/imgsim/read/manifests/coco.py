@@ -62,7 +62,14 @@ def _labels(name: str, document: Any, images: Sequence[dict[str, Any]]) -> tuple
         category["id"]: str(category.get("name", category["id"]))
         for category in _objects(name, document, "categories", ("id",))
     }
-    of_image: dict[object, set[str]] = {image["id"]: set() for image in images}
+    of_image: dict[object, set[str]] = {}
+    for image in images:
+        if image["id"] in of_image:
+            raise UsageError(
+                f"{printable(name)}: two pictures have the id {image['id']!r}"[:200],
+                "each needs one of its own, as its annotations go by it",
+            )
+        of_image[image["id"]] = set()
     for one in _objects(name, document, "annotations", ("image_id", "category_id")):
         number = one["category_id"]
         of_image.setdefault(one["image_id"], set()).add(categories.get(number, str(number)))

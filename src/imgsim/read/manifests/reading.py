@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from imgsim.addresses import INSIDE, printable
 from imgsim.errors import UsageError
@@ -103,4 +104,5 @@ def read_manifest(
             f"{printable(text)} is no manifest, by its name",
             f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
         )
-    return reader(text, None if folder is None else os.fspath(folder))
+    below = None if folder is None else os.fspath(folder)
+    return replace(reader(text, below), folder=below)

@@ -82,7 +82,7 @@ def _csv_rows(
                 f"{printable(name)}, line {line}: {len(row)} of {len(header)} fields",
                 "each line has to have those of the header",
             )
-        yield line, dict(zip(header, (field.strip() for field in row), strict=True))
+        yield line, dict(zip(header, row, strict=True))
 
 
 def read_json_lines(name: str, folder: str | None = None) -> Manifest:
@@ -156,11 +156,11 @@ def make_manifest(
     values: dict[str, list[str]] = {one: [] for one in others}
     for line, row in rows:
         path = row.get(column, "")
-        if not path:
+        if not path.strip():
             raise UsageError(f"{printable(name)}, line {line}: no {column}", "write the path")
         paths.append(place_of(path, folders))
         for one in others:
-            values[one].append(row.get(one, ""))
+            values[one].append(row.get(one, "").strip())
     if not paths:
         raise UsageError(f"{printable(name)} lists no pictures", "a line for each")
     return Manifest(name, tuple(paths), {one: tuple(v) for one, v in values.items()})

@@ -25,20 +25,19 @@ from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.label_maps import label_maps_among, without_label_maps
-from imgsim.read.options import Paths, RunOptions, as_options
+from imgsim.read.options import RunOptions, as_options
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, check_k, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.corrected import correct, families_of
 from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
-from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths
+from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths, Splits
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
-from imgsim.tasks.path_values import PathTable
 from imgsim.types import Picture
 
 
 def find_leaks(
-    splits: Mapping[str, Paths] | Sequence[str] | PathTable,
+    splits: Splits,
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset | None = None,
@@ -61,10 +60,10 @@ def find_leaks(
 
     Parameters
     ----------
-    splits : mapping of str to paths, or sequence of paths
+    splits : mapping of str to paths, sequence of paths and manifests, or Manifest
         Names of splits, and the folders and files of each, or pictures in memory; or only folders,
-        archives and manifests, see `read_splits`; or a `PathTable`, see `read_split_table`. What
-        is named more closely wins: a file over the folder around it.
+        archives and manifests, see `read_splits`; or one manifest with splits, see `read_manifest`.
+        What is named more closely wins: a file over the folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
     preset : {"strict", "normal", "loose"}, optional
@@ -74,10 +73,10 @@ def find_leaks(
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
         number), ``folder``, or a regular expression that is searched for in the path below the
         split's folder; its groups, or all that it matches, name the group. A column of that name
-        in the table wins.
+        in the manifests wins.
     labels : str, optional
-        Where the labels are: a column of the table, or ``folder`` for that of each file below its
-        split. Matches of another label are counted as conflicts; no label conflicts with none.
+        Where the labels are: a column of the manifests, or ``folder`` for that of each file below
+        its split. Matches of another label are counted as conflicts; no label conflicts with none.
     base : path, optional
         Where the paths come from a list: the folder that it belongs to. `group_by` takes the
         paths below it, and a path that is gone is skipped; else that is an error.

@@ -13,20 +13,17 @@ from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.errors import UsageError, shown_value
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
+from imgsim.read.manifests.manifest import Manifest, values_of
+from imgsim.read.manifests.path_values import absolute_path
 from imgsim.read.manifests.reading import is_manifest, read_manifest
 from imgsim.read.memory import MemoryPicture, is_one
 from imgsim.read.options import Paths, as_list
 from imgsim.read.tables.listing import dataset_splits, table_format
-from imgsim.tasks.path_values import (
-    FOLDER,
-    PathTable,
-    absolute_path,
-    are_splits,
-    folder_label,
-    read_table,
-    table_of_manifests,
-)
+from imgsim.tasks.folder_labels import FOLDER, are_splits, folder_label
 from imgsim.types import Picture, Skipped
+
+Splits = Mapping[str, Paths] | Sequence[str | Manifest] | Manifest
+"""Splits by their names; folders, archives and manifests; or one manifest that has splits."""
 
 
 class SplitPaths:
@@ -123,7 +120,8 @@ class SaidOfPaths:
         As they were asked for.
     group_of, label_of : callable or None
         Tell the group and the label of a picture, empty for none; None where none were asked for.
-    table : PathTable or None
+    manifests : list of Manifest
+        Those that the splits come from.
     """
 
     names: list[str]
@@ -133,12 +131,12 @@ class SaidOfPaths:
     labels: str | None
     group_of: Callable[[Picture], str] | None
     label_of: Callable[[Picture], str] | None
-    table: PathTable | None
+    manifests: list[Manifest]
 
     @classmethod
     def of(
         cls,
-        splits: Mapping[str, Paths] | Sequence[str] | PathTable,
+        splits: Splits,
         group_by: str | None,
         labels: str | None,
         base: str | None,
@@ -151,30 +149,29 @@ class SaidOfPaths:
         UsageError
             They make no sense.
         """
-        table = None
-        if isinstance(splits, PathTable):
-            table = splits
-            base, splits = table.folder if base is None else base, splits_of(table)
-        elif isinstance(splits, str | os.PathLike):
+        manifests: list[Manifest] = []
+        if isinstance(splits, Manifest):
+            splits = [splits]
+        if isinstance(splits, str | os.PathLike):
             raise UsageError(
                 f"{printable(os.fspath(splits))} is one path: leaks are found between two splits",
                 'name two folders in a list, or the splits: {"train": ..., "valid": ...}',
             )
-        elif not isinstance(splits, Mapping):
+        if not isinstance(splits, Mapping):
             if not isinstance(splits, Iterable):
                 raise UsageError(
                     f"{shown_value(splits)} is no path, nor several", "name the folders in a list"
                 )
-            _check_list(splits)
-            table = table_of_manifests(splits)
-            splits, listed_from = read_splits(splits)
+            paths = with_manifests(splits)
+            manifests = [one for one in paths if isinstance(one, Manifest)]
+            splits, listed_from = read_splits(paths)
             base = listed_from if base is None else base
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
         places = SplitPaths(splits, max_pixels)
-        group_of = None if group_by is None else grouping_of(group_by, places, base, table)
-        label_of = None if labels is None else labels_of(labels, places, base, table)
-        return cls(list(splits), places, base, group_by, labels, group_of, label_of, table)
+        group_of = None if group_by is None else grouping_of(group_by, places, base, manifests)
+        label_of = None if labels is None else labels_of(labels, places, base, manifests)
+        return cls(list(splits), places, base, group_by, labels, group_of, label_of, manifests)
 
     def check(self, pictures: Sequence[Picture]) -> None:
         """Check that groups and labels say something of the pictures.
@@ -187,7 +184,7 @@ class SaidOfPaths:
         if not pictures:
             return
         if self.group_of is not None and not any(map(self.group_of, pictures)):
-            names = () if self.table is None else self.table.columns
+            names = dict.fromkeys(name for one in self.manifests for name in one.columns)
             columns = f"; columns: {', '.join(map(printable, names))}" if names else ""
             example = printable(self.places.below(pictures[0], self.base))
             raise UsageError(
@@ -232,12 +229,28 @@ def grouping_by(group_by: str) -> Callable[[str], str]:
     return matched
 
 
-def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]:
+def with_manifests(paths: Sequence[str | Manifest]) -> list[str | Manifest]:
+    """Return paths, and in the place of those of manifests what these say.
+
+    Raises
+    ------
+    UsageError
+        A manifest makes no sense.
+    """
+    _check_list(paths)
+    texts = [one if isinstance(one, Manifest) else os.fspath(one) for one in paths]
+    return [
+        read_manifest(one) if not isinstance(one, Manifest) and is_manifest(one) else one
+        for one in texts
+    ]
+
+
+def read_splits(paths: Sequence[str | Manifest]) -> tuple[dict[str, list[str]], str | None]:
     """Splits that are a folder, an archive or a manifest each; or those that manifests tell.
 
     Parameters
     ----------
-    paths : sequence of path
+    paths : sequence of path or Manifest
         A manifest with a column of splits stands for these; any other is one, by its name.
 
     Returns
@@ -251,33 +264,41 @@ def read_splits(paths: Sequence[str]) -> tuple[dict[str, list[str]], str | None]
     UsageError
         A manifest makes no sense, or two paths lie inside each other.
     """
-    _check_list(paths)
-    paths = [os.fspath(path) for path in paths]
-    manifests = {path: read_manifest(path) for path in paths if is_manifest(path)}
-    datasets = {path: names for path in paths if (names := _dataset_splits(path)) is not None}
-    folders = [path for path in paths if path not in manifests and path not in datasets]
-    splits = split_folders(folders)
+    named = with_manifests(paths)
+    manifests = [one for one in named if isinstance(one, Manifest)]
+    others = [one for one in named if not isinstance(one, Manifest)]
+    datasets = {path: names for path in others if (names := _dataset_splits(path)) is not None}
+    splits = split_folders([path for path in others if path not in datasets])
     for names in datasets.values():
         for name, folder in names.items():
             splits.setdefault(name, []).append(folder)
-    plain = [path for path, manifest in manifests.items() if not manifest.splits]
-    stems = [os.path.splitext(os.path.basename(path))[0] for path in plain]
-    for path, manifest in manifests.items():
-        named = manifest.by_split() if manifest.splits else {}
-        if path in plain:
-            stem = stems[plain.index(path)]
-            alone = stems.count(stem) == 1 and stem not in splits
-            named = {stem if alone else path: list(manifest.paths)}
-        for name, some in named.items():
+    plain = [_stem(manifest) for manifest in manifests if not manifest.splits]
+    for manifest in manifests:
+        by_split = manifest.by_split() if manifest.splits else {}
+        if not manifest.splits:
+            stem = _stem(manifest)
+            alone = plain.count(stem) == 1 and stem not in splits
+            by_split = {stem if alone else manifest.source: list(manifest.paths)}
+        for name, some in by_split.items():
             splits.setdefault(name, []).extend(dict.fromkeys(some))
-    if folders or datasets or not manifests:
+    if others or not manifests:
         return splits, None
-    return splits, os.path.commonpath([os.path.dirname(os.path.abspath(m)) for m in manifests])
+    folders = {
+        os.path.dirname(os.path.abspath(one.source)) if one.folder is None else one.folder
+        for one in manifests
+    }
+    return splits, folders.pop() if len(folders) == 1 else os.path.commonpath(
+        list(map(os.path.abspath, folders))
+    )
 
 
-def _check_list(paths: Sequence[str]) -> None:
-    """Raise `UsageError` unless this is a list of paths."""
-    if is_one(paths) or not all(isinstance(path, str | os.PathLike) for path in paths):
+def _stem(manifest: Manifest) -> str:
+    return os.path.splitext(os.path.basename(manifest.source))[0]
+
+
+def _check_list(paths: Sequence[str | Manifest]) -> None:
+    """Raise `UsageError` unless this is a list of paths and manifests."""
+    if is_one(paths) or not all(isinstance(one, str | os.PathLike | Manifest) for one in paths):
         raise UsageError(
             "no list of paths of splits", 'name the splits: {"train": pictures, "valid": others}'
         )
@@ -315,75 +336,43 @@ def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
     return {name: [folder] for name, folder in zip(names, folders, strict=True)}
 
 
-def read_split_file(path: str, folder: str) -> dict[str, list[str]]:
-    """Read splits from a CSV file with the columns ``path`` and ``split``; see `read_split_table`.
-
-    Parameters
-    ----------
-    path : path
-        Of the CSV file, in UTF-8. A path in it may name a folder.
-    folder : path
-        What paths in it are relative to.
+def read_split_file(path: str, folder: str) -> Manifest:
+    """Read a manifest that has a column of splits, with paths below another folder than its own.
 
     Raises
     ------
     UsageError
-        It cannot be read, or a line makes no sense.
+        It cannot be read, makes no sense, or has no such column.
     """
-    return splits_of(read_split_table(path, folder))
-
-
-def read_split_table(path: str, folder: str) -> PathTable:
-    """Read a CSV file with the columns ``path`` and ``split``, and any others.
-
-    Parameters
-    ----------
-    path, folder : path
-        As of `read_split_file`.
-
-    Returns
-    -------
-    PathTable
-        `find_leaks` takes it in the place of splits; its columns are groups and labels there.
-
-    Raises
-    ------
-    UsageError
-        It cannot be read, or a line makes no sense.
-    """
-    return read_table(path, folder, ("path", "split"))
-
-
-def splits_of(table: PathTable) -> dict[str, list[str]]:
-    """Return the paths of each split of a table."""
-    splits: dict[str, list[str]] = {}
-    for row in table.rows:
-        splits.setdefault(row["split"].strip(), []).append(table.place(row))
-    return splits
+    manifest = read_manifest(path, folder)
+    manifest.by_split()
+    return manifest
 
 
 def grouping_of(
-    group_by: str, places: SplitPaths, base: str | None, table: PathTable | None
+    group_by: str, places: SplitPaths, base: str | None, manifests: Sequence[Manifest]
 ) -> Callable[[Picture], str]:
     """Return what tells the name of a picture's group, or nothing.
 
-    A column of the table wins over `grouping_by`.
+    A column of the manifests wins over `grouping_by`.
     """
-    if table is not None and _column(table, group_by) is not None:
-        values = table.values(group_by)
+    if any(_has_column(manifest, group_by) for manifest in manifests):
+        values = values_of(manifests, group_by)
         return lambda picture: values.of(picture.file.path)
     told = grouping_by(group_by)
     return lambda picture: told(places.below(picture, base))
 
 
-def _column(table: PathTable, group_by: str) -> str | None:
-    """The column that is asked for; words with a meaning of their own only in these letters."""
-    column = table.column(group_by)
-    return column if column == group_by or group_by not in (FOLDER, "prefix") else None
+def _has_column(manifest: Manifest, name: str) -> bool:
+    """Whether a column is asked for; words with a meaning of their own only in these letters."""
+    if not isinstance(name, str):
+        return False
+    column = manifest.column(name)
+    return column == name or (column is not None and name not in (FOLDER, "prefix"))
 
 
 def labels_of(
-    labels: str, places: SplitPaths, base: str | None, table: PathTable | None
+    labels: str, places: SplitPaths, base: str | None, manifests: Sequence[Manifest]
 ) -> Callable[[Picture], str]:
     """Return what tells the label of a picture, or nothing: its folder, or a column's value.
 
@@ -392,13 +381,15 @@ def labels_of(
     UsageError
         There is no such column.
     """
-    if labels == FOLDER and (table is None or FOLDER not in table.columns):
-        # below the folder of a table, those of the splits stand above the classes
+    if labels == FOLDER and not any(_has_column(manifest, labels) for manifest in manifests):
+        # below the folder of a list, those of the splits stand above the classes
         splits = base is not None and are_splits(
             os.path.relpath(path, base).replace(os.sep, "/") for path in places.paths
         )
         return lambda picture: folder_label(places.below(picture, base), splits=splits)
-    if table is None:
-        raise UsageError(f"no labels {printable(labels)}", "folder, or a column of --split-file")
-    values = table.values(labels)
+    if not manifests:
+        raise UsageError(
+            f"no labels {printable(labels)}", "folder, or a column of --split-file or of the lists"
+        )
+    values = values_of(manifests, labels)
     return lambda picture: values.of(picture.file.path)
