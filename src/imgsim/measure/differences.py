@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imgsim.measure.extent import area_shares, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
-from imgsim.measure.quantisation import Steps, about_steps
+from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
@@ -197,6 +197,7 @@ def _with_pixels(
     if max(frame.scale, 1 / frame.scale) > _FINER:
         fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
         beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
+    coefficients = _Coefficients(frame)
     return replace(
         measured,
         tone=tone,
@@ -209,9 +210,12 @@ def _with_pixels(
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
-        steps=(_steps(frame, left, 0, contrast), _steps(frame, right, 1, 1 / contrast)),
+        steps=(
+            _steps(frame, coefficients, left, 0, contrast),
+            _steps(frame, coefficients, right, 1, 1 / contrast),
+        ),
         step_ratio=_step_ratio(left, right),
-        generation=_generation(frame, left, right),
+        generation=_generation(frame, coefficients, left, right),
     )
 
 
@@ -346,28 +350,53 @@ def _step_ratio(left: MeasuredPicture, right: MeasuredPicture) -> float:
     return round(float(np.exp((np.log(left.table) - np.log(right.table)).mean())), 4)
 
 
+class _Coefficients:
+    """Coefficients of the blocks of both pictures of a frame, made when they are asked for.
+
+    Those of a JPEG's own blocks: of two pictures that are turned towards each other, each has them
+    in its own way.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._made: dict[bool, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def of(self, which: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the left and of the right one, in the pixels of the left (0) or right (1) one."""
+        frame = self._frame
+        how, is_frame = frame.how, frame.frame_is_left == (which == 0)
+        as_stored = how is None or is_frame or not (how.flip or how.mirror or how.transpose)
+        if as_stored not in self._made:
+            left, right = (
+                block_coefficients(frame.unturned(whole[..., 0].astype(np.float32), which))
+                for whole in (frame.whole_left, frame.whole_right)
+            )
+            self._made[as_stored] = left, right
+        return self._made[as_stored]
+
+
 def _steps(
-    frame: Frame, picture: MeasuredPicture, which: int, contrast: float
+    frame: Frame,
+    coefficients: _Coefficients,
+    picture: MeasuredPicture,
+    which: int,
+    contrast: float,
 ) -> tuple[float, ...] | None:
     """How the other picture lies about the steps of a JPEG, pixel upon pixel."""
     if picture.table is None or not frame.same_pixels:
         return None
-    wholes = frame.whole_left[..., 0], frame.whole_right[..., 0]
-    own, other = (frame.unturned(x.astype(np.float32), which) for x in wholes)
-    if which:
-        own, other = other, own
+    both = coefficients.of(which)
     if abs(contrast - 1) < _SAME_CONTRAST:
         contrast = 1.0
-    steps: Steps | None = about_steps(own, other, picture.table, contrast)
+    steps: Steps | None = about_steps(both[which], both[1 - which], picture.table, contrast)
     return None if steps is None else (steps.error, steps.coarse, steps.beyond)
 
 
 def _generation(
-    frame: Frame, left: MeasuredPicture, right: MeasuredPicture
+    frame: Frame, coefficients: _Coefficients, left: MeasuredPicture, right: MeasuredPicture
 ) -> tuple[float, float, float] | None:
     """Which of two JPEGs that lie pixel upon pixel was compressed from the other."""
     if left.table is None or right.table is None or not frame.same_pixels or frame.turned:
         return None
-    one, other = (x[..., 0].astype(np.float32) for x in (frame.whole_left, frame.whole_right))
-    found = compare_generations(one, other, (left.table, right.table))
+    found = compare_generations(*coefficients.of(0), (left.table, right.table))
     return None if found is None else (found.left_later, found.failing, found.known)
