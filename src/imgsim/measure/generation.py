@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-
 _LEAST_STEP = 4
 _LEAST_COUNT = 100
 _MULTIPLES = 80

@@ -74,6 +74,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     return np.asarray(units @ moved @ np.linalg.inv(units))
 
 
+_UNKNOWNS = 8
 _PART = 512
 """Equations that are multiplied at a time: of more, a linear algebra library shares the work among
 threads, which costs more than it takes."""
@@ -82,38 +83,37 @@ threads, which costs more than it takes."""
 def _equations(
     across: Map, down: Map, u: NDArray[np.float64], v: NDArray[np.float64], error: Map
 ) -> NDArray[np.float64]:
-    """An equation for every pixel, by its gradient, place and error, shape (parts, 9, _PART).
+    """An equation for every pixel, by its gradient, place and error, all of shape (n,).
 
-    The first eight rows of a part are factors of the unknowns, the last is what they shall give;
-    at the end it is filled up with 0.
+    Returns them in parts, shape (parts, _UNKNOWNS + 1, _PART): the factors of the unknowns and what
+    they shall give, filled up with 0.
     """
-    count = len(u)
-    equations = np.zeros((9, -(-count // _PART) * _PART))
-    gx, gy = equations[0, :count], equations[3, :count]
-    gx[:], gy[:], equations[8, :count] = across, down, error
-    for row, (one, other) in enumerate(((gx, u), (gx, v)), 1):
-        np.multiply(one, other, out=equations[row, :count])
-    for row, other in enumerate((u, v), 4):
-        np.multiply(gy, other, out=equations[row, :count])
-    along = equations[1, :count] + equations[5, :count]
-    for row, other in enumerate((u, v), 6):
-        np.multiply(along, other, out=equations[row, :count])
-    return np.ascontiguousarray(equations.reshape(9, -1, _PART).swapaxes(0, 1))
+    gx, gy = across.astype(np.float64), down.astype(np.float64)
+    gxu, gyv = gx * u, gy * v
+    along = gxu + gyv
+    rows = (gx, gxu, gx * v, gy, gy * u, gyv, along * u, along * v, error)
+    parts = -(-len(u) // _PART)
+    equations = np.zeros((len(rows), parts * _PART))
+    for row, values in zip(equations, rows, strict=True):
+        row[: len(u)] = values
+    return np.ascontiguousarray(equations.reshape(len(rows), parts, _PART).swapaxes(0, 1))
 
 
 def _solve_robustly(equations: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Solve `count` equations of `_equations` by least squares with Cauchy weights, shape (8,)."""
-    ridge = np.eye(8) * LIMITS.correction_ridge * count
-    weighted = equations[:, :8]
-    solution = np.zeros(8)
+    """Solve `count` equations of `_equations` by least squares with Cauchy's weights.
+
+    Returns the unknowns, shape (_UNKNOWNS,).
+    """
+    ridge = np.eye(_UNKNOWNS) * LIMITS.correction_ridge * count
+    factors = equations[:, :_UNKNOWNS]
+    weighted, solution = factors, np.zeros(_UNKNOWNS)
     for further in range(LIMITS.correction_rounds):
         if further:
             rest = (np.append(-solution, 1.0) @ equations).ravel()
-            scale = max(1.0, 2 * median(np.abs(rest[:count])))
-            rest /= scale
+            rest /= max(1.0, 2 * median(np.abs(rest[:count])))
             rest *= rest
             rest += 1
-            weighted = equations[:, :8] * (1 / rest).reshape(-1, 1, _PART)
+            weighted = factors * (1 / rest).reshape(-1, 1, _PART)
         sums = (weighted @ equations.swapaxes(1, 2)).sum(axis=0)
-        solution = np.linalg.solve(sums[:, :8] + ridge, sums[:, 8])
+        solution = np.linalg.solve(sums[:, :_UNKNOWNS] + ridge, sums[:, _UNKNOWNS])
     return solution

@@ -142,7 +142,7 @@ def project(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
     ndarray of float64, shape (2, n)
         Infinite or not a number where a point has no image.
     """
-    homogeneous = np.empty((3, points.shape[1]))
+    homogeneous = np.empty((len(matrix), points.shape[1]))
     homogeneous[:2], homogeneous[2] = points, 1
     projected = matrix @ homogeneous
     return np.asarray(projected[:2] / projected[2])
