@@ -91,7 +91,16 @@ class SharpnessCells:
         return np.asarray(cv2.resize(values, self._size, interpolation=cv2.INTER_AREA))
 
     def measure(self, image: Map) -> tuple[Map, Map]:
-        """Return the mean squared gradient, and the variance, of every cell."""
+        """Return the mean squared gradient, and the variance, of every cell.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (h, w)
+
+        Returns
+        -------
+        two ndarrays of float32, shape (rows, columns)
+        """
         pixels = np.ascontiguousarray(image[self._pixels])
         across, down = image[self._beside] - pixels, image[self._below] - pixels
         across *= across
@@ -102,7 +111,13 @@ class SharpnessCells:
         return self._mean(across), self._mean(pixels) - mean * mean
 
     def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
-        """Return how much sharper the left image is than the right one, from their measures."""
+        """Return how much sharper the left image is than the right one.
+
+        Parameters
+        ----------
+        left, right : two ndarrays of float32, shape (rows, columns)
+            Of `measure`.
+        """
         textured = self._inside & (np.minimum(left[1], right[1]) > LIMITS.min_sharpness_variance)
         if not textured.any():
             return 1.0
