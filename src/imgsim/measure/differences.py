@@ -239,7 +239,7 @@ def _planes(windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
     count, height, width, _ = windows.shape
     planes = cv2.split(windows.reshape(count * height, width, -1))
-    return [np.asarray(plane).reshape(count, height, width) for plane in planes]
+    return [np.asarray(plane, np.float32).reshape(count, height, width) for plane in planes]
 
 
 def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float]:
