@@ -7,8 +7,8 @@ write benchmarks/results/different-pictures.json. All pictures below the folders
 With `--drawn`, pages of text are drawn by seeds that no limit was chosen on: of the twelve kinds of
 `benchmarks/texts.py` in turn, each page and the same page with one other token. find-dupes runs
 once for every preset; all pairs of a group count. Bounds are of 95 %, by the exact binomial
-distribution (C. Clopper and E. Pearson, 1934), which takes the pairs for independent; pairs of a few
-hundred pictures are not.
+distribution (C. Clopper and E. Pearson, 1934), which takes the pairs for independent; pairs of a
+few hundred pictures are not.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
     two_levels_width two_levels_distance two_levels_min_figure two_levels_even_figure
-    shot_grid shot_open_levels shot_gamma shot_distance
+    channel_tones_side shot_grid shot_open_levels shot_gamma shot_distance
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side
     detail_blur detail_floor detail_even_window detail_edge_weight detail_margin
     detail_gradients detail_error_floor detail_rank detail_excess print_shifts print_window

@@ -126,7 +126,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
     """
     name = os.fspath(path)
     try:
-        with open(name, encoding="utf-8") as stream:
+        with open(name, "rb") as stream:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", "check the path") from None

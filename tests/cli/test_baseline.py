@@ -368,6 +368,94 @@ def test_another_match_of_a_known_leak_is_new_and_a_match_less_is_not(splits: Pa
         Path(f"train/1 near {number}.png").unlink()
 
 
+def test_matches_that_are_not_listed_are_known_by_their_contents(
+    splits: Path, capsys: pytest.CaptureFixture[str], photo
+) -> None:
+    """Whatever -k is: none hides behind the number of those that matched, and none is new again."""
+    near = photo(1).resize((300, 225))
+    names = [f"train/1 near {number}.png" for number in range(6)]
+    Path("train/1.png").unlink()
+    for number, name in enumerate(names):
+        near.resize((200 + 20 * number, 150 + 15 * number)).save(name)
+    assert leaks_code("-k", "2", "--update-baseline") == 0
+    document = json.loads(Path("known.json").read_text())
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    (leak,) = (one for one in document["leaks"] if one["matched"] > 2)
+    assert sum(files for _, files in leak["contents"]) == leak["matched"] == 6
+    for k in ("1", "2", "9"):
+        assert leaks_code("-k", k) == 0
+    listed = {match["path"] for match in leak["matches"]}
+    first, second = [name for name in names if name not in listed][:2]
+    Path(first).rename("kept.png")
+    assert leaks_code() == 0
+    # as many as before, and none of those that are listed is nearer
+    shutil.copy(second, first)
+    for k in ("1", "2", "9"):
+        assert leaks_code("-k", k) == 1, k
+    Path(first).unlink()
+    Path("kept.png").rename(first)
+    for name in listed:
+        Path(name).unlink()
+        for k in ("1", "9"):
+            assert leaks_code("-k", k) == 0
+    for one in document["leaks"]:  # as an earlier version wrote it
+        del one["contents"]
+    Path("known.json").write_text(json.dumps(document))
+    capsys.readouterr()
+    assert leaks_code() == 0
+    assert "has only the nearest matches of some leaks" in capsys.readouterr().err
+    for one in document["leaks"]:  # by hand
+        one["matches"] = []
+    Path("known.json").write_text(json.dumps(document))
+    assert leaks_code() == 1
+
+
+def test_leaks_are_known_when_another_split_is_the_smaller_one(splits: Path, photo) -> None:
+    shutil.copy("valid/2.png", "valid/2 again.png")
+    for seed in (6, 7, 8):
+        photo(seed).save(f"train/{seed}.png")
+    assert leaks_code("--update-baseline") == 0
+    document = json.loads(Path("known.json").read_text())
+    assert {leak["split"] for leak in document["leaks"]} == {"valid"}
+    for seed in range(20, 24):
+        photo(seed).save(f"valid/{seed}.png")
+    assert leaks_code() == 0
+    shutil.copy("train/1.png", "train/1 again.png")
+    assert leaks_code() == 1
+    Path("train/1 again.png").unlink()
+    shutil.copy("valid/2.png", "valid/2 once more.png")
+    assert leaks_code() == 1
+    Path("valid/2 once more.png").unlink()
+    shutil.copy("valid/20.png", "train/20.png")
+    assert leaks_code() == 1
+
+
+def test_a_known_conflict_that_comes_to_be_listed_is_not_new(splits: Path, photo) -> None:
+    """The far match of another label that is shown besides does not make nearer ones new."""
+    labels = ("--labels", "folder", "-k", "1", "--threshold", "20")
+    for split in ("train", "valid"):
+        for path in list(Path(split).glob("*.png")):
+            path.unlink()
+        for name in ("cat", "dog"):
+            Path(split, name).mkdir()
+    picture = photo(1)
+    picture.save("valid/cat/1.png")
+    for number, quality in enumerate((95, 40, 12, 5)):
+        picture.save(f"train/cat/{number}.jpg", quality=quality)
+    for number, quality in enumerate((4, 2)):
+        picture.save(f"train/dog/{number}.jpg", quality=quality)
+    for seed in (7, 8, 9):  # train stays the larger one
+        photo(seed).save(f"train/dog/of {seed}.png")
+    photo(10).save("valid/dog/10.png")
+    assert leaks_code(*labels, "--update-baseline") == 0
+    assert leaks_code(*labels) == 0
+    leaks = json.loads(Path("known.json").read_text())["leaks"]
+    assert [(leak["matched"], leak["conflicts"]) for leak in leaks] == [(6, 2)]
+    for path in sorted(Path("train").glob("*/?.jpg"))[:-1]:  # always the nearest that is listed
+        path.unlink()
+        assert leaks_code(*labels) == 0
+
+
 def test_divided_groups_are_known_by_their_contents(
     splits: Path, capsys: pytest.CaptureFixture[str], photo
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_gate(imgsim, places: Path, tmp_path: Path) -> None:
     known.write_text(json.dumps(document))
     other = imgsim("bench", places, *only, "--baseline", known)
     assert (other.returncode, "other data" in other.stderr) == (2, True)
+    assert (other.stdout, "measured in" in other.stderr) == ("", False)
 
 
 @pytest.mark.parametrize(

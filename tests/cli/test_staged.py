@@ -109,14 +109,32 @@ def test_a_staged_image_by_another_ending_is_compared(imgsim, repository: Path) 
     assert "words" not in done.stdout + done.stderr
 
 
-def test_a_staged_file_that_the_working_tree_lacks_is_named(imgsim, repository: Path) -> None:
-    _stage(repository, "new.jpg", _small(repository))
+def test_a_staged_file_that_the_working_tree_lacks_stops_the_gate(imgsim, repository: Path) -> None:
+    """Nobody could look at it."""
+    _stage(repository, "new.jpg", Image.fromarray(landscape(31, 320, 240)))
     (repository / "new.jpg").unlink()
-    done = imgsim("staged", cwd=repository)
-    assert "new.jpg: staged, but not in the working tree: not compared" in done.stderr
+    for named in ((), ("new.jpg",), ("pictures/21.jpg", "new.jpg")):
+        done = imgsim("staged", *named, cwd=repository)
+        assert done.returncode == 2, named
+        assert "new.jpg: staged, but not in the working tree: not compared" in done.stderr
+        assert "error: new.jpg: staged, but not in the working tree" in done.stderr
     _git(repository, "rm", "-q", "--cached", "new.jpg")
     _git(repository, "rm", "-q", "pictures/22.jpg")  # what is removed is not missing
-    assert "not in the working tree" not in imgsim("staged", cwd=repository).stderr
+    for named in ((), ("pictures/22.jpg",)):
+        done = imgsim("staged", *named, cwd=repository)
+        assert (done.returncode, "not in the working tree" in done.stderr) == (0, False), named
+
+
+def test_a_named_file_that_is_nowhere_is_an_error(imgsim, repository: Path) -> None:
+    done = imgsim("staged", "pictures/21.jpg", "absent.jpg", cwd=repository)
+    assert (done.returncode, "no such path: absent.jpg" in done.stderr) == (2, True)
+    assert imgsim("staged", "absent.txt", cwd=repository).returncode == 2
+    folder = imgsim("staged", "pictures", cwd=repository)
+    assert (folder.returncode, "pictures is a folder" in folder.stderr) == (2, True)
+    (repository / "notes.txt").unlink()  # tracked, and no image
+    assert imgsim("staged", "notes.txt", cwd=repository).returncode == 0
+    below = imgsim("staged", "21.jpg", "absent.jpg", cwd=repository / "pictures")
+    assert (below.returncode, "no such path: absent.jpg" in below.stderr) == (2, True)
 
 
 def test_outside_of_a_repository(imgsim, tmp_path: Path) -> None:

@@ -152,6 +152,28 @@ def test_a_part_is_kept_only_beside_its_whole() -> None:
     assert group.reclaimable_bytes == 0
 
 
+@pytest.mark.parametrize("framed_by_a_camera_too", [False, True])
+def test_what_a_camera_wrote_is_no_part_of_a_file_that_none_did(
+    framed_by_a_camera_too: bool,
+) -> None:
+    """A border in the colour of the picture's own edge looks like more of the picture."""
+    data = Metadata(
+        make="Canon", model="EOS", date_taken="2012-07-03T10:00:00", taken_width=64, taken_height=48
+    )
+    framed, original = picture("w.jpg"), picture("p.jpg", width=64, height=48)
+    known = Known({"wp": PART}, {"pw": CUT.swapped()})
+    metadata = {"p.jpg": data} | ({"w.jpg": data} if framed_by_a_camera_too else {})
+    ((group,), _) = settle([framed, original], known=known, metadata=metadata)
+    assert group.kept.file.path == ("w.jpg" if framed_by_a_camera_too else "p.jpg")
+
+
+def test_what_lies_enlarged_in_another_picture_was_set_into_it() -> None:
+    screenshot, original = picture("w.png", width=400, height=400), picture("p.jpg")
+    known = Known({"wp": PART}, {"pw": replace(CUT.swapped(), scale=0.25, beyond=-20.0)})
+    ((group,), _) = settle([screenshot, original], known=known)
+    assert roles(group) == {"p.jpg": None, "w.png": "inset"}
+
+
 def test_hard_links_elsewhere_hold_the_bytes() -> None:
     pictures = [picture("a.jpg", digest="a"), picture("a (1).jpg", digest="a", hard_links=2)]
     ((group,), _) = settle(pictures)

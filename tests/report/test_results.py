@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,8 +24,11 @@ import imgsim
 from imgsim import RunOptions
 from imgsim.errors import ImgsimError, UsageError
 from imgsim.pictures.generate import landscape
+from imgsim.report.results import KINDS, columns_of
 from imgsim.results import Result
 from imgsim.schemas import schema
+from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.loop import Epoch
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +58,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def _plan(folder: Path, options: RunOptions) -> imgsim.Plan:
+    return imgsim.plan(imgsim.find_duplicates(folder, options=options))
+
+
+def _apply(folder: Path, options: RunOptions, *, yes: bool = False) -> imgsim.Applied:
+    copy = Path(shutil.copytree(folder, folder.parent / f"applied-{yes}-{os.urandom(4).hex()}"))
+    return imgsim.apply(_plan(copy, options), yes=yes)
+
+
+def _manifest(folder: Path) -> imgsim.Manifest:
+    lines = [f"{path.relative_to(folder)},{path.parent.name},a <small>" for path in
+             sorted(folder.rglob("*.jpg"))]  # fmt: skip
+    (folder / "list.csv").write_text("\n".join(["path,split,label", *lines]) + "\n")
+    return imgsim.read_manifest(str(folder / "list.csv"))
+
+
+def _autoencoder(folder: Path) -> TrainedAutoencoder:
+    epochs = (Epoch(1, 0.5, 0.4, best=True), Epoch(2, 0.4, 0.5, best=False))
+    return TrainedAutoencoder(folder / "w.pt", 8, 2, 10, 0, epochs, False, 1.5, 8.0, 0.4, 0.9)
+
+
 def _find(name: str, folder: Path, labelled: Path, options: RunOptions) -> Result[Any]:
     one, two = folder / "one", folder / "two"
     made: dict[str, Callable[[], Result[Any]]] = {
@@ -66,13 +95,21 @@ def _find(name: str, folder: Path, labelled: Path, options: RunOptions) -> Resul
         "calibrate": lambda: imgsim.calibrate(
             labelled, "phash", target_precision=0.5, options=options
         ),
+        "features": lambda: imgsim.features(folder, "phash", options=options),
+        "manifest": lambda: _manifest(folder),
+        "plan": lambda: _plan(folder, options),
+        "dry run": lambda: _apply(folder, options),
+        "applied": lambda: _apply(folder, options, yes=True),
+        "undone": lambda: imgsim.undo(_apply(folder, options, yes=True).run),
+        "autoencoder": lambda: _autoencoder(folder),
     }
     return made[name]()
 
 
 NAMES = (
     "duplicates", "matches", "search", "known", "leaks", "clusters", "ordering", "compare",
-    "explain", "bench", "calibrate",
+    "explain", "bench", "calibrate", "features", "manifest", "plan", "dry run", "applied", "undone",
+    "autoencoder",
 )  # fmt: skip
 _RESULTS: dict[str, Result[Any]] = {}
 
@@ -121,7 +158,10 @@ def test_html_is_whole_and_shows_pictures(result: Result[Any]) -> None:
     parser.feed(html)
     assert parser.open == []
     assert "<small>" not in html
-    if isinstance(result, imgsim.Bench | imgsim.Calibration):
+    if isinstance(
+        result,
+        imgsim.Bench | imgsim.Calibration | imgsim.Applied | imgsim.Undone | TrainedAutoencoder,
+    ):
         assert "<table>" in html
         return
     assert parser.images
@@ -145,12 +185,47 @@ def test_a_table_has_a_row_for_each(library: Any, folder: Path, result: Result[A
         "imgsim.cluster/1": lambda d: len(d["labels"]),
         "imgsim.sort/1": lambda d: len(d["order"]),
         "imgsim.explain/1": lambda d: 1,
+        "imgsim.features/1": lambda d: len(d["files"]),
+        "imgsim.manifest/1": lambda d: len(d["images"]),
+        "imgsim.plan/1": lambda d: sum(len(g["remove"]) for g in d["groups"]),
+        "imgsim.applied/1": lambda d: len(d["removed"]) + len(d["left"]),
+        "imgsim.undone/1": lambda d: len(d["restored"]),
+        "imgsim.train/1": lambda d: len(d["epochs"]),
     }.get(document["schema"], lambda d: len(d["methods"]))(document)
     assert len(rows) == expected > 0
     if document["schema"] == "imgsim.find-dupes/2":
         paths = [m["path"] for g in document["groups"] for m in g["members"]]
         assert [row["path"] for row in rows] == paths
-    assert not any(isinstance(value, dict | list) for row in rows for value in row.values())
+    for row in rows:
+        features = row.pop("features", None)  # the only one that is no single value
+        if features is not None:
+            assert np.asarray(features).shape == (8,)
+        assert not any(isinstance(value, dict | list) for value in row.values())
+
+
+def test_every_result_is_shown() -> None:
+    """What calls of the package return, and nothing that they take."""
+    kinds = {getattr(imgsim, name) for name in imgsim.__all__}
+    results = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Result)}
+    assert {kind for kind in KINDS if kind in kinds} == results
+    for name in imgsim.__all__:
+        call = getattr(imgsim, name)
+        if not inspect.isfunction(call):
+            continue
+        returned = inspect.signature(call).return_annotation.strip("'")
+        plain = ("Profile", "PathTable", "Iterator[str]")  # read from files, or texts
+        assert returned in plain or any(kind.__name__ == returned for kind in KINDS), name
+
+
+def test_a_plan_is_counted_and_an_empty_one_told(folder: Path, threads: RunOptions) -> None:
+    plan = _plan(folder / "two", threads)
+    assert len(plan) == len(plan.groups) == 1
+    empty = replace(plan, groups=())
+    assert len(empty) == 0
+    assert repr(empty) == "<Plan: 0 files to be removed (none), 0 B>"
+    assert [removal.file.path for group in plan for removal in group.removals] == [
+        removal.file.path for _, removal in plan.removals
+    ]
 
 
 def test_a_table_without_a_library_says_what_to_install(
@@ -167,6 +242,16 @@ def test_a_table_without_a_library_says_what_to_install(
         found.to_dataframe("excel")  # type: ignore[arg-type]
 
 
+def test_columns_are_there_without_rows(result: Result[Any]) -> None:
+    """A program that asks for a column need not ask first whether anything was found."""
+    kind = next(kind for cls, kind in KINDS.items() if isinstance(result, cls))
+    columns = columns_of(result)
+    assert list(columns)[: len(kind.columns)] == list(kind.columns)
+    if kind.own_rows is None:  # and they are names of what the rows have
+        assert set(kind.columns) <= {name for row in kind.rows(result.to_dict()) for name in row}
+    assert not any(isinstance(value, dict) for values in columns.values() for value in values)
+
+
 def test_an_empty_result(tmp_path: Path, threads: RunOptions) -> None:
     for found in (
         imgsim.find_duplicates(tmp_path, options=threads),
@@ -175,6 +260,7 @@ def test_an_empty_result(tmp_path: Path, threads: RunOptions) -> None:
         assert repr(found)
         assert found._repr_html_()
         assert found.to_dict()["images"] == 0
+        assert "path" in columns_of(found)
 
 
 def test_calls_and_packages_do_not_share_names() -> None:

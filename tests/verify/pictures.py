@@ -106,7 +106,11 @@ def multiscale(image: Image.Image) -> MultiscaleImage:
     rgb = np.asarray(image.convert("RGB"))
     height, width = grey(image, LONG_SIDE).shape
     return MultiscaleImage(
-        lambda side: grey(image, side), (height, width), np.asarray(small), lambda: rgb
+        lambda side: grey(image, side),
+        (height, width),
+        np.asarray(small),
+        lambda: rgb,
+        detail_rgb=lambda: rgb,
     )
 
 

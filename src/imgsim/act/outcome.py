@@ -10,6 +10,7 @@ from typing import Self
 from imgsim.act.options import Action
 from imgsim.act.select import Chosen, Left
 from imgsim.act.sidecar_losses import SidecarLoss
+from imgsim.results import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Removed:
         return cls(file.path, kept, role, file.size_bytes, chosen.sidecars, chosen.losses)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+@dataclass(frozen=True, slots=True, repr=False)
+class Applied(Result[Removed]):
     """What `apply` did, or would do.
 
     Attributes
@@ -79,6 +80,9 @@ class Applied:
     root: str = ""
     lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
 
+    def _items(self) -> tuple[Removed, ...]:
+        return self.removed
+
     @property
     def moved_bytes(self) -> int:
         """Bytes of the pictures that were removed."""
@@ -96,8 +100,8 @@ class Applied:
         return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+@dataclass(frozen=True, slots=True, repr=False)
+class Undone(Result[bytes]):
     """What `undo` did.
 
     Attributes
@@ -124,6 +128,9 @@ class Undone:
     stopped: str = ""
     root: str = ""
     lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
+
+    def _items(self) -> tuple[bytes, ...]:
+        return self.restored
 
     @property
     def complete(self) -> bool:

@@ -12,6 +12,7 @@ from typing import get_args
 
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
+from imgsim.results import Result
 from imgsim.types import Role
 
 NEVER: frozenset[Role] = frozenset(("fuller",))
@@ -82,8 +83,8 @@ class PlanGroup:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan(Result[PlanGroup]):
     """What find-dupes proposes to remove.
 
     Attributes
@@ -131,6 +132,9 @@ class Plan:
     max_pixels: int = DEFAULT_MAX_PIXELS
     keep: tuple[str, ...] = ()
     roots: tuple[bytes, ...] = ()
+
+    def _items(self) -> tuple[PlanGroup, ...]:
+        return self.groups
 
     @property
     def removals(self) -> Iterator[tuple[PlanGroup, Removal]]:

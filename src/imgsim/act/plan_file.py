@@ -98,7 +98,7 @@ def read_plan(data: bytes) -> Plan:
             "imgsim.read_plan(Path(FILE).read_bytes())",
         )
     try:
-        document = _parsed(data.decode("utf-8-sig"))
+        document = _parsed(data.decode(json.detect_encoding(data)))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from imgsim import __version__
 from imgsim.benchmark import article, norms, resilience
 from imgsim.benchmark.data import contents_digest, data_name, draw_classes, read_images, root_of
 from imgsim.benchmark.duplicate_pairs import measure_pairs
+from imgsim.benchmark.gate import require_comparable
 from imgsim.benchmark.measure import Inputs, measure_method, read_sample
 from imgsim.benchmark.results import (
     HARNESS,
@@ -80,6 +81,7 @@ def bench(
     plan: Plan | None = None,
     *,
     store: Store | None = None,
+    baseline: Bench | None = None,
     options: RunOptions | None = None,
 ) -> Bench:
     """Measure methods on a labelled data set.
@@ -93,6 +95,8 @@ def bench(
     plan : Plan, optional
     store : Store, optional
         Where results are kept, and taken from; nowhere, if left out.
+    baseline : Bench, optional
+        An earlier run that the result is to be compared with.
     options : RunOptions, optional
 
     Returns
@@ -102,7 +106,8 @@ def bench(
     Raises
     ------
     UsageError
-        The data do not fit the protocol, or too little of them can be read.
+        The data do not fit the protocol, or too little of them can be read; or the baseline is of
+        other data, other rules or other methods: nothing is measured then.
     """
     plan, options = plan or Plan(), options or RunOptions()
     if plan.profile and plan.protocol == "article":
@@ -110,14 +115,8 @@ def bench(
     for comparator in comparators:
         comparator.extractor.get_ready()
     run = _Run(data, plan, store or Store(None), options)
-    results, changed = run.experiments([c for c in comparators if run.can_measure(c)])
-    timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
-    if not (results or changed or timed):
-        raise UsageError(
-            "nothing to measure",
-            "auto and local order no pairs, as the protocol article asks: try the other one",
-        )
-    return Bench(
+    measurable = [c for c in comparators if run.can_measure(c)]
+    facts = Bench(
         __version__,
         plan.command,
         plan.protocol,
@@ -125,10 +124,17 @@ def bench(
         plan.seed,
         run.facts,
         run.machine,
-        results,
-        changed,
-        timed,
     )
+    if baseline is not None:
+        require_comparable(baseline, facts, run.names(measurable), run.originals)
+    results, changed = run.experiments(measurable)
+    timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
+    if not (results or changed or timed):
+        raise UsageError(
+            "nothing to measure",
+            "auto and local order no pairs, as the protocol article asks: try the other one",
+        )
+    return replace(facts, methods=results, resilience=changed, norms=timed)
 
 
 class _Run:
@@ -190,11 +196,33 @@ class _Run:
         results: tuple[MethodResult, ...] = ()
         changed: Resilience | None = None
         if "methods" in self.plan.experiments:
-            ranking = [c for c in comparators if not isinstance(c, Recipe)]
-            results = self.methods(ranking if self.plan.protocol == "article" else comparators)
+            results = self.methods(self._as_measured(comparators))
         if "resilience" in self.plan.experiments and comparators:
             changed = self.changes(comparators)
         return results, changed
+
+    def names(self, comparators: Sequence[Comparator]) -> dict[str, list[str]]:
+        """Return what the results will call these methods, by the experiments that are planned."""
+        measured: dict[str, Sequence[Comparator]] = {}
+        if "methods" in self.plan.experiments:
+            measured["methods"] = self._as_measured(comparators)
+        if "resilience" in self.plan.experiments:
+            measured["resilience"] = comparators
+        return {name: [label(c) for c in some] for name, some in measured.items()}
+
+    @property
+    def originals(self) -> int | None:
+        """How many originals the experiment resilience changes; None where it is not run."""
+        if "resilience" not in self.plan.experiments:
+            return None
+        return len(resilience.draw(self.data, self.plan.changed_images, self.plan.seed))
+
+    def _as_measured(self, comparators: Sequence[Comparator]) -> Sequence[Comparator]:
+        """The methods as the experiment of that name measures them, by the plan's protocol."""
+        if self.plan.protocol != "article":
+            return comparators
+        size = self._frame_size()
+        return [article.follow(c, *size) for c in comparators if not isinstance(c, Recipe)]
 
     def _key(self, experiment: str, comparator: Comparator, **more: Any) -> dict[str, Any]:
         return {
@@ -214,9 +242,6 @@ class _Run:
 
     def methods(self, comparators: Sequence[Comparator]) -> tuple[MethodResult, ...]:
         """Return the results of the experiment methods, known or measured now."""
-        if self.plan.protocol == "article":
-            size = self._frame_size()
-            comparators = [article.follow(c, *size) for c in comparators]
         where = f"{self.machine.processor}, {self.machine.cores} cores"
         jobs = self.options.jobs
         keys = {c: self._key("methods", c, jobs=jobs, machine=where) for c in comparators}

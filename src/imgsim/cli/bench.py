@@ -85,14 +85,14 @@ _FORMATS = ("text", "json", "csv", "markdown")
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Exit with 1 if a method is worse or slower than in this earlier bench.json, or is not"
-    " measured any more.",
+    " measured any more, with 2, at once, if that is of other data.",
 )
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 1),
     default=0.01,
     show_default=True,
-    help="What accuracy, MAP, µAP, precision, recall and recognised copies may lose.",
+    help="What a figure of accuracy may lose, of rankings, pairs or copies, as a share.",
 )
 @click.option(
     "--max-slowdown",
@@ -172,7 +172,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     store = Store(output / "results" if output else None, fresh=given["fresh"])
     methods = make_methods(terminal, given)
     options = make_run_options(terminal, **_run_settings(given))
-    measurements = bench(data, methods, plan, store=store, options=options)
+    measurements = bench(data, methods, plan, store=store, baseline=before, options=options)
     if output is not None:  # before anybody closes the pipe
         _write_report(terminal, measurements, output, dataset)
     _show_measurements(measurements, given["format"], timing=not given["no_timing"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -139,8 +140,9 @@ def _lines(end: bytes) -> Iterator[str]:
     """Paths from standard input, each as soon as its line has come."""
     stream = sys.stdin.buffer
     if end == b"\n":
-        for line in iter(stream.readline, b""):
-            yield os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r"))
+        for number, line in enumerate(iter(stream.readline, b"")):
+            whole_line = line if number else line.removeprefix(codecs.BOM_UTF8)
+            yield os.fsdecode(whole_line.removesuffix(b"\n").removesuffix(b"\r"))
         return
     waiting = b""
     while part := os.read(stream.fileno(), 1 << 16):

@@ -38,14 +38,16 @@ def command(
     """Find staged images that duplicate tracked ones, or each other: a hook for git.
 
     FILEs are those to be committed, by default what is staged. Exits with 1 if there is a
-    duplicate, and with 0 if nothing that is staged is an image. Nothing is changed.
+    duplicate, with 0 if nothing that is staged is an image, and with 2 if a file could not be
+    looked at, since it is not in the working tree. Nothing is changed.
 
     \b
     imgsim staged
     imgsim staged --check-kind exact
     """
+    from imgsim.read.discover import printable
     from imgsim.report.text import Page, find_dupes_summary, find_dupes_text
-    from imgsim.tasks.staged import find_staged
+    from imgsim.tasks.staged import MISSING, find_staged
 
     method = make_method(terminal, given)
     walking: dict[str, Any] = {
@@ -67,4 +69,12 @@ def command(
     )
     for line in summary:
         terminal.summary(line)
+    missing = [one.path for one in duplicates.skipped if one.reason == MISSING]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        terminal.error(
+            f"{printable(missing[0])}{more}: staged, but not in the working tree",
+            "git restore FILE brings it back, git rm --cached FILE takes it out of the commit",
+        )
+        return 2
     return 1 if counted else 0

@@ -28,6 +28,7 @@ from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.discover import DiscoverOptions, discover, printable
+from imgsim.read.encoding import open_text
 
 
 def load_labelled(
@@ -236,14 +237,14 @@ def _rows(
 def _numbered_lines(name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line numbers and fields; lines with nothing on them are left out."""
     try:
-        with open(name, encoding="utf-8-sig", newline="") as stream:
+        with open_text(name, newline="", errors="strict") as stream:
             reader = csv.reader(stream, strict=True)
             for row in reader:
                 if any(field.strip() for field in row):
                     yield reader.line_num, row
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise UsageError(
             f"{printable(name)} is no CSV: {error}", "write it in UTF-8, with a header"
         ) from None

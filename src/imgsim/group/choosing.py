@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
@@ -102,20 +102,24 @@ class Choosing:
         stretched = are_stretched(
             [Shape(stretches.get(m.picture.identity, 0.0), m.picture.facts) for m in group.members]
         )
-        return Undecided(
-            tuple(
-                Candidate(
-                    m.picture,
-                    self.metadata.get(m.picture.digest, Metadata()),
-                    own[m.picture.identity],
-                    m.picture.identity in shows_less and not everything,
-                    m.picture.identity == centre.identity,
-                    has_other_shape,
-                )
-                for m, has_other_shape in zip(group.members, stretched, strict=True)
-            ),
-            centre,
-        )
+        candidates = [
+            Candidate(
+                m.picture,
+                self.metadata.get(m.picture.digest, Metadata()),
+                own[m.picture.identity],
+                m.picture.identity in shows_less and not everything,
+                m.picture.identity == centre.identity,
+                has_other_shape,
+            )
+            for m, has_other_shape in zip(group.members, stretched, strict=True)
+        ]
+        if not any(c.metadata.make or c.metadata.model for c in candidates if not c.partial):
+            # what a camera wrote is no part of a file that none did: that one was framed
+            candidates = [
+                replace(c, partial=False) if c.partial and c.has_taken_size else c
+                for c in candidates
+            ]
+        return Undecided(tuple(candidates), centre)
 
     def measure_parts(self, groups: Sequence[Group]) -> None:
         """Measure those members of which one may be a part of the other."""

@@ -127,6 +127,11 @@ class _Signs:
         if self.has("rotated") and (filled or kept_filled):
             if kept_filled:
                 self.add("fuller", "without the filled corners of the kept file")
+        elif self._is_enlarged(1 / m.scale) and inside < e.area[1] <= shown:
+            self.add("inset", f"the kept picture, enlarged, is {_percent(inside)} of it")
+        elif self._is_enlarged(m.scale) and shown < e.area[1] <= inside:
+            around = "without what is around it in the kept file, which was enlarged"
+            self.add("fuller", f"{around}: {_percent(shown)} are in common")
         elif kept_filled or (self.verdict.more > 0 and not self.verdict.overlay and not filled):
             around = "without what is around it" if kept_filled else "shows more"
             self.add("fuller", f"{around}: {_percent(min(shown, inside))} are in common")
@@ -137,6 +142,10 @@ class _Signs:
             self.add("cropped", f"shows {_percent(shown)} of the kept picture{beside}")
         else:
             self.unsure.append("cut or framed a little")
+
+    def _is_enlarged(self, scale: float) -> bool:
+        """Whether the picture that has `scale` times the pixels has no more detail for them."""
+        return scale > EVIDENCE.scale[0] and _detail(self.m)[0]
 
     def overlay(self) -> None:
         """Words or a logo over one of them."""

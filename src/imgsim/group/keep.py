@@ -100,6 +100,11 @@ class Candidate:
         )
 
     @property
+    def has_taken_size(self) -> bool:
+        """Whether it is as the camera wrote it, and its metadata say that it had these pixels."""
+        return self.camera_fits and (self.picture.facts.raw or self.metadata.taken_width > 0)
+
+    @property
     def edited_by_name(self) -> bool:
         """Whether its metadata name an editor, or what it was made from."""
         return bool(self.metadata.derived_from or _EDITORS.search(self.metadata.software))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections import Counter
@@ -13,6 +14,7 @@ from imgsim.addresses import printable as printable  # from here for most
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
+from imgsim.read.encoding import marked_encoding
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
 from imgsim.read.remote import is_url
@@ -283,7 +285,26 @@ def _join_links(walked: Iterable[tuple[ImageFile, tuple[int, int]]]) -> Iterator
 
 
 def read_file_list(data: bytes, *, null: bool = False) -> list[str]:
-    """Paths from a list, one a line; separated by NUL bytes if `null`, or if it has any."""
+    """Paths from a list, one a line; separated by NUL bytes if `null`, or if it has any.
+
+    Raises
+    ------
+    UsageError
+        It is UTF-16 without a byte order mark, or is not whole.
+    """
+    encoding = "utf-8-sig" if null else marked_encoding(data[:4])
+    if encoding != "utf-8-sig":
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"the list is no {encoding.upper()}: {error.reason}", "save it as UTF-8"
+            ) from None
+        data = text.encode("utf-8", "surrogatepass")
+    elif not null:
+        data = data.removeprefix(codecs.BOM_UTF8)
+        if b"\r\0\n" in data:
+            raise UsageError("the list is UTF-16 without a byte order mark", "save it as UTF-8")
     if null or b"\0" in data:
         return [os.fsdecode(p) for p in data.split(b"\0") if p]
     return [os.fsdecode(p.removesuffix(b"\r")) for p in data.split(b"\n") if p]

@@ -27,7 +27,7 @@ from imgsim.report.leak_baseline import (
     KnownLeak,
     digest_of,
     known_division,
-    known_leak,
+    known_leaks,
 )
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.find_duplicates import Duplicates
@@ -120,6 +120,11 @@ class Baseline:
                 f"{printable(str(self.path))} was made without labels: every conflict of labels is"
                 " new"
             )
+        if any(not leak.whole for leak in self.leaks or ()):
+            yield (
+                f"{printable(str(self.path))} has only the nearest matches of some leaks: another"
+                " one that is no nearer is not noticed; --update-baseline writes a whole one"
+            )
         if any(division.contents is None for division in self.divided):
             yield (
                 f"{printable(str(self.path))} has no digests of divided groups: these are known by"
@@ -160,7 +165,7 @@ def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
     hint = f"make one: imgsim {command} --format json -o FILE"
     shown = printable(str(path))
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"cannot read baseline {shown}: {error.strerror}", hint) from None
     except (ValueError, RecursionError):
@@ -171,7 +176,7 @@ def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
         raise UsageError(f"baseline {shown} is no output of {command.split()[0]}: {said}", hint)
     try:
         return _baseline(path, document)
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         raise UsageError(f"baseline {shown} is not whole, or was changed by hand", hint) from None
 
 
@@ -179,7 +184,7 @@ def _baseline(path: Path, document: dict[str, Any]) -> Baseline:
     """Read a document; anything may be missing in it, or of another type."""
     facts = path, str(document["method"]), float(document["threshold"]), str(document["version"])
     if document["schema"] in LEAKS:
-        leaks = Counter(known_leak(leak) for leak in document["leaks"])
+        leaks = known_leaks(document)
         divided = tuple(known_division(group) for group in document["groups"])
         return Baseline(*facts, leaks=leaks, divided=divided)
     cwd = str(document.get("cwd", ""))

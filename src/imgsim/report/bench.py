@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any, get_type_hints
 
-from imgsim.benchmark.gate import BaselineComparison
+from imgsim.benchmark.gate import BaselineComparison, Drop
 from imgsim.benchmark.results import (
     Bench,
     Detection,
@@ -241,10 +241,17 @@ def gate_text(comparison: BaselineComparison) -> Iterator[str]:
     for name in comparison.vanished:
         yield f"gone: {name} is in the baseline, and was not measured now"
     for drop in comparison.drops:
-        before, now = (
-            (duration(x) if drop.figure.startswith("seconds") else share_text(x))
-            for x in (drop.before, drop.now)
-        )
+        before, now = (_figure_text(drop, value) for value in (drop.before, drop.now))
         yield f"worse: {drop.method}: {drop.figure.replace('_', ' of ')} {before} -> {now}"
     if comparison.passes:
         yield f"{count(comparison.compared, 'method')} as good as in the baseline"
+
+
+def _figure_text(drop: Drop, value: float | None) -> str:
+    if value is None:
+        return "none"
+    if drop.figure.startswith("seconds"):
+        return duration(value)
+    if drop.unit == "share":
+        return share_text(value)
+    return f"{value:.2f}" if drop.unit == "points" else f"{value:.0f}"

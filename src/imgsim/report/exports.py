@@ -17,6 +17,15 @@ from imgsim.report.formats import csv_row
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import Group, Member
 
+_FIELDS = {
+    "imgsim_group": "IntField",
+    "imgsim_kind": "StringField",
+    "imgsim_role": "StringField",
+    "imgsim_kept": "StringField",
+    "imgsim_similarity": "FloatField",
+}
+"""Of samples, beside FiftyOne's own: it takes none that is not declared."""
+
 _ISSUE_COLUMNS = (
     "path", "is_near_duplicate_issue", "near_duplicate_score", "near_duplicate_sets",
     "distance_to_nearest_neighbor", "is_exact_duplicate_issue", "kept", "role",
@@ -43,7 +52,7 @@ def find_dupes_fiftyone(duplicates: Duplicates) -> Iterator[str]:
     document = {
         "name": "imgsim",
         "media_type": "image",
-        "sample_fields": {},
+        "sample_fields": {name: f"fiftyone.core.fields.{kind}" for name, kind in _FIELDS.items()},
         "info": {"method": duplicates.comparator.spec, "keep": list(duplicates.keep)},
         "samples": samples,
     }
@@ -51,7 +60,7 @@ def find_dupes_fiftyone(duplicates: Duplicates) -> Iterator[str]:
 
 
 def _fields(duplicates: Duplicates, number: int, group: Group, member: Member) -> dict[str, Any]:
-    """The fields of a file in a group; FiftyOne infers their types."""
+    """The fields of a file in a group, see `_FIELDS`, and its tags."""
     return {
         "tags": ["kept" if member.kind == "kept" else "duplicate"],
         "imgsim_group": number,

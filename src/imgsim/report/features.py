@@ -21,7 +21,7 @@ from imgsim.comparators.base import Metric, VectorComparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import ImgsimError, UsageError
-from imgsim.report.document import path_text
+from imgsim.report.document import path_document, path_text
 from imgsim.tasks.features import FeatureSet
 
 SCHEMA = "imgsim.features/1"
@@ -94,6 +94,21 @@ def _about(feature_set: FeatureSet) -> dict[str, Any]:
         "shape": list(extractor.shape),
         "dtype": extractor.dtype.str,
     }
+
+
+def features_document(feature_set: FeatureSet) -> dict[str, Any]:
+    """Return all of a feature set; the values of a row are one list, hashes as bytes."""
+    return {
+        **_about(feature_set),
+        "files": [
+            {**path_document(one.path), "digest": one.digest, "width": one.width,
+             "height": one.height, "features": one.features.ravel().tolist()}
+            for one in feature_set
+        ],
+        "skipped": [
+            {**path_document(s.path), "reason": s.reason} for s in feature_set.skipped
+        ],
+    }  # fmt: skip
 
 
 def _flat_rows(feature_set: FeatureSet) -> NDArray[Any]:

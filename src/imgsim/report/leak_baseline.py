@@ -1,24 +1,41 @@
 """Leaks and divided groups that an earlier output has already; see `report.baseline`.
 
-A leak is known by its content and by what it matches: a surer match, one more match or another
-label is new. A divided group is known by its contents in each split, whatever it is called.
+A leak is known by its content and by the contents of all that it matches, listed or not: a surer
+match, one more match or another label is new. A divided group is known by its contents in each
+split, whatever it is called.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from imgsim.comparators.base import Scale
-from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
-from imgsim.types import SURENESS, Member
+from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks, MatchedContent
+from imgsim.types import SURENESS
 
 _DIGITS = 9  # a distance is computed back from a score
 
-MatchKey = tuple[str, str, str, str]
-"""Of a match: its split, digest and kind, and its label where labels count, else nothing."""
+
+class ListedMatch(NamedTuple):
+    """A match that an earlier output lists.
+
+    Attributes
+    ----------
+    split, digest, kind : str
+    label : str
+        Empty if it has none.
+    score : float or None
+        None for 0.
+    """
+
+    split: str
+    digest: str
+    kind: str
+    label: str
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +48,10 @@ class KnownLeak:
         Of the picture in the smaller split.
     matched, conflicts : int
         As of `Leak`.
-    matches : tuple of (MatchKey, float)
-        Those that are listed, and their scores, in order of the keys.
+    matches : tuple of ListedMatch
+        In order.
+    contents : tuple of MatchedContent
+        Of all that it matched; where the output has only the nearest, of these.
     label : str or None
         As of `Leak`.
     """
@@ -41,49 +60,124 @@ class KnownLeak:
     digest: str
     matched: int
     conflicts: int
-    matches: tuple[tuple[MatchKey, float | None], ...]
+    matches: tuple[ListedMatch, ...]
+    contents: tuple[MatchedContent, ...]
     label: str | None
 
-    def has(self, leak: Leak, scale: Scale) -> bool:
-        """Return whether all that a leak of the same content says was said already.
+    @property
+    def whole(self) -> bool:
+        """Whether the output has all that it matched; that of an earlier version may not."""
+        return sum(content.files for content in self.contents) >= self.matched
 
-        Where more files match than are listed, one that was not listed may be among the others, if
-        it is no nearer than all that were.
-        """
+    def has(self, leak: Leak, scale: Scale) -> bool:
+        """Return whether all that a leak of the same content says was said already."""
         if leak.matched > self.matched:
             return False
         with_labels = leak.conflicts > 0
         if with_labels and (leak.label != self.label or leak.conflicts > self.conflicts):
             return False
-        left = Counter(_key(*key[:3], key[3] if with_labels else "") for key, _ in self.matches)
-        last = self._last(scale) if len(self.matches) < self.matched else None
+        return not self._surer(leak) and (
+            _count(_contents_of(leak), with_labels=with_labels)
+            <= _count(self.contents, with_labels=with_labels)
+            if self.whole
+            else self._may_have(leak, scale, with_labels=with_labels)
+        )
+
+    def _surer(self, leak: Leak) -> bool:
+        """Whether a match is of another kind than that of the same content was."""
+        kinds: dict[tuple[str, str], set[str]] = {}
+        for one in self.matches:
+            kinds.setdefault((one.split, one.digest), set()).add(one.kind)
+        keys = (((m.picture.file.root, m.picture.digest), m.kind) for m in leak.matches)
+        return any(key in kinds and kind not in kinds[key] for key, kind in keys)
+
+    def _may_have(self, leak: Leak, scale: Scale, *, with_labels: bool) -> bool:
+        """Tell as far as can be told where only the nearest of those that matched are known.
+
+        One that was not listed may be among the others, if it is no nearer than all that were.
+        """
+        left = _count(self.contents, with_labels=with_labels)
+        if not self.matches:
+            return False
+        last = max(
+            (0.0 if m.score is None else round(scale.distance(m.score), _DIGITS), SURENESS[m.kind])
+            for m in self.matches
+        )
         for match in leak.matches:
-            key = _match_key(match, with_labels=with_labels)
-            if left[key]:
-                left[key] -= 1
+            label = (match.label or "") if with_labels else ""
+            content = (match.picture.file.root, match.picture.digest, label)
+            if left[content]:
+                left[content] -= 1
                 continue
-            other_label = with_labels and match.label and match.label != leak.label
-            if other_label or last is None:
+            if with_labels and match.label and match.label != leak.label:
                 return False
             if (round(match.distance or 0.0, _DIGITS), SURENESS[match.kind]) < last:
                 return False
         return True
 
-    def _last(self, scale: Scale) -> tuple[float, int]:
-        """Return the distance of the last that is listed, and how sure its kind is."""
-        return max(
-            (0.0 if score is None else round(scale.distance(score), _DIGITS), SURENESS[key[2]])
-            for key, score in self.matches
-        )
+
+class KnownPairs:
+    """Pairs of contents that an earlier output has, whichever of the two was the leak.
+
+    A leak stands in the smaller split: where another split is the smaller one now, it is the other
+    picture's.
+
+    Parameters
+    ----------
+    leaks : Counter of KnownLeak
+    """
+
+    def __init__(self, leaks: Counter[KnownLeak]) -> None:
+        self._left: dict[bool, Counter[_Pair]] = {False: Counter(), True: Counter()}
+        self._kinds: dict[_Pair, set[str]] = {}
+        for leak, times in leaks.items():
+            for with_labels, left in self._left.items():
+                own = leak.split, leak.digest, (leak.label or "") if with_labels else ""
+                for other, files in _count(leak.contents, with_labels=with_labels).items():
+                    left[_pair(own, other)] += files * times
+            for match in leak.matches:
+                pair = _pair((leak.split, leak.digest, ""), (match.split, match.digest, ""))
+                self._kinds.setdefault(pair, set()).add(match.kind)
+
+    def take(self, leak: Leak) -> bool:
+        """Return whether all pairs of a leak are left, and take them away if so."""
+        with_labels = leak.conflicts > 0
+        place = leak.picture.file.root, leak.picture.digest
+        own = *place, (leak.label or "") if with_labels else ""
+        counts = _count(_contents_of(leak), with_labels=with_labels)
+        wanted = {_pair(own, other): files for other, files in counts.items()}
+        left = self._left[with_labels]
+        if any(left[pair] < files for pair, files in wanted.items()):
+            return False
+        for match in leak.matches:
+            pair = _pair((*place, ""), (match.picture.file.root, match.picture.digest, ""))
+            if match.kind not in self._kinds.get(pair, (match.kind,)):
+                return False
+        left.subtract(wanted)
+        return True
 
 
-def _key(split: str, digest: str, kind: str, label: str) -> MatchKey:
-    return split, digest, kind, label
+_Content = tuple[str, str, str]
+_Pair = tuple[_Content, _Content]
 
 
-def _match_key(match: Member, *, with_labels: bool) -> MatchKey:
-    label = match.label or "" if with_labels else ""
-    return _key(match.picture.file.root, match.picture.digest, match.kind, label)
+def _pair(one: _Content, other: _Content) -> _Pair:
+    return (one, other) if one <= other else (other, one)
+
+
+def _contents_of(leak: Leak) -> Sequence[MatchedContent]:
+    return leak.contents or [
+        MatchedContent(m.picture.file.root, m.picture.digest, m.label or "", 1)
+        for m in leak.matches
+    ]
+
+
+def _count(contents: Iterable[MatchedContent], *, with_labels: bool) -> Counter[_Content]:
+    """Files by split, digest, and label where labels count."""
+    counts: Counter[_Content] = Counter()
+    for one in contents:
+        counts[one.split, one.digest, one.label if with_labels else ""] += one.files
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +216,40 @@ def _plain(digest: object) -> str:
     return digest.removeprefix("sha256:")
 
 
-def known_leak(document: Mapping[str, Any]) -> KnownLeak:
-    """Read a leak of an earlier output; raises as `digest_of` does."""
-    matches = [
-        (_key(str(m["split"]), digest_of(m), str(m["kind"]), m.get("label") or ""), m.get("score"))
-        for m in document["matches"]
+def known_leaks(document: Mapping[str, Any]) -> Counter[KnownLeak]:
+    """Read the leaks of an earlier output; raises as `digest_of` does, or an IndexError."""
+    contents = [
+        (str(one["split"]), digest_of(one), str(one["label"]))
+        for one in document.get("contents") or ()
     ]
+    return Counter(_known_leak(leak, contents) for leak in document["leaks"])
+
+
+def _known_leak(document: Mapping[str, Any], contents: Sequence[tuple[str, str, str]]) -> KnownLeak:
+    matches = tuple(
+        sorted(
+            ListedMatch(
+                str(m["split"]), digest_of(m), str(m["kind"]), m.get("label") or "", m.get("score")
+            )
+            for m in document["matches"]
+        )
+    )
+    if document.get("contents"):
+        every = [
+            MatchedContent(split, digest, label, int(files))
+            for (split, digest, label), files in (
+                (contents[place], files) for place, files in document["contents"]
+            )
+        ]
+    else:
+        every = [MatchedContent(m.split, m.digest, m.label, 1) for m in matches]
     return KnownLeak(
         str(document["split"]),
         digest_of(document),
         int(document["matched"]),
         int(document.get("conflicts") or 0),
-        tuple(sorted(matches, key=lambda match: match[0])),
+        matches,
+        tuple(every),
         document.get("label"),
     )
 
@@ -187,13 +303,15 @@ def mark_new_leaks(
     for one, times in (known or {}).items():
         left.setdefault((one.split, one.digest), Counter())[one] += times
     scale = leaks.comparator.scale
+    pairs = KnownPairs(known or Counter())
     marked = []
     for leak in leaks.leaks:
         candidates = left.get((leak.picture.file.root, leak.picture.digest), Counter())
         same = next((k for k, n in candidates.items() if n and k.has(leak, scale)), None)
-        marked.append(replace(leak, new=same is None))
         if same is not None:
             candidates[same] -= 1
+        all_known = pairs.take(leak)  # of a known one too: no other may have them
+        marked.append(replace(leak, new=same is None and not all_known))
     divisions = KnownDivisions(divided)
     groups = [replace(group, new=not divisions.has(group)) for group in leaks.groups]
     return replace(leaks, leaks=tuple(marked), groups=tuple(groups))

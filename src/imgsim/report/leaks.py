@@ -103,6 +103,8 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
     timing : bool
         With the keys that differ from run to run.
     """
+    contents = list(dict.fromkeys(c[:3] for leak in leaks.leaks for c in leak.contents))
+    places = {content: place for place, content in enumerate(contents)}
     document = {
         **heading("imgsim.leaks/1"),
         **verdicts_document(leaks),
@@ -119,7 +121,17 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
             {"smaller": c.smaller, "larger": c.larger, "leaked": c.leaked, "pairs": c.pairs}
             for c in leaks.crossings
         ],
-        "leaks": [_leak_document(leak, leaks) for leak in leaks.leaks],
+        "leaks": [
+            {
+                **_leak_document(leak, leaks),
+                "contents": [[places[content[:3]], content.files] for content in leak.contents],
+            }
+            for leak in leaks.leaks
+        ],
+        "contents": [
+            {"split": split, "digest": f"sha256:{digest}", "label": label}
+            for split, digest, label in contents
+        ],
         "conflicts": [_conflict_document(leak, leaks) for leak in leaks.conflicts],
         "groups": [
             {

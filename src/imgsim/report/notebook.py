@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from typing import Any
 
+from imgsim.act.outcome import Applied, Undone
+from imgsim.act.paths import native, shown
+from imgsim.act.plan import Plan
 from imgsim.benchmark.results import Bench
 from imgsim.calibration.calibrate import Calibrated, Calibration
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
+from imgsim.read.manifests.manifest import Manifest
 from imgsim.report.bench_tables import Table, quality_table
 from imgsim.report.document import member_similarity
 from imgsim.report.pictures import jpeg_bytes, thumbnails
@@ -23,13 +28,18 @@ from imgsim.results import Result
 from imgsim.tasks.cluster.results import Clusters
 from imgsim.tasks.compare import Comparisons
 from imgsim.tasks.explain import Explanation
+from imgsim.tasks.features import FeatureSet
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.match_results import Matches
 from imgsim.tasks.sort.sort_images import Ordering
+from imgsim.training.run import TrainedNetwork
 
 MOST_ROWS = 20
+MOST_LINES = 100
+"""Of a table."""
+
 MOST_PICTURES = 6
 """In a row."""
 
@@ -64,10 +74,10 @@ def notebook_html(result: Result[Any], title: str) -> str:
     result : Result
     title : str
     """
-    table = _table_of(result)
-    if table is not None:
-        return f"<div><p>{escape(title)}</p>{_table_html(table)}</div>"
-    every = _rows_of(result)
+    for cls, make in _TABLES.items():
+        if isinstance(result, cls):
+            return f"<div><p>{escape(title)}</p>{_table_html(make(result))}</div>"
+    every = next((make(result) for cls, make in _ROWS.items() if isinstance(result, cls)))
     rows = list(islice(every, MOST_ROWS))
     more = sum(1 for _ in every)
     paths = list(dict.fromkeys(path for row in rows for path, _ in row.pictures))
@@ -102,28 +112,44 @@ def _table_html(table: Table) -> str:
     header, *rows = table
     head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows
+        f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>"
+        for row in rows[:MOST_LINES]
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    more = len(rows) - MOST_LINES
+    note = f"<p>and {more:,} more: to_dataframe() has all</p>" if more > 0 else ""
+    return f"<table><tr>{head}</tr>{body}</table>{note}"
 
 
-def _table_of(result: Result[Any]) -> Table | None:
-    """The table of a result that has no pictures of its own."""
-    if isinstance(result, Bench):
-        return quality_table(result)
-    if isinstance(result, Calibration):
-        return [
-            ["method", "threshold", "precision", "recall"],
-            *(
-                [
-                    label(one.comparator),
-                    _threshold(one),
-                    *(_share(one.measured, name) for name in ("precision", "recall")),
-                ]
-                for one in result.methods
-            ),
+def _of_calibration(calibration: Calibration) -> Table:
+    header = ["method", "threshold", "precision", "recall"]
+    return [header] + [
+        [
+            label(one.comparator),
+            _threshold(one),
+            *(_share(one.measured, name) for name in ("precision", "recall")),
         ]
-    return None
+        for one in calibration.methods
+    ]
+
+
+def _of_epochs(trained: TrainedNetwork) -> Table:
+    return [["epoch", "loss", "of held-out images", ""]] + [
+        [f"{e.number}", f"{e.train:.4g}", f"{e.held_out:.4g}", "best so far" if e.best else ""]
+        for e in trained.epochs
+    ]
+
+
+def _of_applied(applied: Applied) -> Table:
+    verb = "would be removed" if applied.dry_run else "removed"
+    rows = [[shown(r.path), verb, f"{r.role}; kept: {shown(r.kept)}"] for r in applied.removed]
+    rows += [[shown(one.path), "stays", one.reason] for one in applied.left]
+    return [["path", "", "why"], *rows]
+
+
+def _of_undone(undone: Undone) -> Table:
+    rows = [[shown(path), "restored", ""] for path in undone.restored]
+    rows += [[shown(one.path), "not restored", one.reason] for one in undone.left]
+    return [["path", "", "why"], *rows]
 
 
 def _threshold(one: Calibrated) -> str:
@@ -136,31 +162,52 @@ def _share(outcome: Any, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _rows_of(result: Result[Any]) -> Iterator[Row]:
-    if isinstance(result, Duplicates):
-        return _of_duplicates(result)
-    if isinstance(result, Matches):
-        return _of_matches(result)
-    if isinstance(result, Known):
-        return _of_known(result)
-    if isinstance(result, Leaks):
-        return _of_leaks(result)
-    if isinstance(result, Clusters):
-        return _of_clusters(result)
-    if isinstance(result, Ordering):
-        return iter([_row("in order", [(p.file.path, "") for p in result], MOST_ROWS)])
-    if isinstance(result, Comparisons):
-        told = "; ".join(
-            f"{label(one.comparator)}: {score_text(one.comparator, one.distance)},"
-            f" {'duplicate' if one.duplicate else 'no duplicate'}"
-            for one in result
-        )
-        return iter([Row(told, ((result.left, ""), (result.right, "")))])
-    if isinstance(result, Explanation):
-        score = score_text(result.comparator, result.distance)
-        ends = tuple((q.path, "") for q in (result.left, result.right) if q.path is not None)
-        return iter([Row(f"{label(result.comparator)}: {score}", ends)])
-    return iter([])
+def _of_ordering(ordering: Ordering) -> Iterator[Row]:
+    yield _row("in order", [(p.file.path, "") for p in ordering], MOST_ROWS)
+
+
+def _of_comparisons(comparisons: Comparisons) -> Iterator[Row]:
+    told = "; ".join(
+        f"{label(one.comparator)}: {score_text(one.comparator, one.distance)},"
+        f" {'duplicate' if one.duplicate else 'no duplicate'}"
+        for one in comparisons
+    )
+    yield Row(told, ((comparisons.left, ""), (comparisons.right, "")))
+
+
+def _of_explanation(explanation: Explanation) -> Iterator[Row]:
+    score = score_text(explanation.comparator, explanation.distance)
+    queries = (explanation.left, explanation.right)
+    ends = tuple((q.path, "") for q in queries if q.path is not None)
+    yield Row(f"{label(explanation.comparator)}: {score}", ends)
+
+
+def _of_features(feature_set: FeatureSet) -> Iterator[Row]:
+    yield _row("images", [(path, "") for path in feature_set.paths], MOST_ROWS)
+
+
+def _of_manifest(manifest: Manifest) -> Iterator[Row]:
+    splits = manifest.splits or ("",) * len(manifest)
+    labels = manifest.labels or ("",) * len(manifest)
+    for split in dict.fromkeys(splits):
+        own = [
+            (path, name)
+            for path, name, its in zip(manifest.paths, labels, splits, strict=True)
+            if its == split
+        ]
+        yield _row(split or "paths", own)
+
+
+def _of_plan(plan: Plan) -> Iterator[Row]:
+    def full(path: bytes) -> str:
+        return os.path.join(plan.root, native(path))
+
+    for number, group in enumerate(plan.groups, 1):
+        removals = [
+            (full(one.file.path), f"{'remove' if one.chosen else 'not chosen'} · {one.role}")
+            for one in group.removals
+        ]
+        yield _row(f"Group {number}", [(full(group.keep.path), "keep"), *removals])
 
 
 def _row(title: str, pictures: Sequence[tuple[str, str]], most: int = MOST_PICTURES) -> Row:
@@ -222,3 +269,27 @@ def _of_clusters(clusters: Clusters) -> Iterator[Row]:
         others = [int(i) for i in cluster.members if int(i) != typical]
         pictures = [(paths[typical], "typical"), *((paths[i], "") for i in others)]
         yield _row(f"Cluster {cluster.number}, {len(cluster.members)} images", pictures)
+
+
+_TABLES: dict[type, Callable[[Any], Table]] = {
+    Bench: quality_table,
+    Calibration: _of_calibration,
+    TrainedNetwork: _of_epochs,
+    Applied: _of_applied,
+    Undone: _of_undone,
+}
+"""Of results whose pictures are gone, or that have none of their own."""
+
+_ROWS: dict[type, Callable[[Any], Iterator[Row]]] = {
+    Duplicates: _of_duplicates,
+    Matches: _of_matches,
+    Known: _of_known,
+    Leaks: _of_leaks,
+    Clusters: _of_clusters,
+    Ordering: _of_ordering,
+    Comparisons: _of_comparisons,
+    Explanation: _of_explanation,
+    FeatureSet: _of_features,
+    Manifest: _of_manifest,
+    Plan: _of_plan,
+}

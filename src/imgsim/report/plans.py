@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from imgsim.act.check import ChangedPath
 from imgsim.act.paths import shown
 from imgsim.act.plan import Plan
+from imgsim.act.plan_file import write_plan
 from imgsim.act.sidecar_losses import SidecarLoss
 from imgsim.decode.spec import DecodeMode
 from imgsim.read.discover import printable
 from imgsim.report.units import count, size
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the document of a plan as its file has it."""
+    document: dict[str, Any] = json.loads("".join(write_plan(plan)))
+    return document
 
 
 def plan_text(

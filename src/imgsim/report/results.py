@@ -8,27 +8,49 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
+from imgsim.act.outcome import Applied, Undone
+from imgsim.act.plan import Plan
 from imgsim.benchmark.results import Bench
 from imgsim.calibration.calibrate import Calibration
 from imgsim.errors import ImgsimError, UsageError
+from imgsim.read.manifests.manifest import Manifest
 from imgsim.report.bench import bench_document, method_figures
 from imgsim.report.calibration import profile_document
 from imgsim.report.clusters import cluster_document
-from imgsim.report.document import compare_document, find_dupes_document, matches_document
+from imgsim.report.document import (
+    compare_document,
+    find_dupes_document,
+    matches_document,
+    path_text,
+)
 from imgsim.report.explanation import explanation_document
+from imgsim.report.features import features_document
 from imgsim.report.known import known_document
 from imgsim.report.leaks import leaks_document
+from imgsim.report.manifests import manifest_document
 from imgsim.report.ordering import sort_document
+from imgsim.report.plans import plan_document, plan_summary
+from imgsim.report.runs import (
+    applied_document,
+    applied_headline,
+    undone_document,
+    undone_headline,
+)
+from imgsim.report.trained import autoencoder_document, siamese_document
 from imgsim.report.units import count, size
 from imgsim.results import Result
 from imgsim.tasks.cluster.results import Clusters
 from imgsim.tasks.compare import Comparisons
 from imgsim.tasks.explain import Explanation
+from imgsim.tasks.features import FeatureSet
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.leaks.results import Leaks
 from imgsim.tasks.match_results import Matches
 from imgsim.tasks.sort.sort_images import Ordering
+from imgsim.training.autoencoder import TrainedAutoencoder
+from imgsim.training.run import TrainedNetwork
+from imgsim.training.siamese import TrainedSiamese
 
 Document = dict[str, Any]
 _LIBRARIES = ("pandas", "polars")
@@ -45,12 +67,18 @@ class Kind:
     document : callable
         All of it, as the command line's JSON has it.
     rows : callable
-        The rows of its table, of its document.
+        The rows of its table, of its document; what has parts of its own is left out of them.
+    columns : tuple of str
+        Which the table has first, even where there are no rows.
+    own_rows : callable, optional
+        In the place of these: rows of the result itself.
     """
 
     text: Callable[[Any], str]
     document: Callable[[Any], Document]
     rows: Callable[[Document], Iterator[Document]]
+    columns: tuple[str, ...] = ()
+    own_rows: Callable[[Any], Iterator[Document]] | None = None
 
 
 def _kind_of(result: Result[Any]) -> Kind:
@@ -104,24 +132,29 @@ def dataframe_of(result: Result[Any], library: Literal["pandas", "polars"] | Non
 
 def columns_of(result: Result[Any]) -> dict[str, list[Any]]:
     """Return the columns of a result's table; what a row lacks is None."""
-    if isinstance(result, Bench):  # intervals and times have columns of their own there
-        rows = [method_figures(method) for method in result.methods]
+    kind = _kind_of(result)
+    if kind.own_rows is not None:
+        rows = list(kind.own_rows(result))
     else:
-        rows = [_flat(row) for row in _kind_of(result).rows(dict_of(result))]
-    names = list(dict.fromkeys(name for row in rows for name in row))
+        rows = list(map(_joined, kind.rows(dict_of(result))))
+        parts = {name for row in rows for name, value in row.items() if _has_parts(value)}
+        rows = [{name: row[name] for name in row if name not in parts} for row in rows]
+    names = list(dict.fromkeys([*kind.columns, *(name for row in rows for name in row)]))
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _flat(row: Mapping[str, Any]) -> Document:
-    """A row without what has parts of its own; lists of texts become one text."""
-    flat: Document = {}
-    for name, value in row.items():
-        if isinstance(value, list | tuple):
-            if all(isinstance(one, str) for one in value):
-                flat[name] = "; ".join(value)
-        elif not isinstance(value, dict):
-            flat[name] = value
-    return flat
+def _joined(row: Mapping[str, Any]) -> Document:
+    """A row in which lists of texts are one text."""
+    return {
+        name: "; ".join(value)
+        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+        else value
+        for name, value in row.items()
+    }
+
+
+def _has_parts(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def _members(document: Document) -> Iterator[Document]:
@@ -171,6 +204,40 @@ def _calibrated(document: Document) -> Iterator[Document]:
         }
 
 
+def _removals(document: Document) -> Iterator[Document]:
+    for number, group in enumerate(document["groups"], 1):
+        for removal in group["remove"]:
+            yield {"group": number, "keep": group["keep"]["path"], **removal}
+
+
+def _carried_out(document: Document) -> Iterator[Document]:
+    for one in document["removed"]:
+        sidecars = [sidecar["path"] for sidecar in one["sidecars"]]
+        losses = [f"{loss['path']} {loss['why']}" for loss in one["losses"]]
+        more = {"sidecars": sidecars, "losses": losses}
+        yield {"done": not document["dry_run"], "reason": "", "asked_for": True} | one | more
+    for one in document["left"]:
+        yield {"done": False, **one}
+
+
+def _taken_back(document: Document) -> Iterator[Document]:
+    for one in document["restored"]:
+        yield {"done": True, "reason": "", **one}
+    for one in document["left"]:
+        yield {"done": False, **one}
+
+
+def _features(feature_set: FeatureSet) -> Iterator[Document]:
+    for one in feature_set:
+        yield {"path": path_text(one.path), "digest": one.digest, "width": one.width,
+               "height": one.height, "features": one.features.ravel()}  # fmt: skip
+
+
+def _network_text(trained: TrainedNetwork) -> str:
+    epochs = count(len(trained.epochs), "epoch")
+    return f"{trained.weights}, {epochs} on {count(trained.images, 'image')}"
+
+
 KINDS: dict[type, Kind] = {
     Duplicates: Kind(
         lambda d: (
@@ -179,6 +246,7 @@ KINDS: dict[type, Kind] = {
         ),
         find_dupes_document,
         _members,
+        ("group", "keep", "path", "kind", "role", "score", "similarity", "why", "bytes", "digest"),
     ),
     Matches: Kind(
         lambda m: (
@@ -187,6 +255,7 @@ KINDS: dict[type, Kind] = {
         ),
         matches_document,
         _pairs,
+        ("method", "query", "rank", "path", "score", "similarity"),
     ),
     Known: Kind(
         lambda k: (
@@ -195,6 +264,7 @@ KINDS: dict[type, Kind] = {
         ),
         known_document,
         _answers,
+        ("path", "known", "reason", "match_path", "score", "similarity", "verdict", "kind", "role"),
     ),
     Leaks: Kind(
         lambda found: (
@@ -203,6 +273,18 @@ KINDS: dict[type, Kind] = {
         ),
         leaks_document,
         _leaks,
+        (
+            "split",
+            "path",
+            "matched",
+            "match_split",
+            "match_path",
+            "kind",
+            "role",
+            "score",
+            "similarity",
+            "digest",
+        ),
     ),
     Clusters: Kind(
         lambda c: f"{count(len(c.clusters), 'cluster')} of {count(len(c.pictures), 'image')}",
@@ -233,11 +315,47 @@ KINDS: dict[type, Kind] = {
         ),
         bench_document,
         lambda document: iter(document["methods"]),
+        # intervals and times have columns of their own
+        own_rows=lambda b: (method_figures(method) for method in b.methods),
     ),
     Calibration: Kind(
         lambda c: f"{count(len(c.methods), 'method')}, {c.target.text}",
         lambda c: profile_document(c, ""),
         _calibrated,
+    ),
+    FeatureSet: Kind(
+        lambda f: (
+            f"{count(len(f.paths), 'file')}, {f.comparator.spec},"
+            f" {'x'.join(map(str, f.rows.shape[1:]))} each"
+        ),
+        features_document,
+        lambda document: iter(document["files"]),
+        ("path", "digest", "width", "height", "features"),
+        _features,
+    ),
+    Manifest: Kind(
+        lambda m: f"{count(len(m.paths), 'path')} of {m.source}",
+        manifest_document,
+        lambda document: ({**one, **one["values"]} for one in document["images"]),
+    ),
+    Plan: Kind(
+        lambda p: next(iter(plan_summary(p))),
+        plan_document,
+        _removals,
+        ("group", "keep", "path", "role", "chosen", "bytes", "digest"),
+    ),
+    Applied: Kind(
+        applied_headline,
+        applied_document,
+        _carried_out,
+        ("path", "done", "reason", "kept", "role", "bytes"),
+    ),
+    Undone: Kind(undone_headline, undone_document, _taken_back, ("path", "done", "reason")),
+    TrainedAutoencoder: Kind(
+        _network_text, autoencoder_document, lambda document: iter(document["epochs"])
+    ),
+    TrainedSiamese: Kind(
+        _network_text, siamese_document, lambda document: iter(document["epochs"])
     ),
 }
 """By the class of a result."""

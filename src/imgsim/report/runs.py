@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Undone
 from imgsim.act.overlap import UNFINISHED
 from imgsim.act.paths import shown
+from imgsim.act.paths import to_document as path_below
 from imgsim.act.run_list import RunInfo
 from imgsim.act.select import FOLDER, Left
 from imgsim.read.discover import printable
+from imgsim.report.document import heading
 from imgsim.report.units import count, size
 
 _DONE: dict[Action, str] = {
@@ -24,6 +28,60 @@ _WOULD: dict[Action, str] = {
     "quarantine": "move", "move": "move", "hardlink": "link", "symlink": "link",
     "reflink": "share", "trash": "throw away", "delete": "delete",
 }  # fmt: skip
+
+
+def applied_document(applied: Applied) -> dict[str, Any]:
+    """Return everything that `apply` did, or would do; paths are below the root."""
+    return {
+        **heading("imgsim.applied/1"),
+        **path_below(os.fsencode(applied.root), "root"),
+        "run": applied.run,
+        "action": applied.action,
+        "dry_run": applied.dry_run,
+        "complete": applied.complete,
+        "stopped": applied.stopped,
+        "moved_bytes": applied.moved_bytes,
+        "freed_bytes": applied.freed_bytes,
+        "removed": [
+            {
+                **path_below(one.path),
+                **path_below(one.kept, "kept"),
+                "role": one.role,
+                "bytes": one.size_bytes,
+                "sidecars": [path_below(path) for path in one.sidecars],
+                "losses": [{**path_below(loss.path), "why": loss.why} for loss in one.losses],
+            }
+            for one in applied.removed
+        ],
+        "left": _left_documents(applied.left),
+        "links": [
+            {**path_below(link), **path_below(target, "target")} for link, target in applied.links
+        ],
+        "lost": _lost_documents(applied.lost),
+    }
+
+
+def undone_document(undone: Undone) -> dict[str, Any]:
+    """Return everything that `undo` did; paths are below the root."""
+    return {
+        **heading("imgsim.undone/1"),
+        **path_below(os.fsencode(undone.root), "root"),
+        "run": undone.run,
+        "complete": undone.complete,
+        "stopped": undone.stopped,
+        "restored": [path_below(path) for path in undone.restored],
+        "left": _left_documents(undone.left),
+        "passed_over": [{"run": run, "reason": why} for run, why in undone.passed_over],
+        "lost": _lost_documents(undone.lost),
+    }
+
+
+def _left_documents(left: Sequence[Left]) -> list[dict[str, Any]]:
+    return [{**path_below(o.path), "reason": o.reason, "asked_for": o.asked_for} for o in left]
+
+
+def _lost_documents(lost: Mapping[bytes, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [{**path_below(path), "what": list(what)} for path, what in sorted(lost.items())]
 
 
 def applied_text(applied: Applied) -> Iterator[str]:
@@ -69,7 +127,7 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         if applied.action != "move":
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
     yield from _lost(applied.lost, "not kept on the other disk")
-    yield _last_line(applied)
+    yield applied_headline(applied)
 
 
 def sidecar_summary(applied: Applied) -> Iterator[str]:
@@ -96,7 +154,8 @@ def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
         yield f"{how}: {printable(what)} of {count(files, 'file')}"
 
 
-def _last_line(applied: Applied) -> str:
+def applied_headline(applied: Applied) -> str:
+    """Return what was removed, skipped and freed, or would be."""
     verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     asked = [one for one in applied.left if one.asked_for]
     text = f"{verb} {count(len(applied.removed), 'file')} ({size(applied.moved_bytes)})"
@@ -121,9 +180,14 @@ def undone_summary(undone: Undone) -> Iterator[str]:
     if undone.stopped:
         yield f"stopped: {undone.stopped}; imgsim undo {number_of(undone.run)} goes on"
     yield from _lost(undone.lost, "could not be set again")
+    yield undone_headline(undone)
+
+
+def undone_headline(undone: Undone) -> str:
+    """Return how many files of a run are back."""
     text = f"run {undone.run}: restored {count(len(undone.restored), 'file')}"
     text += f" below {printable(undone.root)}" if undone.root else ""
-    yield text + (f", {len(undone.left)} not restored" if undone.left else "")
+    return text + (f", {len(undone.left)} not restored" if undone.left else "")
 
 
 def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str]:

@@ -62,32 +62,36 @@ def _closing(trained: TrainedNetwork, kind: str) -> Iterator[str]:
     yield f"--method {kind}:weights={trained.weights}\n"
 
 
+def autoencoder_document(trained: TrainedAutoencoder) -> dict[str, Any]:
+    """Return the document of an autoencoder."""
+    return _document(trained, "autoencoder") | {
+        "latent_times_smaller": trained.compression,
+        "loss": trained.loss,
+        "loss_of_mean": trained.loss_of_mean,
+    }
+
+
 def autoencoder_json(trained: TrainedAutoencoder) -> Iterator[str]:
     """Yield one document."""
-    yield _json(
-        _document(trained, "autoencoder")
-        | {
-            "latent_times_smaller": trained.compression,
-            "loss": trained.loss,
-            "loss_of_mean": trained.loss_of_mean,
-        }
-    )
+    yield _json(autoencoder_document(trained))
+
+
+def siamese_document(trained: TrainedSiamese) -> dict[str, Any]:
+    """Return the document of a Siamese network."""
+    return _document(trained, "siamese") | {
+        "classes": list(trained.classes),
+        "encoder_weights": trained.encoder_weights,
+        "held_out_pairs": {"same": trained.same, "different": trained.different},
+        "network": _pair_document(trained.network),
+        "cosine": _pair_document(trained.cosine),
+        "class_accuracy": trained.class_accuracy,
+        "largest_class": trained.largest_class,
+    }
 
 
 def siamese_json(trained: TrainedSiamese) -> Iterator[str]:
     """Yield one document."""
-    yield _json(
-        _document(trained, "siamese")
-        | {
-            "classes": list(trained.classes),
-            "encoder_weights": trained.encoder_weights,
-            "held_out_pairs": {"same": trained.same, "different": trained.different},
-            "network": _pair_document(trained.network),
-            "cosine": _pair_document(trained.cosine),
-            "class_accuracy": trained.class_accuracy,
-            "largest_class": trained.largest_class,
-        }
-    )
+    yield _json(siamese_document(trained))
 
 
 def _document(trained: TrainedNetwork, kind: str) -> dict[str, Any]:

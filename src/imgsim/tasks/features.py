@@ -15,7 +15,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
-from imgsim.results import Items
+from imgsim.results import Result
 from imgsim.tasks.arguments import as_comparator, check_k
 from imgsim.tasks.match_results import Matches
 from imgsim.tasks.matches import ranked
@@ -46,7 +46,7 @@ class FeatureRow:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class FeatureSet(Items[FeatureRow]):
+class FeatureSet(Result[FeatureRow]):
     """Feature rows of files by one method.
 
     Attributes
@@ -80,10 +80,6 @@ class FeatureSet(Items[FeatureRow]):
                 self.paths, self.digests, self.sizes, self.rows, strict=True
             )
         )
-
-    def __repr__(self) -> str:
-        shape = "x".join(map(str, self.rows.shape[1:]))
-        return f"<FeatureSet: {len(self.paths)} files, {self.comparator.spec}, {shape} each>"
 
 
 def features(

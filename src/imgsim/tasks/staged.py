@@ -16,7 +16,8 @@ from imgsim.read.discover import printable
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 
-_MISSING = "staged, but not in the working tree: not compared"
+MISSING = "staged, but not in the working tree: not compared"
+"""Why a file is skipped that nobody could look at."""
 
 
 def find_staged(
@@ -29,7 +30,7 @@ def find_staged(
     """Find duplicates of staged images among the tracked ones and among themselves.
 
     Files are compared as they are in the working tree; one that is staged and not there is skipped,
-    with a reason that says so. A staged file is an image by its ending or by its content. Tracked
+    with the reason `MISSING`. A staged file is an image by its ending or by its content. Tracked
     files are kept, and not compared with each other.
 
     Parameters
@@ -43,16 +44,20 @@ def find_staged(
     Raises
     ------
     UsageError
-        This is no git repository, or git is not installed.
+        This is no git repository, or git is not installed; or a path is a folder, or is neither
+        there nor known to git.
     """
     options = as_options(options)
     top = _git("rev-parse", "--show-toplevel").removesuffix(b"\n")
     prefix = os.path.relpath(os.fsdecode(top))
     named = _git("diff", "--cached", "--name-only", "-z", "--diff-filter=ACMR")
     staged = as_list(paths) if paths is not None else _from_here(_listed(named), prefix)
+    listed = _from_here(_listed(_git("ls-files", "-z", "--cached", ":/")), "")
+    if paths is not None:
+        staged = _without_deleted(staged, listed, prefix)
     missing = {path for path in _named_images(staged) if not os.path.lexists(path)}
     staged = _images(staged, by_content=True)
-    tracked = _images(_from_here(_listed(_git("ls-files", "-z", "--cached", ":/")), ""))
+    tracked = _images(listed)
     own = {_place(path) for path in staged}
     others = [path for path in tracked if _place(path) not in own]
     discover = replace(
@@ -64,9 +69,44 @@ def find_staged(
     options = replace(options, discover=discover)
     duplicates = find_duplicates([], method, preset=preset, options=options)
     skipped = tuple(
-        replace(one, reason=_MISSING) if one.path in missing else one for one in duplicates.skipped
+        replace(one, reason=MISSING) if one.path in missing else one for one in duplicates.skipped
     )
     return replace(duplicates, skipped=skipped)
+
+
+def _without_deleted(paths: Sequence[str], listed: Sequence[str], prefix: str) -> list[str]:
+    """Named paths without those whose removal is staged, which a hook may name.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    listed : sequence of str
+        What git has in its index.
+    prefix : str
+        The top of the repository from here.
+
+    Raises
+    ------
+    UsageError
+        One is a folder, or is neither there nor known to git.
+    """
+    folder = next((path for path in paths if os.path.isdir(path)), None)
+    if folder is not None:
+        raise UsageError(
+            f"{printable(folder)} is a folder, and not a staged file",
+            "name files, or none for all that is staged",
+        )
+    absent = [path for path in paths if not os.path.lexists(path)]
+    if not absent:
+        return list(paths)
+    known = {_place(path) for path in listed}
+    removed = _listed(_git("diff", "--cached", "--name-only", "-z", "--no-renames",
+                           "--diff-filter=D"))  # fmt: skip
+    deleted = {_place(path) for path in _from_here(removed, prefix)}
+    for path in absent:
+        if _place(path) not in known | deleted:
+            raise UsageError(f"no such path: {printable(path)}", "check the name")
+    return [path for path in paths if _place(path) not in deleted - known]
 
 
 def _git(*arguments: str) -> bytes:

@@ -29,7 +29,7 @@ _DRAWN = 8
 """Held-out images whose reconstructions are drawn."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainedAutoencoder(TrainedNetwork):
     """A trained autoencoder; further attributes are those of `TrainedNetwork`.
 

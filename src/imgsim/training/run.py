@@ -13,6 +13,7 @@ import numpy as np
 from imgsim.progress import Progress
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.results import Result
 from imgsim.training import folder as folders
 from imgsim.training import loop, pictures
 from imgsim.training.folder import TrainingOptions
@@ -119,8 +120,8 @@ class TrainingRun:
         return folders.resume_settings(self.kind, self.paths, self.options)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedNetwork:
+@dataclass(frozen=True, slots=True, repr=False)
+class TrainedNetwork(Result[loop.Epoch]):
     """A network that was trained, and how its training went.
 
     Attributes
@@ -145,6 +146,9 @@ class TrainedNetwork:
     epochs: tuple[loop.Epoch, ...]
     stopped_early: bool
     seconds: float
+
+    def _items(self) -> tuple[loop.Epoch, ...]:
+        return self.epochs
 
     @classmethod
     def of_run(

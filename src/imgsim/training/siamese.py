@@ -34,7 +34,7 @@ from imgsim.training.split import FAMILY, TrainingSplit, classes_of_paths
 PAIRS_DRAWING = "pairs.png"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainedSiamese(TrainedNetwork):
     """A trained Siamese network; further attributes are those of `TrainedNetwork`.
 

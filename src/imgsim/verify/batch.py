@@ -39,6 +39,7 @@ _SMALL = replace(LocalFeatures().wants, colour="grey")
 _RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
 _FIGURE = InputSpec(0, 0, "rgb", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.figure_side)
+_DETAIL_RGB = replace(_FIGURE, at_most=LIMITS.detail_side)
 _DETAIL = InputSpec(0, 0, "grey", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.detail_side)
 
 
@@ -218,6 +219,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         partial(source.rgb, path),
         partial(source.damaged, path),
         partial(source.screen, path),
+        partial(source.detail_rgb, path),
     )
 
 
@@ -288,6 +290,20 @@ class PixelSource:
             The file cannot be read.
         """
         return self._keep((path, 0), partial(self._decode, path, _RGB))
+
+    def detail_rgb(self, path: str) -> Pixels:
+        """Decode the upright image in colour, in the size in which details are compared.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._decode(path, _DETAIL_RGB)
 
     def figure(self, path: str) -> Pixels:
         """Read the upright image in colour, with a longer side of at most `figure_side` pixels.

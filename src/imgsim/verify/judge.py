@@ -13,8 +13,9 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
+from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colours import recoloured_shares
-from imgsim.verify.details import compare_details
+from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import Screen, differ_in_place
 from imgsim.verify.limits import LIMITS
@@ -43,7 +44,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 27
+VERSION = 28
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -283,12 +284,26 @@ def _with_details(
     if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
         verdict = replace(verdict, residual=LIMITS.two_levels_distance)
     details = compare_details(left.grey(side), right.grey(side), matrix, bands)
+    if verdict.residual <= 1 < details.distance and not details.drawn:
+        details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if verdict.residual > 1 and not details.drawn:
         return verdict
     if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):
         return verdict  # what differs is the damage
     return replace(verdict, residual=max(verdict.residual, details.distance))
+
+
+def _details_in_one_tone(
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix, bands: Sequence[Band]
+) -> Details | None:
+    """Compare details again, once one photo has the tones of the other one in each channel."""
+    if left.detail_rgb is None or right.detail_rgb is None:
+        return None
+    details = compare_details(
+        *in_one_tone(left.detail_rgb(), right.detail_rgb(), matrix), matrix, bands
+    )
+    return details if details.known and not details.drawn else None
 
 
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:

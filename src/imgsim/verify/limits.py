@@ -568,6 +568,11 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     two_levels_distance: float = 1.5
     """Distance of a picture in two other colours, at least: it is alike at loose alone."""
 
+    # channel_tones.py -----------------------------------------------------------------------------
+
+    channel_tones_side: int = 480
+    """Longer side at which the tones of channels are compared."""
+
     # exposure.py ----------------------------------------------------------------------------------
 
     shot_grid: int = 5

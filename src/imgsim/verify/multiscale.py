@@ -31,6 +31,9 @@ class MultiscaleImage:
         Tells whether its file is damaged, at the cost of a decode. May raise the same.
     screen : callable, optional
         Returns `in_place.Screen` of `grey(LONG_SIDE)`, kept from pair to pair.
+    detail_rgb : callable, optional
+        Returns it as ndarray of uint8, shape (h, w, 3), in the size in which details are compared,
+        at the cost of a decode. May raise the same.
     """
 
     grey: Callable[[int], Grey]
@@ -39,3 +42,4 @@ class MultiscaleImage:
     rgb: Callable[[], Pixels]
     damaged: Callable[[], bool] = lambda: False
     screen: Callable[[], Screen] | None = None
+    detail_rgb: Callable[[], Pixels] | None = None

@@ -106,7 +106,7 @@ def test_lines_of_json_may_lack_fields_and_have_others(place) -> None:
         ("t.csv", b"path,x,x\na,b,c\n", "two columns 'x'"),
         ("t.csv", b'path,x\n"a"b,c\n', "is no CSV"),
         ("t.csv", b'path,x\n"a,c\n', "is no CSV"),
-        ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0", "no column of paths"),
+        ("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0", "is no text"),
         ("t.jsonl", b'{"path": "a.jpg"}\n{"path": \n', "line 2: no JSON"),
         ("t.jsonl", b"[1]\n", "line 1: no object"),
         ("t.jsonl", b'{"path": 3}\n{"path": null}\n', "line 2: no path"),

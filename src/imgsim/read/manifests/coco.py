@@ -38,7 +38,7 @@ def read_coco(name: str, folder: str | None = None) -> Manifest:
         It cannot be read, or is of another kind.
     """
     try:
-        with open(name, encoding="utf-8-sig") as stream:
+        with open(name, "rb") as stream:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None

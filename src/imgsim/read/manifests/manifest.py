@@ -11,6 +11,7 @@ from imgsim.errors import UsageError
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.manifests.path_values import PathValues, absolute_path
 from imgsim.read.remote import is_url
+from imgsim.results import Result
 
 PATH_COLUMNS = (
     "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path",
@@ -23,7 +24,15 @@ GROUP_COLUMNS = ("group", "group_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ListedPath:
+    """A path of a manifest, and what it says of it by the name of the column."""
+
+    path: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Manifest(Result[ListedPath]):
     """Pictures that a file lists, and what it says of each.
 
     Attributes
@@ -43,6 +52,17 @@ class Manifest:
     paths: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str | None = None
+
+    def _items(self) -> tuple[ListedPath, ...]:
+        names = tuple(self.columns)
+        values = zip(*self.columns.values(), strict=True) if names else ((),) * len(self.paths)
+        return tuple(
+            ListedPath(path, dict(zip(names, one, strict=True)))
+            for path, one in zip(self.paths, values, strict=True)
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.read.encoding import open_text
 from imgsim.read.manifests.manifest import PATH_COLUMNS, Manifest, path_column, place_of
 
 _DELIMITERS = ",;\t|"
@@ -28,7 +29,7 @@ def read_csv(name: str, folder: str | None = None) -> Manifest:
     """
     csv.field_size_limit(max(csv.field_size_limit(), _MOST_OF_A_FIELD))
     try:
-        with open(name, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        with open_text(name, newline="") as stream:
             first = stream.readline()
             stream.seek(0)
             delimiter = _delimiter(first, os.path.splitext(name)[1].lower())
@@ -96,7 +97,7 @@ def read_json_lines(name: str, folder: str | None = None) -> Manifest:
     objects: list[tuple[int, dict[str, str]]] = []
     names: dict[str, None] = {}
     try:
-        with open(name, encoding="utf-8-sig", errors="surrogateescape") as stream:
+        with open_text(name) as stream:
             for number, line in enumerate(stream, 1):
                 if not line.strip():
                     continue

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.read.encoding import open_text
 from imgsim.read.manifests.manifest import Manifest, is_there, place_of
 
 _SPLITS = ("train", "val", "test")
@@ -168,7 +169,7 @@ def _without_comment(line: str) -> str:
 
 def _text(name: str) -> str:
     try:
-        with open(name, encoding="utf-8-sig", errors="surrogateescape") as stream:
+        with open_text(name) as stream:
             return stream.read()
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None

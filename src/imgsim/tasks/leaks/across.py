@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys
-from imgsim.tasks.leaks.results import Leak, path_order
+from imgsim.tasks.leaks.results import Leak, MatchedContent, path_order
 from imgsim.types import SURENESS, Candidates, Member, Picture, Transform, kind_of
 
 ACROSS_SPLITS = Rules(isolate=True)
@@ -72,6 +72,7 @@ class Across:
         """
         leaks = []
         labels = None if label_of is None else Labels(self.pictures, self.classes, label_of)
+        contents = Contents(self.pictures, self.classes, labels)
         for block in self._blocks:
             order = np.lexsort((block.right, block.distance, block.left))
             left, right, distance = block.left[order], block.right[order], block.distance[order]
@@ -82,6 +83,7 @@ class Across:
                 enough = start + np.searchsorted(np.cumsum(self._size[right[start:stop]]), k)
                 limit = distance[min(enough, stop - 1)]
                 near = range(start, start + np.searchsorted(distance[start:stop], limit, "right"))
+                matched_contents = contents.of(right[start:stop]) if matched > k else ()
                 for one in self.classes[left[start]]:
                     picture = self.pictures[one]
                     matches = [
@@ -97,6 +99,8 @@ class Across:
                         leak = self._labelled(
                             leak, one, right[start:stop], distance[start:stop], labels
                         )
+                    if matched > len(leak.matches):
+                        leak = replace(leak, contents=matched_contents)
                     leaks.append(leak)
         return leaks
 
@@ -216,6 +220,48 @@ class Labels:
     def first_other(self, number: int, own: str) -> int:
         """Return the place of the first picture of a class with another label."""
         return next(int(i) for i in self._classes[number] if self._labels[i] not in ("", own))
+
+
+class Contents:
+    """The contents of classes of pictures, and how many files each has.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    classes : sequence of ndarray of int64, shape (members,)
+    labels : Labels or None
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        classes: Sequence[NDArray[np.int64]],
+        labels: Labels | None,
+    ) -> None:
+        self._pictures = pictures
+        self._classes = classes
+        self._labels = labels
+        self._counts: dict[int, Counter[tuple[str, str, str]]] = {}
+
+    def of(self, numbers: NDArray[np.int64]) -> tuple[MatchedContent, ...]:
+        """Return those of some classes together, in order.
+
+        Parameters
+        ----------
+        numbers : ndarray of int64, shape (m,)
+            Of the classes.
+        """
+        total: Counter[tuple[str, str, str]] = Counter()
+        for number in numbers.tolist():
+            if number not in self._counts:
+                self._counts[number] = Counter(map(self._key, self._classes[number].tolist()))
+            total.update(self._counts[number])
+        return tuple(MatchedContent(*key, files) for key, files in sorted(total.items()))
+
+    def _key(self, place: int) -> tuple[str, str, str]:
+        picture = self._pictures[place]
+        label = self._labels.of(place) if self._labels is not None else ""
+        return picture.file.root, picture.digest, label
 
 
 def equal_across(pictures: Sequence[Picture], number: Mapping[str, int]) -> Across:

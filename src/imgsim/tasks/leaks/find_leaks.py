@@ -12,8 +12,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Self
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
@@ -30,7 +31,14 @@ from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion, check_k, make_criterion
 from imgsim.tasks.leaks.across import ACROSS_SPLITS, Across, equal_across
 from imgsim.tasks.leaks.corrected import correct, families_of
-from imgsim.tasks.leaks.results import Crossing, GroupLeak, Leaks, SplitSummary, path_order
+from imgsim.tasks.leaks.results import (
+    CorrectedSplits,
+    Crossing,
+    GroupLeak,
+    Leaks,
+    SplitSummary,
+    path_order,
+)
 from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths, Splits
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
 from imgsim.types import Picture
@@ -129,65 +137,125 @@ def find_leaks(
         read = time.perf_counter()
         hidden = HiddenDamage(collection, options)
         while True:
-            collection = hidden.collection
-            pictures, sizes = _by_split(collection.pictures, places, said.names)
-            said.check(pictures)
-            groups = _groups(pictures, said.group_of) if said.group_of else {}
-            number = {name: i for i, name in enumerate(sizes)}
-            if isinstance(criterion.comparator, Recipe):
-                detailed, without_detail = split_judged(criterion.comparator, collection, pictures)
-            else:
-                detailed, without_detail = split_flat(pictures)
-            near = _near_duplicates(criterion, collection, detailed, number, options)
-            flat = equal_across(without_detail, number)
-            if not hidden.look_in([*near.matched(), *flat.matched()]):
+            found = _Matched.among(hidden.collection, criterion, said, options)
+            if not hidden.look_in(found.matched()):
                 break
-        matched = [*near.matched(), *flat.matched()]
-        masks = left_out or len(label_maps_among(matched, options, collection.executor))
-        corrected = None
-        if correct_splits:
-            together: list[Iterable[Picture]] = [*near.matched_pairs(), *flat.matched_pairs()]
-            together += [[p for part in parts.values() for p in part] for parts in groups.values()]
-            families = families_of(
-                criterion, collection, pictures, (detailed, without_detail), together, options
-            )
-            corrected = correct(pictures, families, places.splits_of_files(collection.skipped))
+        masks = left_out or len(
+            label_maps_among(found.matched(), options, hidden.collection.executor)
+        )
+        corrected = _corrected(found, criterion, said, options) if correct_splits else None
         if check_all:
-            hidden.look_in(collection.pictures)
+            hidden.look_in(hidden.collection.pictures)
     finally:
         if collection.executor is not None:
             collection.executor.close()
-    divided = {name: parts for name, parts in groups.items() if len(parts) > 1}
-    leaks = [*near.leaks(k, said.label_of), *flat.leaks(k, said.label_of)]
+    number = {name: i for i, name in enumerate(found.sizes)}
+    leaks = [leak for across in found.across for leak in across.leaks(k, said.label_of)]
     leaks.sort(key=lambda leak: (number[leak.picture.file.root], path_order(leak.picture)))
-    leaked = near.leaked() + flat.leaked()
-    not_judged = Counter(p.file.root for p in without_detail)
-    pairs = comparable_pairs(detailed, ACROSS_SPLITS)
+    leaked = found.near.leaked() + found.flat.leaked()
+    not_judged = Counter(p.file.root for p in found.without_detail)
+    pairs = comparable_pairs(found.detailed, ACROSS_SPLITS)
+    divided = {name: parts for name, parts in found.groups.items() if len(parts) > 1}
     return Leaks(
         criterion.comparator,
         criterion.preset,
         criterion.max_distance,
         tuple(
-            SplitSummary(name, size, leaked[name], not_judged[name]) for name, size in sizes.items()
+            SplitSummary(name, size, leaked[name], not_judged[name])
+            for name, size in found.sizes.items()
         ),
-        tuple(_crossing(a, b, (near, flat)) for a, b in combinations(sizes, 2)),
+        tuple(_crossing(a, b, found.across) for a, b in combinations(found.sizes, 2)),
         tuple(leaks),
         tuple(_group_leak(name, divided[name]) for name in sorted(divided)),
-        _to_drop((near, flat), divided.values()),
-        len(pictures),
-        collection.skipped,
+        _to_drop(found.across, divided.values()),
+        len(found.pictures),
+        found.collection.skipped,
         hidden.collection.damaged,
-        collection.decoded,
+        found.collection.decoded,
         pairs,
         criterion.expected_false_pairs(pairs),
-        seconds_since(started, read, collection),
-        paths_of(without_detail),
-        sum(not p.facts.damage for p in detailed),
-        _count_ungrouped(pictures, groups) if said.group_of else 0,
+        seconds_since(started, read, found.collection),
+        paths_of(found.without_detail),
+        sum(not p.facts.damage for p in found.detailed),
+        _count_ungrouped(found.pictures, found.groups) if said.group_of else 0,
         corrected,
         masks,
         skip_masks,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """The pictures of the splits, and which of them match across these.
+
+    Attributes
+    ----------
+    collection : Collection
+    pictures : list of Picture
+        In order of their splits and paths, the smallest split first; `file.root` is the split.
+    sizes : dict of str to int
+        Pictures of each split, the smallest first.
+    groups : dict
+        Pictures by group and split; empty where no groups were asked for.
+    detailed, without_detail : sequence of Picture
+        Those that the method can judge, and those that it cannot.
+    near, flat : Across
+        Matches among these and among those.
+    """
+
+    collection: Collection
+    pictures: Sequence[Picture]
+    sizes: Mapping[str, int]
+    groups: Mapping[str, Mapping[str, Sequence[Picture]]]
+    detailed: Sequence[Picture]
+    without_detail: Sequence[Picture]
+    near: Across
+    flat: Across
+
+    @classmethod
+    def among(
+        cls, collection: Collection, criterion: Criterion, said: SaidOfPaths, options: RunOptions
+    ) -> Self:
+        """Match what was read."""
+        pictures, sizes = _by_split(collection.pictures, said.places, said.names)
+        said.check(pictures)
+        groups = _groups(pictures, said.group_of) if said.group_of else {}
+        number = {name: i for i, name in enumerate(sizes)}
+        if isinstance(criterion.comparator, Recipe):
+            judged = split_judged(criterion.comparator, collection, pictures)
+        else:
+            judged = split_flat(pictures)
+        detailed, without_detail = judged
+        near = _near_duplicates(criterion, collection, detailed, number, options)
+        flat = equal_across(without_detail, number)
+        return cls(collection, pictures, sizes, groups, detailed, without_detail, near, flat)
+
+    @property
+    def across(self) -> tuple[Across, Across]:
+        return self.near, self.flat
+
+    def matched(self) -> list[Picture]:
+        """Pictures that match one of another split."""
+        return [picture for across in self.across for picture in across.matched()]
+
+
+def _corrected(
+    found: _Matched, criterion: Criterion, said: SaidOfPaths, options: RunOptions
+) -> CorrectedSplits:
+    """Work out splits without leaks, for which pairs within splits are compared too."""
+    together: list[Iterable[Picture]] = [
+        pair for across in found.across for pair in across.matched_pairs()
+    ]
+    together += [[p for part in parts.values() for p in part] for parts in found.groups.values()]
+    families = families_of(
+        criterion,
+        found.collection,
+        found.pictures,
+        (found.detailed, found.without_detail),
+        together,
+        options,
+    )
+    return correct(found.pictures, families, said.places.splits_of_files(found.collection.skipped))
 
 
 def _count_ungrouped(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.results import Result
@@ -52,6 +53,23 @@ class Crossing:
     pairs: int
 
 
+class MatchedContent(NamedTuple):
+    """Files of one content that a leak matches in one split.
+
+    Attributes
+    ----------
+    split, digest : str
+    label : str
+        Of the files; empty where they have none, or none was asked for.
+    files : int
+    """
+
+    split: str
+    digest: str
+    label: str
+    files: int
+
+
 @dataclass(frozen=True, slots=True)
 class Leak:
     """A picture that stands in a larger split too.
@@ -72,6 +90,8 @@ class Leak:
     conflicts : int
         Files of larger splits that it matches and that have another label. One of them is among
         the matches, as one more if need be.
+    contents : tuple of MatchedContent
+        Of all that it matches, in order, where that is more than `matches` has; else empty.
     """
 
     picture: Picture
@@ -80,6 +100,7 @@ class Leak:
     new: bool | None = None
     label: str | None = None
     conflicts: int = 0
+    contents: tuple[MatchedContent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
