@@ -5,22 +5,27 @@
 writes benchmarks/results/figures.json. Icons of six kinds are drawn by seeds on an even ground,
 each four times: with another sign on the same tile, another word below the same logo, another shape
 of the same colour, another shade, a few pixels further on, another module of a code. Two copies of
-each, in other sizes and file types, are compared with each other and with those of the other three,
-as pixels (`verify.figures`). The limits were chosen on other seeds and drawings.
+each, in other sizes and file types, are compared with each other and with those of the other three:
+as pixels alone (`verify.figures`), and all eight of them as files by find-dupes, where all pairs of
+a group count. The limits were chosen on other seeds and drawings.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import record
 from PIL import Image, ImageDraw
 
+from imgsim import RunOptions, find_duplicates
 from imgsim.pictures.fonts import faces, load_face
 from imgsim.verify.figures import figure_distance
 from imgsim.verify.judge import VERSION
@@ -150,15 +155,48 @@ KINDS: dict[str, Callable[[Rng], list[Picture]]] = {
 }
 
 
-def copy_of(image: Picture, rng: Rng) -> np.ndarray:
-    """Pixels of the picture in some size and file type."""
+def copy_of(image: Picture, rng: Rng) -> bytes:
+    """The picture in some size and file type."""
     scale = float(rng.choice(SCALES))
     if scale < 1:
         size = round(image.width * scale), round(image.height * scale)
         image = image.resize(size, RESAMPLING[rng.integers(len(RESAMPLING))])
     buffer = io.BytesIO()
     image.save(buffer, str(rng.choice(["PNG", "JPEG", "WEBP"])), quality=int(rng.integers(75, 96)))
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return buffer.getvalue()
+
+
+def pixels_of(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def grouped_pairs(files: Sequence[bytes]) -> set[frozenset[int]]:
+    """Numbers of the files that stand in one group of find-dupes."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, data in enumerate(files):
+            (Path(folder) / str(number)).write_bytes(data)
+        found = find_duplicates([folder], "auto", options=RunOptions(executor="threads"))
+    groups = [[int(Path(m.picture.file.path).name) for m in g.members] for g in found.groups]
+    return {frozenset(pair) for group in groups for pair in combinations(group, 2)}
+
+
+def measure(kind: str, first: int, count: int) -> dict[str, int]:
+    """Count copies, those found, other pairs, and those joined."""
+    rows: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        rng = np.random.default_rng([seed, list(KINDS).index(kind)])
+        drawn = KINDS[kind](rng)
+        files = [copy_of(image, rng) for _ in range(2) for image in drawn]
+        grouped = grouped_pairs(files)
+        for i, k in combinations(range(len(files)), 2):
+            same = i % len(drawn) == k % len(drawn)
+            rows["copies" if same else "other pairs"] += 1
+            if frozenset((i, k)) in grouped:
+                rows["found" if same else "joined"] += 1
+            if figure_distance(pixels_of(files[i]), pixels_of(files[k])) <= 1:
+                rows["found as pixels" if same else "joined as pixels"] += 1
+    names = "copies", "found", "found as pixels", "other pairs", "joined", "joined as pixels"
+    return {name: rows[name] for name in names}
 
 
 def main() -> None:
@@ -167,29 +205,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40, help="how many, of each kind")
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
-    copies: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    pairs: Counter[str] = Counter()
-    joined: Counter[str] = Counter()
-    for seed in range(given.first, given.first + given.seeds):
-        for number, (kind, draw) in enumerate(KINDS.items()):
-            rng = np.random.default_rng([seed, number])
-            drawn = draw(rng)
-            ones, others = ([copy_of(image, rng) for image in drawn] for _ in range(2))
-            for i, one in enumerate(ones):
-                for k, other in enumerate(others):
-                    same = figure_distance(one, other) <= 1
-                    (copies if i == k else pairs)[kind] += 1
-                    (found if i == k else joined)[kind] += same
-    result = {
-        kind: {
-            "copies": copies[kind],
-            "found": found[kind],
-            "other pairs": pairs[kind],
-            "joined": joined[kind],
-        }
-        for kind in KINDS
-    }
+    result = {kind: measure(kind, given.first, given.seeds) for kind in KINDS}
     for kind, row in result.items():
         print(kind, row)
     if not given.dry:

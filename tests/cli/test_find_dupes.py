@@ -51,6 +51,22 @@ def test_json_is_as_the_schema_has_it_and_twice_the_same(imgsim, demo) -> None:
         assert group["copies"] == len(group["members"])
 
 
+def test_stages_are_measured_where_that_is_asked_for(imgsim, demo) -> None:
+    folder, _ = demo
+    arguments = ("find-dupes", folder, "--format", "json", "--profile-stages", "--cache", "off")
+    done = imgsim(*arguments)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, schema(document["schema"]))
+    stages = document["seconds_by_stage"]
+    assert {"starting", "listing", "decoding", "features", "verifying", "grouping"} <= set(stages)
+    assert "report" not in stages  # it is not written yet
+    assert [line.split()[0] for line in done.stderr.splitlines() if " s  the result" in line] == [
+        "report"
+    ]
+    assert done.stderr.splitlines()[-1].startswith("all ")
+    assert "seconds_by_stage" not in json.loads(imgsim(*arguments, "--no-timing").stdout)
+
+
 def test_jsonl_and_csv_say_the_same_as_json(imgsim, demo) -> None:
     folder, _ = demo
     document = json.loads(imgsim("find-dupes", folder, "-f", "json").stdout)

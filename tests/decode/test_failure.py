@@ -139,7 +139,7 @@ def test_a_missing_package_is_remembered_only_where_the_key_names_it(
         return looked_up("pillow" if name == "pillow-heif" else name)
 
     monkeypatch.setattr(source, "import_module", no_module)
-    monkeypatch.setattr(packages, "distribution", distribution)
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
     packages.package_versions.cache_clear()
     source._enable.cache_clear()
     try:

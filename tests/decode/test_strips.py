@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from imgsim.decode import strips
+from imgsim.decode.colours import convert
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.levels import EightBits, to_8_bit
 from imgsim.decode.rows import ArrayRows
@@ -61,6 +62,25 @@ def test_strips_give_the_samples_of_the_whole(
         assert parts[colour].mode == whole[colour].mode
         assert parts[colour].size == (-(-43 // reduce), -(-61 // reduce))
         np.testing.assert_array_equal(np.asarray(parts[colour]), np.asarray(whole[colour]))
+
+
+@pytest.mark.parametrize("reduce", [1, 3])
+def test_opaque_alpha_changes_nothing(reduce: int) -> None:
+    image = picture("RGB", 43, 61)
+    opaque = image.copy()
+    opaque.putalpha(255)
+    one, other = (in_colours(ImageRows(some), COLOURS, reduce) for some in (image, opaque))
+    for colour in COLOURS:
+        np.testing.assert_array_equal(np.asarray(one[colour]), np.asarray(other[colour]))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK", "LAB"])
+def test_a_picture_that_is_shrunk_first_is_as_one_that_is_converted_first(mode: str) -> None:
+    """But for one grey level, by rounding."""
+    image = picture(mode, 43, 61)
+    grey = in_colours(ImageRows(image), {"grey"}, 3)["grey"]
+    later = convert(image, "grey").reduce(3)
+    assert np.abs(np.asarray(grey, int) - np.asarray(later, int)).max() <= 1
 
 
 @pytest.mark.parametrize("background", [0, 60000])

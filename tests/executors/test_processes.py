@@ -46,6 +46,8 @@ class Errands:
                 os.abort()
             if item == "hang":
                 time.sleep(600)
+            if item == "wait":
+                time.sleep(1)
             if item == "spin":
                 sum(range(10**12))  # a loop that lets no other thread run
             if item == "hang in C":  # and let no other thread of Python run
@@ -198,3 +200,14 @@ def test_a_script_without_a_main_guard_works(tmp_path: Path, demo) -> None:
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "9\n"
+
+
+def test_few_items_start_one_worker_and_slow_ones_the_others() -> None:
+    """To start a worker takes as long as to work on many items."""
+    executor = ProcessesExecutor(2, keep=True)
+    quick = [Errands((number,)) for number in range(4)]
+    list(executor.run(quick))
+    assert len(executor.idle) == 1
+    list(executor.run([Errands(("wait",)), Errands(("wait",))]))
+    assert len(executor.idle) == 2
+    executor.close()

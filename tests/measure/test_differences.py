@@ -166,3 +166,17 @@ def test_of_two_jpegs_of_one_picture_the_finer_is_not_made_of_the_other() -> Non
         file_of("one"), file_of("other"), WHOLE, measure_differences(other, one, np.eye(3))
     )
     assert not any(sign.role == "reencoded" for sign in told.signs)
+
+
+def test_steps_of_an_edit_say_nothing_of_what_a_lossless_file_was_made_from() -> None:
+    """Both lie near the steps of the JPEG that both were made from."""
+    first = saved(scene(22), 90)
+    edit = saved(ImageEnhance.Color(plain(first)).enhance(1.8), 90)
+    told = signs_of(
+        file_of("one"),
+        file_of("other", format="PNG", lossless=True),
+        WHOLE,
+        measure_differences(edit, MeasuredPicture(first.pixels), np.eye(3)),
+    )
+    assert "edited" in {sign.role for sign in told.signs}
+    assert not [sign for sign in told.signs if "compressed" in sign.why]

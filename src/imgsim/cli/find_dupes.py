@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +32,7 @@ from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.read.manifests.path_values import PathValues
+    from imgsim.stage_times import StageTimes, Sums
     from imgsim.tasks.find_duplicates import Duplicates
     from imgsim.types import Role
 
@@ -90,6 +92,12 @@ if TYPE_CHECKING:
 )
 @output_option
 @timing_option
+@click.option(
+    "--profile-stages",
+    is_flag=True,
+    help="Measure where the time goes: processor and wall seconds of each stage, summed over all"
+    " processes, as a table on standard error and in JSON as seconds_by_stage.",
+)
 @click.option("--check", is_flag=True, help="Exit with 1 if there are duplicates: a gate for CI.")
 @click.option(
     "--check-kind",
@@ -145,14 +153,38 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes new --reference archive --isolate
     imgsim find-dupes photos --plan plan.json
     """
-    from imgsim.profile import read_profile
-    from imgsim.report.baseline import FIND_DUPES
-    from imgsim.report.formats import find_dupes_json
-    from imgsim.report.group_order import in_order
-    from imgsim.report.text import find_dupes_summary
-    from imgsim.tasks.arguments import make_criterion
-    from imgsim.tasks.find_duplicates import find_duplicates
-    from imgsim.tasks.labels import with_labels
+    from imgsim.stage_times import measuring, processor_seconds
+
+    if not given.pop("profile_stages"):
+        return _find(terminal, paths, given)
+    from imgsim.report.stage_text import stage_lines
+
+    with measuring() as times:
+        times.add("starting", time.process_time(), 0.0)
+        code = _find(terminal, paths, given, times)
+    for line in stage_lines(times.sums(), processor_seconds()):
+        terminal.say(line)
+    return code
+
+
+def _find(
+    terminal: Terminal,
+    paths: tuple[str, ...],
+    given: dict[str, Any],
+    times: StageTimes | None = None,
+) -> int:
+    """Find, report, and return the exit code; `times` takes what the stages take."""
+    from imgsim.stage_times import stage
+
+    with stage("starting"):
+        from imgsim.profile import read_profile
+        from imgsim.report.baseline import FIND_DUPES
+        from imgsim.report.formats import find_dupes_json
+        from imgsim.report.group_order import in_order
+        from imgsim.report.text import find_dupes_summary
+        from imgsim.tasks.arguments import make_criterion
+        from imgsim.tasks.find_duplicates import find_duplicates
+        from imgsim.tasks.labels import with_labels
 
     check_paths(paths, given["files_from"], given["manifests"])
     _refuse_what_does_nothing(given)
@@ -184,11 +216,13 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
         duplicates = with_labels(duplicates, labels)
     shown = _compared(duplicates, chosen, form, check=check)
     known_too = check and not chosen.only_new
-    write(
-        _formatted_text(shown, output, known_too=known_too),
-        output["output"],
-        for_programs=form != "text",
-    )
+    stages = None if times is None else times.sums()
+    with stage("report"):
+        write(
+            _formatted_text(shown, output, stages, known_too=known_too),
+            output["output"],
+            for_programs=form != "text",
+        )
     if plan_file is not None:
         _write_plan(terminal, shown, include, plan_file)
     told: dict[str, Any] = {
@@ -322,13 +356,17 @@ def _check_exit_code(
     return 0
 
 
-def _formatted_text(duplicates: Duplicates, output: dict[str, Any], *, known_too: bool) -> Any:
+def _formatted_text(
+    duplicates: Duplicates, output: dict[str, Any], stages: Sums | None, *, known_too: bool
+) -> Any:
     from imgsim.report import duplicate_annotations, formats
     from imgsim.report.text import Page, find_dupes_text, folders_text
 
     form, facts = output["format"], output["facts"]
     if form == "json":
-        return formats.find_dupes_json(duplicates, timing=not output["no_timing"], private=facts)
+        return formats.find_dupes_json(
+            duplicates, timing=not output["no_timing"], private=facts, stages=stages
+        )
     if form in ("fiftyone", "cleanlab"):
         from imgsim.report import exports
 

@@ -152,7 +152,10 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
             break
     if not keypoints:
         return
-    known = np.array([(*k.pt, k.octave, k.response) for k in keypoints])
+    known = np.empty((len(keypoints), 4))
+    known[:, :2] = cv2.KeyPoint.convert(keypoints)
+    known[:, 2] = [k.octave for k in keypoints]
+    known[:, 3] = [k.response for k in keypoints]
     order = _spread(known, small.shape)
     n = len(order)
     row["count"] = n

@@ -18,27 +18,52 @@ DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 def convert(image: Any, colour: Colour) -> Any:
     """Convert a Pillow image to mode L, RGB or YCbCr, transparency over white; Y is what L has."""
+    return converted(plain(image), colour)
+
+
+def plain(image: Any) -> Any:
+    """Convert a Pillow image to what any colour is made of: L, RGB, or the YCbCr of a JPEG.
+
+    Its samples can be averaged: no palette, no transparency, no inks. What is that already is
+    returned itself.
+    """
     from PIL import Image
 
-    if colour == "ycbcr":
-        _, *chroma = convert(image, "rgb").convert("YCbCr").split()
-        return Image.merge("YCbCr", (convert(image, "grey"), *chroma))
-    target = "L" if colour == "grey" else "RGB"
-    if image.mode == target:
-        return image if "transparency" not in image.info else _flatten(image).convert(target)
-    if image.mode in DEEP_MODES:
-        return Image.fromarray(to_8_bit(np.asarray(image))).convert(target)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        return _flatten(image).convert(target)
+        return _flatten(image)
+    if image.mode in DEEP_MODES:
+        return Image.fromarray(to_8_bit(np.asarray(image)))
+    if image.mode in ("L", "RGB", "YCbCr"):
+        return image
     if image.mode == "LAB":
-        image = _lab_to_rgb(image)
-    return image.convert(target)
+        return _lab_to_rgb(image)
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def converted(image: Any, colour: Colour) -> Any:
+    """Convert what `plain` returned to mode L, RGB or YCbCr."""
+    from PIL import Image
+
+    if colour == "grey":
+        return image.getchannel("Y") if image.mode == "YCbCr" else _in_mode(image, "L")
+    if colour == "rgb" or image.mode == "YCbCr":
+        return _in_mode(image, "RGB" if colour == "rgb" else "YCbCr")
+    _, *chroma = _in_mode(image, "RGB").convert("YCbCr").split()
+    return Image.merge("YCbCr", (_in_mode(image, "L"), *chroma))
+
+
+def _in_mode(image: Any, mode: str) -> Any:
+    """Convert an image; one that is in the mode is not copied."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _flatten(image: Any) -> Any:
     from PIL import Image
 
-    image = image.convert("RGBA")
+    if image.mode != "RGBA" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.getchannel("A").getextrema() == (255, 255):
+        return image.convert("RGB")
     ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
     ground.alpha_composite(image)
     return ground.convert("RGB")

@@ -52,6 +52,7 @@ from imgsim.decode.spec import (
     over_cap,
 )
 from imgsim.decode.strips import ImageRows, in_colours
+from imgsim.stage_times import staged
 from imgsim.types import is_flat
 
 _FRAME_RESULT = 14
@@ -79,6 +80,7 @@ class Decoder:
     max_memory: int = DEFAULT_MAX_MEMORY
     share: int = 0
 
+    @staged("decoding")
     def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Decoded:
         """Decode the bytes of one file.
 
@@ -316,7 +318,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The limits are no part of it: files over one are not cached.
     """
-    return f"imgsim-decode 9 {mode.value}, {package_versions()}"
+    return f"imgsim-decode 10 {mode.value}, {package_versions()}"
 
 
 def _fault(error: Exception) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from typing import TYPE_CHECKING
 
 from imgsim.decode.spec import DecodeError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 _PACKAGES = (
     "pillow", "pillow-heif", "pillow-jxl-plugin", "rawpy", "opencv-python-headless", "tifffile",
@@ -44,6 +47,9 @@ def needs_package(what: str, package: str) -> DecodeError:
 
 
 def _installed(package: str) -> Distribution | None:
+    # it takes long to import, and workers do not need it
+    from importlib.metadata import PackageNotFoundError, distribution
+
     for name in (package, *_SAME_MODULE.get(package, ())):
         try:
             return distribution(name)

@@ -1,4 +1,4 @@
-"""Converts and shrinks decoded pictures strip by strip, so that no copy in full size is made."""
+"""Shrinks and converts decoded pictures strip by strip, so that no copy in full size is made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from imgsim.decode.colours import DEEP_MODES, Colour, convert
+from imgsim.decode.colours import DEEP_MODES, Colour, converted, plain
 from imgsim.decode.levels import EightBits
 from imgsim.decode.rows import ArrayRows
 
@@ -51,9 +51,9 @@ class ImageRows:
 
 
 def in_colours(picture: Rows, colours: Set[Colour], reduce: int) -> dict[Colour, Any]:
-    """Convert a picture, then shrink it by a box filter.
+    """Shrink a picture by a box filter, once it has no transparency and no palette, and convert it.
 
-    The samples are those of the picture converted and shrunk as a whole.
+    The samples are those of the picture shrunk and converted as a whole.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def in_colours(picture: Rows, colours: Set[Colour], reduce: int) -> dict[Colour,
     height, width = picture.height, picture.width
     rows = rows_of_strip(width, reduce)
     if rows >= height:
-        return {c: _converted(picture.rows(0, height), c, reduce) for c in colours}
+        return _made(picture.rows(0, height), colours, reduce)
     size = -(-width // reduce), -(-height // reduce)
     made = {colour: Image.new(_MODES[colour], size) for colour in colours}
     for top in range(0, height, rows):
-        strip = picture.rows(top, min(top + rows, height))
+        strips = _made(picture.rows(top, min(top + rows, height)), colours, reduce)
         for colour, whole in made.items():
-            whole.paste(_converted(strip, colour, reduce), (0, top // reduce))
+            whole.paste(strips[colour], (0, top // reduce))
     return made
 
 
@@ -87,11 +87,8 @@ def rows_of_strip(width: int, reduce: int) -> int:
     return max(1, STRIP_PIXELS // width // reduce) * reduce
 
 
-def _converted(image: Any, colour: Colour, reduce: int) -> Any:
-    if image.mode == "YCbCr" and colour == "grey":
-        converted = image.getchannel("Y")
-    elif image.mode == "YCbCr" and colour == "ycbcr":
-        converted = image
-    else:
-        converted = convert(image, colour)
-    return converted.reduce(reduce) if reduce > 1 else converted
+def _made(strip: Any, colours: Set[Colour], reduce: int) -> dict[Colour, Any]:
+    image = plain(strip)
+    if reduce > 1:
+        image = image.reduce(reduce)  # first, as colours of fewer pixels are made sooner
+    return {colour: converted(image, colour) for colour in colours}

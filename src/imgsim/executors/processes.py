@@ -27,6 +27,7 @@ from imgsim.executors.admission import Admission, needs_of
 from imgsim.executors.base import Batch, Executor, MoreMemory, R
 from imgsim.executors.limit import ItemClock, process_seconds
 from imgsim.executors.progress import Share
+from imgsim.stage_times import StageTimes, current, stage
 
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
@@ -47,6 +48,14 @@ _KEEPS_FREED_MEMORY = {
 later by itself: to get every image from the system anew takes a fifth of the time of a pair."""
 
 _WATCH_SECONDS = 0.2
+
+_FEW_ITEMS = 16
+"""To start a worker takes as much processor time as so many items of most kinds, or more: one that
+has fewer to work on is not started at once."""
+
+_LATER_SECONDS = 0.5
+"""Where items are few, but take long, the other workers are started when the first ones have worked
+for so long."""
 
 
 class _Died(Exception):
@@ -92,8 +101,9 @@ class _Worker:
         finally:
             share.close()
         self.ready = False
+        self.started = time.perf_counter()
 
-    def run(self, batch: Batch[R]) -> Sequence[R | MoreMemory]:
+    def run(self, batch: Batch[R], times: StageTimes | None = None) -> Sequence[R | MoreMemory]:
         assert self.process.stdin
         assert self.process.stdout
         begun = self.progress.read().begun
@@ -101,15 +111,21 @@ class _Worker:
             if not self.ready:
                 worker.receive(self.process.stdout)  # type: ignore[arg-type]
                 self.ready = True
+                if times is not None:
+                    times.add("starting", 0.0, time.perf_counter() - self.started)
             payload = pickle.dumps(batch, pickle.HIGHEST_PROTOCOL)
             self.clock, self.running = None, True
-            worker.send(self.process.stdin, 0, payload)  # type: ignore[arg-type]
+            sent = worker.PLAIN if times is None else worker.TIMED
+            worker.send(self.process.stdin, sent, payload)  # type: ignore[arg-type]
             kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
             if kind == worker.ERROR:
                 raise ImgsimError(
                     "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                 )
-            results: Sequence[R | MoreMemory] = pickle.loads(payload)
+            results: Sequence[R | MoreMemory]
+            results, sums = pickle.loads(payload)
+            if times is not None:
+                times.merge(sums)
             return results
         except (EOFError, OSError):
             code = self.process.wait()
@@ -215,37 +231,46 @@ class ProcessesExecutor(Executor):
         results: queue.Queue[tuple[int, Sequence[R | MoreMemory]] | BaseException]
         results = queue.Queue(2 * self.jobs)
         self.stopped.clear()
+        finished = threading.Event()
+        times = current()
+        at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
 
-        def serve() -> None:
-            current: list[_Worker] = []
+        def serve(place: int) -> None:
+            own: list[_Worker] = []
+            if place >= at_once and self._done_soon(finished):
+                return
             try:
                 while not self.stopped.is_set() and (i := waiting.take()) is not None:
                     try:
-                        done = self._run_batch(batches[i], current)
+                        done = self._run_batch(batches[i], own, times)
                     finally:
                         waiting.give_back(i)
                     self._put(results, (i, done))
             except BaseException as error:
                 self._put(results, error)
             finally:
-                for one in current:
+                for one in own:
                     self._release(one)
 
         serving = [
-            threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(batches)))
+            threading.Thread(target=serve, args=(place,), daemon=True)
+            for place in range(min(self.jobs, len(batches)))
         ]
         threads = [*serving, threading.Thread(target=self._watch, daemon=True)]
         for thread in threads:
             thread.start()
         try:
             for _ in range(len(batches)):
-                result = results.get()
+                with stage("waiting"):
+                    result = results.get()
                 if isinstance(result, BaseException):
                     raise result
                 yield result
+            finished.set()
             for thread in serving:
                 thread.join()
         finally:
+            finished.set()
             self.stopped.set()
             waiting.stop()
             with self.lock:
@@ -254,6 +279,18 @@ class ProcessesExecutor(Executor):
             for thread in threads:
                 thread.join()
 
+    def _done_soon(self, finished: threading.Event) -> bool:
+        """Wait until all is done, or as long as the workers that were started may take for it."""
+        worked_since = float("inf")
+        while not finished.wait(_LATER_SECONDS / 4):
+            now = time.monotonic()
+            if now - worked_since > _LATER_SECONDS:
+                return False
+            with self.lock:  # what a worker needs is imported when it begins its first item
+                if any(one.progress.read().begun for one in self.workers):
+                    worked_since = min(worked_since, now)
+        return True
+
     def _put(self, results: queue.Queue[R], result: R) -> None:
         while not self.stopped.is_set():
             try:
@@ -261,29 +298,31 @@ class ProcessesExecutor(Executor):
             except queue.Full:
                 continue
 
-    def _run_batch(self, batch: Batch[R], current: list[_Worker]) -> list[R | MoreMemory]:
+    def _run_batch(
+        self, batch: Batch[R], own: list[_Worker], times: StageTimes | None
+    ) -> list[R | MoreMemory]:
         """Run a batch; of one that kills its worker, the file in hand is tried alone."""
         if len(batch) == 0:
             return []
-        if not current:
-            current.append(self._open())
+        if not own:
+            own.append(self._open())
         try:
-            return list(current[0].run(batch))
+            return list(own[0].run(batch, times))
         except _Died as died:
-            self._close(current.pop())
+            self._close(own.pop())
             if self.stopped.is_set():
                 raise
             i = min(died.done, len(batch) - 1)
         return [
-            *self._run_batch(batch.part(0, i), current),
-            self._run_alone(batch.part(i, i + 1)),
-            *self._run_batch(batch.part(i + 1, len(batch)), current),
+            *self._run_batch(batch.part(0, i), own, times),
+            self._run_alone(batch.part(i, i + 1), times),
+            *self._run_batch(batch.part(i + 1, len(batch)), own, times),
         ]
 
-    def _run_alone(self, batch: Batch[R]) -> R | MoreMemory:
+    def _run_alone(self, batch: Batch[R], times: StageTimes | None) -> R | MoreMemory:
         one = self._open(max(_MEMORY_ALONE, self.max_memory + _PROGRAM_BYTES))
         try:
-            return one.run(batch)[0]
+            return one.run(batch, times)[0]
         except _Died as died:
             return batch.failure(died.reason)
         finally:

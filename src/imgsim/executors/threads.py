@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY
 from imgsim.executors.admission import Admission, needs_of
 from imgsim.executors.base import Batch, Executor, Heartbeat, MoreMemory, R
+from imgsim.stage_times import current, measuring_into, stage
 
 
 class ThreadsExecutor(Executor):
@@ -24,13 +25,15 @@ class ThreadsExecutor(Executor):
         pool = ThreadPoolExecutor(self.jobs)
         needs = needs_of(len(batches), memory, self.max_memory, self.jobs)
         waiting = Admission(needs, self.max_memory)
+        times = current()
 
         def run_next() -> tuple[int, Sequence[R | MoreMemory]] | None:
             number = waiting.take()
             if number is None:
                 return None
             try:
-                return number, batches[number].run(Heartbeat())
+                with measuring_into(times):
+                    return number, batches[number].run(Heartbeat())
             finally:
                 waiting.give_back(number)
 
@@ -39,8 +42,10 @@ class ThreadsExecutor(Executor):
             warnings.simplefilter("ignore")
             try:
                 futures = [pool.submit(run_next) for _ in batches]
-                for future in as_completed(futures):
-                    result = future.result()
+                done = as_completed(futures)
+                for _ in futures:
+                    with stage("waiting"):
+                        result = next(done).result()
                     if result is not None:
                         yield result
             finally:

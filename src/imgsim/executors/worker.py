@@ -18,8 +18,11 @@ from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat
 from imgsim.executors.progress import SharedProgress, attach
 from imgsim.garbage import collect_garbage_seldom
+from imgsim.stage_times import Sums, measuring, stage
 
 READY, RESULT, ERROR = range(3)
+PLAIN, TIMED = range(2)
+"""Kinds of batches: of the latter the stages are measured, and come back with the results."""
 _HEADER = struct.Struct("<BQ")
 
 
@@ -74,10 +77,21 @@ def main(memory_bytes: int, progress_name: str) -> None:
     batches: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(batches,), daemon=True).start()
     send(results, READY)
+    started = time.process_time()
     while True:
+        sums: Sums | None = None
         try:
-            batch = pickle.loads(batches.get())
-            done = batch.run(_CountProgress(progress))
+            kind, payload = batches.get()
+            if kind == TIMED:
+                with measuring() as times:
+                    times.add("starting", started, 0.0)
+                    started = 0.0
+                    with stage("starting"):  # the first batch brings what it needs
+                        batch = pickle.loads(payload)
+                    done = batch.run(_CountProgress(progress))
+                sums = times.sums()
+            else:
+                done = pickle.loads(payload).run(_CountProgress(progress))
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand
@@ -85,7 +99,7 @@ def main(memory_bytes: int, progress_name: str) -> None:
 
             send(results, ERROR, traceback.format_exc().encode())
         else:
-            send(results, RESULT, pickle.dumps(done, pickle.HIGHEST_PROTOCOL))
+            send(results, RESULT, pickle.dumps((done, sums), pickle.HIGHEST_PROTOCOL))
 
 
 class _CountProgress(Heartbeat):
@@ -110,10 +124,10 @@ def _listen(batches: queue.SimpleQueue[Any]) -> None:
     """Pass batches on; leave at once, even from a hanging decoder, when the parent is gone."""
     while True:
         try:
-            _, payload = receive(sys.stdin.buffer)
+            message = receive(sys.stdin.buffer)
         except EOFError:
             os._exit(0)
-        batches.put(payload)
+        batches.put(message)
 
 
 def _end_with_parent() -> None:

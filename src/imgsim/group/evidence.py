@@ -257,11 +257,10 @@ class _Signs:
         # what another lossy format changed hides the steps of the JPEG that it was made from
         own, other = own and _keeps_steps(self.other), other and _keeps_steps(self.base)
         self.fits_steps = other
-        if self.has("edited"):  # other tones bring any picture between the steps
-            own = other = False
-        if self.m.generation is not None and not self.has("edited"):
+        from_own = from_other = False
+        if self.m.generation is not None:
             from_own, from_other = _generation(self.m.generation)
-        else:
+        elif not self.has("edited"):  # other tones bring any picture between the steps
             ratio = self.m.step_ratio
             if ratio:
                 own = own and ratio >= 1 / EVIDENCE.finer

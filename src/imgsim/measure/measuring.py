@@ -24,6 +24,7 @@ from imgsim.measure.differences import (
 )
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
+from imgsim.stage_times import staged
 from imgsim.types import Picture
 
 _PIXELS = InputSpec(0, 0, "rgb")
@@ -86,6 +87,7 @@ class DifferencesBatch:
         """The same pairs, each of which may take so many bytes."""
         return replace(self, limits=replace(self.limits, share=size_bytes))
 
+    @staged("measuring")
     def run(self, heartbeat: Heartbeat) -> list[Differences | MoreMemory | None]:
         """Measure every pair; None for one that cannot be read or measured."""
         import cv2

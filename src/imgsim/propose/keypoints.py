@@ -294,12 +294,12 @@ class Keypoints:
     def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
         if self.words is None:
             word = _numbers(words, "<u4")
-            order = np.argsort(word).astype(np.uint32)
+            order = _ascending(word).astype(np.uint32)
             ordered = word[order]
         else:
             compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
             word = _numbers(words[compared], "<u4")
-            ascending = np.argsort(word)
+            ascending = _ascending(word)
             ordered, order = word[ascending], compared[ascending].astype(np.uint32)
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
@@ -374,6 +374,14 @@ def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArr
     shift = np.uint32(32 - _TABLE_BITS)
     table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
     return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+
+
+def _ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Sort as `np.argsort` does, by their halves: NumPy sorts numbers of 16 bits by their digits,
+    which takes less than half the time."""
+    low = np.argsort(words.astype(np.uint16), kind="stable")
+    high = (words >> np.uint32(16)).astype(np.uint16)
+    return low[np.argsort(high[low], kind="stable")]
 
 
 def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:

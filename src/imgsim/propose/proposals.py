@@ -13,6 +13,7 @@ from imgsim.comparators.local import ORIENTATIONS, Orientation, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import votes_of
+from imgsim.stage_times import staged
 
 HASH_RADIUS = 48
 """Bits of 256. Of 250 unrelated photos no two come nearer than 90, receipts of one shop do."""
@@ -74,6 +75,7 @@ class Proposals:
         return Proposals(left[order], right[order], why[order])
 
 
+@staged("proposing")
 def propose(
     rows: NDArray[Any],
     *,

@@ -29,6 +29,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.read.tables.listing import table_format
+from imgsim.stage_times import stage, staged
 from imgsim.temporary import remove_leftovers
 from imgsim.types import ImageFile, Picture, Skipped
 
@@ -77,7 +78,8 @@ def collect(
         )
         if executor is not None:
             run.keep_workers, run.executor = True, executor
-        run.look_up()
+        with stage("caching"):
+            run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
 
@@ -273,6 +275,7 @@ class _Collecting:
         results = result_bytes(facts.width, facts.height, self.options.decode, tuple(wants))
         return over_memory(facts.decode_bytes + results, self.options.max_memory)
 
+    @staged("caching")
     def _flush(self) -> None:
         self.cache.keep(self.label, self.extractors, self.new)
         self.new = []

@@ -11,6 +11,7 @@ from typing import BinaryIO, Self
 from imgsim.addresses import Address
 from imgsim.decode.decoder import Decoder
 from imgsim.read.files import check_size, open_regular, read_stream
+from imgsim.stage_times import staged
 from imgsim.stamps import FileStamp
 from imgsim.types import Picture
 
@@ -19,6 +20,7 @@ class ChangedFile(OSError):
     """The file was written to while it was read, or holds something else than before."""
 
 
+@staged("reading")
 def read_bytes(
     path: str, decoder: Decoder | None = None, progress: Callable[[], object] | None = None
 ) -> tuple[bytes, FileStamp]:

@@ -20,6 +20,7 @@ from imgsim.read.memory import MemoryPicture
 from imgsim.read.remote import is_url
 from imgsim.read.tables.listing import table_format
 from imgsim.read.walk import UnreadableArchive, Walk
+from imgsim.stage_times import staged
 from imgsim.types import ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
@@ -85,6 +86,7 @@ class Discovered:
     skipped: tuple[Skipped, ...]
 
 
+@staged("listing")
 def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Discovered:
     """List the files below some paths, and the members of archives among these.
 

@@ -24,6 +24,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.stage_times import staged
 from imgsim.types import Picture
 
 MAX_DIFFERENCE = 8
@@ -43,6 +44,7 @@ class SampleBatch(ContentBatch):
         """The outcome of a file whose worker died."""
         return SampleOutcome(None, lasting=False)
 
+    @staged("checking")
     def run(self, heartbeat: Heartbeat) -> list[SampleOutcome | MoreMemory]:
         """Read, decode and hash; `heartbeat` is called after each file."""
         outcomes: list[SampleOutcome | MoreMemory] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
 from imgsim.read.files import FileTooLarge
 from imgsim.read.spool import Slot, write
+from imgsim.stage_times import stage, staged
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFacts
 
@@ -120,9 +121,7 @@ class ExtractBatch:
                 results[i] = replace(extracted, rows=rows, slot=slots[place])
             waiting.clear()
 
-        with ThreadPoolExecutor(self.threads) as pool:
-            # with one thread, nothing is gained by handing over to it
-            over = pool.map if self.threads > 1 else map
+        with self._map() as over:
             for result, images in over(
                 lambda path: self._read(path, wants, heartbeat.reading), self.paths
             ):
@@ -134,6 +133,17 @@ class ExtractBatch:
                 heartbeat()
         extract()
         return results
+
+    @contextmanager
+    def _map(self) -> Iterator[Callable[..., Iterator[Any]]]:
+        """`map`, in as many threads; with one, nothing is gained by handing over to it."""
+        if self.threads == 1:
+            yield map
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            yield pool.map
 
     def _read(
         self, path: str, wants: Sequence[InputSpec], progress: Callable[[], object]
@@ -151,7 +161,8 @@ class ExtractBatch:
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             return Extracted(None, None, reason, lasting=False, opened=False), None
-        digest = hashlib.sha256(data).hexdigest()
+        with stage("reading"):
+            digest = hashlib.sha256(data).hexdigest()
         started = time.perf_counter()
         try:
             decoded = self.decoder(data, wants)
@@ -164,6 +175,7 @@ class ExtractBatch:
         return Extracted(digest, decoded.facts, seconds=seconds, stamp=stamp), decoded.images
 
 
+@staged("features")
 def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDArray[Any]]:
     """Rows of some images; those of one size go through the extractor together."""
     rows: list[Any] = [None] * len(images)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imgsim.addresses import Address
 from imgsim.read.content import check_unchanged, stamp_of
 from imgsim.read.files import open_regular, pieces
+from imgsim.stage_times import current, measuring_into, staged
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFile
 
@@ -60,6 +61,7 @@ class _Hashing:
         self.readers: list[_Reader] = []
         self.lock = threading.Lock()
         self.stopped = False
+        self.times = current()
 
     def start_reader(self) -> None:
         reader = _Reader()
@@ -68,6 +70,10 @@ class _Hashing:
         threading.Thread(target=self._read, args=(reader,), daemon=True).start()
 
     def _read(self, reader: _Reader) -> None:
+        with measuring_into(self.times):
+            self._read_all(reader)
+
+    def _read_all(self, reader: _Reader) -> None:
         while not self.stopped:
             try:
                 reader.file = self.waiting.get_nowait()
@@ -80,6 +86,7 @@ class _Hashing:
                 self.results.put((reader.file, digest, ""))
                 reader.file = None
 
+    @staged("reading")
     def _digest(self, reader: _Reader, file: ImageFile) -> tuple[str, FileStamp] | None:
         try:
             if isinstance(file.path, Address):

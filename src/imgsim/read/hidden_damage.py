@@ -17,6 +17,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.stage_times import staged
 from imgsim.types import Picture
 
 HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "TIFF"})
@@ -33,6 +34,7 @@ class DamageBatch(ContentBatch):
         """The fault of a file whose worker died."""
         return None
 
+    @staged("checking")
     def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
         """Decode each file strictly, and say what is wrong with it; None if it cannot be read."""
         faults: list[str | MoreMemory | None] = []

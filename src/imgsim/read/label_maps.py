@@ -12,6 +12,7 @@ from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.stage_times import staged
 from imgsim.types import Picture
 
 _BATCH = 8
@@ -38,6 +39,7 @@ class _LabelMapBatch(ContentBatch):
         """The outcome of a file whose worker died."""
         return _Outcome(None, lasting=False)
 
+    @staged("checking")
     def run(self, heartbeat: Heartbeat) -> list[_Outcome | MoreMemory]:
         """Read and decode; `heartbeat` is called after each file."""
         outcomes: list[_Outcome | MoreMemory] = []

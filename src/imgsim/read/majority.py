@@ -22,6 +22,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
+from imgsim.stage_times import staged
 from imgsim.types import Group, Picture, Verdict
 
 MAX_CHANGED = 0.05
@@ -64,6 +65,7 @@ class ComparisonBatch:
         """The same pairs, each of which may take so many bytes."""
         return replace(self, limits=replace(self.limits, share=size_bytes))
 
+    @staged("checking")
     def run(self, heartbeat: Heartbeat) -> list[float | MoreMemory | None]:
         """Return the share of blocks that differ of each pair, None if one cannot be read."""
         shares: list[float | MoreMemory | None] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
@@ -168,9 +169,8 @@ def is_one(paths: object) -> bool:
         return getattr(paths, "ndim", 0) < 4
     if hasattr(paths, "read"):
         return True
-    from PIL import Image
-
-    return isinstance(paths, Image.Image)
+    pillow = sys.modules.get("PIL.Image")  # who has one of its images has imported it
+    return pillow is not None and isinstance(paths, pillow.Image)
 
 
 def _of_stream(stream: Any, name: str) -> MemoryPicture:

@@ -15,6 +15,7 @@ from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
 from imgsim.read.options import RunOptions
+from imgsim.stage_times import staged
 from imgsim.types import Picture
 
 _BATCH = 16
@@ -36,6 +37,7 @@ class MetadataBatch(ContentBatch):
         """The metadata of a file whose worker died."""
         return None
 
+    @staged("metadata")
     def run(self, heartbeat: Heartbeat) -> list[Metadata | MoreMemory | None]:
         """Read each file; None where it cannot be read."""
         results: list[Metadata | MoreMemory | None] = []
@@ -52,6 +54,7 @@ class MetadataBatch(ContentBatch):
         return results
 
 
+@staged("metadata")
 def metadata_of(
     pictures: Iterable[Picture],
     options: RunOptions,

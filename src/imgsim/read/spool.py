@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.stage_times import staged
 from imgsim.temporary import TemporaryFolder
 
 MAX_BYTES = 2 << 30
@@ -70,6 +71,7 @@ class Spool:
         ]
 
 
+@staged("caching")
 def write(path: str, images: Sequence[NDArray[np.uint8]]) -> list[Slot | None]:
     """Append images to a file, if it can be done.
 

@@ -20,6 +20,7 @@ from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
 from imgsim.report.facts import facts_document
 from imgsim.report.folder_pairs import FolderPair, folder_pairs
+from imgsim.stage_times import Sums
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.matching import Seconds
 from imgsim.types import Group, Match, Member, Picture, Related, Skipped
@@ -34,7 +35,11 @@ MOST_NEAR = 99.9
 
 
 def find_dupes_document(
-    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+    duplicates: Duplicates,
+    *,
+    timing: bool = True,
+    private: bool = False,
+    stages: Sums | None = None,
 ) -> dict[str, Any]:
     """Return the document of everything that `find_duplicates` returned.
 
@@ -45,13 +50,19 @@ def find_dupes_document(
         With the keys that differ from run to run.
     private : bool
         With the content of private metadata, see `facts.facts_document`.
+    stages : mapping, optional
+        What each stage took, where that was measured.
     """
-    document = find_dupes_stream(duplicates, timing=timing, private=private)
+    document = find_dupes_stream(duplicates, timing=timing, private=private, stages=stages)
     return {**document, "groups": list(document["groups"])}
 
 
 def find_dupes_stream(
-    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+    duplicates: Duplicates,
+    *,
+    timing: bool = True,
+    private: bool = False,
+    stages: Sums | None = None,
 ) -> dict[str, Any]:
     """Return the same document, but an iterator as its ``groups``, for `json_parts`."""
     document: dict[str, Any] = {
@@ -69,6 +80,11 @@ def find_dupes_stream(
     }
     if timing:
         document["seconds"] = seconds_document(duplicates.seconds)
+    if timing and stages is not None:
+        document["seconds_by_stage"] = {
+            name: {key: round(value, 3) for key, value in took._asdict().items()}
+            for name, took in stages.items()
+        }
     return document
 
 

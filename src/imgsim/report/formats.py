@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 from imgsim.report.document import find_dupes_stream, group_document, json_parts, related_document
+from imgsim.stage_times import Sums
 from imgsim.tasks.find_duplicates import Duplicates
 
 _MEMBER_COLUMNS = (
@@ -24,10 +25,15 @@ _PRIVATE_COLUMNS = "latitude longitude rating title keywords".split()
 
 
 def find_dupes_json(
-    duplicates: Duplicates, *, timing: bool = True, private: bool = False
+    duplicates: Duplicates,
+    *,
+    timing: bool = True,
+    private: bool = False,
+    stages: Sums | None = None,
 ) -> Iterator[str]:
     """Yield the parts of `find_dupes_document` as JSON."""
-    yield from json_parts(find_dupes_stream(duplicates, timing=timing, private=private))
+    document = find_dupes_stream(duplicates, timing=timing, private=private, stages=stages)
+    yield from json_parts(document)
 
 
 def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:

@@ -36,6 +36,7 @@ from imgsim.read.metadata import metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.results import Result
+from imgsim.stage_times import stage
 from imgsim.tasks.arguments import Criterion, make_criterion
 from imgsim.tasks.matching import (
     DistanceMatching,
@@ -227,7 +228,7 @@ def find_duplicates(
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            with _matched(criterion, collection, rules, options) as matched:
+            with stage("grouping"), _matched(criterion, collection, rules, options) as matched:
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue

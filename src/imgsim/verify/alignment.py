@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.detail import longer_side, shrink
+from imgsim.stage_times import staged
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Band,
@@ -56,6 +57,7 @@ class Aligned:
     shift: float
 
 
+@staged("aligning")
 def align(
     left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band] = ()
 ) -> Aligned | None:

@@ -20,6 +20,7 @@ from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
+from imgsim.stage_times import staged
 from imgsim.types import Verdict
 from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
@@ -141,6 +142,7 @@ class VerifyBatch:
         """The same pairs; each of their files may take so many bytes, one at a time."""
         return replace(self, decoder=replace(self.decoder, share=size_bytes))
 
+    @staged("verifying")
     def run(self, heartbeat: Heartbeat) -> list[Outcome | MoreMemory]:
         """Verify every pair; `heartbeat` is called after each."""
         import cv2

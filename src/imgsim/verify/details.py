@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imgsim.stage_times import staged
 from imgsim.verify.blocks import Blocks, Map
 from imgsim.verify.captions import overlaid_on_one_side
 from imgsim.verify.flat_colours import is_drawing
@@ -47,6 +48,7 @@ class Details:
     known: bool = True
 
 
+@staged("details")
 def compare_details(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band] = ()
 ) -> Details:

@@ -16,6 +16,7 @@ from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
+from imgsim.stage_times import staged
 from imgsim.types import Candidates, Picture, Verdict
 from imgsim.verify.batch import Outcome
 from imgsim.verify.frames import with_frames
@@ -47,6 +48,7 @@ class FrameBatch:
         """The same pairs, each of which may take so many bytes."""
         return replace(self, decoder=replace(self.decoder, share=size_bytes))
 
+    @staged("verifying")
     def run(self, heartbeat: Heartbeat) -> list[Outcome | MoreMemory]:
         """Compare every pair; `heartbeat` is called after each."""
         import cv2

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import MIRRORED, SCALE_STEP, place_unit
+from imgsim.stage_times import staged
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, rescale
 from imgsim.verify.recording import record
@@ -89,6 +90,7 @@ class Keypoints:
         )
 
 
+@staged("aligning")
 def matrix_from_keypoints(left: Keypoints, right: Keypoints, *, mirrored: bool) -> Matrix | None:
     """Estimate the matrix from the keypoints of two images.
 
