@@ -168,6 +168,19 @@ def test_of_two_jpegs_of_one_picture_the_finer_is_not_made_of_the_other() -> Non
     assert not any(sign.role == "reencoded" for sign in told.signs)
 
 
+@pytest.mark.parametrize("levels", [2, 5])
+def test_a_jpeg_was_not_compressed_from_itself_with_noise_saved_at_more_quality(
+    levels: float,
+) -> None:
+    """Rounding takes most of so little noise away again."""
+    first = saved(scene(23), 75)
+    noise = np.random.default_rng(6).normal(0, levels, first.pixels.shape)
+    noisy = saved(Image.fromarray((first.pixels + noise).clip(0, 255).astype(np.uint8)), 95)
+    found = measure_differences(noisy, first, np.eye(3))
+    told = signs_of(file_of("one"), file_of("other"), WHOLE, found)
+    assert not [sign for sign in told.signs if "compressed" in sign.why]
+
+
 def test_steps_of_an_edit_say_nothing_of_what_a_lossless_file_was_made_from() -> None:
     """Both lie near the steps of the JPEG that both were made from."""
     first = saved(scene(22), 90)

@@ -34,10 +34,18 @@ def test_a_figure_reaches_no_edge_and_is_seen() -> None:
     assert are_figures(made[:0], np.zeros(0, np.bool_)).tolist() == []
 
 
-def test_a_picture_with_detail_is_a_figure_if_little_of_it_is_no_ground() -> None:
-    made = rows(box((0.4, 0.4, 0.5, 0.5)), box((0.2, 0.2, 0.8, 0.8)))
-    assert are_figures(made, np.zeros(2, np.bool_)).tolist() == [True, False]
-    assert are_figures(made, np.ones(2, np.bool_)).tolist() == [True, True]
+def shaded(place: Box) -> Image.Image:
+    """A square that is darker from left to right, as a thing in light is."""
+    image = box(place)
+    light = np.linspace(1, 0.1, image.width)[None, :, None]
+    return Image.fromarray((np.asarray(image) * np.where(image, light, 1)).astype(np.uint8))
+
+
+def test_a_picture_with_detail_is_a_figure_if_that_is_small_or_even() -> None:
+    small, large = (0.4, 0.4, 0.5, 0.5), (0.2, 0.2, 0.8, 0.8)
+    made = rows(box(small), box(large), shaded(large))
+    assert are_figures(made, np.zeros(3, np.bool_)).tolist() == [True, True, False]
+    assert are_figures(made, np.ones(3, np.bool_)).tolist() == [True, True, False]
 
 
 def test_equal_places_colours_and_shapes_are_near() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import ImageFilter
 
-from imgsim.verify.sharpness import _SharpnessCells, equalise_sharpness
+from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
 from tests.verify.pictures import grey, picture
 
 SHARP = grey(picture(3, (200, 150)), 200)
@@ -61,7 +61,7 @@ def measure_by_hand(image: np.ndarray, row: int, column: int) -> tuple[float, fl
 
 
 def test_a_cell_is_measured_by_its_gradients_and_its_variance() -> None:
-    gradient, variance = _SharpnessCells(WHOLE).measure(NOISE)
+    gradient, variance = SharpnessCells(WHOLE).measure(NOISE)
     assert gradient.shape == variance.shape == (3, 4)
     for place in np.ndindex(3, 4):
         expected = measure_by_hand(NOISE, *place)
@@ -70,7 +70,7 @@ def test_a_cell_is_measured_by_its_gradients_and_its_variance() -> None:
 
 def test_an_image_smaller_than_a_cell_is_one() -> None:
     small = NOISE[:9, :20]
-    gradient, variance = _SharpnessCells(WHOLE[:9, :20]).measure(small)
+    gradient, variance = SharpnessCells(WHOLE[:9, :20]).measure(small)
     pixels = small[:8:4, :19]
     down, across = small[1:9:4, :19] - pixels, small[:8:4, 1:20] - pixels
     assert gradient.tolist() == [[pytest.approx(np.mean(down**2 + across**2), rel=1e-3)]]
@@ -82,7 +82,7 @@ def test_an_image_smaller_than_a_cell_is_one() -> None:
 )
 def test_a_cell_needs_a_pixel_more_beside_it(side: int, shape: tuple[int, int]) -> None:
     image = np.tile(NOISE, (1, 1))[:side, :side]
-    assert _SharpnessCells(np.ones((side, side), np.uint8)).measure(image)[0].shape == shape
+    assert SharpnessCells(np.ones((side, side), np.uint8)).measure(image)[0].shape == shape
 
 
 def maps(*values: float) -> np.ndarray:
@@ -91,7 +91,7 @@ def maps(*values: float) -> np.ndarray:
 
 def test_the_ratio_is_that_of_gradients_by_contrast() -> None:
     """Its median, as a ratio of lengths and not of squares."""
-    cells = _SharpnessCells(np.ones((25, 73), np.uint8))
+    cells = SharpnessCells(np.ones((25, 73), np.uint8))
     even = maps(100, 100, 100)
     assert cells.ratio((maps(4, 40, 90), even), (maps(1, 10, 10), even)) == pytest.approx(2)
     assert cells.ratio((maps(1, 10, 10), even), (maps(4, 40, 90), even)) == pytest.approx(0.5)
@@ -104,7 +104,7 @@ def test_the_ratio_is_that_of_gradients_by_contrast() -> None:
 def test_cells_without_structure_and_beyond_the_overlap_do_not_count() -> None:
     even = maps(100, 100, 100)
     gradients = maps(4, 90, 90), maps(1, 10, 10)
-    cells = _SharpnessCells(np.ones((25, 73), np.uint8))
+    cells = SharpnessCells(np.ones((25, 73), np.uint8))
     for contrast, ratio in ((16.0, 2), (16.5, 3)):  # none at a variance of 16
         for left, right in (((100, contrast, contrast), even), (even, (100, contrast, contrast))):
             variances = [np.asarray(x, np.float32).reshape(1, 3) for x in (left, right)]
@@ -116,8 +116,8 @@ def test_cells_without_structure_and_beyond_the_overlap_do_not_count() -> None:
     for covered, ratio in ((12, 2), (13, 3)):  # half of a cell is not enough
         mask[:, 24 : 24 + covered] = mask[:, 48 : 48 + covered] = 1
         pairs = (gradients[0], even), (gradients[1], even)
-        assert _SharpnessCells(mask).ratio(*pairs) == pytest.approx(ratio)
-    assert _SharpnessCells(0 * mask).ratio((maps(4, 4, 4), even), (maps(1, 1, 1), even)) == 1.0
+        assert SharpnessCells(mask).ratio(*pairs) == pytest.approx(ratio)
+    assert SharpnessCells(0 * mask).ratio((maps(4, 4, 4), even), (maps(1, 1, 1), even)) == 1.0
 
 
 # Steps --------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def test_cells_without_structure_and_beyond_the_overlap_do_not_count() -> None:
 
 def let_ratios(monkeypatch: pytest.MonkeyPatch, *ratios: float) -> None:
     left = list(ratios)
-    monkeypatch.setattr(_SharpnessCells, "ratio", lambda *given: left.pop(0))
+    monkeypatch.setattr(SharpnessCells, "ratio", lambda *given: left.pop(0))
 
 
 def blur_of(image: np.ndarray, deviation: float) -> np.ndarray:

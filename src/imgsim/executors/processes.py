@@ -40,6 +40,13 @@ _PROGRAM_BYTES = 1 << 30
 """Address space that a worker takes beside what it decodes."""
 
 
+_KEEPS_FREED_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+}
+"""Environment by which glibc keeps freed memory up to these sizes from the beginning, as it does
+later by itself: to get every image from the system anew takes a fifth of the time of a pair."""
+
 _WATCH_SECONDS = 0.2
 
 _FEW_ITEMS = 16
@@ -86,7 +93,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 # there is a worker for every core; NumPy's threads would only wait for each other
-                env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
+                env={"OPENBLAS_NUM_THREADS": "1", **_KEEPS_FREED_MEMORY, **os.environ},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             ).result()
         except OSError as error:

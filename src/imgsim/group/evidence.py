@@ -259,7 +259,7 @@ class _Signs:
         self.fits_steps = other
         from_own = from_other = False
         if self.m.generation is not None:
-            from_own, from_other = _generation(self.m.generation)
+            from_own, from_other = _generation(self.m, self.m.generation)
         elif not self.has("edited"):  # other tones bring any picture between the steps
             ratio = self.m.step_ratio
             if ratio:
@@ -371,13 +371,30 @@ def _made_from(steps: tuple[float, ...] | None) -> bool:
     return steps is not None and steps[1] < EVIDENCE.made_steps
 
 
-def _generation(generation: tuple[float, float, float]) -> tuple[bool, bool]:
+def _generation(m: Differences, generation: tuple[float, float, float]) -> tuple[bool, bool]:
     """Whether the right one of two JPEGs was compressed from the left one, or the other way."""
     e = EVIDENCE
     left_later, failing, known = generation
     if failing > e.generation_failing or known < e.generation_known:
         return False, False
-    return left_later <= e.generation, left_later >= 1 - e.generation
+    ratios = m.step_ratio, 1 / m.step_ratio
+    right, left = (_is_rounded(m.steps[i], ratios[1 - i]) for i in (1, 0))
+    return left_later <= e.generation and right, left_later >= 1 - e.generation and left
+
+
+def _is_rounded(steps: tuple[float, ...] | None, ratio: float) -> bool:
+    """Whether the other JPEG lies about the steps of one as what was rounded to them does.
+
+    It has `ratio` times its steps. What was changed too lies further off than half a step; where
+    noise was added to the one, it lies off by as many levels from larger steps as from smaller.
+    """
+    if steps is None:
+        return True
+    _, coarse, beyond = steps
+    e = EVIDENCE
+    return beyond <= e.generation_beyond and (
+        ratio > e.generation_finer or coarse >= e.generation_coarse
+    )
 
 
 def _percent(share: float) -> str:

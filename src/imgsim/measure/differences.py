@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from imgsim.measure.extent import area_shares, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
-from imgsim.measure.quantisation import Steps, about_steps
+from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
+from imgsim.verify.median import median, quantile
 
 VERSION = 5
 """Raised whenever a pair can get other differences: stored ones are void then."""
@@ -186,15 +187,17 @@ def _with_pixels(
     right: MeasuredPicture,
     matrix: Matrix,
 ) -> Differences:
-    smooth = _blurred(frame.left, 2.0), _blurred(frame.right, 2.0)
-    tone, contrast = _tone(smooth[0][..., 0], smooth[1][..., 0])
-    saturation, tint, chroma = _colours(smooth[0][..., 1:], smooth[1][..., 1:])
+    smooth = tuple(_planes(_blurred(windows, 2.0)) for windows in (frame.left, frame.right))
+    even_levels = smooth[0][0], smooth[1][0]
+    tone, contrast = _tone(*even_levels)
+    saturation, tint, chroma = _colours(*(np.stack(planes[1:]).reshape(2, -1) for planes in smooth))
     lumas = frame.left[..., 0] * contrast, frame.right[..., 0].copy()
     spectra = compare_spectra(lumas[0], lumas[1], shifted=not frame.exact)
     beyond = None
     if max(frame.scale, 1 / frame.scale) > _FINER:
         fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
         beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
+    coefficients = _Coefficients(frame)
     return replace(
         measured,
         tone=tone,
@@ -202,14 +205,17 @@ def _with_pixels(
         tint=tint,
         chroma=chroma,
         spot=_spot(frame, saturation),
-        noise=_noise(lumas, smooth),
+        noise=_noise(lumas, even_levels),
         gain=_rounded(spectra.gain),
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
-        steps=(_steps(frame, left, 0, contrast), _steps(frame, right, 1, 1 / contrast)),
+        steps=(
+            _steps(frame, coefficients, left, 0, contrast),
+            _steps(frame, coefficients, right, 1, 1 / contrast),
+        ),
         step_ratio=_step_ratio(left, right),
-        generation=_generation(frame, left, right),
+        generation=_generation(frame, coefficients, left, right),
     )
 
 
@@ -218,9 +224,22 @@ def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _blurred(windows: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blur windows, shape (n, h, w) or (n, h, w, c), each for itself."""
     import cv2
 
-    return np.stack([cv2.GaussianBlur(window, (0, 0), sigma) for window in windows])
+    blurred = np.empty_like(windows)
+    for window, place in zip(windows, blurred, strict=True):
+        cv2.GaussianBlur(window, (0, 0), sigma, place)
+    return blurred
+
+
+def _planes(windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The channels of windows, shape (n, h, w, c), each by itself: they are worked on faster."""
+    import cv2
+
+    count, height, width, _ = windows.shape
+    planes = cv2.split(windows.reshape(count * height, width, -1))
+    return [np.asarray(plane, np.float32).reshape(count, height, width) for plane in planes]
 
 
 def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float, float]:
@@ -229,13 +248,13 @@ def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float,
     Blur changes levels beside edges, and is no change of tones.
     """
     slope = np.sqrt(np.maximum(*(_squared_slope(image) for image in (left, right))))
-    even = slope <= np.quantile(slope, 0.5)
+    even = slope <= quantile(slope.ravel(), 0.5)
     x, y = left[even], right[even]
-    levels = np.clip(np.rint(x), 0, 255).astype(np.int64)
+    levels = np.rint(x).clip(0, 255).astype(np.int64)
     count = np.bincount(levels, minlength=256)
-    total = np.bincount(levels, y, 256)
+    total, own = (np.bincount(levels, values, 256) for values in (y, x))
     seen = np.flatnonzero(count > len(x) / 2000)
-    change = total[seen] / count[seen] - np.bincount(levels, x, 256)[seen] / count[seen]
+    change = total[seen] / count[seen] - own[seen] / count[seen]
     weight = count[seen] / count[seen].sum()
     varied = left.ravel() - left.mean(), right.ravel() - right.mean()
     contrast = float((varied[0] @ varied[1]) / max(1e-6, float(varied[0] @ varied[0])))
@@ -243,17 +262,23 @@ def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float,
 
 
 def _squared_slope(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared levels per pixel, shape (n, h, w)."""
-    down, across = np.gradient(images, axis=(1, 2))
-    return np.asarray(down * down + across * across)
+    """Squared levels per pixel, shape (n, h, w), as by `numpy.gradient`."""
+    down, across = np.empty_like(images), np.empty_like(images)
+    for slope, values in ((down, images), (across.swapaxes(1, 2), images.swapaxes(1, 2))):
+        np.subtract(values[:, 2:], values[:, :-2], out=slope[:, 1:-1])
+        slope[:, 1:-1] *= np.float32(0.5)
+        np.subtract(values[:, 1], values[:, 0], out=slope[:, 0])
+        np.subtract(values[:, -1], values[:, -2], out=slope[:, -1])
+        slope *= slope
+    down += across
+    return down
 
 
 def _colours(
     left: NDArray[np.float32], right: NDArray[np.float32]
 ) -> tuple[float, float, tuple[float, float]]:
-    """Saturation, tint and mean chroma of Cr and Cb, shape (n, h, w, 2)."""
-    # channel by channel: rows of two values are slow to work on
-    one, other = (np.ascontiguousarray(x.reshape(-1, 2).T) - np.float32(128) for x in (left, right))
+    """Saturation, tint and mean chroma of Cr and Cb, shape (2, n)."""
+    one, other = (x - np.float32(128) for x in (left, right))
     squares = one * one
     power = float(squares.sum())
     chroma = (
@@ -292,19 +317,24 @@ def _noise(
     smooth: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> tuple[float, float]:
     """Fine structure in the evenest parts that both pictures have, in levels."""
-    spread = np.maximum(*(_cells(image[..., 0]).std(axis=1) for image in smooth))
-    means = [_cells(image[..., 0]).mean(axis=1) for image in smooth]
+    cells = [_cells(image) for image in smooth]
+    means = [one.mean(axis=1) for one in cells]
+    spread = np.maximum(*(one.std(axis=1) for one in cells))
     usable = np.ones(len(spread), bool)
     for mean in means:
         usable &= (mean > _DARK) & (mean < _LIGHT)
     if np.count_nonzero(usable) < 16:
         return 0.0, 0.0
-    even = usable & (spread <= np.quantile(spread[usable], _EVEN_SHARE))
-    # not the finest structure, of which laying pixels between pixels takes a part away
-    levels = [
-        float(np.median(_cells(_blurred(x, 0.7) - _blurred(x, 1.6)).std(axis=1)[even]))
-        for x in lumas
-    ]
+    even = usable & (spread <= quantile(spread[usable], _EVEN_SHARE))
+    by_window = even.reshape(len(lumas[0]), -1)
+    has_even = by_window.any(axis=1)
+    of_these = by_window[has_even].ravel()
+    levels = []
+    for luma in lumas:
+        some = luma[has_even]
+        # not the finest structure, of which laying pixels between pixels takes a part away
+        fine = _cells(_blurred(some, 0.7) - _blurred(some, 1.6))[of_these]
+        levels.append(median(fine.std(axis=1)))
     return levels[0], levels[1]
 
 
@@ -320,28 +350,53 @@ def _step_ratio(left: MeasuredPicture, right: MeasuredPicture) -> float:
     return round(float(np.exp((np.log(left.table) - np.log(right.table)).mean())), 4)
 
 
+class _Coefficients:
+    """Coefficients of the blocks of both pictures of a frame, made when they are asked for.
+
+    Those of a JPEG's own blocks: of two pictures that are turned towards each other, each has them
+    in its own way.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._made: dict[bool, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def of(self, which: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the left and of the right one, in the pixels of the left (0) or right (1) one."""
+        frame = self._frame
+        how, is_frame = frame.how, frame.frame_is_left == (which == 0)
+        as_stored = how is None or is_frame or not (how.flip or how.mirror or how.transpose)
+        if as_stored not in self._made:
+            left, right = (
+                block_coefficients(frame.unturned(whole[..., 0].astype(np.float32), which))
+                for whole in (frame.whole_left, frame.whole_right)
+            )
+            self._made[as_stored] = left, right
+        return self._made[as_stored]
+
+
 def _steps(
-    frame: Frame, picture: MeasuredPicture, which: int, contrast: float
+    frame: Frame,
+    coefficients: _Coefficients,
+    picture: MeasuredPicture,
+    which: int,
+    contrast: float,
 ) -> tuple[float, ...] | None:
     """How the other picture lies about the steps of a JPEG, pixel upon pixel."""
     if picture.table is None or not frame.same_pixels:
         return None
-    wholes = frame.whole_left[..., 0], frame.whole_right[..., 0]
-    own, other = (frame.unturned(x.astype(np.float32), which) for x in wholes)
-    if which:
-        own, other = other, own
+    both = coefficients.of(which)
     if abs(contrast - 1) < _SAME_CONTRAST:
         contrast = 1.0
-    steps: Steps | None = about_steps(own, other, picture.table, contrast)
+    steps: Steps | None = about_steps(both[which], both[1 - which], picture.table, contrast)
     return None if steps is None else (steps.error, steps.coarse, steps.beyond)
 
 
 def _generation(
-    frame: Frame, left: MeasuredPicture, right: MeasuredPicture
+    frame: Frame, coefficients: _Coefficients, left: MeasuredPicture, right: MeasuredPicture
 ) -> tuple[float, float, float] | None:
     """Which of two JPEGs that lie pixel upon pixel was compressed from the other."""
     if left.table is None or right.table is None or not frame.same_pixels or frame.turned:
         return None
-    one, other = (x[..., 0].astype(np.float32) for x in (frame.whole_left, frame.whole_right))
-    found = compare_generations(one, other, (left.table, right.table))
+    found = compare_generations(*coefficients.of(0), (left.table, right.table))
     return None if found is None else (found.left_later, found.failing, found.known)

@@ -131,5 +131,7 @@ def _colours(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[n
 
 
 def _share_of(colours: NDArray[np.int16], colour: NDArray[np.float64], levels: int) -> float:
-    off = np.abs(colours - colour).max(axis=1)
-    return float((off <= levels).mean())
+    near = np.ones(len(colours), np.bool_)
+    for channel, level in zip(colours.T, colour.tolist(), strict=True):
+        near &= np.abs(channel - level) <= levels
+    return float(near.mean())

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.measure.quantisation import block_coefficients
-
 _LEAST_STEP = 4
 _LEAST_COUNT = 100
 _MULTIPLES = 80
@@ -44,16 +42,17 @@ class Generation:
 
 
 def compare_generations(
-    left: NDArray[np.float32],
-    right: NDArray[np.float32],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
     tables: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> Generation | None:
     """Tell which of two JPEGs was compressed from the other one.
 
     Parameters
     ----------
-    left, right : ndarray of float32, shape (h, w)
-        Luma, pixel upon pixel; the first pixel is that of the first block of both.
+    left, right : ndarray of float64, shape (blocks, 8, 8)
+        Of `quantisation.block_coefficients`, pixel upon pixel; the first pixel is that of the
+        first block of both.
     tables : tuple of ndarray of int64, shape (8, 8)
         Steps of the left and of the right one by frequency.
 
@@ -65,7 +64,7 @@ def compare_generations(
     used = np.maximum(*tables) >= _LEAST_STEP
     used[0, 0] = False
     steps = [table[used].astype(np.float64) for table in tables]
-    levels = [block_coefficients(image)[:, used] for image in (left, right)]
+    levels = [coefficients[:, used] for coefficients in (left, right)]
     multiples = [np.round(level / step) for level, step in zip(levels, steps, strict=True)]
     either = (multiples[0] != 0) | (multiples[1] != 0)
     count = np.count_nonzero(either)

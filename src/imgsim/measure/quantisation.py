@@ -10,6 +10,7 @@ Source: the model of T. Pevny and J. Fridrich, 2008, doi:10.1109/TIFS.2008.92245
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,8 @@ class Steps:
 
 
 def about_steps(
-    jpeg: NDArray[np.float32],
-    other: NDArray[np.float32],
+    jpeg: NDArray[np.float64],
+    other: NDArray[np.float64],
     table: NDArray[np.int64],
     contrast: float = 1.0,
 ) -> Steps | None:
@@ -51,8 +52,8 @@ def about_steps(
 
     Parameters
     ----------
-    jpeg, other : ndarray of float32, shape (h, w)
-        Luma; the first pixel is that of the first block.
+    jpeg, other : ndarray of float64, shape (blocks, 8, 8)
+        Of `block_coefficients`; the first pixel is that of the first block of the JPEG.
     table : ndarray of int64, shape (8, 8)
         Steps by frequency.
     contrast : float
@@ -63,16 +64,15 @@ def about_steps(
     Steps or None
         None if the steps are too small, or there are too few coefficients, to tell.
     """
-    one, two = block_coefficients(jpeg), block_coefficients(other)
     steps = np.where(table >= _LEAST_STEP, table, 0)[None]
     steps[0, 0, 0] = 0  # means follow the tones
-    used = (steps > 0) & (np.abs(one) > 0.75 * steps)
+    used = (steps > 0) & (np.abs(jpeg) > 0.75 * steps)
     if np.count_nonzero(used) < _LEAST_COUNT:
         return None
-    places = np.broadcast_to(steps, one.shape)[used].astype(np.float64)
+    places = np.broadcast_to(steps, jpeg.shape)[used].astype(np.float64)
     # multiples themselves, not what is left of them after rounding pixels
-    exact = np.round(one[used] / places) * places
-    away = np.abs(two[used] / contrast - exact) / places
+    exact = np.round(jpeg[used] / places) * places
+    away = np.abs(other[used] / contrast - exact) / places
     coarse = away[places >= np.quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
     return Steps(
@@ -103,6 +103,7 @@ def block_coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(basis @ (blocks[::step].astype(np.float64) - 128) @ basis.T)
 
 
+@cache
 def _basis() -> NDArray[np.float64]:
     k, x = np.mgrid[0:8, 0:8]
     basis = np.cos((2 * x + 1) * k * np.pi / 16) / 2

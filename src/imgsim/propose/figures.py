@@ -33,6 +33,12 @@ _SMALL = 0.95
 """Share of the cells that are ground, at least, where a figure is small in its picture: those of
 receipts and pages of text are 0.93 at most."""
 
+_EVEN = 0.5
+"""Share of a figure's cells that differ from the ground by nearly as much as any, at least, where
+it is even: those of print and of most things in photos are of all shades."""
+
+_FULL, _HALF = 0.85, 0.5  # of the largest difference: well inside a figure, and all of it
+
 _PARTS = 4  # to a side, by which near ones are searched
 _CHUNK = 4096
 _ROWS = 1024
@@ -41,7 +47,7 @@ _ROWS = 1024
 def are_figures(rows: NDArray[Any], flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which images show a figure on an even ground that reaches all of their edges.
 
-    Those that are not flat have to be even but for a small part.
+    Those that are not flat have to be even but for a small part, or to show an even figure.
 
     Parameters
     ----------
@@ -67,8 +73,10 @@ def _show_figures(cells: NDArray[np.int16], flat: NDArray[np.bool_]) -> NDArray[
     near = (np.abs(edges - ground[:, None]) <= _NEAR_GROUND).all(axis=2).mean(axis=1)
     apart = np.abs(cells - ground[:, None, None]).max(axis=3).reshape(len(cells), -1)
     small = flat | ((apart <= _NEAR_GROUND).mean(axis=1) >= _SMALL)
-    strong = apart.max(axis=1) >= _MIN_CONTRAST
-    return np.asarray((near >= _EVEN_EDGE) & strong & small)
+    most = apart.max(axis=1)
+    full, half = ((apart > share * most[:, None]).sum(axis=1) for share in (_FULL, _HALF))
+    even = full >= _EVEN * half
+    return np.asarray((near >= _EVEN_EDGE) & (most >= _MIN_CONTRAST) & (small | even))
 
 
 def may_be_near(row: Any, rows: NDArray[Any]) -> NDArray[np.int64]:

@@ -80,6 +80,48 @@ def align(
     Aligned or None
         None if editing a picture does not give such a matrix, or too little is left.
     """
+    refined = _refine(left, right, matrix, side, excluded)
+    if refined is None:
+        return None
+    scaled, tracking = refined
+    warped, mask = warp(*scaled, tracking.matrix, excluded)
+    return Aligned(
+        scaled[0],
+        warped,
+        mask,
+        tracking.matrix,
+        tracking.tracked,
+        len(tracking.inliers),
+        tracking.shift(),
+    )
+
+
+def refine_matrix(
+    left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band] = ()
+) -> Matrix | None:
+    """Refine a matrix as `align` does, and warp nothing by it.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    matrix : ndarray of float64, shape (3, 3)
+    side : int
+    excluded : sequence of (float, float)
+        See `align`.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3), or None
+        None where `align` gives none.
+    """
+    refined = _refine(left, right, matrix, side, excluded)
+    return None if refined is None else refined[1].matrix
+
+
+def _refine(
+    left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band]
+) -> tuple[tuple[Grey, Grey], Tracking] | None:
+    """Both images at one scale, and what the last round of tracking found."""
     scaled = at_one_scale(left, right, matrix, side)
     if scaled is None:
         return None
@@ -93,16 +135,7 @@ def align(
         tracking = track(*scaled, tracking.matrix, excluded, tracking.corners) or tracking
     if tracking is None or not is_plausible(tracking.matrix, *scaled):
         return None
-    warped, mask = warp(*scaled, tracking.matrix, excluded)
-    return Aligned(
-        scaled[0],
-        warped,
-        mask,
-        tracking.matrix,
-        tracking.tracked,
-        len(tracking.inliers),
-        tracking.shift(),
-    )
+    return scaled, tracking
 
 
 def _track_coarse(

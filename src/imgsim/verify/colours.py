@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
+from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
 
 YCbCr = NDArray[np.uint8]
@@ -100,7 +101,7 @@ def _slightly_off(chroma: Pixels, expected: Sequence[Pixels], known: NDArray[np.
     if not known.any():
         return 0.0
     errors = [np.hypot(*(chroma - other)) for other in expected]
-    noises = [float(np.quantile(e[known], LIMITS.chroma_noise_quantile)) for e in errors]
+    noises = [quantile(e[known], LIMITS.chroma_noise_quantile) for e in errors]
     nearer = int(np.argmin(noises))
     low, high = LIMITS.repainted_min_error, LIMITS.min_chroma_error
     least = min(high, max(low, LIMITS.repainted_error_per_noise * noises[nearer]))

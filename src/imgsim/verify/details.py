@@ -25,7 +25,7 @@ from imgsim.verify.local_differences import (
 from imgsim.verify.lone_place import lone_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix
 from imgsim.verify.recording import record
-from imgsim.verify.text_page import are_text_pages
+from imgsim.verify.text_page import are_text_pages, is_mostly_light
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +131,25 @@ def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
 
 def _is_page(errors: BlockErrors) -> bool:
     """Whether both images are pages of text, dark on light or light on dark."""
+    import cv2
+
+    images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in errors.images]
+    ways = [
+        ground for ground in (images, [255 - image for image in images]) if is_mostly_light(ground)
+    ]
+    if not ways:
+        return False  # as nearly all photos
     blocks = Blocks(errors.mask, LIMITS.block_side)
-    images, printed = [], blocks.inside
+    printed = blocks.inside
     for image in errors.images:
         mean = blocks.mean(image)
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)
-        images.append(np.asarray(np.rint(image).clip(0, 255), np.uint8))
-    if are_text_pages(images, blocks, printed):
+    if ways[0] is images and are_text_pages(images, blocks, printed):
         return True
-    if min(float(image.std()) for image in images) < LIMITS.min_contrast:
+    if ways[-1] is images or min(float(image.std()) for image in images) < LIMITS.min_contrast:
         return False  # an underexposed photo
-    return are_text_pages([255 - image for image in images], blocks, printed)
+    return are_text_pages(ways[-1], blocks, printed)
 
 
 def legibility(errors: BlockErrors) -> float:

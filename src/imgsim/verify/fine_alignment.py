@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix
+from imgsim.verify.median import median
 from imgsim.verify.recording import record
 
 _DERIVATIVE = np.array([1, -8, 0, 8, -1], np.float32) / 12
@@ -39,7 +40,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     """
     import cv2
 
-    mean = (left + right) / 2
+    mean = cv2.addWeighted(left, 0.5, right, 0.5, 0)
     across = cv2.sepFilter2D(mean, cv2.CV_32F, _DERIVATIVE, _HERE)
     down = cv2.sepFilter2D(mean, cv2.CV_32F, _HERE, _DERIVATIVE)
     strong = (across * across + down * down > LIMITS.correction_min_gradient**2) & (mask > 0)
@@ -48,25 +49,15 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     if len(places) < LIMITS.correction_min_pixels:
         return None
     places = places[:: max(1, len(places) // LIMITS.correction_max_pixels)]
-    y, x = np.divmod(places, left.shape[1])
     half = max(left.shape) / 2
     centre = np.array([left.shape[1] / 2, left.shape[0] / 2])
-    u, v = (x - centre[0]) / half, (y - centre[1]) / half
-    gx, gy = (g.ravel()[places].astype(np.float64) for g in (across, down))
-    error = (left - right).ravel()[places].astype(np.float64)
-    along = gx * u + gy * v
-    terms = np.stack([gx, gx * u, gx * v, gy, gy * u, gy * v, along * u, along * v])
-    weights = np.ones(len(places))
-    solution = np.zeros(len(terms))
-    ridge = np.eye(len(terms)) * LIMITS.correction_ridge * len(places)
-    for _ in range(LIMITS.correction_rounds):
-        weighted = terms * weights
-        # not by a linear algebra library, whose threads cost more than the work
-        normal = np.einsum("in,jn->ij", weighted, terms) + ridge
-        solution = np.linalg.solve(normal, np.einsum("in,n->i", weighted, error))
-        rest = error - np.einsum("i,in->n", solution, terms)
-        scale = max(1.0, 2 * float(np.median(np.abs(rest))))
-        weights = 1 / (1 + np.square(rest / scale))
+    x, y = (
+        (np.arange(n) - middle) / half for n, middle in zip(left.shape[::-1], centre, strict=True)
+    )
+    row, column = np.divmod(places, left.shape[1])
+    error = left.ravel()[places] - right.ravel()[places]
+    gx, gy = (g.ravel()[places] for g in (across, down))
+    solution = _solve_robustly(_equations(gx, gy, x[column], y[row], error), len(places))
     a, b, c, d, e, f, g, h = solution
     record("correction_most", np.abs(solution).max())
     if np.abs(solution).max() > LIMITS.correction_most:
@@ -81,3 +72,48 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
         ]
     )
     return np.asarray(units @ moved @ np.linalg.inv(units))
+
+
+_UNKNOWNS = 8
+_PART = 512
+"""Equations that are multiplied at a time: of more, a linear algebra library shares the work among
+threads, which costs more than it takes."""
+
+
+def _equations(
+    across: Map, down: Map, u: NDArray[np.float64], v: NDArray[np.float64], error: Map
+) -> NDArray[np.float64]:
+    """An equation for every pixel, by its gradient, place and error, all of shape (n,).
+
+    Returns them in parts, shape (parts, _UNKNOWNS + 1, _PART): the factors of the unknowns and what
+    they shall give, filled up with 0.
+    """
+    gx, gy = across.astype(np.float64), down.astype(np.float64)
+    gxu, gyv = gx * u, gy * v
+    along = gxu + gyv
+    rows = (gx, gxu, gx * v, gy, gy * u, gyv, along * u, along * v, error)
+    parts = -(-len(u) // _PART)
+    equations = np.zeros((len(rows), parts * _PART))
+    for row, values in zip(equations, rows, strict=True):
+        row[: len(u)] = values
+    return np.ascontiguousarray(equations.reshape(len(rows), parts, _PART).swapaxes(0, 1))
+
+
+def _solve_robustly(equations: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Solve `count` equations of `_equations` by least squares with Cauchy's weights.
+
+    Returns the unknowns, shape (_UNKNOWNS,).
+    """
+    ridge = np.eye(_UNKNOWNS) * LIMITS.correction_ridge * count
+    factors = equations[:, :_UNKNOWNS]
+    weighted, solution = factors, np.zeros(_UNKNOWNS)
+    for further in range(LIMITS.correction_rounds):
+        if further:
+            rest = (np.append(-solution, 1.0) @ equations).ravel()
+            rest /= max(1.0, 2 * median(np.abs(rest[:count])))
+            rest *= rest
+            rest += 1
+            weighted = factors * (1 / rest).reshape(-1, 1, _PART)
+        sums = (weighted @ equations.swapaxes(1, 2)).sum(axis=0)
+        solution = np.linalg.solve(sums[:, :_UNKNOWNS] + ridge, sums[:, _UNKNOWNS])
+    return solution

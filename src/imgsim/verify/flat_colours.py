@@ -68,7 +68,7 @@ def is_drawing(image: Grey) -> bool:
     image : ndarray of uint8, shape (h, w)
     """
     even = _even(image)
-    if even.mean() <= LIMITS.min_flat_drawing:
+    if np.count_nonzero(even) <= even.size * LIMITS.min_flat_drawing:
         return False  # as nearly all photos; no more than that can be in a few levels
     rest = (1 - LIMITS.flat_span_share) / 2
     darkest, brightest = np.quantile(image, (rest, 1 - rest))

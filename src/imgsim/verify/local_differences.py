@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.detail import shrink
-from imgsim.verify.alignment import align
+from imgsim.verify.alignment import refine_matrix
 from imgsim.verify.blocks import Map
 from imgsim.verify.fine_alignment import fine_correction
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, pixel_matrix
-from imgsim.verify.sharpness import equalise_sharpness
+from imgsim.verify.median import median
+from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
-from imgsim.verify.tracking import erode_mask, warp
+from imgsim.verify.tracking import erode_mask, overlap_mask
 
 CELL = 4
 """Half the side of a block, in pixels."""
@@ -90,7 +91,7 @@ class BlockErrors:
         """
         if not self.inside.any():
             return 0.0
-        spread = min(float(image[self.mask > 0].std()) for image in self.images)
+        spread = min(_spread(image, self.mask) for image in self.images)
         contrast = min(1.0, spread / LIMITS.contrast)
         even = self.gradient[self.inside] < LIMITS.detail_even_gradient * contrast
         return float(even.mean())
@@ -98,6 +99,13 @@ class BlockErrors:
     def top_ratio(self) -> float:
         """Return the ratio that counts, see `Limits.detail_rank`."""
         return top_of(self.ratio)
+
+
+def _spread(image: Map, mask: NDArray[np.uint8]) -> float:
+    """Standard deviation of the pixels of a mask."""
+    import cv2
+
+    return float(cv2.meanStdDev(image, mask=mask)[1].item())
 
 
 def top_of(values: Map) -> float:
@@ -133,42 +141,62 @@ def block_errors(
     pair = _aligned(left, right, matrix, excluded)
     if pair is None:
         return None
-    one, other, mask, flat_in_one = pair
-    joint = _flat_histogram(one, other, mask, flat_in_one)
+    one, other, mask = pair
+    joint = _flat_histogram(one, other, mask)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     around = Surroundings(mask)
     # what one of them has clipped can be told from the other, not the other way
+    toned = (
+        _toned(one.grey, smooth_tone_curve(joint)),
+        _toned(other.grey, smooth_tone_curve(joint.T)),
+    )
     directions = (
-        _equally_sharp(_toned(one, smooth_tone_curve(joint)), other.astype(np.float32), around),
-        _equally_sharp(one.astype(np.float32), _toned(other, smooth_tone_curve(joint.T)), around),
+        _equally_sharp((toned[0], other.levels), (None, other.smooth), around),
+        _equally_sharp((one.levels, toned[1]), (one.smooth, None), around),
     )
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
     )
-    return _with_noise(images, (one, other), error, mask, inside)
+    return _with_noise(images, (one.grey, other.grey), error, mask, inside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Smoothed:
+    """An image, its levels as float32, these smoothed, and where these are flat.
+
+    `flat` has those pixels alone that `joint_histogram` counts.
+    """
+
+    grey: Grey
+    levels: Map
+    smooth: Map
+    flat: NDArray[np.bool_]
+
+
+def _smoothed(grey: Grey) -> _Smoothed:
+    levels = grey.astype(np.float32)
+    smooth = _blurred(levels, LIMITS.detail_blur)
+    return _Smoothed(grey, levels, smooth, _is_flat(smooth))
 
 
 def _aligned(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
-) -> tuple[Grey, Grey, NDArray[np.uint8], NDArray[np.bool_]] | None:
-    """Both images in one frame, where they overlap, well inside, and where the left is flat."""
-    aligned = align(left, right, matrix, LIMITS.detail_side, excluded)
-    if aligned is None:
+) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8]] | None:
+    """Both images in one frame, and where they overlap, well inside."""
+    refined = refine_matrix(left, right, matrix, LIMITS.detail_side, excluded)
+    if refined is None:
         return None
-    one, other = _at_finest_scale(left, right, aligned.matrix)
-    pixels = opencv_matrix(aligned.matrix, one, other)
-    mask = erode_mask(warp(one, other, aligned.matrix, excluded)[1], LIMITS.detail_margin)
-    warped = _warp(other, pixels, one.shape)
-    flat_in_one = _is_flat(one)
-    joint = _flat_histogram(one, warped, mask, flat_in_one)
-    smooth = [
-        _blurred(image, LIMITS.detail_blur)
-        for image in (_toned(one, smooth_tone_curve(joint)), warped.astype(np.float32))
-    ]
-    correction = fine_correction(smooth[0], smooth[1], mask)
+    finest = _at_finest_scale(left, right, refined)
+    pixels = opencv_matrix(refined, *finest)
+    mask = erode_mask(overlap_mask(*finest, pixels, excluded), LIMITS.detail_margin)
+    one, size = _smoothed(finest[0]), finest[0].shape
+    warped = _smoothed(_warp(finest[1], pixels, size))
+    joint = _flat_histogram(one, warped, mask)
+    toned = _blurred(_toned(one.grey, smooth_tone_curve(joint)), LIMITS.detail_blur)
+    correction = fine_correction(toned, warped.smooth, mask)
     if correction is not None:
-        warped = _warp(other, np.linalg.inv(correction) @ pixels, one.shape)
-    return one, warped, mask, flat_in_one
+        warped = _smoothed(_warp(finest[1], np.linalg.inv(correction) @ pixels, size))
+    return one, warped, mask
 
 
 def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
@@ -196,20 +224,22 @@ def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
 
 
 def _flat_histogram(
-    one: Grey, other: Grey, mask: NDArray[np.uint8], flat_in_one: NDArray[np.bool_]
+    one: _Smoothed, other: _Smoothed, mask: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Count levels that lie on each other; near edges, which may be misplaced, they count less."""
     step = LIMITS.tone_step
     inner = np.zeros_like(mask)
-    inner[::step, ::step] = mask[::step, ::step] * (flat_in_one & _is_flat(other))
-    flat = joint_histogram(one, other, inner)
-    return np.asarray(flat + LIMITS.detail_edge_weight * joint_histogram(one, other, mask))
+    inner[::step, ::step] = mask[::step, ::step] * (one.flat & other.flat)
+    flat = joint_histogram(one.grey, other.grey, inner)
+    return np.asarray(
+        flat + LIMITS.detail_edge_weight * joint_histogram(one.grey, other.grey, mask)
+    )
 
 
-def _is_flat(image: Grey) -> NDArray[np.bool_]:
+def _is_flat(smooth: Map) -> NDArray[np.bool_]:
     """Whether pixels have little gradient: of those alone that `joint_histogram` counts."""
     step = LIMITS.tone_step
-    across, down = (x[::step, ::step] for x in gradients(_blurred(image.astype(np.float32), 1.0)))
+    across, down = (x[::step, ::step] for x in gradients(smooth))
     return np.asarray(across * across + down * down < LIMITS.detail_flat_gradient**2)
 
 
@@ -243,7 +273,7 @@ class Surroundings:
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        self.mask = mask
+        self.cells = SharpnessCells(mask)
         self._weight = mask.astype(np.float32)
         self._cover = np.maximum(self._sum(self._weight), 1e-3)
 
@@ -271,9 +301,11 @@ class Surroundings:
         return rest
 
 
-def _equally_sharp(left: Map, right: Map, around: Surroundings) -> tuple[tuple[Map, Map], Map]:
+def _equally_sharp(
+    images: tuple[Map, Map], smoothed: tuple[Map | None, Map | None], around: Surroundings
+) -> tuple[tuple[Map, Map], Map]:
     """Both images, equally sharp, and the error of each block."""
-    one, other, _ = equalise_sharpness(left, right, around.mask, LIMITS.detail_blur)
+    one, other, _ = equalise_sharpness(*images, around.cells, LIMITS.detail_blur, smoothed)
     return (one, other), block_error(one, other, around)
 
 
@@ -351,13 +383,14 @@ def _fit_noise(errors: Map, gradients: Map) -> Noise:
 
     `errors` and `gradients` have one value for every block, shape (n,).
     """
-    bins = np.digitize(gradients, LIMITS.detail_gradients)
+    order = np.argsort(gradients)
+    gradients, errors = gradients[order], errors[order]
+    starts = np.searchsorted(gradients, LIMITS.detail_gradients).tolist()
     medians = np.array(
         [
-            (np.median(gradients[chosen]), np.median(errors[chosen]), np.count_nonzero(chosen))
-            for number in range(1, len(LIMITS.detail_gradients) + 1)
-            for chosen in [bins == number]
-            if np.count_nonzero(chosen) >= LIMITS.detail_min_bin
+            (median(gradients[start:stop]), median(errors[start:stop]), stop - start)
+            for start, stop in zip(starts, [*starts[1:], len(gradients)], strict=True)
+            if stop - start >= LIMITS.detail_min_bin
         ]
     ).reshape(-1, 3)
     if len(medians) == 0:

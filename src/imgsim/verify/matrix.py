@@ -142,8 +142,10 @@ def project(matrix: NDArray[Any], points: NDArray[Any]) -> NDArray[np.float64]:
     ndarray of float64, shape (2, n)
         Infinite or not a number where a point has no image.
     """
-    x, y, w = matrix @ np.vstack([points, np.ones(points.shape[1])])
-    return np.stack([x / w, y / w])
+    homogeneous = np.empty((len(matrix), points.shape[1]))
+    homogeneous[:2], homogeneous[2] = points, 1
+    projected = matrix @ homogeneous
+    return np.asarray(projected[:2] / projected[2])
 
 
 def projected_corners(matrix: Matrix) -> NDArray[np.float64]:
@@ -188,7 +190,7 @@ def rescale(matrix: Matrix, target: tuple[float, float], source: tuple[float, fl
     -------
     ndarray of float64, shape (3, 3)
     """
-    return np.asarray(np.diag([*target, 1.0]) @ matrix @ np.diag([*source, 1.0]))
+    return np.asarray(np.array([*target, 1.0])[:, None] * matrix * np.array([*source, 1.0]))
 
 
 def pixel_matrix(matrix: Matrix, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Matrix:
@@ -255,8 +257,9 @@ def is_plausible(matrix: Matrix, left: Grey, right: Grey) -> bool:
     left, right : ndarray of uint8, shape (h, w)
     """
     corners = []  # four points: numpy would take longer
+    rows = matrix.tolist()
     for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)):
-        u, v, w = (row[0] * x + row[1] * y + row[2] for row in matrix.tolist())
+        u, v, w = (row[0] * x + row[1] * y + row[2] for row in rows)
         if not (w > 1e-6 and math.isfinite(u + v + w)):
             return False
         corners.append((u / w * left.shape[1], v / w * left.shape[0]))

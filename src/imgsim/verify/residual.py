@@ -17,6 +17,7 @@ from imgsim.verify.alignment import Aligned
 from imgsim.verify.blocks import Blocks, Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey
+from imgsim.verify.median import median
 from imgsim.verify.overlay import NO_OVERLAY, find_overlay, without_single_blocks
 from imgsim.verify.recording import record
 from imgsim.verify.sharpness import equalise_sharpness
@@ -153,7 +154,7 @@ def _compare(
     differing_count = int(np.count_nonzero(differing))
     return Residual(
         float(largest.max()),
-        float(np.median(noise)) if len(noise) else 0.0,
+        median(noise) if len(noise) else 0.0,
         blur,
         int(np.count_nonzero(structured)),
         sum((float(np.count_nonzero(blocks.inside[r]) / inside) for r in overlay.rows), 0.0),

@@ -8,20 +8,27 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.median import median
 
 
 def equalise_sharpness(
-    left: Grey | Map, right: Grey | Map, mask: NDArray[np.uint8], smoothing: float
+    left: Grey | Map,
+    right: Grey | Map,
+    mask: NDArray[np.uint8] | SharpnessCells,
+    smoothing: float,
+    smoothed: tuple[Map | None, Map | None] = (None, None),
 ) -> tuple[Map, Map, float]:
     """Smooth both images, and blur the sharper one until they are equally sharp.
 
     Parameters
     ----------
     left, right : ndarray of uint8 or float32, shape (h, w)
-    mask : ndarray of uint8, shape (h, w)
-        1 where they are compared, else 0.
+    mask : ndarray of uint8, shape (h, w), or SharpnessCells
+        1 where they are compared, else 0; or the cells of such a mask.
     smoothing : float
         Standard deviation of the smoothing of both, in pixels.
+    smoothed : tuple of ndarray of float32, shape (h, w), or None
+        Both, smoothed already, where they are.
 
     Returns
     -------
@@ -32,8 +39,11 @@ def equalise_sharpness(
     import cv2
 
     sources = [np.asarray(x, np.float32) for x in (left, right)]
-    images = [cv2.GaussianBlur(x, (0, 0), smoothing) for x in sources]
-    cells = _SharpnessCells(mask)
+    images = [
+        cv2.GaussianBlur(source, (0, 0), smoothing) if image is None else image
+        for source, image in zip(sources, smoothed, strict=True)
+    ]
+    cells = mask if isinstance(mask, SharpnessCells) else SharpnessCells(mask)
     gradients = [cells.measure(x) for x in images]
     ratio = cells.ratio(gradients[0], gradients[1])
     sharper = int(ratio < 1)
@@ -49,11 +59,16 @@ def equalise_sharpness(
     return np.asarray(images[0]), np.asarray(images[1]), blur
 
 
-class _SharpnessCells:
+class SharpnessCells:
     """Compares the gradients of two images, relative to their contrast, in square cells.
 
     The median of the cells counts: what covers a part of one image is sharp or not on its own
     account.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (h, w)
+        1 where images are compared, else 0.
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
@@ -76,7 +91,16 @@ class _SharpnessCells:
         return np.asarray(cv2.resize(values, self._size, interpolation=cv2.INTER_AREA))
 
     def measure(self, image: Map) -> tuple[Map, Map]:
-        """Return the mean squared gradient, and the variance, of every cell."""
+        """Return the mean squared gradient, and the variance, of every cell.
+
+        Parameters
+        ----------
+        image : ndarray of float32, shape (h, w)
+
+        Returns
+        -------
+        two ndarrays of float32, shape (rows, columns)
+        """
         pixels = np.ascontiguousarray(image[self._pixels])
         across, down = image[self._beside] - pixels, image[self._below] - pixels
         across *= across
@@ -87,11 +111,17 @@ class _SharpnessCells:
         return self._mean(across), self._mean(pixels) - mean * mean
 
     def ratio(self, left: tuple[Map, Map], right: tuple[Map, Map]) -> float:
-        """Return how much sharper the left image is than the right one, from their measures."""
+        """Return how much sharper the left image is than the right one.
+
+        Parameters
+        ----------
+        left, right : two ndarrays of float32, shape (rows, columns)
+            Of `measure`.
+        """
         textured = self._inside & (np.minimum(left[1], right[1]) > LIMITS.min_sharpness_variance)
         if not textured.any():
             return 1.0
         ratios = (
             left[0][textured] * right[1][textured] / (left[1][textured] * right[0][textured] + 1e-6)
         )
-        return float(np.sqrt(max(1e-6, np.median(ratios))))
+        return float(np.sqrt(max(1e-6, median(ratios))))

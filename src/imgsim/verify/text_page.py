@@ -24,12 +24,7 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
     printed : ndarray of bool, shape (rows, columns)
         Blocks with much structure in both.
     """
-    if not printed.any():
-        return False
-    step = LIMITS.text_page_step
-    light = [float((x[::step, ::step] > LIMITS.text_page_light).mean()) for x in images]
-    record("min_light_pixels", max(light))
-    if max(light) < LIMITS.min_light_pixels:
+    if not printed.any() or not is_mostly_light(images):
         return False
     backgrounds = [_background_levels(image) for image in images]
     lightest = max(float(np.median(x)) for x in backgrounds)
@@ -40,6 +35,19 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
         _is_background_even(image, background, blocks, printed)
         for image, background in zip(images, backgrounds, strict=True)
     )
+
+
+def is_mostly_light(images: Sequence[Grey]) -> bool:
+    """Return whether enough pixels of one of two images are light for a page of text.
+
+    Parameters
+    ----------
+    images : two ndarrays of uint8, shape (h, w)
+    """
+    step = LIMITS.text_page_step
+    light = [float((x[::step, ::step] > LIMITS.text_page_light).mean()) for x in images]
+    record("min_light_pixels", max(light))
+    return max(light) >= LIMITS.min_light_pixels
 
 
 def _is_background_even(

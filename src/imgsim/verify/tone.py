@@ -152,21 +152,21 @@ def _solve_banded(
     count = len(diagonal)
     pivots, lower, lowest = [0.0] * count, [0.0] * count, [0.0] * count
     solved = list(right)
-    for i in range(count):
-        pivots[i] = diagonal[i]
-        if i > 1:
-            lowest[i] = second[i - 2] / pivots[i - 2]
-            pivots[i] -= lowest[i] ** 2 * pivots[i - 2]
-            solved[i] -= lowest[i] * solved[i - 2]
-        if i > 0:
-            below = lowest[i] * lower[i - 1] * pivots[i - 2] if i > 1 else 0.0
-            lower[i] = (first[i - 1] - below) / pivots[i - 1]
-            pivots[i] -= lower[i] ** 2 * pivots[i - 1]
-            solved[i] -= lower[i] * solved[i - 1]
-    for i in reversed(range(count)):
-        solved[i] /= pivots[i]
-        if i + 1 < count:
-            solved[i] -= lower[i + 1] * solved[i + 1]
-        if i + 2 < count:
-            solved[i] -= lowest[i + 2] * solved[i + 2]
+    pivots[0] = diagonal[0]
+    lower[1] = first[0] / pivots[0]
+    pivots[1] = diagonal[1] - lower[1] * lower[1] * pivots[0]
+    solved[1] -= lower[1] * solved[0]
+    for i in range(2, count):
+        one, two = pivots[i - 1], pivots[i - 2]
+        far = second[i - 2] / two
+        near = (first[i - 1] - far * lower[i - 1] * two) / one
+        pivots[i] = diagonal[i] - far * far * two - near * near * one
+        solved[i] -= far * solved[i - 2] + near * solved[i - 1]
+        lower[i], lowest[i] = near, far
+    solved[-1] /= pivots[-1]
+    solved[-2] = solved[-2] / pivots[-2] - lower[-1] * solved[-1]
+    for i in range(count - 3, -1, -1):
+        solved[i] = (
+            solved[i] / pivots[i] - lower[i + 1] * solved[i + 1] - lowest[i + 2] * solved[i + 2]
+        )
     return solved

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.decode.detail import longer_side
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, project, unit_matrix
+from imgsim.verify.median import median, quantile
 from imgsim.verify.recording import record
 from imgsim.verify.tone import apply_tone_curve, joint_histogram, tone_curve
 
@@ -47,6 +48,31 @@ def warp(
     height, width = left.shape
     pixels = opencv_matrix(matrix, left, right)
     warped = cv2.warpPerspective(right, pixels, (width, height), flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, dtype=np.uint8), overlap_mask(left, right, pixels, excluded)
+
+
+def overlap_mask(
+    left: Grey, right: Grey, pixels: Matrix, excluded: Sequence[Band]
+) -> NDArray[np.uint8]:
+    """Return where the right image lies in the frame of the left one.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        Their sizes alone are used.
+    pixels : ndarray of float64, shape (3, 3)
+        Pixels of the right image to those of the left one, as OpenCV counts them.
+    excluded : sequence of (float, float)
+        Rows of the left image to leave out, from and to, as shares of its height.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        1 where the right image has pixels and no row is excluded, else 0.
+    """
+    import cv2
+
+    height, width = left.shape
     near = LIMITS.warp_inset
     bottom, end = right.shape[0] - 1 - near, right.shape[1] - 1 - near
     corners = project(pixels, np.array([(near, end, end, near), (near, near, bottom, bottom)]))
@@ -56,7 +82,7 @@ def warp(
     cv2.fillConvexPoly(mask, rounded, 1, shift=LIMITS.mask_bits)
     for first, last in excluded:
         mask[round(first * height) : round(last * height)] = 0
-    return np.asarray(warped, dtype=np.uint8), mask
+    return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +124,7 @@ class Tracking:
         x, y = self.inliers[:, 0], self.inliers[:, 1]
         distance = np.square(x[:, None] - x) + np.square(y[:, None] - y)
         near = np.argpartition(distance, LIMITS.neighbours, axis=1)[:, : LIMITS.neighbours]
-        reliable = np.quantile(self.strength, LIMITS.reliable_strength)
+        reliable = quantile(self.strength, LIMITS.reliable_strength)
         weights = np.minimum(1, self.strength / reliable)
         shares = weights[near] / weights[near].sum(axis=1, keepdims=True)
         common = (self.errors[near] * shares[..., None]).sum(axis=1)
@@ -154,7 +180,7 @@ def track(
     errors = _apply_homography(moved, homography) - inliers.reshape(-1, 2)
     return Tracking(
         unit_matrix(homography, left) @ matrix,
-        float(np.median(np.hypot(before[:, 0], before[:, 1]))),
+        median(np.hypot(before[:, 0], before[:, 1])),
         corners,
         len(points),
         inliers.reshape(-1, 2),

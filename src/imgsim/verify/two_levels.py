@@ -89,7 +89,9 @@ def has_two_levels(image: Grey) -> bool:
     image : ndarray of uint8, shape (h, w)
         In its own size: shrinking makes other levels.
     """
-    counts = np.bincount(image.ravel(), minlength=256)
+    import cv2
+
+    counts = cv2.calcHist([image], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     width = LIMITS.two_levels_width
     near = np.convolve(counts, np.ones(2 * width + 1, np.int64), "same")
     first = int(near.argmax())
