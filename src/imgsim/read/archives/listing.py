@@ -206,7 +206,7 @@ class _Lister:
             before = self.members
             try:
                 for name, place, reason in entries:
-                    yield Entry(name, place, reason)
+                    yield Entry(_HERE.sub("", name), place, reason)
             except BadArchive as error:
                 if self.members == before:
                     raise
@@ -215,6 +215,8 @@ class _Lister:
 
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_HERE = re.compile(r"(?:^|(?<=/))(?:\.[/\\]+)+")
+"""Parts of a member's name that stand for the folder itself, as in ``./1.jpg``."""
 
 
 def unsafe_name(name: str) -> str:
