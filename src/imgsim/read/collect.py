@@ -70,7 +70,7 @@ def collect(
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
-    if not files and not options.discover.archives:
+    if not options.discover.archives:
         _note_archives(discovered.files, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
@@ -85,11 +85,16 @@ def collect(
 
 
 def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
-    """Say that there are archives, where there is nothing else."""
-    archives = sum(bool(archive_kind(file.path) or table_format(file.path)) for file in files)
-    if archives:
-        noun = "archive or table" if archives == 1 else "archives or tables"
-        options.progress.note(f"{archives:,} {noun}: --archives looks into such")
+    """Say how many archives and tables lie in the folders and are not looked into."""
+    archives = sum(archive_kind(file.path) is not None for file in files)
+    tables = sum(table_format(file.path) is not None for file in files)
+    counted = [
+        f"{number:,} {noun if number == 1 else noun + 's'}"
+        for number, noun in ((archives, "archive"), (tables, "table"))
+        if number
+    ]
+    if counted:
+        options.progress.note(f"{' and '.join(counted)} not looked into (--archives)")
     unread = [file.path for file in files if unread_archive(file.path)]
     if unread:
         more = f", and {len(unread) - 1:,} more" if unread[1:] else ""
