@@ -48,6 +48,16 @@ def test_find_dupes_reads_what_a_list_names_and_no_more(place, run) -> None:
     assert (code, groups) == (0, [["0.jpg", "z.zip!/4.jpg"], ["1.jpg", "z.zip!/5.jpg"]])
 
 
+@pytest.mark.parametrize("name", ["m.jsonl", "data.yaml", "m.csv"])
+def test_a_list_in_the_place_of_a_picture_is_told_from_one(place, run, name) -> None:
+    written(place / name, b"train: .")
+    _, out, _ = run("find-dupes", name, "0.jpg", "-f", "json", "-m", "phash")
+    assert "--manifest" in json.loads(out)["skipped"][0]["reason"]
+    code, out, _ = run("known", name, "--in", "0.jpg", "-f", "json")
+    assert code == 2
+    assert "--manifest" in json.loads(out)["answers"][0]["reason"]
+
+
 @pytest.mark.parametrize("command", ["find-dupes", "matches", "sort", "cluster"])
 def test_commands_take_a_list_alone_and_refuse_a_bad_one(place, run, command) -> None:
     written(place / "t.txt", b"0.jpg\n1.jpg\n2.jpg\n3.jpg\n")

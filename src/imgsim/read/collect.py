@@ -25,6 +25,7 @@ from imgsim.read.discover import discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.read.hashing import hash_files
+from imgsim.read.manifests.reading import is_manifest
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
@@ -36,6 +37,7 @@ from imgsim.types import ImageFile, Picture, Skipped
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
 _HEAVY_FILES = 256
+_LIST = "content is no image format; if it lists pictures, --manifest reads it"
 
 
 def collect(
@@ -303,7 +305,8 @@ class _Collecting:
                     skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
             elif known.facts is None:
                 if known.identified or claims_to_be_image(file):
-                    skipped.append(Skipped(file.path, known.reason))
+                    listed = not known.identified and is_manifest(file.path)
+                    skipped.append(Skipped(file.path, _LIST if listed else known.reason))
                 else:
                     others += 1
             elif taken_by_accident(file, known.facts):
