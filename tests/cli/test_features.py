@@ -41,6 +41,22 @@ def test_what_is_written_is_read_again(
     np.testing.assert_array_equal(read.sizes, written.sizes)
 
 
+@pytest.mark.parametrize("suffix", [".npz", pytest.param(".parquet", marks=needs_pyarrow), ".csv"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_folder_without_images_has_no_rows(
+    method: str, suffix: str, threads: RunOptions, tmp_path: Path
+) -> None:
+    data = features_bytes(library.features(tmp_path, method, options=threads), suffix)
+    if suffix == ".csv":
+        assert data.startswith(b"path,digest,width,height,f")
+        assert data.count(b"\n") == 1
+        return
+    (tmp_path / f"f{suffix}").write_bytes(data)
+    read = read_features(tmp_path / f"f{suffix}")
+    assert (read.comparator, len(read)) == (registry.parse(method), 0)
+    assert read.rows.shape == (0, *read.comparator.extractor.shape)
+
+
 def test_rows_are_what_the_extractor_makes_of_a_file(demo, threads: RunOptions) -> None:
     folder, _ = demo
     extractor = registry.parse("cosine").extractor

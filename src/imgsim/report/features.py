@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import zipfile
 from collections.abc import Callable
 from importlib import import_module
@@ -112,7 +113,8 @@ def features_document(feature_set: FeatureSet) -> dict[str, Any]:
 
 
 def _flat_rows(feature_set: FeatureSet) -> NDArray[Any]:
-    return feature_set.rows.reshape(len(feature_set.paths), -1)
+    values = math.prod(feature_set.comparator.extractor.shape)
+    return feature_set.rows.reshape(len(feature_set.paths), values)
 
 
 def _parquet_bytes(feature_set: FeatureSet) -> bytes:
