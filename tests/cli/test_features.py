@@ -119,7 +119,7 @@ def test_bad_files_and_options_are_errors_of_two_lines(
         (("matches", "--features", junk), "holds no features"),
         (("matches", "--features", old), "holds no features"),
         (("matches", "--features", tmp_path / "cut50.npz"), "holds no features"),
-        (("matches", "--features", tmp_path / "none.npz"), "cannot read"),
+        (("matches", "--features", tmp_path / "none.npz"), "No such file"),
         (("matches", "--features", tmp_path / "none.txt"), "no file of features"),
         (("matches", "--features", local), "needs the pictures"),
         (("matches", folder, "--features", local), "PATH and --features"),
@@ -134,6 +134,26 @@ def test_bad_files_and_options_are_errors_of_two_lines(
         assert len(done.stderr.splitlines()) <= 2
     assert imgsim("features", tmp_path, "-o", tmp_path / "empty.npz", "-q").returncode == 0
     assert imgsim("matches", "--features", tmp_path / "empty.npz").returncode == 0
+
+
+@needs_pyarrow
+def test_parquet_that_is_no_features_is_told_from_one_that_is_gone(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "f.parquet"
+    with pytest.raises(UsageError, match="No such file"):
+        read_features(file)
+    pq.write_table(pa.table({"a": [1]}), file)
+    with pytest.raises(UsageError, match="imgsim did not write it"):
+        read_features(file)
+    data = file.read_bytes()
+    for part in (b"", b"text", data[:-20]):
+        file.write_bytes(part)
+        with pytest.raises(
+            UsageError, match="imgsim: it is no Parquet, or damaged"
+        ):
+            read_features(file)
 
 
 def test_a_method_in_the_settings_does_not_stand_against_a_file(

@@ -270,7 +270,7 @@ def test_what_cannot_be_answered_is_an_error_of_two_lines(
         ((new / "no picture.jpg", "--in", archive), "no readable image to ask about"),
         ((new / "blank.png", "--in", archive), "too small or too plain"),
         ((new, "--in", archive, "-m", "phash"), "phash verifies nothing"),
-        (("--in", archive), "Missing argument"),
+        (("--in", archive), "Missing argument 'NEW...'"),
     ):
         done = imgsim("known", *arguments, "-q")
         assert done.returncode == 2, arguments

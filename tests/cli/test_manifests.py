@@ -101,6 +101,27 @@ def test_leaks_says_what_is_gone_and_what_has_no_split(place, run) -> None:
     assert "no split for 4.jpg" in err
 
 
+@pytest.mark.parametrize(
+    ("paths", "hint"),
+    [
+        (("d/a/0.jpg", "d/b/1.jpg"), "count from d: leave out d/ at their beginning"),
+        (("a\\0.jpg", "b\\1.jpg"), "count from d, with / between folders"),
+        (("a/0.jpeg", "b/1.jpeg"), "count from d"),
+    ],
+)
+def test_a_split_file_of_which_no_file_is_there_says_what_paths_count_from(
+    place, run, paths, hint
+) -> None:
+    for i, split in enumerate("ab"):
+        (place / "d" / split).mkdir(parents=True)
+        (place / f"{i}.jpg").rename(place / "d" / split / f"{i}.jpg")
+    written(place / "s.csv", f"path,split\n{paths[0]},a\n{paths[1]},b\n".encode())
+    code, out, err = run("leaks", "d", "--split-file", "s.csv", "-q")
+    assert (code, out) == (2, "")
+    assert f"s.csv: no file of it is there, such as {paths[0]}" in err
+    assert err.rstrip().endswith(hint)
+
+
 def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:
     written(place / "train.txt", b"0.jpg\n1.jpg\n2.jpg\n")
     written(place / "val.txt", b"2.jpg\n3.jpg\n")
