@@ -150,9 +150,7 @@ def test_parquet_that_is_no_features_is_told_from_one_that_is_gone(tmp_path: Pat
     data = file.read_bytes()
     for part in (b"", b"text", data[:-20]):
         file.write_bytes(part)
-        with pytest.raises(
-            UsageError, match="imgsim: it is no Parquet, or damaged"
-        ):
+        with pytest.raises(UsageError, match="imgsim: it is no Parquet, or damaged"):
             read_features(file)
 
 
