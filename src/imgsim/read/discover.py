@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from imgsim.addresses import Address
+from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind, unread_archive
@@ -206,6 +206,7 @@ class _FolderWalk(Walk):
                 self.remote(path, root, reference, archives=self.options.archives)
                 return
             if inside is not None:
+                path = INSIDE.join(inside)
                 if not (listed and self.member(inside[0], path, root)):
                     self.named_archive(*inside, path, reference)
                 return

@@ -57,7 +57,11 @@ def test_names_that_begin_with_a_dot_and_a_slash_are_not_hidden(tmp_path, ending
     path = str(written(tmp_path / f"a.{ending}", pack(contents)))
     names = [file.path.removeprefix(f"{path}!/") for file in discover([path]).files]
     assert names == ["a.jpg", "c.jpg", "d/b.jpg"]
-    assert [file.path for file in discover([f"{path}!/d"]).files] == [f"{path}!/d/b.jpg"]
+    for below in ("d", "./d"):
+        found = discover([f"{path}!/{below}"]).files
+        assert [file.path for file in found] == [f"{path}!/d/b.jpg"]
+    listed = discover([], DiscoverOptions(listed=[f"{path}!/./a.jpg"])).files
+    assert [file.path for file in listed] == [f"{path}!/a.jpg"] == [as_address(f"{path}!/./a.jpg")]
 
 
 def test_links_and_devices_in_a_tar_are_skipped_with_a_reason(tmp_path) -> None:

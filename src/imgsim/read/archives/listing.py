@@ -249,6 +249,7 @@ def as_address(path: str) -> str:
     if inside is None:
         return remote_object(path) if is_url(path) else path
     archive, below = inside
+    path = archive + INSIDE + below
     if table_format(archive):
         return _row_of(archive, path)
 
@@ -281,10 +282,11 @@ def find_archive(path: str) -> tuple[str, str] | None:
     start = 0
     while (place := path.find(INSIDE, start)) >= 0:
         outer = path[:place]
+        below = _HERE.sub("", path[place + len(INSIDE) :])
         if archive_kind(outer) and is_url(outer):
-            return outer, path[place + len(INSIDE) :]
+            return outer, below
         if archive_kind(outer) or table_format(outer):
             with suppress(OSError, ValueError), open_regular(outer):
-                return outer, path[place + len(INSIDE) :]
+                return outer, below
         start = place + 1
     return None
