@@ -342,11 +342,14 @@ def test_archives_packed_by_zstd_need_a_package(place, run, monkeypatch) -> None
     assert "imgsim[archives]" in done.err
 
 
-def test_archives_that_are_passed_over_are_mentioned_where_nothing_else_is(place, run) -> None:
+def test_archives_that_are_passed_over_are_counted(place, run) -> None:
     (place / "only").mkdir()
     written(place / "only/a.zip", (place / "a.zip").read_bytes())
-    assert "1 archive or table: --archives looks into such" in run("find-dupes", "only").err
-    assert "--archives" not in run("find-dupes", ".").err
+    assert "1 archive not looked into (--archives)" in run("find-dupes", "only").err
+    assert "4 archives not looked into (--archives)" in run("find-dupes", ".").err
+    written(place / "folder/t.parquet", b"")
+    assert "1 table not looked into (--archives)" in run("known", "folder", "--in", "a.zip").err
+    assert "--archives" not in run("find-dupes", ".", "-q").err
     assert "--archives" not in run("find-dupes", "only", "--archives").err
 
 

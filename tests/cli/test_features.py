@@ -41,6 +41,22 @@ def test_what_is_written_is_read_again(
     np.testing.assert_array_equal(read.sizes, written.sizes)
 
 
+@pytest.mark.parametrize("suffix", [".npz", pytest.param(".parquet", marks=needs_pyarrow), ".csv"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_folder_without_images_has_no_rows(
+    method: str, suffix: str, threads: RunOptions, tmp_path: Path
+) -> None:
+    data = features_bytes(library.features(tmp_path, method, options=threads), suffix)
+    if suffix == ".csv":
+        assert data.startswith(b"path,digest,width,height,f")
+        assert data.count(b"\n") == 1
+        return
+    (tmp_path / f"f{suffix}").write_bytes(data)
+    read = read_features(tmp_path / f"f{suffix}")
+    assert (read.comparator, len(read)) == (registry.parse(method), 0)
+    assert read.rows.shape == (0, *read.comparator.extractor.shape)
+
+
 def test_rows_are_what_the_extractor_makes_of_a_file(demo, threads: RunOptions) -> None:
     folder, _ = demo
     extractor = registry.parse("cosine").extractor
@@ -103,7 +119,7 @@ def test_bad_files_and_options_are_errors_of_two_lines(
         (("matches", "--features", junk), "holds no features"),
         (("matches", "--features", old), "holds no features"),
         (("matches", "--features", tmp_path / "cut50.npz"), "holds no features"),
-        (("matches", "--features", tmp_path / "none.npz"), "cannot read"),
+        (("matches", "--features", tmp_path / "none.npz"), "No such file"),
         (("matches", "--features", tmp_path / "none.txt"), "no file of features"),
         (("matches", "--features", local), "needs the pictures"),
         (("matches", folder, "--features", local), "PATH and --features"),
@@ -118,6 +134,24 @@ def test_bad_files_and_options_are_errors_of_two_lines(
         assert len(done.stderr.splitlines()) <= 2
     assert imgsim("features", tmp_path, "-o", tmp_path / "empty.npz", "-q").returncode == 0
     assert imgsim("matches", "--features", tmp_path / "empty.npz").returncode == 0
+
+
+@needs_pyarrow
+def test_parquet_that_is_no_features_is_told_from_one_that_is_gone(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "f.parquet"
+    with pytest.raises(UsageError, match="No such file"):
+        read_features(file)
+    pq.write_table(pa.table({"a": [1]}), file)
+    with pytest.raises(UsageError, match="imgsim did not write it"):
+        read_features(file)
+    data = file.read_bytes()
+    for part in (b"", b"text", data[:-20]):
+        file.write_bytes(part)
+        with pytest.raises(UsageError, match="imgsim: it is no Parquet, or damaged"):
+            read_features(file)
 
 
 def test_a_method_in_the_settings_does_not_stand_against_a_file(

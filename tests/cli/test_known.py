@@ -10,6 +10,7 @@ import select
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -170,6 +171,26 @@ def test_a_file_is_not_known_by_itself(
         assert opened.ask("a\0b").reason
 
 
+def test_pictures_in_memory_are_asked_about(
+    folders: tuple[Path, Path], threads: RunOptions, tmp_path: Path
+) -> None:
+    new, archive = folders
+    data, array = (new / "small.png").read_bytes(), landscape(99, 640, 480)
+    done = library.known([array, data, new / "turned.png"], [archive, data], options=threads)
+    told = {answer.path: len(answer.matches) for answer in done.answers}
+    assert told == {"<new 0>": 0, "<new 1>": 2, str(new / "turned.png"): 1}
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as packed:
+        packed.writestr("d/small.png", data)
+    (answer,) = library.known(f"{tmp_path}/new.zip!/d", archive, options=threads).answers
+    assert answer.known
+    with library.KnownArchive({"a": data, "b": archive}, options=threads) as opened:
+        with Image.open(new / "small.png") as picture:
+            assert len(opened.ask(picture).matches) == 2
+        assert opened.ask(b"no picture").reason
+        with pytest.raises(UsageError, match="two pictures are called a"):
+            list(opened.ask_all({"a": data}))
+
+
 def _answer(service: subprocess.Popen[bytes], line: bytes) -> dict:
     assert service.stdin is not None
     assert service.stdout is not None
@@ -249,7 +270,7 @@ def test_what_cannot_be_answered_is_an_error_of_two_lines(
         ((new / "no picture.jpg", "--in", archive), "no readable image to ask about"),
         ((new / "blank.png", "--in", archive), "too small or too plain"),
         ((new, "--in", archive, "-m", "phash"), "phash verifies nothing"),
-        (("--in", archive), "Missing argument"),
+        (("--in", archive), "Missing argument 'NEW...'"),
     ):
         done = imgsim("known", *arguments, "-q")
         assert done.returncode == 2, arguments
@@ -287,7 +308,7 @@ def test_what_could_not_be_compared_is_not_called_unknown(
 
 
 def test_a_run_that_could_not_compare_a_file_fails() -> None:
-    tally = _Tally()
+    tally = _Tally(by_decisions=False)
     tally.add(KnownAnswer("a", judged=True))
     tally.add(KnownAnswer("b", judged=True, not_compared="c", reason="cannot be compared with c"))
     assert tally.exit_code(Terminal(), exit_zero=True, empty_is_error=True) == 2

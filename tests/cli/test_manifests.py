@@ -48,6 +48,16 @@ def test_find_dupes_reads_what_a_list_names_and_no_more(place, run) -> None:
     assert (code, groups) == (0, [["0.jpg", "z.zip!/4.jpg"], ["1.jpg", "z.zip!/5.jpg"]])
 
 
+@pytest.mark.parametrize("name", ["m.jsonl", "data.yaml", "m.csv"])
+def test_a_list_in_the_place_of_a_picture_is_told_from_one(place, run, name) -> None:
+    written(place / name, b"train: .")
+    _, out, _ = run("find-dupes", name, "0.jpg", "-f", "json", "-m", "phash")
+    assert "--manifest" in json.loads(out)["skipped"][0]["reason"]
+    code, out, _ = run("known", name, "--in", "0.jpg", "-f", "json")
+    assert code == 2
+    assert "--manifest" in json.loads(out)["answers"][0]["reason"]
+
+
 @pytest.mark.parametrize("command", ["find-dupes", "matches", "sort", "cluster"])
 def test_commands_take_a_list_alone_and_refuse_a_bad_one(place, run, command) -> None:
     written(place / "t.txt", b"0.jpg\n1.jpg\n2.jpg\n3.jpg\n")
@@ -89,6 +99,27 @@ def test_leaks_says_what_is_gone_and_what_has_no_split(place, run) -> None:
     code, out, err = run("leaks", "t.csv")
     assert (code, out) == (2, "")
     assert "no split for 4.jpg" in err
+
+
+@pytest.mark.parametrize(
+    ("paths", "hint"),
+    [
+        (("d/a/0.jpg", "d/b/1.jpg"), "count from d: leave out d/ at their beginning"),
+        (("a\\0.jpg", "b\\1.jpg"), "count from d, with / between folders"),
+        (("a/0.jpeg", "b/1.jpeg"), "count from d"),
+    ],
+)
+def test_a_split_file_of_which_no_file_is_there_says_what_paths_count_from(
+    place, run, paths, hint
+) -> None:
+    for i, split in enumerate("ab"):
+        (place / "d" / split).mkdir(parents=True)
+        (place / f"{i}.jpg").rename(place / "d" / split / f"{i}.jpg")
+    written(place / "s.csv", f"path,split\n{paths[0]},a\n{paths[1]},b\n".encode())
+    code, out, err = run("leaks", "d", "--split-file", "s.csv", "-q")
+    assert (code, out) == (2, "")
+    assert f"s.csv: no file of it is there, such as {paths[0]}" in err
+    assert err.rstrip().endswith(hint)
 
 
 def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:

@@ -179,12 +179,30 @@ def test_worker_processes_get_what_is_in_memory(memory) -> None:
     assert imgsim.plan(found).groups == ()
 
 
+def test_known_answers_for_urls(memory, tmp_path, capsys, photo, threads) -> None:
+    (tmp_path / "own").mkdir()
+    written(tmp_path / "own/2.jpg", jpeg(photo(2)))
+    common = ["--in", str(tmp_path / "own"), "-f", "json", "--executor", "threads", "-j", "1"]
+    assert main(["known", memory, *common]) == 1
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert [(a["path"].removeprefix(memory), a["known"]) for a in answers] == [
+        ("/a/1.jpg", False), ("/a/b/2.jpg", True), ("/c/1.jpg", False)
+    ]  # fmt: skip
+    assert main(["known", "http://host/a.jpg", *common]) == 2
+    assert "this kind of URL is not read" in capsys.readouterr().err
+    with imgsim.KnownArchive(tmp_path / "own", options=threads) as archive:
+        assert archive.ask(memory + "/a/b/2.jpg").known
+        assert archive.ask(memory + "/gone.jpg").reason == "nothing is there"
+        assert "folder" in archive.ask(memory + "/a").reason
+        assert archive.ask("http://host/a.jpg").reason == "this kind of URL is not read"
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
         ("memory://nothing/here", "nothing is there"),
-        ("http://example.org/a.jpg", "no such path"),
-        ("zip://a.jpg::memory://photos/b.zip", "no such path"),
+        ("http://example.org/a.jpg", "this kind of URL is not read: http://"),
+        ("zip://a.jpg::memory://photos/b.zip", "this kind of URL is not read: zip://"),
     ],
 )
 def test_what_is_not_there_ends_the_run(url, said, capsys) -> None:

@@ -77,7 +77,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
             raise UsageError("NEW files and --stdin are given", "name one of them")
         asked = ctx.get_parameter_source("format") is ParameterSource.COMMANDLINE
         return _serve(terminal, form if asked else "jsonl", given)
-    check_paths(paths, given["files_from"], given["manifests"])
+    check_paths(paths, given["files_from"], given["manifests"], "NEW...")
     return _ask_once(terminal, paths, form, given)
 
 

@@ -82,10 +82,15 @@ def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
     return method
 
 
-def check_paths(paths: Sequence[str], files_from: str | None, manifests: Sequence[str]) -> None:
-    """Refuse a command line that names neither a path nor a list of files."""
+def check_paths(
+    paths: Sequence[str],
+    files_from: str | None,
+    manifests: Sequence[str],
+    metavar: str = "PATH...",
+) -> None:
+    """Refuse a command line that names neither a path, under its metavar, nor a list of files."""
     if not (paths or files_from or manifests):
-        raise click.UsageError("Missing argument 'PATH...'.", click.get_current_context())
+        raise click.UsageError(f"Missing argument '{metavar}'.", click.get_current_context())
 
 
 def make_run_options(

@@ -25,6 +25,7 @@ from imgsim.read.discover import discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.read.hashing import hash_files
+from imgsim.read.manifests.reading import is_manifest
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
@@ -36,6 +37,7 @@ from imgsim.types import ImageFile, Picture, Skipped
 _KEEP_SECONDS = 2.0
 _BATCH_FILES = 32
 _HEAVY_FILES = 256
+_LIST = "content is no image format; if it lists pictures, --manifest reads it"
 
 
 def collect(
@@ -70,7 +72,7 @@ def collect(
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
     files = [file for file in discovered.files if worth_reading(file)]
-    if not files and not options.discover.archives:
+    if not options.discover.archives:
         _note_archives(discovered.files, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
@@ -85,11 +87,16 @@ def collect(
 
 
 def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
-    """Say that there are archives, where there is nothing else."""
-    archives = sum(bool(archive_kind(file.path) or table_format(file.path)) for file in files)
-    if archives:
-        noun = "archive or table" if archives == 1 else "archives or tables"
-        options.progress.note(f"{archives:,} {noun}: --archives looks into such")
+    """Say how many archives and tables lie in the folders and are not looked into."""
+    archives = sum(archive_kind(file.path) is not None for file in files)
+    tables = sum(table_format(file.path) is not None for file in files)
+    counted = [
+        f"{number:,} {noun if number == 1 else noun + 's'}"
+        for number, noun in ((archives, "archive"), (tables, "table"))
+        if number
+    ]
+    if counted:
+        options.progress.note(f"{' and '.join(counted)} not looked into (--archives)")
     unread = [file.path for file in files if unread_archive(file.path)]
     if unread:
         more = f", and {len(unread) - 1:,} more" if unread[1:] else ""
@@ -298,7 +305,8 @@ class _Collecting:
                     skipped.append(Skipped(file.path, self.failed.get(file.path, "cannot be read")))
             elif known.facts is None:
                 if known.identified or claims_to_be_image(file):
-                    skipped.append(Skipped(file.path, known.reason))
+                    listed = not known.identified and is_manifest(file.path)
+                    skipped.append(Skipped(file.path, _LIST if listed else known.reason))
                 else:
                     others += 1
             elif taken_by_accident(file, known.facts):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from imgsim.addresses import Address
+from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind, unread_archive
@@ -17,7 +17,7 @@ from imgsim.read.archives.listing import find_archive
 from imgsim.read.encoding import marked_encoding
 from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
-from imgsim.read.remote import is_url
+from imgsim.read.remote import SCHEMES, has_scheme, is_url
 from imgsim.read.tables.listing import table_format
 from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.stage_times import staged
@@ -125,6 +125,31 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
 
 
+def check_there(path: str) -> None:
+    """Refuse a path that `discover` would refuse since nothing is there, without a walk.
+
+    What is inside an archive, or at a URL, is not looked at.
+
+    Raises
+    ------
+    UsageError
+        There is no such path.
+    """
+    if isinstance(path, Address) or os.path.lexists(path) or is_url(path):
+        return
+    if find_archive(path) is None:
+        raise _no_such_path(path)
+
+
+def _no_such_path(path: str) -> UsageError:
+    if has_scheme(path):
+        return UsageError(
+            f"this kind of URL is not read: {printable(path)}",
+            f"those of {', '.join(SCHEMES)} are; copy others to disk",
+        )
+    return UsageError(f"no such path: {printable(path)}", "check the spelling")
+
+
 def _name_of_two(paths: Sequence[str]) -> str | None:
     """The name that two pictures in memory have, or one and a file; None if there is none."""
     names = {path for path in paths if isinstance(path, MemoryPicture)}
@@ -181,10 +206,11 @@ class _FolderWalk(Walk):
                 self.remote(path, root, reference, archives=self.options.archives)
                 return
             if inside is not None:
+                path = INSIDE.join(inside)
                 if not (listed and self.member(inside[0], path, root)):
                     self.named_archive(*inside, path, reference)
                 return
-            raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
+            raise _no_such_path(path) from None
         except ValueError as error:  # an embedded NUL byte
             raise UsageError(f"not a path: {printable(path)}", str(error)) from None
         except OSError as error:

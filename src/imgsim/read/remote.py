@@ -204,6 +204,11 @@ def is_url(path: str) -> bool:
     return match is not None and match[1].lower() in SCHEMES and "::" not in path
 
 
+def has_scheme(path: str) -> bool:
+    """Return whether a path has the form of a URL, of whatever kind."""
+    return _URL.match(path) is not None
+
+
 def list_remote(url: str, *, recursive: bool = True) -> list[tuple[Address, str]]:
     """List the objects below a URL.
 

@@ -26,6 +26,8 @@ from imgsim.types import ImageFile, Skipped
 
 _OF_STORES = "check the URL, and what the store asks for: names, keys, a region"
 
+_OF_TABLES = "pictures are read, from columns of bytes; paths in a column with --manifest"
+
 _INSIDE_ONE = -1
 """In the place of a device: the number beside it is of a member."""
 
@@ -39,7 +41,7 @@ class UnreadableArchive(UsageError):
         elif is_url(path) and table_format(path):
             hint = "copy it to disk"
         elif table_format(path):
-            hint = "pictures are read, from columns of bytes; paths in a column with --manifest"
+            hint = _OF_TABLES
         elif not hint:
             hint = "archives by these names are read: " + " ".join(ARCHIVE_ENDINGS)
         super().__init__(f"cannot read {printable(path)}: {reason}", hint)
@@ -146,7 +148,9 @@ class Walk:
             for file in files or ():
                 self.table(file, "", path, reference)
         except OSError as error:
-            raise UnreadableArchive(path, error.strerror or str(error)) from None
+            reason = error.strerror or str(error)
+            hint = _OF_TABLES if isinstance(error, NoPictures) else "write it with save_to_disk"
+            raise UnreadableArchive(path, reason, hint) from None
         return files is not None
 
     def table(self, path: str, below: str, root: str, reference: bool) -> int:

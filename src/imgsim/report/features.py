@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +114,8 @@ def features_document(feature_set: FeatureSet) -> dict[str, Any]:
 
 
 def _flat_rows(feature_set: FeatureSet) -> NDArray[Any]:
-    return feature_set.rows.reshape(len(feature_set.paths), -1)
+    values = math.prod(feature_set.comparator.extractor.shape)
+    return feature_set.rows.reshape(len(feature_set.paths), values)
 
 
 def _parquet_bytes(feature_set: FeatureSet) -> bytes:
@@ -180,34 +183,52 @@ def read_features(path: str | Path) -> FeatureSet:
     if suffix not in (".parquet", ".npz"):
         raise UsageError(f"{file} is no file of features", "a .parquet or .npz of imgsim features")
     try:
-        about, columns = _read_parquet(file) if suffix == ".parquet" else _read_npz(file)
+        with file.open("rb") as stream:
+            about, columns = (_read_parquet if suffix == ".parquet" else _read_npz)(stream)
         return _feature_set(about, columns)
     except ImgsimError:
         raise
     except OSError as error:
-        raise UsageError(
-            f"cannot read {file}: {error.strerror or 'it is damaged'}", "check the path"
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise UsageError(
-            f"{file} holds no features of imgsim: {reason}", "write it with imgsim features"
-        ) from None
+        raise UsageError(f"cannot read {file}: {error.strerror}", "check the path") from None
+    except _NoFeatures as error:
+        reason = str(error)
+    except _OF_DAMAGE:  # a file may say anything of itself
+        reason = "imgsim did not write it, or it is damaged"
+    raise UsageError(
+        f"{file} holds no features of imgsim: {reason}", "write it with imgsim features"
+    )
 
 
-def _read_npz(file: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
-    with np.load(file, allow_pickle=False) as stored:
-        return json.loads(str(stored[_KEY])), {name: stored[name] for name in _COLUMNS}
+class _NoFeatures(ValueError):
+    """What is wrong with a file of features."""
 
 
-def _read_parquet(file: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+_OF_DAMAGE = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
+    NotImplementedError, OverflowError, MemoryError,
+)  # fmt: skip
+"""What damaged files raise when they are read."""
+
+
+def _read_npz(stream: BinaryIO) -> tuple[Any, dict[str, NDArray[Any]]]:
+    if not zipfile.is_zipfile(stream):
+        raise _NoFeatures("it is no npz, or damaged")
+    stream.seek(0)
+    try:
+        with np.load(stream, allow_pickle=False) as stored:
+            return json.loads(str(stored[_KEY])), {name: stored[name] for name in _COLUMNS}
+    except OSError:  # not of the disk: NumPy raises it for what it cannot make sense of
+        raise _NoFeatures("it is damaged") from None
+
+
+def _read_parquet(stream: BinaryIO) -> tuple[Any, dict[str, NDArray[Any]]]:
     _require_pyarrow()
     pa, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     try:
-        table = parquet.read_table(file, columns=list(_COLUMNS))
-    except pa.ArrowException as error:
-        raise ValueError(str(error)) from None
-    about = json.loads((table.schema.metadata or {})[_KEY.encode()])
+        about = json.loads((parquet.read_schema(stream).metadata or {})[_KEY.encode()])
+        table = parquet.read_table(stream, columns=list(_COLUMNS))
+    except (pa.ArrowException, OSError):
+        raise _NoFeatures("it is no Parquet, or damaged") from None
     lists = table["features"].combine_chunks()
     parts = lists.chunks if hasattr(lists, "chunks") else [lists]
     values = [part.flatten().to_numpy(zero_copy_only=False) for part in parts]
@@ -219,7 +240,7 @@ def _read_parquet(file: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
 def _feature_set(about: Any, columns: dict[str, NDArray[Any]]) -> FeatureSet:
     """Check what a file says of itself against the method as it is here."""
     if about["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {about['schema']!r}")
+        raise _NoFeatures(f"it has the schema {about['schema']!r}, not {SCHEMA}")
     comparator = registry.parse(about["method"])
     extractor = comparator.extractor
     if extractor.key != about["extractor"]:
@@ -231,7 +252,7 @@ def _feature_set(about: Any, columns: dict[str, NDArray[Any]]) -> FeatureSet:
     rows = np.asarray(columns["features"]).astype(extractor.dtype, copy=False)
     sizes = np.stack([columns["width"], columns["height"]], axis=1).astype(np.int64)
     if not len(columns["digest"]) == len(sizes) == n:
-        raise ValueError("its columns differ in length")
+        raise _NoFeatures("it is damaged, its columns differ in length")
     return FeatureSet(
         comparator,
         str(about["decode"]),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
+from imgsim.addresses import Address, printable
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.comparators.recipes import Recipe
@@ -15,7 +16,8 @@ from imgsim.decisions.records import Decision, as_decisions
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
 from imgsim.read.collect import collect
-from imgsim.read.memory import as_text
+from imgsim.read.discover import check_there
+from imgsim.read.memory import MemoryPicture, PictureLike, as_path
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
@@ -27,6 +29,9 @@ from imgsim.types import Match, Picture, Skipped
 
 _AT_ONCE = 64
 """Files that are verified together."""
+
+_NOUN = "new"
+"""What pictures in memory are called that are asked about; those of the archive are images."""
 
 
 class KnownArchive:
@@ -87,8 +92,10 @@ class KnownArchive:
         self._k = k
         # lists of files name those that are asked about
         discover = replace(options.discover, listed=(), manifests=(), reference=())
+        archive = as_list(paths, max_pixels=options.max_pixels)
+        self._in_memory = {path for path in archive if isinstance(path, MemoryPicture)}
         collection = collect(
-            as_list(paths, max_pixels=options.max_pixels),
+            archive,
             [comparator.extractor],
             replace(options, discover=discover),
             keep_workers=True,
@@ -127,12 +134,21 @@ class KnownArchive:
         """End the workers."""
         self._executor.close()
 
-    def ask(self, path: str | os.PathLike[str]) -> KnownAnswer:
-        """Tell whether one file is known. What is wrong with it stands in the answer."""
-        name = as_text(path)
+    def ask(self, picture: PictureLike) -> KnownAnswer:
+        """Tell whether one file, URL, or picture in memory is known.
+
+        What is wrong with it stands in the answer.
+
+        Raises
+        ------
+        UsageError
+            It is neither a path nor a picture.
+        """
+        name = as_path(picture, f"<{_NOUN} 0>", self._options.max_pixels)
+        self._check_names([name])
         if not name:
             return KnownAnswer(name, reason="no path")
-        if os.path.isdir(name):
+        if not isinstance(name, Address) and os.path.isdir(name):
             return KnownAnswer(name, reason="it is a folder")
         discover = replace(self._options.discover, listed=(name,), manifests=(), reference=())
         read = self._read([], replace(self._options, discover=discover))
@@ -150,11 +166,20 @@ class KnownArchive:
         Raises
         ------
         UsageError
-            A path does not exist.
+            A path does not exist, or a picture in memory is called as one of the archive is.
         """
-        yield from self._answers(
-            self._read(as_list(paths, max_pixels=self._options.max_pixels), self._options)
-        )
+        asked = as_list(paths, _NOUN, self._options.max_pixels)
+        self._check_names(asked)
+        yield from self._answers(self._read(asked, self._options))
+
+    def _check_names(self, asked: Sequence[str]) -> None:
+        """Refuse pictures in memory that would be taken for others of the archive."""
+        for name in asked:
+            if isinstance(name, MemoryPicture) and name in self._in_memory:
+                raise UsageError(
+                    f"two pictures are called {printable(name)}, a new one and one of the archive",
+                    "name them differently",
+                )
 
     def _read(self, paths: Sequence[str], options: RunOptions) -> Collection:
         return collect(paths, [self._recipe.extractor], options, executor=self._executor)
@@ -216,6 +241,8 @@ def _not_compared(path: str) -> str:
 
 def _why_not(read: Collection) -> str:
     """Why a file that was asked about is neither a picture nor skipped."""
+    if read.pictures or read.skipped:  # by other names, below it
+        return "it is a folder, or an archive"
     return "fewer pixels than were asked for" if read.too_small else "it is no image"
 
 
@@ -234,7 +261,8 @@ def known(
     Parameters
     ----------
     paths : path or sequence of paths
-        Files and folders that are asked about. They are not compared with each other.
+        Files and folders that are asked about, or pictures in memory, which are called ``<new 0>``
+        and so on where they have no names. They are not compared with each other.
     archive : path or sequence of paths
     method, preset, k, decisions, options
         As for `KnownArchive`, which answers one file after the other.
@@ -250,13 +278,13 @@ def known(
     """
     started = time.perf_counter()
     options = as_options(options)
-    for path in as_list(paths, max_pixels=options.max_pixels):
-        if not os.path.lexists(path):  # before the archive is read
-            raise UsageError(f"no such path: {path}", "check the spelling")
+    asked = as_list(paths, _NOUN, options.max_pixels)
+    for path in asked:  # before the archive is read
+        check_there(path)
     with KnownArchive(
         archive, method, preset=preset, k=k, decisions=decisions, options=options
     ) as opened:
         read = time.perf_counter()
-        answers = tuple(opened.ask_all(paths))
+        answers = tuple(opened.ask_all(asked))
         seconds = seconds_since(started, read, opened.collection)
         return Known(opened.facts, answers, seconds)

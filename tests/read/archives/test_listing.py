@@ -50,6 +50,20 @@ def test_a_walk_says_why_names_that_lead_out_are_skipped(tmp_path, ending) -> No
     assert {s.path.removeprefix(f"{path}!/") for s in excluded.skipped} == {"..\\up.jpg"}
 
 
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_names_that_begin_with_a_dot_and_a_slash_are_not_hidden(tmp_path, ending) -> None:
+    pack = zip_bytes if ending == "zip" else tar_bytes
+    contents = dict.fromkeys(["./a.jpg", "./d/./b.jpg", "././c.jpg", "./.hidden/e.jpg"], b"x")
+    path = str(written(tmp_path / f"a.{ending}", pack(contents)))
+    names = [file.path.removeprefix(f"{path}!/") for file in discover([path]).files]
+    assert names == ["a.jpg", "c.jpg", "d/b.jpg"]
+    for below in ("d", "./d"):
+        found = discover([f"{path}!/{below}"]).files
+        assert [file.path for file in found] == [f"{path}!/d/b.jpg"]
+    listed = discover([], DiscoverOptions(listed=[f"{path}!/./a.jpg"])).files
+    assert [file.path for file in listed] == [f"{path}!/a.jpg"] == [as_address(f"{path}!/./a.jpg")]
+
+
 def test_links_and_devices_in_a_tar_are_skipped_with_a_reason(tmp_path) -> None:
     kinds_of = {
         "sym.jpg": tarfile.SYMTYPE, "hard.jpg": tarfile.LNKTYPE, "fifo.jpg": tarfile.FIFOTYPE,

@@ -189,7 +189,9 @@ def test_data_sets_of_hugging_face_on_disk(tmp_path, data, monkeypatch, capsys) 
     assert (document["images"], document["groups"]) == (5, [])
     written(Path("ds/train/state.json"), b"{}")
     assert main(["find-dupes", "ds/train", *common]) == 2
-    assert "its state.json names no files" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "its state.json names no files" in said
+    assert "hint: write it with save_to_disk" in said
 
 
 def test_commands_take_tables(tmp_path, data, monkeypatch, capsys) -> None:

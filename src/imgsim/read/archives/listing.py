@@ -206,7 +206,7 @@ class _Lister:
             before = self.members
             try:
                 for name, place, reason in entries:
-                    yield Entry(name, place, reason)
+                    yield Entry(_HERE.sub("", name), place, reason)
             except BadArchive as error:
                 if self.members == before:
                     raise
@@ -215,6 +215,8 @@ class _Lister:
 
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_HERE = re.compile(r"(?:^|(?<=/))(?:\.[/\\]+)+")
+"""Parts of a member's name that stand for the folder itself, as in ``./1.jpg``."""
 
 
 def unsafe_name(name: str) -> str:
@@ -247,6 +249,7 @@ def as_address(path: str) -> str:
     if inside is None:
         return remote_object(path) if is_url(path) else path
     archive, below = inside
+    path = archive + INSIDE + below
     if table_format(archive):
         return _row_of(archive, path)
 
@@ -279,10 +282,11 @@ def find_archive(path: str) -> tuple[str, str] | None:
     start = 0
     while (place := path.find(INSIDE, start)) >= 0:
         outer = path[:place]
+        below = _HERE.sub("", path[place + len(INSIDE) :])
         if archive_kind(outer) and is_url(outer):
-            return outer, path[place + len(INSIDE) :]
+            return outer, below
         if archive_kind(outer) or table_format(outer):
             with suppress(OSError, ValueError), open_regular(outer):
-                return outer, path[place + len(INSIDE) :]
+                return outer, below
         start = place + 1
     return None

@@ -40,17 +40,13 @@ def tar_entries(
                 cast(Any, file).members.clear()  # it would keep them all
                 if not info.isdir():
                     # what was read last is the header, right before the content
-                    yield _name(info), _place(info, archive, bounded.last), _reason(info)
+                    yield str(info.name), _place(info, archive, bounded.last), _reason(info)
     except tarfile.TarError as error:
         raise BadArchive(f"no tar, or a damaged one ({error})") from None
     except (RecursionError, ValueError, OverflowError) as error:
         raise BadArchive(f"a damaged tar: {type(error).__name__}") from None
     if bounded.last.strip(b"\0"):  # the end is a block of zeros, or of the file
         raise BadArchive("damaged: no header where one has to be")
-
-
-def _name(info: Any) -> str:
-    return str(info.name).removeprefix("./")
 
 
 def _reason(info: Any) -> str:

@@ -13,7 +13,7 @@ from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.errors import UsageError, shown_value
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import printable
-from imgsim.read.manifests.manifest import Manifest, values_of
+from imgsim.read.manifests.manifest import Manifest, is_there, values_of
 from imgsim.read.manifests.path_values import absolute_path
 from imgsim.read.manifests.reading import is_manifest, read_manifest
 from imgsim.read.memory import MemoryPicture, is_one
@@ -342,10 +342,22 @@ def read_split_file(path: str, folder: str) -> Manifest:
     Raises
     ------
     UsageError
-        It cannot be read, makes no sense, or has no such column.
+        It cannot be read, makes no sense, has no such column, or none of its files is there.
     """
     manifest = read_manifest(path, folder)
     manifest.by_split()
+    if manifest.paths and not any(map(is_there, manifest.paths)):
+        below = os.path.relpath(manifest.paths[0], folder)
+        first = manifest.paths[0] if below.startswith(os.pardir) else below
+        hint = f"its paths count from {printable(folder)}"
+        name = os.path.basename(os.path.abspath(folder))
+        if "\\" in first and os.sep != "\\":
+            hint += ", with / between folders"
+        elif first.startswith(name + os.sep):
+            hint += f": leave out {printable(name)}/ at their beginning"
+        raise UsageError(
+            f"{printable(path)}: no file of it is there, such as {printable(first)}", hint
+        )
     return manifest
 
 
