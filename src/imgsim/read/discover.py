@@ -21,7 +21,7 @@ from imgsim.read.remote import is_url
 from imgsim.read.tables.listing import table_format
 from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.stage_times import staged
-from imgsim.types import ImageFile, Skipped
+from imgsim.types import NOT_THERE, ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
     ".*",
@@ -184,7 +184,7 @@ class _FolderWalk(Walk):
                 if not (listed and self.member(inside[0], path, root)):
                     self.named_archive(*inside, path, reference)
                 return
-            raise UsageError(f"no such path: {printable(path)}", "check the spelling") from None
+            raise UsageError(f"{NOT_THERE}: {printable(path)}", "check the spelling") from None
         except ValueError as error:  # an embedded NUL byte
             raise UsageError(f"not a path: {printable(path)}", str(error)) from None
         except OSError as error:

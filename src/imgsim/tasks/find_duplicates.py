@@ -48,7 +48,7 @@ from imgsim.tasks.matching import (
     paths_of,
     seconds_since,
 )
-from imgsim.types import Group, Picture, Related, Skipped
+from imgsim.types import Group, Picture, Related, Skipped, paths_not_there
 
 if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
@@ -151,6 +151,11 @@ class Duplicates(Result[Group]):
     @property
     def _damaged_paths(self) -> set[str]:
         return {one.path for one in self.damaged}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths that a list names and that are not there; they are skipped too."""
+        return paths_not_there(self.skipped)
 
     @property
     def reclaimable_bytes(self) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Member, Picture, Skipped
+from imgsim.types import Member, Picture, Skipped, paths_not_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,11 @@ class Leaks(Result[Leak]):
     def conflicts(self) -> tuple[Leak, ...]:
         """Leaks of which a match has another label."""
         return tuple(leak for leak in self.leaks if leak.conflicts)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths that a list names and that are not there; they are skipped too."""
+        return paths_not_there(self.skipped)
 
     def _items(self) -> tuple[Leak, ...]:
         return self.leaks
