@@ -154,6 +154,21 @@ def test_a_column_that_is_not_there(
     assert "finding" in err or "folder" in err  # the columns that are there
 
 
+def test_images_in_no_split_are_counted(clinic: Path, run: Run) -> None:
+    Path("splits.csv").write_text("path,split\na.png,train\nmore,train\ne.png,valid\n")
+    Path("data/more").mkdir()
+    shutil.copy("data/b.png", "data/more")  # of a folder that is named
+    Path("data/notes.txt").write_text("no image")
+    code, out, err = run("leaks", "data", "--split-file", "splits.csv", "-f", "json")
+    document = json.loads(out)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert (code, document["images"], document["in_no_split"]) == (0, 3, 6)
+    assert "6 images of the folder are in no split, and left out: such as data/a copy.png" in err
+    shutil.copytree("data/more", "train")
+    shutil.copytree("data/more", "valid")
+    assert json.loads(run("leaks", "train", "valid", "-f", "json")[1])["in_no_split"] is None
+
+
 def test_labels_without_a_table(clinic: Path, run: Run) -> None:
     for name in ("train", "valid"):
         Path(name).mkdir()

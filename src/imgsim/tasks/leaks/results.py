@@ -197,6 +197,9 @@ class Leaks(Result[Leak]):
     decided_pairs : int or None
         Pairs across splits that are left out, since a person decided on them; None without
         decisions.
+    in_no_split : tuple of str or None
+        Files with names of pictures below the folder of a split file that it names no split for: they
+        were not read. None without such a folder.
     """
 
     comparator: Comparator
@@ -221,6 +224,7 @@ class Leaks(Result[Leak]):
     masks: int = 0
     masks_left_out: bool = False
     decided_pairs: int | None = None
+    in_no_split: tuple[str, ...] | None = None
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:

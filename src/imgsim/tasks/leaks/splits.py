@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 from imgsim.errors import UsageError, shown_value
 from imgsim.read.archives.kinds import archive_kind
-from imgsim.read.discover import printable
+from imgsim.read.discover import DiscoverOptions, discover, printable
 from imgsim.read.manifests.manifest import Manifest, values_of
 from imgsim.read.manifests.path_values import absolute_path
 from imgsim.read.manifests.reading import is_manifest, read_manifest
@@ -172,6 +173,23 @@ class SaidOfPaths:
         group_of = None if group_by is None else grouping_of(group_by, places, base, manifests)
         label_of = None if labels is None else labels_of(labels, places, base, manifests)
         return cls(list(splits), places, base, group_by, labels, group_of, label_of, manifests)
+
+    def in_no_split(self, options: DiscoverOptions) -> tuple[str, ...] | None:
+        """Return files with names of pictures that lie below the folder of a list, and in no split.
+
+        None where the paths of no list count from a folder that was named.
+        """
+        folders = [one.folder for one in self.manifests if one.folder is not None]
+        folders = [folder for folder in folders if os.path.isdir(folder)]
+        if not folders:
+            return None
+        below = discover(folders, replace(options, reference=(), listed=(), manifests=()))
+        return tuple(
+            file.path
+            for file in below.files
+            if claims_to_be_image(file)
+            and not any(map(self.places.splits_of, (file.path, *file.links)))
+        )
 
     def check(self, pictures: Sequence[Picture]) -> None:
         """Check that groups and labels say something of the pictures.
