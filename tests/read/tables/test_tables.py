@@ -263,6 +263,28 @@ def test_a_manifest_reads_paths_in_the_place_of_bytes_and_names_empty_rows(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl"])
+def test_nan_is_no_value(tmp_path, photo, capsys, ending) -> None:
+    for i in range(4):
+        written(tmp_path / f"{i}.jpg", jpeg(photo(i)))
+    columns = {
+        "path": [f"{i}.jpg" for i in range(4)],
+        "split": ["train", "train", "valid", "valid"],
+        "patient": [1.0, float("nan"), float("nan"), 2.0],
+    }
+    path = tmp_path / f"t.{ending}"
+    if ending == "jsonl":
+        rows = zip(*columns.values(), strict=True)
+        lines = (json.dumps(dict(zip(columns, row, strict=True))) for row in rows)
+        written(path, "\n".join(lines).encode())
+    else:
+        _write(pa.table(columns), path)
+    assert read_manifest(path).columns["patient"] == ("1.0", "", "", "2.0")
+    same = ("--executor", "threads", "--jobs", "1", "-m", "phash", "-f", "json")
+    assert main(["leaks", str(path), "--group-by", "patient", *same]) == 0
+    assert json.loads(capsys.readouterr().out)["groups"] == []
+
+
 def test_labels_of_rows_are_a_column_of_the_table(tmp_path, data, capsys) -> None:
     path = _write(_table(data), tmp_path / "t.parquet")
     same = ("--executor", "threads", "--jobs", "1", "-f", "json")

@@ -198,8 +198,8 @@ class Leaks(Result[Leak]):
         Pairs across splits that are left out, since a person decided on them; None without
         decisions.
     in_no_split : tuple of str or None
-        Files with names of pictures below the folder of a split file that it names no split for: they
-        were not read. None without such a folder.
+        Files with names of pictures below the folder of a split file that it names no split for,
+        which were not read. None without such a folder.
     """
 
     comparator: Comparator
