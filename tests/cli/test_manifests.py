@@ -115,7 +115,7 @@ def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:
     lines = "path,split\n0.jpg,train\n1.jpg,train\n2.jpg,train\n2.jpg,val\n3.jpg,val\n"
     written(place / "t.csv", lines.encode())
     for inputs in (["train.txt", "val.txt"], ["t.csv"], [".", "--split-file", "t.csv"]):
-        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv")
+        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv", "--force")
         document = json.loads(out)
         assert (code, [split["images"] for split in document["splits"]]) == (1, [2, 3])
         (leak,) = document["leaks"]
