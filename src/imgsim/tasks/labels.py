@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Set
 from dataclasses import replace
 
 from imgsim.addresses import printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.read.manifests.path_values import PathValues, absolute_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.folder_labels import FOLDER, are_splits, folder_label
@@ -31,6 +31,7 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     UsageError
         No image has a label, or it cannot be told which folders are the classes.
     """
+    check_kind(duplicates, Duplicates, "result of find_duplicates", "give what it returned")
     if isinstance(labels, PathValues):
         told: Callable[[str, str], str] = lambda path, root: labels.of(path)  # noqa: E731
     elif labels == FOLDER:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from imgsim.addresses import INSIDE, printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.read.manifests.coco import read_coco
 from imgsim.read.manifests.manifest import Manifest, place_of
 from imgsim.read.manifests.tables import (
@@ -97,12 +97,20 @@ def read_manifest(
     UsageError
         It cannot be read, or is of another kind.
     """
-    text = os.fspath(name)
+    text = _path_text(name)
     reader = _READERS.get(os.path.splitext(text)[1].lower())
     if reader is None:
         raise UsageError(
             f"{printable(text)} is no manifest, by its name",
             f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
         )
-    below = None if folder is None else os.fspath(folder)
+    below = None if folder is None else _path_text(folder)
     return replace(reader(text, below), folder=below)
+
+
+def _path_text(path: str | os.PathLike[str]) -> str:
+    check_kind(path, str | os.PathLike, "path", "give a text or a pathlib.Path")
+    text = os.fsdecode(path)
+    if "\0" in text:
+        raise UsageError(f"not a path: {printable(text)}", "it has a NUL character")
+    return text

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
 from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
-from imgsim.errors import UsageError, shown_value
+from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import DiscoverOptions, discover, printable
 from imgsim.read.manifests.manifest import Manifest, values_of
 from imgsim.read.manifests.path_values import absolute_path
 from imgsim.read.manifests.reading import is_manifest, read_manifest
-from imgsim.read.memory import MemoryPicture, is_one
+from imgsim.read.memory import MemoryPicture, as_text, is_one
 from imgsim.read.options import Paths, as_list
 from imgsim.read.tables.listing import dataset_splits, table_format
 from imgsim.tasks.folder_labels import FOLDER, are_splits, folder_label
@@ -154,10 +154,17 @@ class SaidOfPaths:
         if isinstance(splits, Manifest):
             splits = [splits]
         if isinstance(splits, str | os.PathLike):
+            one = as_text(splits)
+            hint = 'name two folders in a list, or the splits: {"train": ..., "valid": ...}'
+            if tells_splits(one):
+                hint = f"put the list in a list: [{one!r}]"
             raise UsageError(
-                f"{printable(os.fspath(splits))} is one path: leaks are found between two splits",
-                'name two folders in a list, or the splits: {"train": ..., "valid": ...}',
+                f"{printable(one)} is one path: leaks are found between two splits", hint
             )
+        check_kind(labels, str | None, "column of labels", "the name of one, or folder")
+        check_kind(base, str | os.PathLike | None, "folder of a list", "leave base out")
+        if isinstance(splits, Iterator) and not is_one(splits):
+            splits = list(splits)
         if not isinstance(splits, Mapping):
             if not isinstance(splits, Iterable):
                 raise UsageError(
