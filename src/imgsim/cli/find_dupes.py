@@ -322,7 +322,7 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
         There is no such column.
     """
     from imgsim.read.manifests.manifest import LABEL_COLUMNS, values_of
-    from imgsim.read.manifests.reading import read_manifest
+    from imgsim.read.manifests.reading import columns_of_paths, read_manifest
     from imgsim.tasks.folder_labels import FOLDER
 
     labels, file = given.pop("labels"), given.pop("label_file")
@@ -332,6 +332,7 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
         return listed.values(labels or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
     if labels not in (None, FOLDER):
         manifests = [read_manifest(name) for name in given["manifests"]]
+        manifests += columns_of_paths(paths)
         if manifests:
             return values_of(manifests, labels)
         hint = "add --label-file FILE or --manifest FILE, or: folder"

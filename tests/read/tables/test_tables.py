@@ -263,6 +263,27 @@ def test_a_manifest_reads_paths_in_the_place_of_bytes_and_names_empty_rows(
     }  # fmt: skip
 
 
+def test_labels_of_data_sets_on_disk(tmp_path, data, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "test"):
+        _save_to_disk(Path("ds", split), [_table(data[:4]), _table(data[4:7])])
+    written(Path("ds/dataset_dict.json"), b'{"splits": ["train", "test"]}')
+    same = ("--executor", "threads", "--jobs", "1", "-m", "phash", "-f", "json")
+    for paths in (["ds"], ["ds/train", "ds/test"]):
+        assert main(["leaks", *paths, "--labels", "label", *same]) == 1
+        document = json.loads(capsys.readouterr().out)
+        assert {leak["label"] for leak in document["leaks"]} == {"cat", "dog"}
+        assert document["conflicts"]
+        assert main(["leaks", *paths, "--labels", "breed", *same]) == 2
+        assert "has no column breed" in capsys.readouterr().err
+    for paths in (["ds"], ["--manifest", "ds"]):
+        assert main(["find-dupes", *paths, "--labels", "label", *same]) == 0
+        groups = json.loads(capsys.readouterr().out)["groups"]
+        assert ["cat", "dog"] in [group["labels"] for group in groups]
+    manifest = imgsim.read_manifest("ds")
+    assert (len(manifest), set(manifest.splits)) == (14, {"train", "test"})
+
+
 @pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl"])
 def test_nan_is_no_value(tmp_path, photo, capsys, ending) -> None:
     for i in range(4):

@@ -16,7 +16,7 @@ from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import DiscoverOptions, discover, printable
 from imgsim.read.manifests.manifest import Manifest, values_of
 from imgsim.read.manifests.path_values import absolute_path
-from imgsim.read.manifests.reading import is_manifest, read_manifest
+from imgsim.read.manifests.reading import columns_of_paths, is_manifest, read_manifest
 from imgsim.read.memory import MemoryPicture, as_text, is_one
 from imgsim.read.options import Paths, as_list
 from imgsim.read.tables.listing import dataset_splits, table_format
@@ -177,6 +177,10 @@ class SaidOfPaths:
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
         places = SplitPaths(splits, max_pixels)
+        named = {group_by, labels} - {None, FOLDER, "prefix"}
+        if named:  # a column, maybe, of data sets that are splits
+            tables = columns_of_paths(path for path in places.paths if os.path.isdir(path))
+            manifests += tables
         group_of = None if group_by is None else grouping_of(group_by, places, base, manifests)
         label_of = None if labels is None else labels_of(labels, places, base, manifests)
         return cls(list(splits), places, base, group_by, labels, group_of, label_of, manifests)
