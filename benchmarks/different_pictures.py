@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ import record
 from scipy.stats import beta
 
 from imgsim import RunOptions, find_duplicates
+from imgsim.comparators.base import Preset
 from imgsim.pictures.text_pages import KINDS, draw_page, draw_variant
 from imgsim.verify.judge import VERSION
 
-PRESETS = "strict", "normal", "loose"
+PRESETS: tuple[Preset, ...] = "strict", "normal", "loose"
 FIRST = 40_000
 NEAREST = 20
 
@@ -46,11 +48,11 @@ def draw(folder: Path, count: int, first: int) -> None:
             page.image.save(folder / f"{kind}-{seed}{name}.png", compress_level=1)
 
 
-def measure(folders: list[str], cache: Path) -> dict[str, Any]:
+def measure(folders: list[str], presets: Sequence[Preset], cache: Path) -> dict[str, Any]:
     """Count the pairs that stand in one group at each preset, and name the nearest."""
     result: dict[str, Any] = {}
     options = RunOptions(cache=cache)
-    for preset in PRESETS:
+    for preset in presets:
         found = find_duplicates(folders, "auto", preset=preset, options=options)
         joined = [
             (one.distance or other.distance or 0.0, one.picture.file.path, other.picture.file.path)
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="*")
     parser.add_argument("--drawn", type=int, default=0, help="pages to draw instead")
     parser.add_argument("--first", type=int, default=FIRST, help="the first seed of these")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS)
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
     if bool(given.folders) == bool(given.drawn):
@@ -88,7 +91,7 @@ def main() -> None:
             folders = [f"{made}/pages"]
             Path(folders[0]).mkdir()
             draw(Path(folders[0]), given.drawn, given.first)
-        result = measure(folders, Path(made) / "cache")
+        result = measure(folders, given.presets, Path(made) / "cache")
     if given.dry:
         print(json.dumps(result, indent=1))
         return

@@ -161,7 +161,7 @@ def _lines(end: bytes) -> Iterator[str]:
 class _Tally:
     """Counts answers, for the exit code."""
 
-    def __init__(self, *, by_decisions: bool) -> None:
+    def __init__(self, *, by_decisions: bool = False) -> None:
         self.by_decisions = by_decisions
         self.decided = 0
         self.answers = self.known = self.not_read = self.not_compared = self.judged = 0
