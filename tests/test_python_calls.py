@@ -67,6 +67,22 @@ class InBytes:
         (lambda: imgsim.compare("x/1.png", "x/2.png", 3), "3 is no method"),  # type: ignore[arg-type]
         (lambda: imgsim.read_plan("plan.json"), "not from 'plan.json'"),  # type: ignore[arg-type]
         (lambda: imgsim.train_autoencoder("x", 3), "no folder to write to"),  # type: ignore[arg-type]
+        (lambda: imgsim.plan("x"), "'x' is no result of find_duplicates"),  # type: ignore[arg-type]
+        (lambda: imgsim.apply("plan.json"), "'plan.json' is no plan"),  # type: ignore[arg-type]
+        (lambda: imgsim.rank_features("x"), "'x' is no set of features"),  # type: ignore[arg-type]
+        (lambda: imgsim.with_labels("x", "folder"), "'x' is no result"),  # type: ignore[arg-type]
+        (lambda: imgsim.search("x\0y", "x", "phash"), "not a path"),
+        (lambda: imgsim.compare("x/1.png", "x\0y", "phash"), "not a path"),
+        (lambda: imgsim.read_manifest(3), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.read_manifest("x\0y.csv"), "not a path"),
+        (lambda: imgsim.read_features(3), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.read_profile(3), "3 is no path"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks(["x", "y"], labels=3), "3 is no column of labels"),  # type: ignore[arg-type]
+        (lambda: imgsim.find_leaks(iter(["x/1.png", "x/1.png"])), "overlap"),  # type: ignore[arg-type]
+        (lambda: imgsim.cluster_images("x", n="x"), "'x' is no whole number of n"),  # type: ignore[arg-type]
+        (lambda: imgsim.RunOptions(jobs="x"), "'x' is no whole number of jobs"),  # type: ignore[arg-type]
+        (lambda: imgsim.RunOptions(discover=3), "3 is no DiscoverOptions"),  # type: ignore[arg-type]
+        (lambda: imgsim.Query("x", "y"), "'y' is no image by its bytes"),  # type: ignore[arg-type]
         (lambda: schema("imgsim.nothing/1"), "no schema 'imgsim.nothing/1'"),
         (lambda: schema("../matches/1"), "no schema"),
     ],
@@ -76,6 +92,18 @@ def test_one_clear_error(call: Callable[[], object], message: str, folder: Path)
         call()
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_one_list_is_to_be_put_in_a_list(folder: Path) -> None:
+    Path("splits.csv").write_text("path,split\nx,train\n")
+    with pytest.raises(imgsim.UsageError) as caught:
+        imgsim.find_leaks("splits.csv")
+    assert "['splits.csv']" in caught.value.hint
+
+
+def test_an_explanation_without_links_is_one(folder: Path) -> None:
+    explained = imgsim.explain("x/1.png", "x/2.png", "ssim")
+    assert (len(explained), bool(explained)) == (0, True)
 
 
 @pytest.mark.parametrize("train", ["train_autoencoder", "train_siamese"])

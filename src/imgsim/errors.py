@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from types import UnionType
 
 
 class ImgsimError(Exception):
@@ -51,6 +52,22 @@ def shown_value(value: object) -> str:
     """Return a value as a message shows it: on one line, and not all of a long one."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_kind(value: object, kind: type | UnionType, noun: str, hint: str) -> None:
+    """Raise UsageError unless an argument is of the kind that is asked for.
+
+    Parameters
+    ----------
+    value : object
+    kind : type or union of types
+    noun : str
+        What it should have been, for the message: ``plan``.
+    hint : str
+        How to get one.
+    """
+    if not isinstance(value, kind):
+        raise UsageError(f"{shown_value(value)} is no {noun}", hint)
 
 
 _OUT_OF_MEMORY = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 
 SCHEMA = "imgsim.profile/1"
 
@@ -124,6 +124,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
     UsageError
         The file cannot be read, is no profile, or is one of a newer kind.
     """
+    check_kind(path, str | os.PathLike, "path", "give the file that imgsim calibrate wrote")
     name = os.fspath(path)
     try:
         with open(name, "rb") as stream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -149,6 +149,15 @@ class Skipped:
 
     path: str
     reason: str
+
+
+NOT_THERE = "no such path"
+"""Why a file of a list is skipped that is not there."""
+
+
+def paths_not_there(skipped: Iterable[Skipped]) -> tuple[str, ...]:
+    """Return the paths that lists name and that are not there."""
+    return tuple(one.path for one in skipped if one.reason == NOT_THERE)
 
 
 @dataclass(frozen=True, slots=True)

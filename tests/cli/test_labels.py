@@ -154,6 +154,21 @@ def test_a_column_that_is_not_there(
     assert "finding" in err or "folder" in err  # the columns that are there
 
 
+def test_images_in_no_split_are_counted(clinic: Path, run: Run) -> None:
+    Path("splits.csv").write_text("path,split\na.png,train\nmore,train\ne.png,valid\n")
+    Path("data/more").mkdir()
+    shutil.copy("data/b.png", "data/more")  # of a folder that is named
+    Path("data/notes.txt").write_text("no image")
+    code, out, err = run("leaks", "data", "--split-file", "splits.csv", "-f", "json")
+    document = json.loads(out)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    assert (code, document["images"], document["in_no_split"]) == (0, 3, 6)
+    assert "6 images of the folder are in no split, and left out: such as data/a copy.png" in err
+    shutil.copytree("data/more", "train")
+    shutil.copytree("data/more", "valid")
+    assert json.loads(run("leaks", "train", "valid", "-f", "json")[1])["in_no_split"] is None
+
+
 def test_labels_without_a_table(clinic: Path, run: Run) -> None:
     for name in ("train", "valid"):
         Path(name).mkdir()
@@ -268,9 +283,31 @@ def test_where_the_class_folders_are(
     assert [g["labels"] for g in groups if g["conflict"]] == [labels]
 
 
+def test_class_folders_without_duplicates_count_too(classes: Path, photo, run: Run) -> None:
+    gate = ("--labels", "folder", "--check", "--check-kind", "label", "-f", "json")
+    Path("data/emu").mkdir()
+    photo(4).save("data/emu/4.png")
+    paths = [f"data/{name}" for name in ("cat", "dog", "emu")]
+
+    def check(*paths: str) -> tuple[int, list[list[str]]]:
+        code, out, _ = run("find-dupes", *paths, *gate)
+        return code, [g["labels"] for g in json.loads(out)["groups"] if g["conflict"]]
+
+    assert check(*paths) == check("data") == (1, [["cat", "dog"]])
+    Path("data/emu/raw").mkdir()
+    shutil.copy("data/emu/4.png", "data/emu/raw")
+    assert check(*paths) == check("data") == (1, [["cat", "dog"], ["emu", "emu/raw"]])
+    Path("data/emu/4.png").unlink()
+    code, _, err = run("find-dupes", *paths, *gate)
+    assert (code, "which of these are the classes?" in err) == (2, True)
+    shutil.rmtree("data/emu")
+    Path("data/dog/2.png").unlink()
+    assert check(*paths[:2]) == (0, [])  # two copies of one cat
+
+
 def test_no_class_folders(classes: Path, run: Run) -> None:
     code, _, err = run("find-dupes", "data/cat", "--labels", "folder")
-    assert (code, "no file of a group has a label" in err) == (2, True)
+    assert (code, "no image has a label" in err) == (2, True)
 
 
 def test_masks_are_told_and_left_out_on_request(
@@ -363,4 +400,4 @@ def test_splits_without_classes_are_no_labels(
         Path("data", split).mkdir(parents=True)
         photo(1).save(f"data/{split}/1.png")
     code, _, err = run("find-dupes", "data", "--labels", "folder")
-    assert (code, "no file of a group has a label" in err) == (2, True)
+    assert (code, "no image has a label" in err) == (2, True)

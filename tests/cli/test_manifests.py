@@ -122,13 +122,31 @@ def test_a_split_file_of_which_no_file_is_there_says_what_paths_count_from(
     assert err.rstrip().endswith(hint)
 
 
+def test_no_gate_passes_while_listed_files_are_not_there(place, run) -> None:
+    written(place / "t.csv", b"path,split\n0.jpg,train\n2.jpg,train\n3.jpg,val\n4.jpeg,val\n")
+    gates = [
+        ("leaks", "t.csv"), ("leaks", ".", "--split-file", "t.csv"),
+        ("find-dupes", "--manifest", "t.csv", "--check"),
+    ]  # fmt: skip
+    for gate in gates:
+        code, _, err = run(*gate, "-q")
+        assert (code, "1 listed file is not there, such as" in err) == (2, True)
+        assert "4.jpeg" in err
+        assert run(*gate, "-q", "--allow-missing")[0] == 0
+        assert "-v names them" in run(*gate, "-q", "--strict")[2]  # -q has shown no list
+    update = ("--baseline", "b.json", "--update-baseline")
+    assert run(*gates[0], *update)[0] == run(*gates[2], *update)[0] == 2
+    assert not (place / "b.json").exists()
+    assert run("find-dupes", "--manifest", "t.csv")[0] == 0  # no gate
+
+
 def test_a_path_that_two_splits_list_is_an_exact_leak(place, run) -> None:
     written(place / "train.txt", b"0.jpg\n1.jpg\n2.jpg\n")
     written(place / "val.txt", b"2.jpg\n3.jpg\n")
     lines = "path,split\n0.jpg,train\n1.jpg,train\n2.jpg,train\n2.jpg,val\n3.jpg,val\n"
     written(place / "t.csv", lines.encode())
     for inputs in (["train.txt", "val.txt"], ["t.csv"], [".", "--split-file", "t.csv"]):
-        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv")
+        code, out, err = run("leaks", *inputs, "-f", "json", "--write-splits", "new.csv", "--force")
         document = json.loads(out)
         assert (code, [split["images"] for split in document["splits"]]) == (1, [2, 3])
         (leak,) = document["leaks"]

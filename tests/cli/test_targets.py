@@ -75,6 +75,21 @@ def test_what_is_read_is_not_replaced(folder: Path, capfd) -> None:
     assert Path("known.json").read_bytes() == before
 
 
+def test_splits_replace_no_list(folder: Path, photo, capfd) -> None:
+    Path("valid").mkdir()
+    photo(1).save("valid/1.png")
+    photo(4).save("valid/4.png")
+    Path("splits.csv").write_text("path,split\na.png,train\n")
+    words = ["leaks", "photos", "valid", *FAST, "--write-splits"]
+    assert main([*words, "splits.csv"]) == 2
+    assert "splits.csv is there already" in capfd.readouterr().err
+    assert Path("splits.csv").read_text() == "path,split\na.png,train\n"
+    Path("empty.csv").touch()  # as mktemp makes it
+    for target in (["empty.csv"], ["splits.csv", "--force"]):
+        assert main([*words, *target]) == 1
+        assert Path(target[0]).read_text().count("valid/") == 2
+
+
 def test_a_picture_that_cannot_be_written_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

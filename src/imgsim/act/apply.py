@@ -33,7 +33,7 @@ from imgsim.act.undo import clear_trash, settle
 from imgsim.act.verify import ContentVerifier, Verifier
 from imgsim.act.walk import Different, locked_tree
 from imgsim.decisions.records import Decision, as_decisions
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import MethodUnavailable, UsageError, check_kind
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import TRASH, printable
 
@@ -82,8 +82,10 @@ def apply(
     UsageError
         The root is gone, another process applies a plan, or there is no place for the journal.
     """
+    check_kind(plan, Plan, "plan", "imgsim.plan makes one, imgsim.read_plan reads one from bytes")
     fs = fs or this_file_system()
     options = options or ApplyOptions()
+    check_kind(options, ApplyOptions, "ApplyOptions", "give imgsim.ApplyOptions(...)")
     runs = History(history, fs)
     _check_options(plan, options)
     plan, left = leave_decided(plan, as_decisions(decisions), options)

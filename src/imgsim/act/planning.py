@@ -14,7 +14,7 @@ from imgsim.act.history import History
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
 from imgsim.addresses import Address
 from imgsim.decode.metadata import Metadata
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.group.roles import only_in
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.types import REMOVABLE_ROLES, Group, Member, Picture, Role
@@ -49,6 +49,7 @@ def make_plan(
     UsageError
         A role is never removed, or the files have no root in common.
     """
+    check_kind(duplicates, Duplicates, "result of find_duplicates", "plan takes what it returned")
     wanted = frozenset(include)
     if wanted & NEVER:
         raise UsageError(f"{', '.join(wanted & NEVER)} is never removed", "leave it out")

@@ -17,7 +17,13 @@ from imgsim.cli.decision_options import (
     read_decisions,
     say_that_own_do_not_count,
 )
-from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
+from imgsim.cli.gates import (
+    STRICT_HELP,
+    allow_missing_option,
+    fails_strictly,
+    refuse_missing,
+    refuse_unjudged,
+)
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
@@ -136,6 +142,7 @@ if TYPE_CHECKING:
 )
 @baseline_options("groups", " Without --check no format shows them.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
+@allow_missing_option
 @click.option(
     "--plan",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -216,6 +223,7 @@ def _find(
     order = given.pop("sort")
     form = output["format"]
     strict, check, kind = (given.pop(name) for name in ["strict", "check", "check_kind"])
+    allow_missing = given.pop("allow_missing")
     show_all, gate = given.pop("show_all"), check or chosen.file is not None
     decisions = read_decisions(named := given.pop("decisions"), own=not gate)
     options = make_run_options(terminal, **given)
@@ -260,10 +268,17 @@ def _find(
     unread = len(duplicates.skipped), len(duplicates.damaged)
     if strict and fails_strictly(terminal, *unread, not_judged):
         return 2
-    if chosen.update and duplicates.images:
+    missing = () if allow_missing or not check else duplicates.missing
+    if chosen.update and duplicates.images and not missing:
         parts = find_dupes_json(duplicates, timing=False)
         chosen.rewrite(terminal, parts, len(duplicates.groups), "group")
-    return _check_exit_code(terminal, duplicates, kind, chosen) if check else 0
+    if not check:
+        return 0
+    code = _check_exit_code(terminal, duplicates, kind, chosen)
+    if code == 0 and missing:
+        refuse_missing(terminal, missing)
+        return 2
+    return code
 
 
 def _compared(
@@ -289,6 +304,8 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
         raise UsageError("--check-kind label needs labels", "add --labels folder")
     if given["include"] and not given["plan"]:
         raise UsageError("--include does nothing without --plan", "add --plan FILE")
+    if given["allow_missing"] and not given["check"]:
+        raise UsageError("--allow-missing does nothing without --check", "leave it out")
     if given["summary"] and given["format"] != "text":
         raise UsageError(
             "--summary is text",
@@ -305,7 +322,7 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
         There is no such column.
     """
     from imgsim.read.manifests.manifest import LABEL_COLUMNS, values_of
-    from imgsim.read.manifests.reading import read_manifest
+    from imgsim.read.manifests.reading import columns_of_paths, read_manifest
     from imgsim.tasks.folder_labels import FOLDER
 
     labels, file = given.pop("labels"), given.pop("label_file")
@@ -315,6 +332,7 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
         return listed.values(labels or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
     if labels not in (None, FOLDER):
         manifests = [read_manifest(name) for name in given["manifests"]]
+        manifests += columns_of_paths(paths)
         if manifests:
             return values_of(manifests, labels)
         hint = "add --label-file FILE or --manifest FILE, or: folder"

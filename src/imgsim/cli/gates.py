@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
+
 from imgsim.cli.terminal import Terminal
 
 STRICT_HELP = (
     "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
     " hide), or an image is too small or too plain to be compared by more than its pixels."
+)
+
+allow_missing_option = click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Let the gate pass although files that a list names are not there; else exit with 2.",
 )
 
 
@@ -24,9 +32,32 @@ def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: i
     if not_judged:
         parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
     if parts:
-        named = "see the list above" if skipped or damaged else "-v names them"
+        above = (skipped or damaged) and terminal.verbosity >= 0
+        named = "see the list above" if above else "-v names them"
         terminal.error(f"{', '.join(parts)} (--strict)", named)
     return bool(parts)
+
+
+def refuse_missing(terminal: Terminal, missing: Sequence[str], folder: str | None = None) -> None:
+    """Say that a gate does not pass, since files of a list are not there.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    missing : sequence of str
+        Their paths, at least one.
+    folder : str, optional
+        From where the paths of the list count.
+    """
+    from imgsim.read.discover import printable
+    from imgsim.report.units import count
+
+    verb = "is" if len(missing) == 1 else "are"
+    counts = "" if folder is None else f" (its paths count from {printable(folder)})"
+    terminal.error(
+        f"{count(len(missing), 'listed file')} {verb} not there, such as {printable(missing[0])}",
+        f"check the list{counts}, or pass over what is not there with --allow-missing",
+    )
 
 
 def refuse_unjudged(

@@ -11,7 +11,13 @@ import click
 
 from imgsim.cli.baselines import baseline_options, choose_baseline
 from imgsim.cli.decision_options import gate_decisions_option, read_decisions
-from imgsim.cli.gates import STRICT_HELP, fails_strictly, refuse_unjudged
+from imgsim.cli.gates import (
+    STRICT_HELP,
+    allow_missing_option,
+    fails_strictly,
+    refuse_missing,
+    refuse_unjudged,
+)
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
 from imgsim.cli.options import (
@@ -86,6 +92,7 @@ if TYPE_CHECKING:
 @baseline_options("leaks")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if there are leaks.")
 @click.option("--strict", is_flag=True, help=STRICT_HELP)
+@allow_missing_option
 @writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> int:
@@ -93,7 +100,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 
     Each leak is shown at its file in the smaller split, with the nearest files of larger splits.
     Exit code 1 if there are any, 2 if a split has no readable image, or none that is large and
-    detailed enough to be judged.
+    detailed enough to be judged, or if a listed file is not there.
 
     \b
     imgsim leaks data/train data/valid data/test
@@ -135,6 +142,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     wanted["profile"] = read_profile(profile) if profile else None
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
+    allow_missing = given.pop("allow_missing")
     decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
     if chosen.file is not None:
@@ -178,6 +186,9 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         return 2
     new_ones = new if chosen.file is not None else len(told)
     code = _exit_code(terminal, leaks, strict=strict, passes=exit_zero or not new_ones)
+    if (code == 0 or (code == 1 and chosen.update)) and leaks.missing and not allow_missing:
+        refuse_missing(terminal, leaks.missing, folders[0] if split_file else None)
+        return 2
     if code < 2 and chosen.update:
         chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
         return 0

@@ -176,10 +176,11 @@ discover_options = all_of(
             "--manifest",
             "manifests",
             multiple=True,
-            type=click.Path(dir_okay=False),
+            type=click.Path(),
             metavar="FILE",
             help="Look also at the pictures that FILE lists: a CSV, TSV or JSON lines with a column"
-            " of paths, COCO's JSON, YOLO's data.yaml or train.txt. Can be repeated.",
+            " of paths, COCO's JSON, YOLO's data.yaml or train.txt, a data set of Hugging Face."
+            " Can be repeated.",
         ),
         click.option(
             "-0", "--null", is_flag=True, help="Names in --files-from end with a NUL byte."

@@ -1,4 +1,4 @@
-"""Files that a command is to write: they replace neither what it reads nor a picture."""
+"""Files that a command is to write: they replace neither what it reads nor a picture or splits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def force_option(command: Any) -> Any:
         is_flag=True,
         expose_value=False,
         callback=_check,
-        help="Write to files also where that replaces a picture, or what is read here.",
+        help="Write to files also where that replaces a picture, splits, or what is read here.",
     )(command)
 
 
@@ -40,6 +40,8 @@ def _check(ctx: click.Context, param: click.Parameter, force: bool) -> None:
 
 def check_targets(parameters: Mapping[str, Any]) -> None:
     """Refuse files to be written that are read, or that are pictures which imgsim did not draw.
+
+    Splits replace nothing: those of a user look like those that imgsim writes.
 
     Parameters
     ----------
@@ -62,6 +64,8 @@ def check_targets(parameters: Mapping[str, Any]) -> None:
         for other in _paths({k: v for k, v in parameters.items() if k != name}):
             if os.path.exists(other) and os.path.samefile(path, other):
                 raise UsageError(f"{path} would be replaced, and is read here", "name another file")
+        if name == "write_splits" and path.stat().st_size:  # no list tells who wrote it
+            raise UsageError(f"{path} is there already", "name another file, or --force")
         if is_foreign_picture(path):
             raise UsageError(
                 f"{path} is a picture that imgsim did not write",

@@ -21,7 +21,7 @@ from imgsim.read.remote import SCHEMES, has_scheme, is_url
 from imgsim.read.tables.listing import table_format
 from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.stage_times import staged
-from imgsim.types import ImageFile, Skipped
+from imgsim.types import NOT_THERE, ImageFile, Skipped
 
 DEFAULT_EXCLUDES = (
     ".*",
@@ -147,7 +147,7 @@ def _no_such_path(path: str) -> UsageError:
             f"this kind of URL is not read: {printable(path)}",
             f"those of {', '.join(SCHEMES)} are; copy others to disk",
         )
-    return UsageError(f"no such path: {printable(path)}", "check the spelling")
+    return UsageError(f"{NOT_THERE}: {printable(path)}", "check the spelling")
 
 
 def _name_of_two(paths: Sequence[str]) -> str | None:

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
-from imgsim.errors import UsageError, shown_value
+from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.executors.base import Batch, Executor, R, usable_cores
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
@@ -58,6 +59,12 @@ class RunOptions:
     _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        check_kind(self.discover, DiscoverOptions, "DiscoverOptions", "leave discover out")
+        for name in ("max_pixels", "min_pixels", "jobs", "max_memory"):
+            check_kind(
+                getattr(self, name), Integral, f"whole number of {name}", f"leave {name} out"
+            )
+        check_kind(self.file_timeout, Real, "number of seconds", "leave file_timeout out")
         if self.jobs < 1 or self.file_timeout <= 0 or self.max_memory < 1:
             raise UsageError("jobs, file_timeout and max_memory must be positive", "leave them out")
 

@@ -22,7 +22,7 @@ from imgsim.read.archives.listing import list_archive
 from imgsim.read.archives.walking import list_inside
 from imgsim.read.remote import RemoteError, is_url, list_remote
 from imgsim.read.tables.listing import NoPictures, dataset_files, list_table, table_format
-from imgsim.types import ImageFile, Skipped
+from imgsim.types import NOT_THERE, ImageFile, Skipped
 
 _OF_STORES = "check the URL, and what the store asks for: names, keys, a region"
 
@@ -77,7 +77,7 @@ class Walk:
             hint = _OF_STORES if isinstance(error, RemoteError) else ""
             raise UnreadableArchive(path, error.strerror or str(error), hint) from None
         if below and not taken:
-            raise UsageError(f"no such path: {printable(root)}", "name a member, or a folder of it")
+            raise UsageError(f"{NOT_THERE}: {printable(root)}", "name a member, or a folder of it")
 
     def found_archive(self, path: str, root: str, reference: bool) -> bool:
         """List an archive or a table that lies in a folder; false if it is neither."""

@@ -22,7 +22,7 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import Metric, VectorComparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
-from imgsim.errors import ImgsimError, UsageError
+from imgsim.errors import ImgsimError, UsageError, check_kind
 from imgsim.report.document import path_document, path_text
 from imgsim.tasks.features import FeatureSet
 
@@ -178,6 +178,7 @@ def read_features(path: str | Path) -> FeatureSet:
     ImgsimError
         It is Parquet, and pyarrow is not installed.
     """
+    check_kind(path, str | Path, "path", "give a file that imgsim features wrote")
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix not in (".parquet", ".npz"):

@@ -151,6 +151,7 @@ def leaks_document(leaks: Leaks, *, timing: bool = True) -> dict[str, Any]:
             for group in leaks.groups
         ],
         "drop": [path_document(path) for path in leaks.drop],
+        "in_no_split": None if leaks.in_no_split is None else len(leaks.in_no_split),
     }
     if timing:
         document["seconds"] = seconds_document(leaks.seconds)
@@ -303,6 +304,12 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     if leaks.ungrouped:
         verb = "is" if leaks.ungrouped == 1 else "are"
         yield f"{count(leaks.ungrouped, 'image')} {verb} in no group"
+    if leaks.in_no_split:
+        verb = "is" if len(leaks.in_no_split) == 1 else "are"
+        yield (
+            f"{count(len(leaks.in_no_split), 'image')} of the folder {verb} in no split, and left"
+            f" out: such as {printable(leaks.in_no_split[0])}"
+        )
     if leaks.clean:
         yield "no leaks"
     else:

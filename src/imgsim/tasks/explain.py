@@ -52,6 +52,9 @@ class Explanation(Result[Link]):
     distance: float
     evidence: Evidence
 
+    def __bool__(self) -> bool:
+        return True  # there is one, also where no parts of the images are linked
+
     def _items(self) -> tuple[Link, ...]:
         return self.evidence.links
 

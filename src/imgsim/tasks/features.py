@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.recipes import Recipe
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.results import Result
@@ -147,6 +147,7 @@ def rank_features(
     started = time.perf_counter()
     options = as_options(options)
     check_k(k)
+    check_kind(feature_set, FeatureSet, "set of features", "imgsim.features or read_features")
     comparator = feature_set.comparator
     if isinstance(comparator, Recipe) or not comparator.ranks:
         raise UsageError(

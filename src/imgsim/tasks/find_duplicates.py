@@ -48,7 +48,7 @@ from imgsim.tasks.matching import (
     paths_of,
     seconds_since,
 )
-from imgsim.types import Group, Picture, Related, Skipped
+from imgsim.types import Group, Picture, Related, Skipped, paths_not_there
 
 if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
@@ -99,6 +99,8 @@ class Duplicates(Result[Group]):
     masks_left_out : bool
     paths : tuple of str
         Of all readable images, in order.
+    roots : tuple of str
+        The paths that were asked for, and the lists and folders that images were found by.
     decided_pairs : int or None
         Pairs that are left out, since a person decided on them; None without decisions.
     decided_groups : tuple of Group
@@ -129,6 +131,7 @@ class Duplicates(Result[Group]):
     masks: int = 0
     masks_left_out: bool = False
     paths: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
     decided_pairs: int | None = None
     decided_groups: tuple[Group, ...] = ()
 
@@ -148,6 +151,11 @@ class Duplicates(Result[Group]):
     @property
     def _damaged_paths(self) -> set[str]:
         return {one.path for one in self.damaged}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths that a list names and that are not there; they are skipped too."""
+        return paths_not_there(self.skipped)
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -234,8 +242,9 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
+    listed = as_list(paths, max_pixels=options.max_pixels)
     collection = collect(
-        as_list(paths, max_pixels=options.max_pixels),
+        listed,
         criterion.extractors,
         options,
         keep_workers=True,
@@ -312,6 +321,7 @@ def find_duplicates(
         masks,
         skip_masks,
         paths=tuple(p.file.path for p in collection.pictures),
+        roots=tuple(dict.fromkeys((*listed, *(p.file.root for p in collection.pictures)))),
         decided_pairs=decided_pairs,
         decided_groups=tuple(decided_groups),
     )

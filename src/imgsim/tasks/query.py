@@ -10,9 +10,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import Address
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, Decoded, DecodeError, InputSpec
-from imgsim.errors import UnreadableImage, UsageError, shown_value
+from imgsim.errors import UnreadableImage, UsageError, check_kind, shown_value
 from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
 from imgsim.read.files import read_file
@@ -38,6 +39,15 @@ class Query:
     data: bytes
     path: str | None = None
 
+    def __post_init__(self) -> None:
+        check_kind(self.name, str, "name of a query", "a path or a URL, as it is shown")
+        check_kind(
+            self.data,
+            bytes,
+            "image by its bytes",
+            "give a path instead of the Query",
+        )
+
 
 def query_file(
     picture: PictureLike, name: str = "<image>", max_pixels: int = DEFAULT_MAX_PIXELS
@@ -60,6 +70,8 @@ def query_file(
         It is neither a path nor a picture.
     """
     path = as_path(picture, name, max_pixels)
+    if "\0" in path and not isinstance(path, Address):
+        raise UsageError(f"not a path: {printable(path)}", "it has a NUL character")
     try:
         address = as_address(path)
         return Query(path, read_file(address), address)

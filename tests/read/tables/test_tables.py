@@ -265,6 +265,49 @@ def test_a_manifest_reads_paths_in_the_place_of_bytes_and_names_empty_rows(
     }  # fmt: skip
 
 
+def test_labels_of_data_sets_on_disk(tmp_path, data, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "test"):
+        _save_to_disk(Path("ds", split), [_table(data[:4]), _table(data[4:7])])
+    written(Path("ds/dataset_dict.json"), b'{"splits": ["train", "test"]}')
+    same = ("--executor", "threads", "--jobs", "1", "-m", "phash", "-f", "json")
+    for paths in (["ds"], ["ds/train", "ds/test"]):
+        assert main(["leaks", *paths, "--labels", "label", *same]) == 1
+        document = json.loads(capsys.readouterr().out)
+        assert {leak["label"] for leak in document["leaks"]} == {"cat", "dog"}
+        assert document["conflicts"]
+        assert main(["leaks", *paths, "--labels", "breed", *same]) == 2
+        assert "has no column breed" in capsys.readouterr().err
+    for paths in (["ds"], ["--manifest", "ds"]):
+        assert main(["find-dupes", *paths, "--labels", "label", *same]) == 0
+        groups = json.loads(capsys.readouterr().out)["groups"]
+        assert ["cat", "dog"] in [group["labels"] for group in groups]
+    manifest = imgsim.read_manifest("ds")
+    assert (len(manifest), set(manifest.splits)) == (14, {"train", "test"})
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "jsonl"])
+def test_nan_is_no_value(tmp_path, photo, capsys, ending) -> None:
+    for i in range(4):
+        written(tmp_path / f"{i}.jpg", jpeg(photo(i)))
+    columns = {
+        "path": [f"{i}.jpg" for i in range(4)],
+        "split": ["train", "train", "valid", "valid"],
+        "patient": [1.0, float("nan"), float("nan"), 2.0],
+    }
+    path = tmp_path / f"t.{ending}"
+    if ending == "jsonl":
+        rows = zip(*columns.values(), strict=True)
+        lines = (json.dumps(dict(zip(columns, row, strict=True))) for row in rows)
+        written(path, "\n".join(lines).encode())
+    else:
+        _write(pa.table(columns), path)
+    assert read_manifest(path).columns["patient"] == ("1.0", "", "", "2.0")
+    same = ("--executor", "threads", "--jobs", "1", "-m", "phash", "-f", "json")
+    assert main(["leaks", str(path), "--group-by", "patient", *same]) == 0
+    assert json.loads(capsys.readouterr().out)["groups"] == []
+
+
 def test_labels_of_rows_are_a_column_of_the_table(tmp_path, data, capsys) -> None:
     path = _write(_table(data), tmp_path / "t.parquet")
     same = ("--executor", "threads", "--jobs", "1", "-f", "json")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from imgsim.addresses import INSIDE, printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.read.manifests.coco import read_coco
 from imgsim.read.manifests.manifest import Manifest, place_of
 from imgsim.read.manifests.tables import (
@@ -17,7 +17,14 @@ from imgsim.read.manifests.tables import (
     read_json_lines,
 )
 from imgsim.read.manifests.yolo import read_data_yaml, read_path_list
-from imgsim.read.tables.listing import NoPictures, list_table, paths_without_bytes, table_values
+from imgsim.read.tables.listing import (
+    NoPictures,
+    dataset_files,
+    dataset_splits,
+    list_table,
+    paths_without_bytes,
+    table_values,
+)
 from imgsim.read.tables.rows import TABLE_ENDINGS
 
 
@@ -59,6 +66,57 @@ def read_table(name: str, folder: str | None = None) -> Manifest:
     return Manifest(name, tuple(place for _, place in places), columns)
 
 
+def read_dataset(name: str) -> Manifest | None:
+    """Read a data set that Hugging Face's ``save_to_disk`` wrote: its rows, and their columns.
+
+    Of one with splits their names are the column ``split``. None if the folder is none.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read.
+    MethodUnavailable
+        pyarrow is not there.
+    """
+    try:
+        splits = dataset_splits(name)
+        files = [
+            (split, file)
+            for split, folder in (splits or {"": name}).items()
+            for file in dataset_files(folder) or ()
+        ]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
+    if not files:
+        return None
+    tables = [(split, read_table(file)) for split, file in files]
+    names = dict.fromkeys(column for _, table in tables for column in table.columns)
+    columns = {
+        column: tuple(
+            value
+            for _, table in tables
+            for value in table.columns.get(column, ("",) * len(table.paths))
+        )
+        for column in names
+    }
+    if splits is not None:
+        columns["split"] = tuple(split for split, table in tables for _ in table.paths)
+    return Manifest(name, tuple(path for _, table in tables for path in table.paths), columns)
+
+
+def columns_of_paths(paths: Iterable[str]) -> list[Manifest]:
+    """Return what tables and data sets of Hugging Face say of their rows, of those among paths."""
+    found = []
+    for path in paths:
+        if os.path.isdir(path):
+            dataset = read_dataset(path)
+            found += [] if dataset is None else [dataset]
+        elif os.path.splitext(path)[1].lower() in TABLE_ENDINGS and os.path.isfile(path):
+            found.append(read_table(path))
+    return found
+
+
 _READERS: dict[str, Callable[[str, str | None], Manifest]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
@@ -87,8 +145,8 @@ def read_manifest(
     ----------
     name : path
         A table (CSV, TSV, JSON lines, Parquet, Arrow) with a column of paths, COCO's JSON, YOLO's
-        ``data.yaml``, or a list with a path a line. Relative paths count from its folder,
-        or else from where the program runs.
+        ``data.yaml``, a list with a path a line, or a data set of Hugging Face on disk. Relative
+        paths count from its folder, or else from where the program runs.
     folder : path, optional
         What relative paths count from instead.
 
@@ -97,12 +155,24 @@ def read_manifest(
     UsageError
         It cannot be read, or is of another kind.
     """
-    text = os.fspath(name)
+    text = _path_text(name)
+    if folder is None and os.path.isdir(text):
+        dataset = read_dataset(text)
+        if dataset is not None:
+            return dataset
     reader = _READERS.get(os.path.splitext(text)[1].lower())
     if reader is None:
         raise UsageError(
             f"{printable(text)} is no manifest, by its name",
             f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
         )
-    below = None if folder is None else os.fspath(folder)
+    below = None if folder is None else _path_text(folder)
     return replace(reader(text, below), folder=below)
+
+
+def _path_text(path: str | os.PathLike[str]) -> str:
+    check_kind(path, str | os.PathLike, "path", "give a text or a pathlib.Path")
+    text = os.fsdecode(path)
+    if "\0" in text:
+        raise UsageError(f"not a path: {printable(text)}", "it has a NUL character")
+    return text

@@ -122,7 +122,8 @@ def _as_text(value: object) -> str:
     """A field as the text that a table would have."""
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    missing = value is None or value != value  # NaN
+    return "" if missing else json.dumps(value, ensure_ascii=False)
 
 
 def make_manifest(

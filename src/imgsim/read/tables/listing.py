@@ -246,7 +246,7 @@ def _is_plain(one: pa.Field) -> bool:
 
 
 def _as_text(value: object, names: Sequence[str] | None) -> str:
-    if value is None:
+    if value is None or value != value:  # NaN: as pandas writes what is missing
         return ""
     if names is not None and isinstance(value, int) and 0 <= value < len(names):
         return names[value]

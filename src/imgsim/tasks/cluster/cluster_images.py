@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import Comparator, VectorComparator
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, check_kind
 from imgsim.read.collect import collect
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
@@ -103,6 +104,12 @@ def cluster_images(
     options = as_options(options)
     comparator = _with_vectors(method)
     _check_choices(algorithm, choose, projection)
+    numbers = {
+        "n": 1 if n is None else n, "max_clusters": max_clusters, "min_size": min_size,
+        "seed": seed, "voters": voters, "similar": similar,
+    }  # fmt: skip
+    for name, value in numbers.items():
+        check_kind(value, Integral, f"whole number of {name}", f"leave {name} out")
     if max_clusters < 2 or min_size < 2 or voters < 1 or similar < 1 or seed < 0:
         raise UsageError("a number is too small", "at least 2 clusters of 2 images, 1 voter")
     given = as_queries(queries, options.max_pixels)

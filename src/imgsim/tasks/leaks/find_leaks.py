@@ -193,6 +193,7 @@ def find_leaks(
         masks,
         skip_masks,
         decided_pairs,
+        said.in_no_split(options.discover),
     )
 
 

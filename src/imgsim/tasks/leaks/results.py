@@ -10,7 +10,7 @@ from typing import NamedTuple
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Member, Picture, Skipped
+from imgsim.types import Member, Picture, Skipped, paths_not_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,9 @@ class Leaks(Result[Leak]):
     decided_pairs : int or None
         Pairs across splits that are left out, since a person decided on them; None without
         decisions.
+    in_no_split : tuple of str or None
+        Files with names of pictures below the folder of a split file that it names no split for,
+        which were not read. None without such a folder.
     """
 
     comparator: Comparator
@@ -221,11 +224,17 @@ class Leaks(Result[Leak]):
     masks: int = 0
     masks_left_out: bool = False
     decided_pairs: int | None = None
+    in_no_split: tuple[str, ...] | None = None
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
         """Leaks of which a match has another label."""
         return tuple(leak for leak in self.leaks if leak.conflicts)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Paths that a list names and that are not there; they are skipped too."""
+        return paths_not_there(self.skipped)
 
     def _items(self) -> tuple[Leak, ...]:
         return self.leaks

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from imgsim.addresses import INSIDE, Address
+from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
-from imgsim.errors import UsageError, shown_value
+from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.read.archives.kinds import archive_kind
-from imgsim.read.discover import printable
+from imgsim.read.discover import DiscoverOptions, discover, printable
 from imgsim.read.manifests.manifest import Manifest, is_there, values_of
 from imgsim.read.manifests.path_values import absolute_path
-from imgsim.read.manifests.reading import is_manifest, read_manifest
-from imgsim.read.memory import MemoryPicture, is_one
+from imgsim.read.manifests.reading import columns_of_paths, is_manifest, read_manifest
+from imgsim.read.memory import MemoryPicture, as_text, is_one
 from imgsim.read.options import Paths, as_list
 from imgsim.read.tables.listing import dataset_splits, table_format
 from imgsim.tasks.folder_labels import FOLDER, are_splits, folder_label
@@ -153,10 +154,17 @@ class SaidOfPaths:
         if isinstance(splits, Manifest):
             splits = [splits]
         if isinstance(splits, str | os.PathLike):
+            one = as_text(splits)
+            hint = 'name two folders in a list, or the splits: {"train": ..., "valid": ...}'
+            if tells_splits(one):
+                hint = f"put the list in a list: [{one!r}]"
             raise UsageError(
-                f"{printable(os.fspath(splits))} is one path: leaks are found between two splits",
-                'name two folders in a list, or the splits: {"train": ..., "valid": ...}',
+                f"{printable(one)} is one path: leaks are found between two splits", hint
             )
+        check_kind(labels, str | None, "column of labels", "the name of one, or folder")
+        check_kind(base, str | os.PathLike | None, "folder of a list", "leave base out")
+        if isinstance(splits, Iterator) and not is_one(splits):
+            splits = list(splits)
         if not isinstance(splits, Mapping):
             if not isinstance(splits, Iterable):
                 raise UsageError(
@@ -169,9 +177,30 @@ class SaidOfPaths:
         if len(splits) < 2:
             raise UsageError("leaks are found between two splits", "name a second one")
         places = SplitPaths(splits, max_pixels)
+        named = {group_by, labels} - {None, FOLDER, "prefix"}
+        if named:  # a column, maybe, of data sets that are splits
+            tables = columns_of_paths(path for path in places.paths if os.path.isdir(path))
+            manifests += tables
         group_of = None if group_by is None else grouping_of(group_by, places, base, manifests)
         label_of = None if labels is None else labels_of(labels, places, base, manifests)
         return cls(list(splits), places, base, group_by, labels, group_of, label_of, manifests)
+
+    def in_no_split(self, options: DiscoverOptions) -> tuple[str, ...] | None:
+        """Return files with names of pictures that lie below the folder of a list, and in no split.
+
+        None where the paths of no list count from a folder that was named.
+        """
+        folders = [one.folder for one in self.manifests if one.folder is not None]
+        folders = [folder for folder in folders if os.path.isdir(folder)]
+        if not folders:
+            return None
+        below = discover(folders, replace(options, reference=(), listed=(), manifests=()))
+        return tuple(
+            file.path
+            for file in below.files
+            if claims_to_be_image(file)
+            and not any(map(self.places.splits_of, (file.path, *file.links)))
+        )
 
     def check(self, pictures: Sequence[Picture]) -> None:
         """Check that groups and labels say something of the pictures.

@@ -19,6 +19,7 @@ from imgsim.neighbours.matrix import MAX_ROWS, distance_matrix
 from imgsim.neighbours.pairs import PairEngine
 from imgsim.read.collect import collect
 from imgsim.read.discover import printable
+from imgsim.read.memory import as_text
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.results import Result
@@ -109,7 +110,7 @@ def sort_images(
         as_list(paths, max_pixels=options.max_pixels), [comparator.extractor], options
     )
     pictures = collection.pictures
-    first = None if start is None else _place(os.fspath(start), pictures)
+    first = None if start is None else _place(as_text(start), pictures)
     read = time.perf_counter()
     matrix, engine = _distances(comparator, collection, options)
     greedy = greedy_chain(matrix, first or 0)
