@@ -374,8 +374,7 @@ def read_split_file(path: str, folder: str) -> Manifest:
         It cannot be read, makes no sense, has no such column, or none of its files is there.
     """
     manifest = read_manifest(path, folder)
-    manifest.by_split()
-    if manifest.paths and not any(map(is_there, manifest.paths)):
+    if len(manifest.by_split()) > 1 and not any(map(is_there, manifest.paths)):
         below = os.path.relpath(manifest.paths[0], folder)
         first = manifest.paths[0] if below.startswith(os.pardir) else below
         hint = f"its paths count from {printable(folder)}"
