@@ -82,6 +82,15 @@ def test_sizes_are_kept_where_pairs_are_divided_evenly() -> None:
     assert corrected.moved == 20  # one of each pair, half to this side and half to that
 
 
+def test_families_are_exchanged_where_that_keeps_sizes() -> None:
+    """Five pairs across both splits, and one picture: 6 and 5 can be kept, if that one moves."""
+    pictures = [picture(i, "valid" if i < 5 else "train") for i in range(11)]
+    families = [[i, i + 5] for i in range(5)] + [[10]]
+    corrected = correct(pictures, families)
+    assert corrected.after == corrected.before == {"valid": 5, "train": 6}
+    assert {split for path, split in corrected.splits if path == "010"} == {"valid"}
+
+
 def test_a_split_that_would_be_empty() -> None:
     pictures = [picture(0, "valid"), *(picture(i, "train") for i in range(1, 5))]
     families = Families(5)

@@ -2,15 +2,17 @@
 
 Pictures hang together if they match, within a split too, or are of one group. Such a family that
 several splits share goes to one of these as a whole. Where a split has become smaller than it was,
-families that nothing else is tied to come to it from a split that has become larger.
+families that nothing else is tied to come to it from a split that has become larger, and at last
+families are exchanged as long as that brings two splits nearer to their sizes.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,7 +177,10 @@ def correct(
         shares = counts[number]
         split[number] = max(shares, key=lambda s: (wanted[s] - size[s], shares[s]))
         size[split[number]] += len(once[number])
-    _fill_up(once, split, size, wanted, set(divided), pictures)
+    # by content, so that no folder or name is preferred, and always the same
+    drawn = [sha256(pictures[family[0]].digest.encode()).hexdigest() for family in families]
+    _fill_up(once, split, size, wanted, set(divided), drawn)
+    _exchange(once, split, size, wanted, drawn)
     after = {name: size[name] for name in before}
     placed = {i: name for family, name in zip(families, split, strict=True) for i in family}
     listed = [
@@ -197,15 +202,10 @@ def _fill_up(
     size: Counter[str],
     wanted: Mapping[str, int],
     settled: set[int],
-    pictures: Sequence[Picture],
+    drawn: Sequence[str],
 ) -> None:
     """Bring families to splits that have become smaller, from those that have become larger."""
-
-    def drawn(number: int) -> str:
-        # by content, so that no folder or name is preferred, and always the same
-        return sha256(pictures[families[number][0]].digest.encode()).hexdigest()
-
-    free = sorted((n for n in range(len(families)) if n not in settled), key=drawn)
+    free = sorted((n for n in range(len(families)) if n not in settled), key=drawn.__getitem__)
     for number in sorted(free, key=lambda n: -len(families[n])):
         home, members = split[number], len(families[number])
         if size[home] - members < wanted[home]:
@@ -215,3 +215,40 @@ def _fill_up(
             split[number] = target
             size[home] -= members
             size[target] += members
+
+
+def _exchange(
+    families: Sequence[Sequence[int]],
+    split: list[str],
+    size: Counter[str],
+    wanted: Mapping[str, int],
+    drawn: Sequence[str],
+) -> None:
+    """Move a family, or exchange two of unlike sizes, as long as splits come nearer to theirs."""
+    of_size: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for number in sorted(range(len(families)), key=drawn.__getitem__, reverse=True):
+        of_size[split[number], len(families[number])].append(number)
+    while True:
+        sizes = {
+            name: sorted(m for s, m in of_size if s == name and of_size[s, m]) for name in size
+        }
+        over = {name: size[name] - wanted[name] for name in wanted}
+        ways = [
+            (abs(over[home] - given + got) + abs(over[to] + given - got)
+             - abs(over[home]) - abs(over[to]), given + got, home, to, given, got)
+            for home, to in permutations(wanted, 2)
+            if over[home] > 0 or over[to] < 0
+            for given in sizes[home]
+            for got in (0, *sizes[to])
+            if given > got
+        ]  # fmt: skip
+        gain, _, home, to, given, got = min(ways, default=(0, 0, "", "", 0, 0))
+        if gain >= 0:
+            return
+        for source, target, members in ((home, to, given), (to, home, got)):
+            if members:
+                number = of_size[source, members].pop()
+                of_size[target, members].append(number)
+                split[number] = target
+                size[source] -= members
+                size[target] += members
