@@ -195,7 +195,7 @@ def test_the_version_of_most_files_is_taken_for_the_original() -> None:
     known = Known(differences={"ab": edit, "ac": edit})
     ((group,), _) = settle(pictures, known=known)
     assert group.kept.file.path == "b.jpg"
-    assert roles(group) == {"b.jpg": None, "a.jpg": "edited", "c.jpg": "reencoded"}
+    assert roles(group) == {"b.jpg": None, "a.jpg": "edited", "c.jpg": "near"}
 
 
 @pytest.mark.parametrize("ratio", [0.4, 0.7, 1.4])

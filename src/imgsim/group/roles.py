@@ -14,11 +14,10 @@ from imgsim.types import ROLES, Group, Member, Role
 
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
-lacks, whichever of them came first."""
+lacks, where that alone is as the camera wrote it."""
 
 _LITTLE_NEW = 4.0
-"""The same of other formats than JPEG where the kept file alone is as the camera wrote it: errors
-of compression."""
+"""The same of other formats than JPEG: errors of compression."""
 
 
 def with_role(
@@ -85,15 +84,12 @@ def _same_picture(
         return _with(member, "reencoded", (), "compressed again from what the camera wrote")
     if not roles:
         jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
-        little = _LITTLE_NEW if only_kept_fits and not jpeg else _NOTHING_NEW
-        if math.hypot(*measured.own[1]) > little:
+        little = _NOTHING_NEW if jpeg else _LITTLE_NEW
+        # else each may be what the other was made from, however little they differ
+        if not only_kept_fits or math.hypot(*measured.own[1]) > little:
             return _with(member, "near", (), f"not sure {WHICH_FIRST}")
         roles = ["reencoded"]
-        told["reencoded"] = (
-            "another encoding of the picture that the camera wrote"
-            if only_kept_fits
-            else "another encoding, with nothing that the kept file lacks"
-        )
+        told["reencoded"] = "another encoding of the picture that the camera wrote"
     return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles))
 
 
