@@ -181,6 +181,15 @@ def test_a_jpeg_was_not_compressed_from_itself_with_noise_saved_at_more_quality(
     assert not [sign for sign in told.signs if "compressed" in sign.why]
 
 
+def test_a_jpeg_was_not_compressed_from_its_third_generation() -> None:
+    """Which lies within its steps, but where other steps had left it."""
+    first = saved(scene(24), 80)
+    third = saved(plain(saved(plain(first), 85)), 98)
+    found = measure_differences(third, first, np.eye(3))
+    told = signs_of(file_of("one"), file_of("other"), WHOLE, found)
+    assert not [sign for sign in told.signs if "compressed" in sign.why]
+
+
 def test_steps_of_an_edit_say_nothing_of_what_a_lossless_file_was_made_from() -> None:
     """Both lie near the steps of the JPEG that both were made from."""
     first = saved(scene(22), 90)

@@ -371,23 +371,28 @@ def _made_from(steps: tuple[float, ...] | None) -> bool:
     return steps is not None and steps[1] < EVIDENCE.made_steps
 
 
-def _generation(m: Differences, generation: tuple[float, float, float]) -> tuple[bool, bool]:
+def _generation(
+    m: Differences, generation: tuple[float, float, float, float, float]
+) -> tuple[bool, bool]:
     """Whether the right one of two JPEGs was compressed from the left one, or the other way."""
     e = EVIDENCE
-    left_later, failing, known = generation
+    left_later, failing, known, *spread = generation
     if failing > e.generation_failing or known < e.generation_known:
         return False, False
     ratios = m.step_ratio, 1 / m.step_ratio
-    right, left = (_is_rounded(m.steps[i], ratios[1 - i]) for i in (1, 0))
+    right, left = (_is_rounded(m.steps[i], ratios[1 - i], spread[i]) for i in (1, 0))
     return left_later <= e.generation and right, left_later >= 1 - e.generation and left
 
 
-def _is_rounded(steps: tuple[float, ...] | None, ratio: float) -> bool:
+def _is_rounded(steps: tuple[float, ...] | None, ratio: float, spread: float) -> bool:
     """Whether the other JPEG lies about the steps of one as what was rounded to them does.
 
     It has `ratio` times its steps. What was changed too lies further off than half a step; where
-    noise was added to the one, it lies off by as many levels from larger steps as from smaller.
+    noise was added to the one, it lies off by as many levels from larger steps as from smaller, and
+    where it was saved at other steps in between, at few places.
     """
+    if ratio <= EVIDENCE.generation_much_finer and spread < EVIDENCE.generation_spread:
+        return False
     if steps is None:
         return True
     _, coarse, beyond = steps

@@ -20,7 +20,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 5
+VERSION = 6
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -97,7 +97,7 @@ class Differences:
     step_ratio : float
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
     generation : tuple of float or None
-        Of two JPEGs, which was compressed from the other, see `generation.Generation`.
+        Of two JPEGs, which was compressed from the other: the fields of `generation.Generation`.
     """
 
     windows: int
@@ -121,7 +121,7 @@ class Differences:
     beyond: float | None = None
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
-    generation: tuple[float, float, float] | None = None
+    generation: tuple[float, float, float, float, float] | None = None
 
     @property
     def turn_text(self) -> str:
@@ -143,7 +143,8 @@ class Differences:
             own=self.own[::-1],
             steps=self.steps[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
-            generation=self.generation and (1 - self.generation[0], *self.generation[1:]),
+            generation=self.generation
+            and (1 - self.generation[0], *self.generation[1:3], *self.generation[:2:-1]),
         )
 
 
@@ -394,9 +395,11 @@ def _steps(
 
 def _generation(
     frame: Frame, coefficients: _Coefficients, left: MeasuredPicture, right: MeasuredPicture
-) -> tuple[float, float, float] | None:
+) -> tuple[float, float, float, float, float] | None:
     """Which of two JPEGs that lie pixel upon pixel was compressed from the other."""
     if left.table is None or right.table is None or not frame.same_pixels or frame.turned:
         return None
     found = compare_generations(*coefficients.of(0), (left.table, right.table))
-    return None if found is None else (found.left_later, found.failing, found.known)
+    if found is None:
+        return None
+    return found.left_later, found.failing, found.known, *found.spread

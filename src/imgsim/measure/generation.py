@@ -19,6 +19,9 @@ _LEAST_STEP = 4
 _LEAST_COUNT = 100
 _MULTIPLES = 80
 _LEAST_SCALE = 1.0
+_FEW = 3
+_LEAST_OF_A_CELL = 12
+_LEAST_APART = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,16 @@ class Generation:
         Share of the coefficients that the likelier of the two does not explain.
     known : float
         By how much shares that fail differ between the two; of the same steps none do.
+    spread : tuple of float
+        How far coefficients of the other one that round to one multiple lie apart, in steps of the
+        left and of the right one: 0.29 if it had much finer steps and was rounded to these. What
+        was saved at finer steps later lies where coarser ones had left it.
     """
 
     left_later: float
     failing: float
     known: float
+    spread: tuple[float, float]
 
 
 def compare_generations(
@@ -77,10 +85,25 @@ def compare_generations(
         failing.append(float(np.count_nonzero((rounded != multiples[later]) & either) / count))
         if_reversed.append(_share_lost(steps[later], steps[first], scale))
     known = sum(if_reversed)
+    spread = tuple(_spread(levels[1 - i], multiples[i], steps[i]) for i in (0, 1))
     if not known:
-        return Generation(0.5, min(failing), 0.0)
+        return Generation(0.5, min(failing), 0.0, (spread[0], spread[1]))
     left_later = (failing[0] - failing[1] + if_reversed[1]) / known
-    return Generation(left_later, min(failing), known)
+    return Generation(left_later, min(failing), known, (spread[0], spread[1]))
+
+
+def _spread(
+    other: NDArray[np.float64], multiples: NDArray[np.float64], steps: NDArray[np.float64]
+) -> float:
+    """Deviation, in steps, of another one's coefficients of one frequency and multiple."""
+    used = (np.abs(multiples) >= 1) & (np.abs(multiples) <= _FEW) & (steps >= _LEAST_APART)
+    cell = (np.arange(len(steps)) * (2 * _FEW + 1) + multiples + _FEW)[used].astype(np.int64)
+    away = (other / steps - multiples)[used]
+    count = np.bincount(cell)
+    mean = np.bincount(cell, away) / np.maximum(1, count)
+    enough = count >= _LEAST_OF_A_CELL
+    squares = np.bincount(cell, away * away) - count * mean * mean
+    return float(np.sqrt(max(0.0, squares[enough].sum()) / max(1, count[enough].sum())))
 
 
 def _share_lost(
