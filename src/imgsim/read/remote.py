@@ -20,6 +20,7 @@ from imgsim.addresses import Address
 from imgsim.errors import ImgsimError, MethodUnavailable
 from imgsim.read.files import check_size
 from imgsim.read.memory import MemoryPicture
+from imgsim.read.sized_stream import SizedStream
 from imgsim.stamps import FileStamp
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "memory")
@@ -108,7 +109,7 @@ def _read(store: Any, path: str, size: int, progress: Callable[[], object] | Non
     return bytes(data)
 
 
-class RemoteStream(io.RawIOBase):
+class RemoteStream(SizedStream):
     """An object as a stream that is read in parts, each a request.
 
     Parameters
@@ -120,31 +121,10 @@ class RemoteStream(io.RawIOBase):
     """
 
     def __init__(self, store: Any, path: str, size_bytes: int) -> None:
-        super().__init__()
-        self._store, self._path, self._size = store, path, size_bytes
-        self._place = 0
+        super().__init__(size_bytes)
+        self._store, self._path = store, path
         self._start, self._data = 0, b""
         self._expected = (0, 0)
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, as for any stream."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise OSError(22, "a place before the beginning")
-        self._place = base + offset
-        return self._place
 
     def expect(self, size: int) -> None:
         """Say how many bytes will be read from here on, so that one request fetches them."""

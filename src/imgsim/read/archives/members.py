@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,13 +25,13 @@ from imgsim.read.archives.streams import (
     go_to,
     says_damage,
 )
+from imgsim.read.archives.zip_directory import LOCAL_HEADER
 from imgsim.read.content import ChangedFile, check_unchanged, stamp_of
 from imgsim.read.files import check_size, open_regular
 from imgsim.read.remote import RemoteStream, open_remote
 from imgsim.stamps import FileStamp
 
 _PIECE = 1 << 20
-_ZIP_HEADER = struct.Struct("<4s5H3L2H")
 _TAR_BLOCK = 512
 _STORED = 0
 _NAME_AND_EXTRA = 1000
@@ -226,12 +225,12 @@ def opened_member(stream: BinaryIO, place: Place, progress: Progress) -> Iterato
 
     stream.seek(place.offset)
     if isinstance(stream, RemoteStream):
-        stream.expect(_ZIP_HEADER.size + _NAME_AND_EXTRA + place.stored_bytes)
-    header = stream.read(_ZIP_HEADER.size)
-    if len(header) < _ZIP_HEADER.size or header[:4] != b"PK\3\4":
+        stream.expect(LOCAL_HEADER.size + _NAME_AND_EXTRA + place.stored_bytes)
+    header = stream.read(LOCAL_HEADER.size)
+    if len(header) < LOCAL_HEADER.size or header[:4] != b"PK\3\4":
         raise BadArchive("damaged: no member lies in its place")
-    *_, name_bytes, extra_bytes = _ZIP_HEADER.unpack(header)
-    stream.seek(place.offset + _ZIP_HEADER.size + name_bytes + extra_bytes)
+    *_, name_bytes, extra_bytes = LOCAL_HEADER.unpack(header)
+    stream.seek(place.offset + LOCAL_HEADER.size + name_bytes + extra_bytes)
     info = zipfile.ZipInfo()
     info.compress_type, info.CRC = place.method, place.check
     info.compress_size, info.file_size = place.stored_bytes, place.size_bytes

@@ -13,13 +13,14 @@ from typing import Any, BinaryIO, cast
 from imgsim.errors import MethodUnavailable
 from imgsim.read.archives.gzips import GzipFile
 from imgsim.read.archives.kinds import BadArchive, Packing
+from imgsim.read.sized_stream import SizedStream
 
 Progress = Callable[[], object] | None
 
 _PIECE = 1 << 20
 
 
-class Window(io.RawIOBase):
+class Window(SizedStream):
     """A part of a file that is open, as a stream of its own.
 
     Parameters
@@ -30,33 +31,12 @@ class Window(io.RawIOBase):
     """
 
     def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
-        super().__init__()
-        self._stream, self._start, self._length = stream, start, length
-        self._place = 0
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the place from the start of the part."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, as for any stream."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
-        if base + offset < 0:
-            raise OSError(22, "a place before the beginning")
-        self._place = base + offset
-        return self._place
+        super().__init__(length)
+        self._stream, self._start = stream, start
 
     def readinto(self, buffer: Any) -> int:
         """Read on from the place."""
-        size = max(0, min(len(buffer), self._length - self._place))
+        size = max(0, min(len(buffer), self._size - self._place))
         self._stream.seek(self._start + self._place)
         data = self._stream.read(size)
         buffer[: len(data)] = data

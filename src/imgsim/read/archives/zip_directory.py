@@ -19,7 +19,9 @@ _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s4B4H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+"""Of a member, right before its name, extra fields and content."""
+
 _MOST_OF_A_COMMENT = 0xFFFF
 _IN_EXTRA = 0xFFFFFFFF
 _SIZES_64 = 0x0001
@@ -67,7 +69,7 @@ class ZipEntry:
     @property
     def least_end(self) -> int:
         """Before here its content cannot end."""
-        return self.offset + _LOCAL.size + self.stored_bytes
+        return self.offset + LOCAL_HEADER.size + self.stored_bytes
 
 
 def read_directory(stream: BinaryIO) -> Iterator[ZipEntry]:
@@ -219,5 +221,5 @@ def overlapping(stream: BinaryIO, entries: list[ZipEntry]) -> dict[int, str]:
 def _lies_in_its_place(stream: BinaryIO, entry: ZipEntry) -> bool:
     """Whether a header with the name of a member lies where it is said to lie."""
     stream.seek(entry.offset)
-    header = stream.read(_LOCAL.size + len(entry.raw_name))
-    return header[:4] == b"PK\3\4" and header[_LOCAL.size :] == entry.raw_name
+    header = stream.read(LOCAL_HEADER.size + len(entry.raw_name))
+    return header[:4] == b"PK\3\4" and header[LOCAL_HEADER.size :] == entry.raw_name
