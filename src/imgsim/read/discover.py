@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
+from imgsim.decode.names import has_name_of_image
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
@@ -268,7 +269,7 @@ class _FolderWalk(Walk):
         self, path: str, status: os.stat_result, root: str, reference: bool, *, named: bool
     ) -> None:
         if not stat.S_ISREG(status.st_mode):
-            if named:
+            if named or has_name_of_image(path):
                 self.skipped.append(Skipped(path, "not a regular file"))
             return
         file = ImageFile(
