@@ -121,7 +121,7 @@ def test_a_montage_has_pages_of_six_queries(frames: Path, tmp_path: Path, thread
     shown = matches(frames, ["phash"], options=threads)
     pages = montage_pages(shown, tmp_path / "m.png")
     assert [(path.name, list(part)) for path, part in pages] == [
-        ("m-1.png", list(range(6))), ("m-2.png", list(range(6, 12))), ("m-3.png", [12, 13, 14, 15]),
+        ("m.png", list(range(6))), ("m-2.png", list(range(6, 12))), ("m-3.png", [12, 13, 14, 15]),
     ]  # fmt: skip
     one = matches(sorted(frames.iterdir())[:6], ["phash"], options=threads)
     assert montage_pages(one, tmp_path / "m.png") == [(tmp_path / "m.png", range(6))]

@@ -32,7 +32,7 @@ ranking_options = all_of(
         picture_option(
             "--montage",
             "Draw the first 60 queries and their matches side by side, a row per method, on pages"
-            " of six: FILE-01.png and so on.",
+            " of six: FILE.png, FILE-2.png and so on.",
         ),
         timing_option,
     ]
@@ -88,7 +88,9 @@ def _draw_montage(
     for path, part in pages:
         draw_montage(matches, path, images, part)
     shown = pages[-1][1].stop
-    name = f"{pages[0][0]} to {pages[-1][0].name}" if len(pages) > 1 else f"{target}"
+    name = f"{target} and {pages[-1][0].name}" if len(pages) == 2 else f"{target}"
+    if len(pages) > 2:
+        name += f", {pages[1][0].name} to {pages[-1][0].name}"
     all_queries = len(matches.methods[0].queries) if matches.methods else 0
     which = f"the first {shown} of {all_queries}" if shown < all_queries else f"{shown}"
     terminal.summary(f"{name}: {which} queries")

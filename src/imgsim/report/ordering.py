@@ -181,6 +181,8 @@ def _draw_numbers(
     from PIL import ImageFont
 
     left, top = corner
+    if not len(order):
+        return
     every = next(step for step in _STEPS if step * cell >= _NUMBER_ROOM)
     font = ImageFont.load_default(11)
     for place in range(0, len(order), every):

@@ -94,17 +94,15 @@ def montage_pages(matches: Matches, target: Path) -> list[tuple[Path, range]]:
     ----------
     matches : Matches
     target : Path
-        Itself if one page is enough, else with a number before its ending.
+        The first page; the others have a number before its ending.
     """
     queries = len(matches.methods[0].queries) if matches.methods else 0
     starts = range(0, min(queries, MONTAGE_QUERIES), MONTAGE_ROWS)
     parts = [range(start, min(start + MONTAGE_ROWS, queries)) for start in starts]
-    if len(parts) < 2:
-        return [(target, range(queries))]
-    digits = len(str(len(parts)))
-    return [
-        (target.with_name(f"{target.stem}-{number:0{digits}}{target.suffix}"), part)
-        for number, part in enumerate(parts, 1)
+    first, *others = parts or [range(0)]
+    return [(target, first)] + [
+        (target.with_name(f"{target.stem}-{number}{target.suffix}"), part)
+        for number, part in enumerate(others, 2)
     ]
 
 
