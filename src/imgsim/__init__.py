@@ -10,8 +10,8 @@ Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labe
 share), `compare` and `explain` (two images).
 
 Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
-or bytes as `Query`), `sort_images`, `cluster_images` (`with_cluster_labels` compares them with labels);
-`features` and `read_features`, ranked by
+or bytes as `Query`), `sort_images`, `cluster_images` (`with_cluster_labels` tells how well clusters
+and labels agree); `features` and `read_features`, ranked by
 `rank_features`.
 
 Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from imgsim.read.options import RunOptions
     from imgsim.report.features import read_features
     from imgsim.tasks.cluster.cluster_images import cluster_images
+    from imgsim.tasks.cluster.colouring import with_cluster_labels
     from imgsim.tasks.cluster.results import Clusters
     from imgsim.tasks.compare import Comparison, Comparisons, compare
     from imgsim.tasks.decide import decide
@@ -66,7 +67,6 @@ if TYPE_CHECKING:
     from imgsim.tasks.known import KnownArchive, known
     from imgsim.tasks.known_results import Known, KnownAnswer
     from imgsim.tasks.labelled_data import bench, calibrate
-    from imgsim.tasks.cluster.colouring import with_cluster_labels
     from imgsim.tasks.labels import with_labels
     from imgsim.tasks.leaks.find_leaks import find_leaks
     from imgsim.tasks.leaks.results import Leak, Leaks
