@@ -96,6 +96,13 @@ def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
     assert group.reclaimable_bytes == 5000
 
 
+@pytest.mark.parametrize("more", [{"colours": "Adobe RGB"}, {"alpha": True}, {"parts": "film"}])
+def test_what_the_kept_file_does_not_hold_is_not_free(more: dict[str, object]) -> None:
+    pictures = [picture("a.jpg"), picture("b.jpg", **more)]
+    ((group,), _) = settle(pictures, ["first"], Known(differences={"ab": COMPRESSED}))
+    assert roles(group) == {"a.jpg": None, "b.jpg": "near"}
+
+
 @pytest.mark.parametrize("keep", ["largest", "folder:x"])
 def test_what_is_better_than_the_kept_file_is_never_free(keep: str) -> None:
     pictures = [picture("b/x/1.jpg", size_bytes=5000), picture("a/1.jpg")]
