@@ -12,7 +12,6 @@ the interoperability index R03.
 from __future__ import annotations
 
 import hashlib
-
 import struct
 from collections.abc import Callable
 from functools import lru_cache

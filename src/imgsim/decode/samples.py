@@ -2,8 +2,9 @@
 
 Equal are size, depth, channels and alpha of the upright samples, and what colours they stand for
 (see `colour_meaning`). Under full transparency one colour is as good as another, but several, as of
-a picture that was hidden, count. A palette is expanded, and grey is not RGB. All frames and pages count, with their durations, and so does what a JPEG carries behind its picture (the film
-of a motion photo, a gain map, a second view), and the film of a HEIC file.
+a picture that was hidden, count. A palette is expanded, and grey is not RGB. All frames and pages
+count, with their durations, and so does what a JPEG carries behind its picture (the film of a
+motion photo, a gain map, a second view), and the film of a HEIC file.
 """
 
 from __future__ import annotations

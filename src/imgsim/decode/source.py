@@ -62,8 +62,8 @@ class Source:
     and `decoded_strictly` that a decoder which hides no damage was content. `jpeg_data` are the
     bytes of a JPEG that it can decode; `progressive` if it has several scans.
     `colours` says what its samples stand for, see `colour_meaning`, and `alpha` whether it has
-    transparency. The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
-    called with this, as it is of a frame, before any of its pixels are decoded.
+    transparency. The last fields say what memory a decoder takes beside the picture, see `memory`;
+    `check` is called with this, as it is of a frame, before any of its pixels are decoded.
     """
 
     reopen: Callable[[], Any]
