@@ -29,7 +29,7 @@ EQUAL = Differences(
     (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
 )  # fmt: skip
 CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
-COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0), (0.29, 0.29, 0.0)))
+COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0, 3.0), (0.29, 0.29, 0.0, 1.8)))
 """The right one is a JPEG made from the left one, which is one too."""
 
 

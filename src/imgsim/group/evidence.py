@@ -361,9 +361,9 @@ def _compressed_from(steps: tuple[float, ...] | None) -> bool:
     if steps is None:
         return False
     least, most = EVIDENCE.steps
-    error, coarse, beyond = steps
+    error, coarse, beyond, shape = steps
     evenly = least <= error <= most and least <= coarse <= most
-    return evenly and beyond <= EVIDENCE.steps_beyond
+    return evenly and beyond <= EVIDENCE.steps_beyond and shape <= EVIDENCE.steps_shape[0]
 
 
 def _made_from(steps: tuple[float, ...] | None) -> bool:
@@ -395,11 +395,12 @@ def _is_rounded(steps: tuple[float, ...] | None, ratio: float, spread: float) ->
         return False
     if steps is None:
         return True
-    _, coarse, beyond = steps
+    _, coarse, beyond, shape = steps
     e = EVIDENCE
-    return beyond <= e.generation_beyond and (
-        ratio > e.generation_finer or coarse >= e.generation_coarse
-    )
+    if beyond > e.generation_beyond or ratio > e.generation_finer:
+        return beyond <= e.generation_beyond
+    by_halves = e.generation_much_finer < ratio <= e.finer
+    return coarse >= e.generation_coarse and shape <= e.steps_shape[by_halves]
 
 
 def _percent(share: float) -> str:

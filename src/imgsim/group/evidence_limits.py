@@ -90,6 +90,12 @@ class Evidence:
     steps: tuple[float, float] = (0.24, 0.42)
     """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
     in theory."""
+    steps_shape: tuple[float, float] = (2.4, 2.65)
+    """Kurtosis, at most, of how a picture lies about the steps of a JPEG that was compressed from
+    it, and where it has about half of these steps itself, so that many lie just in between. Of 270
+    such pairs 2.25 and 2.65 at most; of
+    JPEGs of quality 92 to 97 to which noise of 2 or 3 levels was added, saved at 98 to 100, 1 of 80
+    was taken for the source of its original, 13 of 80 without this limit."""
     made_steps: float = 0.22
     """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
     finer: float = 0.5

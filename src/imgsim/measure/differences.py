@@ -20,7 +20,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 6
+VERSION = 7
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -390,7 +390,7 @@ def _steps(
     if abs(contrast - 1) < _SAME_CONTRAST:
         contrast = 1.0
     steps: Steps | None = about_steps(both[which], both[1 - which], picture.table, contrast)
-    return None if steps is None else (steps.error, steps.coarse, steps.beyond)
+    return None if steps is None else (steps.error, steps.coarse, steps.beyond, steps.shape)
 
 
 def _generation(

@@ -35,11 +35,15 @@ class Steps:
         changes by the same levels.
     beyond : float
         Share that is further away than half a step and its rounding.
+    shape : float
+        Kurtosis of the distances from the larger steps: 1.8 of rounding, which leaves all distances
+        up to half a step alike, and 3 or more of noise.
     """
 
     error: float
     coarse: float
     beyond: float
+    shape: float
 
 
 def about_steps(
@@ -75,10 +79,12 @@ def about_steps(
     away = np.abs(other[used] / contrast - exact) / places
     coarse = away[places >= np.quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
+    squares = np.square(coarse)
     return Steps(
         float(np.sqrt(np.square(away).mean())),
-        float(np.sqrt(np.square(coarse).mean())),
+        float(np.sqrt(squares.mean())),
         float((away > 0.5 + rounding).mean()),
+        float(np.square(squares).mean() / max(float(squares.mean()) ** 2, 1e-12)),
     )
 
 
