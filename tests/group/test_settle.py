@@ -208,7 +208,7 @@ def test_the_version_of_most_files_is_taken_for_the_original() -> None:
 @pytest.mark.parametrize("ratio", [0.4, 0.7, 1.4])
 def test_who_was_compressed_from_whom_shows_only_in_much_larger_steps(ratio: float) -> None:
     pictures = [picture("a.jpg"), picture("b.jpg")]
-    steps = ((0.4, 0.4, 0.1), (0.29, 0.29, 0.0))
+    steps = ((0.4, 0.4, 0.1, 3.0), (0.29, 0.29, 0.0, 1.8))
     known = Known(differences={"ab": replace(EQUAL, steps=steps, step_ratio=ratio)})
     ((group,), _) = settle(pictures, known=known)
     assert roles(group)["b.jpg"] == ("reencoded" if ratio == 0.4 else "near")
