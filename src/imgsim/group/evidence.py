@@ -50,11 +50,14 @@ class Signs:
     fits_steps : bool
         All differences lie within the steps of the other one, a JPEG: if this one was first, the
         other may be the same picture compressed again.
+    unexplained : str
+        What scaling and compression do not explain of it; empty if they explain all that shows.
     """
 
     signs: tuple[Sign, ...] = ()
     unsure: tuple[str, ...] = ()
     fits_steps: bool = False
+    unexplained: str = ""
 
 
 def signs_of(
@@ -84,7 +87,12 @@ def signs_of(
         found.parts()
         found.generation()
     found.size()
-    return Signs(tuple(found.signs), tuple(dict.fromkeys(found.unsure)), found.fits_steps)
+    return Signs(
+        tuple(found.signs),
+        tuple(dict.fromkeys(found.unsure)),
+        found.fits_steps,
+        _unexplained(measured.residue[1], other),
+    )
 
 
 class _Signs:
@@ -298,6 +306,28 @@ class _Signs:
             self.add("smaller", f"{_percent(scale)} of the width and height", derived=some)
             if not some:
                 self.unsure.append(LESS_DETAIL)
+
+
+def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
+    """What a copy shows that its source does not, when it is scaled and compressed."""
+    e = EVIDENCE
+    if residue is None:
+        return "whether scaling and compression explain all of it"
+    top, _, beyond, lost, crowded, level, colour, step, steps_known = residue
+    if steps_known:
+        explained = (
+            top <= e.left_top
+            and beyond <= e.left_beyond
+            and lost <= e.left_lost
+            and crowded <= e.left_crowded
+        )
+    else:
+        most = e.left_heif if copy.facts.format == "HEIF" or copy.facts.lossless else e.left_other
+        explained = top <= most[0] and level <= most[1]
+        if copy.facts.lossless:
+            explained = explained and step <= e.left_lossless
+    explained = explained and colour <= e.left_colour
+    return "" if explained else "more than scaling and compression explain"
 
 
 def _detail(m: Differences) -> tuple[bool, bool]:

@@ -73,6 +73,8 @@ def _same_picture(
     only_kept_fits = kept.camera_fits and not other.camera_fits
     settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
     unsure = [one for one in signs.unsure if one not in settled]
+    if signs.unexplained:
+        unsure.append(signs.unexplained)
     if other.picture.facts.parts:  # films and the like are not compared
         unsure.append("what it holds beside the picture")
     if other.picture.facts.colours != kept.picture.facts.colours:

@@ -7,7 +7,7 @@ there or only claimed by the number of pixels, compression.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from imgsim.measure.extent import area_shares, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
 from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
+from imgsim.measure.residue import Residue, residue_of_copy
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
@@ -27,8 +28,13 @@ MIN_WINDOWS = 4
 _FINER = 1.1
 _EVEN_SHARE = 0.2
 _DARK, _LIGHT = 16, 239
+_BLACK, _WHITE = 1, 254
 _SPOT_SIDE = 512
 _SAME_CONTRAST = 0.02
+
+_SAME_TONE, _SAME_SPOT = 1.5, 10.0
+"""Levels up to which a picture may be a mere copy of another one: else what is left of it beside
+compression is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,9 @@ class Differences:
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
     generation : tuple of float or None
         Of two JPEGs, which was compressed from the other: the fields of `generation.Generation`.
+    residue : tuple of (tuple of float or None)
+        The fields of `residue.Residue`, if the left one is taken for a copy of the right one, and
+        the other way round; None for one that has more pixels, or that is no mere copy anyhow.
     """
 
     windows: int
@@ -122,6 +131,7 @@ class Differences:
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
     generation: tuple[float, float, float, float, float] | None = None
+    residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
 
     @property
     def turn_text(self) -> str:
@@ -142,6 +152,7 @@ class Differences:
             gain_back=self.gain,
             own=self.own[::-1],
             steps=self.steps[::-1],
+            residue=self.residue[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
             generation=self.generation
             and (1 - self.generation[0], *self.generation[1:3], *self.generation[:2:-1]),
@@ -199,13 +210,15 @@ def _with_pixels(
         fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
         beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
     coefficients = _Coefficients(frame)
+    spot = _spot(frame, saturation)
+    mere_copy = tone <= _SAME_TONE and spot <= _SAME_SPOT
     return replace(
         measured,
         tone=tone,
         saturation=saturation,
         tint=tint,
         chroma=chroma,
-        spot=_spot(frame, saturation),
+        spot=spot,
         noise=_noise(lumas, even_levels),
         gain=_rounded(spectra.gain),
         gain_back=_rounded(spectra.gain_back),
@@ -217,6 +230,7 @@ def _with_pixels(
         ),
         step_ratio=_step_ratio(left, right),
         generation=_generation(frame, coefficients, left, right),
+        residue=_residues(frame, left, right) if mere_copy else (None, None),
     )
 
 
@@ -403,3 +417,31 @@ def _generation(
     if found is None:
         return None
     return found.left_later, found.failing, found.known, *found.spread
+
+
+def _residues(
+    frame: Frame, left: MeasuredPicture, right: MeasuredPicture
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """What is left of each, as a copy of the other one."""
+    if not frame.placed or frame.turned:
+        return None, None
+    wholes, found = (frame.whole_left, frame.whole_right), []
+    for which, copy, source in ((0, left, right), (1, right, left)):
+        if not (frame.same_pixels or frame.frame_is_left == (which == 0)):
+            found.append(None)
+            continue
+        clipped = ((copy.pixels <= _BLACK) | (copy.pixels >= _WHITE)).any(axis=2)
+        luma = wholes[1 - which][..., 0] if frame.same_pixels else _luma(source.pixels)
+        residue = residue_of_copy(wholes[which], luma, wholes[1 - which], clipped, copy.table)
+        found.append(None if residue is None else _as_floats(residue))
+    return found[0], found[1]
+
+
+def _luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _as_floats(residue: Residue) -> tuple[float, ...]:
+    return tuple(float(value) for value in astuple(residue))

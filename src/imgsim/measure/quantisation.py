@@ -105,12 +105,13 @@ def block_coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
     parts = luma[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8)
     blocks = parts.swapaxes(1, 2).reshape(-1, 8, 8)
     step = max(1, len(blocks) // _BLOCKS)
-    basis = _basis()
+    basis = block_basis()
     return np.asarray(basis @ (blocks[::step].astype(np.float64) - 128) @ basis.T)
 
 
 @cache
-def _basis() -> NDArray[np.float64]:
+def block_basis() -> NDArray[np.float64]:
+    """Return the orthonormal cosine transform of 8 values, a row for each frequency."""
     k, x = np.mgrid[0:8, 0:8]
     basis = np.cos((2 * x + 1) * k * np.pi / 16) / 2
     basis[0] /= np.sqrt(2)

@@ -1,0 +1,331 @@
+"""What is left of the difference of a copy and its source beside resampling and compression.
+
+A copy is predicted from its source by the kernel that explains it best. The coefficients of the
+blocks of a JPEG may differ from those of the prediction by half a step and what rounding pixels
+adds; what goes beyond that was done to the picture: a mark, a retouched spot, noise, sharpening,
+smoothing. Of other encodings the steps are estimated from the pair, so that only what differs
+more in some places than in most is seen.
+
+Source: the bound that quantisation sets, ITU-T T.81; kernels as in Pillow (wider where they shrink)
+and OpenCV (as they are).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.measure.quantisation import block_basis
+
+_BLOCK = 8
+_PATCH = 10
+"""Blocks of a side of the parts by which a kernel is chosen; those at its rim do not count."""
+
+_PATCHES = 4
+"""Of such parts along each side."""
+
+_ROUNDING = 1.2
+"""Levels that rounding pixels and colours adds to a coefficient, hardly ever more."""
+
+_ANTIALIASED = ("BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")
+_PLAIN = ("INTER_LINEAR", "INTER_CUBIC", "INTER_LANCZOS4", "INTER_AREA")
+_LEAST_STEP = 2
+_LEAST_COUNT = 50
+_USUAL_STEP = 8.0
+_CROWD = 7
+_FEW_FAIL = 0.01
+_ROWS = 64
+"""Rows of blocks that are worked on at once."""
+
+Blocks = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What neither resampling nor the steps of a copy explain.
+
+    Attributes
+    ----------
+    top : float
+        Root mean square, in levels, where most is left: the mean of 3 x 3 blocks.
+    mean : float
+        The same of all blocks.
+    beyond : float
+        Share of the coefficients of the copy that are too far away.
+    lost : float
+        Share of the prediction's coefficients that should have been stored, and are not.
+    crowded : float
+        By how many standard deviations there are more of these two among 7 x 7 blocks than one of a
+        hundred, at most.
+    level : float
+        Levels by which the mean of a block differs, at most.
+    colour : float
+        The same of colours, in parts of 16 x 16 pixels.
+    step : float
+        Median of the steps of the coarser frequencies.
+    steps_known : bool
+        The steps are those of a JPEG, not estimated.
+    """
+
+    top: float
+    mean: float
+    beyond: float
+    lost: float
+    crowded: float
+    level: float
+    colour: float
+    step: float
+    steps_known: bool
+
+
+def residue_of_copy(
+    copy: NDArray[np.uint8],
+    source: NDArray[np.uint8],
+    laid: NDArray[np.uint8],
+    clipped: NDArray[np.bool_],
+    table: NDArray[np.int64] | None,
+) -> Residue | None:
+    """Compare a copy with what its source predicts.
+
+    Parameters
+    ----------
+    copy : ndarray of uint8, shape (h, w, 3)
+        YCrCb, as it is stored.
+    source : ndarray of uint8, shape (H, W)
+        Luma, of the same size or larger.
+    laid : ndarray of uint8, shape (h, w, 3)
+        The source in the pixels of the copy, each the mean of an area, YCrCb.
+    clipped : ndarray of bool, shape (h, w)
+        Pixels of the copy at an end of the scale, where decoders cut off.
+    table : ndarray of int64, shape (8, 8), or None
+        Steps of the luma of the copy by frequency, if it is a JPEG.
+
+    Returns
+    -------
+    Residue or None
+        None if the copy has no block that can be compared.
+    """
+    luma = copy[..., 0]
+    usable = ~_any_of_blocks(clipped)
+    if not usable.any():
+        return None
+    steps = None if table is None else table.astype(np.float32)
+    predicted = _prediction(luma, source, laid[..., 0], usable, steps)
+    if steps is None:
+        steps = _estimated_steps(luma, predicted, usable)
+    seen = _Sums(usable.shape)
+    for row, stored, apart in _coefficients(luma, predicted):
+        seen.add(row, stored, apart, usable[row : row + len(stored)], steps)
+    return Residue(
+        *seen.results(),
+        _colour(copy, laid, usable),
+        round(float(np.median(steps[:4, :4])), 4),
+        table is not None,
+    )
+
+
+class _Sums:
+    """What is left of blocks, gathered from rows of them."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.power = np.zeros(shape, np.float32)
+        self.asked, self.failing = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self.level = self.count = self.beyond = self.wanted = self.lost = 0.0
+
+    def add(
+        self, row: int, stored: Blocks, apart: Blocks, usable: NDArray[np.bool_], steps: Blocks
+    ) -> None:
+        away = np.abs(apart)
+        rest = np.maximum(away - (steps / 2 + _ROUNDING), 0)
+        rows = np.s_[row : row + len(stored)]
+        self.power[rows] = np.square(rest).mean(axis=(2, 3)) * usable
+        self.level = max(self.level, float((away[..., 0, 0] * usable).max()) / _BLOCK)
+        inner = usable[..., None, None] & ~_FIRST
+        size = np.abs(stored)
+        used = inner & (size > 0.75 * steps) & (steps >= _LEAST_STEP)
+        beyond = used & (away > steps / 2 + 1)
+        wanted = inner & (np.abs(stored - apart) > steps / 2 + _ROUNDING)
+        lost = wanted & (size < steps / 2)
+        self.count += np.count_nonzero(used)
+        self.beyond += np.count_nonzero(beyond)
+        self.wanted += np.count_nonzero(wanted)
+        self.lost += np.count_nonzero(lost)
+        self.asked[rows] = (used | wanted).sum(axis=(2, 3))
+        self.failing[rows] = (beyond | lost).sum(axis=(2, 3))
+
+    def results(self) -> tuple[float, float, float, float, float, float]:
+        import cv2
+
+        asked, failing = (
+            cv2.blur(x, (_CROWD, _CROWD), borderType=cv2.BORDER_CONSTANT) * _CROWD**2
+            for x in (self.asked, self.failing)
+        )
+        few = _FEW_FAIL * asked
+        crowded = ((failing - few) / np.sqrt(few + 1)).max()
+        around = cv2.blur(self.power, (3, 3), borderType=cv2.BORDER_REFLECT)
+        top, mean = np.sqrt(max(0.0, float(around.max()))), np.sqrt(float(self.power.mean()))
+        beyond, lost = self.beyond / max(1.0, self.count), self.lost / max(1.0, self.wanted)
+        values = (top, mean, beyond, lost, crowded, self.level)
+        a, b, c, d, e, f = (round(float(value), 4) for value in values)
+        return a, b, c, d, e, f
+
+
+_FIRST = np.zeros((_BLOCK, _BLOCK), np.bool_)
+_FIRST[0, 0] = True
+
+
+def _any_of_blocks(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows, columns = pixels.shape[0] // _BLOCK, pixels.shape[1] // _BLOCK
+    parts = pixels[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+    return np.asarray(parts.any(axis=(1, 3)))
+
+
+def _blocks(luma: NDArray[np.generic]) -> Blocks:
+    """Coefficients of whole blocks, shape (rows, columns, 8, 8)."""
+    basis = block_basis().astype(np.float32)
+    rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
+    pixels = luma[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32)
+    parts = pixels.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
+    return np.asarray(basis @ np.ascontiguousarray(parts) @ basis.T)
+
+
+def _coefficients(
+    luma: NDArray[np.uint8], predicted: NDArray[np.generic]
+) -> Iterator[tuple[int, Blocks, Blocks]]:
+    """Row, coefficients, and how far the predicted ones lie from them, of some rows of blocks."""
+    for row in range(0, luma.shape[0] // _BLOCK, _ROWS):
+        part = slice(row * _BLOCK, (row + _ROWS) * _BLOCK)
+        some = luma[part].astype(np.float32)
+        yield row, _blocks(some - 128), _blocks(some - predicted[part])
+
+
+def _estimated_steps(
+    luma: NDArray[np.uint8], predicted: NDArray[np.generic], usable: NDArray[np.bool_]
+) -> Blocks:
+    """Steps that would leave such differences where the copy has something, by frequency."""
+    parts = list(_coefficients(luma, predicted))
+    stored = np.concatenate([part[1] for part in parts])[usable]
+    away = np.abs(np.concatenate([part[2] for part in parts])[usable])
+    steps = np.full((_BLOCK, _BLOCK), np.nan, np.float32)
+    for place in np.ndindex(_BLOCK, _BLOCK):
+        here = away[:, *place]
+        used = np.abs(stored[:, *place]) > 2 * np.median(here) + 1
+        if np.count_nonzero(used) >= _LEAST_COUNT:
+            steps[place] = 4 * np.median(here[used])  # rounding leaves a quarter of a step
+    most = np.nanmax(steps) if np.isfinite(steps).any() else _USUAL_STEP
+    return np.where(np.isnan(steps), np.float32(most), steps)
+
+
+def _prediction(
+    luma: NDArray[np.uint8],
+    source: NDArray[np.uint8],
+    laid: NDArray[np.uint8],
+    usable: NDArray[np.bool_],
+    steps: Blocks | None,
+) -> NDArray[np.generic]:
+    """The source in the size of the copy, by the kernel that explains the copy best."""
+    if source.shape == luma.shape:
+        return source
+    from PIL import Image
+
+    places = _places(usable)
+    size = luma.shape[1], luma.shape[0]
+    image = Image.fromarray(source)
+    least, chosen = np.inf, ""
+    plain = {name: _plain(source, size, name) for name in _PLAIN[:3]} | {_PLAIN[3]: laid}
+    for name in (*_ANTIALIASED, *_PLAIN):
+        left = 0.0
+        for top, start in places:
+            part = np.s_[top : top + _PATCH * _BLOCK, start : start + _PATCH * _BLOCK]
+            if name in plain:
+                predicted = plain[name][part]
+            else:
+                predicted = _antialiased(image, name, size, luma[part].shape, (top, start))
+            left += _left(luma[part], predicted, steps)
+        if left < least:
+            least, chosen = left, name
+    if chosen in plain:
+        return plain[chosen]
+    return _antialiased(image, chosen, size, luma.shape, (0, 0))
+
+
+def _left(luma: NDArray[np.uint8], predicted: NDArray[np.generic], steps: Blocks | None) -> float:
+    """What a kernel leaves unexplained of a part, without the blocks at its rim."""
+    inner = np.s_[1:-1, 1:-1]
+    apart = np.abs(_blocks(luma.astype(np.float32) - predicted)[inner])
+    if steps is not None:
+        rest = np.square(np.maximum(apart - (steps / 2 + _ROUNDING), 0)).mean(axis=(2, 3))
+        return float(np.minimum(rest, 1).sum())
+    stored = np.abs(_blocks(luma.astype(np.float32) - 128)[inner])
+    used = (stored > _USUAL_STEP) & ~_FIRST
+    return float(np.square(np.minimum(apart, 20) * used).sum())
+
+
+def _places(usable: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Rows and columns of pixels at which parts begin, spread over the picture."""
+
+    def spread(blocks: int) -> list[int]:
+        last = max(0, blocks - _PATCH)
+        return sorted({round(x) for x in np.linspace(0, last, _PATCHES)})
+
+    rows, columns = usable.shape
+    return [(_BLOCK * y, _BLOCK * x) for y in spread(rows) for x in spread(columns)]
+
+
+def _plain(source: NDArray[np.uint8], size: tuple[int, int], name: str) -> NDArray[np.generic]:
+    import cv2
+
+    levels = source.astype(np.float32)
+    return np.asarray(cv2.resize(levels, size, interpolation=getattr(cv2, name)))
+
+
+def _antialiased(
+    image: object, name: str, size: tuple[int, int], shape: tuple[int, ...], corner: tuple[int, int]
+) -> NDArray[np.generic]:
+    """A part of an image that is brought to a size by one of Pillow's kernels."""
+    from PIL import Image
+
+    assert isinstance(image, Image.Image)
+    across, down = image.width / size[0], image.height / size[1]
+    top, left = corner
+    reach = 4  # pixels around it that the kernels look at
+    box = [
+        int(max(0, (left - reach) * across)),
+        int(max(0, (top - reach) * down)),
+        min(image.width, int((left + shape[1] + reach) * across) + 1),
+        min(image.height, int((top + shape[0] + reach) * down) + 1),
+    ]
+    part = Image.fromarray(np.asarray(image.crop(tuple(box)), np.float32))
+    within = (
+        max(0.0, left * across - box[0]),
+        max(0.0, top * down - box[1]),
+        min(float(part.width), (left + shape[1]) * across - box[0]),
+        min(float(part.height), (top + shape[0]) * down - box[1]),
+    )
+    kernel = getattr(Image.Resampling, name)
+    return np.asarray(part.resize((shape[1], shape[0]), kernel, box=within))
+
+
+def _colour(
+    copy: NDArray[np.uint8], laid: NDArray[np.uint8], usable: NDArray[np.bool_]
+) -> float:
+    """The most by which the mean colour of a part of two by two blocks differs, in levels."""
+    import cv2
+
+    rows, columns = usable.shape[0] // 2, usable.shape[1] // 2
+    if not rows or not columns:
+        return 0.0
+    whole = usable[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).all(axis=(1, 3))
+    means = [
+        cv2.resize(
+            x[: 16 * rows, : 16 * columns].astype(np.float32),
+            (columns, rows),
+            interpolation=cv2.INTER_AREA,
+        ).reshape(rows, columns, 3)
+        for x in (copy, laid)
+    ]
+    apart = np.abs(means[0] - means[1])[..., 1:].max(axis=2) * whole
+    return round(float(apart.max()), 4)
