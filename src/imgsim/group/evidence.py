@@ -342,7 +342,19 @@ def _detail(m: Differences) -> tuple[bool, bool]:
     some = m.beyond >= e.beyond[1] or (
         m.beyond >= e.beyond_unclear[1] and softness <= e.softness[0]
     )
+    if m.not_enlarged is not None:
+        # blur leaves no detail either, but what interpolation gives is known
+        none = none and not _was_scaled_down(m)
+        none = none or m.not_enlarged <= e.enlarged[0]
     return none, some and not none
+
+
+def _was_scaled_down(m: Differences) -> bool:
+    """The smaller one is the larger one scaled down, and that was not enlarged from it."""
+    residue = m.residue[1] if m.scale > 1 else m.residue[0]
+    if m.not_enlarged is None or m.not_enlarged < EVIDENCE.enlarged[1] or residue is None:
+        return False
+    return residue[0] <= (EVIDENCE.left_top if residue[-1] else EVIDENCE.left_other[0])
 
 
 def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...], *, a_little: bool) -> bool:
@@ -477,6 +489,6 @@ def _lean(m: Differences) -> tuple[int, str]:
     softness = (m.gain if m.scale > 1 else m.gain_back)[4]
     detail = (m.beyond - e.lean_detail[0]) / e.lean_detail[1]
     sharp = (e.lean_softness[0] - softness) / e.lean_softness[1]
-    larger_first = detail + sharp > e.lean
+    larger_first = detail + sharp > e.lean or _was_scaled_down(m)
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why

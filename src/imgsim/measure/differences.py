@@ -16,12 +16,12 @@ from imgsim.measure.extent import area_shares, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
 from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
-from imgsim.measure.residue import Residue, residue_of_copy
+from imgsim.measure.residue import Residue, failing_as_enlarged, residue_of_copy
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 7
+VERSION = 8
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -31,6 +31,9 @@ _DARK, _LIGHT = 16, 239
 _BLACK, _WHITE = 1, 254
 _SPOT_SIDE = 512
 _SAME_CONTRAST = 0.02
+
+_HARDLY_BEYOND = -7.5
+"""Decibels of detail up to which a picture may have been enlarged."""
 
 _SAME_TONE, _SAME_SPOT = 1.5, 10.0
 """Levels up to which a picture may be a mere copy of another one: else what is left of it beside
@@ -107,6 +110,9 @@ class Differences:
     residue : tuple of (tuple of float or None)
         The fields of `residue.Residue`, if the left one is taken for a copy of the right one, and
         the other way round; None for one that has more pixels, or that is no mere copy anyhow.
+    not_enlarged : float or None
+        Of the one with more pixels, if it is a JPEG: share that no enlarging of the other one
+        explains, see `residue.failing_as_enlarged`. None where the detail says enough.
     """
 
     windows: int
@@ -132,6 +138,7 @@ class Differences:
     step_ratio: float = 0.0
     generation: tuple[float, float, float, float, float] | None = None
     residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
+    not_enlarged: float | None = None
 
     @property
     def turn_text(self) -> str:
@@ -231,6 +238,7 @@ def _with_pixels(
         step_ratio=_step_ratio(left, right),
         generation=_generation(frame, coefficients, left, right),
         residue=_residues(frame, left, right) if mere_copy else (None, None),
+        not_enlarged=_not_enlarged(frame, left, right, beyond) if mere_copy else None,
     )
 
 
@@ -425,16 +433,28 @@ def _residues(
     """What is left of each, as a copy of the other one."""
     if not frame.placed or frame.turned:
         return None, None
-    wholes, found = (frame.whole_left, frame.whole_right), []
+    wholes = frame.whole_left, frame.whole_right
+    found: list[tuple[float, ...] | None] = []
     for which, copy, source in ((0, left, right), (1, right, left)):
         if not (frame.same_pixels or frame.frame_is_left == (which == 0)):
             found.append(None)
             continue
-        clipped = ((copy.pixels <= _BLACK) | (copy.pixels >= _WHITE)).any(axis=2)
+        clipped = np.asarray(((copy.pixels <= _BLACK) | (copy.pixels >= _WHITE)).any(axis=2))
         luma = wholes[1 - which][..., 0] if frame.same_pixels else _luma(source.pixels)
         residue = residue_of_copy(wholes[which], luma, wholes[1 - which], clipped, copy.table)
         found.append(None if residue is None else _as_floats(residue))
     return found[0], found[1]
+
+
+def _not_enlarged(
+    frame: Frame, left: MeasuredPicture, right: MeasuredPicture, beyond: float | None
+) -> float | None:
+    larger, smaller = (right, left) if frame.frame_is_left else (left, right)
+    if beyond is None or beyond > _HARDLY_BEYOND or larger.table is None:
+        return None
+    if not frame.placed or frame.turned:
+        return None
+    return failing_as_enlarged(_luma(larger.pixels), _luma(smaller.pixels), larger.table)
 
 
 def _luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ _ROUNDING = 1.2
 
 _ANTIALIASED = ("BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")
 _PLAIN = ("INTER_LINEAR", "INTER_CUBIC", "INTER_LANCZOS4", "INTER_AREA")
+_ENLARGING = ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")
 _LEAST_STEP = 2
 _LEAST_COUNT = 50
 _USUAL_STEP = 8.0
@@ -41,6 +43,7 @@ _ROWS = 64
 """Rows of blocks that are worked on at once."""
 
 Blocks = NDArray[np.float32]
+Levels = NDArray[np.float32] | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +146,7 @@ class _Sums:
         rows = np.s_[row : row + len(stored)]
         self.power[rows] = np.square(rest).mean(axis=(2, 3)) * usable
         self.level = max(self.level, float((away[..., 0, 0] * usable).max()) / _BLOCK)
-        inner = usable[..., None, None] & ~_FIRST
-        size = np.abs(stored)
-        used = inner & (size > 0.75 * steps) & (steps >= _LEAST_STEP)
-        beyond = used & (away > steps / 2 + 1)
-        wanted = inner & (np.abs(stored - apart) > steps / 2 + _ROUNDING)
-        lost = wanted & (size < steps / 2)
+        used, wanted, beyond, lost = _failing(stored, apart, usable, steps)
         self.count += np.count_nonzero(used)
         self.beyond += np.count_nonzero(beyond)
         self.wanted += np.count_nonzero(wanted)
@@ -183,7 +181,7 @@ def _any_of_blocks(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(parts.any(axis=(1, 3)))
 
 
-def _blocks(luma: NDArray[np.generic]) -> Blocks:
+def _blocks(luma: Levels) -> Blocks:
     """Coefficients of whole blocks, shape (rows, columns, 8, 8)."""
     basis = block_basis().astype(np.float32)
     rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
@@ -193,7 +191,7 @@ def _blocks(luma: NDArray[np.generic]) -> Blocks:
 
 
 def _coefficients(
-    luma: NDArray[np.uint8], predicted: NDArray[np.generic]
+    luma: NDArray[np.uint8], predicted: Levels
 ) -> Iterator[tuple[int, Blocks, Blocks]]:
     """Row, coefficients, and how far the predicted ones lie from them, of some rows of blocks."""
     for row in range(0, luma.shape[0] // _BLOCK, _ROWS):
@@ -203,7 +201,7 @@ def _coefficients(
 
 
 def _estimated_steps(
-    luma: NDArray[np.uint8], predicted: NDArray[np.generic], usable: NDArray[np.bool_]
+    luma: NDArray[np.uint8], predicted: Levels, usable: NDArray[np.bool_]
 ) -> Blocks:
     """Steps that would leave such differences where the copy has something, by frequency."""
     parts = list(_coefficients(luma, predicted))
@@ -225,7 +223,7 @@ def _prediction(
     laid: NDArray[np.uint8],
     usable: NDArray[np.bool_],
     steps: Blocks | None,
-) -> NDArray[np.generic]:
+) -> Levels:
     """The source in the size of the copy, by the kernel that explains the copy best."""
     if source.shape == luma.shape:
         return source
@@ -252,7 +250,66 @@ def _prediction(
     return _antialiased(image, chosen, size, luma.shape, (0, 0))
 
 
-def _left(luma: NDArray[np.uint8], predicted: NDArray[np.generic], steps: Blocks | None) -> float:
+def failing_as_enlarged(
+    larger: NDArray[np.uint8], smaller: NDArray[np.uint8], table: NDArray[np.int64]
+) -> float | None:
+    """Tell whether a JPEG was enlarged from a picture with fewer pixels.
+
+    Parameters
+    ----------
+    larger : ndarray of uint8, shape (H, W)
+        Luma, as it is stored.
+    smaller : ndarray of uint8, shape (h, w)
+    table : ndarray of int64, shape (8, 8)
+        Steps of the luma of the larger one.
+
+    Returns
+    -------
+    float or None
+        Share of the coefficients of some parts that no kind of interpolation explains; about 0 of
+        an enlarged picture. None if there are too few.
+    """
+    from PIL import Image
+
+    shape = larger.shape[0] // _BLOCK, larger.shape[1] // _BLOCK
+    places = _places(np.ones(shape, np.bool_))
+    size = larger.shape[1], larger.shape[0]
+    image, steps = Image.fromarray(smaller), table.astype(np.float32)
+    plain = {name: _plain(smaller, size, name) for name in _PLAIN[:3]}
+    least = None
+    for name in (*_ENLARGING, *plain):
+        asked = failing = 0
+        for top, start in places:
+            part = np.s_[top : top + _PATCH * _BLOCK, start : start + _PATCH * _BLOCK]
+            some = larger[part]
+            if name in plain:
+                predicted = plain[name][part]
+            else:
+                predicted = _antialiased(image, name, size, some.shape, (top, start))
+            inner = np.s_[1:-1, 1:-1]
+            stored = _blocks(some.astype(np.float32) - 128)[inner]
+            apart = _blocks(some.astype(np.float32) - predicted)[inner]
+            usable = ~_any_of_blocks((some <= 1) | (some >= 254))[inner]
+            used, wanted, beyond, lost = _failing(stored, apart, usable, steps)
+            asked += int(np.count_nonzero(used | wanted))
+            failing += int(np.count_nonzero(beyond | lost))
+        if asked >= _LEAST_COUNT and (least is None or failing / asked < least):
+            least = failing / asked
+    return None if least is None else round(least, 4)
+
+
+def _failing(
+    stored: Blocks, apart: Blocks, usable: NDArray[np.bool_], steps: Blocks
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Coefficients that a copy has, those that it should have, those of both that are wrong."""
+    inner = usable[..., None, None] & ~_FIRST
+    away, size = np.abs(apart), np.abs(stored)
+    used = inner & (size > 0.75 * steps) & (steps >= _LEAST_STEP)
+    wanted = inner & (np.abs(stored - apart) > steps / 2 + _ROUNDING)
+    return used, wanted, used & (away > steps / 2 + 1), wanted & (size < steps / 2)
+
+
+def _left(luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None) -> float:
     """What a kernel leaves unexplained of a part, without the blocks at its rim."""
     inner = np.s_[1:-1, 1:-1]
     apart = np.abs(_blocks(luma.astype(np.float32) - predicted)[inner])
@@ -275,30 +332,29 @@ def _places(usable: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(_BLOCK * y, _BLOCK * x) for y in spread(rows) for x in spread(columns)]
 
 
-def _plain(source: NDArray[np.uint8], size: tuple[int, int], name: str) -> NDArray[np.generic]:
+def _plain(source: NDArray[np.uint8], size: tuple[int, int], name: str) -> Levels:
     import cv2
 
     levels = source.astype(np.float32)
-    return np.asarray(cv2.resize(levels, size, interpolation=getattr(cv2, name)))
+    return np.asarray(cv2.resize(levels, size, interpolation=getattr(cv2, name)), np.float32)
 
 
 def _antialiased(
-    image: object, name: str, size: tuple[int, int], shape: tuple[int, ...], corner: tuple[int, int]
-) -> NDArray[np.generic]:
+    image: Any, name: str, size: tuple[int, int], shape: tuple[int, ...], corner: tuple[int, int]
+) -> Levels:
     """A part of an image that is brought to a size by one of Pillow's kernels."""
     from PIL import Image
 
-    assert isinstance(image, Image.Image)
     across, down = image.width / size[0], image.height / size[1]
     top, left = corner
     reach = 4  # pixels around it that the kernels look at
-    box = [
+    box = (
         int(max(0, (left - reach) * across)),
         int(max(0, (top - reach) * down)),
         min(image.width, int((left + shape[1] + reach) * across) + 1),
         min(image.height, int((top + shape[0] + reach) * down) + 1),
-    ]
-    part = Image.fromarray(np.asarray(image.crop(tuple(box)), np.float32))
+    )
+    part = Image.fromarray(np.asarray(image.crop(box), np.float32))
     within = (
         max(0.0, left * across - box[0]),
         max(0.0, top * down - box[1]),
@@ -306,12 +362,10 @@ def _antialiased(
         min(float(part.height), (top + shape[0]) * down - box[1]),
     )
     kernel = getattr(Image.Resampling, name)
-    return np.asarray(part.resize((shape[1], shape[0]), kernel, box=within))
+    return np.asarray(part.resize((shape[1], shape[0]), kernel, box=within), np.float32)
 
 
-def _colour(
-    copy: NDArray[np.uint8], laid: NDArray[np.uint8], usable: NDArray[np.bool_]
-) -> float:
+def _colour(copy: NDArray[np.uint8], laid: NDArray[np.uint8], usable: NDArray[np.bool_]) -> float:
     """The most by which the mean colour of a part of two by two blocks differs, in levels."""
     import cv2
 
