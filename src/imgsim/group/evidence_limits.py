@@ -128,13 +128,13 @@ class Evidence:
     """Share of coefficients further away than half a step, at most, of such a picture."""
 
     left_top: float = 0.36
-    left_beyond: float = 0.012
+    left_beyond: float = 0.008
     left_lost: float = 0.0012
-    left_crowded: float = 6.5
-    """The fields of `residue.Residue` of a JPEG that is a copy, at most. Of 160 copies of quality
-    50 to 96, of 30 to 100 % of the width, 0.36, 0.016, 0.0005 and 6.2 at most; where they were
-    smoothed in a part or all over, had noise of 2 levels or were sharpened by 15 % before, one of
-    them is more for 9 of 10 at 30 to 80 % of the width, and for all at the same size."""
+    left_crowded: float = 7.0
+    """The fields of `residue.Residue` of a JPEG that is a copy, at most. Of 250 copies of quality
+    50 to 96, of 30 to 100 % of the width, one of them is more for 2; where they were smoothed in a
+    part or all over, had noise of 2 levels or were sharpened by 15 % before, for 9 of 10 at 30 to
+    80 % of the width, and for all at the same size."""
     left_heif: tuple[float, float] = (0.8, 1.4)
     left_other: tuple[float, float] = (2.0, 2.8)
     """`top` and `level` where the steps are estimated: of HEIC, and of WebP and AVIF, which smooth

@@ -28,7 +28,8 @@ MIN_WINDOWS = 4
 _FINER = 1.1
 _EVEN_SHARE = 0.2
 _DARK, _LIGHT = 16, 239
-_BLACK, _WHITE = 1, 254
+_BEYOND = 0.07
+"""Share of the coefficients beyond half a step from which on no compression explains a copy."""
 _SPOT_SIDE = 512
 _SAME_CONTRAST = 0.02
 
@@ -217,6 +218,10 @@ def _with_pixels(
         fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
         beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
     coefficients = _Coefficients(frame)
+    steps = (
+        _steps(frame, coefficients, left, 0, contrast),
+        _steps(frame, coefficients, right, 1, 1 / contrast),
+    )
     spot = _spot(frame, saturation)
     mere_copy = tone <= _SAME_TONE and spot <= _SAME_SPOT
     return replace(
@@ -231,13 +236,10 @@ def _with_pixels(
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
-        steps=(
-            _steps(frame, coefficients, left, 0, contrast),
-            _steps(frame, coefficients, right, 1, 1 / contrast),
-        ),
+        steps=steps,
         step_ratio=_step_ratio(left, right),
         generation=_generation(frame, coefficients, left, right),
-        residue=_residues(frame, left, right) if mere_copy else (None, None),
+        residue=_residues(frame, left, right, steps) if mere_copy else (None, None),
         not_enlarged=_not_enlarged(frame, left, right, beyond) if mere_copy else None,
     )
 
@@ -428,7 +430,10 @@ def _generation(
 
 
 def _residues(
-    frame: Frame, left: MeasuredPicture, right: MeasuredPicture
+    frame: Frame,
+    left: MeasuredPicture,
+    right: MeasuredPicture,
+    steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None],
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """What is left of each, as a copy of the other one."""
     if not frame.placed or frame.turned:
@@ -436,12 +441,14 @@ def _residues(
     wholes = frame.whole_left, frame.whole_right
     found: list[tuple[float, ...] | None] = []
     for which, copy, source in ((0, left, right), (1, right, left)):
-        if not (frame.same_pixels or frame.frame_is_left == (which == 0)):
+        away = steps[which]
+        if not (frame.same_pixels or frame.frame_is_left == (which == 0)) or (
+            away is not None and away[2] > _BEYOND
+        ):
             found.append(None)
             continue
-        clipped = np.asarray(((copy.pixels <= _BLACK) | (copy.pixels >= _WHITE)).any(axis=2))
         luma = wholes[1 - which][..., 0] if frame.same_pixels else _luma(source.pixels)
-        residue = residue_of_copy(wholes[which], luma, wholes[1 - which], clipped, copy.table)
+        residue = residue_of_copy(wholes[which], luma, wholes[1 - which], copy.pixels, copy.table)
         found.append(None if residue is None else _as_floats(residue))
     return found[0], found[1]
 

@@ -31,12 +31,21 @@ _PATCHES = 4
 _ROUNDING = 1.2
 """Levels that rounding pixels and colours adds to a coefficient, hardly ever more."""
 
-_ANTIALIASED = ("BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")
+_ANTIALIASED = ("BICUBIC", "LANCZOS", "BILINEAR", "HAMMING", "MKS2013", "MKS2021", "BOX")
+"""Pillow's kernels; the magic ones, which some networks use, are not in every version of it."""
+_STEPPED = ("BOX", "NEAREST")
+"""Kernels with edges: which pixels count is decided by rounding, so parts have to be cut out of the
+whole."""
+
 _PLAIN = ("INTER_LINEAR", "INTER_CUBIC", "INTER_LANCZOS4", "INTER_AREA")
-_ENLARGING = ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")
+_NOTHING = 1e-3
+"""Power that a kernel leaves of a part at most, if no other needs to be tried."""
+
+_ENLARGING = ("BILINEAR", "BICUBIC", "LANCZOS")
 _LEAST_STEP = 2
 _LEAST_COUNT = 50
 _USUAL_STEP = 8.0
+_BLACK, _WHITE = 1, 254
 _CROWD = 7
 _FEW_FAIL = 0.01
 _ROWS = 64
@@ -88,7 +97,7 @@ def residue_of_copy(
     copy: NDArray[np.uint8],
     source: NDArray[np.uint8],
     laid: NDArray[np.uint8],
-    clipped: NDArray[np.bool_],
+    pixels: NDArray[np.uint8],
     table: NDArray[np.int64] | None,
 ) -> Residue | None:
     """Compare a copy with what its source predicts.
@@ -101,8 +110,8 @@ def residue_of_copy(
         Luma, of the same size or larger.
     laid : ndarray of uint8, shape (h, w, 3)
         The source in the pixels of the copy, each the mean of an area, YCrCb.
-    clipped : ndarray of bool, shape (h, w)
-        Pixels of the copy at an end of the scale, where decoders cut off.
+    pixels : ndarray of uint8, shape (h, w, 3)
+        The copy in RGB.
     table : ndarray of int64, shape (8, 8), or None
         Steps of the luma of the copy by frequency, if it is a JPEG.
 
@@ -112,7 +121,7 @@ def residue_of_copy(
         None if the copy has no block that can be compared.
     """
     luma = copy[..., 0]
-    usable = ~_any_of_blocks(clipped)
+    usable = _whole_blocks(pixels)
     if not usable.any():
         return None
     steps = None if table is None else table.astype(np.float32)
@@ -144,15 +153,15 @@ class _Sums:
         away = np.abs(apart)
         rest = np.maximum(away - (steps / 2 + _ROUNDING), 0)
         rows = np.s_[row : row + len(stored)]
-        self.power[rows] = np.square(rest).mean(axis=(2, 3)) * usable
+        self.power[rows] = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2 * usable
         self.level = max(self.level, float((away[..., 0, 0] * usable).max()) / _BLOCK)
         used, wanted, beyond, lost = _failing(stored, apart, usable, steps)
         self.count += np.count_nonzero(used)
         self.beyond += np.count_nonzero(beyond)
         self.wanted += np.count_nonzero(wanted)
         self.lost += np.count_nonzero(lost)
-        self.asked[rows] = (used | wanted).sum(axis=(2, 3))
-        self.failing[rows] = (beyond | lost).sum(axis=(2, 3))
+        self.asked[rows] = _counts(used | wanted)
+        self.failing[rows] = _counts(beyond | lost)
 
     def results(self) -> tuple[float, float, float, float, float, float]:
         import cv2
@@ -171,14 +180,28 @@ class _Sums:
         return a, b, c, d, e, f
 
 
+def _counts(which: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How many coefficients of each block."""
+    ones = which.reshape(*which.shape[:2], -1).view(np.uint8)
+    return np.asarray(ones @ np.ones(ones.shape[2], np.uint8), np.float32)
+
+
 _FIRST = np.zeros((_BLOCK, _BLOCK), np.bool_)
 _FIRST[0, 0] = True
 
 
-def _any_of_blocks(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = pixels.shape[0] // _BLOCK, pixels.shape[1] // _BLOCK
-    parts = pixels[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
-    return np.asarray(parts.any(axis=(1, 3)))
+def _whole_blocks(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which blocks have no pixel at an end of the scale, where decoders cut off."""
+    import cv2
+
+    bands = 1 if image.ndim == 2 else image.shape[2]
+    inside = cv2.inRange(image, (_BLACK + 1,) * bands, (_WHITE - 1,) * bands)
+    rows, columns = inside.shape[0] // _BLOCK, inside.shape[1] // _BLOCK
+    if not rows or not columns:
+        return np.zeros((rows, columns), np.bool_)
+    inside = inside[: rows * _BLOCK, : columns * _BLOCK]
+    share = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(share == 255).reshape(rows, columns)
 
 
 def _blocks(luma: Levels) -> Blocks:
@@ -233,20 +256,28 @@ def _prediction(
     size = luma.shape[1], luma.shape[0]
     image = Image.fromarray(source)
     least, chosen = np.inf, ""
-    plain = {name: _plain(source, size, name) for name in _PLAIN[:3]} | {_PLAIN[3]: laid}
-    for name in (*_ANTIALIASED, *_PLAIN):
+    whole: dict[str, Levels] = {_PLAIN[-1]: laid}
+    for name in (*_ANTIALIASED, *reversed(_PLAIN)):
+        if name in _PLAIN and name not in whole:
+            whole[name] = _plain(source, size, name)
+        elif name in _STEPPED:
+            whole[name] = _antialiased(image, name, size, luma.shape, (0, 0))
+        elif name not in Image.Resampling.__members__ and name not in whole:
+            continue
         left = 0.0
         for top, start in places:
             part = np.s_[top : top + _PATCH * _BLOCK, start : start + _PATCH * _BLOCK]
-            if name in plain:
-                predicted = plain[name][part]
+            if name in whole:
+                predicted = whole[name][part]
             else:
                 predicted = _antialiased(image, name, size, luma[part].shape, (top, start))
             left += _left(luma[part], predicted, steps)
         if left < least:
             least, chosen = left, name
-    if chosen in plain:
-        return plain[chosen]
+        if steps is not None and least <= _NOTHING * len(places):
+            break
+    if chosen in whole:
+        return whole[chosen]
     return _antialiased(image, chosen, size, luma.shape, (0, 0))
 
 
@@ -275,21 +306,22 @@ def failing_as_enlarged(
     places = _places(np.ones(shape, np.bool_))
     size = larger.shape[1], larger.shape[0]
     image, steps = Image.fromarray(smaller), table.astype(np.float32)
-    plain = {name: _plain(smaller, size, name) for name in _PLAIN[:3]}
+    whole = {name: _plain(smaller, size, name) for name in _PLAIN[:3]}
+    whole["NEAREST"] = np.asarray(image.resize(size, Image.Resampling.NEAREST))
     least = None
-    for name in (*_ENLARGING, *plain):
+    for name in (*_ENLARGING, *whole):
         asked = failing = 0
         for top, start in places:
             part = np.s_[top : top + _PATCH * _BLOCK, start : start + _PATCH * _BLOCK]
             some = larger[part]
-            if name in plain:
-                predicted = plain[name][part]
+            if name in whole:
+                predicted = whole[name][part]
             else:
                 predicted = _antialiased(image, name, size, some.shape, (top, start))
             inner = np.s_[1:-1, 1:-1]
             stored = _blocks(some.astype(np.float32) - 128)[inner]
             apart = _blocks(some.astype(np.float32) - predicted)[inner]
-            usable = ~_any_of_blocks((some <= 1) | (some >= 254))[inner]
+            usable = _whole_blocks(some)[inner]
             used, wanted, beyond, lost = _failing(stored, apart, usable, steps)
             asked += int(np.count_nonzero(used | wanted))
             failing += int(np.count_nonzero(beyond | lost))
@@ -306,7 +338,7 @@ def _failing(
     away, size = np.abs(apart), np.abs(stored)
     used = inner & (size > 0.75 * steps) & (steps >= _LEAST_STEP)
     wanted = inner & (np.abs(stored - apart) > steps / 2 + _ROUNDING)
-    return used, wanted, used & (away > steps / 2 + 1), wanted & (size < steps / 2)
+    return used, wanted, used & (away > steps / 2 + _ROUNDING), wanted & (size < steps / 2)
 
 
 def _left(luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None) -> float:
@@ -314,7 +346,8 @@ def _left(luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None) -> f
     inner = np.s_[1:-1, 1:-1]
     apart = np.abs(_blocks(luma.astype(np.float32) - predicted)[inner])
     if steps is not None:
-        rest = np.square(np.maximum(apart - (steps / 2 + _ROUNDING), 0)).mean(axis=(2, 3))
+        rest = np.maximum(apart - (steps / 2 + _ROUNDING), 0)
+        rest = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2
         return float(np.minimum(rest, 1).sum())
     stored = np.abs(_blocks(luma.astype(np.float32) - 128)[inner])
     used = (stored > _USUAL_STEP) & ~_FIRST
