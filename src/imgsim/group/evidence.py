@@ -121,6 +121,10 @@ class _Signs:
             self.add("stretched", f"stretched by {100 * (m.stretch - 1):.0f} %", derived=False)
         elif m.stretch > e.stretch[0] + shape:
             self.unsure.append("stretched a little")
+        if m.border > 0:
+            self.add("inset", "the kept picture in a narrow border")
+        elif m.border < 0:
+            self.add("fuller", "without the narrow border of the kept file")
         if m.placed:
             return
         shown, inside = m.area

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.measure.extent import area_shares, share_of_one_colour
+from imgsim.measure.extent import area_shares, narrow_border, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
 from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
@@ -108,6 +108,8 @@ class Differences:
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
     generation : tuple of float or None
         Of two JPEGs, which was compressed from the other: the fields of `generation.Generation`.
+    border : {-1, 0, 1}
+        Which has a border of a few pixels, see `extent.narrow_border`.
     residue : tuple of (tuple of float or None)
         The fields of `residue.Residue`, if the left one is taken for a copy of the right one, and
         the other way round; None for one that has more pixels, or that is no mere copy anyhow.
@@ -138,6 +140,7 @@ class Differences:
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
     generation: tuple[float, float, float, float, float] | None = None
+    border: int = 0
     residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     not_enlarged: float | None = None
 
@@ -160,6 +163,7 @@ class Differences:
             gain_back=self.gain,
             own=self.own[::-1],
             steps=self.steps[::-1],
+            border=-self.border,
             residue=self.residue[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
             generation=self.generation
@@ -195,6 +199,8 @@ def measure_differences(
         (1.0, 1.0) if frame.placed else areas,
         (0.0, 0.0) if frame.placed else share_of_one_colour(left.pixels, right.pixels, matrix),
     )
+    if frame.placed and not frame.turned:
+        measured = replace(measured, border=narrow_border(left.pixels, right.pixels))
     if len(frame.left) < MIN_WINDOWS:
         return measured
     return _with_pixels(measured, frame, left, right, matrix)
