@@ -25,7 +25,7 @@ _BLOCK = 8
 _PATCH = 10
 """Blocks of a side of the parts by which a kernel is chosen; those at its rim do not count."""
 
-_PATCHES = 4
+_PATCHES = 3
 """Of such parts along each side."""
 
 _ROUNDING = 1.2
@@ -38,10 +38,16 @@ _STEPPED = ("BOX", "NEAREST")
 whole."""
 
 _PLAIN = ("INTER_LINEAR", "INTER_CUBIC", "INTER_LANCZOS4", "INTER_AREA")
-_NOTHING = 1e-3
+_NOTHING = 5e-3
 """Power that a kernel leaves of a part at most, if no other needs to be tried."""
 
 _ENLARGING = ("BILINEAR", "BICUBIC", "LANCZOS")
+_ENLARGED = 0.02
+"""Share that a kind of interpolation leaves unexplained, if no other needs to be tried."""
+
+_ENLARGED_PIXELS = 4_000_000
+"""Pixels from which on OpenCV's kinds are not tried, which are made as a whole."""
+
 _LEAST_STEP = 2
 _LEAST_COUNT = 50
 _USUAL_STEP = 8.0
@@ -50,6 +56,9 @@ _CROWD = 7
 _FEW_FAIL = 0.01
 _ROWS = 64
 """Rows of blocks that are worked on at once."""
+
+_ALL_BLOCKS = 16_000
+"""From twice as many on, a megapixel, every second block in both directions is looked at."""
 
 Blocks = NDArray[np.float32]
 Levels = NDArray[np.float32] | NDArray[np.uint8]
@@ -128,9 +137,13 @@ def residue_of_copy(
     predicted = _prediction(luma, source, laid[..., 0], usable, steps)
     if steps is None:
         steps = _estimated_steps(luma, predicted, usable)
-    seen = _Sums(usable.shape)
-    for row, stored, apart in _coefficients(luma, predicted):
-        seen.add(row, stored, apart, usable[row : row + len(stored)], steps)
+    some = np.s_[:: _every(usable), :: _every(usable)]
+    usable_ones = usable[some]
+    seen = _Sums(usable_ones.shape)
+    row = 0
+    for stored, apart in _coefficients(luma, predicted, _every(usable)):
+        seen.add(row, stored, apart, usable_ones[row : row + len(stored)], steps)
+        row += len(stored)
     return Residue(
         *seen.results(),
         _colour(copy, laid, usable),
@@ -204,32 +217,42 @@ def _whole_blocks(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(share == 255).reshape(rows, columns)
 
 
-def _blocks(luma: Levels) -> Blocks:
+def _every(usable: NDArray[np.bool_]) -> int:
+    """Which blocks are looked at: every so many-th in both directions."""
+    return 1 if usable.size < 2 * _ALL_BLOCKS else 2
+
+
+def _blocks(luma: Levels, every: int = 1) -> Blocks:
     """Coefficients of whole blocks, shape (rows, columns, 8, 8)."""
     basis = block_basis().astype(np.float32)
     rows, columns = luma.shape[0] // _BLOCK, luma.shape[1] // _BLOCK
-    pixels = luma[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32)
-    parts = pixels.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
-    return np.asarray(basis @ np.ascontiguousarray(parts) @ basis.T)
+    pixels = luma[: rows * _BLOCK, : columns * _BLOCK]
+    parts = pixels.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)[::every, ::every]
+    return np.asarray(basis @ parts.astype(np.float32, order="C") @ basis.T)
 
 
 def _coefficients(
-    luma: NDArray[np.uint8], predicted: Levels
-) -> Iterator[tuple[int, Blocks, Blocks]]:
-    """Row, coefficients, and how far the predicted ones lie from them, of some rows of blocks."""
+    luma: NDArray[np.uint8], predicted: Levels, every: int
+) -> Iterator[tuple[Blocks, Blocks]]:
+    """Coefficients, and how far the predicted ones lie from them, of some rows of blocks."""
     for row in range(0, luma.shape[0] // _BLOCK, _ROWS):
         part = slice(row * _BLOCK, (row + _ROWS) * _BLOCK)
-        some = luma[part].astype(np.float32)
-        yield row, _blocks(some - 128), _blocks(some - predicted[part])
+        stored = _blocks(luma[part], every)
+        stored[..., 0, 0] -= 128 * _BLOCK
+        expected = _blocks(predicted[part], every)
+        expected[..., 0, 0] -= 128 * _BLOCK
+        yield stored, stored - expected
 
 
 def _estimated_steps(
     luma: NDArray[np.uint8], predicted: Levels, usable: NDArray[np.bool_]
 ) -> Blocks:
     """Steps that would leave such differences where the copy has something, by frequency."""
-    parts = list(_coefficients(luma, predicted))
-    stored = np.concatenate([part[1] for part in parts])[usable]
-    away = np.abs(np.concatenate([part[2] for part in parts])[usable])
+    every = _every(usable)
+    parts = list(_coefficients(luma, predicted, every))
+    usable = usable[::every, ::every]
+    stored = np.concatenate([part[0] for part in parts])[usable]
+    away = np.abs(np.concatenate([part[1] for part in parts])[usable])
     steps = np.full((_BLOCK, _BLOCK), np.nan, np.float32)
     for place in np.ndindex(_BLOCK, _BLOCK):
         here = away[:, *place]
@@ -306,10 +329,16 @@ def failing_as_enlarged(
     places = _places(np.ones(shape, np.bool_))
     size = larger.shape[1], larger.shape[0]
     image, steps = Image.fromarray(smaller), table.astype(np.float32)
-    whole = {name: _plain(smaller, size, name) for name in _PLAIN[:3]}
-    whole["NEAREST"] = np.asarray(image.resize(size, Image.Resampling.NEAREST))
-    least = None
-    for name in (*_ENLARGING, *whole):
+    whole: dict[str, Levels] = {}
+    least: float | None = None
+    further = _PLAIN[1:3] if larger.size < _ENLARGED_PIXELS else ()
+    for name in (*_ENLARGING, "NEAREST", *further):
+        if least is not None and least <= _ENLARGED:
+            break
+        if name == "NEAREST":
+            whole[name] = np.asarray(image.resize(size, Image.Resampling.NEAREST))
+        elif name in _PLAIN:
+            whole[name] = _plain(smaller, size, name)
         asked = failing = 0
         for top, start in places:
             part = np.s_[top : top + _PATCH * _BLOCK, start : start + _PATCH * _BLOCK]
