@@ -115,6 +115,10 @@ class ImageFacts:
     decoded_strictly : bool
         This decode hides no damage, and found none. It tells more than the content does: another
         decode of the same may not know.
+    colours : str
+        What its samples stand for, where that is not sRGB, see `decode.colour_meaning`.
+    alpha : bool
+        It has transparency, be it that all of it is opaque.
     """
 
     width: int
@@ -132,6 +136,8 @@ class ImageFacts:
     decoded_part: tuple[float, float, float, float] = WHOLE_PART
     decode_bytes: int = 0
     decoded_strictly: bool = field(default=False, compare=False)
+    colours: str = ""
+    alpha: bool = False
 
     def __post_init__(self) -> None:
         # a list, where it comes from JSON

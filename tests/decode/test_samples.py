@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from imgsim.decode.decoder import Decoder
@@ -18,6 +20,7 @@ from imgsim.pictures.generate import landscape
 PHOTO = Image.fromarray(landscape(1, 96, 64))
 MASK = Image.fromarray(np.where(np.arange(48 * 40).reshape(40, 48) % 7, 0, 255).astype(np.uint8))
 PROFILE = b"\0" * 128 + b"a profile"
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -78,6 +81,20 @@ def hidden(colour: int) -> Image.Image:
     return Image.fromarray(samples)
 
 
+def hidden_picture(seed: int) -> Image.Image:
+    samples = np.dstack([np.asarray(PHOTO), np.full((64, 96), 255, np.uint8)])
+    samples[:20, :20, :3] = landscape(seed, 20, 20)
+    samples[:20, :20, 3] = 0
+    return Image.fromarray(samples)
+
+
+def with_chunk(name: bytes, content: bytes) -> bytes:
+    """A PNG with one more chunk, behind its header."""
+    data, chunk = saved(PHOTO, "PNG"), name + content
+    chunk = struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:33] + chunk + data[33:]
+
+
 EQUAL: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     "other compression": lambda: (saved(PHOTO, "PNG"), saved(PHOTO, "PNG", compress_level=1)),
     "another text": lambda: (saved(PHOTO, "PNG"), with_text()),
@@ -94,6 +111,11 @@ EQUAL: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         saved(palette(PHOTO), "PNG"), saved(palette(PHOTO).convert("RGB"), "PNG")
     ),
     "colours under alpha 0": lambda: (saved(hidden(0), "PNG"), saved(hidden(200), "PNG")),
+    "a profile of sRGB": lambda: (saved(PHOTO, "PNG"), saved(PHOTO, "PNG", icc_profile=SRGB)),
+    "a usual gamma": lambda: (
+        saved(PHOTO, "PNG"), with_chunk(b"gAMA", struct.pack(">I", 45455))
+    ),
+    "code points of sRGB": lambda: (saved(PHOTO, "PNG"), with_chunk(b"cICP", b"\1\r\0\1")),
     "four bands of 16 bits": lambda: (deep_tiff(4, None), deep_tiff(4, "zlib")),
     "colours of 16 bits": lambda: (deep_tiff(3, "zlib"), deep_png()),
     "the order of bytes": lambda: (grey_tiff("<"), grey_tiff(">")),
@@ -140,6 +162,13 @@ OTHERS: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     ),
     "a colour profile": lambda: (
         saved(PHOTO, "PNG"), saved(PHOTO, "PNG", icc_profile=PROFILE)
+    ),
+    "code points of Display P3": lambda: (
+        saved(PHOTO, "PNG"), with_chunk(b"cICP", b"\x0c\r\0\1")
+    ),
+    "a gamma": lambda: (saved(PHOTO, "PNG"), with_chunk(b"gAMA", struct.pack(">I", 100_000))),
+    "a picture under alpha 0": lambda: (
+        saved(hidden_picture(3), "PNG"), saved(hidden(0), "PNG")
     ),
     "the second frame": lambda: (frames(1, 2, 3), frames(1, 4, 3)),
     "the durations": lambda: (frames(1, 2), frames(1, 2, duration=300)),

@@ -100,6 +100,7 @@ def test_whether_a_file_is_as_the_camera_wrote_it(data: dict, fits: bool) -> Non
         ("IMG_1.jpg", 0), ("DSC_0001-2.JPG", 0), ("Holiday 2012.jpg", 0), ("IMG_1(1).jpg", 1),
         ("IMG_1 - Copy.jpg", 1), ("IMG_1 - Copy (2).jpg", 1), ("Copy of IMG_1.jpg", 1),
         ("IMG_1 - Kopie.jpg", 1), ("Copie de IMG_1.jpg", 1), ("DSC_4-Edit.jpg", 1),
+        ("IMG_E1234.JPG", 1), ("IMG_EAST.jpg", 0), ("IMG_1-COLLAGE.jpg", 1), ("copia_IMG_1.jpg", 1),
         ("IMG_1 - コピー.jpg", 1), ("editorial.jpg", 0), ("copyright.jpg", 0), ("(1).jpg", 0),
     ],
 )  # fmt: skip
@@ -113,6 +114,8 @@ def test_what_was_added_to_a_name(name: str, additions: int) -> None:
         ("Backup/a.jpg", ".", True), ("Photos/2012/a.jpg", ".", False),
         ("my_backups/x/a.jpg", ".", True), ("Zu löschen/a.jpg", ".", True),
         ("回收站/a.jpg", ".", True), ("Photocopies/a.jpg", ".", False),
+        ("yedek/a.jpg", ".", True), ("نسخة احتياطية/a.jpg", ".", True),
+        ("النسخ الاحتياطي/a.jpg", ".", True),
         ("/mnt/backup/photos/2012/a.jpg", "/mnt/backup/photos", False),
         ("/mnt/backup/a.jpg", "/mnt/backup", True),
     ],
@@ -131,6 +134,13 @@ def test_which_folders_are_of_copies(path: str, root: str, aside: bool) -> None:
 )  # fmt: skip
 def test_folders_by_patterns(path: str, pattern: str, matches: bool) -> None:
     assert matches_folder(path, pattern) is matches
+
+
+def test_a_lossy_format_that_no_camera_writes_comes_after_a_jpeg() -> None:
+    jpeg, other = candidate("b", **BASE), candidate("a", **{**BASE, "format": "JPEG2000"})
+    assert chosen(["original"], other, jpeg)[0] == "b"
+    lossless = candidate("a", **{**BASE, "format": "WEBP", "lossless": True})
+    assert chosen(["original"], lossless, jpeg)[0] == "a"
 
 
 def test_whole_files_come_before_references_and_these_before_all() -> None:

@@ -27,9 +27,10 @@ PART = Verdict(0.2, tuple(HALF.ravel().tolist()), 0.25, 1.0, 0.25, more=-1)
 EQUAL = Differences(
     16, True, 1.0, False, False, 0.0, 1.0, (1.0, 1.0), (0.0, 0.0), 0.0, 1.0, 0.0, (9.0, 9.0), 1.0,
     (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
+    residue=((0.0,) * 8 + (1.0,),) * 2,
 )  # fmt: skip
 CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
-COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0), (0.29, 0.29, 0.0)))
+COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0, 3.0), (0.29, 0.29, 0.0, 1.8)))
 """The right one is a JPEG made from the left one, which is one too."""
 
 
@@ -94,6 +95,13 @@ def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
     assert "compressed again" in group.keep_reason
     assert roles(group) == {"a.jpg": None, "b.jpg": "reencoded"}
     assert group.reclaimable_bytes == 5000
+
+
+@pytest.mark.parametrize("more", [{"colours": "Adobe RGB"}, {"alpha": True}, {"parts": "film"}])
+def test_what_the_kept_file_does_not_hold_is_not_free(more: dict[str, object]) -> None:
+    pictures = [picture("a.jpg"), picture("b.jpg", **more)]
+    ((group,), _) = settle(pictures, ["first"], Known(differences={"ab": COMPRESSED}))
+    assert roles(group) == {"a.jpg": None, "b.jpg": "near"}
 
 
 @pytest.mark.parametrize("keep", ["largest", "folder:x"])
@@ -201,7 +209,7 @@ def test_the_version_of_most_files_is_taken_for_the_original() -> None:
 @pytest.mark.parametrize("ratio", [0.4, 0.7, 1.4])
 def test_who_was_compressed_from_whom_shows_only_in_much_larger_steps(ratio: float) -> None:
     pictures = [picture("a.jpg"), picture("b.jpg")]
-    steps = ((0.4, 0.4, 0.1), (0.29, 0.29, 0.0))
+    steps = ((0.4, 0.4, 0.1, 3.0), (0.29, 0.29, 0.0, 1.8))
     known = Known(differences={"ab": replace(EQUAL, steps=steps, step_ratio=ratio)})
     ((group,), _) = settle(pictures, known=known)
     assert roles(group)["b.jpg"] == ("reencoded" if ratio == 0.4 else "near")

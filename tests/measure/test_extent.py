@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imgsim.measure.extent import share_of_one_colour
+from imgsim.measure.extent import narrow_border, share_of_one_colour
 
 
 def picture(background: int | None = None) -> np.ndarray:
@@ -35,3 +35,13 @@ def test_a_crop_leaves_no_border(background: int | None) -> None:
     """Where a picture has a background of one colour that goes on inside, too."""
     whole = picture(background)
     assert share_of_one_colour(whole, whole[20:-20, 20:-20], inside(20, 560, 360))[0] < 0.5
+
+
+def test_a_border_of_a_pixel_is_seen_and_a_cut_by_a_pixel_is_none() -> None:
+    whole = picture()
+    framed = np.pad(whole, ((1, 1), (1, 1), (0, 0)), constant_values=250)
+    assert (narrow_border(whole, framed), narrow_border(framed, whole)) == (1, -1)
+    assert narrow_border(whole, whole[1:-1, 1:-1]) == 0
+    on_white = picture(255)
+    assert narrow_border(on_white, on_white[1:-1, 1:-1]) == 0
+    assert narrow_border(whole, np.ascontiguousarray(whole[::-1])) == 0

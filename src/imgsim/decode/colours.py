@@ -12,7 +12,7 @@ from imgsim.decode.rows import ArrayRows, SampleRows
 
 Colour = Literal["grey", "rgb", "ycbcr"]
 _STRIP_PIXELS = 1 << 20
-_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -29,7 +29,7 @@ def plain(image: Any) -> Any:
     """
     from PIL import Image
 
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+    if image.mode in ALPHA_MODES or "transparency" in image.info:
         return _flatten(image)
     if image.mode in DEEP_MODES:
         return Image.fromarray(to_8_bit(np.asarray(image)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -93,6 +94,19 @@ class DeepImage:
         if self.tags is not None and self.tags.photometric == tifftags.CMYK and self.bands >= 4:
             return self.bands > 4
         return self.bands - (self.alpha is not None) not in (1, 3)
+
+    @property
+    def profile(self) -> bytes:
+        """The ICC profile; empty if there is none, or none that can be read."""
+        import tifffile
+
+        with suppress(Exception):  # broken tags are no reason to lose the picture
+            if self.format == "PNG":
+                return bytes(self.in_pillow().info.get("icc_profile") or b"")
+            with tifffile.TiffFile(io.BytesIO(self.data)) as file:
+                tag = file.pages.first.tags.get("InterColorProfile")
+                return bytes(tag.value) if tag is not None else b""
+        return b""
 
     def over_cap(self, max_pixels: int) -> str | None:
         """Say why an image of this size is not decoded; None if it is."""

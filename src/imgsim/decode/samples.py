@@ -1,21 +1,23 @@
 """A digest of the decoded samples of a file: by it two files are equal, whatever their bytes are.
 
-Equal are size, depth, channels and alpha of the upright samples; the colour under alpha 0 does not
-count, a palette is expanded, grey is not RGB, and an ICC profile is part of the picture. All frames
-and pages count, with their durations, and so does what a JPEG carries behind its picture (the film
-of a motion photo, a gain map, a second view), and the film of a HEIC file.
+Equal are size, depth, channels and alpha of the upright samples, and what colours they stand for
+(see `colour_meaning`). Under full transparency one colour is as good as another, but several, as of
+a picture that was hidden, count. A palette is expanded, and grey is not RGB. All frames and pages
+count, with their durations, and so does what a JPEG carries behind its picture (the film of a
+motion photo, a gain map, a second view), and the film of a HEIC file.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.decode.colour_meaning import colour_meaning
 from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import DeepImage, deep_image
@@ -26,7 +28,7 @@ from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same file gives another digest, or gives one where it had none."""
 
 _STRIP_PIXELS = 1 << 20
@@ -111,7 +113,7 @@ def _digest(data: bytes, limits: Decoder) -> str | None:
             check(source.of_frame(image))
         image.load()
         digest.update(f"duration {image.info.get('duration', 0)} ".encode())
-        _add_frame(digest, turn_upright(image, source.orientation))
+        _add_frame(digest, turn_upright(image, source.orientation), source.colours)
     if source.format in ("JPEG", "MPO"):
         digest.update(_appended_to_jpeg(data))
     elif source.format == "HEIF":
@@ -127,7 +129,7 @@ def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
     """Hash the samples that Pillow does not give as they are; animations of them are not read."""
     if image.format == "PNG" and image.frames > 1:
         return None
-    digest = hashlib.sha256(_deep_profile(image))
+    digest = hashlib.sha256(colour_meaning(image.data, image.format, None, image.profile).encode())
     for page in range(image.frames):
         of_page = image.of_page(page)
         reason = of_page.over_cap(limits.max_pixels)
@@ -138,38 +140,55 @@ def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
         digest.update(f"deep {samples.dtype.str} {samples.shape} {image.alpha} ".encode())
         height = samples.shape[0]
         rows = max(1, _STRIP_PIXELS // samples.shape[1])
-        for top in range(0, height, rows):
-            strip = np.array(samples.rows(top, min(top + rows, height)), order="C")
-            if image.alpha is not None:
-                strip[strip[..., image.alpha] == 0] = 0
-            digest.update(strip.data)
+        strips = (samples.rows(top, min(top + rows, height)) for top in range(0, height, rows))
+        if image.alpha is not None:
+            _add_with_alpha(digest, strips, image.alpha)
+            continue
+        for strip in strips:
+            digest.update(np.array(strip, order="C").data)
     return digest.hexdigest()
 
 
-def _deep_profile(image: DeepImage) -> bytes:
-    if image.format == "PNG":
-        from PIL import Image
-
-        return Image.open(io.BytesIO(image.data), formats=["PNG"]).info.get("icc_profile") or b""
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(image.data)) as file:
-        tag = file.pages.first.tags.get("InterColorProfile")
-        return bytes(tag.value) if tag is not None else b""
-
-
-def _add_frame(digest: Any, image: Any) -> None:
-    """Add the size, kind, profile and samples of one frame."""
-    profile = image.info.get("icc_profile") or b""
+def _add_frame(digest: Any, image: Any, colours: str) -> None:
+    """Add the size, kind, meaning and samples of one frame."""
     mode = _expanded(image.crop((0, 0, 1, 1))).mode
     kind = "I;16" if mode.startswith("I;16") else mode  # whatever the byte order
-    digest.update(f"{kind} {image.width} {image.height} {len(profile)} ".encode())
-    digest.update(profile)
+    digest.update(f"{kind} {image.width} {image.height} {len(colours)} {colours}".encode())
     rows = max(1, _STRIP_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        strip = _expanded(image.crop((0, top, image.width, min(top + rows, image.height))))
-        samples = _without_hidden_colours(np.asarray(strip), mode)
-        digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
+    strips = (
+        np.asarray(_expanded(image.crop((0, top, image.width, min(top + rows, image.height)))))
+        for top in range(0, image.height, rows)
+    )
+    if mode in ("LA", "RGBA"):
+        _add_with_alpha(digest, strips, -1)
+        return
+    for strip in strips:
+        digest.update(strip.astype(strip.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def _add_with_alpha(digest: Any, strips: Iterable[NDArray[Any]], alpha: int) -> None:
+    """Add samples of which those under full transparency count if they are not all of one colour.
+
+    Parameters
+    ----------
+    digest : hash object
+    strips : iterable of ndarray, shape (h, w, bands)
+    alpha : int
+        The band of transparency.
+    """
+    shown, whole = hashlib.sha256(), hashlib.sha256()
+    ends: list[NDArray[Any]] = []
+    for strip in strips:
+        samples = np.array(strip.astype(strip.dtype.newbyteorder("<"), copy=False), order="C")
+        whole.update(samples.data)
+        hidden = samples[..., alpha] == 0
+        if hidden.any():
+            colours = samples[hidden]
+            ends += [colours.min(axis=0), colours.max(axis=0)]
+            samples[hidden] = 0
+        shown.update(samples.data)
+    even = not ends or bool((np.min(ends, axis=0) == np.max(ends, axis=0)).all())
+    digest.update((shown if even else whole).digest())
 
 
 def _expanded(image: Any) -> Any:
@@ -182,14 +201,6 @@ def _expanded(image: Any) -> Any:
     if transparent and image.mode == "RGB":
         return image.convert("RGBA")
     return image
-
-
-def _without_hidden_colours(samples: NDArray[Any], mode: str) -> NDArray[Any]:
-    if mode not in ("LA", "RGBA"):
-        return samples
-    samples = samples.copy()
-    samples[samples[..., -1] == 0] = 0
-    return samples
 
 
 def _appended_to_jpeg(data: bytes) -> bytes:

@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import Any
 
 from imgsim.decode.buffers import jpeg_coefficients, tiff_segment
-from imgsim.decode.colours import Colour, pixel_digest, samples_digest
+from imgsim.decode.colour_meaning import colour_meaning
+from imgsim.decode.colours import ALPHA_MODES, Colour, pixel_digest, samples_digest
 from imgsim.decode.containers import end_of_boxes
 from imgsim.decode.deep import DeepImage, ShownSamples, deep_image
 from imgsim.decode.detail import RICHLY_DETAILED, detail_of
@@ -60,8 +61,9 @@ class Source:
     after the first decode that the last row holds what a decoder fills in where data are missing,
     and `decoded_strictly` that a decoder which hides no damage was content. `jpeg_data` are the
     bytes of a JPEG that it can decode; `progressive` if it has several scans.
-    The last fields say what memory a decoder takes beside the picture, see `memory`; `check` is
-    called with this, as it is of a frame, before any of its pixels are decoded.
+    `colours` says what its samples stand for, see `colour_meaning`, and `alpha` whether it has
+    transparency. The last fields say what memory a decoder takes beside the picture, see `memory`;
+    `check` is called with this, as it is of a frame, before any of its pixels are decoded.
     """
 
     reopen: Callable[[], Any]
@@ -79,6 +81,8 @@ class Source:
     durations: tuple[int, ...] = ()
     shown: int = 0
     parts: str = ""
+    colours: str = ""
+    alpha: bool = False
     damage: str = ""
     top: float = 0.0
     bottom: float = 1.0
@@ -224,7 +228,7 @@ class Source:
         facts = ImageFacts(
             *self.size, self.format, self.lossless, self.raw, self.frames, detail, None, thumbnail,
             sum(self.durations), self.parts, self.damage, self.part, decode_bytes,
-            self.decoded_strictly,
+            self.decoded_strictly, self.colours, self.alpha,
         )  # fmt: skip
         if not facts.flat:
             return facts
@@ -376,6 +380,8 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if kind in ("JPEG", "MPO") and image.mode in ("L", "RGB") and _has_luma(image):
         source.jpeg_data, source.progressive = data, "progressive" in image.info
     source.parts = extra_parts(data, image)
+    source.colours = colour_meaning(data, kind, image)
+    source.alpha = image.mode in ALPHA_MODES or "transparency" in image.info
     if frames > 1:
         source.durations, source.opened = frame_durations(data, image, frames), None
     return source
@@ -501,6 +507,8 @@ def _open_deep(deep: DeepImage, check: Check | None) -> Source:
     )  # fmt: skip
     if check is not None:
         check(source)
+    source.colours = colour_meaning(deep.data, deep.format, None, deep.profile)
+    source.alpha = deep.alpha is not None
     if deep.format == "PNG" and deep.frames > 1:
         image = deep.in_pillow()
         source.frames = image.n_frames

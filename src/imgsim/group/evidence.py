@@ -50,11 +50,14 @@ class Signs:
     fits_steps : bool
         All differences lie within the steps of the other one, a JPEG: if this one was first, the
         other may be the same picture compressed again.
+    unexplained : str
+        What scaling and compression do not explain of it; empty if they explain all that shows.
     """
 
     signs: tuple[Sign, ...] = ()
     unsure: tuple[str, ...] = ()
     fits_steps: bool = False
+    unexplained: str = ""
 
 
 def signs_of(
@@ -84,7 +87,12 @@ def signs_of(
         found.parts()
         found.generation()
     found.size()
-    return Signs(tuple(found.signs), tuple(dict.fromkeys(found.unsure)), found.fits_steps)
+    return Signs(
+        tuple(found.signs),
+        tuple(dict.fromkeys(found.unsure)),
+        found.fits_steps,
+        _unexplained(measured.residue[1], other),
+    )
 
 
 class _Signs:
@@ -113,6 +121,10 @@ class _Signs:
             self.add("stretched", f"stretched by {100 * (m.stretch - 1):.0f} %", derived=False)
         elif m.stretch > e.stretch[0] + shape:
             self.unsure.append("stretched a little")
+        if m.border > 0:
+            self.add("inset", "the kept picture in a narrow border")
+        elif m.border < 0:
+            self.add("fuller", "without the narrow border of the kept file")
         if m.placed:
             return
         shown, inside = m.area
@@ -300,6 +312,28 @@ class _Signs:
                 self.unsure.append(LESS_DETAIL)
 
 
+def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
+    """What a copy shows that its source does not, when it is scaled and compressed."""
+    e = EVIDENCE
+    if residue is None:
+        return "whether scaling and compression explain all of it"
+    top, _, beyond, lost, crowded, level, colour, step, steps_known = residue
+    if steps_known:
+        explained = (
+            top <= e.left_top
+            and beyond <= e.left_beyond
+            and lost <= e.left_lost
+            and crowded <= e.left_crowded
+        )
+    else:
+        most = e.left_heif if copy.facts.format == "HEIF" or copy.facts.lossless else e.left_other
+        explained = top <= most[0] and level <= most[1]
+        if copy.facts.lossless:
+            explained = explained and step <= e.left_lossless
+    explained = explained and colour <= e.left_colour
+    return "" if explained else "more than scaling and compression explain"
+
+
 def _detail(m: Differences) -> tuple[bool, bool]:
     """Whether the picture with more pixels has surely no more detail than the other, or surely."""
     e = EVIDENCE
@@ -312,7 +346,19 @@ def _detail(m: Differences) -> tuple[bool, bool]:
     some = m.beyond >= e.beyond[1] or (
         m.beyond >= e.beyond_unclear[1] and softness <= e.softness[0]
     )
+    if m.not_enlarged is not None:
+        # blur leaves no detail either, but what interpolation gives is known
+        none = none and not _was_scaled_down(m)
+        none = none or m.not_enlarged <= e.enlarged[0]
     return none, some and not none
+
+
+def _was_scaled_down(m: Differences) -> bool:
+    """The smaller one is the larger one scaled down, and that was not enlarged from it."""
+    residue = m.residue[1] if m.scale > 1 else m.residue[0]
+    if m.not_enlarged is None or m.not_enlarged < EVIDENCE.enlarged[1] or residue is None:
+        return False
+    return residue[0] <= (EVIDENCE.left_top if residue[-1] else EVIDENCE.left_other[0])
 
 
 def _is_blurred(gain: tuple[float, ...], back: tuple[float, ...], *, a_little: bool) -> bool:
@@ -361,9 +407,9 @@ def _compressed_from(steps: tuple[float, ...] | None) -> bool:
     if steps is None:
         return False
     least, most = EVIDENCE.steps
-    error, coarse, beyond = steps
+    error, coarse, beyond, shape = steps
     evenly = least <= error <= most and least <= coarse <= most
-    return evenly and beyond <= EVIDENCE.steps_beyond
+    return evenly and beyond <= EVIDENCE.steps_beyond and shape <= EVIDENCE.steps_shape[0]
 
 
 def _made_from(steps: tuple[float, ...] | None) -> bool:
@@ -395,11 +441,12 @@ def _is_rounded(steps: tuple[float, ...] | None, ratio: float, spread: float) ->
         return False
     if steps is None:
         return True
-    _, coarse, beyond = steps
+    _, coarse, beyond, shape = steps
     e = EVIDENCE
-    return beyond <= e.generation_beyond and (
-        ratio > e.generation_finer or coarse >= e.generation_coarse
-    )
+    if beyond > e.generation_beyond or ratio > e.generation_finer:
+        return beyond <= e.generation_beyond
+    by_halves = e.generation_much_finer < ratio <= e.finer
+    return coarse >= e.generation_coarse and shape <= e.steps_shape[by_halves]
 
 
 def _percent(share: float) -> str:
@@ -446,6 +493,6 @@ def _lean(m: Differences) -> tuple[int, str]:
     softness = (m.gain if m.scale > 1 else m.gain_back)[4]
     detail = (m.beyond - e.lean_detail[0]) / e.lean_detail[1]
     sharp = (e.lean_softness[0] - softness) / e.lean_softness[1]
-    larger_first = detail + sharp > e.lean
+    larger_first = detail + sharp > e.lean or _was_scaled_down(m)
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why

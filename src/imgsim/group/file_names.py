@@ -11,12 +11,12 @@ from imgsim.addresses import as_path, folder_of
 
 _COPY_WORDS = (
     "copy|copie|kopie|kopia|kopi|copia|cópia|copy of|kopija|kopio|másolat|kopyası|копия|копія|副本|"
-    "コピー|복사본|拷贝|複製"
+    "コピー|복사본|拷贝|複製|kopya|yedek|نسخة|עותק"
 )
 _MADE_WORDS = (
     r"edit(?:ed)?|bearbeitet|modifi[eé]|editad[oa]|modificat[oa]|bewerkt|redigerad|small|klein|"
     r"resized?|compressed|web|thumb(?:nail)?|scaled|cropped|export(?:ed)?|print|poster|final|"
-    r"retouched|upscaled?|enhanced|bw|sw|nb|stripped|optimized|min"
+    r"retouched|upscaled?|enhanced|bw|sw|nb|stripped|optimized|min|collage|animation|effects"
 )
 _COPY = re.compile(
     rf"(?:[\s_.-]*\(\d+\)|[\s_-]+(?:{_COPY_WORDS})(?:[\s_-]*\(?\d+\)?)?|[\s_-]+(?:{_MADE_WORDS})\d*"
@@ -25,9 +25,13 @@ _COPY = re.compile(
 )
 _COPY_OF = re.compile(
     r"^(?:copy(?: \(?\d+\)?)? of|kopie(?: \(?\d+\)?)? von|copie(?: \(?\d+\)?)? de|copia(?: "
-    r"\(?\d+\)?)? d[ei]|cópia de|kopia|kopie|копия|копія)[\s_-]+",
+    r"\(?\d+\)?)? d[ei]|cópia de|kopia|kopie|копия|копія|copy|copie|copia|cópia|kopya|yedek|"
+    r"نسخة من|نسخة)[\s_-]+",
     re.IGNORECASE,
 )
+_EDITED_BY_PHONE = re.compile(r"^(IMG_)E(?=\d{4}$)")
+"""How an iPhone names what was edited on it, beside the original without the E."""
+
 _ASIDE = re.compile(
     r"\b(?:back[ -]?ups?|bak|copy|copies|exports?|exported|thumbs?|thumbnails?|trash|recycled?|"
     r"recycle bin|recycler|trashes|wastebasket|to[ -]delete|delete|deleted|duplicates?|dupes?|old|"
@@ -41,7 +45,8 @@ _ASIDE = re.compile(
     r"kopieën|prullenbak|verwijderen|reservekopie|"
     r"kosz|do usunięcia|kopie zapasowe|kopia zapasowa|"
     r"säkerhetskopia|papperskorg|papirkurv|sikkerhedskopi|sikkerhetskopi|roskakori|varmuuskopio|"
-    r"резервная копия|копии|корзина|удалить|экспорт)\b"
+    r"резервная копия|копии|корзина|удалить|экспорт|yede(?:k|kler|kleme)|kopyalar|çöp kutusu|"
+    r"zálohy?|záloha|biztonsági mentés|αντίγραφα?|גיבוי|(?:ال)?نسخ(?:ة)? (?:ال)?احتياطي(?:ة)?)\b"
     r"|备份|副本|回收站|删除|导出|缩略图|備份|バックアップ|コピー|ゴミ箱|削除|書き出し|백업|복사본|휴지통",
     re.IGNORECASE,
 )
@@ -52,7 +57,7 @@ def name_additions(path: str) -> int:
     stem = _text(os.path.splitext(_base(path))[0])
     count = 0
     while True:
-        shorter = _COPY_OF.sub("", _COPY.sub("", stem))
+        shorter = _EDITED_BY_PHONE.sub(r"\1", _COPY_OF.sub("", _COPY.sub("", stem)))
         if shorter == stem or not shorter:
             return count
         stem, count = shorter, count + 1

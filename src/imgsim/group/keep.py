@@ -36,6 +36,9 @@ _FORMATS = {
     "jfif": {"JPEG"}, "jpe": {"JPEG"}, "hif": {"HEIF"}, "j2k": {"JPEG2000"}, "apng": {"PNG"},
     "dib": {"DIB", "BMP"}, "pbm": {"PPM"}, "pgm": {"PPM"}, "pnm": {"PPM"},
 }  # fmt: skip
+_EXPORTS = frozenset({"JPEG2000", "WEBP", "AVIF", "JXL", "JPEG XL"})
+"""Formats in which programs save with loss what a camera wrote in another one."""
+
 _KNOWN_FORMATS = _FORMATS.keys() | {suffix[1:] for suffix in IMAGE_SUFFIXES} | {"raw"}
 _HAS: dict[str, Callable[[Metadata], bool]] = {
     "exif": lambda m: m.has_exif,
@@ -178,6 +181,10 @@ _ASIDE: Criterion = (
     "in no folder of copies",
     lambda c: lies_aside(c.picture.file.path, c.picture.file.root),
 )
+_FORMAT: Criterion = (
+    "of a format that cameras write",
+    lambda c: c.picture.facts.format in _EXPORTS and not c.picture.facts.lossless,
+)
 BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _ON_DISK, _OLDEST)
 ALWAYS: tuple[Criterion, ...] = (
     ("not damaged", lambda c: bool(c.picture.facts.damage)),
@@ -192,6 +199,7 @@ NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
 ORIGINAL: tuple[Criterion, ...] = (
     ("no editor in its metadata", lambda c: c.edited_by_name),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
+    _FORMAT,
     ("compressed once", lambda c: bool(c.metadata.compressed_twice)),
     _ON_DISK,
     _ASIDE,

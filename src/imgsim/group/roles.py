@@ -73,8 +73,14 @@ def _same_picture(
     only_kept_fits = kept.camera_fits and not other.camera_fits
     settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
     unsure = [one for one in signs.unsure if one not in settled]
+    if signs.unexplained:
+        unsure.append(signs.unexplained)
     if other.picture.facts.parts:  # films and the like are not compared
         unsure.append("what it holds beside the picture")
+    if other.picture.facts.colours != kept.picture.facts.colours:
+        unsure.append("its colours stand for others, by its profile or header")
+    if other.picture.facts.alpha and not kept.picture.facts.alpha:
+        unsure.append("its transparency, which the kept file lacks")
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)

@@ -7,28 +7,38 @@ there or only claimed by the number of pixels, compression.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.measure.extent import area_shares, share_of_one_colour
+from imgsim.measure.extent import area_shares, narrow_border, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
 from imgsim.measure.quantisation import Steps, about_steps, block_coefficients
+from imgsim.measure.residue import Residue, failing_as_enlarged, residue_of_copy
 from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 6
+VERSION = 8
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
 _FINER = 1.1
 _EVEN_SHARE = 0.2
 _DARK, _LIGHT = 16, 239
+_BEYOND = 0.07
+"""Share of the coefficients beyond half a step from which on no compression explains a copy."""
 _SPOT_SIDE = 512
 _SAME_CONTRAST = 0.02
+
+_HARDLY_BEYOND = -7.5
+"""Decibels of detail up to which a picture may have been enlarged."""
+
+_SAME_TONE, _SAME_SPOT = 1.5, 10.0
+"""Levels up to which a picture may be a mere copy of another one: else what is left of it beside
+compression is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,14 @@ class Differences:
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
     generation : tuple of float or None
         Of two JPEGs, which was compressed from the other: the fields of `generation.Generation`.
+    border : {-1, 0, 1}
+        Which has a border of a few pixels, see `extent.narrow_border`.
+    residue : tuple of (tuple of float or None)
+        The fields of `residue.Residue`, if the left one is taken for a copy of the right one, and
+        the other way round; None for one that has more pixels, or that is no mere copy anyhow.
+    not_enlarged : float or None
+        Of the one with more pixels, if it is a JPEG: share that no enlarging of the other one
+        explains, see `residue.failing_as_enlarged`. None where the detail says enough.
     """
 
     windows: int
@@ -122,6 +140,9 @@ class Differences:
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
     generation: tuple[float, float, float, float, float] | None = None
+    border: int = 0
+    residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
+    not_enlarged: float | None = None
 
     @property
     def turn_text(self) -> str:
@@ -142,6 +163,8 @@ class Differences:
             gain_back=self.gain,
             own=self.own[::-1],
             steps=self.steps[::-1],
+            border=-self.border,
+            residue=self.residue[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
             generation=self.generation
             and (1 - self.generation[0], *self.generation[1:3], *self.generation[:2:-1]),
@@ -176,6 +199,8 @@ def measure_differences(
         (1.0, 1.0) if frame.placed else areas,
         (0.0, 0.0) if frame.placed else share_of_one_colour(left.pixels, right.pixels, matrix),
     )
+    if frame.placed and not frame.turned:
+        measured = replace(measured, border=narrow_border(left.pixels, right.pixels))
     if len(frame.left) < MIN_WINDOWS:
         return measured
     return _with_pixels(measured, frame, left, right, matrix)
@@ -199,24 +224,29 @@ def _with_pixels(
         fine, predictions, cut = finer_windows(left.pixels, right.pixels, matrix, frame)
         beyond = detail_beyond(fine, predictions, cut) if len(fine) else None
     coefficients = _Coefficients(frame)
+    steps = (
+        _steps(frame, coefficients, left, 0, contrast),
+        _steps(frame, coefficients, right, 1, 1 / contrast),
+    )
+    spot = _spot(frame, saturation)
+    mere_copy = tone <= _SAME_TONE and spot <= _SAME_SPOT
     return replace(
         measured,
         tone=tone,
         saturation=saturation,
         tint=tint,
         chroma=chroma,
-        spot=_spot(frame, saturation),
+        spot=spot,
         noise=_noise(lumas, even_levels),
         gain=_rounded(spectra.gain),
         gain_back=_rounded(spectra.gain_back),
         own=(_rounded(spectra.own_left), _rounded(spectra.own_right)),
         beyond=beyond,
-        steps=(
-            _steps(frame, coefficients, left, 0, contrast),
-            _steps(frame, coefficients, right, 1, 1 / contrast),
-        ),
+        steps=steps,
         step_ratio=_step_ratio(left, right),
         generation=_generation(frame, coefficients, left, right),
+        residue=_residues(frame, left, right, steps) if mere_copy else (None, None),
+        not_enlarged=_not_enlarged(frame, left, right, beyond) if mere_copy else None,
     )
 
 
@@ -390,7 +420,7 @@ def _steps(
     if abs(contrast - 1) < _SAME_CONTRAST:
         contrast = 1.0
     steps: Steps | None = about_steps(both[which], both[1 - which], picture.table, contrast)
-    return None if steps is None else (steps.error, steps.coarse, steps.beyond)
+    return None if steps is None else (steps.error, steps.coarse, steps.beyond, steps.shape)
 
 
 def _generation(
@@ -403,3 +433,48 @@ def _generation(
     if found is None:
         return None
     return found.left_later, found.failing, found.known, *found.spread
+
+
+def _residues(
+    frame: Frame,
+    left: MeasuredPicture,
+    right: MeasuredPicture,
+    steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None],
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """What is left of each, as a copy of the other one."""
+    if not frame.placed or frame.turned:
+        return None, None
+    wholes = frame.whole_left, frame.whole_right
+    found: list[tuple[float, ...] | None] = []
+    for which, copy, source in ((0, left, right), (1, right, left)):
+        away = steps[which]
+        if not (frame.same_pixels or frame.frame_is_left == (which == 0)) or (
+            away is not None and away[2] > _BEYOND
+        ):
+            found.append(None)
+            continue
+        luma = wholes[1 - which][..., 0] if frame.same_pixels else _luma(source.pixels)
+        residue = residue_of_copy(wholes[which], luma, wholes[1 - which], copy.pixels, copy.table)
+        found.append(None if residue is None else _as_floats(residue))
+    return found[0], found[1]
+
+
+def _not_enlarged(
+    frame: Frame, left: MeasuredPicture, right: MeasuredPicture, beyond: float | None
+) -> float | None:
+    larger, smaller = (right, left) if frame.frame_is_left else (left, right)
+    if beyond is None or beyond > _HARDLY_BEYOND or larger.table is None:
+        return None
+    if not frame.placed or frame.turned:
+        return None
+    return failing_as_enlarged(_luma(larger.pixels), _luma(smaller.pixels), larger.table)
+
+
+def _luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _as_floats(residue: Residue) -> tuple[float, ...]:
+    return tuple(float(value) for value in astuple(residue))

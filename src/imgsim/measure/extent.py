@@ -135,3 +135,57 @@ def _share_of(colours: NDArray[np.int16], colour: NDArray[np.float64], levels: i
     for channel, level in zip(colours.T, colour.tolist(), strict=True):
         near &= np.abs(channel - level) <= levels
     return float(near.mean())
+
+
+_MOST_BORDER = 8
+"""Pixels by which a picture is larger, at most, that has a narrow border around the other one."""
+
+_BORDER = 0.9
+"""Share of a border that has one colour, at least."""
+
+_SAME_LEVELS = 6.0
+"""Mean difference, in grey levels, of the other picture from what is inside a border."""
+
+
+def narrow_border(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> int:
+    """Tell which of two pictures is the other one in a border of a few pixels of one colour.
+
+    So narrow borders hardly move anything: the two lie upon each other as a whole.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+
+    Returns
+    -------
+    {-1, 0, 1}
+        1 if the right one has the border, -1 if the left one has it, 0 if none has.
+    """
+    more = [b - a for a, b in zip(left.shape[:2], right.shape[:2], strict=True)]
+    if max(map(abs, more)) > _MOST_BORDER or not any(more) or min(more) * max(more) < 0:
+        return 0
+    inner, outer = (left, right) if max(more) > 0 else (right, left)
+    height, width = inner.shape[:2]
+    places = np.ndindex(abs(more[0]) + 1, abs(more[1]) + 1)
+    grey = inner[::3, ::3, 1].astype(np.int16)
+    apart, (y, x) = min(
+        (float(np.abs(outer[v : v + height : 3, u : u + width : 3, 1] - grey).mean()), (v, u))
+        for v, u in places
+    )
+    if apart > _SAME_LEVELS:
+        return 0
+    sides = (
+        (outer[:y], inner[:1]),
+        (outer[y + height :], inner[-1:]),
+        (outer[:, :x], inner[:, :1]),
+        (outer[:, x + width :], inner[:, -1:]),
+    )
+    rims, edges = (
+        np.concatenate([side[i].reshape(-1, 3) for side in sides if side[0].size]).astype(np.int16)
+        for i in (0, 1)
+    )
+    colour = np.median(rims, axis=0)
+    even, goes_on = (_share_of(some, colour, 2 * _ONE_COLOUR_LEVELS) for some in (rims, edges))
+    if even < _BORDER or goes_on >= _BACKGROUND:
+        return 0  # it was cut, or its colour goes on inside
+    return 1 if max(more) > 0 else -1
