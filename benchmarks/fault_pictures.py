@@ -238,10 +238,8 @@ def read_all(data: bytes) -> list[str]:
         try:
             stage()
         except (DecodeError, NeedsMemory):
-            if name in ("decoding", "in full") and name != "damage":
-                if name == "decoding":
-                    # a run does nothing more with what it skips
-                    return raised
+            if name == "decoding":  # a run does nothing more with what it skips
+                return raised
         except MemoryError:
             pass
         except Exception as error:
