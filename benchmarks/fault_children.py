@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -146,10 +147,34 @@ class Child:
         os.waitpid(self.pid, 0)
         return None
 
+    def left(self, seconds: float = 10.0) -> int:
+        """Count the processes that it has left behind after so many seconds, and kill them."""
+        until = time.monotonic() + seconds
+        while (pids := _session(self.pid)) and time.monotonic() < until:
+            time.sleep(0.02)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(pids)
+
     def kill(self, number: int) -> None:
         """Send a signal."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
+
+
+def _session(number: int) -> list[int]:
+    """Processes of a session, without those that only wait to be waited for."""
+    pids = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stream:
+                fields = stream.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == number and fields[0] not in "ZX":
+            pids.append(int(name))
+    return pids
 
 
 def start_program(
@@ -176,6 +201,8 @@ def start_program(
         return Child(pid, time.monotonic())
     code = 70
     try:
+        os.setsid()
+        _forget_exit_functions()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -195,6 +222,8 @@ def start_program(
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
+    except KeyboardInterrupt:  # while it was loaded
+        code = 130
     except BaseException:
         import traceback
 
@@ -202,6 +231,14 @@ def start_program(
             traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _forget_exit_functions() -> None:
+    """Leave what the parent does when it ends, such as removing its folders, to the parent."""
+    atexit._clear()
+    finalize: Any = weakref.finalize
+    finalize._registry.clear()
+    finalize._registered_with_atexit = False
 
 
 def _set_streams(streams: tuple[int | None, int | None, int | None]) -> None:
@@ -219,7 +256,7 @@ def _set_streams(streams: tuple[int | None, int | None, int | None]) -> None:
             setattr(sys, f"__{name}__", None)
             continue
         errors = "backslashreplace" if name == "stderr" else "surrogateescape"
-        opened = open(number, mode, encoding="utf-8", errors=errors, closefd=False,
-                      buffering=1 if name == "stderr" else -1)  # fmt: skip
+        opened: Any = open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+        opened.reconfigure(line_buffering=name == "stderr")
         setattr(sys, name, opened)
         setattr(sys, f"__{name}__", opened)

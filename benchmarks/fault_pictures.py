@@ -199,15 +199,21 @@ def written(kind: str, seed: int) -> bytes | None:
 
 
 def refused(data: bytes, ending: str) -> bool:
-    """Whether another decoder, used plainly, reports an error in a file."""
+    """Whether another decoder, used plainly, reports an error in a file.
+
+    Of the second picture of an MPO it is not asked: neither is compared, and a file that has one
+    is never removable as a near copy.
+    """
     if ending == "dng":
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data))
-            for frame in range(getattr(image, "n_frames", 1)):
-                image.seek(frame)
+            several = ending not in ("mpo", "psd")
+            for frame in range(getattr(image, "n_frames", 1) if several else 1):
+                if frame:
+                    image.seek(frame)
                 image.load()
     except Exception:
         return True
