@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from imgsim.cli.config import defaults
 from imgsim.errors import ImgsimError
 from imgsim.models.weights import metadata
 from imgsim.profile import read_profile
+from imgsim.read.archives.kinds import BadArchive
+from imgsim.read.archives.listing import list_archive
 from imgsim.read.tables.listing import dataset_files
 from imgsim.report.features import read_features
 
@@ -39,6 +42,14 @@ def test_offsets_of_an_arrow_file_lead_nowhere_else(number: int, tmp_path: Path)
     counts = Counts()
     read_mutants(counts, [number], 1, tmp_path, ["Arrow of pictures"])
     assert counts.found == {}
+
+
+def test_the_end_of_a_zip_before_which_there_is_too_little_is_damage(tmp_path: Path) -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 1 << 40, 1)
+    path = tmp_path / "a.zip"
+    path.write_bytes(locator + b"PK\5\6" + bytes(18))
+    with pytest.raises(BadArchive, match="the place of its list is lost"):
+        list_archive(str(path))
 
 
 def _weights(path: Path) -> None:
