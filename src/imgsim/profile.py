@@ -132,7 +132,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", "check the path") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is no profile: {error}", "imgsim calibrate writes one") from None
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,9 +13,11 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.parts import extra_parts, film_of_boxes
 from imgsim.decode.samples import sample_digest
 from imgsim.decode.source import open_source
+from imgsim.decode.spec import InputSpec
 from imgsim.pictures.generate import landscape
 
 PHOTO = Image.fromarray(landscape(1, 96, 64))
+SPEC = InputSpec(0, 0, "rgb")
 FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8
 
 
@@ -48,6 +52,24 @@ def parts(data: bytes) -> str:
 )
 def test_xmp_of_a_jpeg_names_its_parts(xmp: str, named: str) -> None:
     assert parts(jpeg(xmp)) == named
+
+
+def psd(layers: bytes) -> bytes:
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, PHOTO.height, PHOTO.width, 8, 3)
+    planes = np.moveaxis(np.asarray(PHOTO), -1, 0).tobytes()
+    return head + bytes(8) + struct.pack(">I", len(layers)) + layers + b"\0\0" + planes
+
+
+def test_a_psd_is_the_picture_of_its_layers_and_layers_are_no_equal_samples() -> None:
+    record = struct.pack(">4iH", 0, 0, 0, 0, 0) + b"8BIMnorm" + bytes(4) + bytes(4)
+    layers = struct.pack(">Ih", 4 + 2 * len(record), 2) + 2 * record + bytes(2)
+    for data, named in ((psd(b""), ""), (psd(layers), "layers")):
+        decoded = Decoder()(data, (SPEC,))
+        assert (decoded.facts.format, decoded.facts.frames) == ("PSD", 1)
+        assert decoded.facts.parts == named
+        assert np.array_equal(decoded.images[SPEC], np.asarray(PHOTO))
+        assert (sample_digest(data, Decoder()) is None) == bool(named)
+        assert len(list(Decoder().frames(data, [0], (SPEC,)))) == 1
 
 
 def test_a_second_view_is_a_part_and_a_preview_is_not() -> None:

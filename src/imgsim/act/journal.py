@@ -267,7 +267,7 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
             if int(head, 16) != zlib.crc32(text):
                 continue
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(document, dict):
             yield document

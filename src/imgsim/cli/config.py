@@ -145,7 +145,7 @@ def _read_table(path: Path, *, optional: bool) -> dict[str, Any]:
     try:
         with open_input(path) as stream:
             content = tomllib.load(stream)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # not only TOMLDecodeError
         if optional and path.name == "pyproject.toml":
             return {}  # another tool's business
         raise UsageError(f"cannot read {path}: {error}", "mend or remove it") from None

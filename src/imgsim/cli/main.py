@@ -91,6 +91,7 @@ def main(arguments: list[str]) -> int:
         The exit code.
     """
     _open_standard_streams()
+    mask = _keep_own_rights()
     collect_garbage_seldom()
     terminal = Terminal()
     if {"-q", "--quiet"} & set(arguments):
@@ -99,6 +100,7 @@ def main(arguments: list[str]) -> int:
         return _run(terminal, arguments)
     finally:
         terminal.restore()
+        os.umask(mask)
 
 
 def _run(terminal: Terminal, arguments: list[str]) -> int:
@@ -161,6 +163,16 @@ def _open_standard_streams() -> None:
         except OSError:
             with suppress(OSError):
                 os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+
+
+def _keep_own_rights() -> int:
+    """Let the user read and write what the program makes; return the umask that was set.
+
+    A mask that takes the owner's rights away would keep the program from its own temporary files.
+    """
+    mask = os.umask(0o077)
+    os.umask(mask & ~0o700)
+    return mask
 
 
 def _goes_on(arguments: list[str]) -> str:

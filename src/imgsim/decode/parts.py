@@ -19,6 +19,9 @@ from imgsim.decode.containers import boxes_of, end_of_boxes, jpeg_scan
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
+LAYERS = "layers"
+"""Of a PSD, whose first picture shows them together."""
+
 FURTHER_BAND = "further band"
 """Samples of which no colour is made: those of a TIFF behind red, green and blue, say."""
 
@@ -35,6 +38,8 @@ _UNTOLD = "Undefined"
 
 _MAX_FIRST_BOX = 512
 """Bytes of the first box of a film, at most: it names the kinds of players that can show it."""
+
+_PSD_HEADER = 26
 
 _IMAGE_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
 _SAMSUNG_FILM = 1 << 16
@@ -60,6 +65,8 @@ def extra_parts(data: bytes, image: Any) -> str:
         parts = set(_of_jpeg(data, image))
     elif data[4:8] == b"ftyp":
         parts = set(_of_boxes(data, image))
+    elif image.format == "PSD":
+        return LAYERS if has_layers(data) else ""
     else:
         return ""
     return ", ".join(p for p in (FILM, GAIN_MAP, DEPTH_MAP, FURTHER_PICTURE) if p in parts)
@@ -128,6 +135,14 @@ def _of_boxes(data: bytes, image: Any) -> Iterator[str]:
         yield GAIN_MAP
     if image.info.get("depth_images"):
         yield DEPTH_MAP
+
+
+def has_layers(data: bytes) -> bool:
+    """Return whether a PSD says that it has layers, or does not say it plainly."""
+    place = _PSD_HEADER
+    for _ in range(2):  # colours, and resources
+        place += 4 + int.from_bytes(data[place : place + 4], "big")
+    return int.from_bytes(data[place : place + 4], "big") != 0 or place + 4 > len(data)
 
 
 def top_boxes(data: bytes) -> dict[bytes, memoryview]:

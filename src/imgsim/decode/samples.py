@@ -23,7 +23,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import DeepImage, deep_image
 from imgsim.decode.failure import decode_error
 from imgsim.decode.memory import deep_bytes, full_bytes
-from imgsim.decode.parts import film_of_boxes
+from imgsim.decode.parts import LAYERS, film_of_boxes
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
@@ -41,8 +41,8 @@ class SampleOutcome(NamedTuple):
     ----------
     digest : str or None
         sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
-        auxiliary images or image sequences, which are not read here, and for what cannot be
-        decoded.
+        auxiliary images or image sequences and PSDs with layers, which are not read here, and for
+        what cannot be decoded.
     lasting : bool
         It follows from the content, not from this run's limits.
     """
@@ -102,10 +102,10 @@ def _digest(data: bytes, limits: Decoder) -> str | None:
     _check_cap(source.width * source.height, limits)
     limits.check_memory(full_bytes(source))  # also of a JPEG, which is not reduced here
     image = source.fresh()
-    if image.info.get("depth_images") or image.info.get("aux"):
+    if image.info.get("depth_images") or image.info.get("aux") or source.parts == LAYERS:
         return None
     digest = hashlib.sha256()
-    frames = 1 if source.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+    frames = source.frames
     for number in range(frames):
         if frames > 1:
             image.seek(number)

@@ -119,7 +119,8 @@ class Source:
                 yield self.deep.shown(number).whole()
                 continue
             image = image or (self.reopen() if self.deep is None else self.deep.in_pillow())
-            image.seek(number)
+            if self.frames > 1:
+                image.seek(number)
             if self.check is not None:
                 self.check(self.of_frame(image))
             image.load()
@@ -357,7 +358,7 @@ def open_source(data: bytes, check: Check | None = None) -> Source:
     if not (image.width and image.height):
         raise DecodeError("no pixels")
     kind = image.format
-    frames = 1 if kind == "MPO" else _count_frames(image)
+    frames = 1 if kind in _ONE_PICTURE else _count_frames(image)
     size = image.width, image.height
     opener = partial(reopen, ("JPEG", "MPO") if kind == "MPO" else (kind,))
     lossless = (
@@ -412,6 +413,10 @@ def _without_metadata(data: bytes) -> bytes:
     if data.startswith(b"\xff\xd8\xff"):
         return without_resources(data)
     return without_exif_items(data) if _boxed_kind(data[:64]) == "AVIF" else b""
+
+
+_ONE_PICTURE = frozenset({"MPO", "PSD"})
+"""Formats whose further pictures are no frames: views, and layers that the first one shows."""
 
 
 def _count_frames(image: Any) -> int:

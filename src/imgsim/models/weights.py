@@ -223,7 +223,7 @@ def _metadata(path: str, digest: str, kind: str) -> dict[str, Any]:
         noted = json.loads(header["__metadata__"]["imgsim"])
         if noted["kind"] == kind:
             return dict(noted)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise WeightsUnusable(
         f"{path} holds no {kind} network", f"train one: imgsim train {kind} PATH -o DIR"

@@ -131,8 +131,8 @@ def start_folder(folder: Path, settings: Mapping[str, Any], own_files: Iterable[
 
 def _check_same(folder: Path, settings: Mapping[str, Any]) -> None:
     try:
-        earlier = json.loads((folder / SETTINGS).read_text("utf-8"))
-    except (OSError, ValueError):
+        earlier = dict(json.loads((folder / SETTINGS).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         raise UsageError(
             f"{folder} holds nothing to go on from", "leave --resume out to start"
         ) from None

@@ -124,7 +124,7 @@ def _find(stream: BinaryIO) -> tuple[int, int, int, int]:
         if signature == b"PK\6\7":
             # what lies before the zip is not counted in the place
             for at in (end_64, end - _LOCATOR_64.size - _END_64.size):
-                stream.seek(min(at, total))
+                stream.seek(max(0, min(at, total)))
                 record = stream.read(_END_64.size)
                 if len(record) == _END_64.size and record[:4] == b"PK\6\6":
                     *_, disk, _, _, number, size, offset = _END_64.unpack(record)

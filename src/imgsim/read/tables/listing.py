@@ -264,7 +264,7 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
             for name, feature in features.items()
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
         }
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return {}
 
 
@@ -307,5 +307,5 @@ def _json(name: str) -> Any:
     try:
         with open_regular(name) as stream:
             return json.load(stream)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadArchive(f"{os.path.basename(name)} is no JSON") from None

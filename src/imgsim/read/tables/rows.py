@@ -236,15 +236,20 @@ def bytes_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def open_arrow(path: str) -> pa.Table:
-    """Map an Arrow file into memory, as a stream or with an index."""
+    """Map an Arrow file into memory, as a stream or with an index.
+
+    Its offsets are checked: pyarrow follows them wherever they lead, and the process would end.
+    """
     import pyarrow as pa
 
     source = pa.memory_map(path)
     try:
-        return pa.ipc.open_file(source).read_all()
+        table = pa.ipc.open_file(source).read_all()
     except pa.ArrowInvalid:
         source.seek(0)
-        return pa.ipc.open_stream(source).read_all()
+        table = pa.ipc.open_stream(source).read_all()
+    table.validate(full=True)
+    return table
 
 
 def is_picture_field(field: pa.Field) -> bool:

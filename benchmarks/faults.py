@@ -1,0 +1,155 @@
+"""Damage and disturb everything that can be, and count what comes of it.
+
+    python benchmarks/faults.py [--seed 0] [--decode 200] [--inputs 400] [--batches 9] [--runs 999]
+    python benchmarks/faults.py --repeat 'run/SIGKILL/17/0'
+
+Mutants of pictures of every format that can be written here are decoded in child processes
+(``--decode`` of each kind), and put beside whole files for find-dupes to judge (``--batches`` of
+200). Mutants of lists, archives, tables, plans, decisions and the like are read in
+child processes (``--inputs`` of each kind). Then runs of the program meet signals, full disks,
+little memory, closed streams, each other, and a tree that changes (``--runs``). Everything is
+seeded; what is found is printed with the option that repeats it. Result file faults.json.
+
+Linux alone; full disks and other users need root and a place to mount.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import fault_runs
+from fault_inputs import INPUTS, read_mutants
+from fault_pictures import FORMATS, Counts, decode_mutants, judge_batch
+from record import machine, write
+
+ASKED = (
+    "crashes and hangs of the run", "raised", "files unaccounted for", "whole files skipped",
+    "whole files called damaged", "whole inputs refused", "matches of different pictures",
+    "whole files that lose", "memory over the limit", "other bytes", "leftovers",
+    "control characters",
+)  # fmt: skip
+"""What must not be."""
+
+BATCH = 200
+_AT_ONCE = 50
+
+
+def document_of(counts: Counts) -> dict[str, Any]:
+    """Return what was counted, for the result file."""
+    return {
+        "tried": sum(counts.tried.values()),
+        "found": {kind: len(counts.found.get(kind, ())) for kind in ASKED},
+        "what": {kind: found[:20] for kind, found in counts.found.items()},
+        "workers_lost_with_their_file_skipped": dict(sorted(counts.lost.items())),
+        "noted": dict(sorted(counts.noted.items())),
+        "peak_mb": round(counts.peak_bytes / 1e6),
+        "by_kind": dict(sorted(counts.tried.items())),
+    }
+
+
+def make_faults(counts: Counts, number: int, seed: int, top: Path) -> dict[str, str]:
+    """Make so many faults, each kind in its share; every tenth of a program started plainly.
+
+    Returns
+    -------
+    dict of str to str
+        Kinds that could not be made here, and why.
+    """
+    fault_runs.preload()
+    runs = fault_runs.Runs(top / "runs", counts, seed)
+    kinds = [k for k in fault_runs.FAULTS for _ in range(fault_runs.SHARES.get(k, 1))]
+    for i in range(number):
+        runs.plainly = i % 10 == 9
+        runs.fault(kinds[i % len(kinds)], i // len(kinds))
+        if i % 20 == 19:
+            print(f"{i + 1} faults", flush=True)
+    return runs.skipped
+
+
+def repeat(text: str, top: Path) -> Counts:
+    """Make one case again."""
+    counts = Counts()
+    part, *rest = text.split("/")
+    if part == "decode":
+        decode_mutants(counts, [int(rest[-2])], int(rest[-1]), ["/".join(rest[:-2])])
+    elif part == "batch":
+        judge_batch(counts, top / "batch", int(rest[0]), int(rest[1]))
+    elif part == "input":
+        read_mutants(counts, [int(rest[1])], int(rest[2]), top / "inputs", [rest[0]])
+    else:
+        fault_runs.preload()
+        plainly = len(rest) > 3
+        kind = next(k for k in fault_runs.FAULTS if rest[0].split(":")[0] == k)
+        runs = fault_runs.Runs(top / "runs", counts, int(rest[2]), plainly)
+        runs.fault(kind, int(rest[1]))
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--decode", type=int, default=200, help="mutants of each kind of picture")
+    parser.add_argument("--inputs", type=int, default=400, help="mutants of each kind of input")
+    parser.add_argument("--batches", type=int, default=10, help=f"of {BATCH} mutants")
+    parser.add_argument("--runs", type=int, default=1000, help="faults of runs")
+    parser.add_argument("--folder", type=Path, help="instead of a temporary one")
+    parser.add_argument("--repeat", help="one case, as it was printed")
+    parser.add_argument("--no-record", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        top = given.folder or Path(name)
+        top.mkdir(exist_ok=True)
+        top.chmod(0o755)
+        if given.repeat:
+            raise SystemExit(bool(repeat(given.repeat, top).found))
+        parts: dict[str, Counts] = {}
+        skipped: dict[str, str] = {}
+        seconds: dict[str, float] = {}
+        for part in ("inputs", "decode", "batches", "runs"):
+            counts = parts[part] = Counts()
+            started = time.monotonic()
+            number = getattr(given, part)
+            if part == "inputs":
+                for first in range(0, number, _AT_ONCE):
+                    some = range(first, min(number, first + _AT_ONCE))
+                    read_mutants(counts, some, given.seed, top / "inputs")
+            elif part == "decode":
+                for first in range(0, number, _AT_ONCE):
+                    some = range(first, min(number, first + _AT_ONCE))
+                    decode_mutants(counts, some, given.seed)
+            elif part == "batches":
+                for batch in range(number):
+                    judge_batch(counts, top / "batch", 100 * given.seed + batch, BATCH)
+                    print(f"{batch + 1} batches", flush=True)
+            elif number:
+                skipped = make_faults(counts, number, given.seed, top)
+            seconds[part] = round(time.monotonic() - started)
+            print(part, document_of(counts), flush=True)
+        shutil.rmtree(top / "batch", ignore_errors=True)
+    document = machine(
+        "python benchmarks/faults.py " + " ".join(sys.argv[1:]),
+        "pillow", "pillow-heif", "simplejpeg", "opencv-python-headless", "tifffile", "pyarrow",
+    )  # fmt: skip
+    document |= {
+        "seed": given.seed,
+        "kinds_of_pictures": len(FORMATS),
+        "kinds_of_inputs": len(INPUTS),
+        "seconds": seconds,
+        "not_made_here": skipped,
+        "parts": {part: document_of(counts) for part, counts in parts.items()},
+    }
+    if not given.no_record:
+        print(write("faults", document))
+    raise SystemExit(any(counts.found for counts in parts.values()))
+
+
+if __name__ == "__main__":
+    main()

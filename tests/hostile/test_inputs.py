@@ -1,0 +1,95 @@
+"""Damaged lists, archives, tables, plans, decisions and the like end in a line, not in a crash."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgsim.benchmark.gate import read_bench
+from imgsim.cli.config import defaults
+from imgsim.errors import ImgsimError
+from imgsim.models.weights import metadata
+from imgsim.profile import read_profile
+from imgsim.read.archives.kinds import BadArchive
+from imgsim.read.archives.listing import list_archive
+from imgsim.read.tables.listing import dataset_files
+from imgsim.report.features import read_features
+
+DEEP = b"[" * 100_000
+
+
+def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
+    from fault_inputs import read_mutants
+    from fault_pictures import Counts
+
+    counts = Counts()
+    read_mutants(counts, range(4), 0, tmp_path)
+    assert counts.found == {}
+    assert counts.tried.total() >= 80
+
+
+@pytest.mark.parametrize("number", [6, 8])  # ended by SIGSEGV, and by SIGABRT
+def test_offsets_of_an_arrow_file_lead_nowhere_else(number: int, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from fault_inputs import read_mutants
+    from fault_pictures import Counts
+
+    counts = Counts()
+    read_mutants(counts, [number], 1, tmp_path, ["Arrow of pictures"])
+    assert counts.found == {}
+
+
+def test_the_end_of_a_zip_before_which_there_is_too_little_is_damage(tmp_path: Path) -> None:
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 1 << 40, 1)
+    path = tmp_path / "a.zip"
+    path.write_bytes(locator + b"PK\5\6" + bytes(18))
+    with pytest.raises(BadArchive, match="the place of its list is lost"):
+        list_archive(str(path))
+
+
+def _weights(path: Path) -> None:
+    header = b'{"__metadata__": {"imgsim": %s}}' % json.dumps(DEEP.decode()).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    metadata(path, "siamese")
+
+
+def _features(path: Path) -> None:
+    np.savez(path.with_suffix(".npz"), imgsim=np.array(DEEP.decode()))
+    read_features(path.with_suffix(".npz"))
+
+
+def _state(path: Path) -> None:
+    for name in ("state.json", "dataset_info.json"):
+        (path.parent / name).write_bytes(DEEP)
+    dataset_files(str(path.parent))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_profile,
+        read_bench,
+        lambda path: defaults(str(path), "find-dupes"),
+        _weights,
+        _features,
+        _state,
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "deep"
+    path.write_bytes(b"a = " + DEEP if "defaults" in read.__code__.co_names else DEEP)
+    with pytest.raises((ImgsimError, OSError)):
+        read(path)
+
+
+def test_a_setting_of_more_digits_than_python_takes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "imgsim.toml").write_text(f"jobs = {'9' * 5000}")
+    with pytest.raises(ImgsimError, match="cannot read"):
+        defaults(str(tmp_path / "imgsim.toml"), "find-dupes")
