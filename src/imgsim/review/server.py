@@ -347,10 +347,9 @@ class _Page:
 
     def _crop(self, request: Request) -> Response:
         picture = self._session.picture(request.path_params["file"])
-        part = Part(
-            *(_share(request, name) for name in ("x", "y", "width", "height")),
-            min(1.0, max(0.01, _number(request, "zoom", 1.0))),
-        )
+        zoom = min(1.0, max(0.01, _number(request, "zoom", 1.0)))
+        x, y, width, height = (_share(request, name) for name in ("x", "y", "width", "height"))
+        part = Part(x, y, width, height, zoom)
         return self._shown(request, picture, lambda: self._images.crop(picture, part), SIDES[1])
 
     def _laid(self, kind: Any) -> Callable[[Request], Response]:
@@ -447,7 +446,7 @@ class _Page:
         """Wait for what does not take long; the state tells of the rest."""
         job.done.wait(_JOB_SECONDS)
         if job.error is not None:
-            raise UsageError(job.error["error"], job.error["hint"])
+            raise NotNow(job.error["error"], job.error["hint"])
         return {"running": job.running, **(job.result or {})}
 
     def _take_over(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -418,8 +418,13 @@ class Session:
         if path is None:
             current = group.proposed
         else:
-            known = self._settled.get(group.id, {}).get(path)
+            settled = self._settled.setdefault(group.id, {})
+            known = settled.get(path)
             if known is None:
+                known = self.source.settle_at_once(KeepWish(group.proposed, path))
+            if known is not None:
+                settled[path] = known
+            else:
                 self._wishes[group.id] = path
                 group.pending = True
             current = known or _with_kept(group.proposed, path)
@@ -433,9 +438,12 @@ class Session:
 
     def note_groups(self, groups: Iterable[ReviewGroup]) -> None:
         """Let the page ask for some groups again."""
+        some = list(groups)
+        if not some:
+            return
         with self.lock:
             self.revision += 1
-            for group in groups:
+            for group in some:
                 self._changed_at[group.id] = self.revision
             self.touch()
 
