@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,7 @@ class Answers:
         self.samples: dict[str, str] = {}
         self._by_key: dict[str, list[Decision]] = {}
         self._indexed = -1
+        self._stamp: tuple[int, int] | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -61,11 +63,22 @@ class Answers:
         self.decisions.refresh()
         self._index()
 
+    def changed_outside(self) -> bool:
+        """Whether another program wrote decisions since the last look."""
+        return self._stamp != self._file_stamp()
+
+    def _file_stamp(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self.decisions.path or "")
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
     def _index(self, added: Sequence[Decision] | None = None) -> None:
         """Index all decisions, or those that were added where no others came."""
         if added is None or self._indexed + len(added) != len(self.decisions):
             self._by_key, added = {}, list(self.decisions)
-        self._indexed = len(self.decisions)
+        self._indexed, self._stamp = len(self.decisions), self._file_stamp()
         for decision in added:
             for key in dict.fromkeys(key for file in decision.files for key in file.keys):
                 self._by_key.setdefault(key, []).append(decision)

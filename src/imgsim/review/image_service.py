@@ -19,14 +19,17 @@ CACHE_BYTES = 128 << 20
 """JPEGs that are remembered; the page's own cache has them too."""
 
 _MOST_WORKERS = 4
-_LEAST_WORKERS = 2
+_LEAST_WORKERS = 3
+_LARGE_BYTES = 120 << 20
+_LARGE_FILE = 24 << 20
 
 
 class ImageService:
     """Makes pictures, several at a time; a large file does not hold up the others.
 
     Thumbnails come from all workers but the first, which is kept for crops: it remembers the
-    pixels of the picture that the last one was made of.
+    pixels of the picture that the last one was made of. Who asks should ask for one large picture
+    at a time, see `is_large`, so that a worker is left for the others.
 
     Parameters
     ----------
@@ -136,6 +139,13 @@ class ImageService:
         self._closed = True
         for executor in self._lanes:
             executor.close()
+
+
+def is_large(picture: Picture) -> bool:
+    """Whether a picture takes seconds to decode."""
+    if picture.facts.decode_bytes:
+        return picture.facts.decode_bytes > _LARGE_BYTES
+    return picture.file.size_bytes > _LARGE_FILE  # nothing is known of it yet
 
 
 def size_of(picture: Picture) -> Size:

@@ -24,7 +24,7 @@ MAX_CROP = 4096
 _QUALITY = 85
 _CROP_QUALITY = 95
 _GROUND = 128
-_HELD_BYTES = 320 << 20
+_HELD_BYTES = 192 << 20
 """Decoded pixels of the last picture that a worker keeps, for the next crop of it."""
 
 _NOISE = 6

@@ -31,6 +31,7 @@ Phase = Literal["reading", "ready", "failed"]
 
 _IDLE_SECONDS = 0.2
 _WISHES_AT_ONCE = 500
+_LOOK_OUTSIDE_SECONDS = 1.0
 
 
 class NotThere(UsageError):
@@ -82,6 +83,8 @@ class Session:
         self._file_ids: dict[str, str] = {}
         self._files: dict[str, tuple[Picture, str]] = {}
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
+        self._same: dict[str, tuple[int, int]] = {}
+        self._looked_outside = time.monotonic()
         self._wake = threading.Condition(self.lock)
         self._threads: list[threading.Thread] = []
 
@@ -165,16 +168,49 @@ class Session:
         """Compare files with those that are to be kept, then take digests of samples."""
         while not self.ended.is_set():
             try:
-                if not (self._settle_some() or self._sample_some()):
-                    with self._wake:
-                        self._wake.wait(_IDLE_SECONDS)
+                busy = self._tried(self._settle_some, self._give_up_wishes)
+                busy = busy or self._tried(self._sample_some, self._unsampled.clear)
+                self._tried(self._take_in_from_outside, lambda: None)
             except Ended:
                 return
-            except Exception as error:
-                with self.lock:
-                    self.warnings.append(": ".join(filter(None, said_of(error))))
-                    self._wishes, self._unsampled = {}, {}
-                    self.touch()
+            if not busy:
+                with self._wake:
+                    self._wake.wait(_IDLE_SECONDS)
+
+    def _tried(self, work: Callable[[], bool], give_up: Callable[[], None]) -> bool:
+        """Do some work; what goes wrong is said on the page, and not tried again."""
+        try:
+            return work()
+        except Exception as error:
+            with self.lock:
+                text = ": ".join(filter(None, said_of(error)))
+                if text not in self.warnings:
+                    self.warnings.append(text)
+                give_up()
+                self.touch()
+            return False
+
+    def _give_up_wishes(self) -> None:
+        """Leave groups as they are whose files cannot be compared: nothing of them is removed."""
+        for group_id, path in self._wishes.copy().items():
+            group = self.groups[group_id]
+            self._settled[group_id][path] = _with_kept(group.proposed, path)
+            self._refresh(group)
+            self._note(group)
+
+    def _take_in_from_outside(self) -> bool:
+        """Take in what was decided by another review, or on the command line."""
+        if time.monotonic() - self._looked_outside < _LOOK_OUTSIDE_SECONDS:
+            return False
+        self._looked_outside = time.monotonic()
+        if self.phase != "ready" or not self.answers.changed_outside():
+            return False
+        with self.lock:
+            self.answers.refresh()
+            for group in self.groups.values():
+                self._refresh(group)
+        self.note_groups(self.groups.values())
+        return True
 
     def wait_until_settled(self) -> None:
         """Wait until every file was compared with the one that is to be kept."""
@@ -191,7 +227,8 @@ class Session:
         settled = self.source.settle(wishes, silent)
         fresh = [m.picture for group in settled if group for m in group.members]
         unknown = [p for p in fresh if p.digest not in self.metadata]
-        more = metadata_of(unknown, self.options) if unknown else {}
+        options = replace(self.options, progress=silent)
+        more = metadata_of(unknown, options) if unknown else {}
         with self.lock:
             self.metadata |= more
             for (group_id, path), group in zip(some.items(), settled, strict=True):
@@ -470,22 +507,33 @@ class Session:
         return frozenset(
             picture.file.path
             for picture in group.pictures
-            if picture.file.path not in group.moved and has_changed(picture)
+            if picture.file.path not in group.moved and has_changed(picture, self._same)
         )
 
 
-def has_changed(picture: Picture) -> bool:
-    """Whether a file is gone, or holds something else than when it was read."""
-    path = picture.file.path
+def has_changed(picture: Picture, same: dict[str, tuple[int, int]]) -> bool:
+    """Whether a file is gone, or holds something else than when it was read.
+
+    Parameters
+    ----------
+    picture : Picture
+    same : dict of str to (int, int)
+        Takes the times and sizes of files that were hashed and are as they were.
+    """
+    path, file = picture.file.path, picture.file
     try:
-        if not isinstance(path, Address):
-            status = os.stat(path)
-            same = status.st_mtime_ns == picture.file.mtime_ns
-            if same and status.st_size == picture.file.size_bytes:
+        if isinstance(path, Address):
+            if path.container and os.path.exists(path.container):
                 return False
-        elif path.container and os.path.exists(path.container):
+            return hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest
+        status = os.stat(path)
+        stamp = status.st_mtime_ns, status.st_size
+        if stamp == (file.mtime_ns, file.size_bytes) or same.get(path) == stamp:
             return False
-        return hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest
+        if hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest:
+            return True
+        same[path] = stamp
+        return False
     except OSError:
         return True
 
