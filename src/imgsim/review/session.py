@@ -81,6 +81,7 @@ class Session:
         self._settled: dict[str, dict[str, Group]] = {}
         self._wishes: dict[str, str] = {}
         self._file_ids: dict[str, str] = {}
+        self._entries: dict[str, tuple[int, dict[str, Any]]] = {}
         self._files: dict[str, tuple[Picture, str]] = {}
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
         self._same: dict[str, tuple[int, int]] = {}
@@ -144,13 +145,14 @@ class Session:
                 ReviewGroup(f"{self.generation}-{number}", group, group, chosen=own)
                 for number, (group, own) in enumerate(zip(found.groups, chosen, strict=True), 1)
             ]
-            self._settled, self._wishes, self._files = {}, {}, {}
+            self._settled, self._wishes, self._files, self._entries = {}, {}, {}, {}
             self.folders = Folders()
             self.groups = {group.id: group for group in in_order(groups)}
             for group in self.groups.values():
                 for picture in group.pictures:
                     self._files[self.file_id(picture.file.path)] = picture, group.id
                 self._refresh(group)
+                self._entry(group)  # the page asks for all of them first
             self.revision += 1
             if found.complete:
                 self.phase = "ready"
@@ -238,7 +240,7 @@ class Session:
                 if review is None:
                     continue
                 if group is None:
-                    review.changed = self.changed_files(review)
+                    self.look_for_changes(review)
                     group = _with_kept(review.proposed, path)
                 self._settled.setdefault(group_id, {})[path] = group
                 self._refresh(review)
@@ -358,16 +360,19 @@ class Session:
             }
 
     def _entry(self, group: ReviewGroup) -> dict[str, Any]:
-        return entry_document(group, self.metadata, self.folders, self.file_id)
+        """The entry of a group, made once for each change of it."""
+        changed = self._changed_at.get(group.id, 0)
+        known = self._entries.get(group.id)
+        if known is None or known[0] != changed:
+            made = entry_document(group, self.metadata, self.folders, self.file_id)
+            self._entries[group.id] = known = changed, made
+        return known[1]
 
     def details(self, group_id: str) -> dict[str, Any]:
         """Return the details of a group; its files are looked at for changes."""
         group = self.group(group_id)
-        changed = self.changed_files(group)
+        self.look_for_changes(group)
         with self.lock:
-            if changed != group.changed:
-                group.changed = changed
-                self._note(group)
             document = group_document(group, self.metadata, self.file_id)
             return {**document, "generation": self.generation, "revision": self.revision}
 
@@ -414,7 +419,7 @@ class Session:
     ) -> list[str]:
         """Answer groups, each with the file that is to be kept in it; see `answer`."""
         for group in groups:
-            group.changed = self.changed_files(group)
+            self.look_for_changes(group)
             kept = keep.get(group.id) or group.kept
             if group.changed:
                 if len(groups) == 1:
@@ -465,7 +470,8 @@ class Session:
 
     def _refresh(self, group: ReviewGroup) -> None:
         """Bring a group to what the decisions say."""
-        path = self.answers.kept_by_decision(group.proposed)
+        decided = self.answers.of(group.proposed)
+        path = decided.kept_instead(group.proposed)
         group.pending = False
         self._wishes.pop(group.id, None)
         if path is None:
@@ -481,8 +487,8 @@ class Session:
                 self._wishes[group.id] = path
                 group.pending = True
             current = known or _with_kept(group.proposed, path)
-        group.current = self.answers.mark(current)
-        group.answer = self.answers.answer_of(group.current)
+        group.current = decided.mark(current)
+        group.answer = decided.answer(group.current)
 
     def _note(self, group: ReviewGroup) -> None:
         self.revision += 1
@@ -502,13 +508,18 @@ class Session:
 
     # Files that change --------------------------------------------------------------------
 
-    def changed_files(self, group: ReviewGroup) -> frozenset[str]:
-        """Paths of files that hold something else than when they were read."""
-        return frozenset(
+    def look_for_changes(self, group: ReviewGroup) -> bool:
+        """Note which files of a group hold something else than when they were read, if any."""
+        changed = frozenset(
             picture.file.path
             for picture in group.pictures
             if picture.file.path not in group.moved and has_changed(picture, self._same)
         )
+        with self.lock:
+            if changed != group.changed:
+                group.changed = changed
+                self._note(group)
+        return bool(changed)
 
 
 def has_changed(picture: Picture, same: dict[str, tuple[int, int]]) -> bool:
