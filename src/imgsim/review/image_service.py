@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Literal
 
+from imgsim.errors import ImgsimError
 from imgsim.executors.base import Executor
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
-from imgsim.review.images import ImageWork, Made, Part, Size
+from imgsim.review.images import SIDES, ImageWork, Made, Part, Size
 from imgsim.types import Member, Picture
 
 CACHE_BYTES = 128 << 20
@@ -54,6 +55,20 @@ class ImageService:
 
     def _open(self) -> Executor:
         return self._options.open_executor(1, keep=True)
+
+    def start(self) -> None:
+        """Start the workers, and let them load what they need, before a picture is asked for."""
+        nothing = ImageWork("nothing", Content("", ""), Size(1, 1), SIDES[0], self._limits)
+        for lane in range(len(self._lanes)):
+            threading.Thread(target=self._warm_up, args=(lane, nothing), daemon=True).start()
+
+    def _warm_up(self, lane: int, work: ImageWork) -> None:
+        with suppress(ImgsimError, StopIteration):  # said when a picture is asked for
+            if lane == 0:
+                with self._crops:
+                    self._run(lane, work)
+            else:
+                self._make(work)
 
     def thumbnail(self, picture: Picture, side: int) -> Made:
         """Return a picture whose longer side has `side` pixels at most."""
