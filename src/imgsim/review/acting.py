@@ -160,8 +160,7 @@ class Acting:
         if session.phase != "ready":
             raise NotNow("the pictures are still being read", "wait until that is done")
         with self._lock:
-            if self._job is not None and self._job.running:
-                raise NotNow("something else is being done", "wait until it is done")
+            self.check_idle()
             progress = Shown(session.touch, session.ended)
             job = self._job = Job(kind, progress)
         self._thread = threading.Thread(target=self._run, args=(job, work), name=f"review-{kind}")
@@ -182,6 +181,11 @@ class Acting:
             job.running = False
             job.done.set()
             self._session.touch()
+
+    def check_idle(self) -> None:
+        """Raise `NotNow` while something is done."""
+        if self._job is not None and self._job.running:
+            raise NotNow("something is being done", "wait until it is done; Ctrl-C stops it")
 
     def join(self) -> None:
         """Wait until what runs has ended; it stops before the next file once the review ends."""

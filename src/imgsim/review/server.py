@@ -501,6 +501,7 @@ class _Page:
 
     def _end(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)
+        self._acting.check_idle()
         self._session.end()
         return {}
 

@@ -156,6 +156,7 @@ class Session:
             self.revision += 1
             if found.complete:
                 self.phase = "ready"
+                self._sample_what_was_left()
             self._wake.notify_all()
             self.touch()
 
@@ -466,6 +467,19 @@ class Session:
         for decision in step.added:
             own = [pictures[f.digest] for f in decision.files if f.digest in pictures]
             if any(file.pixel_digest is None for file in decision.files):
+                self._unsampled[decision.content] = own
+
+    def _sample_what_was_left(self) -> None:
+        """Remember decisions that were made without digests of samples, before this review too."""
+        pictures = {
+            picture.digest: picture
+            for picture, _ in self._files.values()
+            if not (picture.facts.raw or picture.facts.damage)
+        }
+        for decision in self.answers.decisions:
+            lacking = [file.digest for file in decision.files if file.pixel_digest is None]
+            own = [pictures[digest] for digest in lacking if digest in pictures]
+            if own:
                 self._unsampled[decision.content] = own
 
     def _refresh(self, group: ReviewGroup) -> None:
