@@ -31,6 +31,8 @@ Phase = Literal["reading", "ready", "failed"]
 
 _IDLE_SECONDS = 0.2
 _WISHES_AT_ONCE = 500
+_SAMPLED_AT_ONCE = 64
+_WRITTEN_AT_ONCE = 2000
 _LOOK_OUTSIDE_SECONDS = 1.0
 
 
@@ -86,6 +88,7 @@ class Session:
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
         self._same: dict[str, tuple[int, int]] = {}
         self._looked_outside = time.monotonic()
+        self._sampled: dict[tuple[object, ...], None] = {}
         self._wake = threading.Condition(self.lock)
         self._threads: list[threading.Thread] = []
 
@@ -250,11 +253,14 @@ class Session:
         return True
 
     def _sample_some(self) -> bool:
-        """Write digests of samples into decisions that were made without them."""
+        """Take digests of samples for decisions that were made without, and write them there.
+
+        Decisions are written anew for it, so many are completed at once.
+        """
         with self.lock:
-            if self.phase != "ready" or not self._unsampled:
+            if self.phase != "ready" or not (self._unsampled or self._sampled):
                 return False
-            some = dict(list(self._unsampled.items())[:64])
+            some = dict(list(self._unsampled.items())[:_SAMPLED_AT_ONCE])
             read = {picture.digest: picture for picture, _ in self._files.values()}
         pictures = {p.digest: read.get(p.digest, p) for own in some.values() for p in own}
         wanted = [
@@ -265,9 +271,12 @@ class Session:
         known = sample_digests_of(wanted, replace(self.options, progress=silent)) if wanted else {}
         with self.lock:
             self.answers.note_samples({k: v for k, v in known.items() if v is not None})
-            self.answers.complete(set(some), pictures)
             for content in some:
                 self._unsampled.pop(content, None)
+            self._sampled |= dict.fromkeys(some)
+            if len(self._sampled) >= _WRITTEN_AT_ONCE or not self._unsampled:
+                contents, self._sampled = set(self._sampled), {}
+                self.answers.complete(contents, read)
         return True
 
     # What the page asks -------------------------------------------------------------------
