@@ -23,6 +23,7 @@ from imgsim.act.undo import undo
 from imgsim.act.verify import ContentVerifier
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.escapes import escaped_rest
 from imgsim.read.discover import DiscoverOptions
 from imgsim.report.units import count
 from imgsim.review.model import ReviewGroup
@@ -356,7 +357,7 @@ def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
             for one in applied.removed[:_SHOWN]
         ],
         "left": _left_documents(asked),
-        "reasons": [{"reason": printable(reason), "files": n} for reason, n in applied.reasons],
+        "reasons": [{"reason": escaped_rest(reason), "files": n} for reason, n in applied.reasons],
         "whole_folders": sum(one.reason == FOLDER for one in asked),
         "left_out": left_out,
         "stopped": applied.stopped,
@@ -365,7 +366,7 @@ def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
 
 
 def _left_documents(left: list[Left]) -> list[dict[str, str]]:
-    return [{"path": shown(o.path), "reason": printable(o.reason)} for o in left[:_SHOWN]]
+    return [{"path": shown(o.path), "reason": escaped_rest(o.reason)} for o in left[:_SHOWN]]
 
 
 def _undone_document(undone: Undone) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from imgsim.decisions.lookup import samples_of_named
 from imgsim.decisions.records import Answer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import ImgsimError, UsageError
+from imgsim.escapes import escaped_rest
 from imgsim.read.content import read_bytes
 from imgsim.read.equal_samples import sample_digests_of
 from imgsim.read.metadata import metadata_of
@@ -131,7 +132,7 @@ class Session:
         text, hint = said_of(error)
         with self.lock:
             self.phase = "failed"
-            self.error = {"text": printable(text), "hint": printable(hint)}
+            self.error = {"text": escaped_rest(text), "hint": escaped_rest(hint)}
             self.touch()
 
     def _take(self, found: Found) -> None:
@@ -329,7 +330,7 @@ class Session:
                 "settling": len(self._wishes),
                 "can_take_back": bool(self.answers.steps),
                 "writer": self.writers.may_write(tab),
-                "warnings": [*map(printable, self.warnings), *self._of_others()],
+                "warnings": [*map(escaped_rest, self.warnings), *self._of_others()],
                 **self.extra(),
             }
 
