@@ -34,6 +34,16 @@ def escaped(text: str) -> str:
     return "".join(map(_escaped_character, text))
 
 
+def escaped_rest(text: str) -> str:
+    """Return a message in which names may be escaped already, with nothing left that is not seen.
+
+    Backslashes stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\\" else _escaped_character(c) for c in text)
+
+
 def _escaped_character(character: str) -> str:
     if character == "\\":
         return character if os.sep == character else "\\\\"
