@@ -40,6 +40,7 @@ LAYERS = (
     "calibration",
     "tasks fetch doctor testing plugin act",
     "report",
+    "review",
     "cli",
 )
 """From the ground up: a module may import from its own layer and those before it. Between the

@@ -26,6 +26,7 @@ COMMANDS = {
     "methods": "List the comparators: score, presets, fields, availability.",
     "plan": "Show what a plan holds, or check it against the files as they are.",
     "purge": "Delete for good what a run moved to .imgsim-trash.",
+    "review": "Decide about duplicates on a page in the browser.",
     "runs": "List the runs of imgsim apply.",
     "search": "Rank the images of a folder that are nearest to each QUERY.",
     "sort": "Put images in a chain, each beside what resembles it.",

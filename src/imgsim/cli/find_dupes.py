@@ -37,9 +37,9 @@ from imgsim.cli.options import (
     writing_options,
 )
 from imgsim.cli.output import write
+from imgsim.cli.search_options import isolate_option, keep_option, reference_option
 from imgsim.cli.terminal import Terminal, output_width, paint, terminal_width
 from imgsim.errors import UsageError
-from imgsim.group.keep import DEFAULT_KEEP
 
 if TYPE_CHECKING:
     from imgsim.read.manifests.path_values import PathValues
@@ -52,26 +52,9 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
 @preset_option
 @verdict_options
-@click.option(
-    "--keep",
-    multiple=True,
-    metavar="RULE",
-    default=[DEFAULT_KEEP],
-    show_default=True,
-    help="Which file of a group is kept; can be repeated, the first rule that tells two files apart"
-    " decides. original: what the others were made from; best: what shows most of the picture, and"
-    " matches most of the others (auto, local), then most pixels, then lossless, then more bytes,"
-    " then older; largest, smallest, oldest, newest, folder:PATTERN, not-folder:PATTERN,"
-    " plain-name, format:heic,raw,jpg, has:exif,gps,rating, first.",
-)
-@click.option(
-    "--reference",
-    multiple=True,
-    type=click.Path(),
-    metavar="PATH",
-    help="Match against the files here too, but always keep them. Can be repeated.",
-)
-@click.option("--isolate", is_flag=True, help="Match only files below different PATHs.")
+@keep_option
+@reference_option
+@isolate_option
 @discover_options
 @masks_option
 @run_options

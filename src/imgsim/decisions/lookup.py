@@ -311,11 +311,34 @@ def decided_of(
     pixels: dict[str, str | None] = {
         p.digest: p.sample_digest for p in pictures if p.sample_digest is not None
     }
-    files = [file for decision in known for file in decision.files]
-    candidates = _may_be_named(files, pictures)
-    if candidates:
-        pixels |= sample_digests_of(candidates, options, executor)
+    pixels |= samples_of_named(known, pictures, options, executor)
     return Decided(known, map(SeenFile.of, pictures), pixels, implied=implied)
+
+
+def samples_of_named(
+    decisions: Iterable[Decision],
+    pictures: Sequence[Picture],
+    options: RunOptions,
+    executor: Executor | None = None,
+) -> dict[str, str | None]:
+    """Take the digests of samples of pictures that decisions may name by these alone.
+
+    Parameters
+    ----------
+    decisions : iterable of Decision
+    pictures : sequence of Picture
+    options : RunOptions
+    executor : Executor or None
+        As for `decided_of`.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        By the digests of the bytes.
+    """
+    files = [file for decision in decisions for file in decision.files]
+    candidates = _may_be_named(files, pictures)
+    return dict(sample_digests_of(candidates, options, executor)) if candidates else {}
 
 
 def _may_be_named(files: Sequence[DecidedFile], pictures: Sequence[Picture]) -> list[Picture]:

@@ -195,6 +195,52 @@ class Decisions:
                 self._append(new)
         return len(new)
 
+    def exchange(
+        self,
+        old: Iterable[Decision],
+        others: Iterable[Decision] = (),
+        new: Iterable[tuple[Answer, Sequence[DecidedFile]]] = (),
+    ) -> tuple[Decision, ...]:
+        """Forget some decisions and add others, all of it or nothing.
+
+        Parameters
+        ----------
+        old : iterable of Decision
+            Those of them that are not there any more are passed over.
+        others : iterable of Decision
+            Added with their times.
+        new : iterable of (str, sequence of DecidedFile)
+            Answers that are given now, in order.
+
+        Returns
+        -------
+        tuple of Decision
+            What was added, `others` first.
+
+        Raises
+        ------
+        UsageError
+            One of the answers makes no sense, see `add`.
+        DecisionsUnusable
+            It cannot be written; what was there before stays.
+        """
+        answers = [(answer, tuple(files)) for answer, files in new]
+        for answer, files in answers:
+            check_answer(answer, files)
+        gone = {one.content for one in old}
+        with self._writing():
+            last = max((one.decided_at for one in self._decisions), default="")
+            added = list(others)
+            for answer, files in answers:
+                last = time_text(last)
+                added.append(Decision(answer, files, last))
+            left = [one for one in self._decisions if one.content not in gone]
+            if len(left) < len(self._decisions):
+                self._rewrite([*left, *added])
+            elif added:
+                self._append(added)
+        return tuple(added)
+
     def replace(self, change: Callable[[Decision], Sequence[Decision]]) -> int:
         """Put others in the place of decisions, none to forget one.
 

@@ -1,0 +1,379 @@
+"""What ends a review: plans are written, carried out and taken back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imgsim.act.apply import apply
+from imgsim.act.options import ApplyOptions
+from imgsim.act.outcome import Applied, Undone
+from imgsim.act.paths import native, shown
+from imgsim.act.plan import Plan
+from imgsim.act.plan_file import write_plan
+from imgsim.act.select import FOLDER, Left
+from imgsim.act.undo import undo
+from imgsim.act.verify import ContentVerifier
+from imgsim.addresses import printable
+from imgsim.errors import UsageError
+from imgsim.read.discover import DiscoverOptions
+from imgsim.report.units import count
+from imgsim.review.model import ReviewGroup
+from imgsim.review.progress import Ended, Shown
+from imgsim.review.session import NotNow, Session, said_of
+
+Kind = Literal["plan", "dry-run", "apply", "undo"]
+
+_SHOWN = 200
+"""Files that an outcome names; the others are counted."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Something that takes its time.
+
+    Attributes
+    ----------
+    kind : str
+    progress : Shown
+    running : bool
+    result : dict or None
+        What came of it.
+    error : dict or None
+        What went wrong.
+    done : Event
+    """
+
+    kind: Kind
+    progress: Shown
+    running: bool = True
+    result: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+    done: threading.Event = None  # type: ignore[assignment]
+
+
+class Acting:
+    """Writes plans, and carries them out, one thing at a time.
+
+    Parameters
+    ----------
+    session : Session
+    plan_path : Path or None
+        Where plans are written; by default to a new file in the working directory.
+    history : Path, optional
+        The folder of the runs; the user's own by default.
+    """
+
+    def __init__(
+        self, session: Session, plan_path: Path | None = None, history: Path | None = None
+    ) -> None:
+        self._session = session
+        self._history = history
+        self._plan_path = plan_path
+        self._written_at: int | None = None
+        self._dry_run_of: tuple[int, bool] | None = None
+        self._job: Job | None = None
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self.runs: list[dict[str, Any]] = []
+        self.interrupted = False
+        session.extra = self.document
+
+    def document(self) -> dict[str, Any]:
+        """The parts of the state that are about plans and runs."""
+        job, path = self._job, self._plan_path
+        written = self._written_at is not None
+        return {
+            "plan": {
+                "path": printable(str(path)) if path else None,
+                "written": written,
+                "stale": written and self._written_at != self._session.revision,
+            },
+            "run": self.runs[-1] if self.runs else None,
+            "job": None
+            if job is None
+            else {
+                "kind": job.kind,
+                "running": job.running,
+                "progress": job.progress.document() if job.running else None,
+                "result": job.result,
+                "error": job.error,
+            },
+        }
+
+    # Jobs ---------------------------------------------------------------------------------
+
+    def write_plan(self, name: str | None, *, undecided: bool) -> Job:
+        """Write a plan of the accepted groups.
+
+        Parameters
+        ----------
+        name : str or None
+            Of a new file in the working directory.
+        undecided : bool
+            Also of the groups that nobody decided on.
+        """
+        path = self._plan_path if name is None else _new_file(name)
+        return self._start("plan", lambda job: self._write(path, undecided))
+
+    def dry_run(self, *, undecided: bool) -> Job:
+        """Say what `apply` would do."""
+        return self._start("dry-run", lambda job: self._apply(job, undecided, False, yes=False))
+
+    def apply(self, *, undecided: bool, whole_folders: bool) -> Job:
+        """Move what is not needed beside the accepted files into the quarantine.
+
+        Parameters
+        ----------
+        undecided : bool
+            As for the dry run before it.
+        whole_folders : bool
+            Also where most of a folder goes.
+
+        Raises
+        ------
+        NotNow
+            There was no dry run of the answers as they are.
+        """
+        if self._dry_run_of != (self._session.revision, undecided):
+            raise NotNow("the answers changed since it was said what would be done", "look again")
+        return self._start(
+            "apply", lambda job: self._apply(job, undecided, whole_folders, yes=True)
+        )
+
+    def undo(self, run: str) -> Job:
+        """Bring back what a run of this review moved."""
+        if run not in [one["id"] for one in self.runs if not one["undone"]]:
+            raise NotNow("this run is none of the review, or was undone", "imgsim runs lists all")
+        return self._start("undo", lambda job: self._undo(job, run))
+
+    def _start(self, kind: Kind, work: Callable[[Job], dict[str, Any]]) -> Job:
+        session = self._session
+        if session.phase != "ready":
+            raise NotNow("the pictures are still being read", "wait until that is done")
+        with self._lock:
+            if self._job is not None and self._job.running:
+                raise NotNow("something else is being done", "wait until it is done")
+            progress = Shown(session.touch, session.ended)
+            job = self._job = Job(kind, progress, done=threading.Event())
+        self._thread = threading.Thread(target=self._run, args=(job, work), name=f"review-{kind}")
+        self._thread.start()
+        session.touch()
+        return job
+
+    def _run(self, job: Job, work: Callable[[Job], dict[str, Any]]) -> None:
+        try:
+            job.result = work(job)
+        except Ended:
+            self.interrupted = job.kind in ("apply", "undo")
+            job.error = {"error": "it was stopped", "hint": "imgsim runs says how far it came"}
+        except Exception as error:
+            text, hint = said_of(error)
+            job.error = {"error": text, "hint": hint}
+        finally:
+            job.running = False
+            job.done.set()
+            self._session.touch()
+
+    def join(self) -> None:
+        """Wait until what runs has ended; it stops before the next file once the review ends."""
+        if self._thread is not None:
+            self._thread.join()
+
+    # What they do -------------------------------------------------------------------------
+
+    def _plan(self, undecided: bool) -> tuple[Plan, list[ReviewGroup]]:
+        """A plan, and the groups that are left out since a file of them changed."""
+        session = self._session
+        session.wait_until_settled()
+        with session.lock:
+            wanted = [
+                group
+                for group in session.groups.values()
+                if (group.answer == "keep" or (undecided and group.answer is None))
+                and not group.pending
+                and not group.moved
+                and group.removable
+            ]
+        changed = []
+        for group in wanted:
+            group.changed = session.changed_files(group)
+            if group.changed:
+                changed.append(group)
+        if changed:
+            session.note_groups(changed)
+        plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
+        return plan, changed
+
+    def _write(self, path: Path | None, undecided: bool) -> dict[str, Any]:
+        revision = self._session.revision
+        plan, changed = self._plan(undecided)
+        removals = [removal for _, removal in plan.removals]
+        if path is None:
+            path = Path.cwd() / f"imgsim-plan-{time.strftime('%Y%m%d-%H%M%S')}.json"
+            path = _free(path)
+        _write_whole(path, "".join(write_plan(plan)).encode())
+        self._plan_path = path
+        self._written_at = self._session.revision if changed else revision
+        return {
+            "path": printable(str(path)),
+            "groups": len(plan.groups),
+            "removals": len(removals),
+            "bytes": str(sum(one.file.size_bytes for one in removals)),
+            "left_out": len(changed),
+        }
+
+    def _apply(
+        self, job: Job, undecided: bool, whole_folders: bool, *, yes: bool
+    ) -> dict[str, Any]:
+        session = self._session
+        plan, changed = self._plan(undecided)
+        if yes and changed:
+            raise NotNow(
+                f"files of {count(len(changed), 'group')} changed since they were shown",
+                "nothing was moved; look at what would be done again",
+            )
+        named = DiscoverOptions()
+        from dataclasses import replace
+
+        options = replace(session.options, progress=job.progress, discover=named)
+        applied = apply(
+            plan,
+            ApplyOptions(yes_folders=whole_folders),
+            yes=yes,
+            verifier=ContentVerifier(options),
+            history=self._history,
+            progress=job.progress,
+            decisions=session.answers.decisions,
+        )
+        if yes:
+            self._moved(applied)
+        else:
+            self._dry_run_of = (session.revision, undecided)
+        return _applied_document(applied, len(changed))
+
+    def _moved(self, applied: Applied) -> None:
+        run = {
+            "id": applied.run,
+            "moved": len(applied.removed),
+            "bytes": str(applied.moved_bytes),
+            "undone": False,
+            "complete": applied.complete,
+        }
+        self.runs.append(run)
+        paths = {_absolute(applied.root, one.path) for one in applied.removed}
+        self._mark(lambda path, moved: moved or path in paths)
+
+    def _undo(self, job: Job, run: str) -> dict[str, Any]:
+        undone = undo(run, history=self._history, progress=job.progress)
+        entry = next(one for one in self.runs if one["id"] == run)
+        entry["undone"] = undone.complete
+        paths = {_absolute(undone.root, path) for path in undone.restored}
+        self._mark(lambda path, moved: moved and path not in paths)
+        return _undone_document(undone)
+
+    def _mark(self, is_moved: Callable[[str, bool], bool]) -> None:
+        """Note which files are in the quarantine."""
+        session = self._session
+        changed = []
+        for group in session.groups.values():
+            moved = frozenset(
+                p.file.path
+                for p in group.pictures
+                if is_moved(_real(p.file.path), p.file.path in group.moved)
+            )
+            if moved != group.moved:
+                group.moved = moved
+                changed.append(group)
+        session.note_groups(changed)
+
+
+def _real(path: str) -> str:
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _absolute(root: str, path: bytes) -> str:
+    return os.path.join(root, native(path))
+
+
+def _new_file(name: str) -> Path:
+    """A new file of the working directory."""
+    if not name or name != os.path.basename(name) or name.startswith(".") or "\0" in name:
+        raise UsageError("a plan is written into the working directory", "give a name alone")
+    path = Path.cwd() / (name if name.endswith(".json") else f"{name}.json")
+    if path.exists():
+        raise UsageError(f"{printable(path.name)} is there already", "give another name")
+    return path
+
+
+def _free(path: Path) -> Path:
+    """A path at which nothing is."""
+    number, free = 2, path
+    while free.exists():
+        free, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+    return free
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        try:
+            with part.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(part, path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {printable(str(path))}: {error.strerror}", "nothing was lost"
+        ) from None
+
+
+def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
+    asked = [one for one in applied.left if one.asked_for]
+    return {
+        "dry_run": applied.dry_run,
+        "run": applied.run or None,
+        "root": printable(applied.root),
+        "moved": len(applied.removed),
+        "bytes": str(applied.moved_bytes),
+        "sidecars": sum(len(one.sidecars) for one in applied.removed),
+        "losses": [
+            f"{shown(loss.path)} {loss.why}" for one in applied.removed for loss in one.losses
+        ][:_SHOWN],
+        "files": [
+            {"path": shown(one.path), "kept": shown(one.kept), "role": one.role}
+            for one in applied.removed[:_SHOWN]
+        ],
+        "left": _left_documents(asked),
+        "reasons": [{"reason": printable(reason), "files": n} for reason, n in applied.reasons],
+        "whole_folders": sum(one.reason == FOLDER for one in asked),
+        "left_out": left_out,
+        "stopped": applied.stopped,
+        "complete": applied.complete,
+    }
+
+
+def _left_documents(left: list[Left]) -> list[dict[str, str]]:
+    return [{"path": shown(o.path), "reason": printable(o.reason)} for o in left[:_SHOWN]]
+
+
+def _undone_document(undone: Undone) -> dict[str, Any]:
+    return {
+        "run": undone.run,
+        "restored": len(undone.restored),
+        "left": _left_documents(list(undone.left)),
+        "stopped": undone.stopped,
+        "complete": undone.complete,
+    }

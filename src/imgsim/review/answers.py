@@ -1,0 +1,323 @@
+"""What a person decided of groups: read from the decisions, written there, and taken back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from imgsim.decisions.lookup import NOT_KEPT, Decided, SeenFile
+from imgsim.decisions.records import Answer, DecidedFile, Decision
+from imgsim.decisions.store import Decisions, without_pairs
+from imgsim.errors import UsageError
+from imgsim.review.model import GroupAnswer, ReviewGroup
+from imgsim.types import Group, Member, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answer, to one group or many, that can be taken back.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Ids.
+    added, forgotten : tuple of Decision
+    """
+
+    groups: tuple[str, ...]
+    added: tuple[Decision, ...]
+    forgotten: tuple[Decision, ...]
+
+
+class Answers:
+    """The decisions on the files of a review.
+
+    Parameters
+    ----------
+    decisions : Decisions
+        In a file, or in memory where there is none.
+    """
+
+    def __init__(self, decisions: Decisions) -> None:
+        self.decisions = decisions
+        self.steps: list[Step] = []
+        self.samples: dict[str, str] = {}
+        self._by_key: dict[str, list[Decision]] = {}
+        self._indexed = -1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what other programs decided meanwhile.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
+        self.decisions.refresh()
+        self._index()
+
+    def _index(self) -> None:
+        self._by_key = {}
+        for decision in self.decisions:
+            for key in dict.fromkeys(key for file in decision.files for key in file.keys):
+                self._by_key.setdefault(key, []).append(decision)
+
+    def note_samples(self, samples: dict[str, str]) -> None:
+        """Take digests of samples, by those of the bytes."""
+        self.samples |= samples
+
+    def keys(self, picture: Picture) -> tuple[str, ...]:
+        """By which a picture is known in decisions."""
+        samples = picture.sample_digest or self.samples.get(picture.digest)
+        return (picture.digest,) if samples is None else (picture.digest, samples)
+
+    def _about(self, pictures: Iterable[Picture]) -> list[Decision]:
+        """The decisions that name one of some pictures, in order."""
+        found = {
+            id(one): one
+            for picture in pictures
+            for key in self.keys(picture)
+            for one in self._by_key.get(key, ())
+        }
+        return sorted(found.values(), key=lambda one: one.decided_at)
+
+    def decided(self, pictures: Sequence[Picture]) -> Decided:
+        """What was decided of the files of a group."""
+        about = self._about(pictures)
+        if not about:
+            return Decided()
+        pixels: dict[str, str | None] = {
+            p.digest: keys[1] for p in pictures if len(keys := self.keys(p)) > 1
+        }
+        return Decided(about, map(SeenFile.of, pictures), pixels, implied=True)
+
+    # Reading ------------------------------------------------------------------------------
+
+    def kept_by_decision(self, group: Group) -> str | None:
+        """Return the path of the file that a person wants to be kept; None for no wish."""
+        pictures = [member.picture for member in group.members]
+        decided = self.decided(pictures)
+        if not decided:
+            return None
+        able = [p for p in pictures if not p.facts.damage] or pictures
+        ranked = sorted(able, key=decided.keep_rank)  # of equal ones the first
+        best = decided.keep_rank(ranked[0])
+        if best == NOT_KEPT or decided.keep_rank(group.kept) == best:
+            return None
+        return ranked[0].file.path
+
+    def mark(self, group: Group) -> Group:
+        """Return a group whose members say what was decided of them and the kept file."""
+        pictures = [member.picture for member in group.members]
+        decided = self.decided(pictures)
+        if not decided:
+            clean = tuple(replace(m, decision=None, decided=False) for m in group.members)
+            return replace(group, members=clean)
+        kept = group.kept
+        contradicting = decided.contradict(
+            [p for p in pictures[1:] if decided.between(kept, p) is None]
+        )
+        members = [
+            replace(
+                group.members[0],
+                decision="keep" if decided.keep_rank(kept) != NOT_KEPT else None,
+            )
+        ]
+        for member in group.members[1:]:
+            picture = member.picture
+            answer = decided.between(kept, picture)
+            if answer is not None:
+                members.append(replace(member, decision=answer, decided=True))
+                continue
+            staying = decided.stays(picture, kept)
+            if staying is None and picture.file.path in contradicting:
+                members.append(replace(member, decision="not-duplicates", decided=False))
+            else:
+                members.append(replace(member, decision=staying, decided=False))
+        return replace(group, members=tuple(members))
+
+    def answer_of(self, group: Group) -> GroupAnswer | None:
+        """Return what was decided of a group as a whole, whose members are marked.
+
+        A group is accepted by a decision that names all its files and keeps the one that is kept.
+        """
+        others = group.members[1:]
+        open_ones = [m for m in others if not m.decided]
+        stated = {m.decision for m in others if m.decided}
+        if open_ones and self._is_accepted(group, open_ones):
+            return "keep"
+        if not open_ones and stated == {"not-duplicates"}:
+            return "not-duplicates"
+        if not open_ones and stated:
+            return "not-duplicates" if self._is_told_apart(group) else "keep-all"
+        return "mixed" if stated else None
+
+    def _is_told_apart(self, group: Group) -> bool:
+        """Whether all files of different contents were decided to be no duplicates."""
+        kept = group.members[0].picture
+        different = [m for m in group.members[1:] if m.picture.identity != kept.identity]
+        return bool(different) and all(m.decision == "not-duplicates" for m in different)
+
+    def _is_accepted(self, group: Group, open_ones: Sequence[Member]) -> bool:
+        own = set(self.keys(group.kept))
+        asked = [group.kept, *(m.picture for m in open_ones)]
+        needed = Counter(picture.digest for picture in asked)
+        samples = {p.digest: self.keys(p) for p in asked}
+        for decision in reversed(self._about([group.kept])):
+            if decision.answer != "keep":
+                continue
+            named: Counter[str] = Counter()
+            for file in decision.files:
+                match = next((d for d, keys in samples.items() if set(keys) & set(file.keys)), None)
+                if match is not None:
+                    named[match] += 1
+            if own & set(decision.files[0].keys):
+                return all(named[digest] >= n for digest, n in needed.items())
+        return False
+
+    # Writing ------------------------------------------------------------------------------
+
+    def give(self, groups: Sequence[ReviewGroup], answer: Answer, keep: dict[str, Picture]) -> Step:
+        """Write an answer to some groups down; it is on disk when this returns.
+
+        What was decided of a group before is replaced; of one that is decided in part, what is
+        open is answered alone.
+
+        Parameters
+        ----------
+        groups : sequence of ReviewGroup
+        answer : {"keep", "keep-all", "not-duplicates"}
+        keep : dict of str to Picture
+            The file that is to be kept of each group, by its id, for "keep".
+
+        Raises
+        ------
+        UsageError
+            It makes no sense of one of the groups; nothing is written then.
+        DecisionsUnusable
+            It cannot be written; what was there before stays.
+        """
+        new: list[tuple[Answer, list[DecidedFile]]] = []
+        replaced: list[list[Picture]] = []
+        for group in groups:
+            pictures = self._asked(group, keep.get(group.id))
+            new += self._files(answer, pictures)
+            replaced.append(pictures)
+        forgotten, added = self._exchange(replaced, new)
+        step = Step(tuple(group.id for group in groups), added, forgotten)
+        self.steps.append(step)
+        return step
+
+    def forget(self, groups: Sequence[ReviewGroup]) -> Step:
+        """Forget what was decided of some groups."""
+        forgotten, added = self._exchange([group.pictures for group in groups], [])
+        step = Step(tuple(group.id for group in groups), added, forgotten)
+        self.steps.append(step)
+        return step
+
+    def take_back(self) -> Step:
+        """Take the last answer back.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        DecisionsUnusable
+        """
+        if not self.steps:
+            raise UsageError("there is no answer to take back", "answers are taken back in order")
+        step = self.steps[-1]
+        self.decisions.exchange(step.added, step.forgotten)
+        self.steps.pop()
+        self._index()
+        return step
+
+    def complete(self, contents: set[tuple[object, ...]], pictures: dict[str, Picture]) -> None:
+        """Write into decisions what is known of their files by now: digests of samples, sizes.
+
+        Parameters
+        ----------
+        contents : set of tuple
+            `Decision.content` of those that are to be completed.
+        pictures : dict of str to Picture
+            By the digests of their bytes.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
+
+        def file(one: DecidedFile) -> DecidedFile:
+            picture = pictures.get(one.digest)
+            if picture is None or one.pixel_digest is not None:
+                return one
+            return replace(self._file(picture), path=one.path)
+
+        def change(decision: Decision) -> tuple[Decision, ...]:
+            if decision.content not in contents:
+                return (decision,)
+            return (replace(decision, files=tuple(map(file, decision.files))),)
+
+        self.decisions.replace(change)
+        self._index()
+
+    def _asked(self, group: ReviewGroup, keep: Picture | None) -> list[Picture]:
+        """The files that an answer is about, the kept one first."""
+        kept = keep or group.kept
+        others = [p for p in group.pictures if p.file.path != kept.file.path]
+        if group.answer == "mixed" and kept.file.path == group.kept.file.path:
+            decided = {m.picture.file.path for m in group.current.members if m.decided}
+            others = [p for p in others if p.file.path not in decided]
+        return [kept, *others]
+
+    def _files(
+        self, answer: Answer, pictures: Sequence[Picture]
+    ) -> list[tuple[Answer, list[DecidedFile]]]:
+        files = [self._file(picture) for picture in pictures]
+        if answer != "not-duplicates":
+            return [(answer, files)]
+        contents: dict[str, list[DecidedFile]] = {}
+        for picture, file in zip(pictures, files, strict=True):
+            contents.setdefault(picture.identity, []).append(file)
+        if len(contents) < 2:
+            raise UsageError("these files hold the same picture", "keep all says that all stay")
+        made: list[tuple[Answer, list[DecidedFile]]] = [
+            (answer, [some[0] for some in contents.values()])
+        ]
+        # "not duplicates" lets nothing go, so files of one content stay too
+        made += [("keep-all", some) for some in contents.values() if len(some) > 1]
+        return made
+
+    def _file(self, picture: Picture) -> DecidedFile:
+        return DecidedFile.of(picture, picture.sample_digest or self.samples.get(picture.digest))
+
+    def _exchange(
+        self,
+        replaced: Sequence[Sequence[Picture]],
+        new: Sequence[tuple[Answer, Sequence[DecidedFile]]],
+    ) -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
+        """Put new decisions in the place of what was decided of the pairs of some pictures."""
+        old: dict[tuple[object, ...], Decision] = {}
+        left: list[Decision] = []
+        rest_of: dict[tuple[object, ...], list[Decision]] = {}
+        for pictures in replaced:
+            for decision in self._about(pictures):
+                known = rest_of.get(decision.content, [decision])
+                rest = [part for one in known for part in self._without(one, pictures)]
+                if rest != known:
+                    old[decision.content] = decision
+                    rest_of[decision.content] = rest
+        for parts in rest_of.values():
+            left += parts
+        added = self.decisions.exchange(tuple(old.values()), left, new)
+        self._index()
+        return tuple(old.values()), added
+
+    def _without(self, decision: Decision, pictures: Sequence[Picture]) -> tuple[Decision, ...]:
+        """What is left of a decision without the pairs of some pictures."""
+        own = {key for picture in pictures for key in self.keys(picture)}
+        places = [i for i, file in enumerate(decision.files) if own & set(file.keys)]
+        if decision.answer == "keep" and len(decision.files) == 1:
+            return () if places else (decision,)
+        return without_pairs(decision, [{place} for place in places])

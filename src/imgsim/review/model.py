@@ -1,0 +1,106 @@
+"""What a review is about: groups, as they were found and as a person decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from imgsim.addresses import Address
+from imgsim.decode.metadata import Metadata
+from imgsim.types import Group, Member, Picture
+
+GroupAnswer = Literal["keep", "keep-all", "not-duplicates", "mixed"]
+"""``keep``: the kept file stays and the others may go; ``mixed``: a part of the group is decided."""
+
+
+@dataclass(slots=True)
+class ReviewGroup:
+    """A group of a review.
+
+    Attributes
+    ----------
+    id : str
+    proposed : Group
+        As it was found, with the file kept that the rules choose.
+    current : Group
+        With the file kept that a person chose, and what was decided of its members.
+    answer : str or None
+        None for one that nobody decided on.
+    pending : bool
+        The others were not compared with the file that is to be kept yet: none is free to remove.
+    chosen : mapping of str to bool, or None
+        By path, whether a plan removes a file, where the group is of a plan and its file is kept.
+    moved : frozenset of str
+        Paths of files that an apply of this review moved away.
+    gone : str
+        Why nothing of it is removed: a file changed since it was shown; empty if none did.
+    """
+
+    id: str
+    proposed: Group
+    current: Group
+    answer: GroupAnswer | None = None
+    pending: bool = False
+    chosen: Mapping[str, bool] | None = None
+    moved: frozenset[str] = frozenset()
+    changed: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All files of it, that which is kept first."""
+        return [member.picture for member in self.current.members]
+
+    @property
+    def kept(self) -> Picture:
+        return self.current.kept
+
+    def is_removable(self, member: Member) -> bool:
+        """Whether a file is not needed beside the one that is kept."""
+        if self.pending or member.kind == "kept" or isinstance(self.kept.file.path, Address):
+            return False
+        if self.chosen is None or self.kept.file.path != self.proposed.kept.file.path:
+            return member.removable
+        free = not (member.picture.file.reference or member.decision)
+        return free and self.chosen.get(member.picture.file.path, False)
+
+    @property
+    def removable(self) -> list[Member]:
+        """The files that go if the group is accepted."""
+        return [member for member in self.current.members if self.is_removable(member)]
+
+    @property
+    def gain(self) -> int:
+        """Bytes that are free once these are gone."""
+        return sum(_freed_bytes(member) for member in self.removable)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Groups that a source found, with the figures of the run.
+
+    Attributes
+    ----------
+    groups : tuple of Group
+    metadata : mapping of str to Metadata
+        By the digest of the content.
+    images, skipped : int
+    complete : bool
+        False for the first groups, before the others are found.
+    chosen : tuple of (mapping of str to bool), or None
+        See `ReviewGroup.chosen`; one for each group.
+    warnings : tuple of str
+    """
+
+    groups: tuple[Group, ...]
+    metadata: Mapping[str, Metadata]
+    images: int
+    skipped: int
+    complete: bool = True
+    chosen: tuple[Mapping[str, bool], ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _freed_bytes(member: Member) -> int:
+    file = member.picture.file
+    return 0 if file.links or file.hard_links > 1 else file.size_bytes

@@ -1,0 +1,267 @@
+"""Answers to many groups at once, and what they would do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from imgsim.addresses import folder_of
+from imgsim.decisions.records import Answer
+from imgsim.decode.metadata import Metadata
+from imgsim.errors import UsageError
+from imgsim.group.keep import ALWAYS, Candidate, criteria_of, narrow, parse_keep
+from imgsim.review.model import ReviewGroup
+from imgsim.review.session import NotNow, Session
+from imgsim.types import ROLES, Picture
+
+_EXAMPLES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which groups are answered, and which of their files is kept.
+
+    Attributes
+    ----------
+    by : {"folders", "role", "folder", "keep", "filter"}
+        ``folders``: groups whose files all lie in the two folders, some in each; a file in
+        `keep_in` is kept. ``role``: of which the others have all one of `roles`. ``folder``: with
+        a file below a folder and one outside; what lies there stays, or goes. ``keep``: the kept
+        file is chosen by rules as those of ``--keep``. ``filter``: the groups named.
+    folders : tuple of int
+        By their numbers in the list of groups.
+    keep_in : int
+    roles, keep, groups : tuple of str
+    stays : bool
+    decided : bool
+        Also groups that were answered before.
+    """
+
+    by: Literal["folders", "role", "folder", "keep", "filter"]
+    folders: tuple[int, ...] = ()
+    keep_in: int = -1
+    roles: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    stays: bool = True
+    decided: bool = False
+
+
+def read_rule(given: Any) -> Rule:
+    """Read a rule from the page.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    if not isinstance(given, dict):
+        raise UsageError("a rule says which groups are meant", "")
+    by, decided = given.get("by"), given.get("decided") is True
+    groups = tuple(_texts(given, "groups")) if "groups" in given else ()
+    if by == "folders":
+        folders = _numbers(given.get("folders"))
+        keep_in = given.get("keep_in")
+        if len(set(folders)) != 2 or keep_in not in folders:
+            raise UsageError("two folders, and in which of them files stay", "")
+        return Rule(by, folders=folders, keep_in=int(keep_in), groups=groups, decided=decided)
+    if by == "role":
+        roles = tuple(_texts(given, "roles"))
+        if not roles or not set(roles) <= set(ROLES):
+            raise UsageError("roles that there are", f"of {', '.join(ROLES)}")
+        return Rule(by, roles=roles, groups=groups, decided=decided)
+    if by == "folder":
+        what = given.get("what")
+        if what not in ("stays", "goes"):
+            raise UsageError("what lies in the folder stays or goes", "")
+        folders = _numbers([given.get("folder")])
+        return Rule(by, folders=folders, stays=what == "stays", groups=groups, decided=decided)
+    if by == "keep":
+        keep = tuple(_texts(given, "rules"))
+        if not keep:
+            raise UsageError("a rule of what is kept", "such as largest")
+        parse_keep(keep)
+        return Rule(by, keep=keep, groups=groups, decided=decided)
+    if by == "filter":
+        if not groups:
+            raise UsageError("no groups are named", "")
+        return Rule(by, groups=groups, decided=decided)
+    raise UsageError("there is no such rule", "folders, role, folder, keep or filter")
+
+
+def _texts(given: Mapping[str, Any], key: str) -> list[str]:
+    value = given.get(key)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise UsageError(f"{key} is a list of texts", "")
+    return value
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(one) is int and one >= 0 for one in value):
+        raise UsageError("folders are named by their numbers", "")
+    return tuple(value)
+
+
+class RuleRun:
+    """Applies rules to the groups of a review.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def preview(self, rule: Rule, answer: Answer) -> dict[str, Any]:
+        """Return what a rule would do; nothing is changed.
+
+        Where another file would be kept, the others are compared with it only once that is
+        decided: their bytes are counted as `bytes_at_most`.
+        """
+        chosen, decided, impossible = self._chosen(rule, answer)
+        files = sure = perhaps = changes = 0
+        for group, kept in chosen:
+            if answer != "keep":
+                files += len(group.pictures)
+            elif kept.file.path == group.kept.file.path:
+                files += len(group.removable)
+                sure += group.gain
+            else:
+                changes += 1
+                others = [p for p in group.pictures if p.file.path != kept.file.path]
+                files += len(others)
+                own = sum(p.file.size_bytes for p in others if not p.file.reference)
+                if all(p.digest == kept.digest for p in others):
+                    sure += own
+                perhaps += own if any(p.digest != kept.digest for p in others) else 0
+        return {
+            "groups": len(chosen),
+            "files": files,
+            "bytes": str(sure),
+            "bytes_at_most": str(sure + perhaps),
+            "changes_keeper": changes,
+            "examples": [group.id for group, _ in chosen[:_EXAMPLES]],
+            "not_possible": impossible,
+            "already_decided": decided,
+        }
+
+    def apply(self, rule: Rule, answer: Answer) -> dict[str, Any]:
+        """Answer the groups of a rule, all at once: one step to be taken back."""
+        chosen, decided, impossible = self._chosen(rule, answer)
+        if not chosen:
+            raise NotNow("no group is meant by this rule", "see what it would do first")
+        keep = {group.id: kept for group, kept in chosen} if answer == "keep" else {}
+        answered = self._session.answer_each([group for group, _ in chosen], answer, keep)
+        return {
+            "answered": len(answered),
+            "not_possible": impossible + len(chosen) - len(answered),
+            "already_decided": decided,
+        }
+
+    def _chosen(
+        self, rule: Rule, answer: Answer
+    ) -> tuple[list[tuple[ReviewGroup, Picture]], int, int]:
+        """The groups of a rule and the files kept in them; how many are decided, or impossible."""
+        session = self._session
+        with session.lock:
+            if rule.groups:
+                groups = [session.group(one) for one in rule.groups]
+            else:
+                groups = list(session.groups.values())
+            folders = session.folders.paths
+            metadata = session.metadata
+        if any(number >= len(folders) for number in rule.folders):
+            raise UsageError("there is no such folder", "look at the list again")
+        names = [folders[number] for number in rule.folders]
+        keep_in = folders[rule.keep_in] if rule.keep_in >= 0 else ""
+        chosen: list[tuple[ReviewGroup, Picture]] = []
+        decided = impossible = 0
+        for group in groups:
+            kept = _kept(rule, group, names, keep_in, metadata)
+            if kept is None:
+                continue
+            if group.answer not in (None, "mixed") and not rule.decided:
+                decided += 1
+            elif not _possible(group, answer, kept):
+                impossible += 1
+            else:
+                chosen.append((group, kept))
+        return chosen, decided, impossible
+
+
+def _possible(group: ReviewGroup, answer: Answer, kept: Picture) -> bool:
+    if group.moved or group.changed:
+        return False
+    if answer == "not-duplicates":
+        return len({picture.identity for picture in group.pictures}) > 1
+    if answer == "keep" and kept.file.path == group.kept.file.path and not group.pending:
+        return bool(group.removable)
+    return answer != "keep" or not kept.facts.damage
+
+
+def _kept(
+    rule: Rule,
+    group: ReviewGroup,
+    folders: Sequence[str],
+    keep_in: str,
+    metadata: Mapping[str, Metadata],
+) -> Picture | None:
+    """The file that is kept in a group by a rule; None where the rule does not mean it."""
+    whole = [p for p in group.pictures if not p.facts.damage]
+    if rule.by == "folders":
+        places = {folder_of(p.file.path) or os.curdir for p in group.pictures}
+        if places != set(folders):
+            return None
+        return _first(group, [p for p in whole if (folder_of(p.file.path) or os.curdir) == keep_in])
+    if rule.by == "folder":
+        inside = [p for p in group.pictures if _lies_below(p, folders[0])]
+        outside = [p for p in group.pictures if not _lies_below(p, folders[0])]
+        if not inside or not outside:
+            return None
+        able = inside if rule.stays else outside
+        return _first(group, [p for p in able if not p.facts.damage])
+    if rule.by == "role":
+        roles = {member.role for member in group.current.members[1:]}
+        return group.kept if roles <= set(rule.roles) and not group.pending else None
+    if rule.by == "keep":
+        return _by_keep_rules(rule.keep, group, metadata)
+    return group.kept
+
+
+def _first(group: ReviewGroup, able: Sequence[Picture]) -> Picture | None:
+    """The file that is kept among those that may be: the one that is, if it may."""
+    if any(one.file.path == group.kept.file.path for one in able):
+        return group.kept
+    return able[0] if able else None
+
+
+def _lies_below(picture: Picture, folder: str) -> bool:
+    own = os.path.join(folder_of(picture.file.path) or os.curdir, "")
+    return own.startswith(os.path.join(folder, ""))
+
+
+def _by_keep_rules(
+    texts: Sequence[str], group: ReviewGroup, metadata: Mapping[str, Metadata]
+) -> Picture:
+    """The file that rules choose, by what is known without measuring.
+
+    Where they leave several, or ask which file the others were made from, that which was proposed
+    comes first.
+    """
+    left = [
+        Candidate(p, metadata.get(p.digest, Metadata()), own_pixels=p.pixels)
+        for p in group.pictures
+    ]
+    left, _ = narrow(left, ALWAYS)
+    for rule in parse_keep(texts):
+        if len(left) == 1:
+            break
+        if rule.text == "original":
+            break
+        left, _ = narrow(left, criteria_of(rule, left))
+    able = [candidate.picture for candidate in left]
+    proposed = group.proposed.kept.file.path
+    return next((p for p in able if p.file.path == proposed), able[0])

@@ -1,0 +1,122 @@
+"""Runs the page on this machine until it is ended: the socket, the server, the browser."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+
+from imgsim.errors import UsageError
+from imgsim.review.acting import Acting
+from imgsim.review.image_service import ImageService
+from imgsim.review.session import Session
+
+HOST = "127.0.0.1"
+_POLL_SECONDS = 0.2
+_START_SECONDS = 30.0
+_END_SECONDS = 5.0
+
+
+def open_socket(port: int) -> socket.socket:
+    """Listen on this machine alone.
+
+    Parameters
+    ----------
+    port : int
+        0 for any that is free.
+
+    Raises
+    ------
+    UsageError
+        It is taken.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise UsageError(
+            f"cannot listen on port {port}: {error.strerror}",
+            "another program has it, maybe another review; --port 0 takes one that is free",
+        ) from None
+    return listening
+
+
+def serve(
+    session: Session,
+    acting: Acting,
+    images: ImageService,
+    listening: socket.socket,
+    *,
+    browser: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Serve the page until the review ends, or is interrupted.
+
+    Parameters
+    ----------
+    session : Session
+        Is started here, and ended.
+    acting : Acting
+    images : ImageService
+        Is closed.
+    listening : socket
+        Is closed.
+    browser : bool
+        Open the page in the browser; else its address is only said.
+    say : callable
+        Takes lines for the terminal.
+    """
+    import uvicorn
+
+    from imgsim.review.server import Guard, make_app
+
+    guard = Guard(listening.getsockname()[1])
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        make_app(session, acting, images, guard),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    try:
+        session.start()
+        thread.start()
+        waited = time.monotonic()
+        while not server.started and thread.is_alive():
+            if time.monotonic() - waited > _START_SECONDS:
+                break
+            time.sleep(0.01)
+        if not (browser and _open(guard.url)):
+            if browser:
+                say("no browser could be opened")
+            say(f"open {guard.url}")
+        say("Ctrl-C ends the review; every answer is saved at once")
+        while not session.ended.wait(_POLL_SECONDS):
+            if not thread.is_alive():
+                raise UsageError("the server stopped", "run it with -v, and report it")
+    finally:
+        session.end()
+        acting.join()
+        server.should_exit = True
+        thread.join(_END_SECONDS)
+        images.close()
+        session.join(_END_SECONDS)
+        listening.close()
+
+
+def _open(url: str) -> bool:
+    """Open the browser; False if there is none."""
+    with suppress(webbrowser.Error, OSError):
+        return webbrowser.open(url)
+    return False

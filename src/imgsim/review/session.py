@@ -1,0 +1,490 @@
+"""The state of one review: its groups, what was decided of them, and who may write."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from imgsim.addresses import Address, printable
+from imgsim.decisions.lookup import samples_of_named
+from imgsim.decisions.records import Answer
+from imgsim.decode.metadata import Metadata
+from imgsim.errors import ImgsimError, UsageError
+from imgsim.read.content import read_bytes
+from imgsim.read.equal_samples import sample_digests_of
+from imgsim.read.metadata import metadata_of
+from imgsim.read.options import RunOptions
+from imgsim.review.answers import Answers, Step
+from imgsim.review.documents import Folders, entry_document, group_document, in_order
+from imgsim.review.model import Found, ReviewGroup
+from imgsim.review.progress import Ended, Shown
+from imgsim.review.sources import KeepWish, Source
+from imgsim.review.writers import Writers
+from imgsim.types import Group, Member, Picture
+
+Phase = Literal["reading", "ready", "failed"]
+
+_IDLE_SECONDS = 0.2
+_WISHES_AT_ONCE = 500
+
+
+class NotThere(UsageError):
+    """A group or a file that was asked for is none of this review."""
+
+
+class NotNow(UsageError):
+    """What was asked for cannot be done as things stand; nothing was changed."""
+
+
+class Session:
+    """One review. Its methods may be called from any thread.
+
+    Parameters
+    ----------
+    source : Source
+    answers : Answers
+    options : RunOptions
+    writers : Writers
+        Who may write.
+    """
+
+    def __init__(
+        self, source: Source, answers: Answers, options: RunOptions, writers: Writers
+    ) -> None:
+        self.source = source
+        self.answers = answers
+        self.options = options
+        self.writers = writers
+        self.lock = threading.RLock()
+        self.ended = threading.Event()
+        self.phase: Phase = "reading"
+        self.error: dict[str, str] | None = None
+        self.warnings: list[str] = []
+        self.generation = 0
+        self.revision = 0
+        self.version = 0
+        self.groups: dict[str, ReviewGroup] = {}
+        self.metadata: dict[str, Metadata] = {}
+        self.folders = Folders()
+        self.images = 0
+        self.skipped = 0
+        self.reading = Shown(self.touch, self.ended)
+        self.extra: Callable[[], dict[str, Any]] = dict
+        self._changed_at: dict[str, int] = {}
+        self._settled: dict[str, dict[str, Group]] = {}
+        self._wishes: dict[str, str] = {}
+        self._file_ids: dict[str, str] = {}
+        self._files: dict[str, tuple[Picture, str]] = {}
+        self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
+        self._wake = threading.Condition(self.lock)
+        self._threads: list[threading.Thread] = []
+
+    # Threads ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to read, and to compare in the background."""
+        for work in (self._read, self._work):
+            thread = threading.Thread(target=work, name=f"review{work.__name__}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def end(self) -> None:
+        """End what runs; answers are on disk."""
+        self.ended.set()
+        with self._wake:
+            self._wake.notify_all()
+        self.touch()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the threads, each so long at most."""
+        for thread in self._threads:
+            thread.join(seconds)
+
+    def touch(self) -> None:
+        """Note that the state is another one now."""
+        self.version += 1
+
+    def _read(self) -> None:
+        try:
+            for found in self.source.find(self.reading):
+                self._take(found)
+        except Ended:
+            return
+        except Exception as error:
+            if not self.ended.is_set():
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        text, hint = said_of(error)
+        with self.lock:
+            self.phase, self.error = "failed", {"text": text, "hint": hint}
+            self.touch()
+
+    def _take(self, found: Found) -> None:
+        """Put groups in the place of those that were there."""
+        if found.complete:
+            self._look_up_samples(found.groups)
+        with self.lock:
+            self.generation += 1
+            self.metadata = dict(found.metadata)
+            self.images, self.skipped = found.images, found.skipped
+            self.warnings = list(found.warnings)
+            chosen = found.chosen or (None,) * len(found.groups)
+            groups = [
+                ReviewGroup(f"{self.generation}-{number}", group, group, chosen=own)
+                for number, (group, own) in enumerate(zip(found.groups, chosen, strict=True), 1)
+            ]
+            self._settled, self._wishes, self._files = {}, {}, {}
+            self.folders = Folders()
+            self.groups = {group.id: group for group in in_order(groups)}
+            for group in self.groups.values():
+                for picture in group.pictures:
+                    self._files[self.file_id(picture.file.path)] = picture, group.id
+                self._refresh(group)
+            self.revision += 1
+            if found.complete:
+                self.phase = "ready"
+            self._wake.notify_all()
+            self.touch()
+
+    def _look_up_samples(self, groups: Iterable[Group]) -> None:
+        """Find pictures that decisions name by their samples alone."""
+        pictures = [member.picture for group in groups for member in group.members]
+        options = replace(self.options, progress=self.reading)
+        known = samples_of_named(self.answers.decisions, pictures, options)
+        self.answers.note_samples({k: v for k, v in known.items() if v is not None})
+
+    def _work(self) -> None:
+        """Compare files with those that are to be kept, then take digests of samples."""
+        while not self.ended.is_set():
+            try:
+                if not (self._settle_some() or self._sample_some()):
+                    with self._wake:
+                        self._wake.wait(_IDLE_SECONDS)
+            except Ended:
+                return
+            except Exception as error:
+                with self.lock:
+                    self.warnings.append(": ".join(filter(None, said_of(error))))
+                    self._wishes = {}
+                    self.touch()
+
+    def wait_until_settled(self) -> None:
+        """Wait until every file was compared with the one that is to be kept."""
+        while self._wishes and not self.ended.is_set():
+            time.sleep(0.05)
+
+    def _settle_some(self) -> bool:
+        with self.lock:
+            some = dict(list(self._wishes.items())[:_WISHES_AT_ONCE])
+            wishes = [KeepWish(self.groups[i].proposed, path) for i, path in some.items()]
+        if not wishes:
+            return False
+        silent = Shown(self.touch, self.ended)
+        settled = self.source.settle(wishes, silent)
+        fresh = [m.picture for group in settled if group for m in group.members]
+        unknown = [p for p in fresh if p.digest not in self.metadata]
+        more = metadata_of(unknown, self.options) if unknown else {}
+        with self.lock:
+            self.metadata |= more
+            for (group_id, path), group in zip(some.items(), settled, strict=True):
+                if self._wishes.get(group_id) == path:
+                    del self._wishes[group_id]
+                review = self.groups.get(group_id)
+                if review is None:
+                    continue
+                if group is None:
+                    review.changed = self.changed_files(review)
+                    group = _with_kept(review.proposed, path)
+                self._settled.setdefault(group_id, {})[path] = group
+                self._refresh(review)
+                self._note(review)
+            self.touch()
+        return True
+
+    def _sample_some(self) -> bool:
+        """Write digests of samples into decisions that were made without them."""
+        with self.lock:
+            if self.phase != "ready" or not self._unsampled:
+                return False
+            some = dict(list(self._unsampled.items())[:64])
+            read = {picture.digest: picture for picture, _ in self._files.values()}
+        pictures = {p.digest: read.get(p.digest, p) for own in some.values() for p in own}
+        wanted = [
+            p for d, p in pictures.items()
+            if not (p.sample_digest or d in self.answers.samples or p.facts.raw or p.facts.damage)
+        ]  # fmt: skip
+        silent = Shown(self.touch, self.ended)
+        known = sample_digests_of(wanted, replace(self.options, progress=silent)) if wanted else {}
+        with self.lock:
+            self.answers.note_samples({k: v for k, v in known.items() if v is not None})
+            self.answers.complete(set(some), pictures)
+            for content in some:
+                self._unsampled.pop(content, None)
+        return True
+
+    # What the page asks -------------------------------------------------------------------
+
+    def file_id(self, path: str) -> str:
+        """The id of a file, which stays when the groups are replaced."""
+        return self._file_ids.setdefault(path, f"f{len(self._file_ids) + 1}")
+
+    def group(self, group_id: str) -> ReviewGroup:
+        """Return a group by its id.
+
+        Raises
+        ------
+        NotThere
+        """
+        group = self.groups.get(group_id)
+        if group is None:
+            raise NotThere("this group is not there any more", "look at the list again")
+        return group
+
+    def picture(self, file_id: str) -> Picture:
+        """Return a picture by its id.
+
+        Raises
+        ------
+        NotThere
+        """
+        known = self._files.get(file_id)
+        if known is None:
+            raise NotThere("this file is none of the review", "look at the list again")
+        return known[0]
+
+    def state(self, tab: str) -> dict[str, Any]:
+        """Return the state as one tab sees it."""
+        with self.lock:
+            groups = list(self.groups.values())
+            decided = [g for g in groups if g.answer not in (None, "mixed")]
+            accepted = [g for g in groups if g.answer == "keep"]
+            return {
+                "phase": self.phase,
+                "progress": self.reading.document() if self.phase == "reading" else None,
+                "error": self.error,
+                "source": {
+                    "kind": self.source.kind,
+                    "title": self.source.title,
+                    "paths": [printable(path) for path in self.source.paths],
+                },
+                "generation": self.generation,
+                "revision": self.revision,
+                "groups": len(groups),
+                "decided": len(decided),
+                "removable_bytes": str(sum(g.gain for g in groups if not g.moved)),
+                "decided_bytes": str(sum(g.gain for g in accepted if not g.moved)),
+                "images": self.images,
+                "skipped": self.skipped,
+                "settling": len(self._wishes),
+                "can_take_back": bool(self.answers.steps),
+                "writer": self.writers.may_write(tab),
+                "warnings": [*self.warnings, *self.writers.warnings(tab)],
+                **self.extra(),
+            }
+
+    def entries(self, since: int | None = None) -> dict[str, Any]:
+        """Return the entries of all groups, or of those that changed after a revision."""
+        with self.lock:
+            groups = [
+                group
+                for group in self.groups.values()
+                if since is None or self._changed_at.get(group.id, 0) > since
+            ]
+            made = [self._entry(group) for group in groups]
+            return {
+                "generation": self.generation,
+                "revision": self.revision,
+                "groups": made,
+                "folders": self.folders.names,
+            }
+
+    def _entry(self, group: ReviewGroup) -> dict[str, Any]:
+        return entry_document(group, self.metadata, self.folders, self.file_id)
+
+    def details(self, group_id: str) -> dict[str, Any]:
+        """Return the details of a group; its files are looked at for changes."""
+        group = self.group(group_id)
+        changed = self.changed_files(group)
+        with self.lock:
+            if changed != group.changed:
+                group.changed = changed
+                self._note(group)
+            document = group_document(group, self.metadata, self.file_id)
+            return {**document, "generation": self.generation, "revision": self.revision}
+
+    # Answers ------------------------------------------------------------------------------
+
+    def check_writer(self, tab: str) -> None:
+        """Raise `NotNow` if a tab may not write."""
+        if not self.writers.may_write(tab):
+            raise NotNow("another tab or person decides here", "take over to decide in this one")
+
+    def answer(self, ids: Sequence[str], answer: Answer, keep: str | None = None) -> list[str]:
+        """Answer groups; what was decided is on disk when this returns.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        answer : {"keep", "keep-all", "not-duplicates"}
+        keep : str, optional
+            The id of the file that is to be kept, of one group; by default the one that is kept.
+
+        Returns
+        -------
+        list of str
+            The groups that were answered.
+
+        Raises
+        ------
+        NotThere, NotNow, UsageError, DecisionsUnusable
+            Nothing was changed.
+        """
+        groups = [self.group(one) for one in ids]
+        wanted: dict[str, Picture] = {}
+        if keep is not None:
+            if len(groups) != 1:
+                raise UsageError("a file is kept in one group", "name one group")
+            picture = self.picture(keep)
+            if all(picture.file.path != p.file.path for p in groups[0].pictures):
+                raise NotThere("this file is not in the group", "look at the group again")
+            wanted[groups[0].id] = picture
+        return self.answer_each(groups, answer, wanted)
+
+    def answer_each(
+        self, groups: Sequence[ReviewGroup], answer: Answer, keep: dict[str, Picture]
+    ) -> list[str]:
+        """Answer groups, each with the file that is to be kept in it; see `answer`."""
+        for group in groups:
+            group.changed = self.changed_files(group)
+            kept = keep.get(group.id) or group.kept
+            if group.changed:
+                if len(groups) == 1:
+                    raise NotNow(
+                        f"{printable(min(group.changed))} changed since it was shown",
+                        "start the review again to see it as it is",
+                    )
+            elif answer == "keep" and kept.facts.damage and _has_whole(group):
+                raise NotNow("a damaged file is not kept for its whole copy", "keep the whole one")
+        able = [group for group in groups if not group.changed and not group.moved]
+        if not able:
+            raise NotNow("the files of these groups were changed or moved", "")
+        with self.lock:
+            step = self.answers.give(able, answer, keep)
+            self._sample_later(step, able)
+            self._take_step(step)
+        return [group.id for group in able]
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Forget what was decided of some groups; see `answer`."""
+        with self.lock:
+            self._take_step(self.answers.forget([self.group(one) for one in ids]))
+
+    def take_back(self) -> list[str]:
+        """Take the last answer back, or the last answers if they were given at once."""
+        with self.lock:
+            step = self.answers.take_back()
+            self._take_step(step)
+        return [one for one in step.groups if one in self.groups]
+
+    def _take_step(self, step: Step) -> None:
+        known = [self.groups[one] for one in step.groups if one in self.groups]
+        if len(known) < len(step.groups):  # of groups that were replaced since
+            known = list(self.groups.values())
+        self.revision += 1
+        for group in known:
+            self._refresh(group)
+            self._changed_at[group.id] = self.revision
+        self._wake.notify_all()
+        self.touch()
+
+    def _sample_later(self, step: Step, groups: Sequence[ReviewGroup]) -> None:
+        pictures = {p.digest: p for group in groups for p in group.pictures}
+        for decision in step.added:
+            own = [pictures[f.digest] for f in decision.files if f.digest in pictures]
+            if any(file.pixel_digest is None for file in decision.files):
+                self._unsampled[decision.content] = own
+
+    def _refresh(self, group: ReviewGroup) -> None:
+        """Bring a group to what the decisions say."""
+        path = self.answers.kept_by_decision(group.proposed)
+        group.pending = False
+        self._wishes.pop(group.id, None)
+        if path is None:
+            current = group.proposed
+        else:
+            known = self._settled.get(group.id, {}).get(path)
+            if known is None:
+                self._wishes[group.id] = path
+                group.pending = True
+            current = known or _with_kept(group.proposed, path)
+        group.current = self.answers.mark(current)
+        group.answer = self.answers.answer_of(group.current)
+
+    def _note(self, group: ReviewGroup) -> None:
+        self.revision += 1
+        self._changed_at[group.id] = self.revision
+        self.touch()
+
+    def note_groups(self, groups: Iterable[ReviewGroup]) -> None:
+        """Let the page ask for some groups again."""
+        with self.lock:
+            self.revision += 1
+            for group in groups:
+                self._changed_at[group.id] = self.revision
+            self.touch()
+
+    # Files that change --------------------------------------------------------------------
+
+    def changed_files(self, group: ReviewGroup) -> frozenset[str]:
+        """Paths of files that hold something else than when they were read."""
+        return frozenset(
+            picture.file.path
+            for picture in group.pictures
+            if picture.file.path not in group.moved and has_changed(picture)
+        )
+
+
+def has_changed(picture: Picture) -> bool:
+    """Whether a file is gone, or holds something else than when it was read."""
+    path = picture.file.path
+    try:
+        if not isinstance(path, Address):
+            status = os.stat(path)
+            same = status.st_mtime_ns == picture.file.mtime_ns
+            if same and status.st_size == picture.file.size_bytes:
+                return False
+        elif path.container and os.path.exists(path.container):
+            return False
+        return hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest
+    except OSError:
+        return True
+
+
+def _has_whole(group: ReviewGroup) -> bool:
+    return any(not picture.facts.damage for picture in group.pictures)
+
+
+def _with_kept(group: Group, path: str) -> Group:
+    """A group with another file kept, before the others were compared with it."""
+    kept = next(m for m in group.members if m.picture.file.path == path)
+    others = [Member(m.picture, "near", None) for m in group.members if m.picture.file.path != path]
+    first = Member(kept.picture, "kept", None)
+    return replace(
+        group, members=(first, *others), keep_reason="chosen by you", keep_rule="", decided=()
+    )
+
+
+def said_of(error: Exception) -> tuple[str, str]:
+    """Return what is wrong, in one line, and what to do about it."""
+    if isinstance(error, ImgsimError):
+        return error.message, error.hint
+    if isinstance(error, OSError):
+        return str(error.strerror or error), "see whether the disk is full or gone"
+    text = " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}: {text}"[:300], "report it"
