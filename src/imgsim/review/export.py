@@ -21,7 +21,7 @@ from imgsim.act.planning import PlanFrame, is_plannable
 from imgsim.addresses import printable
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
-from imgsim.report.leaks import leaks_summary
+from imgsim.report.leaks import images_by_split, leaks_summary
 from imgsim.report.pictures import jpeg_bytes, thumbnails
 from imgsim.report.text import damaged_lines, mask_lines, skipped_lines, verdict_lines
 from imgsim.report.units import count, size
@@ -29,7 +29,7 @@ from imgsim.review import documents
 from imgsim.review.bundle import bundle, static_text
 from imgsim.review.model import ReviewGroup
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.tasks.leaks.results import Leaks
+from imgsim.tasks.leaks.results import Leak, Leaks
 from imgsim.types import Member, Picture, Role
 
 MAX_GROUPS = 500
@@ -72,13 +72,11 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     """
     groups = documents.groups_of_leaks(leaks)
     notes = list(leaks_summary(leaks, timing=False))
-    notes += [
-        f"group {printable(group.name)}: "
-        + ", ".join(f"{images} in {printable(split)}" for split, images in group.splits)
-        for group in leaks.groups
-    ]
+    notes += [f"group {group.name}: {images_by_split(group)}" for group in leaks.groups]
     title = "leaks: " + ", ".join(printable(split.name) for split in leaks.splits)
-    yield from _page(_Run(leaks, {}, title, leaks.images, notes), groups)
+    # what has another label first; the order is else that of the leaks
+    groups.sort(key=lambda group: (not leaks.leaks[int(group.id) - 1].conflicts, int(group.id)))
+    yield from _page(_Run(leaks, {}, title, leaks.images, notes, "found"), groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ class _Run:
     title: str
     images: int
     notes: Sequence[str]
+    order: str = "gain"
 
 
 def _page(run: _Run, groups: Sequence[ReviewGroup]) -> Iterator[str]:
@@ -165,11 +164,11 @@ def _data(
 ) -> dict[str, Any]:
     rows, folders = documents.entries(shown, run.metadata, file_id)
     frame = PlanFrame(run.result, _pictures(shown), _split_folders(run.result, shown))
-    details = {
-        group.id: documents.group_document(group, run.metadata, file_id) for group in shown
-    }
-    for group in shown:
+    details = {group.id: documents.group_document(group, run.metadata, file_id) for group in shown}
+    for group, row in zip(shown, rows, strict=True):
         _complete(details[group.id], group, run.result)
+        if isinstance(run.result, Leaks):
+            row["note"] = _leak_note(run.result.leaks[int(group.id) - 1])
     return {
         "state": _state(run, groups, shown),
         "groups": rows,
@@ -196,6 +195,7 @@ def _state(
         "phase": "ready",
         "progress": None,
         "error": None,
+        "order": run.order,
         "source": {"kind": "folders", "title": run.title, "paths": []},
         "groups": len(shown),
         "removable_bytes": str(sum(group.gain for group in shown)),
@@ -205,7 +205,7 @@ def _state(
         "plan": None,
         "run": None,
         "warnings": warnings,
-        "notes": list(run.notes),
+        "notes": [printable(note) for note in run.notes],
     }
 
 
@@ -231,6 +231,11 @@ def _by_number(groups: Sequence[ReviewGroup]) -> list[ReviewGroup]:
     return sorted(groups, key=lambda group: int(group.id))
 
 
+def _leak_note(leak: Leak) -> str:
+    label = f", {leak.label}" if leak.label else ""
+    return printable(f"{leak.picture.file.root}{label}{': other label' if leak.conflicts else ''}")
+
+
 def _complete(detail: dict[str, Any], group: ReviewGroup, result: Duplicates | Leaks) -> None:
     """Add to the details of a group what a page without a server works out itself."""
     members = group.current.members
@@ -244,8 +249,6 @@ def _complete(detail: dict[str, Any], group: ReviewGroup, result: Duplicates | L
             equal.setdefault(member.picture.digest, []).append(name)
     for file in detail["files"]:
         member = by_id[file["id"]]
-        transform = member.transform
-        file["matrix"] = None if transform is None else transform.matrix
         own = member.picture.file
         free = not (own.reference or member.conflict or member.decision)
         same = equal.get(member.picture.digest, []) if free and is_plannable(member.picture) else []

@@ -65,6 +65,9 @@ function Banners({ store }) {
     html`<div class="banner banner-note"><p>Another tab or person answers here. This page shows,
       and changes nothing.</p>
       <button type="button" onClick=${() => store.takeOver()}>Take over</button></div>`}
+    ${(state.notes ?? []).length > 0 &&
+    html`<div class="banner"><details><summary>${shown(state.notes[0])}</summary>
+      ${state.notes.slice(1).map((text) => html`<p>${shown(text)}</p>`)}</details></div>`}
     ${(state.warnings ?? []).map(
       (text) => html`<div class="banner banner-note"><p>${shown(text)}</p></div>`,
     )}`;
@@ -84,6 +87,11 @@ function Alone({ store, state }) {
     return html`<div class="card" role="status"><h2>imgsim has ended</h2>
       <p>All answers are saved. This tab can be closed; <code>imgsim review</code> with the same
       folders goes on where you stopped.</p></div>`;
+  }
+  if (store.refused) {
+    return html`<div class="card" role="alert"><h2>This page cannot be seen here</h2>
+      <p>${shown(store.refused.message)}</p>
+      <p class="hint">${shown(store.refused.hint)}</p></div>`;
   }
   if (!state || state.phase === "reading") {
     return html`<div class="card"><h2>Reading pictures</h2>

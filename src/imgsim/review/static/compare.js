@@ -92,7 +92,7 @@ function NotLaid({ file }) {
 function Caption({ kept, file, children }) {
   return html`<div class="compare-caption">
     <p><span class="state">Kept</span> <bdi>${shown(kept.name)}</bdi> <span class="and">and</span>
-      ${" "}<bdi>${shown(file.name)}</bdi>
+      ${" "}<bdi>${shown(file.name)}</bdi> ${" "}
       ${file.role && html`<span class="role">${roleName(file.role)}</span>`}</p>
     ${children}</div>`;
 }
@@ -144,7 +144,9 @@ function Difference({ store, group, kept, file }) {
               src=${store.source.difference(group, file.id, sideOf(room))} />`}
     <//>
     <${Caption} kept=${kept} file=${file}>
-      <p class="hint">Bright where the two differ; black where they are equal.</p><//>`;
+      <p class="hint">${store.source.embedded
+        ? "Bright where the two differ; black where they are equal."
+        : "Coloured where the two differ; grey where they are equal."}</p><//>`;
 }
 
 function Overlay({ store, group, kept, file }) {

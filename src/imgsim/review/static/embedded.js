@@ -52,7 +52,8 @@ export class EmbeddedSource {
       if (was) this.answers.set(id, was);
       else this.answers.delete(id);
     }
-    return this.#changed(before.map(([id]) => id), "taken back");
+    const ids = before.map(([id]) => id);
+    return { ...this.#changed(ids), taken_back: ids };
   }
 
   async previewRule({ rule, answer }) {
@@ -66,18 +67,22 @@ export class EmbeddedSource {
       for (const file of goes) bytes += BigInt(file.bytes);
       if (given.kept !== this.base.get(id).kept) changes += 1;
     }
-    return {
+    const preview = {
       groups: found.fit.length,
       files,
       bytes: String(bytes),
+      bytes_at_most: String(bytes),
       changes_keeper: changes,
       examples: found.fit.slice(0, 6).map(([id]) => id),
       not_possible: found.not,
+      already_decided: found.decided,
     };
+    return { preview };
   }
 
   async applyRule({ rule, answer }) {
-    return this.#answer(this.#fits(rule, answer).fit);
+    const { fit } = this.#fits(rule, answer);
+    return { ...this.#answer(fit), answered: fit.length };
   }
 
   /** How many files go by the answers so far, and their bytes. */
@@ -105,12 +110,12 @@ export class EmbeddedSource {
   #answer(given) {
     this.past.push(given.map(([id]) => [id, this.answers.get(id)]));
     for (const [id, one] of given) this.answers.set(id, one);
-    return this.#changed(given.map(([id]) => id), said(given));
+    return this.#changed(given.map(([id]) => id));
   }
 
-  #changed(ids, text) {
+  #changed(ids) {
     this.revision += 1;
-    return { state: this.#state(), groups: ids.map((id) => this.#row(id)), said: text };
+    return { state: this.#state(), changed: ids.map((id) => this.#row(id)) };
   }
 
   #state() {
@@ -124,13 +129,16 @@ export class EmbeddedSource {
       revision: this.revision,
       decided: this.answers.size,
       decided_bytes: String(bytes),
+      can_take_back: this.past.length > 0,
     };
   }
 
   #row(id) {
     const given = this.answers.get(id);
     const row = this.base.get(id);
-    return given ? { ...row, answer: given.answer, kept: given.kept } : row;
+    if (!given) return row;
+    const removable = this.#goes(id, { answer: "keep", kept: given.kept }).length;
+    return { ...row, answer: given.answer, kept: given.kept, removable };
   }
 
   #detail(id) {
@@ -155,14 +163,16 @@ export class EmbeddedSource {
   #fits(rule, answer) {
     const fit = [];
     let not = 0;
+    let decided = 0;
     for (const row of this.data.groups) {
-      if (this.answers.has(row.id)) continue;
-      const kept = keptBy(rule, this.data.details[row.id], row);
-      if (kept === undefined) continue;
-      if (kept === null) not += 1;
-      else fit.push([row.id, { answer, kept: answer === "keep" ? kept : row.kept }]);
+      const kept = keptBy(rule, this.data.details[row.id], row, this.data.folders);
+      if (kept === null) continue;
+      const given = { answer, kept: answer === "keep" ? kept : row.kept };
+      if (this.answers.has(row.id)) decided += 1;
+      else if (answer === "keep" && !this.#goes(row.id, given).length) not += 1;
+      else fit.push([row.id, given]);
     }
-    return { fit, not };
+    return { fit, not, decided };
   }
 
   // ---- the plan ----
@@ -235,32 +245,26 @@ function sameShape(file, other) {
   return Math.abs(a / b - 1) < 0.01;
 }
 
-/** The file that a rule keeps of a group; null if it cannot, undefined if it is not about it. */
-function keptBy(rule, detail, row) {
+/** The file that a rule keeps of a group; null if the rule is not about the group. */
+function keptBy(rule, detail, row, folders) {
   const within = (file, folder) => file.folder === folder || file.folder.startsWith(`${folder}/`);
   const keep = (files) => {
     if (files.some((file) => file.id === row.kept)) return row.kept;
-    return files.length ? files[0].id : null;
+    return files[0]?.id ?? null;
   };
-  if (rule.by === "filter") return rule.groups.includes(row.id) ? row.kept : undefined;
+  if (rule.by === "filter") return rule.groups.includes(row.id) ? row.kept : null;
   if (rule.by === "role") {
     const others = detail.files.filter((file) => file.id !== row.kept);
-    return others.every((file) => rule.roles.includes(file.role)) ? row.kept : undefined;
+    return others.every((file) => rule.roles.includes(file.role)) ? row.kept : null;
   }
   if (rule.by === "folders") {
-    const [a, b] = rule.folders.map((folder) => detail.files.filter((f) => within(f, folder)));
-    const all = new Set([...a, ...b]);
-    if (!a.length || !b.length || all.size < detail.files.length) return undefined;
-    if (!rule.keep_in) return row.kept;
-    return keep(rule.keep_in === rule.folders[0] ? a : b);
+    const names = rule.folders.map((number) => folders[number]);
+    const there = new Set(detail.files.map((file) => file.folder));
+    if (there.size !== 2 || !names.every((name) => there.has(name))) return null;
+    return keep(detail.files.filter((file) => file.folder === folders[rule.keep_in]));
   }
-  const inside = detail.files.filter((file) => within(file, rule.folder));
-  if (!inside.length) return undefined;
-  return keep(rule.side === "stays" ? inside : detail.files.filter((f) => !inside.includes(f)));
-}
-
-function said(given) {
-  if (given.length !== 1) return `${given.length} groups answered`;
-  const texts = { keep: "accepted", "keep-all": "all stay", "not-duplicates": "not duplicates" };
-  return texts[given[0][1].answer];
+  const inside = detail.files.filter((file) => within(file, folders[rule.folder]));
+  const outside = detail.files.filter((file) => !inside.includes(file));
+  if (!inside.length || !outside.length) return null;
+  return keep(rule.what === "stays" ? inside : outside);
 }

@@ -21,112 +21,145 @@ function SaveDialog({ store }) {
     <div class="dialog-end"><button type="button" class="strong" disabled=${!removals} onClick=${save}>
       Save plan</button></div>
     ${saved && html`<div class="result" role="status">
-      <p>Saved as <strong>${saved.path}</strong>, by the browser. On the computer with the pictures:</p>
-      <pre tabindex="0" aria-label="Commands">imgsim apply ${saved.path}          # says what it would do
-imgsim apply ${saved.path} --yes    # moves the files to a quarantine
-imgsim undo last                    # takes it back</pre></div>`}
+      <p>The browser saved <strong>${saved.path}</strong>. On the computer with the pictures:</p>
+      <pre tabindex="0" aria-label="Commands">${commands(saved.path)}</pre></div>`}
   <//>`;
 }
 
+function commands(path) {
+  return [
+    `imgsim apply ${path}          # says what it would do`,
+    `imgsim apply ${path} --yes    # moves the files to a quarantine`,
+    "imgsim undo last                       # takes it back",
+  ].join("\n");
+}
+
 function ServerDialog({ store }) {
-  const { plan, run } = store.state;
-  const [path, setPath] = useState(plan?.path ?? plan?.suggested ?? "");
+  const { plan, run, job } = store.state;
+  const [name, setName] = useState("");
   const [undecided, setUndecided] = useState(false);
   const [written, setWritten] = useState(null);
   const [tried, setTried] = useState(null);
+  const [whole, setWhole] = useState(false);
   const [asking, setAsking] = useState(false);
   const [applied, setApplied] = useState(null);
   const [undone, setUndone] = useState(null);
-  const off = !store.writer || store.busy;
-  const isWritten = Boolean(plan?.written) && !plan.stale;
-  const canApply = store.state.can_apply !== false;
-
-  const write = async () => {
+  const off = !store.writer || store.busy || store.state.phase !== "ready";
+  const forget = () => {
     setTried(null);
     setAsking(false);
-    setWritten(await store.finish((source) => source.plan({ path: path.trim() || null, undecided })));
+    setApplied(null);
+    setUndone(null);
+  };
+
+  const write = async () => {
+    const path = name.trim() || null;
+    setWritten(await store.finish((source) => source.plan({ path, undecided })));
   };
   const dryRun = async () => {
-    setAsking(false);
-    setApplied(null);
-    setTried(await store.finish((source) => source.apply({ dry_run: true })));
+    forget();
+    setTried(await store.finish((source) => source.apply({ dry_run: true, undecided })));
   };
   const apply = async () => {
-    setAsking(false);
-    setUndone(null);
-    const result = await store.finish((source) => source.apply({ dry_run: false }));
+    const given = { dry_run: false, undecided, whole_folders: whole };
+    const result = await store.finish((source) => source.apply(given));
+    forget();
     setApplied(result);
-    if (result) setTried(null);
   };
   const undo = async () => {
-    setApplied(null);
-    setUndone(await store.finish((source) => source.undo(run?.id ?? "last")));
+    const result = await store.finish((source) => source.undo(run.id));
+    forget();
+    setUndone(result);
   };
 
   return html`<${Dialog} store=${store} title="Write the plan, and apply it">
     <p>${progressText(store.state)}.</p>
-    <${Trouble} said=${store.said} />
-    <section class="step"><h3>1. Write the plan</h3>
-      <label class="folder"><span>File</span>
-        <input type="text" spellcheck=${false} autocomplete="off" value=${path}
-          onInput=${(event) => setPath(event.target.value)} /></label>
-      <label class="check"><input type="checkbox" checked=${undecided}
-        onChange=${(event) => setUndecided(event.target.checked)} />
-        ${" "}Also groups without an answer, as they are proposed</label>
-      <button type="button" class=${isWritten ? "" : "strong"} disabled=${off} onClick=${write}>
-        Write plan</button>
+    <label class="check"><input type="checkbox" checked=${undecided} disabled=${off}
+      onChange=${(event) => {
+        setUndecided(event.target.checked);
+        forget();
+      }} /> Also groups without an answer, as they are proposed</label>
+    ${store.said?.error &&
+    html`<p class="is-error" role="alert">${store.said.text}${store.said.hint && `: ${store.said.hint}`}</p>`}
+    <section class="step"><h3>Write the plan</h3>
+      ${plan?.path
+        ? html`<p class="hint">To <bdi>${shown(plan.path)}</bdi></p>`
+        : html`<label class="folder"><span>Name of a new file in the folder of the command</span>
+            <input type="text" spellcheck=${false} autocomplete="off" value=${name}
+              placeholder="imgsim-plan-….json" onInput=${(event) => setName(event.target.value)} />
+          </label>`}
+      <button type="button" disabled=${off} onClick=${write}>Write plan</button>
       ${plan?.written && plan.stale &&
-      html`<p class="hint">The plan that is there was written before your last answers.</p>`}
-      ${written && html`<p role="status" class="done">${count(written.removals, "file")} to go,
-        ${" "}${size(written.bytes)}: <bdi>${shown(written.path)}</bdi></p>`}
+      html`<p class="hint">The plan there was written before your last answers.</p>`}
+      ${written && html`<p role="status" class="done">${count(written.removals, "file")} to
+        go, ${size(written.bytes)}: <bdi>${shown(written.path)}</bdi>
+        ${written.left_out > 0 && ` ${count(written.left_out, "group")} left out: files changed.`}</p>`}
     </section>
-    <section class="step"><h3>2. Try it</h3>
-      <p class="hint">Looks at every file, and changes nothing.</p>
-      <button type="button" class=${isWritten && !tried ? "strong" : ""}
-        disabled=${off || !isWritten || !canApply} onClick=${dryRun}>Dry run</button>
-      ${!canApply && html`<p class="hint">${shown(store.state.why_not_apply ?? "")}</p>`}
-      ${tried && html`<div role="status" class="done">
-        <p>${count(tried.files, "file")} would move to the quarantine, ${size(tried.bytes)}.
-          ${tried.left > 0 && ` ${count(tried.left, "file")} would stay.`}</p>
-        <${Lines} lines=${tried.lines} /></div>`}
-    </section>
-    <section class="step"><h3>3. Apply</h3>
-      <button type="button" class=${tried && tried.files && !asking ? "strong" : ""}
-        disabled=${off || !tried || !tried.files || asking} onClick=${() => setAsking(true)}>
-        Apply…</button>
-      ${asking && html`<div class="asking" role="alertdialog" aria-label="Apply the plan">
-        <p><strong>${count(tried.files, "file")} (${size(tried.bytes)}) move to
-          <code>.imgsim-trash</code></strong> in the folder that was scanned. Each is compared with
-          the plan once more first; one that changed stays. Nothing is deleted, and Undo brings
-          everything back.</p>
-        <button type="button" class="strong" disabled=${off} onClick=${apply}>
-          Move ${count(tried.files, "file")}</button>
-        <button type="button" onClick=${() => setAsking(false)}>Cancel</button></div>`}
+    <section class="step"><h3>Apply it here</h3>
+      <p class="hint">First a dry run: it looks at every file, and changes nothing.</p>
+      <button type="button" class=${tried || applied ? "" : "strong"} disabled=${off}
+        onClick=${dryRun}>Dry run</button>
+      ${tried && html`<${Tried} tried=${tried} whole=${whole} setWhole=${setWhole} off=${off}
+        asking=${asking} setAsking=${setAsking} apply=${apply} />`}
       ${applied && html`<div role="status" class="done">
-        <p>${count(applied.files, "file")} moved, ${size(applied.bytes)}.
-          ${applied.left > 0 && ` ${count(applied.left, "file")} stayed.`}</p>
-        <${Lines} lines=${applied.lines} />
-        <p class="hint"><code>imgsim purge ${shown(applied.run ?? "last")}</code> frees the bytes, once
-          you are sure.</p></div>`}
-      ${run && !run.undone && html`<p>Run ${shown(run.id)}: ${number(run.moved)} moved.
-        ${" "}<button type="button" disabled=${off || run.can_undo === false} onClick=${undo}>
-        Undo</button></p>`}
-      ${undone && html`<div role="status" class="done"><p>${count(undone.files, "file")} brought back.
-        ${undone.left > 0 && ` ${count(undone.left, "file")} could not be.`}</p>
-        <${Lines} lines=${undone.lines} /></div>`}
+        <p><strong>${count(applied.moved, "file")} moved</strong>, ${size(applied.bytes)}.</p>
+        <${Left} result=${applied} />
+        <p class="hint"><code>imgsim purge ${shown(applied.run ?? "last")}</code> frees the bytes,
+          once you are sure.</p></div>`}
+      ${run && !run.undone && html`<p>Run ${shown(run.id)}: ${count(run.moved, "file")} in the
+        quarantine. <button type="button" disabled=${off} onClick=${undo}>Undo</button></p>`}
+      ${undone && html`<div role="status" class="done">
+        <p><strong>${count(undone.restored, "file")} brought back.</strong></p>
+        <${Left} result=${undone} /></div>`}
     </section>
-    ${store.busy && html`<p role="status" class="waiting">Working…</p>`}
+    ${store.busy && html`<${Working} job=${job} />`}
   <//>`;
 }
 
-/** What went wrong: the message of the page lies behind the dialog. */
-function Trouble({ said }) {
-  if (!said?.error) return null;
-  return html`<p class="is-error" role="alert">${said.text}${said.hint && `: ${said.hint}`}</p>`;
+function Tried({ tried, whole, setWhole, off, asking, setAsking, apply }) {
+  const files = count(tried.moved, "file");
+  const could = tried.moved > 0 || tried.whole_folders > 0;
+  return html`<div role="status" class="done">
+      <p><strong>${files} would move</strong> to the quarantine, ${size(tried.bytes)}.
+        ${tried.left_out > 0 && ` ${count(tried.left_out, "group")} left out: files changed.`}</p>
+      <${Left} result=${tried} />
+    </div>
+    ${tried.whole_folders > 0 &&
+    html`<label class="check"><input type="checkbox" checked=${whole}
+      onChange=${(event) => setWhole(event.target.checked)} /> Also the
+      ${" "}${count(tried.whole_folders, "file")} of folders that would lose most of their
+      pictures</label>`}
+    <button type="button" class=${asking ? "" : "strong"} disabled=${off || !could || asking}
+      onClick=${() => setAsking(true)}>Apply…</button>
+    ${asking && html`<div class="asking" role="group" aria-label="Apply the plan?">
+      <p><strong>${whole ? "Files" : files} move to <code>.imgsim-trash</code></strong> in the folder
+        that was scanned. Each is compared with the plan once more first, and one that changed
+        stays. Nothing is deleted; Undo brings everything back.</p>
+      <button type="button" class="strong" disabled=${off} onClick=${apply}>Move the files</button>
+      <button type="button" onClick=${() => setAsking(false)}>Cancel</button></div>`}`;
 }
 
-function Lines({ lines }) {
-  if (!lines?.length) return null;
-  return html`<details><summary>${count(lines.length, "line")}</summary>
-    <pre tabindex="0" aria-label="What stays, and why">${lines.map(shown).join("\n")}</pre></details>`;
+/** What stays although it was asked for, and why; and what is lost with what goes. */
+function Left({ result }) {
+  const reasons = (result.reasons ?? []).map((one) => `${count(one.files, "file")}: ${one.reason}`);
+  const left = (result.left ?? []).map((one) => `${one.path}: ${one.reason}`);
+  const losses = result.losses ?? [];
+  return html`
+    ${reasons.length > 0 && html`<p>Stay: ${shown(reasons.join("; "))}</p>`}
+    <${Lines} title="Files that stay" lines=${left} />
+    <${Lines} title="What goes with them" lines=${losses} />
+    <${Lines} title="Files that go" lines=${(result.files ?? []).map((one) =>
+      `${one.path} (${one.role} of ${one.kept})`)} />`;
+}
+
+function Lines({ title, lines }) {
+  if (!lines.length) return null;
+  return html`<details><summary>${title} (${number(lines.length)})</summary>
+    <pre tabindex="0" aria-label=${title}>${lines.map(shown).join("\n")}</pre></details>`;
+}
+
+function Working({ job }) {
+  const progress = job?.running ? job.progress : null;
+  const of = progress?.total ? ` ${number(progress.done)} of ${number(progress.total)}` : "";
+  return html`<p role="status" class="waiting">${progress ? shown(progress.stage) : "Working"}${of}…</p>`;
 }

@@ -100,8 +100,9 @@ function Figure({ store, file, kept, side, because }) {
   const chosen = store.chosen === file.id;
   const box = useRef(null);
   const goes = file.removable && !isKept;
-  const state = isKept ? "kept" : goes ? "goes" : "stays";
-  const label = `${isKept ? "Kept" : goes ? "May go" : "Stays"}: ${shown(file.name)}`;
+  const state = file.moved ? "moved" : isKept ? "kept" : goes ? "goes" : "stays";
+  const stateText = { moved: "Moved", kept: "Kept", goes: "May go", stays: "Stays" }[state];
+  const label = `${stateText}: ${shown(file.name)}`;
 
   useEffect(() => {
     if (chosen && store.others.length > 1) box.current?.scrollIntoView({ block: "nearest" });
@@ -109,7 +110,7 @@ function Figure({ store, file, kept, side, because }) {
 
   return html`<figure class="file is-${state} ${chosen ? "is-chosen" : ""}" ref=${box}>
     <div class="file-top">
-      <span class="state">${isKept ? "Kept" : goes ? "May go" : "Stays"}</span>
+      <span class="state">${stateText}</span>
       ${file.role && html`<span class="role">${roleName(file.role)}</span>`}
       ${file.changed && html`<span class="warn">changed since it was shown</span>`}
       ${!isKept && html`<button type="button" class="keep-this" disabled=${!store.writer}
@@ -139,6 +140,7 @@ function Facts({ file, kept, isKept, because }) {
   const differs = (key) => (!isKept && file[key] !== kept[key] ? "differs" : "");
   const pixels = file.width === kept.width && file.height === kept.height;
   const lost = file.lost_metadata ?? [];
+  const changes = isKept ? [] : (file.changes ?? []);
   const evidence = (file.evidence ?? []).filter((text) => text !== file.role_text);
   return html`
     <p class="name"><bdi>${shown(file.name)}</bdi></p>
@@ -149,13 +151,17 @@ function Facts({ file, kept, isKept, because }) {
       <dt>Pixels</dt>
       <dd class=${pixels ? "" : "differs"}>${number(file.width)} × ${number(file.height)}</dd>
       <dt>Size</dt><dd class=${differs("bytes")}>${size(file.bytes)}</dd>
-      <dt>Format</dt><dd class=${differs("format")}>${shown(file.format)}</dd>
+      <dt>Format</dt><dd class=${differs("format")}>
+        ${shown(file.format)}${file.quality ? `, quality ${file.quality}` : ""}</dd>
       ${(file.date || kept.date) &&
       html`<dt>Date</dt><dd class=${differs("date")}>${date(file.date) || "none"}</dd>`}
       ${(file.camera || kept.camera) &&
       html`<dt>Camera</dt><dd class=${differs("camera")}>${shown(file.camera || "none")}</dd>`}
       ${isKept && because && html`<dt>Kept</dt><dd>${shown(because)}</dd>`}
-      ${!isKept && file.role_text && html`<dt>It is</dt><dd>${shown(file.role_text)}</dd>`}
+      ${!isKept && file.role_text && !file.why_not?.startsWith(file.role_text) &&
+      html`<dt>It is</dt><dd>${shown(file.role_text)}</dd>`}
+      ${changes.length > 0 && html`<dt>Also</dt><dd>${shown(changes.join(", "))}</dd>`}
+      ${file.damage && html`<dt>Damaged</dt><dd class="warn">${shown(file.damage)}</dd>`}
       ${evidence.length > 0 && html`<dt>Evidence</dt><dd>${shown(evidence.join("; "))}</dd>`}
       ${!isKept && !file.removable && file.why_not &&
       html`<dt>Stays</dt><dd>${shown(file.why_not)}</dd>`}
@@ -179,7 +185,8 @@ function Answers({ store, group, detail }) {
     <button type="button" disabled=${off} aria-pressed=${answered("not-duplicates")}
       onClick=${() => store.answer("not-duplicates")}>
       <span>Not duplicates <kbd>N</kbd></span></button>
-    <button type="button" disabled=${!store.writer || store.busy} onClick=${() => store.takeBack()}>
+    <button type="button" disabled=${!store.writer || store.busy || !store.state.can_take_back}
+      onClick=${() => store.takeBack()}>
       <span>Take back <kbd>U</kbd></span></button>
     <span class="steps">
       <button type="button" onClick=${() => store.step(-1)} disabled=${store.place <= 0}

@@ -111,7 +111,7 @@ function Row({ store, group, place, selected, all }) {
     const timer = setTimeout(() => setSettled(true), SETTLED);
     return () => clearTimeout(timer);
   }, []);
-  const answer = ANSWERS[group.answer];
+  const answer = group.applied ? "Moved" : group.changed ? "Changed" : ANSWERS[group.answer];
   const gain = group.gainNumber > 0 ? size(group.gain) : "nothing to gain";
   return html`<div class="row ${selected ? "is-selected" : ""}" role="option" id=${`row-${group.id}`}
     aria-selected=${selected ? "true" : "false"} aria-posinset=${place + 1} aria-setsize=${all}
@@ -122,8 +122,9 @@ function Row({ store, group, place, selected, all }) {
     <span class="row-text">
       <bdi class="row-name">${shown(group.title ?? group.text.split("\n")[0])}</bdi>
       <span class="row-facts">${count(group.count, "file")} · ${gain}</span>
-      <span class="row-facts">${group.roles.map(roleName).join(", ")}</span>
+      <span class="row-facts row-last"><span>${shown(group.note ?? group.roles.map(roleName).join(", "))}</span>
+        ${answer && html`<span class="mark mark-${group.changed ? "changed" : group.answer}">
+          ${answer}</span>`}</span>
     </span>
-    ${answer && html`<span class="mark mark-${group.answer}">${answer}</span>`}
   </div>`;
 }

@@ -1,11 +1,12 @@
 // Which groups the list shows, and in which order.
 
 export const ORDERS = {
-  gain: ["Largest gain", (a, b) => b.gainNumber - a.gainNumber],
+  gain: ["Gain", (a, b) => b.gainNumber - a.gainNumber],
   name: ["Name", (a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0)],
   date: ["Date", (a, b) => compare(a.date ?? "9999", b.date ?? "9999")],
   surest: ["Surest", (a, b) => (a.distance ?? 0) - (b.distance ?? 0)],
-  files: ["Most files", (a, b) => b.count - a.count],
+  found: ["As found", () => 0],
+  files: ["Files", (a, b) => b.count - a.count],
 };
 
 function compare(a, b) {
@@ -14,6 +15,11 @@ function compare(a, b) {
 
 export function inOrder(groups, order) {
   return groups.slice().sort(ORDERS[order][1]); // groups that are equal stay as they were
+}
+
+/** Whether a group still waits for an answer, as a whole or for some of its files. */
+export function isOpen(group) {
+  return !group.applied && (!group.answer || group.answer === "mixed");
 }
 
 export function matching(groups, filters, folders) {
@@ -27,7 +33,7 @@ export function matching(groups, filters, folders) {
       words.every((word) => group.text.includes(word)) &&
       (!filters.role || group.roles.includes(filters.role)) &&
       (!within || group.folders.some((i) => within.has(i))) &&
-      (filters.answered === "all" || Boolean(group.answer) === (filters.answered === "yes")),
+      (filters.answered === "all" || isOpen(group) === (filters.answered === "no")),
   );
 }
 

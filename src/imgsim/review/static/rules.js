@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "./vendor/htm-preact.js";
 import { Dialog } from "./dialog.js";
 import { count, number, roleName, shown, size } from "./format.js";
 import { FolderInput } from "./folder_input.js";
-import { rolesOf } from "./order.js";
+import { isOpen, rolesOf } from "./order.js";
 import { Lost, Refused } from "./source.js";
 
 const SETTLED = 250;
@@ -38,7 +38,7 @@ const ANSWERS = [
 export function RulesDialog({ store }) {
   const [by, setBy] = useState("folders");
   const [given, setGiven] = useState({
-    a: "", b: "", keep: "a", folder: "", side: "stays", roles: [], rule: "largest",
+    a: "", b: "", keep: "a", folder: "", what: "stays", roles: [], rule: "largest",
   });
   const [answer, setAnswer] = useState("keep");
   const rule = ruleOf(by, given, store);
@@ -87,14 +87,13 @@ function Fields({ store, by, given, set }) {
         <select value=${given.keep} onChange=${(event) => set({ keep: event.target.value })}>
           <option value="a">the files in the first</option>
           <option value="b">the files in the second</option>
-          <option value="">what is kept already</option>
         </select></label>`;
   }
   if (by === "folder") {
     return html`<${FolderInput} label="Folder" folders=${folders} value=${given.folder}
         onInput=${(folder) => set({ folder })} />
       <label class="folder"><span>Its files</span>
-        <select value=${given.side} onChange=${(event) => set({ side: event.target.value })}>
+        <select value=${given.what} onChange=${(event) => set({ what: event.target.value })}>
           <option value="stays">stay</option><option value="goes">go where they may</option>
         </select></label>`;
   }
@@ -121,18 +120,19 @@ function Fields({ store, by, given, set }) {
 }
 
 function ruleOf(by, given, store) {
-  const known = (folder) => store.folders.includes(folder);
+  const number = (folder) => store.folders.indexOf(folder);
   if (by === "folders") {
-    if (!known(given.a) || !known(given.b)) return null;
-    const keepIn = given.keep ? given[given.keep] : null;
-    return { by, folders: [given.a, given.b], keep_in: keepIn };
+    const [a, b] = [number(given.a), number(given.b)];
+    if (a < 0 || b < 0 || a === b) return null;
+    return { by, folders: [a, b], keep_in: given.keep === "a" ? a : b };
   }
   if (by === "folder") {
-    return known(given.folder) ? { by, folder: given.folder, side: given.side } : null;
+    const folder = number(given.folder);
+    return folder < 0 ? null : { by, folder, what: given.what };
   }
   if (by === "role") return given.roles.length ? { by, roles: given.roles } : null;
   if (by === "keep") return { by, rules: [given.rule] };
-  const groups = store.visible.filter((group) => !group.answer).map((group) => group.id);
+  const groups = store.visible.filter(isOpen).map((group) => group.id);
   return groups.length && groups.length <= MOST_LISTED ? { by, groups } : null;
 }
 
@@ -146,7 +146,7 @@ function usePreview(store, rule, answer) {
     const timer = setTimeout(async () => {
       let found;
       try {
-        found = await store.source.previewRule({ rule, answer });
+        found = (await store.source.previewRule({ rule, answer })).preview;
       } catch (error) {
         if (!(error instanceof Lost || error instanceof Refused)) throw error;
         found = { error: error.message };
@@ -165,8 +165,10 @@ function Preview({ store, rule, answer, preview }) {
   if (!rule) return html`<p class="preview" role="status">Choose which groups.</p>`;
   if (!preview) return html`<p class="preview" role="status">Counting…</p>`;
   if (preview.error) return html`<p class="preview is-error" role="alert">${shown(preview.error)}</p>`;
+  const most = preview.bytes_at_most;
+  const bytes = most === preview.bytes ? size(most) : `${size(preview.bytes)} to ${size(most)}`;
   const goes = answer === "keep"
-    ? html`, <strong>${count(preview.files, "file")}</strong> may go, ${size(preview.bytes)}`
+    ? html`, <strong>${count(preview.files, "file")}</strong> may go, ${bytes}`
     : "";
   const titles = new Map(store.groups.map((group) => [group.id, group]));
   const examples = (preview.examples ?? []).map((id) => titles.get(id)).filter(Boolean).slice(0, 6);
@@ -174,9 +176,12 @@ function Preview({ store, rule, answer, preview }) {
     <p><strong>${count(preview.groups, "group")}</strong> would be answered${goes}.
       ${preview.changes_keeper > 0 &&
       ` Another file is kept in ${number(preview.changes_keeper)} of them.`}
+      ${preview.already_decided > 0 &&
+      ` ${count(preview.already_decided, "group")} that you answered before
+        ${preview.already_decided === 1 ? "stays" : "stay"} as ${
+        preview.already_decided === 1 ? "it is" : "they are"}.`}
       ${preview.not_possible > 0 &&
-      ` ${count(preview.not_possible, "group")} cannot be answered so, and ${
-        preview.not_possible === 1 ? "stays" : "stay"} open.`}</p>
+      ` In ${count(preview.not_possible, "group")} no file may go so, or one changed: not answered.`}</p>
     <div class="examples">${examples.map(
       (group) => html`<img src=${store.source.image(group.kept, 160)} alt=${shown(group.title ?? "")} />`,
     )}</div></div>`;

@@ -39,11 +39,16 @@ export class ServerSource {
   }
 
   state() {
-    return this.#get(`/api/state?tab=${this.tab}`);
+    return this.#get("/api/state");
   }
 
   groups() {
     return this.#get("/api/groups");
+  }
+
+  /** The rows that changed after a revision. */
+  changedSince(revision) {
+    return this.#get(`/api/groups?since=${revision}`);
   }
 
   group(id) {
@@ -78,6 +83,11 @@ export class ServerSource {
     return this.#post("/api/undo", { run });
   }
 
+  /** An address that opens the review in another browser, once. */
+  link() {
+    return this.#post("/api/link", {});
+  }
+
   takeOver() {
     return this.#post("/api/take-over", {});
   }
@@ -104,6 +114,14 @@ export class ServerSource {
       });
     };
     connect();
+    addEventListener("pagehide", () => {
+      const headers = this.#headers();
+      fetch("/api/leave", { method: "POST", headers, body: "{}", keepalive: true }).catch(() => {});
+    });
+  }
+
+  #headers() {
+    return { "Content-Type": "application/json", "X-Imgsim-Tab": this.tab };
   }
 
   #get(path) {
@@ -111,8 +129,7 @@ export class ServerSource {
   }
 
   #post(path, body) {
-    const headers = { "Content-Type": "application/json", "X-Imgsim-Tab": this.tab };
-    return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+    return ask(path, { method: "POST", headers: this.#headers(), body: JSON.stringify(body) });
   }
 }
 

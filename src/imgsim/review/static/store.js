@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useReducer } from "./vendor/htm-preact.js";
 import { count, shown, size } from "./format.js";
-import { inOrder, matching } from "./order.js";
+import { inOrder, isOpen, matching } from "./order.js";
 import { Lost, Refused } from "./source.js";
 
 const REMEMBERED_DETAILS = 200;
@@ -18,9 +18,11 @@ export class Store {
     this.source = source;
     this.state = null; // of the run: what /api/state gives
     this.connection = "opening"; // opening, open, lost, ended
+    this.refused = null; // why the page may not be seen
     this.groups = [];
     this.folders = [];
     this.generation = null;
+    this.revision = 0; // up to which the rows are known
     this.filters = NO_FILTERS;
     this.visible = []; // groups that the list shows, in its order
     this.selected = null; // id of the group that is shown
@@ -49,7 +51,13 @@ export class Store {
       onLost: () => this.connection !== "ended" && this.set({ connection: "lost" }),
       onEnded: () => this.set({ connection: "ended" }),
     });
-    await this.#attempt(async () => this.#arrived(await this.source.state()));
+    try {
+      await this.#arrived(await this.source.state());
+    } catch (error) {
+      if (error instanceof Lost) this.set({ connection: "lost" });
+      else if (error instanceof Refused) this.set({ refused: error });
+      else throw error;
+    }
   }
 
   get writer() {
@@ -73,23 +81,42 @@ export class Store {
 
   async #arrived(state) {
     if (this.connection === "ended") return;
-    const before = this.state;
+    if (this.state && state.revision < this.state.revision) return; // it was overtaken
+    if (!this.state && state.order) this.filters = { ...this.filters, order: state.order };
     this.set({ state, connection: "open" });
-    if (state.phase === "failed") return;
+    if (!this.busy) await this.#follow();
+  }
+
+  /** Bring the rows to what the state says. */
+  async #follow() {
+    const { state } = this;
+    if (!state || state.phase === "failed") return;
     if (state.generation !== this.generation && state.groups > 0) await this.#load();
     else if (state.generation !== this.generation) {
       this.generation = state.generation;
       this.set({ groups: [], visible: [] });
-    } else if (before && before.revision !== state.revision && !this.busy) await this.#load();
+    } else if (state.revision > this.revision) {
+      await this.#attempt(async () => {
+        const since = this.revision;
+        this.revision = state.revision;
+        const { groups, folders, revision } = await this.source.changedSince(since);
+        this.revision = Math.max(this.revision, revision);
+        this.folders = folders;
+        this.#take(groups);
+        if (groups.some((group) => group.id === this.selected)) await this.#select(this.selected);
+        else this.set({});
+      });
+    }
   }
 
   async #load() {
     await this.#attempt(async () => {
-      const { generation, groups, folders } = await this.source.groups();
+      const { generation, revision, groups, folders } = await this.source.groups();
       for (const group of groups) group.gainNumber = Number(group.gain);
       this.#details.clear();
       this.#loading.clear();
       this.generation = generation;
+      this.revision = revision;
       this.groups = groups;
       this.folders = folders;
       this.#show();
@@ -109,7 +136,7 @@ export class Store {
   }
 
   clearFilters() {
-    this.filter(NO_FILTERS);
+    this.filter({ ...NO_FILTERS, order: this.filters.order });
   }
 
   #show() {
@@ -119,7 +146,7 @@ export class Store {
   #firstOpen(groups, from) {
     for (let i = 0; i < groups.length; i += 1) {
       const group = groups[(from + i) % groups.length];
-      if (!group.answer) return group;
+      if (isOpen(group)) return group;
     }
     return groups[0] ?? null;
   }
@@ -226,8 +253,11 @@ export class Store {
     const order = this.visible;
     const revision = this.state.revision;
     await this.#change(async () => {
-      const changed = await this.source.answer({ groups: [id], answer, keep, revision });
-      this.#take(changed, [id]);
+      const kept = this.detail.kept;
+      const done = await this.source.answer({ groups: [id], answer, keep, revision });
+      this.#details.delete(id);
+      this.#done(done);
+      this.#say(answerText(answer, this.groups.find((group) => group.id === id), keep !== kept));
       const next = this.#firstOpen(this.visible, this.#placeAfter(order, at));
       if (next) await this.#select(next.id);
       else this.set({});
@@ -246,61 +276,90 @@ export class Store {
   async takeBack() {
     if (!this.writer || this.busy) return;
     await this.#change(async () => {
-      const changed = await this.source.takeBack();
-      this.#take(changed, null);
-      const first = changed.groups?.[0]?.id;
-      if (first !== undefined && this.groups.some((group) => group.id === first)) {
-        await this.#select(first);
-      } else this.set({});
+      const done = await this.source.takeBack();
+      this.#done(done);
+      const [first] = done.taken_back;
+      this.#say(done.taken_back.length > 1
+        ? `${count(done.taken_back.length, "answer")} taken back` : "Taken back");
+      if (this.groups.some((group) => group.id === first)) await this.#select(first);
     });
   }
 
   async applyRule(rule, answer) {
-    let done = false;
     await this.#change(async () => {
-      const changed = await this.source.applyRule({ rule, answer, revision: this.state.revision });
-      if (changed.groups) this.#take(changed, null);
-      else {
-        this.state = changed.state;
-        await this.#load();
-        this.#say(changed.said ?? "answered");
-      }
-      done = true;
+      const done = await this.source.applyRule({ rule, answer });
+      this.#done(done);
       this.set({ dialog: null });
+      this.#say(`${count(done.answered, "group")} answered`);
+      const next = this.#firstOpen(this.visible, Math.max(this.place, 0));
+      if (next) await this.#select(next.id);
     });
-    return done;
   }
 
-  /** Take over the rows that an answer changed, and forget the details of these groups. */
-  #take({ state, groups, said }, ids) {
+  /** Take over what an answer changed. */
+  #done({ state, changed }) {
     this.state = state;
-    for (const group of groups ?? []) {
+    if (state.generation !== this.generation) return; // all rows are asked for again
+    this.revision = Math.max(this.revision, state.revision);
+    this.#take(changed);
+  }
+
+  /** Put rows in the place of those that were there, and forget the details of these groups. */
+  #take(rows) {
+    for (const group of rows) {
       group.gainNumber = Number(group.gain);
       this.#details.delete(group.id);
+      this.#loading.delete(group.id);
     }
-    for (const id of ids ?? []) this.#details.delete(id);
-    const changed = new Map((groups ?? []).map((group) => [group.id, group]));
+    const changed = new Map(rows.map((group) => [group.id, group]));
     this.groups = this.groups.map((group) => changed.get(group.id) ?? group);
     this.#show();
-    if (said) this.#say(said);
   }
 
   // ---- the end: plan, apply, undo ----
 
-  /** Runs one of the source's calls that end a review; its document, or null if it failed. */
+  /**
+   * Runs one of the source's calls that end a review; its document, or null if it failed.
+   *
+   * What takes long goes on after the call: the state says how far it is, and what came of it.
+   */
   async finish(call) {
     let result = null;
     await this.#change(async () => {
       result = await call(this.source);
-      if (result.state) this.set({ state: result.state });
+      if (result.state) this.#done({ changed: [], ...result });
+      if (result.running) {
+        const job = await this.#jobEnds();
+        result = job.result;
+        if (job.error) throw new Refused(job.error.error, job.error.hint);
+      }
     });
     return result;
+  }
+
+  #jobEnds() {
+    return new Promise((resolve) => {
+      const stop = this.listen(() => {
+        const job = this.state?.job;
+        if (job && !job.running) {
+          stop();
+          resolve(job);
+        }
+      });
+      this.set({});
+    });
+  }
+
+  async link() {
+    let url = null;
+    await this.#change(async () => ({ url } = await this.source.link()));
+    return url;
   }
 
   async takeOver() {
     await this.#change(async () => {
       const { state } = await this.source.takeOver();
-      await this.#arrived(state);
+      this.set({ state });
     });
   }
 
@@ -325,6 +384,7 @@ export class Store {
     this.set({ busy: true, said: null });
     await this.#attempt(work);
     this.set({ busy: false });
+    await this.#follow();
   }
 
   async #attempt(work) {
@@ -341,6 +401,15 @@ export class Store {
     localValue("imgsim-keys", on ? "on" : "off");
     this.set({ keysOn: on });
   }
+}
+
+function answerText(answer, group, keptChanged) {
+  if (answer === "keep-all") return "All files stay";
+  if (answer === "not-duplicates") return "Noted: not duplicates";
+  if (!group) return "Accepted";
+  if (group.pending) return "Accepted: the others are compared with the file that you keep";
+  const goes = group.removable ? `${count(group.removable, "file")} may go` : "no file may go";
+  return keptChanged ? `Accepted with another file kept: ${goes}` : `Accepted: ${goes}`;
 }
 
 /** What a browser remembers for this page; null where it remembers nothing. */
