@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,13 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.search_options import isolate_option, keep_option, reference_option
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgsim.act.plan import Plan
+    from imgsim.read.options import RunOptions
     from imgsim.review.sources import Source
+
+_HEAD_BYTES = 4096
 
 
 @click.command("review")
@@ -79,32 +83,38 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.review.image_service import ImageService
     from imgsim.review.serve import open_socket, serve
     from imgsim.review.session import Session
-    from imgsim.review.writers import Writers
+    from imgsim.review.writers import Owner, Writers, owner_path
 
     check_paths(paths, given["files_from"], given["manifests"], "PATH...|PLAN")
     browser, port, plan = (given.pop(name) for name in ("browser", "port", "plan"))
-    if plan is not None and plan.exists():
-        _refuse_replacing(plan)
     decisions = read_decisions(given.pop("decisions"), own=True)
     if decisions is None:
         terminal.note("decisions are off: what you decide is forgotten when the review ends")
         decisions = Decisions()
     source, options = _source(terminal, paths, given)
     listening = open_socket(port)
-    session = Session(source, Answers(decisions), options, Writers())
+    owner = Owner(owner_path(decisions.path, source.kind, source.paths))
+    session = Session(source, Answers(decisions), options, Writers(owner))
     acting = Acting(session, plan)
     images = ImageService(options)
-    serve(session, acting, images, listening, browser=browser, say=terminal.say)
-    return 0
-
-
-def _refuse_replacing(plan: Path) -> None:
-    raise UsageError(f"{plan} is there already", "name another file, or --force")
+    try:
+        serve(session, acting, images, listening, browser=browser, say=terminal.say)
+    except KeyboardInterrupt:
+        terminal.say("")  # behind the ^C of the terminal
+        code = 130
+    else:
+        code = 0 if session.error is None else 2
+    state = session.figures()
+    terminal.say(f"the review has ended: {state['decided']} of {state['groups']} groups decided")
+    if acting.interrupted:
+        terminal.say("imgsim apply --resume --yes goes on, imgsim undo last takes it back")
+        return 3 if code == 0 else code
+    return code
 
 
 def _source(
     terminal: Terminal, paths: tuple[str, ...], given: dict[str, Any]
-) -> tuple[Source, Any]:
+) -> tuple[Source, RunOptions]:
     from imgsim.profile import read_profile
     from imgsim.read.discover import check_there
     from imgsim.review.sources import FolderSource, PlanSource, Search
@@ -117,21 +127,26 @@ def _source(
     options = make_run_options(terminal, **given)
     plan = _plan_of(paths)
     if plan is not None:
-        from dataclasses import replace
-
         search = Search(plan.method, {"preset": plan.preset or "normal", "keep": "original"})
         if plan.preset is None:
             search = Search(plan.method, {"threshold": plan.threshold, "keep": "original"})
-        options = replace(options, decode=plan.decode, max_pixels=plan.max_pixels)
+        options = replace(options, decode=plan.decode, max_pixels=plan.max_pixels, min_pixels=0)
         return PlanSource(paths[0], plan, options, search), options
     for path in paths:
         check_there(path)
     return FolderSource(paths, Search(method, wanted), options), options
 
 
-def _plan_of(paths: tuple[str, ...]) -> Any:
+def _plan_of(paths: tuple[str, ...]) -> Plan | None:
     """The plan, if that is what the only path names."""
-    if len(paths) != 1 or os.path.isdir(paths[0]) or not paths[0].lower().endswith(".json"):
+    if len(paths) != 1 or not os.path.isfile(paths[0]):
+        return None
+    try:
+        with open(paths[0], "rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:  # said when it is read
+        head = b""
+    if b'"imgsim.plan/' not in head and not paths[0].lower().endswith(".json"):
         return None
     from imgsim.cli.plans import read_plan_file
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +56,7 @@ class Job:
     running: bool = True
     result: dict[str, Any] | None = None
     error: dict[str, str] | None = None
-    done: threading.Event = None  # type: ignore[assignment]
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class Acting:
@@ -79,6 +79,7 @@ class Acting:
         self._plan_path = plan_path
         self._written_at: int | None = None
         self._dry_run_of: tuple[int, bool] | None = None
+        self._left_out: set[str] = set()
         self._job: Job | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -162,7 +163,7 @@ class Acting:
             if self._job is not None and self._job.running:
                 raise NotNow("something else is being done", "wait until it is done")
             progress = Shown(session.touch, session.ended)
-            job = self._job = Job(kind, progress, done=threading.Event())
+            job = self._job = Job(kind, progress)
         self._thread = threading.Thread(target=self._run, args=(job, work), name=f"review-{kind}")
         self._thread.start()
         session.touch()
@@ -207,8 +208,7 @@ class Acting:
             group.changed = session.changed_files(group)
             if group.changed:
                 changed.append(group)
-        if changed:
-            session.note_groups(changed)
+        session.note_groups(changed)
         plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
         return plan, changed
 
@@ -235,15 +235,14 @@ class Acting:
     ) -> dict[str, Any]:
         session = self._session
         plan, changed = self._plan(undecided)
-        if yes and changed:
+        changed_since = {group.id for group in changed} - self._left_out
+        if yes and changed_since:
             raise NotNow(
-                f"files of {count(len(changed), 'group')} changed since they were shown",
+                f"files of {count(len(changed_since), 'group')} changed since they were shown",
                 "nothing was moved; look at what would be done again",
             )
-        named = DiscoverOptions()
-        from dataclasses import replace
-
-        options = replace(session.options, progress=job.progress, discover=named)
+        # what it reads is named one by one
+        options = replace(session.options, progress=job.progress, discover=DiscoverOptions())
         applied = apply(
             plan,
             ApplyOptions(yes_folders=whole_folders),
@@ -257,6 +256,7 @@ class Acting:
             self._moved(applied)
         else:
             self._dry_run_of = (session.revision, undecided)
+            self._left_out = {group.id for group in changed}
         return _applied_document(applied, len(changed))
 
     def _moved(self, applied: Applied) -> None:

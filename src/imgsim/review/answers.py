@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from imgsim.decisions.lookup import NOT_KEPT, Decided, SeenFile
 from imgsim.decisions.records import Answer, DecidedFile, Decision
@@ -12,6 +13,9 @@ from imgsim.decisions.store import Decisions, without_pairs
 from imgsim.errors import UsageError
 from imgsim.review.model import GroupAnswer, ReviewGroup
 from imgsim.types import Group, Member, Picture
+
+_MOST_PAIRED = 100
+"""Files of a group of which each pair is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +151,21 @@ class Answers:
         stated = {m.decision for m in others if m.decided}
         if open_ones and self._is_accepted(group, open_ones):
             return "keep"
-        if not open_ones and stated == {"not-duplicates"}:
+        if not stated:
+            return None
+        if open_ones or self._have_open_pairs(group):
+            return "mixed"
+        if stated == {"not-duplicates"} or self._is_told_apart(group):
             return "not-duplicates"
-        if not open_ones and stated:
-            return "not-duplicates" if self._is_told_apart(group) else "keep-all"
-        return "mixed" if stated else None
+        return "keep-all"
+
+    def _have_open_pairs(self, group: Group) -> bool:
+        """Whether two files that stay beside the kept one were not decided on with each other."""
+        pictures = [member.picture for member in group.members]
+        decided = self.decided(pictures)
+        return len(pictures) <= _MOST_PAIRED and any(
+            decided.between(one, other) is None for one, other in combinations(pictures[1:], 2)
+        )
 
     def _is_told_apart(self, group: Group) -> bool:
         """Whether all files of different contents were decided to be no duplicates."""

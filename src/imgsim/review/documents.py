@@ -6,6 +6,7 @@ Numbers that may pass 2^53 are text.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -102,8 +103,8 @@ def entry_document(
         "applied": bool(group.moved),
         "changed": bool(group.changed),
         "text": " ".join(dict.fromkeys(printable(os.path.basename(p)).lower() for p in paths)),
-        "date": date or None,
-        "distance": max((m.distance for m in others if m.distance is not None), default=0.0),
+        "date": printable(date) or None,
+        "distance": max(filter(math.isfinite, (m.distance or 0.0 for m in others)), default=0.0),
     }
 
 
@@ -159,7 +160,7 @@ def _file_document(
         "width": picture.facts.width,
         "height": picture.facts.height,
         "format": picture.facts.format,
-        "date": own.date_taken or None,
+        "date": printable(own.date_taken) or None,
         "camera": _camera(own) or None,
         "quality": own.jpeg_quality,
         "kind": member.kind,

@@ -46,6 +46,9 @@ class Size(NamedTuple):
         return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
 
 
+_NO_SIZE = Size(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A rectangle of a picture, in shares of its width and height.
@@ -109,7 +112,7 @@ class ImageWork:
     limits: Decoder
     region: Part | None = None
     kept: Content | None = None
-    kept_size: Size = Size(0, 0)
+    kept_size: Size = _NO_SIZE
     matrix: tuple[float, ...] = ()
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from imgsim.decode.metadata import Metadata
 from imgsim.types import Group, Member, Picture
 
 GroupAnswer = Literal["keep", "keep-all", "not-duplicates", "mixed"]
-"""``keep``: the kept file stays and the others may go; ``mixed``: a part of the group is decided."""
+"""``keep``: the kept file stays, the others may go; ``mixed``: a part of the group is decided."""
 
 
 @dataclass(slots=True)
@@ -33,8 +33,8 @@ class ReviewGroup:
         By path, whether a plan removes a file, where the group is of a plan and its file is kept.
     moved : frozenset of str
         Paths of files that an apply of this review moved away.
-    gone : str
-        Why nothing of it is removed: a file changed since it was shown; empty if none did.
+    changed : frozenset of str
+        Paths of files that changed since they were shown: nothing of the group is removed then.
     """
 
     id: str

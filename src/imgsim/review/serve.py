@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from imgsim.errors import UsageError
+from imgsim.report.units import count
 from imgsim.review.acting import Acting
 from imgsim.review.image_service import ImageService
 from imgsim.review.session import Session
@@ -19,6 +22,7 @@ HOST = "127.0.0.1"
 _POLL_SECONDS = 0.2
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
+_BROWSER_SECONDS = 5.0
 
 
 def open_socket(port: int) -> socket.socket:
@@ -90,6 +94,7 @@ def serve(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     try:
+        told = False
         session.start()
         thread.start()
         waited = time.monotonic()
@@ -97,14 +102,17 @@ def serve(
             if time.monotonic() - waited > _START_SECONDS:
                 break
             time.sleep(0.01)
-        if not (browser and _open(guard.url)):
-            if browser:
-                say("no browser could be opened")
-            say(f"open {guard.url}")
+        if browser and not _open(guard.url):
+            say("no browser could be opened")
+        say(f"open {guard.url}" if not browser else f"the page, if none opens: {guard.url}")
         say("Ctrl-C ends the review; every answer is saved at once")
         while not session.ended.wait(_POLL_SECONDS):
             if not thread.is_alive():
                 raise UsageError("the server stopped", "run it with -v, and report it")
+            if not told and session.phase != "reading":
+                told = True
+                for line in _summary(session):
+                    say(line)
     finally:
         session.end()
         acting.join()
@@ -112,11 +120,40 @@ def serve(
         thread.join(_END_SECONDS)
         images.close()
         session.join(_END_SECONDS)
+        session.writers.close()
         listening.close()
+
+
+def _summary(session: Session) -> Iterator[str]:
+    """What was found, once it is."""
+    if session.error is not None:
+        yield f"error: {session.error['text']}"
+        if session.error["hint"]:
+            yield f"  hint: {session.error['hint']}"
+        return
+    yield f"{count(session.images, 'image')}, {count(len(session.groups), 'group')} of duplicates"
+    yield from session.warnings
 
 
 def _open(url: str) -> bool:
     """Open the browser; False if there is none."""
-    with suppress(webbrowser.Error, OSError):
-        return webbrowser.open(url)
-    return False
+    if not _has_display():
+        return False
+    opened: list[bool] = []
+
+    def work() -> None:
+        with suppress(webbrowser.Error, OSError):
+            opened.append(webbrowser.open(url))
+
+    thread = threading.Thread(target=work, daemon=True)  # some return when they are closed
+    thread.start()
+    thread.join(_BROWSER_SECONDS)
+    return thread.is_alive() or any(opened)
+
+
+def _has_display() -> bool:
+    """Whether a window can be shown: a browser in the terminal would take it."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "WSL_DISTRO_NAME")
+    return any(os.environ.get(name) for name in named)

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from imgsim.addresses import printable
 from imgsim.decisions.records import Answer
 from imgsim.errors import DecisionsUnusable, ImgsimError, UsageError
 from imgsim.review.acting import Acting, Job
@@ -164,7 +166,8 @@ class Guarded:
         if opening and "token" in request.query_params:
             return None
         if not guard.knows(request.cookies.get(guard.cookie_name, "")):
-            return _said(
+            say = _refused_page if opening else _said
+            return say(
                 403,
                 "this browser has not opened the page",
                 "open the address that imgsim review shows, which opens it once; the page gives"
@@ -186,7 +189,14 @@ async def _internal(request: Request, error: Exception) -> Response:
 
 
 def _said(status: int, error: str, hint: str) -> JSONResponse:
-    return JSONResponse({"error": error, "hint": hint}, status)
+    return JSONResponse({"error": printable(error), "hint": printable(hint)}, status)
+
+
+def _refused_page(status: int, error: str, hint: str) -> Response:
+    """The same for a person who opens the address."""
+    text = f"<h1>imgsim review</h1><p>{escape(error)}</p><p>{escape(hint)}</p>"
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>imgsim review</title>'
+    return Response(f"{head}{text}</html>", status, media_type="text/html; charset=utf-8")
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -273,7 +283,7 @@ class _Page:
         if token is not None:
             known = self._guard.knows(request.cookies.get(self._guard.cookie_name, ""))
             if not (self._guard.use(token) or known):
-                return _said(
+                return _refused_page(
                     403,
                     "this address was used, or is of another review",
                     "go on in the browser that opened it, or start imgsim review again",
@@ -304,25 +314,22 @@ class _Page:
         session, seen, waited = self._session, (-1, False), 0.0
         loop = asyncio.get_running_loop()
         session.writers.hear(tab)
-        try:
-            while not session.ended.is_set():
-                now = session.version, session.writers.may_write(tab)
-                if now != seen:
-                    seen, waited = now, 0.0
-                    state = await run_in_threadpool(session.state, tab)
-                    yield f"event: state\ndata: {json.dumps(state)}\n\n"
-                elif waited >= _BEAT_SECONDS:
-                    waited = 0.0
-                    yield ": still here\n\n"
-                started = loop.time()
-                await asyncio.sleep(_EVENT_SECONDS)
-                waited += loop.time() - started
-                session.writers.hear(tab)
-                if await request.is_disconnected():
-                    return
-            yield "event: ended\ndata: {}\n\n"
-        finally:
-            session.writers.leave(tab)
+        while not session.ended.is_set():
+            now = session.version, session.writers.may_write(tab)
+            if now != seen:
+                seen, waited = now, 0.0
+                state = await run_in_threadpool(session.state, tab)
+                yield f"event: state\ndata: {json.dumps(state)}\n\n"
+            elif waited >= _BEAT_SECONDS:
+                waited = 0.0
+                yield ": still here\n\n"
+            started = loop.time()
+            await asyncio.sleep(_EVENT_SECONDS)
+            waited += loop.time() - started
+            session.writers.hear(tab)
+            if await request.is_disconnected():
+                return  # a tab that is read anew comes back soon
+        yield "event: ended\ndata: {}\n\n"
 
     # What is read -------------------------------------------------------------------------
 
@@ -347,10 +354,9 @@ class _Page:
 
     def _crop(self, request: Request) -> Response:
         picture = self._session.picture(request.path_params["file"])
-        part = Part(
-            *(_share(request, name) for name in ("x", "y", "width", "height")),
-            min(1.0, max(0.01, _number(request, "zoom", 1.0))),
-        )
+        zoom = min(1.0, max(0.01, _number(request, "zoom", 1.0)))
+        x, y, width, height = (_share(request, name) for name in ("x", "y", "width", "height"))
+        part = Part(x, y, width, height, zoom)
         return self._shown(request, picture, lambda: self._images.crop(picture, part), SIDES[1])
 
     def _laid(self, kind: Any) -> Callable[[Request], Response]:
@@ -447,7 +453,7 @@ class _Page:
         """Wait for what does not take long; the state tells of the rest."""
         job.done.wait(_JOB_SECONDS)
         if job.error is not None:
-            raise UsageError(job.error["error"], job.error["hint"])
+            raise NotNow(job.error["error"], job.error["hint"])
         return {"running": job.running, **(job.result or {})}
 
     def _take_over(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class Session:
         self.skipped = 0
         self.reading = Shown(self.touch, self.ended)
         self.extra: Callable[[], dict[str, Any]] = dict
+        self._counted: tuple[tuple[int, int], dict[str, Any]] | None = None
         self._changed_at: dict[str, int] = {}
         self._settled: dict[str, dict[str, Group]] = {}
         self._wishes: dict[str, str] = {}
@@ -122,7 +123,8 @@ class Session:
     def _fail(self, error: Exception) -> None:
         text, hint = said_of(error)
         with self.lock:
-            self.phase, self.error = "failed", {"text": text, "hint": hint}
+            self.phase = "failed"
+            self.error = {"text": printable(text), "hint": printable(hint)}
             self.touch()
 
     def _take(self, found: Found) -> None:
@@ -133,7 +135,7 @@ class Session:
             self.generation += 1
             self.metadata = dict(found.metadata)
             self.images, self.skipped = found.images, found.skipped
-            self.warnings = list(found.warnings)
+            self.warnings = [*found.warnings, *self.reading.notes]
             chosen = found.chosen or (None,) * len(found.groups)
             groups = [
                 ReviewGroup(f"{self.generation}-{number}", group, group, chosen=own)
@@ -171,7 +173,7 @@ class Session:
             except Exception as error:
                 with self.lock:
                     self.warnings.append(": ".join(filter(None, said_of(error))))
-                    self._wishes = {}
+                    self._wishes, self._unsampled = {}, {}
                     self.touch()
 
     def wait_until_settled(self) -> None:
@@ -261,9 +263,6 @@ class Session:
     def state(self, tab: str) -> dict[str, Any]:
         """Return the state as one tab sees it."""
         with self.lock:
-            groups = list(self.groups.values())
-            decided = [g for g in groups if g.answer not in (None, "mixed")]
-            accepted = [g for g in groups if g.answer == "keep"]
             return {
                 "phase": self.phase,
                 "progress": self.reading.document() if self.phase == "reading" else None,
@@ -275,18 +274,35 @@ class Session:
                 },
                 "generation": self.generation,
                 "revision": self.revision,
-                "groups": len(groups),
-                "decided": len(decided),
-                "removable_bytes": str(sum(g.gain for g in groups if not g.moved)),
-                "decided_bytes": str(sum(g.gain for g in accepted if not g.moved)),
+                **self.figures(),
                 "images": self.images,
                 "skipped": self.skipped,
                 "settling": len(self._wishes),
                 "can_take_back": bool(self.answers.steps),
                 "writer": self.writers.may_write(tab),
-                "warnings": [*self.warnings, *self.writers.warnings(tab)],
+                "warnings": [*map(printable, self.warnings), *self._of_others()],
                 **self.extra(),
             }
+
+    def figures(self) -> dict[str, Any]:
+        """How many groups there are and were decided, and the bytes of them."""
+        key = self.generation, self.revision
+        if self._counted is None or self._counted[0] != key:
+            groups = list(self.groups.values())
+            here = [(group, group.gain) for group in groups if not group.moved]
+            figures = {
+                "groups": len(groups),
+                "decided": sum(group.answer not in (None, "mixed") for group in groups),
+                "removable_bytes": str(sum(gain for _, gain in here)),
+                "decided_bytes": str(sum(gain for g, gain in here if g.answer == "keep")),
+            }
+            self._counted = key, figures
+        return self._counted[1]
+
+    def _of_others(self) -> list[str]:
+        if not self.writers.other_review:
+            return []
+        return ["another review of these files decides; take over to decide here"]
 
     def entries(self, since: int | None = None) -> dict[str, Any]:
         """Return the entries of all groups, or of those that changed after a revision."""
@@ -418,8 +434,13 @@ class Session:
         if path is None:
             current = group.proposed
         else:
-            known = self._settled.get(group.id, {}).get(path)
+            settled = self._settled.setdefault(group.id, {})
+            known = settled.get(path)
             if known is None:
+                known = self.source.settle_at_once(KeepWish(group.proposed, path))
+            if known is not None:
+                settled[path] = known
+            else:
                 self._wishes[group.id] = path
                 group.pending = True
             current = known or _with_kept(group.proposed, path)
@@ -433,9 +454,12 @@ class Session:
 
     def note_groups(self, groups: Iterable[ReviewGroup]) -> None:
         """Let the page ask for some groups again."""
+        some = list(groups)
+        if not some:
+            return
         with self.lock:
             self.revision += 1
-            for group in groups:
+            for group in some:
                 self._changed_at[group.id] = self.revision
             self.touch()
 

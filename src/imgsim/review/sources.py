@@ -58,6 +58,9 @@ class Source(Protocol):
     def find(self, progress: Progress) -> Iterator[Found]:
         """Yield the first groups, if they can be had soon, and then all."""
 
+    def settle_at_once(self, wish: KeepWish) -> Group | None:
+        """Return a group with another file kept, where nothing has to be compared for it."""
+
     def settle(self, wishes: Sequence[KeepWish], progress: Progress) -> list[Group | None]:
         """Compare the files of groups with others that are to be kept.
 
@@ -85,6 +88,11 @@ class Search:
 
     method: str | Comparator
     criterion: Mapping[str, Any]
+
+    @property
+    def rules(self) -> Rules:
+        """What may match at all."""
+        return Rules(bool(self.criterion.get("isolate")))
 
     def find(
         self, paths: Sequence[str], options: RunOptions, decisions: Sequence[Decision] = ()
@@ -118,8 +126,7 @@ class FolderSource:
         """Yield files of equal bytes, then all groups."""
         options = replace(self._options, progress=progress)
         rules = parse_keep(self._search.criterion.get("keep", "original"))
-        isolate = bool(self._search.criterion.get("isolate"))
-        first = equal_groups(self.paths, rules, Rules(isolate), options)
+        first = equal_groups(self.paths, rules, self._search.rules, options)
         if first:
             yield Found(tuple(first), {}, 0, 0, complete=False)
         found = self._search.find(self.paths, options)
@@ -127,6 +134,10 @@ class FolderSource:
         yield Found(
             found.groups, found.metadata, found.images, len(found.skipped), warnings=_notes(found)
         )
+
+    def settle_at_once(self, wish: KeepWish) -> Group | None:
+        """See `Source`."""
+        return _exchanged(wish, self._search.rules)
 
     def settle(self, wishes: Sequence[KeepWish], progress: Progress) -> list[Group | None]:
         """See `Source`."""
@@ -212,6 +223,10 @@ class PlanSource:
             role, changes, why = removal.role, removal.changes, removal.evidence
             members.append(Member(picture, kind, None, None, role, changes, why))
         return Group(tuple(members), planned.reason, planned.rule)
+
+    def settle_at_once(self, wish: KeepWish) -> Group | None:
+        """See `Source`."""
+        return _exchanged(wish, self._search.rules)
 
     def settle(self, wishes: Sequence[KeepWish], progress: Progress) -> list[Group | None]:
         """See `Source`."""
@@ -363,22 +378,16 @@ def settle_again(
     list of Group or None
         See `Source.settle`.
     """
-    rules = Rules(bool(search.criterion.get("isolate")))
-    settled: list[Group | None] = [_exchanged(wish, rules) for wish in wishes]
-    rest = [wish for wish, group in zip(wishes, settled, strict=True) if group is None]
-    if not rest:
-        return settled
-    pictures = {m.picture.file.path: m.picture for w in rest for m in w.group.members}
+    pictures = {m.picture.file.path: m.picture for w in wishes for m in w.group.members}
     references = [path for path, one in pictures.items() if one.file.reference]
     named = DiscoverOptions(default_excludes=False, reference=references)
     options = replace(options, discover=named, min_pixels=0)
     own = [path for path in pictures if path not in set(references)]
     criterion = {k: v for k, v in search.criterion.items() if k not in ("isolate", "skip_masks")}
-    found = Search(search.method, criterion).find(own, options, list(map(_as_decision, rest)))
+    found = Search(search.method, criterion).find(own, options, list(map(_as_decision, wishes)))
     by_kept = {group.kept.file.path: group for group in found.groups}
     read = {m.picture.file.path: m.picture for g in found.groups for m in g.members}
-    answers = iter([_joined(wish, by_kept.get(wish.path), read, rules) for wish in rest])
-    return [group if group is not None else next(answers) for group in settled]
+    return [_joined(wish, by_kept.get(wish.path), read, search.rules) for wish in wishes]
 
 
 def _member_of(group: Group, path: str) -> Member:

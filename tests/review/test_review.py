@@ -1,0 +1,250 @@
+"""Deciding on the page: answers, rules, plans, what is carried out, and what changes meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from imgsim import Decisions, find_duplicates
+from imgsim.act.plan_file import read_plan
+from imgsim.errors import DecisionsUnusable
+from tests.review.conftest import Begin, Review, names
+
+
+def test_answers_are_stored_at_once_and_taken_back(review: Review, decisions: Decisions) -> None:
+    state = review.wait()
+    assert (state["groups"], state["decided"], state["writer"]) == (2, 0, True)
+    first, second = review.group("a1.jpg"), review.group("a2.jpg")
+    assert names(first) == ["a1.jpg", "COPY1.JPG", "SMALL1.JPG"]
+    assert [entry["id"] for entry in review.groups()] == [first["id"], second["id"]]
+
+    said = review.answer("a1.jpg", "keep")
+    assert (said["state"]["decided"], said["changed"][0]["answer"]) == (1, "keep")
+    assert said["state"]["decided_bytes"] == first["gain"]
+    stored = Decisions(decisions.path)
+    assert [(one.answer, len(one.files)) for one in stored] == [("keep", 3)]
+
+    review.answer("a1.jpg", "keep-all")  # another answer takes the place of the first
+    assert [one.answer for one in Decisions(decisions.path)] == ["keep-all"]
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "small1.jpg"]
+    review.post("/api/take-back")
+    assert [one.answer for one in Decisions(decisions.path)] == ["keep"]
+    assert review.group("a1.jpg")["answer"] == "keep"
+    review.post("/api/take-back")
+    assert not list(Decisions(decisions.path))
+    assert review.group("a1.jpg")["answer"] is None
+    assert review.ask("/api/take-back").status_code == 400
+
+    review.answer("a2.jpg", "not-duplicates")
+    assert review.group("a2.jpg")["answer"] == "not-duplicates"
+    # of equal bytes nobody can say so; the rest is told apart, and all of it stays
+    review.answer("a1.jpg", "not-duplicates")
+    assert review.group("a1.jpg")["answer"] == "not-duplicates"
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "small1.jpg"]
+    review.answer("a1.jpg", None)
+    assert review.group("a1.jpg")["answer"] is None
+
+
+def test_another_file_is_kept_only_as_measured(review: Review, photos: Path) -> None:
+    said = review.answer("a1.jpg", "keep", "copy1.jpg")  # the same bytes: nothing to compare
+    assert not said["state"]["settling"]
+    assert names(review.group("a1.jpg")) == ["copy1.jpg", "A1.JPG", "SMALL1.JPG"]
+    # what is kept has fewer pixels: the others show more and stay
+    review.answer("a1.jpg", "keep", "small1.jpg")
+    review.wait()
+    group = review.group("a1.jpg")
+    assert names(group) == ["small1.jpg", "a1.jpg", "copy1.jpg"]
+    assert {file["role"] for file in group["files"][1:]} == {"fuller"}
+    assert (group["answer"], group["gain"]) == ("keep", "0")
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert dry["moved"] == 0
+    review.post("/api/take-back")
+    review.wait()
+    assert names(review.group("a1.jpg"))[0] == "copy1.jpg"
+
+
+def test_decisions_of_before_are_shown(
+    review: Review, photos: Path, begin: Begin, decisions: Decisions
+) -> None:
+    review.answer("a1.jpg", "keep-all")
+    review.answer("a2.jpg", "keep", "small2.jpg")
+    review.wait()
+    review.session.end()
+    (photos / "phone/copy1.jpg").rename(photos / "camera/moved.jpg")
+    (photos / "phone/new.jpg").write_bytes((photos / "phone/small1.jpg").read_bytes())
+    later = begin(photos)
+    assert later.group("a2.jpg")["answer"] == "keep"
+    assert names(later.group("a2.jpg"))[0] == "small2.jpg"
+    mixed = later.group("a1.jpg")  # the new file asks for itself alone
+    assert mixed["answer"] == "mixed"
+    assert {f["name"]: f["decided"] for f in mixed["files"][1:]}["moved.jpg"] == "keep-all"
+    assert later.wait()["decided"] == 1
+    # what find-dupes says of the same decisions
+    found = find_duplicates(str(photos), decisions=decisions)
+    assert "moved.jpg" not in {
+        Path(m.picture.file.path).name for g in found.groups for m in g.removable
+    }
+
+
+def test_rules_say_what_they_would_do(review: Review) -> None:
+    page = review.get("/api/groups")
+    folders = {Path(name).name: number for number, name in enumerate(page["folders"])}
+    both = [folders["camera"], folders["phone"]]
+    rule = {"by": "folders", "folders": both, "keep_in": folders["camera"]}
+    preview = review.post("/api/rules/preview", {"rule": rule})["preview"]
+    assert (preview["groups"], preview["files"], preview["changes_keeper"]) == (2, 3, 0)
+    assert preview["bytes"] == review.wait()["removable_bytes"]
+    said = review.post("/api/rules/apply", {"rule": rule})
+    assert (said["answered"], said["state"]["decided"]) == (2, 2)
+    again = review.post("/api/rules/preview", {"rule": rule})["preview"]
+    assert (again["groups"], again["already_decided"]) == (0, 2)
+    assert len(review.post("/api/take-back")["taken_back"]) == 2  # at once
+
+    other = rule | {"keep_in": folders["phone"]}
+    assert review.post("/api/rules/preview", {"rule": other})["preview"]["changes_keeper"] == 2
+    by_role = {"by": "role", "roles": ["smaller"]}
+    assert review.post("/api/rules/preview", {"rule": by_role})["preview"]["groups"] == 1
+    below = {"by": "folder", "folder": folders["camera"], "what": "goes"}
+    assert review.post("/api/rules/preview", {"rule": below})["preview"]["changes_keeper"] == 2
+    smallest = {"by": "keep", "rules": ["smallest"]}
+    review.post("/api/rules/apply", {"rule": smallest})
+    review.wait()
+    assert names(review.group("a2.jpg")) == ["small2.jpg", "a2.jpg"]  # it shows more: it stays
+    one = {"by": "filter", "groups": [review.group("a1.jpg")["id"]], "decided": True}
+    document = {"rule": one, "answer": "keep-all"}
+    assert review.post("/api/rules/apply", document)["answered"] == 1
+    for wrong in ({"by": "folders", "folders": [0, 99], "keep_in": 0}, {"by": "x"}, None, []):
+        assert review.ask("/api/rules/preview", {"rule": wrong}).status_code == 400
+
+
+def test_a_plan_is_written_applied_and_undone(review: Review, photos: Path) -> None:
+    review.answer("a1.jpg", "keep")
+    written = review.post("/api/plan", {"path": None, "undecided": False})
+    plan = read_plan(Path(written["path"]).read_bytes())
+    removed = {Path(os.fsdecode(one.file.path)).name for _, one in plan.removals}
+    assert removed == {"copy1.jpg", "small1.jpg"}
+    assert written["state"]["plan"] | {"path": ""} == {"path": "", "written": True, "stale": False}
+    assert review.ask("/api/plan", {"path": "../out"}).status_code == 400
+    assert review.post("/api/plan", {"path": "all", "undecided": True})["removals"] == 3
+
+    assert review.ask("/api/apply", {"dry_run": False}).status_code == 409  # not said before
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert (dry["dry_run"], dry["moved"], dry["whole_folders"]) == (True, 0, 2)
+    assert (photos / "phone/copy1.jpg").exists()
+    done = review.post("/api/apply", {"dry_run": False, "whole_folders": True})
+    assert (done["moved"], done["complete"]) == (2, True)
+    assert not (photos / "phone/copy1.jpg").exists()
+    assert done["state"]["run"]["moved"] == 2
+    group = review.group("a1.jpg")
+    assert [file["moved"] for file in group["files"]] == [False, True, True]
+    assert review.ask("/api/undo", {"run": "20200101-000000-aaaaaa"}).status_code == 409
+    undone = review.post("/api/undo", {"run": done["state"]["run"]["id"]})
+    assert (undone["restored"], undone["state"]["run"]["undone"]) == (2, True)
+    assert (photos / "phone/copy1.jpg").exists()
+    assert not any(file["moved"] for file in review.group("a1.jpg")["files"])
+
+
+def test_what_changed_since_it_was_shown_is_left_alone(review: Review, photos: Path) -> None:
+    review.answer("a1.jpg", "keep")
+    review.answer("a2.jpg", "keep")
+    review.post("/api/apply", {"dry_run": True})
+    os.utime(photos / "camera/a2.jpg")  # another time is no other content
+    assert not any(file["changed"] for file in review.group("a2.jpg")["files"])
+    with (photos / "phone/small1.jpg").open("ab") as stream:
+        stream.write(b"more")
+    refused = review.ask("/api/apply", {"dry_run": False, "whole_folders": True})
+    assert refused.status_code == 409
+    assert "changed since" in refused.json()["error"]
+    assert (photos / "phone/copy1.jpg").exists()
+    assert [f["changed"] for f in review.group("a1.jpg")["files"]] == [False, False, True]
+    refused = review.ask(
+        "/api/answer", {"groups": [review.group("a1.jpg")["id"]], "answer": "keep"}
+    )
+    assert (refused.status_code, "changed since" in refused.json()["error"]) == (409, True)
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert dry["left_out"] == 1
+    done = review.post("/api/apply", {"dry_run": False, "whole_folders": True})
+    assert (done["moved"], (photos / "phone/copy1.jpg").exists()) == (1, True)
+    assert not (photos / "phone/small2.jpg").exists()
+
+
+def test_a_plan_is_reviewed_without_a_search(
+    review: Review, photos: Path, begin: Begin, tmp_path: Path
+) -> None:
+    written = review.post("/api/plan", {"undecided": True})
+    (photos / "phone/small2.jpg").write_bytes((photos / "camera/alone.jpg").read_bytes())
+    of_plan = begin(Path(written["path"]), plan=tmp_path / "out.json")
+    state = of_plan.wait()
+    assert (state["source"]["kind"], state["groups"]) == ("plan", 1)
+    assert "1 of 2 groups are left out" in state["warnings"][0]
+    assert names(of_plan.group("a1.jpg")) == ["a1.jpg", "COPY1.JPG", "SMALL1.JPG"]
+    of_plan.answer("a1.jpg", "keep")
+    again = of_plan.post("/api/plan")
+    assert (again["removals"], Path(again["path"])) == (2, tmp_path / "out.json")
+    before = json.loads(Path(written["path"]).read_text())
+    after = json.loads((tmp_path / "out.json").read_text())
+    assert [g["keep"]["path"] for g in after["groups"]] == ["camera/a1.jpg"]
+    assert (after["root"], after["method"]) == (before["root"], before["method"])
+    of_plan.answer("a1.jpg", "keep", "copy1.jpg")
+    assert of_plan.post("/api/plan")["removals"] == 2
+    of_plan.answer("a1.jpg", "keep", "small1.jpg")
+    of_plan.wait()
+    assert of_plan.post("/api/plan")["removals"] == 0
+
+
+def test_first_groups_are_there_before_the_pictures_are_read(
+    photos: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = begin(photos, wait=False)
+    first, *_ = review.session.source.find(review.session.reading)
+    review.session._take(first)
+    assert review.get("/api/state")["phase"] == "reading"
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "COPY1.JPG"]
+    review.answer("a1.jpg", "keep-all")
+    assert review.ask("/api/plan").status_code == 409
+    review.session.start()
+    review.wait()
+    group = review.group("a1.jpg")  # the answer stays, the third file is open
+    assert (group["answer"], names(group)) == ("mixed", ["a1.jpg", "copy1.jpg", "SMALL1.JPG"])
+    assert review.post("/api/take-back")["taken_back"] == []
+    assert review.group("a1.jpg")["answer"] is None
+
+
+def test_a_full_disk_loses_no_answer(
+    review: Review, decisions: Decisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review.answer("a1.jpg", "keep")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("imgsim.decisions.store._write_all", full)
+        group = review.group("a2.jpg")
+        said = review.ask("/api/answer", {"groups": [group["id"]], "answer": "keep"})
+        assert (said.status_code, "No space left" in said.json()["error"]) == (503, True)
+        assert review.ask("/api/take-back").status_code == 503
+    assert review.wait()["decided"] == 1
+    assert review.group("a1.jpg")["answer"] == "keep"
+    with pytest.raises(DecisionsUnusable):
+        Decisions(Path(__file__).parent)
+
+
+def test_samples_are_added_to_decisions_later(
+    review: Review, photos: Path, decisions: Decisions
+) -> None:
+    review.answer("a1.jpg", "keep")
+    import time
+
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        stored = list(Decisions(decisions.path))
+        if all(file.pixel_digest for one in stored for file in one.files):
+            break
+        time.sleep(0.05)
+    assert all(file.pixel_digest for one in stored for file in one.files)
+    review.post("/api/take-back")  # still the same answer
+    assert not list(Decisions(decisions.path))
