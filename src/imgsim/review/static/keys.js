@@ -49,7 +49,10 @@ export function listenToKeys(store) {
     if (store.dialog !== null || store.connection === "ended") return;
     const target = event.target;
     if (target.closest?.(WRITTEN_INTO)) {
-      if (event.key === "Escape") target.blur();
+      if (event.key === "Escape") {
+        event.preventDefault(); // a browser would empty the field
+        target.blur();
+      }
       return;
     }
     if (event.key === "Enter" && target.closest?.(PRESSED_THEMSELVES)) return;

@@ -167,6 +167,12 @@ export class Store {
     if (next) this.#select(next.id);
   }
 
+  /** Select a group if it is there; what is being done does not wait for its details. */
+  #selectSoon(id) {
+    if (this.groups.some((group) => group.id === id)) this.#select(id);
+    else this.set({});
+  }
+
   async #select(id) {
     const mode = id === this.selected ? this.mode : "side";
     this.set({ selected: id, mode, chosen: id === this.selected ? this.chosen : null });
@@ -258,9 +264,7 @@ export class Store {
       this.#details.delete(id);
       this.#done(done);
       this.#say(answerText(answer, this.groups.find((group) => group.id === id), keep !== kept));
-      const next = this.#firstOpen(this.visible, this.#placeAfter(order, at));
-      if (next) await this.#select(next.id);
-      else this.set({});
+      this.#selectSoon(this.#firstOpen(this.visible, this.#placeAfter(order, at))?.id);
     });
   }
 
@@ -281,7 +285,7 @@ export class Store {
       const [first] = done.taken_back;
       this.#say(done.taken_back.length > 1
         ? `${count(done.taken_back.length, "answer")} taken back` : "Taken back");
-      if (this.groups.some((group) => group.id === first)) await this.#select(first);
+      this.#selectSoon(first);
     });
   }
 
@@ -291,8 +295,7 @@ export class Store {
       this.#done(done);
       this.set({ dialog: null });
       this.#say(`${count(done.answered, "group")} answered`);
-      const next = this.#firstOpen(this.visible, Math.max(this.place, 0));
-      if (next) await this.#select(next.id);
+      this.#selectSoon(this.#firstOpen(this.visible, Math.max(this.place, 0))?.id);
     });
   }
 
