@@ -175,6 +175,7 @@ def test_wcag_the_size_of_text_and_the_width(
         tab.page.wait_for_selector("dialog[open]")
         check(key)
         tab.press("Escape")
+        tab.page.wait_for_selector("dialog", state="detached")
 
 
 @pytest.fixture(scope="module")
