@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,13 +129,20 @@ def begin(decisions: Decisions, tmp_path: Path) -> Iterator[Begin]:
     begun: list[Review] = []
     options = RunOptions(executor="threads", jobs=1, cache=tmp_path / "cache.sqlite")
 
-    def start(path: Path, *, wait: bool = True, plan: Path | None = None, **search: Any) -> Review:
+    def start(
+        path: Path,
+        *,
+        wait: bool = True,
+        plan: Path | None = None,
+        more: Sequence[Path] = (),
+        **search: Any,
+    ) -> Review:
         how = Search("auto", {"keep": "original", **search})
         source: Source
         if path.suffix == ".json":
             source = PlanSource(str(path), read_plan_file(str(path)), options, how)
         else:
-            source = FolderSource([str(path)], how, options)
+            source = FolderSource([str(path), *map(str, more)], how, options)
         session = Session(source, Answers(decisions), options, Writers())
         acting, images = Acting(session, plan), ImageService(options)
         guard = Guard(PORT)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from imgsim import Decisions, find_duplicates
 from imgsim.act.plan_file import read_plan
+from imgsim.act.undo import undo
 from imgsim.errors import DecisionsUnusable
+from imgsim.review.progress import Shown
 from tests.review.conftest import Begin, Review, names
 
 
@@ -213,6 +216,29 @@ def test_first_groups_are_there_before_the_pictures_are_read(
     assert review.group("a1.jpg")["answer"] is None
 
 
+def test_an_apply_that_is_stopped_can_be_undone(
+    review: Review, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review.answer("a1.jpg", "keep")
+    review.answer("a2.jpg", "keep")
+    review.post("/api/apply", {"dry_run": True})
+    advance = Shown.advance
+
+    def stop(self: Shown, n: int) -> None:
+        if self.document()["stage"] == "quarantine":
+            review.session.end()  # Ctrl-C
+        advance(self, n)
+
+    monkeypatch.setattr(Shown, "advance", stop)
+    said = review.ask("/api/apply", {"dry_run": False, "whole_folders": True})
+    assert (said.status_code, said.json()["error"]) == (409, "it was stopped")
+    assert review.acting.interrupted
+    left = {path.name for path in (photos / "phone").iterdir()}
+    assert len(left) == 2  # one of three is moved, and the journal knows of it
+    assert undo("last").complete
+    assert len(list((photos / "phone").iterdir())) == 3
+
+
 def test_a_full_disk_loses_no_answer(
     review: Review, decisions: Decisions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,12 +259,23 @@ def test_a_full_disk_loses_no_answer(
         Decisions(Path(__file__).parent)
 
 
+def test_isolated_files_are_kept_for_none_of_their_own_path(
+    photos: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may match by --isolate alone may go, whichever file a person keeps."""
+    review = begin(photos / "camera", isolate=True, more=[photos / "phone"])
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "COPY1.JPG", "SMALL1.JPG"]
+    review.answer("a1.jpg", "keep", "copy1.jpg")
+    review.wait()
+    group = review.group("a1.jpg")
+    assert names(group) == ["copy1.jpg", "A1.JPG", "small1.jpg"]
+    assert group["files"][2]["role"] is None or group["files"][2]["why_not"]
+
+
 def test_samples_are_added_to_decisions_later(
     review: Review, photos: Path, decisions: Decisions
 ) -> None:
     review.answer("a1.jpg", "keep")
-    import time
-
     until = time.monotonic() + 30
     while time.monotonic() < until:
         stored = list(Decisions(decisions.path))

@@ -84,7 +84,10 @@ def test_only_pictures_of_the_review_are_shown(review: Review, photos: Path) -> 
     assert reply.headers["x-imgsim-placeholder"] == "1"
 
 
-def test_names_are_text_and_damaged_files_are_shown(odd: Path, begin: Begin) -> None:
+def test_names_are_text_and_damaged_files_are_shown(
+    odd: Path, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     review = begin(odd)
     group = review.get(f"/api/groups/{review.groups()[0]['id']}")
     shown = [file["name"] for file in group["files"]]
