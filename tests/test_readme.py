@@ -187,6 +187,19 @@ def test_the_sample_is_what_is_printed(
     assert printed.splitlines()[: len(lines)] == lines
 
 
+@pytest.fixture
+def ended_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is ended as soon as all is read, and no browser opens."""
+
+    def end(session: Session) -> list[str]:
+        session.end()
+        return []
+
+    monkeypatch.setattr("imgsim.review.serve._summary", end)
+    monkeypatch.setattr("imgsim.review.serve._open", lambda url: True)
+
+
+@pytest.mark.usefixtures("ended_reviews")
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda block: block.section)
 def test_the_commands_run(session: Block, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One block after the other, as somebody types it; of a pipe the part that is imgsim's."""

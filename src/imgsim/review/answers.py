@@ -61,9 +61,12 @@ class Answers:
         self.decisions.refresh()
         self._index()
 
-    def _index(self) -> None:
-        self._by_key = {}
-        for decision in self.decisions:
+    def _index(self, added: Sequence[Decision] | None = None) -> None:
+        """Index all decisions, or those that were added where no others came."""
+        if added is None or self._indexed + len(added) != len(self.decisions):
+            self._by_key, added = {}, list(self.decisions)
+        self._indexed = len(self.decisions)
+        for decision in added:
             for key in dict.fromkeys(key for file in decision.files for key in file.keys):
                 self._by_key.setdefault(key, []).append(decision)
 
@@ -325,7 +328,7 @@ class Answers:
         for parts in rest_of.values():
             left += parts
         added = self.decisions.exchange(tuple(old.values()), left, new)
-        self._index()
+        self._index(None if old else added)
         return tuple(old.values()), added
 
     def _without(self, decision: Decision, pictures: Sequence[Picture]) -> tuple[Decision, ...]:
