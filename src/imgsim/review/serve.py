@@ -38,7 +38,7 @@ def open_socket(port: int) -> socket.socket:
     UsageError
         It is taken.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.bind((HOST, port))
         listening.listen(128)

@@ -124,8 +124,8 @@ function Figure({ store, file, kept, side, because }) {
         store.choose(file.id);
         store.setMode("zoom");
       }}>
-      ${side && html`<img src=${store.source.image(file.id, side)} alt="" draggable=${false}
-        decoding="async" width=${file.width} height=${file.height} />`}
+      ${side && html`<img fetchpriority="high" src=${store.source.image(file.id, side)} alt=""
+        draggable=${false} decoding="async" width=${file.width} height=${file.height} />`}
     </button>
     <figcaption><${Facts} file=${file} kept=${kept} isKept=${isKept} because=${because} /></figcaption>
   </figure>`;

@@ -117,8 +117,8 @@ function Row({ store, group, place, selected, all }) {
     aria-selected=${selected ? "true" : "false"} aria-posinset=${place + 1} aria-setsize=${all}
     style=${{ transform: `translateY(${place * ROW}px)` }} onClick=${() => store.select(group.id)}>
     <span class="row-picture">${settled &&
-    html`<img src=${store.source.image(group.kept, 160)} alt="" decoding="async"
-      draggable=${false} />`}</span>
+    html`<img fetchpriority="low" src=${store.source.image(group.kept, 160)} alt=""
+      decoding="async" draggable=${false} />`}</span>
     <span class="row-text">
       <bdi class="row-name">${shown(group.title ?? group.text.split("\n")[0])}</bdi>
       <span class="row-facts">${count(group.count, "file")} · ${gain}</span>

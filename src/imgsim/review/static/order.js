@@ -37,10 +37,16 @@ export function matching(groups, filters, folders) {
   );
 }
 
+const counted = new WeakMap();
+
+/** The roles of groups, and in how many each occurs; counted once for each list of groups. */
 export function rolesOf(groups) {
-  const roles = new Map();
-  for (const group of groups) {
-    for (const role of group.roles) roles.set(role, (roles.get(role) ?? 0) + 1);
+  if (!counted.has(groups)) {
+    const roles = new Map();
+    for (const group of groups) {
+      for (const role of group.roles) roles.set(role, (roles.get(role) ?? 0) + 1);
+    }
+    counted.set(groups, [...roles].sort((a, b) => b[1] - a[1]));
   }
-  return [...roles].sort((a, b) => b[1] - a[1]);
+  return counted.get(groups);
 }

@@ -30,7 +30,7 @@ const KEEP_RULES = [
 ];
 
 const ANSWERS = [
-  ["keep", "Accept: the kept file stays, the others that may go go"],
+  ["keep", "Accept: the kept file stays, what may go goes into the plan"],
   ["keep-all", "All files stay"],
   ["not-duplicates", "They are no duplicates"],
 ];

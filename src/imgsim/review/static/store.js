@@ -25,6 +25,7 @@ export class Store {
     this.revision = 0; // up to which the rows are known
     this.filters = NO_FILTERS;
     this.visible = []; // groups that the list shows, in its order
+    this.places = new Map(); // of these, by their ids
     this.selected = null; // id of the group that is shown
     this.chosen = null; // id of the file that is compared with the kept one
     this.mode = "side"; // side, blink, difference, overlay, zoom
@@ -32,6 +33,7 @@ export class Store {
     this.dialog = null; // help, rules, finish
     this.said = null; // {text, hint, error}
     this.busy = false;
+    this.rowsLoading = null; // a promise
     this.keysOn = localValue("imgsim-keys") !== "off";
   }
 
@@ -65,11 +67,11 @@ export class Store {
   }
 
   get group() {
-    return this.groups.find((group) => group.id === this.selected) ?? null;
+    return this.visible[this.place] ?? this.groups.find((one) => one.id === this.selected) ?? null;
   }
 
   get place() {
-    return this.visible.findIndex((group) => group.id === this.selected);
+    return this.places.get(this.selected) ?? -1;
   }
 
   /** What is known of the group that is shown; null until it is there. */
@@ -94,7 +96,9 @@ export class Store {
     if (state.generation !== this.generation && state.groups > 0) await this.#load();
     else if (state.generation !== this.generation) {
       this.generation = state.generation;
-      this.set({ groups: [], visible: [] });
+      this.groups = [];
+      this.#show();
+      this.set({});
     } else if (state.revision > this.revision) {
       await this.#attempt(async () => {
         const since = this.revision;
@@ -109,7 +113,13 @@ export class Store {
     }
   }
 
-  async #load() {
+  /** Load all rows; who asks while that is done waits for the same. */
+  #load() {
+    this.rowsLoading ??= this.#loadRows().finally(() => (this.rowsLoading = null));
+    return this.rowsLoading;
+  }
+
+  async #loadRows() {
     await this.#attempt(async () => {
       const { generation, revision, groups, folders } = await this.source.groups();
       for (const group of groups) group.gainNumber = Number(group.gain);
@@ -130,8 +140,7 @@ export class Store {
   filter(changes) {
     this.filters = { ...this.filters, ...changes };
     this.#show();
-    const there = this.visible.some((group) => group.id === this.selected);
-    if (there) this.set({});
+    if (this.places.has(this.selected)) this.set({});
     else this.#select(this.visible[0]?.id ?? null);
   }
 
@@ -141,6 +150,7 @@ export class Store {
 
   #show() {
     this.visible = inOrder(matching(this.groups, this.filters, this.folders), this.filters.order);
+    this.places = new Map(this.visible.map((group, place) => [group.id, place]));
   }
 
   #firstOpen(groups, from) {
@@ -270,9 +280,8 @@ export class Store {
 
   /** Where the groups that followed a place begin now: the answered one may have left the list. */
   #placeAfter(order, at) {
-    const places = new Map(this.visible.map((group, place) => [group.id, place]));
-    for (const group of order.slice(at + 1)) {
-      if (places.has(group.id)) return places.get(group.id);
+    for (let i = at + 1; i < order.length; i += 1) {
+      if (this.places.has(order[i].id)) return this.places.get(order[i].id);
     }
     return 0;
   }
