@@ -62,8 +62,21 @@ def main() -> None:
                 for (width, scheme), what in SHOWN.items():
                     draw(page, width, scheme, what, folder / f"review-{width}-{scheme}.png")
                 draw(page, 1280, "light", "rules", folder / "review-rules.png")
+                page.goto(leaks_page(place, environment).as_uri())
+                draw(page, 1280, "light", "group", folder / "leaks.png")
             finally:
                 process.terminate()
+
+
+def leaks_page(place: Path, environment: dict[str, str]) -> Path:
+    """Write the page of leaks of the demo data set."""
+    for arguments in (
+        "demo press --kind process",
+        "leaks press/train press/valid --exit-zero -f html -o leaks.html",
+    ):
+        command = [sys.executable, "-m", "imgsim", *arguments.split()]
+        subprocess.run(command, env=environment, cwd=place, check=True)
+    return place / "leaks.html"
 
 
 def draw(page: Page, width: int, scheme: Any, what: str, target: Path) -> None:
