@@ -101,7 +101,9 @@ def draw(page: Page, width: int, scheme: Any, what: str, target: Path) -> None:
     page.wait_for_timeout(1500)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     colours = picture.quantize(255)
-    picture.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+    picture.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(
+        target, optimize=True
+    )
     print(target, target.stat().st_size)
 
 
