@@ -21,6 +21,7 @@ import click
 import pytest
 
 from imgsim.cli.main import cli, main
+from imgsim.review.session import Session
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))

@@ -125,4 +125,6 @@ def as_path(path: str) -> str:
 def printable(path: str) -> str:
     """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

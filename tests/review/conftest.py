@@ -135,6 +135,7 @@ def begin(decisions: Decisions, tmp_path: Path) -> Iterator[Begin]:
         wait: bool = True,
         plan: Path | None = None,
         more: Sequence[Path] = (),
+        decisions: Decisions = decisions,
         **search: Any,
     ) -> Review:
         how = Search("auto", {"keep": "original", **search})

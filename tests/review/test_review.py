@@ -259,6 +259,33 @@ def test_a_full_disk_loses_no_answer(
         Decisions(Path(__file__).parent)
 
 
+def test_what_another_review_decides_is_shown(
+    review: Review, photos: Path, begin: Begin, tmp_path: Path
+) -> None:
+    other = begin(photos, decisions=Decisions(tmp_path / "decisions.jsonl"))
+    other.answer("a1.jpg", "keep-all")
+    until = time.monotonic() + 30
+    while time.monotonic() < until and review.get("/api/state")["decided"] == 0:
+        time.sleep(0.05)
+    assert review.group("a1.jpg")["answer"] == "keep-all"
+    review.answer("a2.jpg", "keep")
+    assert [one.answer for one in Decisions(tmp_path / "decisions.jsonl")] == ["keep-all", "keep"]
+
+
+def test_files_that_cannot_be_compared_stay(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(review.session.source, "settle", fail)
+    review.answer("a2.jpg", "keep", "small2.jpg")
+    state = review.wait()
+    assert "Input/output error" in state["warnings"][-1]
+    group = review.group("a2.jpg")
+    assert (group["pending"], names(group)) == (False, ["small2.jpg", "a2.jpg"])
+
+
 def test_isolated_files_are_kept_for_none_of_their_own_path(
     photos: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ class Running:
 
     def __init__(self, *arguments: object) -> None:
         command = [sys.executable, "-m", "imgsim", "review", *map(str, arguments)]
-        options = ["--no-browser", "--executor", "threads", "-j", "1"]
+        options = ["--no-browser", "--executor", "threads", "-j", "1", "-m", "phash"]
         self.process = subprocess.Popen(
             [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )

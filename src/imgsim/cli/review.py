@@ -116,6 +116,7 @@ def _source(
     terminal: Terminal, paths: tuple[str, ...], given: dict[str, Any]
 ) -> tuple[Source, RunOptions]:
     from imgsim.profile import read_profile
+    from imgsim.progress import Silent
     from imgsim.read.discover import check_there
     from imgsim.review.sources import FolderSource, PlanSource, Search
 
@@ -124,7 +125,7 @@ def _source(
     wanted = {name: given.pop(name) for name in own}
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
-    options = make_run_options(terminal, **given)
+    options = replace(make_run_options(terminal, **given), progress=Silent())  # the page shows it
     plan = _plan_of(paths)
     if plan is not None:
         search = Search(plan.method, {"preset": plan.preset or "normal", "keep": "original"})

@@ -203,12 +203,7 @@ class Acting:
                 and not group.moved
                 and group.removable
             ]
-        changed = []
-        for group in wanted:
-            group.changed = session.changed_files(group)
-            if group.changed:
-                changed.append(group)
-        session.note_groups(changed)
+        changed = [group for group in wanted if session.look_for_changes(group)]
         plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
         return plan, changed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,104 @@ class Step:
     forgotten: tuple[Decision, ...]
 
 
+class DecidedGroup:
+    """What was decided of the files of one group, whichever of them is kept.
+
+    Parameters
+    ----------
+    answers : Answers
+    about : sequence of Decision
+        Those that name one of its files.
+    decided : Decided
+    """
+
+    def __init__(self, answers: Answers, about: Sequence[Decision], decided: Decided) -> None:
+        self._answers = answers
+        self._about = about
+        self._decided = decided
+
+    def kept_instead(self, group: Group) -> str | None:
+        """Return the path of the file that a person wants to be kept; None for no wish."""
+        if not self._about:
+            return None
+        pictures = [member.picture for member in group.members]
+        able = [p for p in pictures if not p.facts.damage] or pictures
+        first = min(able, key=self._decided.keep_rank)  # of equal ones the first
+        best = self._decided.keep_rank(first)
+        if best == NOT_KEPT or self._decided.keep_rank(group.kept) == best:
+            return None
+        return first.file.path
+
+    def mark(self, group: Group) -> Group:
+        """Return a group whose members say what was decided of them and the kept file."""
+        decided, kept = self._decided, group.kept
+        if not self._about:
+            if not any(m.decision or m.decided for m in group.members):
+                return group
+            clean = tuple(replace(m, decision=None, decided=False) for m in group.members)
+            return replace(group, members=clean)
+        others = [member.picture for member in group.members[1:]]
+        between = {p.file.path: decided.between(kept, p) for p in others}
+        contradicting = decided.contradict([p for p in others if between[p.file.path] is None])
+        is_kept = decided.keep_rank(kept) != NOT_KEPT
+        members = [replace(group.members[0], decision="keep" if is_kept else None)]
+        for member in group.members[1:]:
+            path = member.picture.file.path
+            answer = between[path]
+            if answer is not None:
+                members.append(replace(member, decision=answer, decided=True))
+                continue
+            staying = decided.stays(member.picture, kept)
+            if staying is None and path in contradicting:
+                members.append(replace(member, decision="not-duplicates", decided=False))
+            else:
+                members.append(replace(member, decision=staying, decided=False))
+        return replace(group, members=tuple(members))
+
+    def answer(self, group: Group) -> GroupAnswer | None:
+        """Return what was decided of a group as a whole, whose members are marked.
+
+        It is accepted by a decision that names all its open files and keeps the one that is kept.
+        """
+        others = group.members[1:]
+        open_ones = [m for m in others if not m.decided]
+        stated = {m.decision for m in others if m.decided}
+        if self._about and open_ones and self._is_accepted(group, open_ones):
+            return "keep"
+        if not stated:
+            return None
+        if open_ones or self._have_open_pairs(group):
+            return "mixed"
+        if stated == {"not-duplicates"} or self._is_told_apart(group):
+            return "not-duplicates"
+        return "keep-all"
+
+    def _have_open_pairs(self, group: Group) -> bool:
+        """Whether two files that stay beside the kept one were not decided on with each other."""
+        others = [member.picture for member in group.members[1:]]
+        return len(others) <= _MOST_PAIRED and any(
+            self._decided.between(one, other) is None for one, other in combinations(others, 2)
+        )
+
+    def _is_told_apart(self, group: Group) -> bool:
+        """Whether all files of different contents were decided to be no duplicates."""
+        kept = group.members[0].picture
+        different = [m for m in group.members[1:] if m.picture.identity != kept.identity]
+        return bool(different) and all(m.decision == "not-duplicates" for m in different)
+
+    def _is_accepted(self, group: Group, open_ones: Sequence[Member]) -> bool:
+        asked = [group.kept, *(m.picture for m in open_ones)]
+        needed = Counter(picture.digest for picture in asked)
+        known = {key: p.digest for p in reversed(asked) for key in self._answers.keys(p)}
+        own = set(self._answers.keys(group.kept))
+        for decision in reversed(self._about):
+            if decision.answer == "keep" and own & set(decision.files[0].keys):
+                found = (next((known[k] for k in f.keys if k in known), "") for f in decision.files)
+                named = Counter(found)
+                return all(named[digest] >= n for digest, n in needed.items())
+        return False
+
+
 class Answers:
     """The decisions on the files of a review.
 
@@ -49,6 +148,7 @@ class Answers:
         self.samples: dict[str, str] = {}
         self._by_key: dict[str, list[Decision]] = {}
         self._indexed = -1
+        self._stamp: tuple[int, int] | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -61,11 +161,22 @@ class Answers:
         self.decisions.refresh()
         self._index()
 
+    def changed_outside(self) -> bool:
+        """Whether another program wrote decisions since the last look."""
+        return self._stamp != self._file_stamp()
+
+    def _file_stamp(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self.decisions.path or "")
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
     def _index(self, added: Sequence[Decision] | None = None) -> None:
         """Index all decisions, or those that were added where no others came."""
         if added is None or self._indexed + len(added) != len(self.decisions):
             self._by_key, added = {}, list(self.decisions)
-        self._indexed = len(self.decisions)
+        self._indexed, self._stamp = len(self.decisions), self._file_stamp()
         for decision in added:
             for key in dict.fromkeys(key for file in decision.files for key in file.keys):
                 self._by_key.setdefault(key, []).append(decision)
@@ -89,109 +200,17 @@ class Answers:
         }
         return sorted(found.values(), key=lambda one: one.decided_at)
 
-    def decided(self, pictures: Sequence[Picture]) -> Decided:
+    def of(self, group: Group) -> DecidedGroup:
         """What was decided of the files of a group."""
+        pictures = [member.picture for member in group.members]
         about = self._about(pictures)
         if not about:
-            return Decided()
+            return DecidedGroup(self, (), Decided())
         pixels: dict[str, str | None] = {
             p.digest: keys[1] for p in pictures if len(keys := self.keys(p)) > 1
         }
-        return Decided(about, map(SeenFile.of, pictures), pixels, implied=True)
-
-    # Reading ------------------------------------------------------------------------------
-
-    def kept_by_decision(self, group: Group) -> str | None:
-        """Return the path of the file that a person wants to be kept; None for no wish."""
-        pictures = [member.picture for member in group.members]
-        decided = self.decided(pictures)
-        if not decided:
-            return None
-        able = [p for p in pictures if not p.facts.damage] or pictures
-        ranked = sorted(able, key=decided.keep_rank)  # of equal ones the first
-        best = decided.keep_rank(ranked[0])
-        if best == NOT_KEPT or decided.keep_rank(group.kept) == best:
-            return None
-        return ranked[0].file.path
-
-    def mark(self, group: Group) -> Group:
-        """Return a group whose members say what was decided of them and the kept file."""
-        pictures = [member.picture for member in group.members]
-        decided = self.decided(pictures)
-        if not decided:
-            clean = tuple(replace(m, decision=None, decided=False) for m in group.members)
-            return replace(group, members=clean)
-        kept = group.kept
-        contradicting = decided.contradict(
-            [p for p in pictures[1:] if decided.between(kept, p) is None]
-        )
-        members = [
-            replace(
-                group.members[0],
-                decision="keep" if decided.keep_rank(kept) != NOT_KEPT else None,
-            )
-        ]
-        for member in group.members[1:]:
-            picture = member.picture
-            answer = decided.between(kept, picture)
-            if answer is not None:
-                members.append(replace(member, decision=answer, decided=True))
-                continue
-            staying = decided.stays(picture, kept)
-            if staying is None and picture.file.path in contradicting:
-                members.append(replace(member, decision="not-duplicates", decided=False))
-            else:
-                members.append(replace(member, decision=staying, decided=False))
-        return replace(group, members=tuple(members))
-
-    def answer_of(self, group: Group) -> GroupAnswer | None:
-        """Return what was decided of a group as a whole, whose members are marked.
-
-        A group is accepted by a decision that names all its files and keeps the one that is kept.
-        """
-        others = group.members[1:]
-        open_ones = [m for m in others if not m.decided]
-        stated = {m.decision for m in others if m.decided}
-        if open_ones and self._is_accepted(group, open_ones):
-            return "keep"
-        if not stated:
-            return None
-        if open_ones or self._have_open_pairs(group):
-            return "mixed"
-        if stated == {"not-duplicates"} or self._is_told_apart(group):
-            return "not-duplicates"
-        return "keep-all"
-
-    def _have_open_pairs(self, group: Group) -> bool:
-        """Whether two files that stay beside the kept one were not decided on with each other."""
-        pictures = [member.picture for member in group.members]
-        decided = self.decided(pictures)
-        return len(pictures) <= _MOST_PAIRED and any(
-            decided.between(one, other) is None for one, other in combinations(pictures[1:], 2)
-        )
-
-    def _is_told_apart(self, group: Group) -> bool:
-        """Whether all files of different contents were decided to be no duplicates."""
-        kept = group.members[0].picture
-        different = [m for m in group.members[1:] if m.picture.identity != kept.identity]
-        return bool(different) and all(m.decision == "not-duplicates" for m in different)
-
-    def _is_accepted(self, group: Group, open_ones: Sequence[Member]) -> bool:
-        own = set(self.keys(group.kept))
-        asked = [group.kept, *(m.picture for m in open_ones)]
-        needed = Counter(picture.digest for picture in asked)
-        samples = {p.digest: self.keys(p) for p in asked}
-        for decision in reversed(self._about([group.kept])):
-            if decision.answer != "keep":
-                continue
-            named: Counter[str] = Counter()
-            for file in decision.files:
-                match = next((d for d, keys in samples.items() if set(keys) & set(file.keys)), None)
-                if match is not None:
-                    named[match] += 1
-            if own & set(decision.files[0].keys):
-                return all(named[digest] >= n for digest, n in needed.items())
-        return False
+        decided = Decided(about, map(SeenFile.of, pictures), pixels, implied=True)
+        return DecidedGroup(self, about, decided)
 
     # Writing ------------------------------------------------------------------------------
 

@@ -5,28 +5,32 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Literal
 
+from imgsim.errors import ImgsimError
 from imgsim.executors.base import Executor
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
-from imgsim.review.images import ImageWork, Made, Part, Size
+from imgsim.review.images import SIDES, ImageWork, Made, Part, Size
 from imgsim.types import Member, Picture
 
 CACHE_BYTES = 128 << 20
 """JPEGs that are remembered; the page's own cache has them too."""
 
 _MOST_WORKERS = 4
-_LEAST_WORKERS = 2
+_LEAST_WORKERS = 3
+_LARGE_BYTES = 120 << 20
+_LARGE_FILE = 24 << 20
 
 
 class ImageService:
     """Makes pictures, several at a time; a large file does not hold up the others.
 
     Thumbnails come from all workers but the first, which is kept for crops: it remembers the
-    pixels of the picture that the last one was made of.
+    pixels of the picture that the last one was made of. Who asks should ask for one large picture
+    at a time, see `is_large`, so that a worker is left for the others.
 
     Parameters
     ----------
@@ -51,6 +55,20 @@ class ImageService:
 
     def _open(self) -> Executor:
         return self._options.open_executor(1, keep=True)
+
+    def start(self) -> None:
+        """Start the workers, and let them load what they need, before a picture is asked for."""
+        nothing = ImageWork("nothing", Content("", ""), Size(1, 1), SIDES[0], self._limits)
+        for lane in range(len(self._lanes)):
+            threading.Thread(target=self._warm_up, args=(lane, nothing), daemon=True).start()
+
+    def _warm_up(self, lane: int, work: ImageWork) -> None:
+        with suppress(ImgsimError, StopIteration):  # said when a picture is asked for
+            if lane == 0:
+                with self._crops:
+                    self._run(lane, work)
+            else:
+                self._make(work)
 
     def thumbnail(self, picture: Picture, side: int) -> Made:
         """Return a picture whose longer side has `side` pixels at most."""
@@ -136,6 +154,13 @@ class ImageService:
         self._closed = True
         for executor in self._lanes:
             executor.close()
+
+
+def is_large(picture: Picture) -> bool:
+    """Whether a picture takes seconds to decode."""
+    if picture.facts.decode_bytes:
+        return picture.facts.decode_bytes > _LARGE_BYTES
+    return picture.file.size_bytes > _LARGE_FILE  # nothing is known of it yet
 
 
 def size_of(picture: Picture) -> Size:

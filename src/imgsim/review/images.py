@@ -24,7 +24,7 @@ MAX_CROP = 4096
 _QUALITY = 85
 _CROP_QUALITY = 95
 _GROUND = 128
-_HELD_BYTES = 320 << 20
+_HELD_BYTES = 192 << 20
 """Decoded pixels of the last picture that a worker keeps, for the next crop of it."""
 
 _NOISE = 6
@@ -88,8 +88,9 @@ class ImageWork:
 
     Attributes
     ----------
-    kind : {"thumbnail", "crop", "aligned", "difference"}
-        ``aligned`` lays the file upon the kept one; ``difference`` shows where both differ.
+    kind : {"thumbnail", "crop", "aligned", "difference", "nothing"}
+        ``aligned`` lays the file upon the kept one; ``difference`` shows where both differ;
+        ``nothing`` lets a worker load what it needs.
     content : Content
     size : Size
         Of that file, as it was read.
@@ -105,7 +106,7 @@ class ImageWork:
         Pixels of the file to those of the kept one, row by row, see `Transform`.
     """
 
-    kind: Literal["thumbnail", "crop", "aligned", "difference"]
+    kind: Literal["thumbnail", "crop", "aligned", "difference", "nothing"]
     content: Content
     size: Size
     side: int
@@ -152,6 +153,10 @@ class ImageWork:
         return [made]
 
     def _make(self, heartbeat: Heartbeat) -> bytes:
+        if self.kind == "nothing":
+            data = _jpeg(np.zeros((64, 64, 3), np.uint8), _QUALITY)
+            self.limits(data, [InputSpec(0, 0, "rgb", at_most=32)])
+            return data
         if self.kind == "crop":
             return self._crop(heartbeat)
         own = self._small(self.content, self.size, heartbeat)

@@ -38,7 +38,10 @@ def open_socket(port: int) -> socket.socket:
     UsageError
         It is taken.
     """
+    # asyncio sends small answers at once only where the protocol is named
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform != "win32":  # there it would let two programs listen
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
         listening.listen(128)
@@ -95,6 +98,7 @@ def serve(
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     try:
         told = False
+        images.start()
         session.start()
         thread.start()
         waited = time.monotonic()

@@ -10,11 +10,13 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -27,7 +29,7 @@ from imgsim.decisions.records import Answer
 from imgsim.errors import DecisionsUnusable, ImgsimError, UsageError
 from imgsim.review.acting import Acting, Job
 from imgsim.review.documents import can_be_aligned
-from imgsim.review.image_service import ImageService
+from imgsim.review.image_service import ImageService, is_large
 from imgsim.review.images import SIDES, Made, Part, placeholder
 from imgsim.review.rules import Rule, RuleRun, read_rule
 from imgsim.review.session import NotNow, NotThere, Session, said_of
@@ -63,6 +65,9 @@ _KINDS = {
     ".txt": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
+_AT_ONCE = {"small": 16, "large": 1, "crop": 1}
+"""Requests for pictures of a kind that are worked on at a time."""
+
 _MOST_BYTES = 8 << 20
 _EVENT_SECONDS = 0.2
 _BEAT_SECONDS = 5.0
@@ -213,6 +218,7 @@ class _Page:
         self._images = images
         self._guard = guard
         self._rules = RuleRun(session)
+        self._limits: dict[str, CapacityLimiter] | None = None
 
     def routes(self) -> list[Route]:
         """All there is."""
@@ -220,6 +226,8 @@ class _Page:
             "/api/state": self._state,
             "/api/groups": self._groups,
             "/api/groups/{group}": self._group,
+        }
+        pictures = {
             "/api/image/{file}": self._image,
             "/api/crop/{file}": self._crop,
             "/api/aligned/{group}/{file}": self._laid("aligned"),
@@ -243,6 +251,7 @@ class _Page:
             Route("/static/{path:path}", self._static),
             Route("/api/events", self._events),
             *(Route(path, self._read(work)) for path, work in get.items()),
+            *(Route(path, self._picture(work)) for path, work in pictures.items()),
             *(Route(path, self._write(work), methods=["POST"]) for path, work in post.items()),
         ]
 
@@ -253,6 +262,28 @@ class _Page:
             return await run_in_threadpool(_answered, work, request)
 
         return answer
+
+    def _picture(self, work: Callable[[Request], Response]) -> Handler:
+        """What waits for a worker takes no thread that others need."""
+
+        async def answer(request: Request) -> Response:
+            kind = "crop" if request.url.path.startswith("/api/crop/") else "small"
+            if kind != "crop" and self._asks_for_large(request):
+                kind = "large"
+            if self._limits is None:  # made where the server runs
+                self._limits = {name: CapacityLimiter(n) for name, n in _AT_ONCE.items()}
+            return await to_thread.run_sync(_answered, work, request, limiter=self._limits[kind])
+
+        return answer
+
+    def _asks_for_large(self, request: Request) -> bool:
+        asked = [request.path_params["file"]]
+        group = self._session.groups.get(request.path_params.get("group", ""))
+        if group is not None:
+            asked.append(self._session.file_id(group.kept.file.path))
+        with suppress(NotThere):
+            return any(is_large(self._session.picture(one)) for one in asked)
+        return False
 
     def _write(self, work: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Handler:
         async def answer(request: Request) -> Response:

@@ -31,6 +31,7 @@ Phase = Literal["reading", "ready", "failed"]
 
 _IDLE_SECONDS = 0.2
 _WISHES_AT_ONCE = 500
+_LOOK_OUTSIDE_SECONDS = 1.0
 
 
 class NotThere(UsageError):
@@ -80,8 +81,11 @@ class Session:
         self._settled: dict[str, dict[str, Group]] = {}
         self._wishes: dict[str, str] = {}
         self._file_ids: dict[str, str] = {}
+        self._entries: dict[str, tuple[int, dict[str, Any]]] = {}
         self._files: dict[str, tuple[Picture, str]] = {}
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
+        self._same: dict[str, tuple[int, int]] = {}
+        self._looked_outside = time.monotonic()
         self._wake = threading.Condition(self.lock)
         self._threads: list[threading.Thread] = []
 
@@ -141,13 +145,14 @@ class Session:
                 ReviewGroup(f"{self.generation}-{number}", group, group, chosen=own)
                 for number, (group, own) in enumerate(zip(found.groups, chosen, strict=True), 1)
             ]
-            self._settled, self._wishes, self._files = {}, {}, {}
+            self._settled, self._wishes, self._files, self._entries = {}, {}, {}, {}
             self.folders = Folders()
             self.groups = {group.id: group for group in in_order(groups)}
             for group in self.groups.values():
                 for picture in group.pictures:
                     self._files[self.file_id(picture.file.path)] = picture, group.id
                 self._refresh(group)
+                self._entry(group)  # the page asks for all of them first
             self.revision += 1
             if found.complete:
                 self.phase = "ready"
@@ -165,16 +170,49 @@ class Session:
         """Compare files with those that are to be kept, then take digests of samples."""
         while not self.ended.is_set():
             try:
-                if not (self._settle_some() or self._sample_some()):
-                    with self._wake:
-                        self._wake.wait(_IDLE_SECONDS)
+                busy = self._tried(self._settle_some, self._give_up_wishes)
+                busy = busy or self._tried(self._sample_some, self._unsampled.clear)
+                self._tried(self._take_in_from_outside, lambda: None)
             except Ended:
                 return
-            except Exception as error:
-                with self.lock:
-                    self.warnings.append(": ".join(filter(None, said_of(error))))
-                    self._wishes, self._unsampled = {}, {}
-                    self.touch()
+            if not busy:
+                with self._wake:
+                    self._wake.wait(_IDLE_SECONDS)
+
+    def _tried(self, work: Callable[[], bool], give_up: Callable[[], None]) -> bool:
+        """Do some work; what goes wrong is said on the page, and not tried again."""
+        try:
+            return work()
+        except Exception as error:
+            with self.lock:
+                text = ": ".join(filter(None, said_of(error)))
+                if text not in self.warnings:
+                    self.warnings.append(text)
+                give_up()
+                self.touch()
+            return False
+
+    def _give_up_wishes(self) -> None:
+        """Leave groups as they are whose files cannot be compared: nothing of them is removed."""
+        for group_id, path in self._wishes.copy().items():
+            group = self.groups[group_id]
+            self._settled[group_id][path] = _with_kept(group.proposed, path)
+            self._refresh(group)
+            self._note(group)
+
+    def _take_in_from_outside(self) -> bool:
+        """Take in what was decided by another review, or on the command line."""
+        if time.monotonic() - self._looked_outside < _LOOK_OUTSIDE_SECONDS:
+            return False
+        self._looked_outside = time.monotonic()
+        if self.phase != "ready" or not self.answers.changed_outside():
+            return False
+        with self.lock:
+            self.answers.refresh()
+            for group in self.groups.values():
+                self._refresh(group)
+        self.note_groups(self.groups.values())
+        return True
 
     def wait_until_settled(self) -> None:
         """Wait until every file was compared with the one that is to be kept."""
@@ -191,7 +229,8 @@ class Session:
         settled = self.source.settle(wishes, silent)
         fresh = [m.picture for group in settled if group for m in group.members]
         unknown = [p for p in fresh if p.digest not in self.metadata]
-        more = metadata_of(unknown, self.options) if unknown else {}
+        options = replace(self.options, progress=silent)
+        more = metadata_of(unknown, options) if unknown else {}
         with self.lock:
             self.metadata |= more
             for (group_id, path), group in zip(some.items(), settled, strict=True):
@@ -201,7 +240,7 @@ class Session:
                 if review is None:
                     continue
                 if group is None:
-                    review.changed = self.changed_files(review)
+                    self.look_for_changes(review)
                     group = _with_kept(review.proposed, path)
                 self._settled.setdefault(group_id, {})[path] = group
                 self._refresh(review)
@@ -321,16 +360,19 @@ class Session:
             }
 
     def _entry(self, group: ReviewGroup) -> dict[str, Any]:
-        return entry_document(group, self.metadata, self.folders, self.file_id)
+        """The entry of a group, made once for each change of it."""
+        changed = self._changed_at.get(group.id, 0)
+        known = self._entries.get(group.id)
+        if known is None or known[0] != changed:
+            made = entry_document(group, self.metadata, self.folders, self.file_id)
+            self._entries[group.id] = known = changed, made
+        return known[1]
 
     def details(self, group_id: str) -> dict[str, Any]:
         """Return the details of a group; its files are looked at for changes."""
         group = self.group(group_id)
-        changed = self.changed_files(group)
+        self.look_for_changes(group)
         with self.lock:
-            if changed != group.changed:
-                group.changed = changed
-                self._note(group)
             document = group_document(group, self.metadata, self.file_id)
             return {**document, "generation": self.generation, "revision": self.revision}
 
@@ -377,7 +419,7 @@ class Session:
     ) -> list[str]:
         """Answer groups, each with the file that is to be kept in it; see `answer`."""
         for group in groups:
-            group.changed = self.changed_files(group)
+            self.look_for_changes(group)
             kept = keep.get(group.id) or group.kept
             if group.changed:
                 if len(groups) == 1:
@@ -428,7 +470,8 @@ class Session:
 
     def _refresh(self, group: ReviewGroup) -> None:
         """Bring a group to what the decisions say."""
-        path = self.answers.kept_by_decision(group.proposed)
+        decided = self.answers.of(group.proposed)
+        path = decided.kept_instead(group.proposed)
         group.pending = False
         self._wishes.pop(group.id, None)
         if path is None:
@@ -444,8 +487,8 @@ class Session:
                 self._wishes[group.id] = path
                 group.pending = True
             current = known or _with_kept(group.proposed, path)
-        group.current = self.answers.mark(current)
-        group.answer = self.answers.answer_of(group.current)
+        group.current = decided.mark(current)
+        group.answer = decided.answer(group.current)
 
     def _note(self, group: ReviewGroup) -> None:
         self.revision += 1
@@ -465,27 +508,43 @@ class Session:
 
     # Files that change --------------------------------------------------------------------
 
-    def changed_files(self, group: ReviewGroup) -> frozenset[str]:
-        """Paths of files that hold something else than when they were read."""
-        return frozenset(
+    def look_for_changes(self, group: ReviewGroup) -> bool:
+        """Note which files of a group hold something else than when they were read, if any."""
+        changed = frozenset(
             picture.file.path
             for picture in group.pictures
-            if picture.file.path not in group.moved and has_changed(picture)
+            if picture.file.path not in group.moved and has_changed(picture, self._same)
         )
+        with self.lock:
+            if changed != group.changed:
+                group.changed = changed
+                self._note(group)
+        return bool(changed)
 
 
-def has_changed(picture: Picture) -> bool:
-    """Whether a file is gone, or holds something else than when it was read."""
-    path = picture.file.path
+def has_changed(picture: Picture, same: dict[str, tuple[int, int]]) -> bool:
+    """Whether a file is gone, or holds something else than when it was read.
+
+    Parameters
+    ----------
+    picture : Picture
+    same : dict of str to (int, int)
+        Takes the times and sizes of files that were hashed and are as they were.
+    """
+    path, file = picture.file.path, picture.file
     try:
-        if not isinstance(path, Address):
-            status = os.stat(path)
-            same = status.st_mtime_ns == picture.file.mtime_ns
-            if same and status.st_size == picture.file.size_bytes:
+        if isinstance(path, Address):
+            if path.container and os.path.exists(path.container):
                 return False
-        elif path.container and os.path.exists(path.container):
+            return hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest
+        status = os.stat(path)
+        stamp = status.st_mtime_ns, status.st_size
+        if stamp == (file.mtime_ns, file.size_bytes) or same.get(path) == stamp:
             return False
-        return hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest
+        if hashlib.sha256(read_bytes(path)[0]).hexdigest() != picture.digest:
+            return True
+        same[path] = stamp
+        return False
     except OSError:
         return True
 
