@@ -7,6 +7,7 @@ import { Zoom } from "./zoom.js";
 
 const BLINK = 700; // milliseconds of each picture: below three flashes a second
 const SIDES = [640, 1280, 2560];
+const PARTNERS = 24; // files that are offered to be compared; the arrow keys reach all
 
 export function Compare({ store, detail }) {
   const kept = detail.files.find((file) => file.id === detail.kept);
@@ -21,8 +22,10 @@ export function Compare({ store, detail }) {
 }
 
 function Partners({ store }) {
+  const at = store.others.findIndex((file) => file.id === store.chosen);
+  const from = Math.max(0, Math.min(at - PARTNERS / 2, store.others.length - PARTNERS));
   return html`<div class="partners" role="group" aria-label="Compared with the kept file">
-    ${store.others.map(
+    ${store.others.slice(from, from + PARTNERS).map(
       (file) => html`<button type="button" aria-pressed=${String(file.id === store.chosen)}
         onClick=${() => store.choose(file.id)}>
         <img src=${store.source.image(file.id, 160)} alt="" />

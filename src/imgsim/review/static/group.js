@@ -6,6 +6,8 @@ import { ANSWERS, count, date, number, roleName, shown, size } from "./format.js
 
 export const SIDES = [160, 320, 640, 1280, 2560];
 
+const FILES_AT_ONCE = 24; // of a group that are shown before more are asked for
+
 const MODES = [
   ["side", "Side by side", "Esc"],
   ["blink", "Blink", "B"],
@@ -65,6 +67,9 @@ function Pictures({ store, detail }) {
   const [side, setSide] = useState(null);
   const kept = detail.files.find((file) => file.id === detail.kept) ?? detail.files[0];
   const files = [kept, ...detail.files.filter((file) => file !== kept)];
+  const [most, setMost] = useState(FILES_AT_ONCE);
+  const chosenAt = files.findIndex((file) => file.id === store.chosen);
+  const some = files.slice(0, Math.max(most, chosenAt + 1));
 
   useLayoutEffect(() => {
     const measure = () => {
@@ -81,11 +86,14 @@ function Pictures({ store, detail }) {
   }, [files.length]);
 
   return html`<div class="pictures pictures-${Math.min(files.length, 5)}" ref=${box} tabindex="-1">
-      ${files.map(
+      ${some.map(
         (file) => html`<${Figure} key=${file.id} store=${store} file=${file} kept=${kept}
           side=${side} because=${detail.kept_because} />`,
       )}
     </div>
+    ${some.length < files.length &&
+    html`<p class="related"><button type="button" onClick=${() => setMost(most + FILES_AT_ONCE)}>
+      Show more of the ${number(files.length)} files</button></p>`}
     ${detail.more > 0 &&
     html`<p class="related">${count(detail.more, "further file")} of this group
       ${detail.more === 1 ? "is" : "are"} not shown here.</p>`}
