@@ -25,6 +25,22 @@ _DANGLING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
 def write_plan(plan: Plan) -> Iterator[str]:
     """Yield a plan as JSON, a file a line, so that lines can be struck out."""
+    yield plan_head(plan)
+    for number, group in enumerate(plan.groups):
+        yield ",\n" if number else "\n"
+        yield f'  {{"keep": {file_text(group.keep)},\n'
+        yield f'   "rule": {_line(group.rule)}, "reason": {_line(group.reason)},\n   "remove": ['
+        for place, removal in enumerate(group.removals):
+            yield (",\n" if place else "\n") + f"    {removal_text(removal)}"
+        yield "\n   ]}"
+    yield PLAN_END
+
+
+PLAN_END = "\n ]\n}\n"
+
+
+def plan_head(plan: Plan) -> str:
+    """Return what stands in a plan's JSON before its groups."""
     head: dict[str, Any] = {
         "schema": SCHEMA,
         "version": plan.version,
@@ -42,16 +58,18 @@ def write_plan(plan: Plan) -> Iterator[str]:
         "references": [paths.to_document(path) for path in plan.references],
         "roots": [paths.to_document(path) for path in plan.roots],
     }
-    yield "{\n" + "".join(f" {_line(key)}: {_line(value)},\n" for key, value in head.items())
-    yield ' "groups": ['
-    for number, group in enumerate(plan.groups):
-        yield ",\n" if number else "\n"
-        yield f'  {{"keep": {_line(_file_document(group.keep))},\n'
-        yield f'   "rule": {_line(group.rule)}, "reason": {_line(group.reason)},\n   "remove": ['
-        for place, removal in enumerate(group.removals):
-            yield (",\n" if place else "\n") + f"    {_line(_removal_document(removal))}"
-        yield "\n   ]}"
-    yield "\n ]\n}\n"
+    lines = "".join(f" {_line(key)}: {_line(value)},\n" for key, value in head.items())
+    return "{\n" + lines + ' "groups": ['
+
+
+def file_text(file: PlannedFile) -> str:
+    """Return the JSON of a file that is kept."""
+    return _line(_file_document(file))
+
+
+def removal_text(removal: Removal) -> str:
+    """Return the JSON of a removal."""
+    return _line(_removal_document(removal))
 
 
 def _line(value: Any) -> str:

@@ -6,7 +6,9 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from imgsim import __version__
 from imgsim.act import paths
@@ -14,9 +16,11 @@ from imgsim.act.history import History
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
 from imgsim.addresses import Address
 from imgsim.decode.metadata import Metadata
+from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError, check_kind
 from imgsim.group.roles import only_in
 from imgsim.tasks.find_duplicates import Duplicates
+from imgsim.tasks.leaks.results import Leaks
 from imgsim.types import REMOVABLE_ROLES, Group, Member, Picture, Role
 
 
@@ -240,3 +244,74 @@ def _planned(picture: Picture, real: _RealPaths, root: str) -> PlannedFile:
 def _text(text: str) -> str:
     """A text that UTF-8 can hold: a rule may name a folder of other bytes."""
     return os.fsencode(text).decode("utf-8", "replace")
+
+
+class PlanFrame:
+    """A plan without groups, and files as it names them: for choices that are made elsewhere.
+
+    Parameters
+    ----------
+    result : Duplicates or Leaks
+        By its method and threshold the plan is verified again.
+    pictures : sequence of Picture
+        All that the plan may name. Those in archives and symbolic links are in no plan.
+    roots : mapping of str to str
+        What `ImageFile.root` stands for, where that is no folder: the split of a data set.
+
+    Attributes
+    ----------
+    plan : Plan
+    """
+
+    def __init__(
+        self,
+        result: Duplicates | Leaks,
+        pictures: Iterable[Picture],
+        roots: Mapping[str, str] = MappingProxyType({}),
+        *,
+        history: Path | None = None,
+        now_ns: int | None = None,
+    ) -> None:
+        named = [_rooted(picture, roots) for picture in pictures if is_plannable(picture)]
+        self._real = _RealPaths()
+        root = _common_root(self._real, named)
+        references = {
+            path
+            for picture in named
+            if picture.file.reference
+            and (path := self._real.inside(picture.file.root, root)) is not None
+        }
+        own = [picture for picture in named if not picture.file.reference]
+        now = time.time_ns() if now_ns is None else now_ns
+        runs = History(history)
+        self.plan = Plan(
+            root,
+            new_run_name(now),
+            __version__,
+            now,
+            result.comparator.spec,
+            result.preset,
+            result.comparator.scale.score(result.max_distance),
+            (),
+            tuple(sorted(references)),
+            runs.name,
+            runs.number_of_runs(),
+            result.decode if isinstance(result, Duplicates) else DecodeMode.REDUCED,
+            result.max_pixels if isinstance(result, Duplicates) else DEFAULT_MAX_PIXELS,
+            tuple(map(_text, result.keep)) if isinstance(result, Duplicates) else (),
+            _scanned_folders(self._real, own, root),
+        )
+
+    def file(self, picture: Picture) -> PlannedFile:
+        """Return a file as the plan names it; it has to be plannable."""
+        return _planned(picture, self._real, self.plan.root)
+
+
+def is_plannable(picture: Picture) -> bool:
+    """Whether a plan may name a picture: a file of its own, and no symbolic link."""
+    return not _in_container(picture) and not os.path.islink(picture.file.path)
+
+
+def _rooted(picture: Picture, roots: Mapping[str, str]) -> Picture:
+    root = roots.get(picture.file.root)
+    return picture if root is None else replace(picture, file=replace(picture.file, root=root))

@@ -79,10 +79,10 @@ if TYPE_CHECKING:
     " JPEGs were compressed twice. Without it, JSON and CSV say of private ones if there are any.",
 )
 @format_option(
-    ["text", "json", "jsonl", "csv", "sarif", "github", "fiftyone", "cleanlab"],
-    "sarif, github: findings for code hosts, one per copy. fiftyone: JSON that"
-    " fiftyone.Dataset.from_json reads; cleanlab: CSV with the columns of its near-duplicate"
-    " issues, a row per image.",
+    ["text", "json", "jsonl", "csv", "html", "sarif", "github", "fiftyone", "cleanlab"],
+    "html: a page to decide on in a browser, which saves choices as a plan. sarif, github: findings"
+    " for code hosts, one per copy. fiftyone: JSON that fiftyone.Dataset.from_json reads; cleanlab:"
+    " CSV with the columns of its near-duplicate issues, a row per image.",
 )
 @output_option
 @timing_option
@@ -155,6 +155,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
     imgsim find-dupes photos --plan plan.json
+    imgsim find-dupes photos --format html -o duplicates.html
     """
     from imgsim.stage_times import measuring, processor_seconds
 
@@ -393,6 +394,10 @@ def _formatted_text(
 
         writer = exports.find_dupes_fiftyone if form == "fiftyone" else exports.find_dupes_cleanlab
         return writer(duplicates)
+    if form == "html":
+        from imgsim.review.export import duplicates_page
+
+        return duplicates_page(duplicates)
     if form == "jsonl":
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":

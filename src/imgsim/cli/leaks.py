@@ -71,7 +71,8 @@ if TYPE_CHECKING:
 @device_options
 @format_option(
     ["text", "json", "csv", "html", "sarif", "github"],
-    "html: a page with the pictures; github: annotations.",
+    "html: a page to look through and decide on, which saves choices as a plan; github:"
+    " annotations.",
 )
 @output_option
 @click.option(
@@ -217,6 +218,12 @@ def _exit_code(terminal: Terminal, leaks: Leaks, *, strict: bool, passes: bool) 
     return 0 if passes else 1
 
 
+def _page(leaks: Leaks) -> Iterable[str]:
+    from imgsim.review.export import leaks_page
+
+    return leaks_page(leaks)
+
+
 def _write_leaks(
     leaks: Leaks, *, format: str, output: str | None, drop_list: str | None, no_timing: bool
 ) -> None:
@@ -227,7 +234,7 @@ def _write_leaks(
         "text": lambda: report.leaks_text(leaks, paint),
         "json": lambda: report.leaks_json(leaks, timing=not no_timing),
         "csv": lambda: table(report.leaks_csv(leaks)),
-        "html": lambda: report.leaks_page(leaks),
+        "html": lambda: _page(leaks),
         "sarif": lambda: annotations.leaks_sarif(leaks),
         "github": lambda: annotations.leaks_github(leaks),
     }

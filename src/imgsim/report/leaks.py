@@ -1,10 +1,9 @@
-"""leaks: as text, JSON, CSV and a page; for code hosts see `report.annotations`."""
+"""leaks: as text, JSON and CSV; see also `report.annotations`, and `review.export` for the page."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Any
 
 from imgsim.comparators.recipes import Recipe
@@ -22,7 +21,6 @@ from imgsim.report.document import (
     verdicts_document,
 )
 from imgsim.report.formats import csv_row
-from imgsim.report.html import escaped_path, figure, page_head
 from imgsim.report.rankings import score_text
 from imgsim.report.text import (
     Paint,
@@ -37,17 +35,9 @@ from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
 from imgsim.types import Member
 
-MAX_SHOWN = 1000
-"""Leaks on a page, which has a picture of each: a browser cannot hold more."""
-
 _KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow", "damaged": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
 _LAST_COLUMNS = ("new", "label", "match_label")
-_PAGE_STYLE = """
-figcaption { margin-top: 5px }
-.row p { align-self: center }
-table { border-collapse: collapse } td, th { padding: .1rem .8rem .1rem 0; text-align: left }
-"""
 
 
 def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
@@ -66,7 +56,7 @@ def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterat
         if not leak.conflicts:
             yield from _leak_lines(leak, leaks, paint)
     for group in leaks.groups:
-        yield f"{paint(f'group {printable(group.name)}', 'bold')}: {_images_by_split(group)}\n"
+        yield f"{paint(f'group {printable(group.name)}', 'bold')}: {images_by_split(group)}\n"
 
 
 def _leak_lines(leak: Leak, leaks: Leaks, paint: Paint) -> Iterator[str]:
@@ -91,7 +81,8 @@ def other_label(leak: Leak, match: Member) -> bool:
     return bool(leak.label and match.label and leak.label != match.label)
 
 
-def _images_by_split(group: GroupLeak) -> str:
+def images_by_split(group: GroupLeak) -> str:
+    """Return how many images of a divided group each split holds."""
     return ", ".join(f"{images} in {split}" for split, images in group.splits)
 
 
@@ -213,35 +204,6 @@ def leaks_csv(leaks: Leaks) -> Iterator[str]:
             yield csv_row([*row, match["path"], *values])
 
 
-def leaks_page(leaks: Leaks) -> Iterator[str]:
-    """Yield an HTML page of every leak beside its matches, each picture in it once."""
-    # what has another label first; the order is else that of the leaks
-    shown = sorted(leaks.leaks, key=lambda leak: not leak.conflicts)[:MAX_SHOWN]
-    places: dict[str, int] = {}
-    for leak in shown:
-        for path in (leak.picture.file.path, *(m.picture.file.path for m in leak.matches)):
-            places.setdefault(path, len(places))
-    yield from page_head(f"imgsim leaks: {_headline(leaks)}", places, {}, _PAGE_STYLE)
-    yield "<p>" + "<br>\n".join(map(escape, leaks_summary(leaks, timing=False))) + "</p>\n"
-    if leaks.groups:
-        yield "<table><tr><th>group</th><th>images</th></tr>\n"
-        for group in leaks.groups:
-            images = escape(_images_by_split(group))
-            yield f"<tr><td>{escaped_path(group.name)}</td><td>{images}</td>\n"
-        yield "</table>\n"
-    if len(shown) < len(leaks.leaks):
-        yield f"<p>The first {len(shown)} leaks; the JSON output has all.</p>\n"
-    for leak in shown:
-        more = leak.matched - len(leak.matches)
-        yield '<div class="row">'
-        label = f", {leak.label}" if leak.label else ""
-        yield figure(leak.picture.file.path, places, leak.picture.file.root + label, "query")
-        for match in leak.matches:
-            yield figure(match.picture.file.path, places, _match_caption(match, leaks), "match")
-        yield (f"<p>and {more} more</p>" if more else "") + "</div>\n"
-    yield "</html>\n"
-
-
 def corrected_csv(leaks: Leaks, manifests: Sequence[Manifest] = ()) -> bytes:
     """Return the corrected splits as a file that ``--split-file`` reads.
 
@@ -270,17 +232,6 @@ def corrected_csv(leaks: Leaks, manifests: Sequence[Manifest] = ()) -> bytes:
         row = [below, split, *(values.of(path) for values in columns.values())]
         lines.append(csv_row(row, to_be_read=True))
     return "".join(lines).encode("utf-8", "surrogateescape")
-
-
-def _match_caption(match: Member, leaks: Leaks) -> str:
-    alike = percent(member_similarity(match, leaks.comparator.scale))
-    score = score_text(leaks.comparator, match.distance or 0.0)
-    label = f", {match.label}" if match.label else ""
-    return f"{match.picture.file.root}{label}: {match.kind}, {alike} · {score}"
-
-
-def _headline(leaks: Leaks) -> str:
-    return count(len(leaks.leaks), "leak") if leaks.leaks else "no leaks"
 
 
 def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -> Iterator[str]:

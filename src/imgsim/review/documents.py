@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from imgsim.act.planning import is_plannable
 from imgsim.addresses import folder_of, printable
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
@@ -90,6 +91,7 @@ def entry_document(
     return {
         "id": group.id,
         "kept": file_id(group.kept.file.path),
+        "title": printable(os.path.basename(group.kept.file.path)),
         "count": len(members),
         "gain": str(group.gain),
         "bytes": str(copies_bytes(group.current)),
@@ -175,6 +177,7 @@ def _file_document(
         "damage": printable(picture.facts.damage) or None,
         "reference": picture.file.reference,
         "aligned": member.kind != "kept" and can_be_aligned(group, member),
+        "matrix": None if member.transform is None else member.transform.matrix,
     }
 
 
@@ -241,9 +244,9 @@ def groups_of_leaks(leaks: Leaks) -> list[ReviewGroup]:
     for number, leak in enumerate(leaks.leaks, 1):
         members = (Member(leak.picture, "kept", None), *leak.matches)
         group = Group(members, f"in the split {leak.picture.file.root}")
-        # a leak says which files are alike, and not which may go
-        none_chosen = {member.picture.file.path: False for member in members}
-        groups.append(ReviewGroup(str(number), group, group, chosen=none_chosen))
+        # what stands in a larger split too may go from there
+        chosen = {member.picture.file.path: is_plannable(member.picture) for member in members}
+        groups.append(ReviewGroup(str(number), group, group, chosen=chosen))
     return groups
 
 

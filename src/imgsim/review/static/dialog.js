@@ -1,0 +1,21 @@
+// A dialog of the page; the browser keeps the focus in it, and Esc closes it.
+
+import { html, useLayoutEffect, useRef } from "./vendor/htm-preact.js";
+
+export function Dialog({ store, title, children }) {
+  const box = useRef(null);
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    box.current.showModal();
+    return () => before?.focus?.();
+  }, []);
+  const close = () => store.set({ dialog: null });
+  return html`<dialog ref=${box} aria-labelledby="dialog-title"
+    onClose=${close} onClick=${(event) => event.target === box.current && close()}>
+    <div class="dialog-inner">
+      <div class="dialog-top"><h2 id="dialog-title">${title}</h2>
+        <button type="button" class="link" aria-label="Close" onClick=${close}>×</button></div>
+      ${children}
+    </div>
+  </dialog>`;
+}

@@ -1,0 +1,448 @@
+// The state of the page, and everything that changes it. Components read it by `useStore`.
+
+import { useLayoutEffect, useReducer } from "./vendor/htm-preact.js";
+import { count, shown, size } from "./format.js";
+import { inOrder, isOpen, matching } from "./order.js";
+import { Lost, Refused } from "./source.js";
+
+const REMEMBERED_DETAILS = 200;
+
+const NO_FILTERS = { text: "", role: "", folder: "", answered: "all", order: "gain" };
+
+export class Store {
+  #listeners = new Set();
+  #details = new Map();
+  #loading = new Map();
+
+  constructor(source) {
+    this.source = source;
+    this.state = null; // of the run: what /api/state gives
+    this.connection = "opening"; // opening, open, lost, ended
+    this.refused = null; // why the page may not be seen
+    this.groups = [];
+    this.folders = [];
+    this.generation = null;
+    this.revision = 0; // up to which the rows are known
+    this.filters = NO_FILTERS;
+    this.visible = []; // groups that the list shows, in its order
+    this.places = new Map(); // of these, by their ids
+    this.selected = null; // id of the group that is shown
+    this.chosen = null; // id of the file that is compared with the kept one
+    this.mode = "side"; // side, blink, difference, overlay, zoom
+    this.screen = "list"; // list or group, where there is room for one of them
+    this.dialog = null; // help, rules, finish
+    this.said = null; // {text, hint, error}
+    this.busy = false;
+    this.rowsLoading = null; // a promise
+    this.keysOn = localValue("imgsim-keys") !== "off";
+  }
+
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  set(changes) {
+    Object.assign(this, changes);
+    for (const listener of this.#listeners) listener();
+  }
+
+  async start() {
+    this.source.subscribe({
+      onState: (state) => this.#arrived(state),
+      onLost: () => this.connection !== "ended" && this.set({ connection: "lost" }),
+      onEnded: () => this.set({ connection: "ended" }),
+    });
+    try {
+      await this.#arrived(await this.source.state());
+    } catch (error) {
+      if (error instanceof Lost) this.set({ connection: "lost" });
+      else if (error instanceof Refused) this.set({ refused: error });
+      else throw error;
+    }
+  }
+
+  get writer() {
+    return Boolean(this.state?.writer) && this.connection === "open";
+  }
+
+  get group() {
+    return this.visible[this.place] ?? this.groups.find((one) => one.id === this.selected) ?? null;
+  }
+
+  get place() {
+    return this.places.get(this.selected) ?? -1;
+  }
+
+  /** What is known of the group that is shown; null until it is there. */
+  get detail() {
+    return this.#details.get(this.selected) ?? null;
+  }
+
+  // ---- the run ----
+
+  async #arrived(state) {
+    if (this.connection === "ended") return;
+    if (this.state && state.revision < this.state.revision) return; // it was overtaken
+    if (!this.state && state.order) this.filters = { ...this.filters, order: state.order };
+    this.set({ state, connection: "open" });
+    if (!this.busy) await this.#follow();
+  }
+
+  /** Bring the rows to what the state says. */
+  async #follow() {
+    const { state } = this;
+    if (!state || state.phase === "failed") return;
+    if (state.generation !== this.generation && state.groups > 0) await this.#load();
+    else if (state.generation !== this.generation) {
+      this.generation = state.generation;
+      this.groups = [];
+      this.#show();
+      this.set({});
+    } else if (state.revision > this.revision) {
+      await this.#attempt(async () => {
+        const since = this.revision;
+        this.revision = state.revision;
+        const { groups, folders, revision } = await this.source.changedSince(since);
+        this.revision = Math.max(this.revision, revision);
+        this.folders = folders;
+        this.#take(groups);
+        if (groups.some((group) => group.id === this.selected)) await this.#select(this.selected);
+        else this.set({});
+      });
+    }
+  }
+
+  /** Load all rows; who asks while that is done waits for the same. */
+  #load() {
+    this.rowsLoading ??= this.#loadRows().finally(() => (this.rowsLoading = null));
+    return this.rowsLoading;
+  }
+
+  async #loadRows() {
+    await this.#attempt(async () => {
+      const { generation, revision, groups, folders } = await this.source.groups();
+      for (const group of groups) group.gainNumber = Number(group.gain);
+      this.#details.clear();
+      this.#loading.clear();
+      this.generation = generation;
+      this.revision = revision;
+      this.groups = groups;
+      this.folders = folders;
+      this.#show();
+      const there = groups.some((group) => group.id === this.selected);
+      this.#select(there ? this.selected : this.#firstOpen(this.visible, 0)?.id ?? null);
+    });
+  }
+
+  // ---- the list ----
+
+  filter(changes) {
+    this.filters = { ...this.filters, ...changes };
+    this.#show();
+    if (this.places.has(this.selected)) this.set({});
+    else this.#select(this.visible[0]?.id ?? null);
+  }
+
+  clearFilters() {
+    this.filter({ ...NO_FILTERS, order: this.filters.order });
+  }
+
+  #show() {
+    this.visible = inOrder(matching(this.groups, this.filters, this.folders), this.filters.order);
+    this.places = new Map(this.visible.map((group, place) => [group.id, place]));
+  }
+
+  #firstOpen(groups, from) {
+    for (let i = 0; i < groups.length; i += 1) {
+      const group = groups[(from + i) % groups.length];
+      if (isOpen(group)) return group;
+    }
+    return groups[0] ?? null;
+  }
+
+  select(id, screen = "group") {
+    this.screen = screen;
+    this.#select(id);
+  }
+
+  step(by) {
+    const at = this.place;
+    const next = this.visible[Math.min(Math.max(at + by, 0), this.visible.length - 1)];
+    if (next) this.#select(next.id);
+  }
+
+  nextOpen() {
+    const next = this.#firstOpen(this.visible, this.place + 1);
+    if (next) this.#select(next.id);
+  }
+
+  /** Select a group if it is there; what is being done does not wait for its details. */
+  #selectSoon(id) {
+    if (this.groups.some((group) => group.id === id)) this.#select(id);
+    else this.set({});
+  }
+
+  async #select(id) {
+    const mode = id === this.selected ? this.mode : "side";
+    this.set({ selected: id, mode, chosen: id === this.selected ? this.chosen : null });
+    if (id === null) return;
+    await this.#attempt(async () => {
+      await this.#detailOf(id);
+      if (this.selected !== id) return;
+      this.#choose();
+      this.set({});
+      this.#prepareNext();
+    });
+  }
+
+  #choose() {
+    const others = this.others;
+    if (!others.some((file) => file.id === this.chosen)) this.chosen = others[0]?.id ?? null;
+  }
+
+  /** The files of the group beside the kept one. */
+  get others() {
+    const detail = this.detail;
+    return detail ? detail.files.filter((file) => file.id !== detail.kept) : [];
+  }
+
+  choose(id) {
+    if (id !== this.detail?.kept) this.set({ chosen: id });
+  }
+
+  chooseBy(step) {
+    const others = this.others;
+    const at = others.findIndex((file) => file.id === this.chosen);
+    const next = others[(at + step + others.length) % others.length];
+    if (next) this.set({ chosen: next.id });
+  }
+
+  setMode(mode) {
+    if (!this.detail || !this.others.length) return;
+    this.set({ mode: this.mode === mode ? "side" : mode });
+  }
+
+  async #detailOf(id) {
+    if (this.#details.has(id)) return this.#details.get(id);
+    if (!this.#loading.has(id)) this.#loading.set(id, this.source.group(id));
+    try {
+      const detail = await this.#loading.get(id);
+      this.#details.set(id, detail);
+      while (this.#details.size > REMEMBERED_DETAILS) {
+        this.#details.delete(this.#details.keys().next().value);
+      }
+      return detail;
+    } finally {
+      this.#loading.delete(id);
+    }
+  }
+
+  /** Ask for the group that comes next, so that it is there at once; failing is no matter. */
+  async #prepareNext() {
+    const next = this.#firstOpen(this.visible, this.place + 1);
+    if (!next || next.id === this.selected || this.source.embedded) return;
+    try {
+      const detail = await this.#detailOf(next.id);
+      for (const file of detail.files.slice(0, 4)) {
+        new Image().src = this.source.image(file.id, this.side ?? 640);
+      }
+    } catch {
+      // it is asked for again when it is shown
+    }
+  }
+
+  // ---- answers ----
+
+  accept() {
+    if (this.detail) this.answer("keep", this.detail.kept);
+  }
+
+  keepChosen(id = this.chosen) {
+    if (id) this.answer("keep", id);
+  }
+
+  async answer(answer, keep = null) {
+    const id = this.selected;
+    if (!this.writer || this.busy || id === null || !this.detail) return;
+    const at = this.place;
+    const order = this.visible;
+    const revision = this.state.revision;
+    await this.#change(async () => {
+      const kept = this.detail.kept;
+      const done = await this.source.answer({ groups: [id], answer, keep, revision });
+      this.#details.delete(id);
+      this.#done(done);
+      this.#say(answerText(answer, this.groups.find((group) => group.id === id), keep !== kept));
+      this.#selectSoon(this.#firstOpen(this.visible, this.#placeAfter(order, at))?.id);
+    });
+  }
+
+  /** Where the groups that followed a place begin now: the answered one may have left the list. */
+  #placeAfter(order, at) {
+    for (let i = at + 1; i < order.length; i += 1) {
+      if (this.places.has(order[i].id)) return this.places.get(order[i].id);
+    }
+    return 0;
+  }
+
+  async takeBack() {
+    if (!this.writer || this.busy) return;
+    await this.#change(async () => {
+      const done = await this.source.takeBack();
+      this.#done(done);
+      const [first] = done.taken_back;
+      this.#say(done.taken_back.length > 1
+        ? `${count(done.taken_back.length, "answer")} taken back` : "Taken back");
+      this.#selectSoon(first);
+    });
+  }
+
+  async applyRule(rule, answer) {
+    await this.#change(async () => {
+      const done = await this.source.applyRule({ rule, answer });
+      this.#done(done);
+      this.set({ dialog: null });
+      this.#say(`${count(done.answered, "group")} answered`);
+      this.#selectSoon(this.#firstOpen(this.visible, Math.max(this.place, 0))?.id);
+    });
+  }
+
+  /** Take over what an answer changed. */
+  #done({ state, changed }) {
+    this.state = state;
+    if (state.generation !== this.generation) return; // all rows are asked for again
+    this.revision = Math.max(this.revision, state.revision);
+    this.#take(changed);
+  }
+
+  /** Put rows in the place of those that were there, and forget the details of these groups. */
+  #take(rows) {
+    for (const group of rows) {
+      group.gainNumber = Number(group.gain);
+      this.#details.delete(group.id);
+      this.#loading.delete(group.id);
+    }
+    const changed = new Map(rows.map((group) => [group.id, group]));
+    this.groups = this.groups.map((group) => changed.get(group.id) ?? group);
+    this.#show();
+  }
+
+  // ---- the end: plan, apply, undo ----
+
+  /**
+   * Runs one of the source's calls that end a review; its document, or null if it failed.
+   *
+   * What takes long goes on after the call: the state says how far it is, and what came of it.
+   */
+  async finish(call) {
+    let result = null;
+    await this.#change(async () => {
+      result = await call(this.source);
+      if (result.state) this.#done({ changed: [], ...result });
+      if (result.running) {
+        const job = await this.#jobEnds();
+        result = job.result;
+        if (job.error) throw new Refused(job.error.error, job.error.hint);
+      }
+    });
+    return result;
+  }
+
+  #jobEnds() {
+    return new Promise((resolve) => {
+      const stop = this.listen(() => {
+        const job = this.state?.job;
+        if (job && !job.running) {
+          stop();
+          resolve(job);
+        }
+      });
+      this.set({});
+    });
+  }
+
+  async link() {
+    let url = null;
+    await this.#change(async () => ({ url } = await this.source.link()));
+    return url;
+  }
+
+  async takeOver() {
+    await this.#change(async () => {
+      const { state } = await this.source.takeOver();
+      this.set({ state });
+    });
+  }
+
+  async end() {
+    await this.#change(async () => {
+      await this.source.end();
+      this.set({ connection: "ended", dialog: null });
+    });
+  }
+
+  // ---- what is said ----
+
+  #say(text) {
+    this.set({ said: { text: shown(text), hint: "", error: false } });
+  }
+
+  fail(text, hint = "") {
+    this.set({ said: { text: shown(text), hint: shown(hint), error: true } });
+  }
+
+  async #change(work) {
+    this.set({ busy: true, said: null });
+    await this.#attempt(work);
+    this.set({ busy: false });
+    await this.#follow();
+  }
+
+  async #attempt(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Lost) this.set({ connection: "lost" });
+      else if (error instanceof Refused) this.fail(error.message, error.hint);
+      else throw error;
+    }
+  }
+
+  setKeys(on) {
+    localValue("imgsim-keys", on ? "on" : "off");
+    this.set({ keysOn: on });
+  }
+}
+
+function answerText(answer, group, keptChanged) {
+  if (answer === "keep-all") return "All files stay";
+  if (answer === "not-duplicates") return "Noted: not duplicates";
+  if (!group) return "Accepted";
+  if (group.pending) return "Accepted: the others are compared with the file that you keep";
+  const goes = group.removable ? `${count(group.removable, "file")} may go` : "no file may go";
+  return keptChanged ? `Accepted with another file kept: ${goes}` : `Accepted: ${goes}`;
+}
+
+/** What a browser remembers for this page; null where it remembers nothing. */
+function localValue(name, value) {
+  try {
+    if (value === undefined) return localStorage.getItem(name);
+    localStorage.setItem(name, value);
+  } catch {
+    // not permitted, as in some private windows
+  }
+  return null;
+}
+
+export function useStore(store) {
+  const [, update] = useReducer((n) => n + 1, 0);
+  useLayoutEffect(() => store.listen(update), [store]);
+  return store;
+}
+
+/** "312 of 1,017 decided, 4.1 GB" */
+export function progressText(state) {
+  const freed = BigInt(state.decided_bytes) > 0n ? `, ${size(state.decided_bytes)}` : "";
+  return `${state.decided.toLocaleString("en")} of ${count(state.groups, "group")} decided${freed}`;
+}
