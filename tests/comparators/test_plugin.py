@@ -81,3 +81,38 @@ def test_it_is_listed_and_finds_duplicates(installed: dict[str, str], demo) -> N
     duplicates = run("find-dupes", str(folder), "-m", "blockmean:blocks=8", "--cache", "off")
     assert duplicates["method"] == "blockmean:blocks=8"
     assert len(duplicates["groups"]) >= 6
+
+
+SCRIPT = """
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+import imgsim
+from imgsim.comparators.hashes import GradientHash
+
+@dataclass(frozen=True)
+class Mine(GradientHash):
+    name: ClassVar[str] = "mine"
+
+try:
+    options = imgsim.RunOptions(executor=sys.argv[2], jobs=2)
+    print(len(imgsim.matches(sys.argv[1], Mine(), options=options).methods[0].queries))
+except imgsim.ImgsimError as error:
+    print(error.message, "|", error.hint)
+"""
+
+
+def test_a_comparator_of_a_script_says_how_workers_get_it(demo, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    def run(executor: str) -> str:
+        command = [sys.executable, script, demo[0], executor]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    message = run("processes")
+    assert message.count("\n") == 1
+    assert "Mine" in message
+    assert "a module of its own" in message
+    assert 'executor="threads"' in message
+    assert int(run("threads")) > 20

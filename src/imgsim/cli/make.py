@@ -12,7 +12,8 @@ import click
 
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.base import Comparator
-from imgsim.comparators.registry import ALL, fields_of, only_ready, parse_all
+from imgsim.comparators.listing import only_ready, parse_all
+from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions

@@ -122,6 +122,8 @@ class _Worker:
                 raise ImgsimError(
                     "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
                 )
+            if kind == worker.REFUSED:
+                raise ImgsimError(*pickle.loads(payload))
             results: Sequence[R | MoreMemory]
             results, sums = pickle.loads(payload)
             if times is not None:

@@ -14,13 +14,13 @@ import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from imgsim.errors import is_out_of_memory
+from imgsim.errors import ImgsimError, is_out_of_memory
 from imgsim.executors.base import Heartbeat
 from imgsim.executors.progress import SharedProgress, attach
 from imgsim.garbage import collect_garbage_seldom
 from imgsim.stage_times import Sums, measuring, stage
 
-READY, RESULT, ERROR = range(3)
+READY, RESULT, ERROR, REFUSED = range(4)
 PLAIN, TIMED = range(2)
 """Kinds of batches: of the latter the stages are measured, and come back with the results."""
 _HEADER = struct.Struct("<BQ")
@@ -92,6 +92,8 @@ def main(memory_bytes: int, progress_name: str) -> None:
                 sums = times.sums()
             else:
                 done = pickle.loads(payload).run(_CountProgress(progress))
+        except ImgsimError as error:
+            send(results, REFUSED, pickle.dumps((error.message, error.hint)))
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand

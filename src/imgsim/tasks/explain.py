@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators import registry
 from imgsim.comparators.autoencoder import AutoencoderCosine
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.listing import listed
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
@@ -156,11 +156,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
 
 def explains() -> list[str]:
     """Names of the comparators that are available and can say where their score comes from."""
-    return [
-        one.name
-        for one in registry.registered()
-        if one.comparator is not None and issubclass(one.comparator, Explains | Recipe)
-    ]
+    return [one.name for one in listed() if one.available and one.explains]
 
 
 def activations(
