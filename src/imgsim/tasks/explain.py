@@ -102,6 +102,13 @@ def explain(
         The method cannot say where its score comes from.
     UnreadableImage
         One of the files is no image that can be read.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.explain("photos/IMG_0001.jpg", "photos/IMG_0003.jpg", "ssim")
+    >>> found.evidence.shows, found.evidence.left.shape
+    ('difference', (64, 64))
     """
     options = as_options(options)
     comparator = as_comparator(method)
