@@ -205,19 +205,29 @@ def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
     return [registry.parse(one.name) for one in usable if not ranking or one.ranks or one.verifies]
 
 
-def only_ready(
-    comparators: Sequence[Comparator], note: Callable[[str], object]
-) -> list[Comparator]:
-    """Leave out comparators that cannot run here and now, with a note.
+def split_ready(
+    comparators: Sequence[Comparator],
+) -> tuple[list[Comparator], list[tuple[Comparator, str]]]:
+    """Tell comparators that can run here and now from those that cannot, with the reason.
 
     Nothing is fetched for them: who asks for all methods did not ask for a download.
     """
-    ready = []
+    ready, others = [], []
     for comparator in comparators:
         try:
             comparator.extractor.get_ready(fetch=False)
         except ImgsimError as error:
-            note(f"without {comparator.name}: {error.message}")
+            others.append((comparator, error.message))
         else:
             ready.append(comparator)
+    return ready, others
+
+
+def only_ready(
+    comparators: Sequence[Comparator], note: Callable[[str], object]
+) -> list[Comparator]:
+    """Leave out comparators that cannot run here and now, with a note; see `split_ready`."""
+    ready, others = split_ready(comparators)
+    for comparator, reason in others:
+        note(f"without {comparator.name}: {reason}")
     return ready
