@@ -20,7 +20,7 @@ from imgsim.executors.progress import SharedProgress, attach
 from imgsim.garbage import collect_garbage_seldom
 from imgsim.stage_times import Sums, measuring, stage
 
-READY, RESULT, ERROR, REFUSED = range(4)
+READY, RESULT, ERROR = range(3)
 PLAIN, TIMED = range(2)
 """Kinds of batches: of the latter the stages are measured, and come back with the results."""
 _HEADER = struct.Struct("<BQ")
@@ -92,16 +92,22 @@ def main(memory_bytes: int, progress_name: str) -> None:
                 sums = times.sums()
             else:
                 done = pickle.loads(payload).run(_CountProgress(progress))
-        except ImgsimError as error:
-            send(results, REFUSED, pickle.dumps((error.message, error.hint)))
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand
-            import traceback
-
-            send(results, ERROR, traceback.format_exc().encode())
+            send(results, ERROR, pickle.dumps(_as_shown(error)))
         else:
             send(results, RESULT, pickle.dumps((done, sums), pickle.HIGHEST_PROTOCOL))
+
+
+def _as_shown(error: Exception) -> ImgsimError:
+    """What the parent process is to raise: trouble with the run as it is, a bug with its place."""
+    if isinstance(error, ImgsimError):
+        return error
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    return ImgsimError(f"a worker process failed:\n{text}", "this is a bug: report it")
 
 
 class _CountProgress(Heartbeat):
