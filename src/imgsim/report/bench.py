@@ -76,8 +76,9 @@ def bench_warnings(bench: Bench) -> Iterator[str]:
 def bench_text(bench: Bench) -> Iterator[str]:
     """Yield tables for a terminal of 80 columns."""
     yield bench_title(bench) + "\n"
+    if opening := advice(bench):
+        yield "\n" + _filled(" ".join(opening))
     if bench.methods:
-        yield "\n" + _filled(" ".join(advice(bench)))
         yield from ("\n" + _filled(f"warning: {line}") for line in bench_warnings(bench))
     if bench.methods and bench.protocol == "article":
         yield f"\n{article_title(bench)}\n"

@@ -27,9 +27,40 @@ _QUICKER = 1.5
 
 
 def advice(bench: Bench) -> list[str]:
-    """Return the sentences that a report opens with; none where no method was ranked."""
+    """Return the sentences that a report opens with; none where no method was measured."""
     ranked = [m for m in in_order(bench) if headline(m) is not None]
-    return [*_choice(bench, ranked), *_on_recipes(bench)] if ranked else []
+    if ranked:
+        return [*_choice(bench, ranked), *_on_recipes(bench)]
+    return [*_on_pairs(bench), *_on_copies(bench)]
+
+
+def _on_pairs(bench: Bench) -> Iterator[str]:
+    """Say what methods that order no pairs find of a list of them."""
+    names = short_names(bench)
+    for m in bench.methods:
+        found = m.detection
+        right = ""
+        if found.precision is not None:
+            right = f"; of those that it finds {found.precision.value:.2f} are right"
+        yield f"{names[m.method]} finds {found.recall.value:.2f} of the pairs that match{right}."
+
+
+def _on_copies(bench: Bench) -> Iterator[str]:
+    """Say which method recognises most changed copies."""
+    if bench.resilience is None or not bench.resilience.methods:
+        return
+    names = short_names(bench)
+    first, *others = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)
+    yield (
+        f"Of changed copies {names[first.method]} recognises"
+        f" {100 * first.mean_recognised:.0f} % ({count(first.wrong, 'wrong pair')})"
+        + (
+            f", the next, {names[others[0].method]}, {100 * others[0].mean_recognised:.0f} %"
+            f" ({count(others[0].wrong, 'wrong pair')})."
+            if others
+            else "."
+        )
+    )
 
 
 def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:

@@ -74,8 +74,8 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     places = {path: i for i, path in enumerate({p: 0 for o in shown for p in (o.left, o.right)})}
     yield from picture_rules([os.path.join(root, path) for path in places], _SIDE)
     yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.bench_title(bench))}</p>\n"
-    if bench.methods:
-        yield f'<p class="advice">{escape(" ".join(advice(bench)))}</p>\n'
+    if opening := advice(bench):
+        yield f'<p class="advice">{escape(" ".join(opening))}</p>\n'
     for left_out in bench.unmeasured:
         line = f"{left_out.method} was not measured: {left_out.reason}."
         yield f'<p class="note">{escape(line)}</p>\n'
