@@ -7,15 +7,22 @@ from pathlib import Path
 
 import pytest
 
+import imgsim
 from imgsim.cli.commands import COMMANDS
 from imgsim.comparators import registry
+from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
 from imgsim.group.keep import ARGUMENT_RULES, PLAIN_RULES
 
 ROOT = Path(__file__).parents[1]
+PUBLIC = [name for name in imgsim.__all__ if not name.startswith("_")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
 }
 
 
@@ -32,6 +39,8 @@ def test_ci_runs_the_second_command_of_the_readme() -> None:
         ("README.md", tuple(COMMANDS)),
         ("docs/methods.md", tuple(registry.names())),
         ("docs/find-dupes.md", (*PLAIN_RULES, *ARGUMENT_RULES)),
+        ("docs/formats.md", tuple(f"`{ending}`" for ending in IMAGE_SUFFIXES | RAW_SUFFIXES)),
+        ("docs/api.md", tuple(f"::: imgsim.{name}" for name in PUBLIC)),
     ],
 )
 def test_a_page_names(page: str, words: tuple[str, ...]) -> None:
@@ -41,7 +50,7 @@ def test_a_page_names(page: str, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
-        if "://" in target:
+        if "://" in target or "`[" in target:
             continue
         path, _, section = target.partition("#")
         linked = ((ROOT / page).parent / path).resolve() if path else ROOT / page
@@ -71,5 +80,9 @@ def test_every_option_in_a_page_exists(page: str) -> None:
         for parameter in (p for one in (command, *below) for p in one.params):
             known.update(parameter.opts, parameter.secondary_opts)
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGES[page]))
-    of_others = {"--quiet", "--editable", "--list", "--pictures"}  # pip, just, a benchmark
+    of_others = {
+        *("--quiet", "--editable", "--list"),  # pip, just
+        *("--pictures", "--golden", "--update-golden"),  # a benchmark, imgsim.testing
+        "--strict",
+    }
     assert used - known <= of_others

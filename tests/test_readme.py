@@ -24,7 +24,7 @@ from imgsim.cli.main import cli, main
 from imgsim.review.session import Session
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 SET_UP = (
     "python3 -m venv .venv && .venv/bin/python -m pip install ."
@@ -64,6 +64,7 @@ class Block:
     page: str
     section: str
     language: str
+    title: str
     text: str
 
     @property
@@ -76,10 +77,12 @@ class Block:
 def _blocks(path: Path) -> list[Block]:
     found, section = [], ""
     text = path.read_text(encoding="utf-8")
-    for part in re.finditer(r"^#+ ([^\n]+)$|^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+    for part in re.finditer(
+        r'^#+ ([^\n]+)$|^```(\w*)(?: title="(.*?)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL
+    ):
         section = part[1] or section
         if not part[1]:
-            found.append(Block(path.name, section, part[2], part[3]))
+            found.append(Block(path.name, section, part[2], part[3] or "", part[4]))
     return found
 
 
@@ -104,7 +107,7 @@ PIPES = [c for block in SESSIONS for c in block.commands if len(_stages(c)) > 1]
 SNIPPETS = {
     block.text: block
     for block in (*(b for blocks in ELSEWHERE.values() for b in blocks), *README)
-    if block.language == "python"
+    if block.language == "python" and not block.title
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imgsim import __version__
-from imgsim.comparators.registry import registered
+from imgsim.comparators.listing import listed
 from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
@@ -48,8 +48,7 @@ def examine(cache: Path | None) -> dict[str, Any]:
         "cache": None if cache is None else str(cache),
         "formats": _readable_formats(),
         "methods": [
-            {"name": one.name, "available": one.comparator is not None, "cause": one.cause}
-            for one in registered()
+            {"name": one.name, "available": one.available, "cause": one.cause} for one in listed()
         ],
         "torch": _try_torch(),
         "packages": {name: _package_version(name) for name in _PACKAGES},

@@ -36,8 +36,15 @@ A `PairComparator` has no metric; it compares batches of pairs itself (`PairComp
 for ``imgsim explain``, and `NarrowsByClass`, for ``imgsim search --narrow-by-class``. What cannot
 run here says so with an `ImgsimError` in `Extractor.get_ready`.
 
-`imgsim.testing.check_comparator` checks that a comparator keeps to its contract; ``tests/plugin``
-of imgsim is a whole package that adds one.
+What it says of itself is checked when it is loaded: a name (the one it is registered under), a
+summary, a version, fields that ``--method`` can set, frozen and hashable, rows of the declared
+shape and type (``HAMMING``: packed bits, uint8), presets that widen. What does not keep to it is
+listed by ``imgsim methods`` as not available, with the cause, and breaks nothing else. A comparator
+is imported where it is named, and for a list in a process of its own.
+
+`imgsim.testing` is the kit that checks the contract, for the tests of a plug-in, or as ``python -m
+imgsim.testing NAME``. A comparator that is defined in a script or notebook cannot be imported by
+worker processes: move it to a module, or give ``RunOptions(executor="threads")``.
 """
 
 from __future__ import annotations

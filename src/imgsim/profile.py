@@ -124,6 +124,12 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
     ------
     UsageError
         The file cannot be read, is no profile, or is one of a newer kind.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> profile = imgsim.read_profile("mine.json")  # of: imgsim calibrate shop ... -o mine.json
+    >>> found = imgsim.find_duplicates("photos", "phash", profile=profile)
     """
     check_kind(path, str | os.PathLike, "path", "give the file that imgsim calibrate wrote")
     name = os.fspath(path)

@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 from PIL import Image
 
+from imgsim.benchmark import runner
+from imgsim.cli.main import main
 from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 
@@ -134,3 +136,55 @@ def test_a_stand_in(imgsim) -> None:
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert row["queries"] == "96"
     assert float(row["accuracy"]) > 0.3
+
+
+def test_it_opens_with_what_suits_these_pictures(imgsim, places: Path) -> None:
+    done = imgsim("bench", places, *FEW, "-m", "auto", "--experiment", "methods", "-j", "1")
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    title, opening, asked, *_ = re.split(r"\n\n(?!warning)", done.stdout)
+    assert title.endswith("24 images of 6 classes, protocol imgsim, seed 0")
+    text = " ".join(opening.split())
+    assert text.startswith("These 24 pictures of 6 classes cannot tell 3 methods apart")
+    assert "1,000 images take" in text or "x quicker than" in text
+    assert "tells little of auto" in text
+    assert asked.splitlines()[1].split() == "method accuracy 95% a pair 1,000 images".split()
+    for column in ("accuracy", "a pair", "1,000 images"):
+        assert f"\n  {column}: " in asked
+    assert "1 of 3: " in done.stderr
+
+
+def test_an_interrupted_run_has_a_report_of_what_is_measured(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    measure = runner.measure_method
+
+    def interrupt(comparator, *arguments, **named):
+        if comparator.name == "cosine":
+            raise KeyboardInterrupt
+        return measure(comparator, *arguments, **named)
+
+    monkeypatch.setattr(runner, "measure_method", interrupt)
+    assert main(["bench", str(places), *FEW, "-o", str(tmp_path / "report")]) == 130
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "cosine was not measured: the run was interrupted before" in page
+    assert "<td>phash</td>" in page
+    document = valid((tmp_path / "report" / "bench.json").read_text())
+    assert [one["method"] for one in document["methods"]] == ["phash"]
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_the_form_of_the_article(imgsim, places: Path) -> None:
+    fours = ("--prefix", r"^(p\d)_", "--protocol", "article", "--executor", "threads", "-j", "1")
+    done = imgsim("bench", places, *fours, "--experiment", "methods")
+    assert done.returncode == 0, done.stderr
+    _, _, table = done.stdout.partition("\nExperiment 1: turntable frames, resized to 100 x 100")
+    rows = [line.rsplit(maxsplit=2) for line in table.splitlines()[1:8]]
+    assert [row[0] for row in rows] == [
+        *("method", "Euclidean", "SSIM", "hash (phash)", "cosine", "CNN Euclidean", "CNN cosine")
+    ]
+    assert rows[0][1:] == ["seconds", "accuracy"]
+    assert all(float(row[1]) > 0 and 0 <= float(row[2]) <= 1 for row in rows[1:5])
+    assert "(images - queries)" in table
+    refused = imgsim("bench", "--protocol", "article", "-f", "json")
+    assert (refused.returncode, "one document" in refused.stderr) == (2, True)

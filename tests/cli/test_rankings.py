@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from imgsim import matches
-from imgsim.comparators import registry
+from imgsim.comparators import listing, registry
 from imgsim.errors import UnreadableImage
 from imgsim.fetch import query_url
 from imgsim.schemas import schema
@@ -67,8 +67,8 @@ def test_matches_in_every_format(imgsim, demo, tmp_path: Path) -> None:
 
 def _every_ranking_method() -> set[str]:
     """Names of what ``all`` stands for here, where images are ranked."""
-    comparators = registry.parse_all("all", ranking=True)
-    return {c.name for c in registry.only_ready(comparators, lambda text: None)}
+    comparators = listing.parse_all("all", ranking=True)
+    return {c.name for c in listing.only_ready(comparators, lambda text: None)}
 
 
 def test_all_stands_for_every_method(imgsim, demo) -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from imgsim.comparators import registry
+from imgsim.comparators import listing, registry
 from imgsim.comparators.hashes import DctHash
 from imgsim.comparators.ssim import Ssim
-from imgsim.errors import MethodUnavailable, UnknownMethod, UsageError
+from imgsim.errors import ImgsimError, MethodUnavailable, UnknownMethod, UsageError
+from imgsim.read.options import RunOptions
+from imgsim.tasks.matches import matches
+from imgsim.testing import check_import
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -24,6 +27,67 @@ class Mine(GradientHash):
     label: str = ""
 """
 
+BAD = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from imgsim.comparators.hashes import GradientHash
+from imgsim.comparators.pixels import Cosine
+from imgsim.plugin import Metric
+
+class Nameless(GradientHash):
+    name = "unsaid"
+
+@dataclass(frozen=True)
+class Silent(Cosine):
+    name: ClassVar[str] = "silent"
+    summary: ClassVar = None
+
+@dataclass(frozen=True)
+class Packed(Cosine):
+    name: ClassVar[str] = "packed"
+    metric: ClassVar[Metric] = Metric.HAMMING
+    @property
+    def extractor(self):
+        return FloatRows(self.side, "rgb")
+
+@dataclass(frozen=True)
+class FloatRows(type(Cosine().extractor)):
+    @property
+    def dtype(self):
+        return np.dtype(np.float32)
+
+@dataclass(frozen=True)
+class Short(Cosine):
+    name: ClassVar[str] = "short"
+    version: ClassVar[int] = 1
+    @property
+    def extractor(self):
+        return ShortRows(self.side, "rgb")
+
+@dataclass(frozen=True)
+class ShortRows(type(Cosine().extractor)):
+    def extract(self, images):
+        return super().extract(images)[:, :-1]
+"""
+
+UNFROZEN = """
+from dataclasses import dataclass
+from imgsim.plugin import VectorComparator
+
+@dataclass
+class Loose(VectorComparator):
+    name = "loose"
+    summary = "its fields can be set"
+"""
+
+HOSTILE = {
+    "exits": "import sys; sys.exit(3)",
+    "ends": "import os; os._exit(7)",
+    "prints": "print('{'); from imgsim_mine import Mine as Mine; Mine.name = 'prints'",
+    "hangs": "import time; time.sleep(600)",
+}
+
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -36,12 +100,19 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (info / "entry_points.txt").write_text(
         "[imgsim.comparators]\nmine = imgsim_mine:Mine\nbad = imgsim_bad:Bad\n"
         "phash = imgsim_mine:Mine\nthing = imgsim_mine:PLUGIN_IS_NOT_HERE\n"
+        "other = imgsim_mine:Mine\nsilent = imgsim_faults:Silent\nloose = imgsim_loose:Loose\n"
+        "packed = imgsim_faults:Packed\nshort = imgsim_faults:Short\n"
+        + "".join(f"{name} = imgsim_{name}:Mine\n" for name in HOSTILE)
     )
+    (tmp_path / "imgsim_faults.py").write_text(BAD)
+    (tmp_path / "imgsim_loose.py").write_text(UNFROZEN)
+    for name, text in HOSTILE.items():
+        (tmp_path / f"imgsim_{name}.py").write_text(text + "\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry._entry_points.cache_clear()
     yield
     registry._entry_points.cache_clear()
-    for name in ("imgsim_mine", "imgsim_bad"):
+    for name in [name for name in sys.modules if name.startswith("imgsim_")]:
         sys.modules.pop(name, None)
 
 
@@ -83,14 +154,70 @@ def test_a_third_party_comparator_is_found_and_configured() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_a_broken_one_is_listed_and_breaks_nothing() -> None:
-    by_name = {one.name: one for one in registry.registered()}
-    assert by_name["bad"].comparator is None
-    assert "no_such_package" in by_name["bad"].cause
-    assert by_name["thing"].comparator is None
-    assert by_name["mine"].package == "imgsim-mine"
-    with pytest.raises(MethodUnavailable, match="no_such_package"):
-        registry.parse("bad")
+def test_what_is_wrong_with_one_is_listed_and_breaks_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    del registry._entry_points()["hangs"]
+    by_name = {one.name: one for one in listing.listed()}
+    causes = {
+        "bad": "no_such_package",
+        "thing": "PLUGIN_IS_NOT_HERE",
+        "other": "calls itself mine",
+        "silent": "has no summary",
+        "loose": "is not frozen",
+        "packed": "metric HAMMING, but rows of",
+        "exits": "SystemExit: 3",
+        "ends": "exit code 7",
+    }
+    for name, cause in causes.items():
+        assert cause in by_name[name].cause
+    assert (by_name["mine"].package, by_name["mine"].available) == ("imgsim-mine", True)
+    assert by_name["prints"].available
+    assert [name for name, one in by_name.items() if one.prints] == ["prints"]
+    assert by_name["mine"].presets == by_name["dhash"].presets
+    assert by_name["phash"].package == "imgsim"
+    assert capfd.readouterr().out == ""
+    assert not [name for name in sys.modules if name.startswith("imgsim_")]  # nothing was imported
+
+
+@pytest.mark.usefixtures("plugin")
+def test_one_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "LIMIT_SECONDS", 1.0)
+    assert "does not import within 1 s" in listing.described_elsewhere("hangs").cause
+    with pytest.raises(AssertionError, match="within 1 s"):
+        check_import("hangs")
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bad", "no_such_package"),
+        ("exits", "SystemExit"),
+        ("loose", "is not frozen"),
+        ("packed", "HAMMING, but rows of"),
+    ],
+)
+def test_a_bad_one_that_is_named_is_refused(name: str, message: str) -> None:
+    with pytest.raises(MethodUnavailable, match=message):
+        registry.parse(name)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_one_prints_is_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert registry.parse("prints").name == "prints"
+    assert capsys.readouterr() == ("", "{\n")
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("executor", ["processes", "threads"])
+def test_rows_that_are_not_as_declared_are_refused(executor, demo) -> None:
+    folder, _ = demo
+    with pytest.raises(
+        ImgsimError, match=r"method .* gives an array of the shape .* not"
+    ) as caught:
+        matches(folder, "short", options=RunOptions(executor=executor, jobs=2))
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.usefixtures("plugin")

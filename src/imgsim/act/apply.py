@@ -81,6 +81,14 @@ def apply(
     ------
     UsageError
         The root is gone, another process applies a plan, or there is no place for the journal.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> done = imgsim.apply(plan)  # without yes=True nothing is changed
+    >>> done.dry_run, [one.path for one in done.removed]
+    (True, [b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg'])
     """
     check_kind(plan, Plan, "plan", "imgsim.plan makes one, imgsim.read_plan reads one from bytes")
     fs = fs or this_file_system()

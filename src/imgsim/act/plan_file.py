@@ -24,7 +24,15 @@ _DANGLING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
 
 def write_plan(plan: Plan) -> Iterator[str]:
-    """Yield a plan as JSON, a file a line, so that lines can be struck out."""
+    """Yield a plan as JSON, a file a line, so that lines can be struck out.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> from pathlib import Path
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> written = Path("plan.json").write_text("".join(imgsim.write_plan(plan)))
+    """
     yield plan_head(plan)
     for number, group in enumerate(plan.groups):
         yield ",\n" if number else "\n"
@@ -110,6 +118,14 @@ def read_plan(data: bytes) -> Plan:
     UsageError
         It is no plan, of an unknown schema, or names files that no plan may name: outside the
         root, twice, or both kept and removed.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> from pathlib import Path  # plan.json is of: imgsim find-dupes photos --plan plan.json
+    >>> plan = imgsim.read_plan(Path("plan.json").read_bytes())
+    >>> [removal.file.path for _, removal in plan.removals]
+    [b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg']
     """
     if not isinstance(data, bytes):
         raise UsageError(

@@ -52,6 +52,13 @@ def make_plan(
     ------
     UsageError
         A role is never removed, or the files have no root in common.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> [removal.file.path for _, removal in plan.removals]
+    [b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg']
     """
     check_kind(duplicates, Duplicates, "result of find_duplicates", "plan takes what it returned")
     wanted = frozenset(include)

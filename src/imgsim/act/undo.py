@@ -48,6 +48,14 @@ def undo(
     ------
     UsageError
         There is no such run, or it was undone.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> done = imgsim.apply(plan, yes=True)
+    >>> imgsim.undo(done.run).restored
+    (b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg')
     """
     fs = fs or this_file_system()
     runs = History(history, fs)

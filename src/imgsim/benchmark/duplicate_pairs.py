@@ -258,6 +258,6 @@ def _timing(
     ordered = n * (n - 1)
     search = Spread(
         whole.median / ordered, whole.low / ordered, whole.high / ordered, whole.n,
-        whole.cpu / ordered,
+        whole.cpu / ordered, None if whole.mean is None else whole.mean / ordered,
     )  # fmt: skip
     return Timing(inputs.seconds_read, inputs.seconds_features, search, single, both, busy)

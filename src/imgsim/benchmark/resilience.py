@@ -8,6 +8,7 @@ first if none of the others is as near.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -33,6 +34,11 @@ from imgsim.verify.verdicts import verify_pair
 
 MAX_SIDE = 1024
 """Of an original, in pixels."""
+
+_CHANGES_TIMED = 3
+"""After so many changes it is told how long the others will take."""
+
+_LONG_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +191,23 @@ def measure_by_verdict(
         return recipe.accepts(verdict, threshold, "normal")
 
     progress = options.progress
-    progress.start(f"verifying by {recipe.name}", len(copies.originals) * len(CHANGES), "pair")
-    results = []
+    n = len(copies.originals)
+    between = n * (n - 1) // 2
+    progress.start(f"verifying by {recipe.name}", n * len(CHANGES), "pair")
+    results: list[ChangeResult] = []
     try:
+        started = time.perf_counter()
         for change, files in zip(CHANGES, zip(*copies.changed, strict=True), strict=True):
             pairs = zip(copies.originals, files, strict=True)
             share = float(np.mean([same(original, copy) for original, copy in pairs]))
             results.append(ChangeResult(change.name, share, None))
             progress.advance(len(files))
+            if len(results) == _CHANGES_TIMED:
+                pairs_done = n * _CHANGES_TIMED
+                left = n * len(CHANGES) + between - pairs_done
+                seconds = (time.perf_counter() - started) / pairs_done * left
+                if seconds > _LONG_SECONDS:
+                    progress.note(f"{recipe.name}: {left:,} pairs to verify, about {seconds:.0f} s")
         wrong = sum(same(one, other) for one, other in combinations(copies.originals, 2))
     finally:
         progress.finish()

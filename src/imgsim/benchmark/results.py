@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from imgsim.results import Result
 
 T = TypeVar("T")
+
+LATER = {"later": True}
+"""Metadata of a field that earlier results do not have: it takes its default there."""
 
 HARNESS = 3
 """Raised whenever the same data and method would give another result."""
@@ -18,7 +21,8 @@ class Spread:
     """Repeated timings: the median and the quartiles, in seconds, and how many there were.
 
     `cpu` is the median time that processors worked for it, on all threads together. What runs on
-    one thread of a machine that nobody else uses takes as long by either.
+    one thread of a machine that nobody else uses takes as long by either. `mean` is that of the
+    clock; None in results of earlier versions.
     """
 
     median: float
@@ -26,6 +30,7 @@ class Spread:
     high: float
     n: int
     cpu: float
+    mean: float | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,9 @@ class Retrieval:
         UKBench's, 1 to 4: how many of the 4 nearest, the query itself among them, show its
         scene. Only where every class has 4. Source: D. Nistér and H. Stewénius, "Scalable
         Recognition with a Vocabulary Tree", CVPR 2006, doi:10.1109/CVPR.2006.264.
+    class_accuracy : tuple of float
+        The accuracy of the queries of each class, in order of the classes; so methods can be
+        compared class by class. Empty in results of earlier versions.
     """
 
     queries: int
@@ -125,6 +133,7 @@ class Retrieval:
     recall_at_5: float
     recall_at_10: float
     ns_score: float | None
+    class_accuracy: tuple[float, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +292,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A method that was asked for and not measured, and why."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """The data set that was measured on.
 
@@ -333,6 +350,7 @@ class Bench(Result[MethodResult]):
     methods: tuple[MethodResult, ...] = ()
     resilience: Resilience | None = None
     norms: tuple[NormTiming, ...] = ()
+    unmeasured: tuple[Unmeasured, ...] = field(default=(), metadata=LATER)
 
     def _items(self) -> tuple[MethodResult, ...]:
         return self.methods

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from imgsim.benchmark.results import (
     MethodResilience,
     MethodResult,
     Resilience,
+    Unmeasured,
 )
 from imgsim.benchmark.store import Store
 from imgsim.benchmark.timing import machine
@@ -32,6 +33,7 @@ from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
 from imgsim.errors import UsageError
+from imgsim.pictures.changes import CHANGES
 from imgsim.profile import Profile
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
@@ -82,6 +84,8 @@ def bench(
     *,
     store: Store | None = None,
     baseline: Bench | None = None,
+    unmeasured: Sequence[Unmeasured] = (),
+    on_result: Callable[[Bench], object] = lambda so_far: None,
     options: RunOptions | None = None,
 ) -> Bench:
     """Measure methods on a labelled data set.
@@ -97,6 +101,10 @@ def bench(
         Where results are kept, and taken from; nowhere, if left out.
     baseline : Bench, optional
         An earlier run that the result is to be compared with.
+    unmeasured : sequence of Unmeasured
+        Methods that were asked for and left out, for the report.
+    on_result : callable
+        Called after each method with what there is so far, for a report of an interrupted run.
     options : RunOptions, optional
 
     Returns
@@ -124,9 +132,12 @@ def bench(
         plan.seed,
         run.facts,
         run.machine,
+        unmeasured=tuple(unmeasured),
     )
     if baseline is not None:
         require_comparable(baseline, facts, run.names(measurable), run.originals)
+    run.tell = lambda results, changed: on_result(_so_far(facts, measurable, results, changed))
+    run.announce(measurable)
     results, changed = run.experiments(measurable)
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
     if not (results or changed or timed):
@@ -135,6 +146,21 @@ def bench(
             "auto and local order no pairs, as the protocol article asks: try the other one",
         )
     return replace(facts, methods=results, resilience=changed, norms=timed)
+
+
+def _so_far(
+    facts: Bench,
+    comparators: Sequence[Comparator],
+    results: Sequence[MethodResult],
+    changed: Resilience | None,
+) -> Bench:
+    """What there is of a run, with the methods that are not measured yet."""
+    done = {m.method.partition(":")[0] for m in results}
+    rest = [c for c in comparators if c.name not in done]
+    pending = tuple(Unmeasured(label(c), "the run was interrupted before") for c in rest)
+    return replace(
+        facts, methods=tuple(results), resilience=changed, unmeasured=facts.unmeasured + pending
+    )
 
 
 class _Run:
@@ -167,8 +193,23 @@ class _Run:
                 f"{len(self.data.paths):,} of {of_images:,} images, drawn by class (--max-images)"
             )
         self.inputs: dict[Extractor, Inputs] = {}
+        self.tell: Callable[[Sequence[MethodResult], Resilience | None], object]
+        self.tell = lambda results, changed: None
+        self.measured: tuple[MethodResult, ...] = ()
         self._frames: article.Frames | None = None
         self._framed: tuple[Extractor, NDArray[Any], Inputs] | None = None  # large: the last one
+
+    def announce(self, comparators: Sequence[Comparator]) -> None:
+        """Say what is to be done."""
+        parts = []
+        if "methods" in self.plan.experiments:
+            parts.append(f"{len(comparators)} methods on {len(self.data.paths):,} images")
+        if "resilience" in self.plan.experiments and self.originals:
+            changes = len(CHANGES)
+            copies = self.originals * changes
+            parts.append(f"{self.originals} originals changed in {changes} ways ({copies:,} files)")
+        if parts:
+            self.options.progress.note(", then ".join(parts))
 
     def can_measure(self, comparator: Comparator) -> bool:
         """Tell if the harness can compute a method's distances, or it has verdicts on pairs."""
@@ -255,13 +296,18 @@ class _Run:
         if todo and self.plan.protocol == "imgsim":
             extractors = list(dict.fromkeys(c.extractor for c in todo))
             self.read = collect(self.data.paths, extractors, self.options)
-        for comparator in todo:
+        for number, comparator in enumerate(todo, 1):
             started = time.perf_counter()
             results[comparator] = result = measure_one(comparator)
             self.store.put(keys[comparator], result)
+            self.measured = tuple(known for known in results.values() if known is not None)
+            self.tell(self.measured, None)
             seconds = time.perf_counter() - started
-            self.options.progress.note(f"{label(comparator)}: measured in {seconds:.1f} s")
-        return tuple(result for result in results.values() if result is not None)
+            self.options.progress.note(
+                f"{number} of {len(todo)}: {label(comparator)} measured in {seconds:.1f} s"
+            )
+        self.measured = tuple(known for known in results.values() if known is not None)
+        return self.measured
 
     def _by_imgsim(self, comparator: Comparator) -> MethodResult:
         paths, extractor = self.data.paths, comparator.extractor
@@ -333,6 +379,7 @@ class _Run:
         todo = [c for c in comparators if c not in known]
         if todo:
             self.options.progress.note(f"changed copies: {len(todo)} methods ...")
+            self.tell(self.measured, None)
             thresholds = {c: self.threshold(c) for c in todo}
             measured = resilience.measure_each(
                 self.data, thresholds, most, self.options, self.plan.seed
@@ -341,5 +388,12 @@ class _Run:
                 for c, result in measured:
                     known[c] = result
                     self.store.put(keys[c], result)
-        images = len(resilience.draw(self.data, most, self.plan.seed))
-        return Resilience(images, resilience.MAX_SIDE, tuple(known[c] for c in comparators))
+                    self.tell(self.measured, self._changed(comparators, known))
+        return self._changed(comparators, known)
+
+    def _changed(
+        self, comparators: Sequence[Comparator], known: dict[Comparator, MethodResilience]
+    ) -> Resilience:
+        images = len(resilience.draw(self.data, self.plan.changed_images, self.plan.seed))
+        some = tuple(known[c] for c in comparators if c in known)
+        return Resilience(images, resilience.MAX_SIDE, some)

@@ -307,4 +307,13 @@ def retrieval_of(
         at_5,
         at_10,
         1 + hits / len(rankings) if np.all(sizes == 4) else None,
+        tuple(_by_class([s.accuracy for s in rankings], groups)),
     )
+
+
+def _by_class(values: Sequence[float], groups: NDArray[np.int64]) -> list[float]:
+    """Compute the mean of each group, in their order."""
+    counts = np.bincount(groups)
+    sums = np.bincount(groups, weights=values)
+    means: list[float] = (sums[counts > 0] / counts[counts > 0]).tolist()
+    return means

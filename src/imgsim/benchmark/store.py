@@ -52,11 +52,14 @@ def _made(kind: Any, value: Any) -> Any:
         if not isinstance(value, dict):
             raise ValueError(f"{value!r} is no {getattr(kind, '__name__', kind)}")
         hints = typing.get_type_hints(kind)
-        missing = [f.name for f in fields(kind) if f.name not in value]
+        here = [f for f in fields(kind) if f.name in value]
+        missing = [
+            f.name for f in fields(kind) if f.name not in value and not f.metadata.get("later")
+        ]
         if missing:
             raise ValueError(f"without {', '.join(missing)}")
         made: Any = kind
-        return made(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})
+        return made(**{f.name: _made(hints[f.name], value[f.name]) for f in here})
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind):

@@ -47,10 +47,11 @@ class Watch:
         self.cpu.append(time.process_time() - worked)
 
     def spread(self, of: int = 1) -> Spread:
-        """Compute median and quartiles for one thing, where each time is that of so many."""
+        """Compute median, quartiles and mean for one thing, where each time is that of so many."""
         low, median, high = np.percentile(np.asarray(self.seconds) / of, (25, 50, 75))
         cpu = float(np.median(self.cpu)) / of
-        return Spread(float(median), float(low), float(high), len(self.seconds), cpu)
+        mean = float(np.mean(self.seconds)) / of
+        return Spread(float(median), float(low), float(high), len(self.seconds), cpu, mean)
 
 
 def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Spread:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from imgsim.cli.make import make_methods, make_run_options
+from imgsim.cli.make import make_ready_methods, make_run_options
 from imgsim.cli.method_options import device_options, methods_option, profile_option
 from imgsim.cli.options import (
     dataset_options,
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 _STAND_INS = {"turntable": None, "scenes": 4, "copies": None}
 """By the images of a scene, where the names say no more."""
 _METHODS = (ALL, RANKING_METHOD)  # what rankings take is none of the methods' defaults
+_ARTICLE_METHODS = (
+    *("euclidean", "ssim", "phash", "cosine"),
+    *("efficientnet-euclidean", "efficientnet-cosine"),
+)
+_ARTICLE_EXPERIMENTS = ("methods", "norms")
 _EXPERIMENTS = ("methods", "resilience", "norms")
 _FORMATS = ("text", "json", "csv", "markdown")
 
@@ -64,7 +69,8 @@ _FORMATS = ("text", "json", "csv", "markdown")
     default="imgsim",
     show_default=True,
     help="article: scenes of four, the first the query, images resized to one size, nothing"
-    " normalised, whole feature maps.",
+    " normalised, whole feature maps; reported as method, seconds, accuracy. Without DATASET and"
+    " --stand-in: experiment 1 on turntable, 2 on scenes, 3 scipy against numpy.",
 )
 @dataset_options
 @click.option("--split", metavar="NAME", help="Only this split, such as valid.")
@@ -116,13 +122,46 @@ def command(ctx: click.Context, /, dataset: str | None, **given: Any) -> int:
     imgsim bench ukbench --per-scene 4 -m phash -m cosine -o report
     imgsim bench data --baseline known/bench.json --max-drop 0.01
     imgsim bench --stand-in scenes
+    imgsim bench --protocol article
     """
-    if (dataset is None) == (given["stand_in"] is None):
+    stand_in = given["stand_in"]
+    article = given["protocol"] == "article"
+    if (dataset is None) == (stand_in is None) and not (article and dataset is None):
         raise click.UsageError("Name one DATASET, or a --stand-in.", ctx)
+    if article:
+        _take_defaults_of_article(ctx, given)
     if dataset is not None:
         return _run_bench(ctx, dataset, given)
     with TemporaryFolder("bench") as folder:
-        return _run_bench(ctx, _write_stand_in(Path(folder), given), given)
+        if stand_in is not None:
+            return _run_bench(ctx, _write_stand_in(Path(folder), given), given)
+        return _run_article(ctx, Path(folder), given)
+
+
+def _take_defaults_of_article(ctx: click.Context, given: dict[str, Any]) -> None:
+    """Take the methods and experiments of the comparison, where none are named."""
+    if ctx.get_parameter_source("method") is ParameterSource.DEFAULT:
+        given["method"] = _ARTICLE_METHODS
+    if ctx.get_parameter_source("experiments") is ParameterSource.DEFAULT:
+        given["experiments"] = _ARTICLE_EXPERIMENTS
+
+
+def _run_article(ctx: click.Context, folder: Path, given: dict[str, Any]) -> int:
+    """Run all three experiments of the comparison, on pictures made for the occasion."""
+    if given["format"] not in ("text", "markdown") or given["baseline"]:
+        raise click.UsageError("Name a DATASET or a --stand-in, for one document.", ctx)
+    output = given["output"]
+    codes = []
+    for number, kind in ((1, "turntable"), (2, "scenes")):
+        one = given | {"stand_in": kind}
+        if output is not None:
+            one["output"] = output / f"experiment-{number}"
+        if number == 1:  # the third stands at the end
+            one["experiments"] = [e for e in given["experiments"] if e != "norms"]
+        if one["experiments"]:
+            codes.append(_run_bench(ctx, _write_stand_in(folder, one), one))
+            write(["\n"], None)
+    return max(codes)
 
 
 def _write_stand_in(folder: Path, given: dict[str, Any]) -> str:
@@ -142,6 +181,7 @@ def _write_stand_in(folder: Path, given: dict[str, Any]) -> str:
 
 def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
     from imgsim.benchmark import gate, plots
+    from imgsim.benchmark.results import Unmeasured
     from imgsim.benchmark.runner import Plan, bench
     from imgsim.benchmark.store import Store
     from imgsim.dataset.layouts import load_labelled
@@ -171,9 +211,25 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
         profile,
     )
     store = Store(output / "results" if output else None, fresh=given["fresh"])
-    methods = make_methods(terminal, given)
+    optional = _ARTICLE_METHODS if given["method"] is _ARTICLE_METHODS else (ALL,)
+    methods, left_out = make_ready_methods(terminal, given, optional=optional)
     options = make_run_options(terminal, **_run_settings(given))
-    measurements = bench(data, methods, plan, store=store, baseline=before, options=options)
+    so_far: list[Bench] = []
+    try:
+        measurements = bench(
+            data,
+            methods,
+            plan,
+            store=store,
+            baseline=before,
+            unmeasured=[Unmeasured(one.name, reason) for one, reason in left_out],
+            on_result=so_far.append,
+            options=options,
+        )
+    except BaseException as error:
+        if not isinstance(error, Exception) and output is not None and so_far:  # Ctrl-C, SIGTERM
+            _write_report(terminal, so_far[-1], output, dataset)
+        raise
     if output is not None:  # before anybody closes the pipe
         _write_report(terminal, measurements, output, dataset)
     _show_measurements(measurements, given["format"], timing=not given["no_timing"])

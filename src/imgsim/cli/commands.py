@@ -6,34 +6,47 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {
-    "apply": "Remove the files that a PLAN of find-dupes names.",
-    "bench": "Measure how fast methods are and how right, on a labelled DATASET.",
-    "cache": "Show, clear or prune what is remembered between runs.",
-    "calibrate": "Choose thresholds of methods on pictures of which it is known what matches.",
-    "cluster": "Find clusters of images, and draw a map of them.",
-    "compare": "Show every method's score of two images, its threshold and its verdict.",
-    "completion": "Print the completion script of a SHELL.",
-    "decisions": "Remember what a person decided of pictures: list, forget, share it.",
-    "demo": "Write a small folder of pictures with known duplicates.",
-    "doctor": "Show what this installation reads and computes.",
-    "explain": "Show where in two images the score of a method comes from.",
-    "features": "Write the features that a method compares, a row per image, as a table.",
-    "find-dupes": "Find groups of exact and near duplicates.",
-    "known": "Tell which files an archive knows, and as what.",
-    "leaks": "Find near duplicates across the splits of a data set.",
-    "matches": "Rank the nearest other images of every image, by each method.",
-    "methods": "List the comparators: score, presets, fields, availability.",
-    "plan": "Show what a plan holds, or check it against the files as they are.",
-    "purge": "Delete for good what a run moved to .imgsim-trash.",
-    "review": "Decide about duplicates on a page in the browser.",
-    "runs": "List the runs of imgsim apply.",
-    "search": "Rank the images of a folder that are nearest to each QUERY.",
-    "sort": "Put images in a chain, each beside what resembles it.",
-    "staged": "Find staged images that duplicate tracked ones, or each other: a hook for git.",
-    "train": "Train a network on a folder of yours.",
-    "undo": "Bring back what a run of imgsim apply removed.",
+GROUPS: dict[str, dict[str, str]] = {
+    "Find": {
+        "find-dupes": "Find groups of exact and near duplicates.",
+        "known": "Tell which files an archive knows, and as what.",
+        "search": "Rank the images of a folder that are nearest to each QUERY.",
+        "matches": "Rank the nearest other images of every image, by each method.",
+        "compare": "Show every method's score of two images, its threshold and its verdict.",
+        "explain": "Show where in two images the score of a method comes from.",
+    },
+    "Act on what was found": {
+        "review": "Decide about duplicates on a page in the browser.",
+        "plan": "Show what a plan holds, or check it against the files as they are.",
+        "apply": "Remove the files that a PLAN of find-dupes names.",
+        "undo": "Bring back what a run of imgsim apply removed.",
+        "runs": "List the runs of imgsim apply.",
+        "purge": "Delete for good what a run moved to .imgsim-trash.",
+        "decisions": "Remember what a person decided of pictures: list, forget, share it.",
+    },
+    "Data sets": {
+        "leaks": "Find near duplicates across the splits of a data set.",
+        "staged": "Find staged images that duplicate tracked ones, or each other: a hook for git.",
+        "sort": "Put images in a chain, each beside what resembles it.",
+        "cluster": "Find clusters of images, and draw a map of them.",
+    },
+    "Methods": {
+        "methods": "List the comparators: score, presets, fields, availability.",
+        "bench": "Measure how fast methods are and how right, on a labelled DATASET.",
+        "calibrate": "Choose thresholds of methods on pictures of which it is known what matches.",
+        "train": "Train a network on a folder of yours.",
+        "features": "Write the features that a method compares, a row per image, as a table.",
+    },
+    "Set-up and upkeep": {
+        "demo": "Write a small folder of pictures with known duplicates.",
+        "doctor": "Show what this installation reads and computes.",
+        "cache": "Show, clear or prune what is remembered between runs.",
+        "completion": "Print the completion script of a SHELL.",
+    },
 }
+"""Commands by what people do, with their summaries, in the order of ``imgsim --help``."""
+
+COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 
 
 def load_command(name: str) -> click.Command:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from imgsim import __version__
-from imgsim.cli.commands import COMMANDS, load_command
+from imgsim.cli.commands import COMMANDS, GROUPS, load_command
 from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, termination_raises
 from imgsim.cli.terminal import Terminal
@@ -53,8 +53,10 @@ class _Commands(click.Group):
             raise _ClosedPipe from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        widest = max(map(len, COMMANDS))
+        for title, commands in GROUPS.items():
+            with formatter.section(title):  # the summaries of all groups begin in one column
+                formatter.write_dl([(f"{name:{widest}}", text) for name, text in commands.items()])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

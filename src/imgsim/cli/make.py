@@ -12,7 +12,8 @@ import click
 
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.base import Comparator
-from imgsim.comparators.registry import ALL, fields_of, only_ready, parse_all
+from imgsim.comparators.listing import parse_all, split_ready
+from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions
@@ -53,10 +54,31 @@ def make_methods(
     ranking : bool
         Methods that neither rank nor verify are left out of ``all`` too.
     """
+    return make_ready_methods(terminal, given, ranking=ranking)[0]
+
+
+def make_ready_methods(
+    terminal: Terminal,
+    given: dict[str, Any],
+    *,
+    ranking: bool = False,
+    optional: Sequence[str] = (ALL,),
+) -> tuple[list[Comparator], list[tuple[Comparator, str]]]:
+    """Make comparators as `make_methods` does, and return those that were left out, with reasons.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    given : dict
+    ranking : bool
+    optional : sequence of str
+        Of these texts, what cannot run is left out; of others that is an error when they run.
+    """
     texts = given.pop("method")
     weights = chosen_weights(given.pop("weights"))
     where = {"device": given.pop("device"), "batch_size": make_batch_size(given.pop("batch_size"))}
     made: list[Comparator] = []
+    left_out: dict[Comparator, str] = {}
     for text in [texts] if isinstance(texts, str) else texts:
         several = []
         for comparator in parse_all(text, ranking=ranking):
@@ -65,8 +87,13 @@ def make_methods(
             if weights and "weights" in own and "weights=" not in text:
                 changes["weights"] = weights
             several.append(replace(cast(Any, comparator), **changes) if changes else comparator)
-        made.extend(only_ready(several, terminal.note) if text == ALL else several)
-    return list(dict.fromkeys(made))
+        if text in optional:
+            several, others = split_ready(several)
+            left_out.update(others)
+        made.extend(several)
+    for comparator, reason in left_out.items():
+        terminal.note(f"without {comparator.name}: {reason}")
+    return list(dict.fromkeys(made)), list(left_out.items())
 
 
 def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING
 from textwrap import fill
 from typing import Any
 
@@ -11,8 +10,8 @@ import click
 
 from imgsim.cli.options import talk_options, text_or_json_option
 from imgsim.cli.output import write
-from imgsim.comparators.base import PRESETS, VectorComparator
-from imgsim.comparators.registry import DEFAULT_METHOD, GROUP, Registered, fields_of, registered
+from imgsim.comparators.listing import Listed, listed
+from imgsim.comparators.registry import DEFAULT_METHOD, GROUP
 
 
 @click.command("methods")
@@ -23,7 +22,7 @@ def command(form: str) -> int:
 
     Each is used as --method NAME[:field=value,...]. Packages can add their own.
     """
-    described = [_describe_method(one) for one in registered()]
+    described = [_describe_method(one) for one in listed()]
     if form == "json":
         document = {
             "schema": "imgsim.methods/1",
@@ -37,32 +36,26 @@ def command(form: str) -> int:
     return 0
 
 
-def _describe_method(one: Registered) -> dict[str, Any]:
+def _describe_method(one: Listed) -> dict[str, Any]:
     described: dict[str, Any] = {
         "name": one.name,
         "package": one.package,
-        "available": one.comparator is not None,
+        "available": one.available,
         "cause": one.cause or None,
     }
-    if one.comparator is None:
+    if not one.available:
         return described
-    cls = one.comparator
     # a field without a default, such as the file of a network that the user trained, is null
-    defaults = {f.name: None if f.default is MISSING else f.default for f in fields_of(cls)}
-    described |= {"summary": cls.summary, "fields": defaults}
-    if None in defaults.values():
+    described |= {"summary": one.summary, "fields": one.fields}
+    if one.metric is None:
         return described
-    instance = cls()
-    scale = instance.scale
-    vector = isinstance(instance, VectorComparator)
-    described |= {
-        "metric": instance.metric.value if isinstance(instance, VectorComparator) else "pairs",
-        "search": "index" if vector else "all pairs",
-        "score_unit": scale.unit,
-        "score_better": scale.better,
-        "presets": {p: scale.score(instance.preset_distance(p)) for p in PRESETS},
+    return described | {
+        "metric": one.metric,
+        "search": "all pairs" if one.metric == "pairs" else "index",
+        "score_unit": one.score_unit,
+        "score_better": one.score_better,
+        "presets": one.presets,
     }
-    return described
 
 
 def _methods_lines(described: list[dict[str, Any]]) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import typing
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, cast
 
 from imgsim.comparators.base import Comparator
+from imgsim.comparators.contract import ALL as ALL
+from imgsim.comparators.contract import class_fault, instance_fault
 from imgsim.errors import ImgsimError, MethodUnavailable, UnknownMethod, UsageError
 
 GROUP = "imgsim.comparators"
@@ -21,48 +25,21 @@ DEFAULT_METHOD = "auto"
 RANKING_METHOD = "phash:size=16"
 """Of commands that rank. 256 bits: at 64, different product photos agree in all but 8."""
 
-ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A name in the registry.
-
-    Attributes
-    ----------
-    name : str
-    package : str
-        The distribution that registers it.
-    comparator : type or None
-        None if it does not import here.
-    cause : str
-        Why not.
-    """
-
-    name: str
-    package: str
-    comparator: type[Comparator] | None
-    cause: str
-
 
 def names() -> list[str]:
     """Return the registered names in order, without importing any."""
     return sorted(_entry_points())
 
 
-def registered() -> list[Registered]:
-    """Import everything registered, as far as it can be."""
-    entries = []
-    for name in names():
-        entry_point = _entry_points()[name]
-        package = entry_point.dist.name if entry_point.dist else ""
-        try:
-            comparator = load(name)
-            cause = comparator.missing()
-            entries.append(Registered(name, package, None if cause else comparator, cause))
-        except MethodUnavailable as error:
-            entries.append(Registered(name, package, None, error.message))
-    return entries
+def package_of(name: str) -> str:
+    """Return the distribution that registers a name; empty if it does not say."""
+    distribution = _entry_points()[name].dist
+    return distribution.name if distribution else ""
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether a registered name is imgsim's own."""
+    return _is_own(_entry_points()[name])
 
 
 def load(name: str) -> type[Comparator]:
@@ -81,20 +58,24 @@ def load(name: str) -> type[Comparator]:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "imgsim methods lists them"
         raise UnknownMethod(f"unknown method: {name}", hint) from None
+    hint = f"repair or remove the package that brings it ({entry_point.value})"
     try:
-        loaded = entry_point.load()
-    except Exception as error:  # a third party's module may raise anything at all
+        with redirect_stdout(sys.stderr):  # standard output is for data
+            loaded = entry_point.load()
+    except (Exception, SystemExit) as error:  # a third party's module may raise anything at all
         cause = " ".join(f"{type(error).__name__}: {error}".split())
-        raise MethodUnavailable(
-            f"method {name} does not import: {cause}",
-            f"repair or remove the package that brings it ({entry_point.value})",
-        ) from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Comparator) and is_dataclass(loaded)):
-        raise MethodUnavailable(
-            f"method {name} is not a Comparator dataclass",
-            f"tell its author ({entry_point.value})",
-        )
-    return loaded
+        raise MethodUnavailable(f"method {name} does not import: {cause}", hint) from error
+    if fault := class_fault(loaded, name):
+        raise MethodUnavailable(f"method {name} {fault}", hint)
+    return cast(type[Comparator], loaded)
+
+
+def missing(cls: type[Comparator]) -> str:
+    """Return what `Comparator.missing` does, or how that fails."""
+    try:
+        return cls.missing()
+    except Exception as error:  # a third party's method
+        return f"cannot tell what it needs: {type(error).__name__}: {error}"
 
 
 def parse(text: str) -> Comparator:
@@ -113,7 +94,7 @@ def parse(text: str) -> Comparator:
     cls = load(name.strip())
     types = typing.get_type_hints(cls)
     known = {field.name: field for field in fields_of(cls)}
-    if cause := cls.missing():
+    if cause := missing(cls):
         raise MethodUnavailable(f"method {name} {cause}", "or choose another: imgsim methods")
     values: dict[str, Any] = {}
     for setting in _split(settings, text):
@@ -128,43 +109,25 @@ def parse(text: str) -> Comparator:
         if field in values:
             raise UsageError(f"method {name}: field {field} is given twice", "keep one of them")
         values[field] = _parsed(name, field, types[field], _unquoted(value))
-    missing = [name for name in _required(cls) if name not in values]
-    if missing:
+    without = [name for name in _required(cls) if name not in values]
+    if without:
         raise UsageError(
-            f"method {name} needs a value for {_listed(missing)}", f"{name}:{missing[0]}=…"
+            f"method {name} needs a value for {_listed(without)}", f"{name}:{without[0]}=…"
         )
-    return cls(**values)
-
-
-def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
-    """Make comparators as `parse` does; ``all`` makes every available one, with its defaults.
-
-    Those that need a value, such as the file of a network that the user trained, are left out,
-    and where images are to be ranked also those that neither score any two nor verify.
-    """
-    if text == ALL:
-        available = [one.comparator for one in registered() if one.comparator]
-        usable = [cls for cls in available if not ranking or cls.ranks or cls.verifies]
-        return [cls() for cls in usable if not _required(cls)]
-    return [parse(text)]
-
-
-def only_ready(
-    comparators: Sequence[Comparator], note: Callable[[str], object]
-) -> list[Comparator]:
-    """Leave out comparators that cannot run here and now, with a note.
-
-    Nothing is fetched for them: who asks for all methods did not ask for a download.
-    """
-    ready = []
-    for comparator in comparators:
-        try:
-            comparator.extractor.get_ready(fetch=False)
-        except ImgsimError as error:
-            note(f"without {comparator.name}: {error.message}")
-        else:
-            ready.append(comparator)
-    return ready
+    if is_built_in(cls.name):
+        return cls(**values)
+    try:
+        comparator = cls(**values)
+        fault = instance_fault(comparator)
+    except ImgsimError:
+        raise
+    except Exception as error:  # a third party's __post_init__
+        fault = f"cannot be made: {type(error).__name__}: {error}"
+    if fault:
+        raise MethodUnavailable(
+            f"method {name} {fault}", f"tell its author ({package_of(cls.name) or cls.__module__})"
+        )
+    return comparator
 
 
 def fields_of(cls: type[Comparator]) -> tuple[Field[Any], ...]:
@@ -181,10 +144,13 @@ def _required(cls: type[Comparator]) -> list[str]:
 def _entry_points() -> dict[str, EntryPoint]:
     by_name: dict[str, EntryPoint] = {}
     for entry_point in entry_points(group=GROUP):
-        ours = entry_point.value.startswith("imgsim.")
-        if entry_point.name not in by_name or ours:  # nobody replaces a built-in
+        if entry_point.name not in by_name or _is_own(entry_point):  # nobody replaces a built-in
             by_name[entry_point.name] = entry_point
     return by_name
+
+
+def _is_own(entry_point: EntryPoint) -> bool:
+    return entry_point.value.startswith("imgsim.")
 
 
 def _split(settings: str, text: str) -> list[str]:

@@ -19,6 +19,7 @@ from imgsim.decode.decoder import decoder_id
 from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
+from imgsim.errors import UsageError
 from imgsim.executors.base import Executor
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.discover import discover
@@ -101,6 +102,23 @@ def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
     if unread:
         more = f", and {len(unread) - 1:,} more" if unread[1:] else ""
         options.progress.note(f"{printable(unread[0])}{more}: {unread_archive(unread[0])}")
+
+
+def _check_importable(extractor: Extractor) -> None:
+    """Refuse what worker processes cannot import.
+
+    Raises
+    ------
+    UsageError
+    """
+    cls = type(extractor)
+    if cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
+        where = "a function" if "<locals>" in cls.__qualname__ else "a script or notebook"
+        raise UsageError(
+            f"worker processes cannot import {cls.__name__}, which is defined in {where}",
+            "move it to a module of its own (a .py file that you import),"
+            ' or give RunOptions(executor="threads")',
+        )
 
 
 class _Collecting:
@@ -218,6 +236,9 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
+        if self.options.executor == "processes":
+            for extractor in self.extractors:
+                _check_importable(extractor)
         keep = self.keep_workers
         executor = self.executor or self.options.open_executor(1 if heavy else jobs, keep=keep)
         if keep:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.comparators.contract import rows_fault
 from imgsim.comparators.extractor import Extractor
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.errors import ImgsimError, MethodUnavailable, is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
 from imgsim.read.files import FileTooLarge
@@ -183,8 +185,27 @@ def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDAr
     for i, image in enumerate(images):
         sizes.setdefault(image.shape, []).append(i)
     for members in sizes.values():
-        for i, row in zip(
-            members, extractor.extract(np.stack([images[i] for i in members])), strict=True
-        ):
+        made = _rows(extractor, np.stack([images[i] for i in members]))
+        for i, row in zip(members, made, strict=True):
             rows[i] = row
+    return rows
+
+
+def _rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Rows of images of one size; those of other packages are checked."""
+    if type(extractor).__module__.startswith("imgsim."):
+        return extractor.extract(images)
+    try:
+        rows = extractor.extract(images)
+        fault = rows_fault(extractor, rows, images)
+    except ImgsimError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        fault = f"failed: {' '.join(f'{type(error).__name__}: {error}'.split())}"
+    if fault:
+        raise MethodUnavailable(
+            f"method {extractor.name} {fault}", f"tell its author ({type(extractor).__module__})"
+        )
     return rows

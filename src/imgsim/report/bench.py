@@ -19,9 +19,14 @@ from imgsim.benchmark.results import (
 from imgsim.benchmark.store import to_document
 from imgsim.escapes import as_json
 from imgsim.read.discover import printable
+from imgsim.report.bench_advice import advice
+from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.bench_tables import (
+    DEFINITIONS,
     Table,
+    asked_table,
     changes_table,
+    explained,
     frontier,
     in_order,
     intervals_table,
@@ -71,30 +76,47 @@ def bench_warnings(bench: Bench) -> Iterator[str]:
 def bench_text(bench: Bench) -> Iterator[str]:
     """Yield tables for a terminal of 80 columns."""
     yield bench_title(bench) + "\n"
+    if opening := advice(bench):
+        yield "\n" + _filled(" ".join(opening))
     if bench.methods:
-        yield "\nHow right\n"
-        yield from _aligned_table(quality_table(bench))
+        yield from ("\n" + _filled(f"warning: {line}") for line in bench_warnings(bench))
+    if bench.methods and bench.protocol == "article":
+        yield f"\n{article_title(bench)}\n"
+        yield from _aligned_table(article_table(bench))
+        yield from (_filled(f"  {line}", "    ") for line in article_notes(bench))
+    elif bench.methods:
+        asked, quality, speed = asked_table(bench), quality_table(bench), speed_table(bench)
+        yield from _explained_table("How right, and how long it takes", asked)
+        more = [[row[0], *row[3:]] for row in quality]
+        yield from _explained_table("More of how right", more)
         if unranked_note(bench):
-            yield fill(unranked_note(bench), 79, break_on_hyphens=False) + "\n"
-        yield "\nHow fast: an image read, its features; a pair searched, compared, with features\n"
-        yield from _aligned_table(speed_table(bench))
-        if bench.protocol == "article":
-            yield "\nAccuracy as the article has it: hits / (images - queries)\n"
-            yield from _aligned_table([[row[0], row[-1]] for row in more_quality_table(bench)])
-        yield from ("\n" + fill(f"warning: {line}", 79) + "\n" for line in bench_warnings(bench))
+            yield _filled(unranked_note(bench))
+        yield from _explained_table("More of how long it takes", speed)
         names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
         if names:
-            yield (
-                "\n"
-                + fill(f"none is both faster and better than: {names}", 79, break_on_hyphens=False)
-                + "\n"
-            )
+            yield "\n" + _filled(f"none is both faster and better than: {names}")
     if bench.resilience:
         yield from _changes_lines(bench.resilience, short_names(bench))
     if bench.norms:
-        yield "\nEuclidean distance, scipy.spatial against numpy.linalg.norm"
-        yield f" ({bench.norms[0].seconds_numpy.n:,} times)\n"
+        yield f"\n{norms_title(bench)}\n"
         yield from _aligned_table(norms_table(bench.norms))
+
+
+def norms_title(bench: Bench) -> str:
+    """Return the title of the table of distances by scipy and by numpy."""
+    times = f"{bench.norms[0].seconds_numpy.n:,} repetitions"
+    what = f"Euclidean distance by scipy and by numpy's norm, {times}"
+    return f"Experiment 3: {what}" if bench.protocol == "article" else what
+
+
+def _filled(text: str, indent: str = "") -> str:
+    return fill(text, 79, break_on_hyphens=False, subsequent_indent=indent) + "\n"
+
+
+def _explained_table(title: str, table: Table) -> Iterator[str]:
+    yield f"\n{title}\n"
+    yield from _aligned_table(table)
+    yield from (_filled(f"  {name}: {what}", "    ") for name, what in explained(table))
 
 
 def _changes_lines(resilience: Resilience, names: dict[str, str]) -> Iterator[str]:
@@ -130,7 +152,7 @@ def bench_document(bench: Bench, *, timing: bool = True) -> dict[str, Any]:
     """Return the document of a benchmark, without times and load if `timing` is false."""
     whole = {"schema": "imgsim.bench/1", **to_document(bench)}
     if timing:
-        return whole
+        return whole | {"advice": " ".join(advice(bench))}
     plain: dict[str, Any] = _without_times(whole)
     return plain
 
@@ -164,6 +186,8 @@ def method_figures(m: MethodResult) -> dict[str, object]:
     parts: tuple[tuple[Any, Any], ...] = ((Retrieval, m.retrieval), (Detection, m.detection))
     for kind, part in parts:
         for name, hint in get_type_hints(kind).items():
+            if name == "class_accuracy":  # as many as there are classes
+                continue
             value = getattr(part, name, None)
             if hint in (Estimate, Estimate | None):
                 row[name] = value.value if value else None
@@ -194,22 +218,31 @@ def norms_csv(timings: Sequence[NormTiming]) -> Iterator[str]:
 def bench_markdown(bench: Bench) -> Iterator[str]:
     """Yield all tables in Markdown, and the machine that they were measured with."""
     yield f"# {bench_title(bench)}\n"
+    yield from (f"\n{line}\n" for line in advice(bench))
+    if bench.methods and bench.protocol == "article":
+        yield f"\n## {article_title(bench)}\n\n"
+        yield from _markdown_table(article_table(bench))
+        yield "\n"
+        yield from (f"- {line}\n" for line in article_notes(bench))
     if bench.methods:
         for title, table in (
-            ("How right", quality_table(bench)),
-            ("More of it", more_quality_table(bench)),
+            ("How right, and how long it takes", asked_table(bench)),
+            ("More of how right", quality_table(bench)),
+            ("Still more of it", more_quality_table(bench)),
             ("Intervals (95 %)", intervals_table(bench)),
-            ("How fast", speed_table(bench)),
+            ("More of how long it takes", speed_table(bench)),
         ):
             yield f"\n## {title}\n\n"
             yield from _markdown_table(table)
-            if title == "How right" and unranked_note(bench):
+            if title == "More of how right" and unranked_note(bench):
                 yield f"\n{unranked_note(bench)}.\n"
+        yield "\n## The columns\n\n"
+        yield from (f"- {name}: {what}\n" for name, what in DEFINITIONS.items())
     if bench.resilience:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
         yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
     if bench.norms:
-        yield "\n## Euclidean distance by scipy and by numpy\n\n"
+        yield f"\n## {norms_title(bench)}\n\n"
         yield from _markdown_table(norms_table(bench.norms))
     yield "\n## Measured with\n\n"
     yield from (f"- {line}\n" for line in measured_with(bench))
@@ -223,6 +256,7 @@ def measured_with(bench: Bench) -> Iterator[str]:
     yield f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB"
     yield f"{machine.platform}; " + ", ".join(f"{k} {v}" for k, v in machine.versions.items())
     yield from (f"warning: {line}" for line in bench_warnings(bench))
+    yield from (f"{one.method} not measured: {one.reason}" for one in bench.unmeasured)
     left_out = count(len(data.left_out), "file")
     yield f"data sha256 {data.digest[:16]}, {left_out} left out, decode {bench.decode}"
 

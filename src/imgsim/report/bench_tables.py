@@ -27,6 +27,15 @@ def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
     return read + features + search * (images - 1)
 
 
+def seconds_of_thousand(result: MethodResult, images: int, *, cpu: bool) -> float:
+    """Return the seconds to read and extract 1,000 images and to compare each with all others.
+
+    A method that verifies compares few of the pairs: as many for each image as in a data set of
+    so many images that it was measured on.
+    """
+    return 1000 * seconds_per_image(result, 1000 if result.ranks else images, cpu=cpu)
+
+
 def headline(result: MethodResult) -> Estimate | None:
     """Return the figure that methods are put in order by: accuracy, or µAP for a list of pairs.
 
@@ -118,6 +127,26 @@ def interval_text(estimate: Estimate | None) -> str:
     return f"{estimate.low:.2f}-{estimate.high:.2f}"
 
 
+def asked_table(bench: Bench) -> Table:
+    """Return what was asked: how right every method is, and how long a pair takes it."""
+    listed = any(m.retrieval is None for m in bench.methods)
+    header = ["method", "µAP" if listed else "accuracy", "95%", "a pair", "1,000 images"]
+    names, cpu = short_names(bench), machine_was_busy(bench)
+    rows = []
+    for m in in_order(bench):
+        distance = m.timing.seconds_distance
+        rows.append(
+            [
+                names[m.method],
+                _estimate_text(headline(m)),
+                interval_text(headline(m)) or "-",
+                duration(distance.cpu if cpu else distance.median),
+                duration(seconds_of_thousand(m, bench.data.images, cpu=cpu)),
+            ]
+        )
+    return [header, *rows]
+
+
 def quality_table(bench: Bench) -> Table:
     """Return the table of how right every method is."""
     header = "method accuracy 95% MAP µAP prec. recall R@.999".split()
@@ -204,6 +233,44 @@ def speed_table(bench: Bench) -> Table:
         kilobytes = f"{m.bytes_per_image / 1000:.3g}"
         rows.append([names[m.method], *(duration(x) for x in times), kilobytes])
     return [header, *rows]
+
+
+DEFINITIONS = {
+    "accuracy": "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
+    " averaged over all images whose class has others",
+    "95%": "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
+    " with more images or pairs count more",
+    "a pair": "to compare one pair from ready features",
+    "1,000 images": "to read so many, work out their features, and compare each with all others"
+    " (auto, local: with as many as here)",
+    "MAP": "mean average precision: how far up the whole ranking those of the class stand",
+    "NDCG": "normalised discounted gain: as MAP, with less weight on what stands further down",
+    "R@1": "share of queries with one of their class nearest (R@5, R@10: among the 5, 10 nearest)",
+    "N-S": "UKBench's score, of 4: images of the scene among the 4 nearest, itself included",
+    "µAP": "average precision over all pairs of images together",
+    "prec.": "precision: of the pairs at the method's own threshold (preset normal), those that"
+    " match",
+    "recall": "of the pairs that match, those at that threshold",
+    "F1": "the harmonic mean of both",
+    "threshold": "the method's own, in its own terms",
+    "R@.999": "recall at the loosest threshold with a precision of 99.9 %",
+    "best-F1": "of any threshold (at: which); chosen on these data, so flattering",
+    "article": "hits among the 3 nearest / (images - queries)",
+    "read": "to read, decode, convert and resize an image",
+    "features": "to work out an image's features, in a batch, with one thread (with"
+    " engine=openvino: as many as it takes)",
+    "search": "to rank the 3 nearest of every image, per pair of images; with --jobs threads",
+    "distance": "one pair from ready features, one after the other",
+    "mixed": "one pair with the features of both images worked out for it: what a comparison that"
+    " does not keep features measures",
+    "kB": "features of an image, in 1,000 bytes",
+}
+"""What the columns of the tables mean."""
+
+
+def explained(table: Table) -> list[tuple[str, str]]:
+    """Return the columns of a table and what they mean."""
+    return [(name, DEFINITIONS[name]) for name in table[0] if name in DEFINITIONS]
 
 
 def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:

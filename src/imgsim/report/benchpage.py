@@ -12,6 +12,8 @@ from imgsim.benchmark.results import Bench, MethodResult, Mistake
 from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables
+from imgsim.report.bench_advice import advice
+from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.html import escaped_path, picture_rules
 from imgsim.report.units import percent
 
@@ -40,29 +42,14 @@ figure { margin: 0; width: 250px }
 figcaption { font-size: 12px; overflow-wrap: anywhere }
 .over .picture { outline: 2px solid #d22; outline-offset: -2px }
 .note { color: #777 }
+.advice { font-size: 1.15rem; max-width: 60rem; border-left: 4px solid #1a8; padding-left: .8rem }
+.columns { font-size: 12px; color: #777; max-width: 60rem; margin: .3rem 0 1rem }
+.columns div { margin: .1rem 0 }
+.columns dt { display: inline; font-weight: 600 }
+.columns dt::after { content: ":" }
+.columns dd { display: inline; margin: 0 0 0 .3rem }
 code { overflow-wrap: anywhere }
 """
-
-_DEFINITIONS = (
-    ("accuracy", "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
-     " averaged over all images whose class has others"),
-    ("95%", "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
-     " with more images or pairs count more"),
-    ("MAP, NDCG", "mean average precision and normalised discounted gain of the whole ranking"),
-    ("R@k", "share of queries with one of their class among the k nearest"),
-    ("N-S", "UKBench's score, of 4: images of the scene among the 4 nearest, itself included"),
-    ("µAP", "average precision over all pairs of images together"),
-    ("prec., recall, F1", "of all pairs at the method's own threshold (preset normal)"),
-    ("R@.999", "recall at the loosest threshold with a precision of 99.9 %"),
-    ("best F1", "of any threshold; chosen on these data, so flattering"),
-    ("read", "to read, decode, convert and resize an image"),
-    ("features", "to work out an image's features, in a batch, with one thread (with"
-     " engine=openvino: as many as it takes)"),
-    ("search", "to rank the 3 nearest of every image, per pair of images; with --jobs threads"),
-    ("distance", "one pair from ready features, one after the other"),
-    ("mixed", "one pair with the features of both images worked out for it: what a comparison that"
-     " does not keep features measures"),
-)  # fmt: skip
 
 
 def bench_page(bench: Bench, root: str) -> Iterator[str]:
@@ -87,13 +74,22 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     places = {path: i for i, path in enumerate({p: 0 for o in shown for p in (o.left, o.right)})}
     yield from picture_rules([os.path.join(root, path) for path in places], _SIDE)
     yield f"</style>\n<h1>{escape(title)}</h1>\n<p>{escape(report.bench_title(bench))}</p>\n"
+    if opening := advice(bench):
+        yield f'<p class="advice">{escape(" ".join(opening))}</p>\n'
+    for left_out in bench.unmeasured:
+        line = f"{left_out.method} was not measured: {left_out.reason}."
+        yield f'<p class="note">{escape(line)}</p>\n'
     yield from (f"<p><b>{escape(line)}</b></p>\n" for line in report.bench_warnings(bench))
+    if methods and bench.protocol == "article":
+        yield f"<h2>{escape(article_title(bench))}</h2>\n"
+        yield from _table_html(article_table(bench))
+        yield from (f"<p>{escape(line)}</p>\n" for line in article_notes(bench))
     if methods:
         yield from _quality_section(bench, plots, {names[m] for m in best})
     if bench.resilience:
         yield from _changes_section(bench, names, plots)
     if bench.norms:
-        yield "<h2>Euclidean distance by scipy and by numpy</h2>\n"
+        yield f"<h2>{escape(report.norms_title(bench))}</h2>\n"
         yield f"<p>{bench.norms[0].seconds_numpy.n:,} repetitions, medians and quartiles, of"
         yield " vectors in double precision: "
         yield escape("; ".join(f"{n.length:,}: {n.what}" for n in bench.norms)) + ".</p>\n"
@@ -107,29 +103,27 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         yield "</li>\n"
     for one in bench.data.left_out:
         yield f"<li>left out {escaped_path(one.path)}: {escape(one.reason)}</li>\n"
-    yield "</ul>\n<h2>What the words mean</h2>\n<dl>\n"
-    for word, meaning in _DEFINITIONS:
-        yield f"<dt><b>{escape(word)}</b></dt><dd>{escape(meaning)}</dd>\n"
-    yield "</dl>\n</html>\n"
+    yield "</ul>\n</html>\n"
 
 
 def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
+    yield "<h2>How right, and how long it takes</h2>\n"
+    yield from _explained_html(bench_tables.asked_table(bench), best)
     if "speed" in plots:
-        yield "<h2>Speed against accuracy</h2>\n"
         yield (
             "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are"
             " 95 % intervals.</p>\n"
         )
         yield _plot_html(plots["speed"], "time per image against accuracy, a point per method")
-    yield "<h2>How right</h2>\n"
-    yield from _table_html(bench_tables.quality_table(bench), best)
+    yield "<h2>More of how right</h2>\n"
+    yield from _explained_html(bench_tables.quality_table(bench), best)
     if bench_tables.unranked_note(bench):
         yield f"<p>{escape(bench_tables.unranked_note(bench))}.</p>\n"
-    yield from _table_html(bench_tables.more_quality_table(bench), best)
+    yield from _explained_html(bench_tables.more_quality_table(bench), best)
     yield "<h3>Intervals (95 %)</h3>\n"
     yield from _table_html(bench_tables.intervals_table(bench), best)
-    yield "<h2>How fast</h2>\n"
-    yield from _table_html(bench_tables.speed_table(bench), best)
+    yield "<h2>More of how long it takes</h2>\n"
+    yield from _explained_html(bench_tables.speed_table(bench), best)
     if "curves" not in plots:
         return
     yield "<h2>Precision and recall of all pairs</h2>\n"
@@ -226,6 +220,15 @@ def _table_html(table: bench_tables.Table, best: set[str] | None = None) -> Iter
         kind = ' class="best"' if best and row[0] in best else ""
         yield f"<tr{kind}>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
     yield "</tbody></table></div>\n"
+
+
+def _explained_html(table: bench_tables.Table, best: set[str]) -> Iterator[str]:
+    """Yield a table, and below it what its columns mean."""
+    yield from _table_html(table, best)
+    yield '<dl class="columns">\n'
+    for name, meaning in bench_tables.explained(table):
+        yield f"<div><dt>{escape(name)}</dt><dd>{escape(meaning)}</dd></div>\n"
+    yield "</dl>\n"
 
 
 def _plot_html(svg: str, meaning: str) -> str:

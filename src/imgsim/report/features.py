@@ -177,6 +177,13 @@ def read_features(path: str | Path) -> FeatureSet:
         The file cannot be read, is none of these, or the method has other features now.
     ImgsimError
         It is Parquet, and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> table = imgsim.read_features("photos.npz")  # of: imgsim features photos -o photos.npz
+    >>> table.comparator.spec, table.rows.shape
+    ('phash:size=16', (5, 32))
     """
     check_kind(path, str | Path, "path", "give a file that imgsim features wrote")
     file = Path(path)

@@ -8,7 +8,9 @@ from numbers import Integral, Real
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
+from imgsim.comparators.contract import class_fault, instance_fault
 from imgsim.comparators.extractor import Extractor
+from imgsim.comparators.listing import only_ready, parse_all
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError, shown_value
@@ -98,6 +100,10 @@ def as_comparator(method: str | Comparator) -> Comparator:
         raise UsageError(
             f"{shown_value(method)} is no method", 'such as "phash:size=16"; imgsim methods'
         )
+    if fault := class_fault(type(method)) or instance_fault(method):
+        raise UsageError(
+            f"method {type(method).__name__} {fault}", "imgsim.plugin has what a method is made of"
+        )
     return method
 
 
@@ -170,8 +176,8 @@ def make_comparators(
     made: list[Comparator] = []
     for method in given:
         if method == registry.ALL:
-            every = registry.parse_all(method, ranking=ranking)
-            made.extend(registry.only_ready(every, options.progress.note))
+            every = parse_all(method, ranking=ranking)
+            made.extend(only_ready(every, options.progress.note))
         else:
             made.append(as_comparator(method))
     if not made:

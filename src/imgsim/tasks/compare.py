@@ -84,7 +84,7 @@ def compare(
         A file, a member of an archive, bytes, an array, an image of Pillow, or an open file.
     methods : str, Comparator or sequence of these, optional
         By default every method that is available.
-    preset : {"strict", "normal", "loose"}
+    preset : {"normal", "strict", "loose"}
     profile : Profile, optional
         Instead: the thresholds that ``imgsim calibrate`` chose.
     options : RunOptions, optional
@@ -95,6 +95,14 @@ def compare(
         The profile has no threshold for a method.
     UnreadableImage
         One of the files is no image that can be read.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> for one in imgsim.compare("photos/IMG_0001.jpg", "photos/IMG_0002.jpg", ["phash", "ssim"]):
+    ...     print(one.comparator.name, one.duplicate)
+    phash False
+    ssim False
     """
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}", f"one of {', '.join(PRESETS)}")

@@ -46,6 +46,14 @@ def decide(
         A path does not exist or is no image, or the answer makes no sense of the files.
     DecisionsUnusable
         It cannot be written.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> decisions = imgsim.Decisions("decisions.jsonl")
+    >>> files = ["photos/IMG_0001.jpg", "photos/IMG_0001 copy.jpg"]
+    >>> imgsim.decide("keep-all", files, decisions).answer
+    'keep-all'
     """
     return decisions.add(answer, decided_files(files, options))
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators import registry
 from imgsim.comparators.autoencoder import AutoencoderCosine
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.evidence import Evidence, Explains
+from imgsim.comparators.listing import listed
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
@@ -102,6 +102,13 @@ def explain(
         The method cannot say where its score comes from.
     UnreadableImage
         One of the files is no image that can be read.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.explain("photos/IMG_0001.jpg", "photos/IMG_0003.jpg", "ssim")
+    >>> found.evidence.shows, found.evidence.left.shape
+    ('difference', (64, 64))
     """
     options = as_options(options)
     comparator = as_comparator(method)
@@ -156,11 +163,7 @@ def _matched_keypoints(rows: NDArray[np.generic], verdict: Verdict) -> Evidence:
 
 def explains() -> list[str]:
     """Names of the comparators that are available and can say where their score comes from."""
-    return [
-        one.name
-        for one in registry.registered()
-        if one.comparator is not None and issubclass(one.comparator, Explains | Recipe)
-    ]
+    return [one.name for one in listed() if one.available and one.explains]
 
 
 def activations(

@@ -105,6 +105,13 @@ def features(
     ------
     UsageError
         A path does not exist, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> table = imgsim.features("photos", "cosine")
+    >>> table.rows.shape, table.rows.dtype
+    ((5, 3072), dtype('uint8'))
     """
     options = as_options(options)
     comparator = as_comparator(method)
@@ -143,6 +150,13 @@ def rank_features(
     ------
     UsageError
         The method looks at pairs of pictures itself, or `k` makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> ranked = imgsim.rank_features(imgsim.features("photos"), k=1)
+    >>> ranked.methods[0].queries[0].matches[0].path
+    'photos/IMG_0001.jpg'
     """
     started = time.perf_counter()
     options = as_options(options)

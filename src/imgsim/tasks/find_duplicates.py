@@ -198,7 +198,7 @@ def find_duplicates(
         the keys of a mapping.
     method : str or Comparator
         ``NAME[:field=value,...]``.
-    preset : {"strict", "normal", "loose"}
+    preset : {"normal", "strict", "loose"}
         The method's own thresholds.
     threshold : float, optional
         Instead: the worst score of a duplicate, in the method's own terms.
@@ -234,6 +234,15 @@ def find_duplicates(
     ------
     UsageError
         A path does not exist, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.find_duplicates("photos")
+    >>> for group in found:
+    ...     print([(one.role or "keep", one.picture.file.path) for one in group.members])
+    [('keep', 'photos/IMG_0001.jpg'), ('exact', 'photos/IMG_0001 copy.jpg')]
+    [('keep', 'photos/IMG_0002.jpg'), ('smaller', 'photos/IMG_0002 small.jpg')]
     """
     started = time.perf_counter()
     options = as_options(options)

@@ -47,7 +47,7 @@ class KnownArchive:
         The archive.
     method : str or Comparator
         One that verifies pairs: auto or local.
-    preset : {"strict", "normal", "loose"}
+    preset : {"normal", "strict", "loose"}
     k : int
         Files of the archive that are named for each file, at most.
     decisions : Decisions, optional
@@ -275,6 +275,14 @@ def known(
     ------
     UsageError
         A path does not exist, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> for answer in imgsim.known("new", "photos"):
+    ...     print(answer.path, [match.path for match in answer.matches])
+    new/IMG_0002 small.jpg ['photos/IMG_0002 small.jpg', 'photos/IMG_0002.jpg']
+    new/IMG_0005.jpg []
     """
     started = time.perf_counter()
     options = as_options(options)

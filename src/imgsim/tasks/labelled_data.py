@@ -71,6 +71,13 @@ def bench(
     ------
     UsageError
         The data set does not exist or has too few labels, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.bench("shop", ["phash", "cosine"])
+    >>> [one.method for one in found.methods]
+    ['phash', 'cosine']
     """
     options = as_options(options)
     data = _loaded(dataset, layout, per_scene, prefix, options)
@@ -121,6 +128,13 @@ def calibrate(
     ------
     UsageError
         The data set does not exist or has too few labels, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.calibrate("shop", "phash", target_precision=0.9)
+    >>> found.methods[0].comparator.spec
+    'phash'
     """
     options = as_options(options)
     target = only_target(target_precision, max_false_positives)

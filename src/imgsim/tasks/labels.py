@@ -30,6 +30,13 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     ------
     UsageError
         No image has a label, or it cannot be told which folders are the classes.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.with_labels(imgsim.find_duplicates("shop"), "folder")
+    >>> [group.conflict for group in found if group.conflict]
+    []
     """
     check_kind(duplicates, Duplicates, "result of find_duplicates", "give what it returned")
     if isinstance(labels, PathValues):

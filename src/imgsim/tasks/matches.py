@@ -57,6 +57,14 @@ def matches(
     ------
     UsageError
         A path does not exist, or an argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> ranked = imgsim.matches("photos", ["phash:size=16", "cosine"], k=1)
+    >>> query = ranked.methods[0].queries[0]
+    >>> query.path, query.matches[0].path, query.matches[0].distance
+    ('photos/IMG_0001 copy.jpg', 'photos/IMG_0001.jpg', 0.0)
     """
     started = time.perf_counter()
     options = as_options(options)
@@ -114,6 +122,13 @@ def search(
         A path does not exist, or an argument makes no sense.
     UnreadableImage
         A query is no image that can be read.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> ranked = imgsim.search("new/IMG_0002 small.jpg", "photos", k=2)
+    >>> [match.path for match in ranked.methods[0].queries[0].matches]
+    ['photos/IMG_0002 small.jpg', 'photos/IMG_0002.jpg']
     """
     started = time.perf_counter()
     options = as_options(options)

@@ -78,6 +78,13 @@ def train_autoencoder(
         There is no torch.
     KeyboardInterrupt
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> trained = imgsim.train_autoencoder("photos", "network")  # doctest: +SKIP
+    >>> method = 'autoencoder:weights="network/model.safetensors"'
+    >>> ranked = imgsim.matches("photos", method)  # doctest: +SKIP
     """
     options = options or AutoencoderOptions()
     if not isinstance(options, AutoencoderOptions):

@@ -100,6 +100,13 @@ def train_siamese(
         There is no torch, or no torchvision that fits it where that is needed.
     KeyboardInterrupt
         The user stopped it; the folder holds the checkpoint of the last finished epoch.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> trained = imgsim.train_siamese("shop", "network")  # doctest: +SKIP
+    >>> method = 'siamese:weights="network/model.safetensors"'
+    >>> ranked = imgsim.matches("photos", method)  # doctest: +SKIP
     """
     options = options or SiameseOptions()
     if not isinstance(options, SiameseOptions):

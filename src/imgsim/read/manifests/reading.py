@@ -154,6 +154,13 @@ def read_manifest(
     ------
     UsageError
         It cannot be read, or is of another kind.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> manifest = imgsim.read_manifest("table.csv")
+    >>> manifest.paths, manifest.columns["split"]
+    (('photos/IMG_0001.jpg', 'new/IMG_0005.jpg'), ('train', 'valid'))
     """
     text = _path_text(name)
     if folder is None and os.path.isdir(text):

@@ -99,6 +99,13 @@ def cluster_images(
         A path does not exist, an argument makes no sense, or the method has no vectors.
     UnreadableImage
         A query cannot be read.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.cluster_images("photos", n=3)
+    >>> [len(cluster.members) for cluster in found.clusters]
+    [2, 2, 1]
     """
     started = time.perf_counter()
     options = as_options(options)

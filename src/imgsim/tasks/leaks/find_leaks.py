@@ -77,9 +77,10 @@ def find_leaks(
         What is named more closely wins: a file over the folder around it.
     method, threshold, min_similarity, profile, proposer
         As for `find_duplicates`.
-    preset : {"strict", "normal", "loose"}, optional
-        By default ``loose`` for methods that verify pairs (auto, local), since a picture with
-        words over it, or a part of it, teaches a network too; ``normal`` for others.
+    preset : str, optional
+        ``strict``, ``normal`` or ``loose``. By default the last for methods that verify pairs
+        (auto, local), since a picture with words over it, or a part of it, teaches a network too;
+        ``normal`` for others.
     group_by : str, optional
         Which files belong together: ``prefix`` (the same folder, and the same name up to its last
         number), ``folder``, or a regular expression that is searched for in the path below the
@@ -114,6 +115,13 @@ def find_leaks(
     UsageError
         A path does not exist, a folder belongs to two splits, no picture is in a group, or an
         argument makes no sense.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.find_leaks({"train": "photos", "valid": "new"})
+    >>> [(leak.picture.file.path, leak.matches[0].picture.file.path) for leak in found.leaks]
+    [('new/IMG_0002 small.jpg', 'photos/IMG_0002 small.jpg')]
     """
     started = time.perf_counter()
     options = as_options(options)

@@ -97,6 +97,14 @@ def sort_images(
     UsageError
         A path does not exist, the start is not among the images, there are more than
         `MAX_ROWS` images, or the method has no distance for every pair.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> from pathlib import Path
+    >>> ordering = imgsim.sort_images("photos")
+    >>> [Path(ordering.pictures[i].file.path).stem for i in ordering.better.order]
+    ['IMG_0002', 'IMG_0002 small', 'IMG_0001', 'IMG_0001 copy', 'IMG_0003']
     """
     started = time.perf_counter()
     options = as_options(options)

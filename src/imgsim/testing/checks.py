@@ -1,28 +1,29 @@
-"""The conformance kit: checks that every comparator must pass.
-
-Run it in the tests of a package that adds a comparator (see `imgsim.plugin`):
-
->>> from imgsim.testing import check_comparator
->>> from imgsim.comparators.hashes import GradientHash
->>> check_comparator(GradientHash())
-"""
+"""The checks of the conformance kit."""
 
 from __future__ import annotations
 
 import pickle
 from itertools import pairwise
+from os import PathLike
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, VectorComparator
+from imgsim.comparators.contract import class_fault, instance_fault, rows_fault
+from imgsim.comparators.listing import described_elsewhere
 from imgsim.neighbours.build import vector_engine
 from imgsim.neighbours.pairs import PairEngine
+from imgsim.testing.golden import check_golden
 
 
 def check_comparator(
-    comparator: Comparator, *, tolerance: float = 0.0, registered: bool = True
+    comparator: Comparator,
+    *,
+    tolerance: float = 0.0,
+    registered: bool = True,
+    golden: str | PathLike[str] | None = None,
 ) -> None:
     """Check a comparator against the contract.
 
@@ -33,22 +34,50 @@ def check_comparator(
         Largest difference between the row of an image alone and in a batch; 0 for hashes.
     registered : bool
         It is installed under its name, so its spec must lead back to it.
+    golden : path, optional
+        A golden file that its rows must equal, see `golden.check_golden`.
 
     Raises
     ------
     AssertionError
         It breaks the contract; the message says where.
     """
+    fault = class_fault(type(comparator)) or instance_fault(comparator)
+    assert not fault, f"{type(comparator).__name__} {fault}"
     images = sample_images(comparator, 7)
     rows = check_rows(comparator, images, tolerance)
     if comparator.ranks:
-        check_distances(comparator, np.concatenate([rows, rows[:2]]))
+        extremes = comparator.extractor.extract(_extreme_images(images))
+        check_distances(comparator, np.concatenate([rows, extremes, rows[:2]]))
     check_scale(comparator)
     assert pickle.loads(pickle.dumps(comparator)) == comparator, "it does not survive pickling"
     if registered:
+        check_import(comparator.name)
         assert registry.parse(comparator.spec).spec == comparator.spec, "its spec leads elsewhere"
     if isinstance(comparator, PairComparator):
         check_pairs(comparator, rows)
+    if golden is not None:
+        check_golden(comparator, golden, tolerance=tolerance)
+
+
+def check_import(name: str) -> None:
+    """Check that a comparator of another package imports in time, and quietly.
+
+    Parameters
+    ----------
+    name : str
+        The name it is registered under; built-in ones are not tried.
+
+    Raises
+    ------
+    AssertionError
+        It does not, and so is not listed; or it prints.
+    """
+    if registry.is_built_in(name):
+        return
+    listed = described_elsewhere(name)
+    assert listed.available, listed.cause
+    assert not listed.prints, "importing it prints something"
 
 
 def sample_images(comparator: Comparator, n: int, seed: int = 5) -> NDArray[np.uint8]:
@@ -79,6 +108,14 @@ def sample_images(comparator: Comparator, n: int, seed: int = 5) -> NDArray[np.u
     return np.stack(images).reshape(n, size[1], size[0], channels)
 
 
+def _extreme_images(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Black, white, and two boards that are each other's negative, in the size of some images."""
+    board = np.indices(images.shape[1:3]).sum(axis=0) // 4 % 2 * 255
+    board = np.broadcast_to(board[..., None], images.shape[1:])
+    black = np.zeros(images.shape[1:])
+    return np.stack([black, black + 255, board, 255 - board]).astype(np.uint8)
+
+
 def check_rows(
     comparator: Comparator, images: NDArray[np.uint8], tolerance: float
 ) -> NDArray[np.generic]:
@@ -106,8 +143,8 @@ def check_rows(
     before = images.copy()
     images.setflags(write=False)
     rows = extractor.extract(images)
-    assert rows.shape == (len(images), *extractor.shape), f"rows have shape {rows.shape}"
-    assert rows.dtype == extractor.dtype, f"rows are {rows.dtype}, not {extractor.dtype}"
+    fault = rows_fault(extractor, rows, images)
+    assert not fault, f"{type(extractor).__name__} {fault}"
     assert rows[0].nbytes == extractor.row_bytes, "row_bytes is wrong"
     assert np.array_equal(images, before), "the images were modified"
     assert np.array_equal(extractor.extract(images), rows), "the same images give other rows"
@@ -120,7 +157,7 @@ def check_rows(
 
 
 def check_distances(comparator: Comparator, rows: NDArray[np.generic]) -> None:
-    """Check that distances are symmetric, not negative, and 0 between equal rows.
+    """Check that distances are symmetric, from 0 to the worst, and 0 between equal rows.
 
     Parameters
     ----------
@@ -143,6 +180,12 @@ def check_distances(comparator: Comparator, rows: NDArray[np.generic]) -> None:
     np.put_along_axis(distances, near.rows, near.distance, axis=1)
     assert np.array_equal(distances, distances.T), "distances are not symmetric"
     assert (distances >= 0).all(), "distances are negative"
+    scale = comparator.scale
+    # a score that is better the higher it is may lie below 0, as a correlation does: 0 percent too
+    worst = scale.worst if scale.better == "lower" else max(scale.worst, 2.0)
+    assert distances.max() <= worst * (1 + 1e-6), (
+        f"a distance is {distances.max():g}, and the worst of its scale is {worst:g}"
+    )
     assert distances[0, -2] == distances[1, -1] == 0.0, "equal images are not at distance 0"
 
 

@@ -1,0 +1,186 @@
+"""What a benchmark says in a few sentences: which method suits the pictures, and its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from imgsim.benchmark.results import Bench, MethodResult
+from imgsim.benchmark.significance import differs
+from imgsim.report.bench_tables import (
+    headline,
+    in_order,
+    interval_text,
+    machine_was_busy,
+    seconds_of_thousand,
+    short_names,
+    unranked_methods,
+)
+from imgsim.report.units import count
+
+_NAMED = 3
+_MANY = 3
+_FEW = 50
+"""Below so many images the times are mostly those of beginning."""
+
+_QUICKER = 1.5
+"""From here on it is worth saying that one method is quicker."""
+
+
+def advice(bench: Bench) -> list[str]:
+    """Return the sentences that a report opens with; none where no method was measured."""
+    ranked = [m for m in in_order(bench) if headline(m) is not None]
+    if ranked:
+        return [*_choice(bench, ranked), *_on_recipes(bench)]
+    return [*_on_pairs(bench), *_on_copies(bench)]
+
+
+def _on_pairs(bench: Bench) -> Iterator[str]:
+    """Say what methods that order no pairs find of a list of them."""
+    names = short_names(bench)
+    for m in bench.methods:
+        found = m.detection
+        right = ""
+        if found.precision is not None:
+            right = f"; of those that it finds {found.precision.value:.2f} are right"
+        yield f"{names[m.method]} finds {found.recall.value:.2f} of the pairs that match{right}."
+
+
+def _on_copies(bench: Bench) -> Iterator[str]:
+    """Say which method recognises most changed copies."""
+    if bench.resilience is None or not bench.resilience.methods:
+        return
+    names = short_names(bench)
+    first, *others = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)
+    yield (
+        f"Of changed copies {names[first.method]} recognises"
+        f" {100 * first.mean_recognised:.0f} % ({count(first.wrong, 'wrong pair')})"
+        + (
+            f", the next, {names[others[0].method]}, {100 * others[0].mean_recognised:.0f} %"
+            f" ({count(others[0].wrong, 'wrong pair')})."
+            if others
+            else "."
+        )
+    )
+
+
+def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
+    names = short_names(bench)
+    best = ranked[0]
+    level = [m for m in ranked if m is best or not _worse(m, best)]
+    worse = [m for m in ranked if m not in level]
+    named = [m for m in level if _shown(m) == _shown(best)]
+    rest = [m for m in level if m not in named]
+    data = bench.data
+    trials = count(data.classes, "class", "classes") if data.classes else "so few pairs"
+    pictures = f"these {data.images:,} pictures"
+    right = "of the 3 nearest are right" if best.retrieval else "average precision of the pairs"
+    estimate = headline(best)
+    within = f"; 95 % interval {interval_text(estimate)}" if interval_text(estimate) else ""
+    if not worse and len(ranked) > 1:
+        of_classes = f" of {trials}" if data.classes else ""
+        last = ranked[-1]
+        if _shown(last) == _shown(best):
+            between = f"each has {_shown(best)} ({right}{within})"
+        else:
+            between = (
+                f"from {_names(names, named)} ({_shown(best)} {right}{within}) to"
+                f" {names[last.method]} ({_shown(last)}) there is no difference that they can show"
+            )
+        yield (
+            f"{pictures[0].upper()}{pictures[1:]}{of_classes} cannot tell"
+            f" {count(len(ranked), 'method')} apart: {between}. Take more of them."
+        )
+    else:
+        shown = f"For {pictures}: {_names(names, named)} ({_shown(best)} {right}{within}"
+        if len(level) > 1 and len(named) > 1:
+            shown += f"; no difference that {trials} can show"
+        yield f"{shown})."
+        if rest:
+            some = ", ".join(f"{names[m.method]} ({_shown(m)})" for m in rest[:_MANY])
+            more = f" and {len(rest) - _MANY} more" if len(rest) > _MANY else ""
+            yield f"Not worse, as far as {trials} can show: {some}{more}."
+        if worse:
+            following = headline(worse[0])
+            assert estimate is not None
+            assert following is not None
+            yield (
+                f"The next, {names[worse[0].method]}, has {_shown(worse[0])}, less by"
+                f" {estimate.value - following.value:.2f}: more than chance gives."
+            )
+    yield _cost(bench, named, level)
+
+
+def _cost(bench: Bench, named: Sequence[MethodResult], level: Sequence[MethodResult]) -> str:
+    """Say what a thousand images take by the quickest of the best, and of those not worse."""
+    names, cpu = short_names(bench), machine_was_busy(bench)
+    n = bench.data.images
+    seconds = {m.method: seconds_of_thousand(m, n, cpu=cpu) for m in level}
+    quick, slow = (f(named, key=lambda m: seconds[m.method]) for f in (min, max))
+    name, ratio = names[quick.method], seconds[slow.method] / seconds[quick.method]
+    if ratio >= _QUICKER:
+        text = f"{name} is {ratio:.2g} x quicker than {names[slow.method]}: 1,000 images take it"
+    else:
+        text = f"1,000 images take {name}"
+    text += f" about {_time(seconds[quick.method])}"
+    quickest = min(level, key=lambda m: seconds[m.method])
+    if seconds[quick.method] / seconds[quickest.method] >= _QUICKER:
+        text += f", {names[quickest.method]} {_time(seconds[quickest.method])}"
+    how = "processor time" if cpu else "read by one thread"
+    rough = "; a rough figure, from so few" if n < _FEW else ""
+    return f"{text} ({how}, each compared with all{rough})."
+
+
+def _on_recipes(bench: Bench) -> Iterator[str]:
+    """Say what a ranking by class cannot tell of a method that verifies."""
+    recipes = unranked_methods(bench)
+    if not recipes:
+        return
+    looks = "looks" if len(recipes) == 1 else "look"
+    text = (
+        f"A ranking tells little of {' and '.join(recipes)}, which {looks} for copies of a picture"
+        " and not for its like"
+    )
+    if bench.resilience is None:
+        yield f"{text}; --experiment resilience measures that."
+        return
+    names = short_names(bench)
+    changed = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)
+    shown = [m for m in changed if names[m.method] in recipes]
+    others = [m for m in changed if names[m.method] not in recipes][:1]
+    found = ", ".join(
+        f"{names[m.method]} recognises {100 * m.mean_recognised:.0f} %"
+        f" ({count(m.wrong, 'wrong pair')})"
+        for m in (*shown, *others)
+    )
+    yield f"{text}. Of changed copies {found}."
+
+
+def _worse(one: MethodResult, best: MethodResult) -> bool:
+    """Whether a method is behind the best by more than chance gives."""
+    if one.retrieval and best.retrieval:
+        own, other = one.retrieval.class_accuracy, best.retrieval.class_accuracy
+        if own and len(own) == len(other):
+            return differs(own, other)
+    value, bound = headline(one), headline(best)
+    assert value is not None
+    assert bound is not None
+    return bound.low is None or value.value < bound.low
+
+
+def _shown(one: MethodResult) -> str:
+    estimate = headline(one)
+    assert estimate is not None
+    return f"{min(estimate.value, 0.99 if estimate.value < 1 else 1.0):.2f}"
+
+
+def _names(names: dict[str, str], some: Sequence[MethodResult]) -> str:
+    shown = [names[m.method] for m in some[:_NAMED]]
+    if len(some) > _NAMED:
+        shown.append(f"{len(some) - _NAMED} more")
+    return " or ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
