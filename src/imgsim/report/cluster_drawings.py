@@ -23,6 +23,7 @@ _LEGEND = 220
 _VOTERS = 5
 _REGION_CELL = 4
 _TINT = 0.22
+_FROM_DOT = 16
 _SHEET_SIDE = 120
 _GAP = 6
 _CAPTION = 28
@@ -152,19 +153,20 @@ def draw_map(clusters: Clusters, target: Path) -> None:
         room = np.array([width, height]) - 2 * margin
         middles = map_coordinates(clusters.positions) * room + margin
         sheet.paste(draw_regions(clusters, middles, _MAP), (0, 0))
-        _draw_images(sheet, clusters, middles, numbers, side)
-        for cluster in clusters.clusters:  # beside the typical image, which has most room
-            corner = middles[cluster.typical] - side / 2
+        shown = _draw_images(sheet, clusters, middles, numbers, side)
+        for cluster in clusters.clusters:
+            away = side / 2 if cluster.typical in shown else _FROM_DOT
+            corner = middles[cluster.typical] - away
             _draw_number(draw, cluster.number, corner, ImageFont.load_default(18))
     counts = np.bincount(numbers, minlength=len(names) + 1)
-    shown = list(range(1, len(names) + 1))[: (height - 60) // 18]
-    for place, number in enumerate([*shown, *([0] if counts[0] else [])]):
+    listed = list(range(1, len(names) + 1))[: (height - 60) // 18]
+    for place, number in enumerate([*listed, *([0] if counts[0] else [])]):
         top = 40 + 18 * place
         draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(number))
         text = f"{names[number - 1] if number else 'none'}: {count(int(counts[number]), 'image')}"
         draw.text((width + 22, top - 2), _shortened(text, font, _LEGEND - 26), "black", font)
-    if len(shown) < len(names):
-        draw.text((width + 4, height - 20), f"and {len(names) - len(shown)} more", "black", font)
+    if len(listed) < len(names):
+        draw.text((width + 4, height - 20), f"and {len(names) - len(listed)} more", "black", font)
     way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
     said = [label(clusters.comparator), way, count(len(clusters.clusters), "cluster")]
     said += [text for text in (agreement_text(clusters),) if text]
@@ -180,8 +182,14 @@ def _draw_images(
     middles: NDArray[np.float64],
     numbers: NDArray[np.int64],
     side: int,
-) -> None:
-    """Draw pictures that do not cover one another, and dots for the others."""
+) -> set[int]:
+    """Draw pictures that do not cover one another, and dots for the others.
+
+    Returns
+    -------
+    set of int
+        Images with a picture.
+    """
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(sheet)
@@ -198,6 +206,7 @@ def _draw_images(
             top + picture.height + frame - 1)  # fmt: skip
         draw.rectangle(box, colour_of(int(numbers[image])))
         sheet.paste(picture, (left, top))
+    return set(shown)
 
 
 def _draw_number(draw: Any, number: int, middle: NDArray[np.float64], font: Any) -> None:
