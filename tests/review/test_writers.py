@@ -27,6 +27,11 @@ def test_one_review_of_several_decides(tmp_path: Path, monkeypatch: pytest.Monke
     assert third.is_mine()
     third.release()
     assert list(tmp_path.iterdir()) == []
+    first, second = Owner(path), Owner(path)
+    second.take_over()
+    second.release()
+    first.release()  # before it saw that the other one has ended
+    assert list(tmp_path.iterdir()) == []
     assert Owner(None).is_mine()
 
 

@@ -80,12 +80,13 @@ class Owner:
         """Let others write."""
         if self._path is None:
             return
-        mine, locked = self._mine, self._locked
+        locked = self._locked
         self._mine, self._locked = False, True  # it does not look for it any more
         with suppress(OSError):
-            if mine and locked:
+            held = self._path.read_text(encoding="ascii", errors="replace")
+            if locked and held in (self._id, ""):
                 self._path.unlink(missing_ok=True)
-            elif mine:
+            elif held == self._id:
                 self._path.write_text("", encoding="ascii")
         if self._lock is not None:
             self._lock.close()
