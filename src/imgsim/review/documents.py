@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from imgsim.addresses import Address, folder_of, printable
+from imgsim.addresses import folder_of, printable
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
 from imgsim.report.document import parts_note
@@ -211,7 +211,7 @@ def _why_not(group: ReviewGroup, member: Member) -> str:
         return "the files stand under two labels"
     if group.chosen is not None and member.picture.file.path in group.chosen:
         return "the plan lists it, and did not choose it"
-    if isinstance(group.kept.file.path, Address):
+    if member.removable:
         return "what is kept lies in an archive, and vouches for no file"
     if member.role is None:
         return "it was not compared with the file that you keep"
