@@ -85,6 +85,11 @@ def test_decisions_of_before_are_shown(
     assert mixed["answer"] == "mixed"
     assert {f["name"]: f["decided"] for f in mixed["files"][1:]}["moved.jpg"] == "keep-all"
     assert later.wait()["decided"] == 1
+    keep = {"groups": [mixed["id"]], "answer": "keep"}
+    assert "keep another one" in later.ask("/api/answer", keep).json()["hint"]
+    later.answer("a1.jpg", "keep-all")
+    assert later.group("a1.jpg")["answer"] == "keep-all"
+    later.post("/api/take-back")
     # what find-dupes says of the same decisions
     found = find_duplicates(str(photos), decisions=decisions)
     assert "moved.jpg" not in {

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ class Running:
 
     def __init__(self, *arguments: object) -> None:
         command = [sys.executable, "-m", "imgsim", "review", *map(str, arguments)]
-        options = ["--no-browser", "--executor", "threads", "-j", "1", "-m", "phash"]
+        options = ["--no-browser", "--executor", "threads", "-j", "1"]
         self.process = subprocess.Popen(
             [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -32,10 +33,15 @@ class Running:
 
     def line(self, pattern: str) -> re.Match[str]:
         assert self.process.stderr
-        for line in self.process.stderr:
-            self.said.append(line)
-            if found := re.search(pattern, line):
-                return found
+        late = threading.Timer(120, self.process.kill)
+        late.start()
+        try:
+            for line in self.process.stderr:
+                self.said.append(line)
+                if found := re.search(pattern, line):
+                    return found
+        finally:
+            late.cancel()
         raise AssertionError("".join(self.said))
 
     def open(self) -> None:

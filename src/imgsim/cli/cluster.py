@@ -24,6 +24,7 @@ from imgsim.cli.options import (
     writing_options,
 )
 from imgsim.cli.output import write
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
@@ -183,7 +184,7 @@ def _write_clusters(
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: report.cluster_text(clusters),
         "json": lambda: report.cluster_json(clusters, timing=not no_timing),
-        "csv": lambda: report.cluster_csv(clusters),
+        "csv": lambda: table(report.cluster_csv(clusters)),
         "html": lambda: cluster_page(clusters),
     }
     write(writers[format](), output, for_programs=format != "text")

@@ -38,6 +38,7 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.search_options import isolate_option, keep_option, reference_option
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal, output_width, paint, terminal_width
 from imgsim.errors import UsageError
 
@@ -403,7 +404,7 @@ def _formatted_text(
     if form == "jsonl":
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
-        return formats.find_dupes_csv(duplicates, private=facts)
+        return table(formats.find_dupes_csv(duplicates, private=facts))
     if form == "sarif":
         return duplicate_annotations.find_dupes_sarif(duplicates, known_too=known_too)
     if form == "github":

@@ -119,6 +119,7 @@ def make_run_options(
 
     file = cache_path(cache)
     terminal.cached = file is not None
+    _check_address_space(terminal)
     if executor == "threads":
         terminal.silence_libraries()
     if file is None and not is_off(cache):
@@ -146,6 +147,32 @@ def make_run_options(
     )
 
 
+def _check_address_space(terminal: Terminal) -> None:
+    """Say what a limit of the shell is the cause of, before every file fails by it.
+
+    Raises
+    ------
+    UsageError
+        No picture could be read.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY or limit >= _AMPLE_ADDRESSES:
+        return
+    says = f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
+    if limit < _LEAST_ADDRESSES:
+        raise UsageError(f"{says}: that is too little to read pictures", "ulimit -v unlimited")
+    terminal.note(f"{says}: large pictures are skipped, or called damaged")
+
+
+_LEAST_ADDRESSES = 400_000_000
+_AMPLE_ADDRESSES = 1_500_000_000
+"""Libraries take 300 MB of addresses; the rest is for pixels."""
+
+
 def read_list(name: str, null: bool) -> tuple[str, ...]:
     """Read names of files from a file or, for ``-``, from standard input.
 
@@ -155,9 +182,10 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
         It cannot be read.
     """
     from imgsim.read.discover import read_file_list
+    from imgsim.read.files import open_input
 
     try:
-        with click.open_file(name, "rb") as stream:
+        with click.open_file(name, "rb") if name == "-" else open_input(name) as stream:
             return tuple(read_file_list(stream.read(), null=null))
     except OSError as error:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None

@@ -15,6 +15,7 @@ from imgsim.cli.options import (
     timing_option,
 )
 from imgsim.cli.output import write
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def show_matches(
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: rankings.matches_text(matches),
         "json": lambda: rankings.matches_json(matches, timing=not no_timing),
-        "csv": lambda: rankings.matches_csv(matches),
+        "csv": lambda: table(rankings.matches_csv(matches)),
         "html": lambda: _html_page(matches, images),
     }
     write(writers[format](), output, for_programs=format != "text")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
+from imgsim.escapes import as_json
 from imgsim.pictures.heat import bar, overlay
 from imgsim.pictures.png import write_png
 from imgsim.read.discover import printable
@@ -96,7 +96,7 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
 
 def explanation_json(explanation: Explanation) -> Iterator[str]:
     """Yield `explanation_document` as JSON."""
-    yield json.dumps(explanation_document(explanation), ensure_ascii=False, indent=2) + "\n"
+    yield as_json(explanation_document(explanation), indent=2) + "\n"
 
 
 def _side(
@@ -224,7 +224,7 @@ def activations_json(activations: Activations) -> Iterator[str]:
             for i, one in enumerate(activations.maps)
         ],
     }
-    yield json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    yield as_json(document, indent=2) + "\n"
 
 
 def draw_activations(activations: Activations, target: Path) -> None:

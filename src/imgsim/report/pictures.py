@@ -166,7 +166,7 @@ def shorten_path(path: str, font: Any, width: float) -> str:
     width : float
         Pixels.
     """
-    name = printable(path).replace("\\", "/")
+    name = printable(path.replace("\\", "/"))
     if font.getlength(name) <= width:
         return name
     starts = range(1, len(name))

@@ -23,6 +23,7 @@ from imgsim.act.undo import undo
 from imgsim.act.verify import ContentVerifier
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.escapes import escaped_rest
 from imgsim.read.discover import DiscoverOptions
 from imgsim.report.units import count
 from imgsim.review.model import ReviewGroup
@@ -160,8 +161,7 @@ class Acting:
         if session.phase != "ready":
             raise NotNow("the pictures are still being read", "wait until that is done")
         with self._lock:
-            if self._job is not None and self._job.running:
-                raise NotNow("something else is being done", "wait until it is done")
+            self.check_idle()
             progress = Shown(session.touch, session.ended)
             job = self._job = Job(kind, progress)
         self._thread = threading.Thread(target=self._run, args=(job, work), name=f"review-{kind}")
@@ -182,6 +182,11 @@ class Acting:
             job.running = False
             job.done.set()
             self._session.touch()
+
+    def check_idle(self) -> None:
+        """Raise `NotNow` while something is done."""
+        if self._job is not None and self._job.running:
+            raise NotNow("something is being done", "wait until it is done; Ctrl-C stops it")
 
     def join(self) -> None:
         """Wait until what runs has ended; it stops before the next file once the review ends."""
@@ -352,7 +357,7 @@ def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
             for one in applied.removed[:_SHOWN]
         ],
         "left": _left_documents(asked),
-        "reasons": [{"reason": printable(reason), "files": n} for reason, n in applied.reasons],
+        "reasons": [{"reason": escaped_rest(reason), "files": n} for reason, n in applied.reasons],
         "whole_folders": sum(one.reason == FOLDER for one in asked),
         "left_out": left_out,
         "stopped": applied.stopped,
@@ -361,7 +366,7 @@ def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
 
 
 def _left_documents(left: list[Left]) -> list[dict[str, str]]:
-    return [{"path": shown(o.path), "reason": printable(o.reason)} for o in left[:_SHOWN]]
+    return [{"path": shown(o.path), "reason": escaped_rest(o.reason)} for o in left[:_SHOWN]]
 
 
 def _undone_document(undone: Undone) -> dict[str, Any]:

@@ -237,7 +237,7 @@ class Answers:
         new: list[tuple[Answer, list[DecidedFile]]] = []
         replaced: list[list[Picture]] = []
         for group in groups:
-            pictures = self._asked(group, keep.get(group.id))
+            pictures = self._asked(group, answer, keep.get(group.id))
             new += self._files(answer, pictures)
             replaced.append(pictures)
         forgotten, added = self._exchange(replaced, new)
@@ -298,13 +298,19 @@ class Answers:
         self.decisions.replace(change)
         self._index()
 
-    def _asked(self, group: ReviewGroup, keep: Picture | None) -> list[Picture]:
+    def _asked(self, group: ReviewGroup, answer: Answer, keep: Picture | None) -> list[Picture]:
         """The files that an answer is about, the kept one first."""
         kept = keep or group.kept
         others = [p for p in group.pictures if p.file.path != kept.file.path]
         if group.answer == "mixed" and kept.file.path == group.kept.file.path:
             decided = {m.picture.file.path for m in group.current.members if m.decided}
-            others = [p for p in others if p.file.path not in decided]
+            left = [p for p in others if p.file.path not in decided]
+            if not left and answer == "keep":
+                raise UsageError(
+                    "all files were decided on with the kept one, and not with each other",
+                    "keep another one, or keep all",
+                )
+            others = left or others
         return [kept, *others]
 
     def _files(

@@ -13,7 +13,7 @@ from imgsim.errors import ImgsimError
 from imgsim.executors.base import Executor
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
-from imgsim.review.images import SIDES, ImageWork, Made, Part, Size
+from imgsim.review.images import SIDES, ImageWork, Made, Part, Size, placeholder
 from imgsim.types import Member, Picture
 
 CACHE_BYTES = 128 << 20
@@ -58,7 +58,11 @@ class ImageService:
 
     def start(self) -> None:
         """Start the workers, and let them load what they need, before a picture is asked for."""
+        placeholder("", SIDES[0])  # two threads that load Pillow at once get in each other's way
         nothing = ImageWork("nothing", Content("", ""), Size(1, 1), SIDES[0], self._limits)
+        if self._options.executor == "threads":
+            self._warm_up(0, nothing)
+            return
         for lane in range(len(self._lanes)):
             threading.Thread(target=self._warm_up, args=(lane, nothing), daemon=True).start()
 

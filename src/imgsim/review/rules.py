@@ -239,8 +239,8 @@ def _first(group: ReviewGroup, able: Sequence[Picture]) -> Picture | None:
 
 
 def _lies_below(picture: Picture, folder: str) -> bool:
-    own = os.path.join(folder_of(picture.file.path) or os.curdir, "")
-    return own.startswith(os.path.join(folder, ""))
+    own = os.path.join(os.path.abspath(folder_of(picture.file.path)), "")
+    return own.startswith(os.path.join(os.path.abspath(folder), ""))
 
 
 def _by_keep_rules(

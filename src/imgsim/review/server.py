@@ -24,9 +24,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imgsim.addresses import printable
 from imgsim.decisions.records import Answer
 from imgsim.errors import DecisionsUnusable, ImgsimError, UsageError
+from imgsim.escapes import escaped_rest
 from imgsim.review.acting import Acting, Job
 from imgsim.review.documents import can_be_aligned
 from imgsim.review.image_service import ImageService, is_large
@@ -194,7 +194,7 @@ async def _internal(request: Request, error: Exception) -> Response:
 
 
 def _said(status: int, error: str, hint: str) -> JSONResponse:
-    return JSONResponse({"error": printable(error), "hint": printable(hint)}, status)
+    return JSONResponse({"error": escaped_rest(error), "hint": escaped_rest(hint)}, status)
 
 
 def _refused_page(status: int, error: str, hint: str) -> Response:
@@ -501,6 +501,7 @@ class _Page:
 
     def _end(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)
+        self._acting.check_idle()
         self._session.end()
         return {}
 

@@ -15,6 +15,7 @@ from imgsim.decisions.lookup import samples_of_named
 from imgsim.decisions.records import Answer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import ImgsimError, UsageError
+from imgsim.escapes import escaped_rest
 from imgsim.read.content import read_bytes
 from imgsim.read.equal_samples import sample_digests_of
 from imgsim.read.metadata import metadata_of
@@ -31,6 +32,8 @@ Phase = Literal["reading", "ready", "failed"]
 
 _IDLE_SECONDS = 0.2
 _WISHES_AT_ONCE = 500
+_SAMPLED_AT_ONCE = 64
+_WRITTEN_AT_ONCE = 2000
 _LOOK_OUTSIDE_SECONDS = 1.0
 
 
@@ -86,6 +89,7 @@ class Session:
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
         self._same: dict[str, tuple[int, int]] = {}
         self._looked_outside = time.monotonic()
+        self._sampled: dict[tuple[object, ...], None] = {}
         self._wake = threading.Condition(self.lock)
         self._threads: list[threading.Thread] = []
 
@@ -128,7 +132,7 @@ class Session:
         text, hint = said_of(error)
         with self.lock:
             self.phase = "failed"
-            self.error = {"text": printable(text), "hint": printable(hint)}
+            self.error = {"text": escaped_rest(text), "hint": escaped_rest(hint)}
             self.touch()
 
     def _take(self, found: Found) -> None:
@@ -156,6 +160,7 @@ class Session:
             self.revision += 1
             if found.complete:
                 self.phase = "ready"
+                self._sample_what_was_left()
             self._wake.notify_all()
             self.touch()
 
@@ -249,11 +254,14 @@ class Session:
         return True
 
     def _sample_some(self) -> bool:
-        """Write digests of samples into decisions that were made without them."""
+        """Take digests of samples for decisions that were made without, and write them there.
+
+        Decisions are written anew for it, so many are completed at once.
+        """
         with self.lock:
-            if self.phase != "ready" or not self._unsampled:
+            if self.phase != "ready" or not (self._unsampled or self._sampled):
                 return False
-            some = dict(list(self._unsampled.items())[:64])
+            some = dict(list(self._unsampled.items())[:_SAMPLED_AT_ONCE])
             read = {picture.digest: picture for picture, _ in self._files.values()}
         pictures = {p.digest: read.get(p.digest, p) for own in some.values() for p in own}
         wanted = [
@@ -264,9 +272,12 @@ class Session:
         known = sample_digests_of(wanted, replace(self.options, progress=silent)) if wanted else {}
         with self.lock:
             self.answers.note_samples({k: v for k, v in known.items() if v is not None})
-            self.answers.complete(set(some), pictures)
             for content in some:
                 self._unsampled.pop(content, None)
+            self._sampled |= dict.fromkeys(some)
+            if len(self._sampled) >= _WRITTEN_AT_ONCE or not self._unsampled:
+                contents, self._sampled = set(self._sampled), {}
+                self.answers.complete(contents, read)
         return True
 
     # What the page asks -------------------------------------------------------------------
@@ -319,7 +330,7 @@ class Session:
                 "settling": len(self._wishes),
                 "can_take_back": bool(self.answers.steps),
                 "writer": self.writers.may_write(tab),
-                "warnings": [*map(printable, self.warnings), *self._of_others()],
+                "warnings": [*map(escaped_rest, self.warnings), *self._of_others()],
                 **self.extra(),
             }
 
@@ -466,6 +477,19 @@ class Session:
         for decision in step.added:
             own = [pictures[f.digest] for f in decision.files if f.digest in pictures]
             if any(file.pixel_digest is None for file in decision.files):
+                self._unsampled[decision.content] = own
+
+    def _sample_what_was_left(self) -> None:
+        """Remember decisions that were made without digests of samples, before this review too."""
+        pictures = {
+            picture.digest: picture
+            for picture, _ in self._files.values()
+            if not (picture.facts.raw or picture.facts.damage)
+        }
+        for decision in self.answers.decisions:
+            lacking = [file.digest for file in decision.files if file.pixel_digest is None]
+            own = [pictures[digest] for digest in lacking if digest in pictures]
+            if own:
                 self._unsampled[decision.content] = own
 
     def _refresh(self, group: ReviewGroup) -> None:

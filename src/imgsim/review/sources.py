@@ -230,6 +230,10 @@ class PlanSource:
 
     def settle(self, wishes: Sequence[KeepWish], progress: Progress) -> list[Group | None]:
         """See `Source`."""
+        if "weights=" in self._plan.method:
+            raise UsageError(
+                "the plan's method would load a file that the plan names", "review the folder"
+            )
         return settle_again(self._search, wishes, replace(self._options, progress=progress))
 
     def plan(self, groups: Sequence[ReviewGroup], metadata: Mapping[str, Metadata]) -> Plan:
