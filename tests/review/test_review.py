@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from imgsim import Decisions, find_duplicates
-from imgsim.act.plan_file import read_plan
+from imgsim import Decisions, RunOptions, find_duplicates
+from imgsim.act.plan_file import read_plan, write_plan
+from imgsim.act.planning import make_plan
 from imgsim.act.undo import undo
 from imgsim.errors import DecisionsUnusable
+from imgsim.read.discover import DiscoverOptions
 from imgsim.review.progress import Shown
 from tests.review.conftest import Begin, Review, names
 
@@ -201,6 +203,19 @@ def test_a_plan_is_reviewed_without_a_search(
     of_plan.answer("a1.jpg", "keep", "small1.jpg")
     of_plan.wait()
     assert of_plan.post("/api/plan")["removals"] == 0
+
+
+def test_references_of_a_plan_are_never_removed(photos: Path, begin: Begin, tmp_path: Path) -> None:
+    named = RunOptions(executor="threads", discover=DiscoverOptions(reference=["photos/camera"]))
+    plan = make_plan(find_duplicates("photos/phone", options=named))
+    (tmp_path / "plan.json").write_text("".join(write_plan(plan)))
+    review = begin(tmp_path / "plan.json")
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "COPY1.JPG", "SMALL1.JPG"]
+    review.answer("a1.jpg", "keep", "copy1.jpg")
+    review.wait()
+    group = review.group("a1.jpg")
+    assert names(group) == ["copy1.jpg", "a1.jpg", "SMALL1.JPG"]
+    assert group["files"][1]["why_not"] == "it lies below --reference"
 
 
 def test_first_groups_are_there_before_the_pictures_are_read(

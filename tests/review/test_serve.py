@@ -119,6 +119,8 @@ def test_a_review_runs_beside_another_one_and_ends(photos: Path, start: Start) -
         first.process.send_signal(signal.SIGINT)
         assert events.read().endswith(b"event: ended\ndata: {}\n\n")
     assert first.ends_with() == 130
+    stored = Path(os.environ["IMGSIM_DECISIONS"])
+    assert [path.name for path in stored.parent.glob(f"{stored.name}-review*")] == []
     assert not any("Traceback" in line for line in first.said + second.said)
 
 

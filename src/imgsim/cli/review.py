@@ -105,7 +105,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     else:
         code = 0 if session.error is None else 2
     state = session.figures()
-    terminal.say(f"the review has ended: {state['decided']} of {state['groups']} groups decided")
+    decided = f": {state['decided']} of {state['groups']} groups decided" if state["groups"] else ""
+    terminal.say(f"the review has ended{decided}")
     if acting.interrupted:
         terminal.say("imgsim apply --resume --yes goes on, imgsim undo last takes it back")
         return 3 if code == 0 else code

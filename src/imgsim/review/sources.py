@@ -186,7 +186,11 @@ class PlanSource:
         if there:
             discover_named = DiscoverOptions(default_excludes=False)
             read = collect(there, [], replace(options, discover=discover_named))
-            pictures = {name: p for p in read.pictures for name in (p.file.path, *p.file.links)}
+            pictures = {
+                name: self._named(picture, name)
+                for picture in read.pictures
+                for name in (picture.file.path, *picture.file.links)
+            }
             metadata = metadata_of(read.pictures, options)
         groups: list[Group] = []
         chosen: list[dict[str, bool]] = []
@@ -204,6 +208,14 @@ class PlanSource:
         yield Found(
             tuple(groups), metadata, len(pictures), 0, chosen=tuple(chosen), warnings=tuple(said)
         )
+
+    def _named(self, picture: Picture, path: str) -> Picture:
+        """A picture by one of its names, and whether the plan says that it is never removed."""
+        root = self._plan.root
+        places = [os.path.normpath(os.path.join(root, plan_paths.native(one)))
+                  for one in self._plan.references]  # fmt: skip
+        kept = any(path == one or path.startswith(os.path.join(one, "")) for one in places)
+        return replace(picture, file=replace(picture.file, path=path, reference=kept))
 
     def _path(self, file: PlannedFile) -> str:
         return os.path.join(self._plan.root, plan_paths.native(file.path))

@@ -51,6 +51,9 @@ class Owner:
             return
         try:
             if not self._locked:
+                if self._lock is not None and not self._lock.is_current():
+                    self._lock.close()  # who had it has ended, and removed the file
+                    self._lock = None
                 self._lock = self._lock or FileLock(self._path)
                 self._locked = self._lock.acquire(exclusive=True)
                 if self._locked:  # nobody else is there any more
@@ -77,9 +80,14 @@ class Owner:
         """Let others write."""
         if self._path is None:
             return
-        if self._mine:
-            self._write("")
+        locked = self._locked
         self._mine, self._locked = False, True  # it does not look for it any more
+        with suppress(OSError):
+            held = self._path.read_text(encoding="ascii", errors="replace")
+            if locked and held in (self._id, ""):
+                self._path.unlink(missing_ok=True)
+            elif held == self._id:
+                self._path.write_text("", encoding="ascii")
         if self._lock is not None:
             self._lock.close()
 
