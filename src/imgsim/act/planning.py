@@ -261,7 +261,7 @@ class PlanFrame:
     result : Duplicates or Leaks
         By its method and threshold the plan is verified again.
     pictures : sequence of Picture
-        All that the plan may name. Those in archives and symbolic links are in no plan.
+        All that the plan may name; those in archives are left out.
     roots : mapping of str to str
         What `ImageFile.root` stands for, where that is no folder: the split of a data set.
 
@@ -279,7 +279,7 @@ class PlanFrame:
         history: Path | None = None,
         now_ns: int | None = None,
     ) -> None:
-        named = [_rooted(picture, roots) for picture in pictures if is_plannable(picture)]
+        named = [_rooted(picture, roots) for picture in pictures if not _in_container(picture)]
         self._real = _RealPaths()
         root = _common_root(self._real, named)
         references = {
@@ -310,12 +310,17 @@ class PlanFrame:
         )
 
     def file(self, picture: Picture) -> PlannedFile:
-        """Return a file as the plan names it; it has to be plannable."""
+        """Return a file as the plan names it: where it really lies."""
         return _planned(picture, self._real, self.plan.root)
 
 
-def is_plannable(picture: Picture) -> bool:
-    """Whether a plan may name a picture: a file of its own, and no symbolic link."""
+def can_be_kept(picture: Picture) -> bool:
+    """Whether a plan may keep a picture: what lies in an archive vouches for nothing."""
+    return not _in_container(picture)
+
+
+def can_be_removed(picture: Picture) -> bool:
+    """Whether a plan may remove a picture: a file of its own, and no symbolic link."""
     return not _in_container(picture) and not os.path.islink(picture.file.path)
 
 

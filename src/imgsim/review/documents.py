@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from imgsim.act.planning import is_plannable
+from imgsim.act.planning import can_be_removed
 from imgsim.addresses import folder_of, printable
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
@@ -247,7 +247,7 @@ def groups_of_leaks(leaks: Leaks) -> list[ReviewGroup]:
         members = (Member(leak.picture, "kept", None), *leak.matches)
         group = Group(members, f"in the split {leak.picture.file.root}")
         # what stands in a larger split too may go from there
-        chosen = {member.picture.file.path: is_plannable(member.picture) for member in members}
+        chosen = {member.picture.file.path: can_be_removed(member.picture) for member in members}
         groups.append(ReviewGroup(str(number), group, group, chosen=chosen))
     return groups
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from imgsim.act.plan import Removal
+from imgsim.act.plan import NEVER, Removal
 from imgsim.act.plan_file import file_text, plan_head, removal_text
-from imgsim.act.planning import PlanFrame, is_plannable
+from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed
 from imgsim.addresses import printable
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
@@ -220,7 +220,7 @@ def _split_folders(result: Duplicates | Leaks, groups: Sequence[ReviewGroup]) ->
         return {}
     folders: dict[str, list[str]] = {}
     for picture in _pictures(groups):
-        if is_plannable(picture):
+        if can_be_kept(picture):
             above = os.path.dirname(os.path.abspath(picture.file.path))
             folders.setdefault(picture.file.root, []).append(above)
     return {split: os.path.commonpath(some) for split, some in folders.items()}
@@ -245,14 +245,18 @@ def _complete(detail: dict[str, Any], group: ReviewGroup, result: Duplicates | L
     by_id = dict(zip((file["id"] for file in detail["files"]), members, strict=True))
     equal: dict[str, list[str]] = {}
     for name, member in by_id.items():
-        if is_plannable(member.picture):
+        if can_be_removed(member.picture):
             equal.setdefault(member.picture.digest, []).append(name)
     for file in detail["files"]:
         member = by_id[file["id"]]
         own = member.picture.file
         free = not (own.reference or member.conflict or member.decision)
-        same = equal.get(member.picture.digest, []) if free and is_plannable(member.picture) else []
+        same = (
+            equal.get(member.picture.digest, []) if free and can_be_removed(member.picture) else []
+        )
         file["may_go_for"] = [name for name in same if name != file["id"]]
+        if file["removable"] and not (can_be_removed(member.picture) and can_be_kept(group.kept)):
+            file["removable"], file["why_not"] = False, "it is a link, or stands against an archive"
         if leak is not None:
             file["split"] = printable(own.root)
             file["label"] = printable(member.label or "") or None
@@ -275,11 +279,12 @@ def _plan_parts(
     for group in groups:
         removals[group.id] = {}
         for member in group.current.members:
-            if not is_plannable(member.picture):
+            if not can_be_kept(member.picture):
                 continue
             name = file_id(member.picture.file.path)
             files.setdefault(name, file_text(frame.file(member.picture)))
-            if group.is_removable(member):
+            free = group.is_removable(member) and can_be_removed(member.picture)
+            if free and can_be_kept(group.kept):
                 removals[group.id][name] = removal_text(_removal(frame, group, member, metadata))
     return {
         "name": _PLAN_NAME,
@@ -296,7 +301,9 @@ def _plan_parts(
 def _removal(
     frame: PlanFrame, group: ReviewGroup, member: Member, metadata: Mapping[str, Metadata]
 ) -> Removal:
-    role: Role = member.role or ("near" if member.kind == "kept" else member.kind)
+    role: Role | None = member.role
+    if role is None or role in NEVER:  # of a leak, where the split decides and not the role
+        role = "near" if member.kind == "kept" else member.kind
     return Removal(
         frame.file(member.picture),
         role,

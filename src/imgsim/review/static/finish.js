@@ -118,7 +118,7 @@ function ServerDialog({ store }) {
 
 function Tried({ tried, whole, setWhole, off, asking, setAsking, apply }) {
   const files = count(tried.moved, "file");
-  const could = tried.moved > 0 || tried.whole_folders > 0;
+  const could = tried.moved > 0 || (whole && tried.whole_folders > 0);
   return html`<div role="status" class="done">
       <p><strong>${files} would move</strong> to the quarantine, ${size(tried.bytes)}.
         ${tried.left_out > 0 && ` ${count(tried.left_out, "group")} left out: files changed.`}</p>

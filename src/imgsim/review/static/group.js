@@ -45,7 +45,6 @@ export function GroupView({ store }) {
 
 function Title({ store, group }) {
   const back = () => store.set({ screen: "list" });
-  const several = store.others.length > 0;
   return html`<div class="group-top">
     <button type="button" class="to-list" onClick=${back}>‹ List</button>
     <h2><bdi>${shown(group.title ?? group.text)}</bdi>
@@ -55,7 +54,7 @@ function Title({ store, group }) {
     <div class="modes" role="group" aria-label="How the pictures are shown">
       ${MODES.map(
         ([mode, text, key]) => html`<button type="button" aria-pressed=${String(store.mode === mode)}
-          disabled=${!several} onClick=${() => store.set({ mode })}>
+          disabled=${!store.canCompare} onClick=${() => store.set({ mode })}>
           ${text} ${" "}<kbd>${key}</kbd></button>`,
       )}
     </div>
@@ -133,7 +132,8 @@ function Figure({ store, file, kept, side, because }) {
         store.setMode("zoom");
       }}>
       ${side && html`<img fetchpriority="high" src=${store.source.image(file.id, side)} alt=""
-        draggable=${false} decoding="async" width=${file.width} height=${file.height} />`}
+        draggable=${false} decoding="async" width=${file.width || undefined}
+        height=${file.height || undefined} />`}
     </button>
     <figcaption><${Facts} file=${file} kept=${kept} isKept=${isKept} because=${because} /></figcaption>
   </figure>`;
@@ -141,6 +141,7 @@ function Figure({ store, file, kept, side, because }) {
 
 /** The shape of all pictures of a group, within what leaves room for two of them. */
 function shape(kept) {
+  if (!kept.width) return "4 / 3"; // its size is not read yet
   return String(Math.min(Math.max(kept.width / kept.height, 0.6), 2.2));
 }
 
@@ -156,11 +157,11 @@ function Facts({ file, kept, isKept, because }) {
     <dl>
       ${file.split && html`<dt>Split</dt><dd class="differs">${shown(file.split)}</dd>`}
       ${file.label && html`<dt>Label</dt><dd class=${differs("label")}>${shown(file.label)}</dd>`}
-      <dt>Pixels</dt>
-      <dd class=${pixels ? "" : "differs"}>${number(file.width)} × ${number(file.height)}</dd>
+      ${file.width > 0 && html`<dt>Pixels</dt>
+      <dd class=${pixels ? "" : "differs"}>${number(file.width)} × ${number(file.height)}</dd>`}
       <dt>Size</dt><dd class=${differs("bytes")}>${size(file.bytes)}</dd>
-      <dt>Format</dt><dd class=${differs("format")}>
-        ${shown(file.format)}${file.quality ? `, quality ${file.quality}` : ""}</dd>
+      ${file.format && html`<dt>Format</dt><dd class=${differs("format")}>
+        ${shown(file.format)}${file.quality ? `, quality ${file.quality}` : ""}</dd>`}
       ${(file.date || kept.date) &&
       html`<dt>Date</dt><dd class=${differs("date")}>${date(file.date) || "none"}</dd>`}
       ${(file.camera || kept.camera) &&

@@ -218,8 +218,13 @@ export class Store {
     if (next) this.set({ chosen: next.id });
   }
 
+  /** Whether two files can be laid upon each other: their sizes have to be read. */
+  get canCompare() {
+    return this.others.length > 0 && this.detail.files.every((file) => file.width > 0);
+  }
+
   setMode(mode) {
-    if (!this.detail || !this.others.length) return;
+    if (!this.canCompare) return;
     this.set({ mode: this.mode === mode ? "side" : mode });
   }
 
