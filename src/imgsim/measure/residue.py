@@ -25,7 +25,7 @@ _BLOCK = 8
 _PATCH = 10
 """Blocks of a side of the parts by which a kernel is chosen; those at its rim do not count."""
 
-_PATCHES = 3
+_PATCHES = 4
 """Of such parts along each side."""
 
 _ROUNDING = 1.2
@@ -304,7 +304,8 @@ def _prediction(
                 predicted = whole[name][part]
             else:
                 predicted = _antialiased(image, name, size, luma[part].shape, (top, start))
-            left += _left(luma[part], predicted, steps)
+            blocks = usable[top // _BLOCK :, start // _BLOCK :][:_PATCH, :_PATCH]
+            left += _left(luma[part], predicted, steps, blocks[1:-1, 1:-1])
         if left < least:
             least, chosen = left, name
         if steps is not None and least <= _NOTHING * len(places):
@@ -380,16 +381,18 @@ def _failing(
     return used, wanted, used & (away > steps / 2 + _ROUNDING), wanted & (size < steps / 2)
 
 
-def _left(luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None) -> float:
+def _left(
+    luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None, usable: NDArray[np.bool_]
+) -> float:
     """What a kernel leaves unexplained of a part, without the blocks at its rim."""
     inner = np.s_[1:-1, 1:-1]
     apart = np.abs(_blocks(luma.astype(np.float32) - predicted)[inner])
     if steps is not None:
         rest = np.maximum(apart - (steps / 2 + _ROUNDING), 0)
         rest = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2
-        return float(np.minimum(rest, 1).sum())
+        return float((np.minimum(rest, 1) * usable).sum())
     stored = np.abs(_blocks(luma.astype(np.float32) - 128)[inner])
-    used = (stored > _USUAL_STEP) & ~_FIRST
+    used = (stored > _USUAL_STEP) & ~_FIRST & usable[..., None, None]
     return float(np.square(np.minimum(apart, 20) * used).sum())
 
 
