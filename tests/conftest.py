@@ -20,6 +20,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # as a shell leaves it to what runs in the background; the programs under test inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """All tests run on all cores, some of them in this process, which starts sooner."""
+    return None if config.args == config.getini("testpaths") else 0
+
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

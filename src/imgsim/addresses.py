@@ -35,6 +35,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from imgsim.escapes import escaped
 from imgsim.stamps import FileStamp
 
 INSIDE = "!/"
@@ -123,6 +124,5 @@ def as_path(path: str) -> str:
 
 
 def printable(path: str) -> str:
-    """A path as it can be shown: control characters escaped, bytes that are no text replaced."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """A path as it can be shown: what is not seen, and bytes that are no text, as escapes."""
+    return escaped(os.fsencode(path).decode("utf-8", "surrogateescape"))

@@ -23,6 +23,9 @@ class ImgsimError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[ImgsimError], tuple[str, str]]:
+        return type(self), (self.message, self.hint)
+
 
 class UsageError(ImgsimError):
     """The caller asked for something that makes no sense: a path, an option, a field."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
+import threading
 import urllib.error
 import urllib.request
 from http.client import HTTPException, HTTPMessage
@@ -16,6 +18,7 @@ from imgsim.tasks.query import Query, query_file
 
 MAX_BYTES = 100_000_000
 TIMEOUT_SECONDS = 20.0
+TOTAL_SECONDS = 120.0
 
 
 def as_query(text: str) -> Query:
@@ -30,7 +33,11 @@ def as_query(text: str) -> Query:
 
 
 def query_url(
-    url: str, *, max_bytes: int = MAX_BYTES, timeout_seconds: float = TIMEOUT_SECONDS
+    url: str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    total_seconds: float = TOTAL_SECONDS,
 ) -> Query:
     """Fetch the image at an http(s) URL as a query.
 
@@ -44,6 +51,8 @@ def query_url(
         More is refused.
     timeout_seconds : float
         Of each wait for the server.
+    total_seconds : float
+        Of all of it: the name, redirects, and the content.
 
     Raises
     ------
@@ -51,23 +60,40 @@ def query_url(
         It cannot be had, or is too large.
     """
     hint = "download it yourself and name the file"
+    answers: queue.SimpleQueue[bytes | str] = queue.SimpleQueue()
+    # a server that sends a byte now and then lets no read run into its limit, nor does a name
+    # server that is slow; a thread can be left behind
+    threading.Thread(
+        target=lambda: answers.put(_fetch(url, max_bytes, timeout_seconds)), daemon=True
+    ).start()
+    try:
+        answer = answers.get(timeout=total_seconds)
+    except queue.Empty:
+        answer = f"it took more than {total_seconds:g} s"
+    if isinstance(answer, str):
+        raise UnreadableImage(f"cannot fetch {url}: {answer}", hint)
+    return Query(url, answer)
+
+
+def _fetch(url: str, max_bytes: int, timeout_seconds: float) -> bytes | str:
+    """What a URL holds, or why it cannot be had."""
     opener = urllib.request.build_opener(_PublicRedirects())
     try:
         request = urllib.request.Request(
             quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers={"User-Agent": f"imgsim/{__version__}"}
         )
         with opener.open(request, timeout=timeout_seconds) as response:
-            data = response.read(max_bytes + 1)
+            data = bytes(response.read(max_bytes + 1))
             missing = response.length
     except (OSError, ValueError, HTTPException) as error:
         code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
         reason = " ".join(str(getattr(error, "reason", None) or error or repr(error)).split())
-        raise UnreadableImage(f"cannot fetch {url}: {code}{reason}", hint) from None
+        return f"{code}{reason}"
+    except Exception as error:  # of a library, in a thread that nobody sees
+        return repr(error)
     if missing and len(data) <= max_bytes:
-        raise UnreadableImage(f"cannot fetch {url}: the connection ended early", hint)
-    if len(data) > max_bytes:
-        raise UnreadableImage(f"cannot fetch {url}: more than {max_bytes:,} bytes", hint)
-    return Query(url, data)
+        return "the connection ended early"
+    return data if len(data) <= max_bytes else f"more than {max_bytes:,} bytes"
 
 
 class _PublicRedirects(urllib.request.HTTPRedirectHandler):

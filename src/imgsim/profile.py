@@ -10,6 +10,7 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError, check_kind
+from imgsim.read.files import open_input
 
 SCHEMA = "imgsim.profile/1"
 
@@ -127,7 +128,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
     check_kind(path, str | os.PathLike, "path", "give the file that imgsim calibrate wrote")
     name = os.fspath(path)
     try:
-        with open(name, "rb") as stream:
+        with open_input(name) as stream:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", "check the path") from None

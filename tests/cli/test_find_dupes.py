@@ -294,6 +294,25 @@ def test_a_read_only_folder_and_no_home(imgsim, demo, monkeypatch) -> None:
 
 
 @POSIX
+def test_names_are_no_commands_of_terminals_and_spreadsheets(imgsim, tmp_path: Path, photo) -> None:
+    names = ["-x.png", "=cmd().png", "a\x1b[31m.png", "b\\x1b.png", "c\u202egnp.exe.png"]
+    for name in names:
+        photo(1).save(tmp_path / name)
+    written = [
+        imgsim("find-dupes", "-q", "-f", *form.split(), "--", *names, cwd=tmp_path).stdout
+        for form in ("text", "json", "csv", "csv --spreadsheet")
+    ]
+    assert [c for text in written for c in text if c != "\n" and not c.isprintable()] == []
+    assert {m["path"] for m in json.loads(written[1])["groups"][0]["members"]} == set(names)
+    rows = [list(csv.DictReader(text.splitlines())) for text in written[2:]]
+    shown = ["-x.png", "=cmd().png", "a\\x1b[31m.png", "b\\x1b.png", "c\\u202egnp.exe.png"]
+    assert sorted(row["path"] for row in rows[0]) == shown
+    read = {os.fsdecode(base64.b64decode(r["path_bytes"])) or r["path"] for r in rows[0]}
+    assert read == set(names)
+    assert sorted(r["path"] for r in rows[1] if r["path"][0] == "'") == ["'-x.png", "'=cmd().png"]
+
+
+@POSIX
 def test_output_to_devices_and_links(imgsim, demo, tmp_path: Path) -> None:
     folder, _ = demo
     target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -232,6 +233,26 @@ def test_urls_that_lead_nowhere_good(
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(UnreadableImage, match=reason):
         query_url(f"{server}/{name}")
+
+
+def test_a_url_that_never_ends_has_a_limit_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    ended = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            while not ended.wait(0.02):
+                connection.sendall(b".")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        with pytest.raises(UnreadableImage, match="it took more than"):
+            query_url(f"http://127.0.0.1:{listening.getsockname()[1]}/a.jpg", total_seconds=0.2)
+        ended.set()
+        thread.join()
 
 
 def test_a_url_with_too_much_behind_it(server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,31 @@ def test_what_happens_to_the_standard_error_changes_no_exit_code(demo, tmp_path:
     os.close(write)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize("arguments", ["--help", "plan --help", "--version", "methods"])
+def test_a_full_standard_output_is_told(arguments: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsim", *arguments.split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "cannot write standard output: No space left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "told", "code"),
+    [(300_000, "too little to read pictures", 2), (1_000_000, "large pictures are skipped", 0)],
+)
+def test_a_limit_of_the_shell_is_told_once(kilobytes: int, told: str, code: int, demo) -> None:
+    command = f"ulimit -v {kilobytes} && {sys.executable} -m imgsim find-dupes --executor threads"
+    done = subprocess.run(
+        ["sh", "-c", f'{command} "$1"', "sh", demo[0]], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr.count("(ulimit -v)") == done.stderr.count(told) == 1
+
+
 def test_the_next_run_removes_what_kill_9_left(demo, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     process, workers = _start(demo[0], tmp_path)

@@ -196,11 +196,31 @@ def test_a_file_that_holds_no_weights_is_named_and_runs_nothing(tmp_path: Path) 
             return (Path.touch, (tmp_path / "pwned",))
 
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
-    (tmp_path / "text.pth").write_text("hello")
-    for name in ("evil.pth", "text.pth"):
-        with pytest.raises(files.WeightsUnusable, match="holds no weights"):
+    torch.save({"layer": Evil()}, tmp_path / "asks.pth")
+    torch.save({"layer": torch.zeros(9)}, tmp_path / "whole.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:300])
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "text.safetensors").write_text("hello")
+    causes = {
+        "evil.pth": "no file that torch.save wrote",
+        "asks.pth": "asks for more than tensors",
+        "cut.pth": "it is cut short",
+        "empty.pth": "it is empty",
+        "text.safetensors": "it is no .safetensors file",
+    }
+    for name, cause in causes.items():
+        with pytest.raises(files.WeightsUnusable, match=f"holds no weights: .*{cause}"):
             files.load_state_dict(tmp_path / name)
     assert not (tmp_path / "pwned").exists()
+
+
+def test_weights_that_cannot_be_used_are_told_in_two_lines(imgsim, demo, tmp_path: Path) -> None:
+    (tmp_path / "empty.pth").touch()
+    folder, _ = demo
+    wanted = ("--method", "efficientnet-cosine", "--weights", tmp_path / "empty.pth")
+    done = imgsim("matches", folder / "phone", *wanted)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 2)
+    assert "holds no weights: it is empty" in done.stderr
 
 
 def test_without_weights_two_lines_say_what_to_do(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
     monkeypatch.setattr(collect, "discover", walk)
     result = imgsim.find_duplicates(tmp_path, options=threads)
     assert [(Path(s.path).name, s.reason) for s in result.skipped] == [
-        ("pipe.png", "cannot be read: not a regular file")
+        ("pipe.png", "not a regular file"),  # by the walk
+        ("pipe.png", "cannot be read: not a regular file"),
     ]
 
 
@@ -102,3 +104,30 @@ def test_a_file_that_grows_over_the_limit_is_not_hashed_to_its_end(
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 2 << 20)
     listed = image_file(tmp_path / "a")
     assert list(hash_files([listed], 1, 60)) == [(listed, None, "")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")
+def test_a_list_comes_through_a_pipe_or_it_is_said_that_nothing_does(
+    tmp_path: Path, photo, threads: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "list.csv"
+    os.mkfifo(pipe)
+    photo(1).save(tmp_path / "a.png")
+    options = replace(threads, discover=replace(threads.discover, manifests=(str(pipe),)))
+    writer = threading.Thread(target=lambda: pipe.write_text("path\na.png\n"))
+    writer.start()
+    assert imgsim.find_duplicates([], options=options).images == 1
+    writer.join()
+    monkeypatch.setattr(files, "_PIPE_SECONDS", 0.01)
+    with pytest.raises(imgsim.UsageError, match="nothing came through the pipe"):
+        imgsim.find_duplicates([], options=options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")
+def test_what_has_the_name_of_a_picture_and_is_none_is_named(
+    tmp_path: Path, threads: RunOptions
+) -> None:
+    for name in ("pipe.jpg", "pipe"):
+        os.mkfifo(tmp_path / name)
+    skipped = imgsim.find_duplicates([tmp_path], options=threads).skipped
+    assert [(Path(s.path).name, s.reason) for s in skipped] == [("pipe.jpg", "not a regular file")]

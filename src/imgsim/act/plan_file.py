@@ -12,6 +12,7 @@ from imgsim.act import paths
 from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
+from imgsim.escapes import as_json
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.types import REMOVABLE_ROLES, Role
 
@@ -54,7 +55,7 @@ def write_plan(plan: Plan) -> Iterator[str]:
 
 
 def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return as_json(value)
 
 
 def _file_document(file: PlannedFile) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from imgsim.cli.options import (
     talk_options,
 )
 from imgsim.cli.output import write
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.registry import ALL, RANKING_METHOD
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
@@ -232,7 +233,7 @@ def _show_measurements(measurements: Bench, name: str, *, timing: bool) -> None:
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: report.bench_text(measurements),
         "json": lambda: report.bench_json(measurements, timing=timing),
-        "csv": lambda: report.methods_csv(measurements),
+        "csv": lambda: table(report.methods_csv(measurements)),
         "markdown": lambda: report.bench_markdown(measurements),
     }
     write(writers[name](), None, for_programs=name != "text")

@@ -13,6 +13,7 @@ import click
 
 from imgsim.cli.commands import COMMANDS, load_command
 from imgsim.errors import UsageError
+from imgsim.read.files import open_input
 
 _COMMAND_LINE_ONLY = frozenset(
     # what is written
@@ -142,7 +143,7 @@ def find_settings() -> Path | None:
 
 def _read_table(path: Path, *, optional: bool) -> dict[str, Any]:
     try:
-        with path.open("rb") as stream:
+        with open_input(path) as stream:
             content = tomllib.load(stream)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         if optional and path.name == "pyproject.toml":

@@ -25,6 +25,7 @@ from imgsim.cli.options import (
     writing_options,
 )
 from imgsim.cli.output import write
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal
 from imgsim.comparators.registry import DEFAULT_METHOD
 from imgsim.errors import UsageError
@@ -97,7 +98,7 @@ def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict
         "text": lambda: report.known_text(result),
         "json": lambda: report.known_json(result, timing=not no_timing),
         "jsonl": lambda: report.known_jsonl(result),
-        "csv": lambda: report.known_csv(result),
+        "csv": lambda: table(report.known_csv(result)),
     }
     write(writers[form](), output, for_programs=form != "text")
     for line in report.archive_summary(result.archive, verbose=terminal.verbosity > 0):

@@ -32,6 +32,7 @@ from imgsim.cli.options import (
     writing_options,
 )
 from imgsim.cli.output import write, write_bytes
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
 
@@ -225,7 +226,7 @@ def _write_leaks(
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: report.leaks_text(leaks, paint),
         "json": lambda: report.leaks_json(leaks, timing=not no_timing),
-        "csv": lambda: report.leaks_csv(leaks),
+        "csv": lambda: table(report.leaks_csv(leaks)),
         "html": lambda: report.leaks_page(leaks),
         "sarif": lambda: annotations.leaks_sarif(leaks),
         "github": lambda: annotations.leaks_github(leaks),

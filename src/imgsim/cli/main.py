@@ -6,6 +6,7 @@ that was asked for; 129 SIGHUP; 130 interrupted; 141 closed pipe; 143 SIGTERM.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -127,11 +128,26 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
     except (_ClosedPipe, BrokenPipeError):
         discard_output()
         return 141
+    except OSError as error:
+        _traceback(terminal)
+        if error.errno in _FULL and error.filename is None:  # click itself prints help and version
+            discard_output()
+            reason = f"cannot write standard output: {error.strerror}"
+            terminal.error(reason, "choose another place for it")
+        else:
+            _internal_error(terminal, error)
     except Exception as error:
         _traceback(terminal)
-        hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
-        terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
+        _internal_error(terminal, error)
     return 2
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _internal_error(terminal: Terminal, error: Exception) -> None:
+    hint = "" if terminal.verbosity > 0 else "run it with -v for the traceback, and report it"
+    terminal.error(f"internal error: {_one_line(f'{type(error).__name__}: {error}')}", hint)
 
 
 def _open_standard_streams() -> None:

@@ -16,6 +16,7 @@ from imgsim.comparators.registry import ALL, fields_of, only_ready, parse_all
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions
+from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
 
 
@@ -119,6 +120,7 @@ def make_run_options(
 
     file = cache_path(cache)
     terminal.cached = file is not None
+    _check_address_space(terminal)
     if executor == "threads":
         terminal.silence_libraries()
     if file is None and not is_off(cache):
@@ -146,6 +148,32 @@ def make_run_options(
     )
 
 
+def _check_address_space(terminal: Terminal) -> None:
+    """Say what a limit of the shell is the cause of, before every file fails by it.
+
+    Raises
+    ------
+    UsageError
+        No picture could be read.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY or limit >= _AMPLE_ADDRESSES:
+        return
+    says = f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
+    if limit < _LEAST_ADDRESSES:
+        raise UsageError(f"{says}: that is too little to read pictures", "ulimit -v unlimited")
+    terminal.note(f"{says}: large pictures are skipped, or called damaged")
+
+
+_LEAST_ADDRESSES = 400_000_000
+_AMPLE_ADDRESSES = 1_500_000_000
+"""Libraries take 300 MB of addresses; the rest is for pixels."""
+
+
 def read_list(name: str, null: bool) -> tuple[str, ...]:
     """Read names of files from a file or, for ``-``, from standard input.
 
@@ -155,12 +183,41 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
         It cannot be read.
     """
     from imgsim.read.discover import read_file_list
+    from imgsim.read.files import open_input
 
     try:
-        with click.open_file(name, "rb") as stream:
+        with click.open_file(name, "rb") if name == "-" else open_input(name) as stream:
             return tuple(read_file_list(stream.read(), null=null))
     except OSError as error:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
+
+
+def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> str | PathValues:
+    """Read the labels of files from a list, whose paths are below the one folder that is named.
+
+    Parameters
+    ----------
+    name : str
+        ``folder`` stays as it is.
+    paths : sequence of str
+        That the command looks at.
+    column : str, optional
+        By default one that is called as labels are.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or has no such column.
+    """
+    from imgsim.read.manifests.manifest import LABEL_COLUMNS
+    from imgsim.read.manifests.reading import read_manifest
+    from imgsim.tasks.folder_labels import FOLDER
+
+    if name == FOLDER and column is None:
+        return FOLDER
+    below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
+    listed = read_manifest(name, below)
+    return listed.values(column or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
 
 
 def is_off(cache: str | None) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from imgsim.cli.sizes import SizeType
+from imgsim.cli.spreadsheet import spreadsheet_option
 from imgsim.cli.targets import force_option
 from imgsim.cli.terminal import Terminal
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
@@ -49,8 +50,8 @@ def check_folder_exists(
 
 
 def format_option(formats: Sequence[str], help: str | None = None) -> Callable[[F], F]:
-    """Return the option ``--format``, text by default."""
-    return click.option(
+    """Return the option ``--format``, text by default; where CSV is one, with ``--spreadsheet``."""
+    option = click.option(
         "-f",
         "--format",
         type=click.Choice(formats),
@@ -58,6 +59,11 @@ def format_option(formats: Sequence[str], help: str | None = None) -> Callable[[
         show_default=True,
         help=help,
     )
+
+    def decorate(command: F) -> F:
+        return option(spreadsheet_option(command) if "csv" in formats else command)
+
+    return decorate
 
 
 def k_option(help: str) -> Callable[[F], F]:

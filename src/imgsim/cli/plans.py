@@ -31,13 +31,14 @@ def plan_bytes(name: str) -> bytes:
     """
     import click
 
-    from imgsim.read.files import read_file
+    from imgsim.read.files import open_input
 
     try:
         if name == "-":
             with click.open_file(name, "rb") as stream:
                 return bytes(stream.read())
-        return read_file(name)
+        with open_input(name) as stream:
+            return stream.read()
     except OSError as error:
         raise UsageError(f"cannot read the plan {name}: {error.strerror}", "check it") from None
 

@@ -20,6 +20,7 @@ from imgsim.cli.options import (
     writing_options,
 )
 from imgsim.cli.output import write
+from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _write_ordering(
     writers: dict[str, Callable[[], Iterable[str]]] = {
         "text": lambda: report.sort_text(ordering, chain),
         "json": lambda: report.sort_json(ordering, chain, timing=not no_timing),
-        "csv": lambda: report.sort_csv(ordering, chain),
+        "csv": lambda: table(report.sort_csv(ordering, chain)),
     }
     if heatmap is not None:
         report.draw_heatmap(ordering, chain, heatmap)

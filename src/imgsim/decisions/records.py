@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from imgsim.addresses import absolute
 from imgsim.errors import DecisionsUnusable, UsageError, shown_value
+from imgsim.escapes import as_json
 from imgsim.types import Picture
 
 Answer = Literal["not-duplicates", "keep-all", "keep"]
@@ -140,7 +141,7 @@ def decision_line(decision: Decision) -> str:
         "decided_at": decision.decided_at,
         "files": [_file_document(file) for file in decision.files],
     }
-    return json.dumps(document, ensure_ascii=False) + "\n"
+    return as_json(document) + "\n"
 
 
 def _file_document(file: DecidedFile) -> dict[str, Any]:

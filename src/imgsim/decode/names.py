@@ -35,6 +35,11 @@ def may_hold_image(path: str) -> bool:
     return os.path.splitext(path)[1].lower() not in _OTHER_SUFFIXES
 
 
+def has_name_of_image(path: str) -> bool:
+    """Return whether a path ends as images do."""
+    return os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES | RAW_SUFFIXES
+
+
 def worth_reading(file: ImageFile) -> bool:
     """Return whether a file may hold an image: its name speaks of nothing else."""
     return file.named or may_hold_image(file.path)
@@ -42,7 +47,7 @@ def worth_reading(file: ImageFile) -> bool:
 
 def claims_to_be_image(file: ImageFile) -> bool:
     """Return whether a file has the name of an image, or was named by the user."""
-    return file.named or _suffix(file) in IMAGE_SUFFIXES | RAW_SUFFIXES
+    return file.named or has_name_of_image(file.path)
 
 
 def is_identified_surely(format: str) -> bool:
@@ -53,7 +58,3 @@ def is_identified_surely(format: str) -> bool:
 def taken_by_accident(file: ImageFile, facts: ImageFacts) -> bool:
     """Return whether the content was identified as an image that its name does not speak of."""
     return facts.format in _WITHOUT_MAGIC and not claims_to_be_image(file)
-
-
-def _suffix(file: ImageFile) -> str:
-    return os.path.splitext(file.path)[1].lower()

@@ -119,9 +119,7 @@ class _Worker:
             worker.send(self.process.stdin, sent, payload)  # type: ignore[arg-type]
             kind, payload = worker.receive(self.process.stdout)  # type: ignore[arg-type]
             if kind == worker.ERROR:
-                raise ImgsimError(
-                    "a worker process failed:\n" + payload.decode(), "this is a bug: report it"
-                )
+                raise pickle.loads(payload)
             results: Sequence[R | MoreMemory]
             results, sums = pickle.loads(payload)
             if times is not None:

@@ -14,7 +14,7 @@ import warnings
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from imgsim.errors import is_out_of_memory
+from imgsim.errors import ImgsimError, is_out_of_memory
 from imgsim.executors.base import Heartbeat
 from imgsim.executors.progress import SharedProgress, attach
 from imgsim.garbage import collect_garbage_seldom
@@ -95,11 +95,19 @@ def main(memory_bytes: int, progress_name: str) -> None:
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand
-            import traceback
-
-            send(results, ERROR, traceback.format_exc().encode())
+            send(results, ERROR, pickle.dumps(_as_shown(error)))
         else:
             send(results, RESULT, pickle.dumps((done, sums), pickle.HIGHEST_PROTOCOL))
+
+
+def _as_shown(error: Exception) -> ImgsimError:
+    """What the parent process is to raise: trouble with the run as it is, a bug with its place."""
+    if isinstance(error, ImgsimError):
+        return error
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    return ImgsimError(f"a worker process failed:\n{text}", "this is a bug: report it")
 
 
 class _CountProgress(Heartbeat):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, wraps
@@ -255,7 +257,7 @@ def load_state_dict(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zipfile, torch and safetensors each have their own
         raise WeightsUnusable(
-            f"{path} holds no weights: {' '.join(str(error).split())[:160]}",
+            f"{path} holds no weights: {_why_not(path, error)}",
             "name a .pth state dict or a .safetensors file",
         ) from None
     for key in ("state_dict", "model"):
@@ -264,6 +266,29 @@ def load_state_dict(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
         raise WeightsUnusable(f"{path} holds no state dict", "save model.state_dict()")
     return state
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """Why a file could not be read, where that is known; else what the library says."""
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(4)
+        if not begin:
+            return "it is empty"
+        if begin == _ZIP and not zipfile.is_zipfile(path):
+            return "it is cut short"
+    except OSError as failure:
+        return failure.strerror or "it cannot be read"
+    text = " ".join(str(error).split())
+    if asked := _ASKS_FOR.search(text):
+        return f"it asks for more than tensors ({asked[1]}), and nothing in it is run"
+    if path.suffix == ".safetensors":
+        return "it is no .safetensors file, or cut short"
+    return text[:160] if begin == _ZIP else "it is no file that torch.save wrote"
+
+
+_ZIP = b"PK\x03\x04"
+_ASKS_FOR = re.compile(r"GLOBAL (\S+) was not an allowed")
 
 
 def fit_state_dict(

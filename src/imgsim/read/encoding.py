@@ -14,6 +14,7 @@ from typing import TextIO
 
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.read.files import open_input
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins as that of UTF-16 does
@@ -48,7 +49,7 @@ def open_text(
     UsageError
         It is UTF-16 without a mark or no text, or is not whole.
     """
-    with open(name, "rb") as raw:
+    with open_input(name) as raw:
         start = raw.peek(_LOOKED_AT)[:_LOOKED_AT]
         encoding = marked_encoding(start)
         if encoding == "utf-8-sig" and b"\0" in start:

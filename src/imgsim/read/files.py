@@ -70,6 +70,53 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise
 
 
+def open_input(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open what the user names as input beside pictures: a file, or a pipe that is written to.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or it is a pipe and nothing comes for a minute.
+    """
+    try:
+        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        is_pipe = False  # opening it says what is wrong
+    if not is_pipe:
+        return open(path, "rb")
+    number = os.open(path, _FLAGS)
+    try:
+        return io.BufferedReader(io.BytesIO(b"".join(_piped(number))))
+    finally:
+        os.close(number)
+
+
+def _piped(number: int) -> Iterator[bytes]:
+    """Yield what comes through a pipe, until no program has it open to write."""
+    import select
+
+    total = 0
+    waiting = select.poll()  # a system that has pipes by name has it
+    waiting.register(number, select.POLLIN)
+    while True:
+        if not waiting.poll(_PIPE_SECONDS * 1000):
+            raise OSError(errno.ETIMEDOUT, f"nothing came through the pipe in {_PIPE_SECONDS} s")
+        piece = os.read(number, _PIECE)
+        if not piece:
+            return
+        total += len(piece)
+        if total > MAX_FILE_BYTES:
+            raise FileTooLarge
+        yield piece
+
+
+_PIPE_SECONDS = 60
+
+
 def check_size(size: int) -> None:
     """Raise if a file has too many bytes to be read as a whole.
 

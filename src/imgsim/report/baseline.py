@@ -21,6 +21,7 @@ from typing import Any
 from imgsim import __version__
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
+from imgsim.read.files import open_input
 from imgsim.report.document import path_document
 from imgsim.report.leak_baseline import (
     KnownDivision,
@@ -165,7 +166,8 @@ def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
     hint = f"make one: imgsim {command} --format json -o FILE"
     shown = printable(str(path))
     try:
-        document = json.loads(path.read_bytes())
+        with open_input(path) as stream:
+            document = json.loads(stream.read())
     except OSError as error:
         raise UsageError(f"cannot read baseline {shown}: {error.strerror}", hint) from None
     except (ValueError, RecursionError):

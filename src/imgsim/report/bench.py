@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 from typing import Any, get_type_hints
@@ -18,6 +17,7 @@ from imgsim.benchmark.results import (
     Retrieval,
 )
 from imgsim.benchmark.store import to_document
+from imgsim.escapes import as_json
 from imgsim.read.discover import printable
 from imgsim.report.bench_tables import (
     Table,
@@ -146,7 +146,7 @@ def _without_times(value: Any) -> Any:
 
 def bench_json(bench: Bench, *, timing: bool = True) -> Iterator[str]:
     """Yield `bench_document` as JSON."""
-    yield json.dumps(bench_document(bench, timing=timing), ensure_ascii=False, indent=1) + "\n"
+    yield as_json(bench_document(bench, timing=timing), indent=1) + "\n"
 
 
 def methods_csv(bench: Bench) -> Iterator[str]:

@@ -6,7 +6,6 @@ GitHub, "Workflow commands for GitHub Actions" (GitHub shows ten annotations a s
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from imgsim import __version__
 from imgsim.addresses import container_of
+from imgsim.escapes import as_json
 from imgsim.read.discover import printable
 from imgsim.report.document import path_text
 from imgsim.types import Skipped
@@ -87,7 +87,7 @@ def sarif_document(
         "version": "2.1.0",
         "runs": [run],
     }
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return as_json(document, indent=1) + "\n"
 
 
 def _told_apart(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

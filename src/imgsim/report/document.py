@@ -6,7 +6,6 @@ Their schemas are in `imgsim.schemas`.
 from __future__ import annotations
 
 import base64
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from imgsim import __version__
 from imgsim.addresses import container_of
 from imgsim.comparators.base import Scale
 from imgsim.decode.metadata import Metadata
+from imgsim.escapes import as_json, csv_text
 from imgsim.group.roles import only_in
 from imgsim.report.facts import facts_document
 from imgsim.report.folder_pairs import FolderPair, folder_pairs
@@ -366,12 +366,12 @@ def path_text(path: str) -> str:
 
 
 def path_document(path: str) -> dict[str, str]:
-    """Return a path, and its bytes in base64 where they are no UTF-8."""
+    """Return a path, and its bytes in base64 where it is no UTF-8, or CSV shows it escaped."""
+    text = path_text(path)
     raw = os.fsencode(path)
-    try:
-        return {"path": raw.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"path": path_text(path), "path_bytes": base64.b64encode(raw).decode()}
+    if text.encode() == raw == csv_text(text).encode():
+        return {"path": text}
+    return {"path": text, "path_bytes": base64.b64encode(raw).decode()}
 
 
 def json_text(document: Any) -> str:
@@ -392,7 +392,7 @@ def json_parts(document: Mapping[str, Any]) -> Iterator[str]:
     """
     opened = "{"
     for key, value in document.items():
-        head = f"{opened}\n  {_ENCODER.encode(key)}: "
+        head = f"{opened}\n  {as_json(key)}: "
         opened = ","
         if isinstance(value, Iterator):
             yield head
@@ -413,18 +413,15 @@ def _array_parts(items: Iterator[Any]) -> Iterator[str]:
 _LEVELS = 4
 """Containers within each other of which every item begins a line."""
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
-
 
 def _laid_out(value: Any, levels: int, margin: str) -> str:
     if not levels or not value or not isinstance(value, dict | list | tuple):
-        return _ENCODER.encode(value)
+        return as_json(value)
     inner = margin + "  "
     if isinstance(value, dict):
         opened, closed = "{", "}"
         items = [
-            f"{_ENCODER.encode(key)}: {_laid_out(item, levels - 1, inner)}"
-            for key, item in value.items()
+            f"{as_json(key)}: {_laid_out(item, levels - 1, inner)}" for key, item in value.items()
         ]
     else:
         opened, closed = "[", "]"

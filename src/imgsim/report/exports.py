@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from imgsim.escapes import as_json
 from imgsim.report.document import member_similarity, path_text
 from imgsim.report.formats import csv_row
 from imgsim.tasks.find_duplicates import Duplicates
@@ -56,7 +57,7 @@ def find_dupes_fiftyone(duplicates: Duplicates) -> Iterator[str]:
         "info": {"method": duplicates.comparator.spec, "keep": list(duplicates.keep)},
         "samples": samples,
     }
-    yield json.dumps(document, ensure_ascii=False) + "\n"
+    yield as_json(document) + "\n"
 
 
 def _fields(duplicates: Duplicates, number: int, group: Group, member: Member) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from imgsim.escapes import as_json, csv_text
 from imgsim.report.document import find_dupes_stream, group_document, json_parts, related_document
 from imgsim.stage_times import Sums
 from imgsim.tasks.find_duplicates import Duplicates
@@ -43,11 +43,11 @@ def find_dupes_jsonl(duplicates: Duplicates, *, private: bool = False) -> Iterat
     """
     for number, group in enumerate(duplicates.groups, 1):
         document = group_document(number, group, duplicates, private=private)
-        yield json.dumps(document, ensure_ascii=False) + "\n"
+        yield as_json(document) + "\n"
     if duplicates.related:
         nothing = dict.fromkeys(_NO_GROUP)
         more = {"copies": 0, "members": [], "related": related_document(duplicates.related)}
-        yield json.dumps(nothing | more, ensure_ascii=False) + "\n"
+        yield as_json(nothing | more) + "\n"
 
 
 def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator[str]:
@@ -76,8 +76,16 @@ def find_dupes_csv(duplicates: Duplicates, *, private: bool = False) -> Iterator
             yield csv_row([number, *joined])
 
 
-def csv_row(values: list[object]) -> str:
-    """Return the line of CSV of some values."""
+def csv_row(values: Sequence[object], *, to_be_read: bool = False) -> str:
+    """Return the line of CSV of some values; characters that are not seen are escaped.
+
+    Parameters
+    ----------
+    values : sequence
+    to_be_read : bool
+        Nothing is escaped, since imgsim is to find the files by it.
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
+    shown = [csv_text(v) if isinstance(v, str) and not to_be_read else v for v in values]
+    csv.writer(text, lineterminator="\n").writerow(shown)
     return text.getvalue()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
 from imgsim.comparators.base import Scale
+from imgsim.escapes import as_json
 from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
@@ -99,7 +99,7 @@ def answer_json(answer: KnownAnswer, scale: Scale) -> str:
     scale : Scale
         Of the method.
     """
-    return json.dumps(answer_document(answer, scale), ensure_ascii=False) + "\n"
+    return as_json(answer_document(answer, scale)) + "\n"
 
 
 def known_document(known: Known, *, timing: bool = True) -> dict[str, Any]:

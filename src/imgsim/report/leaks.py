@@ -264,10 +264,11 @@ def corrected_csv(leaks: Leaks, manifests: Sequence[Manifest] = ()) -> bytes:
             if name not in left_out and name.lower() not in left_out:
                 kept.setdefault(name.lower(), name)
     columns = {name: values_of(manifests, name, first=True) for name in kept.values()}
-    lines = [csv_row(["path", "split", *columns])]
+    lines = [csv_row(["path", "split", *columns], to_be_read=True)]
     for path, split in leaks.corrected.splits:
         below = os.path.relpath(path, folder) if folder and not os.path.isabs(path) else path
-        lines.append(csv_row([below, split, *(values.of(path) for values in columns.values())]))
+        row = [below, split, *(values.of(path) for values in columns.values())]
+        lines.append(csv_row(row, to_be_read=True))
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from imgsim.escapes import as_json
 from imgsim.report.document import heading, path_document
 from imgsim.training.autoencoder import TrainedAutoencoder
 from imgsim.training.loop import Epoch
@@ -125,4 +125,4 @@ def _pair_document(figures: PairFigures) -> dict[str, float]:
 
 
 def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return as_json(document, indent=2) + "\n"

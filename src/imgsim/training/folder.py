@@ -12,6 +12,7 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.escapes import as_json
 from imgsim.training.autoencoder_options import AutoencoderOptions
 from imgsim.training.loop import CHECKPOINT, HISTORY, MODEL, write_whole
 from imgsim.training.siamese_options import SiameseOptions
@@ -124,7 +125,7 @@ def start_folder(folder: Path, settings: Mapping[str, Any], own_files: Iterable[
     for name in os.listdir(folder):
         if name in written or name.startswith("checkpoint-"):
             (folder / name).unlink()
-    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    text = as_json(settings, indent=2) + "\n"
     write_whole(folder / SETTINGS, text.encode("utf-8", "replace"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from imgsim.addresses import printable
 from imgsim.errors import UsageError
+from imgsim.read.files import open_input
 from imgsim.read.manifests.manifest import Manifest, is_there
 
 _TRIED = 20
@@ -38,7 +39,7 @@ def read_coco(name: str, folder: str | None = None) -> Manifest:
         It cannot be read, or is of another kind.
     """
     try:
-        with open(name, "rb") as stream:
+        with open_input(name) as stream:
             document = json.load(stream)
     except OSError as error:
         raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None

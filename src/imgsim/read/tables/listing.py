@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgsim.addresses import INSIDE
 from imgsim.read.archives.kinds import BadArchive
+from imgsim.read.files import open_regular
 from imgsim.read.tables.rows import (
     TABLE_ENDINGS,
     Column,
@@ -304,7 +305,7 @@ def dataset_splits(folder: str) -> dict[str, str] | None:
 
 def _json(name: str) -> Any:
     try:
-        with open(name, encoding="utf-8") as stream:
+        with open_regular(name) as stream:
             return json.load(stream)
     except ValueError:
         raise BadArchive(f"{os.path.basename(name)} is no JSON") from None
