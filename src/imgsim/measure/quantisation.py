@@ -111,7 +111,13 @@ def block_coefficients(luma: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @cache
 def block_basis() -> NDArray[np.float64]:
-    """Return the orthonormal cosine transform of 8 values, a row for each frequency."""
+    """Return the orthonormal cosine transform of 8 values.
+
+    Returns
+    -------
+    ndarray of float64, shape (8, 8)
+        A row for each frequency.
+    """
     k, x = np.mgrid[0:8, 0:8]
     basis = np.cos((2 * x + 1) * k * np.pi / 16) / 2
     basis[0] /= np.sqrt(2)

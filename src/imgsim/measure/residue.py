@@ -25,7 +25,7 @@ _BLOCK = 8
 _PATCH = 10
 """Blocks of a side of the parts by which a kernel is chosen; those at its rim do not count."""
 
-_PATCHES = 3
+_PATCHES = 4
 """Of such parts along each side."""
 
 _ROUNDING = 1.2
@@ -51,6 +51,9 @@ _ENLARGED_PIXELS = 4_000_000
 _LEAST_STEP = 2
 _LEAST_COUNT = 50
 _USUAL_STEP = 8.0
+_CLIPPED = 3.0
+"""The same beside a whole step, where decoders cut off levels."""
+
 _BLACK, _WHITE = 1, 254
 _CROWD = 7
 _FEW_FAIL = 0.01
@@ -70,8 +73,9 @@ class Residue:
 
     Attributes
     ----------
-    top : float
-        Root mean square, in levels, where most is left: the mean of 3 x 3 blocks.
+    top, top_clipped : float
+        Root mean square, in levels, where most is left: the mean of 3 x 3 blocks. Of blocks that
+        reach an end of the scale, where decoders cut off, by themselves: they may differ more.
     mean : float
         The same of all blocks.
     beyond : float
@@ -92,6 +96,7 @@ class Residue:
     """
 
     top: float
+    top_clipped: float
     mean: float
     beyond: float
     lost: float
@@ -156,7 +161,7 @@ class _Sums:
     """What is left of blocks, gathered from rows of them."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.power = np.zeros(shape, np.float32)
+        self.power, self.clipped = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.asked, self.failing = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.level = self.count = self.beyond = self.wanted = self.lost = 0.0
 
@@ -164,9 +169,11 @@ class _Sums:
         self, row: int, stored: Blocks, apart: Blocks, usable: NDArray[np.bool_], steps: Blocks
     ) -> None:
         away = np.abs(apart)
-        rest = np.maximum(away - (steps / 2 + _ROUNDING), 0)
+        allowed = np.where(usable[..., None, None], steps / 2 + _ROUNDING, steps + _CLIPPED)
+        rest = np.maximum(away - allowed, 0)
         rows = np.s_[row : row + len(stored)]
-        self.power[rows] = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2 * usable
+        power = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2
+        self.power[rows], self.clipped[rows] = power * usable, power * ~usable
         self.level = max(self.level, float((away[..., 0, 0] * usable).max()) / _BLOCK)
         used, wanted, beyond, lost = _failing(stored, apart, usable, steps)
         self.count += np.count_nonzero(used)
@@ -176,7 +183,7 @@ class _Sums:
         self.asked[rows] = _counts(used | wanted)
         self.failing[rows] = _counts(beyond | lost)
 
-    def results(self) -> tuple[float, float, float, float, float, float]:
+    def results(self) -> tuple[float, float, float, float, float, float, float]:
         import cv2
 
         asked, failing = (
@@ -185,12 +192,15 @@ class _Sums:
         )
         few = _FEW_FAIL * asked
         crowded = ((failing - few) / np.sqrt(few + 1)).max()
-        around = cv2.blur(self.power, (3, 3), borderType=cv2.BORDER_REFLECT)
-        top, mean = np.sqrt(max(0.0, float(around.max()))), np.sqrt(float(self.power.mean()))
+        top, top_clipped = (
+            np.sqrt(max(0.0, float(cv2.blur(x, (3, 3), borderType=cv2.BORDER_REFLECT).max())))
+            for x in (self.power, self.clipped)
+        )
+        mean = np.sqrt(float(self.power.mean()))
         beyond, lost = self.beyond / max(1.0, self.count), self.lost / max(1.0, self.wanted)
-        values = (top, mean, beyond, lost, crowded, self.level)
-        a, b, c, d, e, f = (round(float(value), 4) for value in values)
-        return a, b, c, d, e, f
+        values = (top, top_clipped, mean, beyond, lost, crowded, self.level)
+        a, b, c, d, e, f, g = (round(float(value), 4) for value in values)
+        return a, b, c, d, e, f, g
 
 
 def _counts(which: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -294,7 +304,8 @@ def _prediction(
                 predicted = whole[name][part]
             else:
                 predicted = _antialiased(image, name, size, luma[part].shape, (top, start))
-            left += _left(luma[part], predicted, steps)
+            blocks = usable[top // _BLOCK :, start // _BLOCK :][:_PATCH, :_PATCH]
+            left += _left(luma[part], predicted, steps, blocks[1:-1, 1:-1])
         if left < least:
             least, chosen = left, name
         if steps is not None and least <= _NOTHING * len(places):
@@ -370,16 +381,18 @@ def _failing(
     return used, wanted, used & (away > steps / 2 + _ROUNDING), wanted & (size < steps / 2)
 
 
-def _left(luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None) -> float:
+def _left(
+    luma: NDArray[np.uint8], predicted: Levels, steps: Blocks | None, usable: NDArray[np.bool_]
+) -> float:
     """What a kernel leaves unexplained of a part, without the blocks at its rim."""
     inner = np.s_[1:-1, 1:-1]
     apart = np.abs(_blocks(luma.astype(np.float32) - predicted)[inner])
     if steps is not None:
         rest = np.maximum(apart - (steps / 2 + _ROUNDING), 0)
         rest = np.einsum("rcij,rcij->rc", rest, rest) / _BLOCK**2
-        return float(np.minimum(rest, 1).sum())
+        return float((np.minimum(rest, 1) * usable).sum())
     stored = np.abs(_blocks(luma.astype(np.float32) - 128)[inner])
-    used = (stored > _USUAL_STEP) & ~_FIRST
+    used = (stored > _USUAL_STEP) & ~_FIRST & usable[..., None, None]
     return float(np.square(np.minimum(apart, 20) * used).sum())
 
 
