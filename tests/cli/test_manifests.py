@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imgsim.addresses import printable
 from imgsim.cli.main import main
 from tests.archives import jpeg, written, zip_bytes
 
@@ -118,7 +119,7 @@ def test_a_split_file_of_which_no_file_is_there_says_what_paths_count_from(
     written(place / "s.csv", f"path,split\n{paths[0]},a\n{paths[1]},b\n".encode())
     code, out, err = run("leaks", "d", "--split-file", "s.csv", "-q")
     assert (code, out) == (2, "")
-    assert f"s.csv: no file of it is there, such as {paths[0]}" in err
+    assert f"s.csv: no file of it is there, such as {printable(paths[0])}" in err
     assert err.rstrip().endswith(hint)
 
 

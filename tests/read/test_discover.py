@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from imgsim.errors import UsageError
+from imgsim.read import answers
 from imgsim.read.discover import DiscoverOptions, discover, printable, read_file_list
 
 
@@ -120,3 +123,55 @@ def test_lists_of_files() -> None:
     assert read_file_list(b"a b.jpg\nc.jpg\r\n\n") == ["a b.jpg", "c.jpg"]
     assert read_file_list(b"a\nb.jpg\0c.jpg\0") == ["a\nb.jpg", "c.jpg"]
     assert read_file_list(b"a\nb.jpg", null=True) == ["a\nb.jpg"]
+
+
+def test_a_mount_that_does_not_answer_costs_its_limit_once_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree(tmp_path, "a.jpg", "dead/b.jpg", "dead/c.jpg", "z/d.jpg")
+    ended = threading.Event()
+    asked: list[str] = []
+
+    def hanging(call):
+        def instead(path, *rest, **options):
+            if str(path).endswith(("dead", "b.jpg", "c.jpg")):
+                asked.append(path)
+                ended.wait()
+            return call(path, *rest, **options)
+
+        return instead
+
+    monkeypatch.setattr(answers, "SECONDS", 0.05)
+    monkeypatch.setattr(os, "scandir", hanging(os.scandir))
+    monkeypatch.setattr(os, "stat", hanging(os.stat))
+    try:
+        walked = discover([str(tmp_path)])
+        assert [Path(f.path).name for f in walked.files] == ["a.jpg", "d.jpg"]
+        assert [(Path(s.path).name, s.reason[:38]) for s in walked.skipped] == [
+            ("dead", "folder cannot be read: no answer in 0.")
+        ]
+        listed = [str(tmp_path / "dead" / name) for name in ("b.jpg", "c.jpg")]
+        skipped = discover([], DiscoverOptions(listed=listed)).skipped
+        assert [s.path for s in skipped] == listed
+        assert asked == [str(tmp_path / "dead"), listed[0]]
+        with pytest.raises(UsageError, match=r"cannot look at .*dead: no answer in 0.05 s"):
+            discover([str(tmp_path / "dead")])
+    finally:
+        ended.set()
+
+
+def test_a_folder_that_is_slow_and_gets_on_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = answers.TimeLimited(0.05)
+
+    def slow() -> str:
+        for _ in range(8):
+            time.sleep(0.02)
+            calls.step()
+        return "all"
+
+    assert calls(slow) == "all"
+    with pytest.raises(ZeroDivisionError):
+        calls(lambda: 1 / 0)
+    calls.close()

@@ -13,6 +13,7 @@ from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.decode.names import has_name_of_image
 from imgsim.errors import UsageError
+from imgsim.read.answers import TimeLimited
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.encoding import marked_encoding
@@ -111,6 +112,13 @@ def discover(paths: Sequence[str], options: DiscoverOptions | None = None) -> Di
     """
     options = options or DiscoverOptions()
     walk = _FolderWalk(options)
+    try:
+        return _discovered(walk, paths, options)
+    finally:
+        walk.calls.close()
+
+
+def _discovered(walk: _FolderWalk, paths: Sequence[str], options: DiscoverOptions) -> Discovered:
     twice = _name_of_two(paths)
     if twice is not None:
         raise UsageError(f"two pictures are called {printable(twice)}", "name them differently")
@@ -171,6 +179,7 @@ class _FolderWalk(Walk):
         patterns = [*options.exclude, *(DEFAULT_EXCLUDES if options.default_excludes else ())]
         super().__init__(recursive=options.recursive, exclude=patterns)
         self.options = options
+        self.calls = TimeLimited()
 
     def listed(self, path: str, source: str | None = None) -> None:
         """Add a path of a list; one that is gone is skipped."""
@@ -200,7 +209,7 @@ class _FolderWalk(Walk):
             self.address(path, root, reference)
             return
         try:
-            status = os.stat(path)
+            status = self.calls.stat(path)
         except FileNotFoundError:
             inside = find_archive(path)
             if is_url(path) and inside is None:
@@ -216,7 +225,8 @@ class _FolderWalk(Walk):
             raise UsageError(f"not a path: {printable(path)}", str(error)) from None
         except OSError as error:
             raise UsageError(
-                f"cannot look at {printable(path)}: {error.strerror}", "check its permissions"
+                f"cannot look at {printable(path)}: {error.strerror}",
+                "check its mount" if isinstance(error, TimeoutError) else "check its permissions",
             ) from None
         if stat.S_ISDIR(status.st_mode):
             if not self.dataset(path, reference):
@@ -236,34 +246,50 @@ class _FolderWalk(Walk):
             path = pending.pop()
             try:
                 if self.options.follow_symlinks:
-                    status = os.stat(path)
+                    status = self.calls(os.stat, path)
                     identity = (status.st_dev, status.st_ino)
                     if identity in seen:
                         continue
                     seen.add(identity)
-                entries = sorted(os.scandir(path), key=lambda e: _order(e.name), reverse=True)
+                entries = self.calls(self._entries, path, root)
             except OSError as error:
                 self.skipped.append(Skipped(path, f"folder cannot be read: {error.strerror}"))
                 continue
-            for entry in entries:
-                if self.excluded(entry, root):
-                    continue
+            for inside, met in entries:
                 try:
-                    if entry.is_symlink() and not self.options.follow_symlinks:
-                        continue
-                    if entry.is_dir():
-                        if self.options.recursive:
-                            pending.append(entry.path)
-                        continue
-                    if self.options.archives and self.found_archive(entry.path, root, reference):
-                        continue
-                    # not entry.stat(): on Windows it has neither inode nor device
-                    self.add(entry.path, os.stat(entry.path), root, reference, named=False)
+                    if isinstance(met, OSError):
+                        raise met
+                    if met is None:
+                        pending.append(inside)
+                    elif not (
+                        self.options.archives and self.found_archive(inside, root, reference)
+                    ):
+                        self.add(inside, met, root, reference, named=False)
                 except FileNotFoundError:  # gone meanwhile, or a link to nothing
                     continue
                 except OSError as error:  # an archive that is none is one too
                     reason = error.strerror or str(error)
-                    self.skipped.append(Skipped(entry.path, f"cannot be read: {reason}"))
+                    self.skipped.append(Skipped(inside, f"cannot be read: {reason}"))
+
+    def _entries(self, folder: str, root: str) -> list[tuple[str, os.stat_result | OSError | None]]:
+        """What lies in a folder and is to be looked at, with its status; None for a folder."""
+        found: list[tuple[str, os.stat_result | OSError | None]] = []
+        for entry in sorted(os.scandir(folder), key=lambda e: _order(e.name), reverse=True):
+            self.calls.step()
+            if self.excluded(entry, root):
+                continue
+            try:
+                if entry.is_symlink() and not self.options.follow_symlinks:
+                    continue
+                if entry.is_dir():
+                    if self.options.recursive:
+                        found.append((entry.path, None))
+                    continue
+                # not entry.stat(): on Windows it has neither inode nor device
+                found.append((entry.path, os.stat(entry.path)))
+            except OSError as error:
+                found.append((entry.path, error))
+        return found
 
     def add(
         self, path: str, status: os.stat_result, root: str, reference: bool, *, named: bool
