@@ -53,8 +53,10 @@ def document_of(counts: Counts) -> dict[str, Any]:
     }
 
 
-def make_faults(counts: Counts, number: int, seed: int, top: Path) -> dict[str, str]:
-    """Make so many faults, each kind in its share; every tenth of a program started plainly.
+def make_faults(
+    counts: Counts, number: int, seed: int, top: Path, minutes: float = float("inf")
+) -> dict[str, str]:
+    """Make so many faults, or fewer in so many minutes; every tenth of a program started plainly.
 
     Returns
     -------
@@ -64,7 +66,10 @@ def make_faults(counts: Counts, number: int, seed: int, top: Path) -> dict[str, 
     fault_runs.preload()
     runs = fault_runs.Runs(top / "runs", counts, seed)
     kinds = [k for k in fault_runs.FAULTS for _ in range(fault_runs.SHARES.get(k, 1))]
+    end = time.monotonic() + 60 * minutes
     for i in range(number):
+        if time.monotonic() > end:
+            break
         runs.plainly = i % 10 == 9
         runs.fault(kinds[i % len(kinds)], i // len(kinds))
         if i % 20 == 19:
@@ -100,6 +105,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=400, help="mutants of each kind of input")
     parser.add_argument("--batches", type=int, default=10, help=f"of {BATCH} mutants")
     parser.add_argument("--runs", type=int, default=1000, help="faults of runs")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no fault after them")
     parser.add_argument("--folder", type=Path, help="instead of a temporary one")
     parser.add_argument("--repeat", help="one case, as it was printed")
     parser.add_argument("--no-record", action="store_true")
@@ -130,7 +136,7 @@ def main() -> None:
                     judge_batch(counts, top / "batch", 100 * given.seed + batch, BATCH)
                     print(f"{batch + 1} batches", flush=True)
             elif number:
-                skipped = make_faults(counts, number, given.seed, top)
+                skipped = make_faults(counts, number, given.seed, top, given.minutes)
             seconds[part] = round(time.monotonic() - started)
             print(part, document_of(counts), flush=True)
         shutil.rmtree(top / "batch", ignore_errors=True)

@@ -71,5 +71,7 @@ def test_every_option_in_a_page_exists(page: str) -> None:
         for parameter in (p for one in (command, *below) for p in one.params):
             known.update(parameter.opts, parameter.secondary_opts)
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGES[page]))
-    of_others = {"--quiet", "--editable", "--list", "--pictures"}  # pip, just, a benchmark
+    of_others = {  # pip, just, benchmarks, uv
+        "--quiet", "--editable", "--list", "--pictures", "--repeat", "--resolution",
+    }  # fmt: skip
     assert used - known <= of_others
