@@ -194,7 +194,7 @@ def written(kind: str, seed: int) -> bytes | None:
     picture = Image.fromarray(landscape(seed, WIDTH, HEIGHT))
     try:
         return FORMATS[kind][1](picture)
-    except (ImportError, KeyError):
+    except (ImportError, KeyError, ValueError):  # as Pillow and tifffile say it
         return None
 
 

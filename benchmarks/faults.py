@@ -8,7 +8,8 @@ Mutants of pictures of every format that can be written here are decoded in chil
 200). Mutants of lists, archives, tables, plans, decisions and the like are read in
 child processes (``--inputs`` of each kind). Then runs of the program meet signals, full disks,
 little memory, closed streams, each other, and a tree that changes (``--runs``). Everything is
-seeded; what is found is printed with the option that repeats it. Result file faults.json.
+seeded; what is found is printed with the option that repeats it. Result file faults.json; a part of
+0 stays there as it was.
 
 Linux alone; full disks and other users need root and a place to mount.
 """
@@ -16,7 +17,7 @@ Linux alone; full disks and other users need root and a place to mount.
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from typing import Any
 import fault_runs
 from fault_inputs import INPUTS, read_mutants
 from fault_pictures import FORMATS, Counts, decode_mutants, judge_batch
-from record import machine, write
+from record import RESULTS, machine, write
 
 ASKED = (
     "crashes and hangs of the run", "raised", "files unaccounted for", "whole files skipped",
@@ -53,8 +54,10 @@ def document_of(counts: Counts) -> dict[str, Any]:
     }
 
 
-def make_faults(counts: Counts, number: int, seed: int, top: Path) -> dict[str, str]:
-    """Make so many faults, each kind in its share; every tenth of a program started plainly.
+def make_faults(
+    counts: Counts, number: int, seed: int, top: Path, minutes: float = float("inf")
+) -> dict[str, str]:
+    """Make so many faults, or fewer in so many minutes; every tenth of a program started plainly.
 
     Returns
     -------
@@ -64,7 +67,10 @@ def make_faults(counts: Counts, number: int, seed: int, top: Path) -> dict[str, 
     fault_runs.preload()
     runs = fault_runs.Runs(top / "runs", counts, seed)
     kinds = [k for k in fault_runs.FAULTS for _ in range(fault_runs.SHARES.get(k, 1))]
+    end = time.monotonic() + 60 * minutes
     for i in range(number):
+        if time.monotonic() > end:
+            break
         runs.plainly = i % 10 == 9
         runs.fault(kinds[i % len(kinds)], i // len(kinds))
         if i % 20 == 19:
@@ -100,6 +106,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=400, help="mutants of each kind of input")
     parser.add_argument("--batches", type=int, default=10, help=f"of {BATCH} mutants")
     parser.add_argument("--runs", type=int, default=1000, help="faults of runs")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no fault after them")
     parser.add_argument("--folder", type=Path, help="instead of a temporary one")
     parser.add_argument("--repeat", help="one case, as it was printed")
     parser.add_argument("--no-record", action="store_true")
@@ -110,45 +117,52 @@ def main() -> None:
         top.chmod(0o755)
         if given.repeat:
             raise SystemExit(bool(repeat(given.repeat, top).found))
-        parts: dict[str, Counts] = {}
-        skipped: dict[str, str] = {}
-        seconds: dict[str, float] = {}
+        found = False
         for part in ("inputs", "decode", "batches", "runs"):
-            counts = parts[part] = Counts()
-            started = time.monotonic()
             number = getattr(given, part)
-            if part == "inputs":
-                for first in range(0, number, _AT_ONCE):
-                    some = range(first, min(number, first + _AT_ONCE))
-                    read_mutants(counts, some, given.seed, top / "inputs")
-            elif part == "decode":
-                for first in range(0, number, _AT_ONCE):
-                    some = range(first, min(number, first + _AT_ONCE))
-                    decode_mutants(counts, some, given.seed)
-            elif part == "batches":
-                for batch in range(number):
-                    judge_batch(counts, top / "batch", 100 * given.seed + batch, BATCH)
-                    print(f"{batch + 1} batches", flush=True)
-            elif number:
-                skipped = make_faults(counts, number, given.seed, top)
-            seconds[part] = round(time.monotonic() - started)
-            print(part, document_of(counts), flush=True)
-        shutil.rmtree(top / "batch", ignore_errors=True)
-    document = machine(
+            if not number:
+                continue
+            counts, started = Counts(), time.monotonic()
+            skipped = _run_part(part, number, counts, given, top)
+            found = found or bool(counts.found)
+            document = document_of(counts) | {"not_made_here": skipped}
+            document["seconds"] = round(time.monotonic() - started)
+            print(part, document, flush=True)
+            if not given.no_record:
+                _record(part, document)
+    raise SystemExit(found)
+
+
+def _run_part(
+    part: str, number: int, counts: Counts, given: argparse.Namespace, top: Path
+) -> dict[str, str]:
+    if part == "runs":
+        return make_faults(counts, number, given.seed, top, given.minutes)
+    if part == "batches":
+        for batch in range(number):
+            judge_batch(counts, top / "batch", 100 * given.seed + batch, BATCH)
+            print(f"{batch + 1} batches", flush=True)
+        return {}
+    for first in range(0, number, _AT_ONCE):
+        some = range(first, min(number, first + _AT_ONCE))
+        if part == "inputs":
+            read_mutants(counts, some, given.seed, top / "inputs")
+        else:
+            decode_mutants(counts, some, given.seed)
+    return {}
+
+
+def _record(part: str, document: dict[str, Any]) -> None:
+    """Write one part; the others stay as they were measured."""
+    facts = machine(
         "python benchmarks/faults.py " + " ".join(sys.argv[1:]),
         "pillow", "pillow-heif", "simplejpeg", "opencv-python-headless", "tifffile", "pyarrow",
     )  # fmt: skip
-    document |= {
-        "seed": given.seed,
-        "kinds_of_pictures": len(FORMATS),
-        "kinds_of_inputs": len(INPUTS),
-        "seconds": seconds,
-        "not_made_here": skipped,
-        "parts": {part: document_of(counts) for part, counts in parts.items()},
-    }
-    if not given.no_record:
-        print(write("faults", document))
-    raise SystemExit(any(counts.found for counts in parts.values()))
+    path = RESULTS / "faults.json"
+    parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
+    parts[part] = {"command": facts.pop("command")} | document
+    kinds = {"kinds_of_pictures": len(FORMATS), "kinds_of_inputs": len(INPUTS)}
+    print(write("faults", facts | kinds | {"parts": parts}), flush=True)
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ def test_every_option_in_a_page_exists(page: str) -> None:
             known.update(parameter.opts, parameter.secondary_opts)
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGES[page]))
     of_others = {
-        *("--quiet", "--editable", "--list"),  # pip, just
-        *("--pictures", "--golden", "--update-golden"),  # a benchmark, imgsim.testing
+        *("--quiet", "--editable", "--list", "--resolution"),  # pip, just, uv
+        *("--pictures", "--repeat", "--golden", "--update-golden"),  # benchmarks, imgsim.testing
         "--strict",
     }
     assert used - known <= of_others

@@ -213,3 +213,23 @@ def test_in_another_thread_nothing_is_changed() -> None:
     thread.start()
     thread.join()
     assert handlers == [signal.SIG_DFL]
+
+
+def test_a_umask_without_rights_of_the_owner_keeps_nobody_from_the_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+
+    def run(*_: object) -> int:
+        (tmp_path / "made").mkdir()
+        modes.append((tmp_path / "made").stat().st_mode & 0o777)
+        return 0
+
+    monkeypatch.setattr("imgsim.cli.main._run", run)
+    before = os.umask(0o277)
+    try:
+        assert main([]) == 0
+        assert os.umask(0o277) == 0o277
+    finally:
+        os.umask(before)
+    assert modes == [0o700 | 0o777 & ~0o277]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imgsim.benchmark.gate import read_bench
+from imgsim.cache.store import Cache
 from imgsim.cli.config import defaults
 from imgsim.errors import ImgsimError
 from imgsim.models.weights import metadata
@@ -33,15 +35,35 @@ def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
     assert counts.tried.total() >= 80
 
 
-@pytest.mark.parametrize("number", [6, 8])  # ended by SIGSEGV, and by SIGABRT
-def test_offsets_of_an_arrow_file_lead_nowhere_else(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "number", "seed"),
+    [
+        ("Arrow of pictures", 6, 1),  # ended by SIGSEGV: offsets beyond its end
+        ("Arrow of pictures", 8, 1),  # ended by SIGABRT
+        ("features, Parquet", 74, 2),  # a column whose text is none
+    ],
+)
+def test_what_was_found_once(kind: str, number: int, seed: int, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     from fault_inputs import read_mutants
     from fault_pictures import Counts
 
     counts = Counts()
-    read_mutants(counts, [number], 1, tmp_path, ["Arrow of pictures"])
+    read_mutants(counts, [number], seed, tmp_path, [kind])
     assert counts.found == {}
+
+
+def test_a_cache_whose_damaged_schema_sqlite_names_by_no_text_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    with closing(Cache(path, pytest.fail)):
+        pass
+    data = path.read_bytes()
+    assert b"tablecontentcontent" in data
+    data = data.replace(b"tablecontentcontent", b"tablecont\xfentcontent")
+    path.write_bytes(data.replace(b"CREATE TABLE content", b"CREATE TABEL content"))
+    said: list[str] = []
+    with closing(Cache(path, said.append)):
+        assert path.with_name("cache.sqlite-damaged").exists(), said
 
 
 def test_the_end_of_a_zip_before_which_there_is_too_little_is_damage(tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from imgsim.cache.rowfile import beside
-from imgsim.cache.schema import CacheDamaged, connect, is_damage, is_filled, lock_path
+from imgsim.cache.schema import (
+    SCHEMA_DAMAGED,
+    CacheDamaged,
+    connect,
+    is_damage,
+    is_filled,
+    lock_path,
+)
 from imgsim.errors import CacheUnusable
 from imgsim.locks import FileLock
 
@@ -76,6 +83,8 @@ class Database:
             yield
         except CacheDamaged as error:
             self._replace(str(error))
+        except UnicodeDecodeError:
+            self._replace(SCHEMA_DAMAGED)
         except sqlite3.Error as error:
             if is_damage(error):
                 self._replace(str(error))

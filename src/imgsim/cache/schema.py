@@ -20,6 +20,9 @@ _SEARCHED_BYTES = 64 << 20
 _DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+SCHEMA_DAMAGED = "its tables cannot be told"
+
+
 class CacheDamaged(CacheUnusable):
     """The file is a cache of imgsim's, and its database is damaged."""
 
@@ -218,6 +221,10 @@ def damage_of(path: Path) -> Iterator[None]:
         if is_damage(error) and is_ours(path):
             raise CacheDamaged(str(error)) from error
         raise
+    except UnicodeDecodeError as error:  # what SQLite says names a table by bytes that are no text
+        if is_ours(path):
+            raise CacheDamaged(SCHEMA_DAMAGED) from error
+        raise CacheUnusable(f"{path} is no imgsim cache", _HINT) from None
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -235,12 +235,12 @@ def _read_parquet(stream: BinaryIO) -> tuple[Any, dict[str, NDArray[Any]]]:
     try:
         about = json.loads((parquet.read_schema(stream).metadata or {})[_KEY.encode()])
         table = parquet.read_table(stream, columns=list(_COLUMNS))
+        lists = table["features"].combine_chunks()
+        parts = lists.chunks if hasattr(lists, "chunks") else [lists]
+        values = [part.flatten().to_numpy(zero_copy_only=False) for part in parts]
+        columns = {name: table[name].to_numpy() for name in _COLUMNS[:-1]}
     except (pa.ArrowException, OSError):
         raise _NoFeatures("it is no Parquet, or damaged") from None
-    lists = table["features"].combine_chunks()
-    parts = lists.chunks if hasattr(lists, "chunks") else [lists]
-    values = [part.flatten().to_numpy(zero_copy_only=False) for part in parts]
-    columns = {name: table[name].to_numpy() for name in _COLUMNS[:-1]}
     flat = np.concatenate(values) if values else np.empty(0, np.dtype(about["dtype"]))
     return about, {**columns, "features": flat}
 
