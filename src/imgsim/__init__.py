@@ -10,7 +10,8 @@ Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labe
 share), `compare` and `explain` (two images).
 
 Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
-or bytes as `Query`), `sort_images`, `cluster_images`; `features` and `read_features`, ranked by
+or bytes as `Query`), `sort_images`, `cluster_images` (`with_cluster_labels` tells how well clusters
+and labels agree); `features` and `read_features`, ranked by
 `rank_features`.
 
 Removing: `plan`, `write_plan`, `read_plan`, `apply`, `undo`.
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from imgsim.read.options import RunOptions
     from imgsim.report.features import read_features
     from imgsim.tasks.cluster.cluster_images import cluster_images
+    from imgsim.tasks.cluster.colouring import with_cluster_labels
     from imgsim.tasks.cluster.results import Clusters
     from imgsim.tasks.compare import Comparison, Comparisons, compare
     from imgsim.tasks.decide import decide
@@ -143,6 +145,7 @@ _HOMES = {
     "train_autoencoder": "training.autoencoder",
     "train_siamese": "training.siamese",
     "undo": "act.undo",
+    "with_cluster_labels": "tasks.cluster.colouring",
     "with_labels": "tasks.labels",
     "write_plan": "act.plan_file",
 }
@@ -212,6 +215,7 @@ __all__ = [
     "train_autoencoder",
     "train_siamese",
     "undo",
+    "with_cluster_labels",
     "with_labels",
     "write_plan",
 ]

@@ -42,7 +42,7 @@ def test_rows_of_a_montage_name_the_fields_of_their_method(
     monkeypatch.setattr(ImageDraw.ImageDraw, "multiline_text", kept)
     methods = ["phash", "phash:size=16"]
     shown = matches(str(tmp_path), methods, options=threads)
-    draw_montage(shown, tmp_path / "sheet.png", {})
+    draw_montage(shown, tmp_path / "sheet.png", {}, range(2))
     assert written == methods * 2
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from imgsim import UsageError, cluster_images
 from imgsim.comparators import registry
 from imgsim.pictures.fixed_camera import cycle, frame
+from imgsim.tasks.cluster.colouring import with_cluster_labels
 from imgsim.tasks.cluster.methods import elbow, points
 from imgsim.tasks.cluster.results import NO_CLUSTER
 from imgsim.tasks.query import query_file
@@ -86,6 +89,31 @@ def test_what_stands_alone(frames: Path, tmp_path: Path, photo, threads) -> None
     alone = [state for state, label in zip(states(found), found.labels, strict=True) if not label]
     assert set(alone) == {9}
     assert NO_CLUSTER not in [c.number for c in found.clusters]
+
+
+def test_labels_and_how_well_clusters_agree(frames: Path, tmp_path: Path, threads) -> None:
+    for path in frames.iterdir():
+        state = path.stem[0]
+        folder = tmp_path / ("both" if state in "01" else state)  # two states have one label
+        folder.mkdir(exist_ok=True)
+        os.link(path, folder / path.name)
+    os.link(frames / "2_0.jpg", tmp_path / "loose.jpg")
+    found = cluster_images(tmp_path, n=STATES, options=threads)
+    labelled = with_cluster_labels(found).labelled
+    assert labelled.names == ("both", *"234")
+    told = [Path(p.file.path).parent.name for p in found.pictures]
+    named = [(labelled.names[n - 1] if n else tmp_path.name) for n in labelled.numbers]
+    assert named == told
+    have = labelled.numbers > 0
+    assert labelled.purity == 1
+    expected = adjusted_rand_score(labelled.numbers[have], found.labels[have])
+    assert labelled.adjusted_rand == pytest.approx(expected)
+    assert expected < 1
+    swapped = replace(found, labels=np.where(found.labels == 1, 2, found.labels))
+    half = with_cluster_labels(swapped).labelled
+    assert half.purity < 1
+    with pytest.raises(UsageError, match="no image has a label"):
+        with_cluster_labels(cluster_images(frames, n=2, options=threads))
 
 
 def test_queries_by_their_neighbours(frames: Path, tmp_path: Path, threads) -> None:

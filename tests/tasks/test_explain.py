@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,7 +16,7 @@ from skimage.metrics import structural_similarity
 
 from imgsim import RunOptions, compare
 from imgsim.comparators import registry
-from imgsim.comparators.evidence import Explains
+from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
@@ -109,6 +110,7 @@ def test_the_command(imgsim, pair, tmp_path: Path) -> None:
         assert (document[side]["width"], document[side]["height"]) == (256, 128)
         assert np.sum(document[side]["map"]) == pytest.approx(document["total"])
         assert np.sum(document[side]["thirds"]) == pytest.approx(1)
+        assert np.sum(document[side]["shares"]) == pytest.approx(1)
         peak = document[side]["peak"]["box"]
         assert BOX[0] - 16 <= peak[0] < peak[2] <= BOX[2] + 16
         assert BOX[1] - 8 <= peak[1] < peak[3] <= BOX[3] + 8
@@ -200,3 +202,19 @@ def test_pictures_that_cannot_be_laid_upon_each_other(tmp_path: Path) -> None:
     jsonschema.validate(document, schema(document["schema"]))
     assert document["score"] is None
     assert "could not be laid" in "".join(explanation_text(found))
+
+
+def test_shares_add_up_whatever_speaks_against(pair) -> None:
+    explained = explain(*pair)
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        parts = rng.normal(0.01, 1, (7, 5))
+        evidence = Evidence("cosine", "similarity", float(parts.sum()), parts, parts[::-1])
+        shown = "".join(explanation_text(replace(explained, evidence=evidence)))
+        table = [line.split("%")[:-1] for line in shown.splitlines() if line.count("%") == 6]
+        shares = np.array(table, np.float64)
+        assert shares.shape == (3, 6)
+        assert (shares >= 0).all()
+        assert shares[:, :3].sum() == pytest.approx(100)
+        assert shares[:, 3:].sum() == pytest.approx(100)
+        assert "other parts speak against it" in shown

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
 from imgsim.cli.method_options import device_options, method_option
 from imgsim.cli.options import (
     all_of,
@@ -116,6 +116,12 @@ _query_options = all_of(
     metavar="DIR",
     help="Draw a sheet per cluster into DIR, which must be empty or not exist.",
 )
+@click.option(
+    "--colour-by",
+    metavar="folder|FILE",
+    help="Colour the map by the folders of files, or by the labels that a list has, and say how"
+    " well they agree with the clusters (purity, adjusted Rand index).",
+)
 @_query_options
 @discover_options
 @run_options
@@ -134,12 +140,14 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     \b
     imgsim cluster photos --map map.png --sheets clusters
     imgsim cluster photos -m efficientnet-cosine -f html -o map.html
+    imgsim cluster classes --colour-by folder --map map.png
     imgsim cluster photos -n 8 --knn-label new.jpg --knn-picture similar.png
     """
     from imgsim.fetch import as_query
     from imgsim.folders import make_empty
     from imgsim.report.clusters import cluster_summary
     from imgsim.tasks.cluster.cluster_images import cluster_images
+    from imgsim.tasks.cluster.colouring import with_cluster_labels
 
     check_paths(paths, given["files_from"], given["manifests"])
     method = make_method(terminal, given)
@@ -148,12 +156,15 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     wanted |= {"voters": given.pop("knn"), "similar": given.pop("similar")}
     names = ["format", "output", "no_timing", "map_file", "sheets", "knn_picture"]
     output = {name: given.pop(name) for name in names}
-    asked = given.pop("queries")
+    asked, colour_by = given.pop("queries"), given.pop("colour_by")
     options = make_run_options(terminal, **given)
+    labels = None if colour_by is None else read_labels(colour_by, paths)
     queries = [as_query(query) for query in asked]
     if output["sheets"] is not None:
         make_empty(output["sheets"])
     clusters = cluster_images(paths, method, **wanted, queries=queries, options=options)
+    if labels is not None:
+        clusters = with_cluster_labels(clusters, labels)
     _write_clusters(clusters, **output)
     for line in cluster_summary(clusters, verbose=terminal.verbosity > 0):
         terminal.summary(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from imgsim.cli.gates import (
     refuse_missing,
     refuse_unjudged,
 )
-from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
 from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
     check_folder_exists,
@@ -322,15 +321,13 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
     UsageError
         There is no such column.
     """
-    from imgsim.read.manifests.manifest import LABEL_COLUMNS, values_of
+    from imgsim.read.manifests.manifest import values_of
     from imgsim.read.manifests.reading import columns_of_paths, read_manifest
     from imgsim.tasks.folder_labels import FOLDER
 
     labels, file = given.pop("labels"), given.pop("label_file")
     if file is not None:
-        below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
-        listed = read_manifest(file, below)
-        return listed.values(labels or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
+        return read_labels(file, paths, labels)
     if labels not in (None, FOLDER):
         manifests = [read_manifest(name) for name in given["manifests"]]
         manifests += columns_of_paths(paths)

@@ -17,6 +17,7 @@ from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.read.discover import DiscoverOptions
+from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
 
 
@@ -216,6 +217,34 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
             return tuple(read_file_list(stream.read(), null=null))
     except OSError as error:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
+
+
+def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> str | PathValues:
+    """Read the labels of files from a list, whose paths are below the one folder that is named.
+
+    Parameters
+    ----------
+    name : str
+        ``folder`` stays as it is.
+    paths : sequence of str
+        That the command looks at.
+    column : str, optional
+        By default one that is called as labels are.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, or has no such column.
+    """
+    from imgsim.read.manifests.manifest import LABEL_COLUMNS
+    from imgsim.read.manifests.reading import read_manifest
+    from imgsim.tasks.folder_labels import FOLDER
+
+    if name == FOLDER and column is None:
+        return FOLDER
+    below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
+    listed = read_manifest(name, below)
+    return listed.values(column or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])
 
 
 def is_off(cache: str | None) -> bool:

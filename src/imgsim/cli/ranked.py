@@ -16,7 +16,9 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.spreadsheet import table
+from imgsim.cli.targets import is_foreign_picture
 from imgsim.cli.terminal import Terminal
+from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsim.tasks.match_results import Matches
@@ -28,7 +30,9 @@ ranking_options = all_of(
         format_option(["text", "json", "csv", "html"], "html: a page with the pictures."),
         output_option,
         picture_option(
-            "--montage", "Draw the first queries and their matches side by side, a row per method."
+            "--montage",
+            "Draw the first 60 queries and their matches side by side, a row per method, on pages"
+            " of six: FILE.png, FILE-2.png and so on.",
         ),
         timing_option,
     ]
@@ -67,12 +71,29 @@ def show_matches(
     }
     write(writers[format](), output, for_programs=format != "text")
     if montage is not None:
-        from imgsim.report.pictures import draw_montage
-
-        shown = draw_montage(matches, montage, images or {})
-        terminal.summary(f"{montage}: the first {shown} queries")
+        _draw_montage(terminal, matches, montage, images or {})
     for line in rankings.matches_summary(matches, verbose=terminal.verbosity > 0):
         terminal.summary(line)
+
+
+def _draw_montage(
+    terminal: Terminal, matches: Matches, target: Path, images: dict[str, bytes]
+) -> None:
+    from imgsim.report.pictures import draw_montage, montage_pages
+
+    pages = montage_pages(matches, target)
+    for path, _ in pages:
+        if path != target and path.exists() and is_foreign_picture(path):
+            raise UsageError(f"{path} is a picture that imgsim did not write", "name another file")
+    for path, part in pages:
+        draw_montage(matches, path, images, part)
+    shown = pages[-1][1].stop
+    name = f"{target} and {pages[-1][0].name}" if len(pages) == 2 else f"{target}"
+    if len(pages) > 2:
+        name += f", {pages[1][0].name} to {pages[-1][0].name}"
+    all_queries = len(matches.methods[0].queries) if matches.methods else 0
+    which = f"the first {shown} of {all_queries}" if shown < all_queries else f"{shown}"
+    terminal.summary(f"{name}: {which} queries")
 
 
 def _html_page(matches: Matches, images: dict[str, bytes] | None) -> Any:

@@ -6,6 +6,7 @@ everything is a distance: smaller is closer. `Scale` turns it into the score tha
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
@@ -133,6 +134,12 @@ class VectorComparator(Comparator):
     """Compares one vector per image. It never searches: the engine of its `metric` does."""
 
     metric: ClassVar[Metric]
+
+    def remark(self, distance: float) -> str:
+        """Return the angle between two vectors whose cosine was taken."""
+        if self.metric is not Metric.COSINE:
+            return ""
+        return f"angle {math.degrees(math.acos(min(1.0, max(-1.0, 1.0 - distance)))):.1f}°"
 
 
 Prepared = tuple[NDArray[Any], ...]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
 from imgsim.pictures.png import write_png
+from imgsim.report.colours import colour_of, text_on, tint
 from imgsim.report.pictures import shorten_path, thumbnail, thumbnails
 from imgsim.report.units import count, percent
 from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters
 
 MAX_ON_SHEET = 400
 _MAP = (1400, 1000)
-_LEGEND = 150
+_LEGEND = 220
+_VOTERS = 5
+_REGION_CELL = 4
+_TINT = 0.22
 _SHEET_SIDE = 120
 _GAP = 6
 _CAPTION = 28
@@ -29,13 +33,54 @@ def cluster_name(number: int) -> str:
     return f"cluster {number}" if number != NO_CLUSTER else "no cluster"
 
 
-def colour_of(number: int) -> tuple[int, int, int]:
-    """Return the colour of a cluster, as red, green, blue: hues a golden angle apart, or grey."""
-    if number == NO_CLUSTER:
-        return (150, 150, 150)
-    shade = (0.85, 0.6)[(number - 1) // 8 % 2]
-    red, green, blue = colorsys.hsv_to_rgb((number - 1) * 0.381966 % 1, 0.75, shade)
-    return (round(255 * red), round(255 * green), round(255 * blue))
+def groups_on_map(clusters: Clusters) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return what the colours of a map stand for: labels where there are some, else clusters.
+
+    Returns
+    -------
+    numbers : ndarray of int64, shape (images,)
+        From 1 on; 0 for none.
+    names : tuple of str
+        Of the groups from 1 on.
+    """
+    if clusters.labelled is not None:
+        return clusters.labelled.numbers, clusters.labelled.names
+    return clusters.labels, tuple(str(cluster.number) for cluster in clusters.clusters)
+
+
+def agreement_text(clusters: Clusters) -> str:
+    """Say how well clusters and labels agree; empty without labels."""
+    labelled = clusters.labelled
+    if labelled is None or labelled.purity is None or labelled.adjusted_rand is None:
+        return ""
+    return f"purity {labelled.purity:.2f}, adjusted Rand index {labelled.adjusted_rand:.2f}"
+
+
+def nearest_groups(
+    places: NDArray[np.float64], numbers: NDArray[np.int64], points: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the group that most of the five nearest images of a point are in; of several, the
+    nearest one's.
+
+    Parameters
+    ----------
+    places : ndarray of float64, shape (images, 2)
+    numbers : ndarray of int64, shape (images,)
+        Groups of the images, from 0 on.
+    points : ndarray of float64, shape (m, 2)
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+    """
+    from scipy.spatial import KDTree
+
+    voters = min(_VOTERS, len(places))
+    near = KDTree(places).query(points, k=list(range(1, voters + 1)))[1]
+    votes = numbers[near]
+    # a vote more counts more than any order; of equal numbers of votes the nearest counts
+    weight = (votes[:, :, None] == votes[:, None, :]).sum(axis=2) * voters - np.arange(voters)
+    return np.asarray(np.take_along_axis(votes, weight.argmax(axis=1)[:, None], axis=1)[:, 0])
 
 
 def map_coordinates(positions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,8 +104,35 @@ def map_coordinates(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return placed
 
 
+def draw_regions(clusters: Clusters, places: NDArray[np.float64], size: tuple[int, int]) -> Any:
+    """Draw in which group an image at each place of a map would be, by its nearest images.
+
+    Parameters
+    ----------
+    clusters : Clusters
+    places : ndarray of float64, shape (images, 2)
+        Of the images in the picture, in pixels.
+    size : (int, int)
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    Pillow image
+    """
+    from PIL import Image
+
+    numbers, names = groups_on_map(clusters)
+    x, y = ((np.arange(math.ceil(side / _REGION_CELL)) + 0.5) * _REGION_CELL for side in size)
+    near = nearest_groups(places, numbers, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    tints = np.array([tint(colour_of(n), _TINT) for n in range(len(names) + 1)], np.uint8)
+    cells = Image.fromarray(tints[near].reshape(len(y), len(x), 3))
+    return cells.resize(size, Image.Resampling.NEAREST)
+
+
 def draw_map(clusters: Clusters, target: Path) -> None:
     """Draw the map of all images as a PNG: a picture where there is room for one, else a dot.
+
+    Colours are those of labels, if the clusters have some. Numbers stand at the clusters.
 
     Raises
     ------
@@ -72,30 +144,79 @@ def draw_map(clusters: Clusters, target: Path) -> None:
     width, height = _MAP
     sheet = Image.new("RGB", (width + _LEGEND, height), "white")
     draw = ImageDraw.Draw(sheet)
-    n = max(1, len(clusters.pictures))
-    side = max(28, min(80, int(0.8 * math.sqrt(width * height / n))))
-    margin = side // 2 + 20
-    room = np.array([width, height]) - 2 * margin
-    middles = map_coordinates(clusters.positions) * room + margin
-    shown = _images_with_room(middles, [c.typical for c in clusters.clusters], 0.35 * side)
+    font = ImageFont.load_default(13)
+    numbers, names = groups_on_map(clusters)
+    if len(clusters.pictures):
+        side = max(28, min(80, int(0.8 * math.sqrt(width * height / len(clusters.pictures)))))
+        margin = side // 2 + 20
+        room = np.array([width, height]) - 2 * margin
+        middles = map_coordinates(clusters.positions) * room + margin
+        sheet.paste(draw_regions(clusters, middles, _MAP), (0, 0))
+        _draw_images(sheet, clusters, middles, numbers, side)
+        for cluster in clusters.clusters:  # beside the typical image, which has most room
+            corner = middles[cluster.typical] - side / 2
+            _draw_number(draw, cluster.number, corner, ImageFont.load_default(18))
+    counts = np.bincount(numbers, minlength=len(names) + 1)
+    shown = list(range(1, len(names) + 1))[: (height - 60) // 18]
+    for place, number in enumerate([*shown, *([0] if counts[0] else [])]):
+        top = 40 + 18 * place
+        draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(number))
+        text = f"{names[number - 1] if number else 'none'}: {count(int(counts[number]), 'image')}"
+        draw.text((width + 22, top - 2), _shortened(text, font, _LEGEND - 26), "black", font)
+    if len(shown) < len(names):
+        draw.text((width + 4, height - 20), f"and {len(names) - len(shown)} more", "black", font)
+    way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
+    said = [label(clusters.comparator), way, count(len(clusters.clusters), "cluster")]
+    said += [text for text in (agreement_text(clusters),) if text]
+    draw.text((8, 4), ", ".join(said), "black", font)
+    what = "clusters" if clusters.labelled is None else "labels"
+    draw.text((width + 4, 18), f"{what}:", "black", font)
+    write_png(sheet, target)
+
+
+def _draw_images(
+    sheet: Any,
+    clusters: Clusters,
+    middles: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    side: int,
+) -> None:
+    """Draw pictures that do not cover one another, and dots for the others."""
+    from PIL import ImageDraw
+
+    draw = ImageDraw.Draw(sheet)
+    frame = 3
+    shown = _images_with_room(middles, [c.typical for c in clusters.clusters], side + 2 * frame)
     for image, (x, y) in enumerate(middles):
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour_of(int(clusters.labels[image])))
+        colour = colour_of(int(numbers[image]))
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour, "white")
     paths = [clusters.pictures[image].file.path for image in shown]
     for image, picture in zip(shown, thumbnails(paths, side), strict=True):
         x, y = (int(v) for v in middles[image])
         left, top = x - picture.width // 2, y - picture.height // 2
-        box = (left - 2, top - 2, left + picture.width + 1, top + picture.height + 1)
-        draw.rectangle(box, colour_of(int(clusters.labels[image])))
+        box = (left - frame, top - frame, left + picture.width + frame - 1,
+            top + picture.height + frame - 1)  # fmt: skip
+        draw.rectangle(box, colour_of(int(numbers[image])))
         sheet.paste(picture, (left, top))
-    font = ImageFont.load_default(12)
-    for place, cluster in enumerate(clusters.clusters[: height // 18 - 3]):
-        top = 20 + 18 * place
-        draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(cluster.number))
-        text = f"{cluster.number}: {count(len(cluster.members), 'image')}"
-        draw.text((width + 22, top - 1), text, "black", font)
-    way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
-    draw.text((8, 6), f"{label(clusters.comparator)}, {way}", "black", font)
-    write_png(sheet, target)
+
+
+def _draw_number(draw: Any, number: int, middle: NDArray[np.float64], font: Any) -> None:
+    x, y = (float(v) for v in middle)
+    half = font.getlength(str(number)) / 2 + 4
+    draw.rounded_rectangle((x - half, y - 12, x + half, y + 12), 5, "white", "black")
+    draw.text((x, y), str(number), "black", font, anchor="mm")
+
+
+def _shortened(text: str, font: Any, width: float) -> str:
+    """The beginning and the end of a text, as wide as there is room for."""
+    if font.getlength(text) <= width:
+        return text
+    for left_out in range(1, len(text)):
+        kept = len(text) - left_out
+        short = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+        if font.getlength(short) <= width:
+            return short
+    return "…"
 
 
 def _images_with_room(
@@ -155,7 +276,7 @@ def _draw_sheet(clusters: Clusters, number: int, images: Sequence[int], target: 
     more = f", the first {len(shown)}" if len(shown) < len(images) else ""
     draw.rectangle((0, 0, size[0], 22), colour_of(number))
     title = f"{cluster_name(number)}: {count(len(images), 'image')}{more}"
-    draw.text((_GAP, 4), title, "white", font)
+    draw.text((_GAP, 4), title, text_on(colour_of(number)), font)
     paths = [clusters.pictures[image].file.path for image in shown]
     for place, picture in enumerate(thumbnails(paths, _SHEET_SIDE)):
         left, top = _GAP + place % columns * step, 28 + place // columns * line

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator
 from html import escape
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imgsim.read.discover import printable
-from imgsim.report.cluster_drawings import cluster_name, colour_of, map_coordinates
+from imgsim.report.cluster_drawings import (
+    cluster_name,
+    draw_regions,
+    groups_on_map,
+    map_coordinates,
+)
 from imgsim.report.clusters import cluster_summary
+from imgsim.report.colours import colour_of
 from imgsim.report.html import escaped_path, page_head
 from imgsim.report.units import count
 from imgsim.tasks.cluster.results import Cluster, Clusters
@@ -16,10 +27,20 @@ MAX_PICTURES = 3000
 """Pictures on a page, of which the others are dots: a browser cannot hold more."""
 
 _PAGE_SIDE = 96
+_MAP_SHARES, _MAP_MARGINS = (94, 92), (3, 4)
+"""Of the width and the height of the map, in percent."""
+
 _STYLE = """
 body { max-width: none }
 #map { position: relative; height: 78vh; overflow: hidden; border: 1px solid #8886;
   --s: 1; --x: 0; --y: 0; cursor: grab; touch-action: none }
+#map img, #map em { position: absolute; user-select: none; pointer-events: none }
+#map img { left: calc(var(--x) * 1px); top: calc(var(--y) * 1px);
+  width: calc(100% * var(--s)); height: calc(100% * var(--s)); image-rendering: pixelated }
+#map em { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px); font: bold 16px system-ui;
+  top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px); transform: translate(-110%, -110%);
+  padding: 1px 6px; color: #000; background: #fffd; border: 1px solid #000; border-radius: 5px;
+  z-index: 1 }
 #map b { position: absolute; width: 36px; height: 36px; margin: -18px; box-sizing: border-box;
   border-width: 3px; border-style: solid }
 #map b, .sheet div, #tip div { background-position: center; background-size: contain;
@@ -64,7 +85,8 @@ document.getElementById('legend').addEventListener('click', e => {
   const lit = one.classList.toggle('on')
   for (const o of one.parentNode.children) if (o !== one) o.classList.remove('on')
   map.classList.toggle('dim', lit)
-  for (const b of map.children) b.classList.toggle('lit', lit && b.dataset.c === one.dataset.c) })
+  for (const b of map.querySelectorAll('b'))
+    b.classList.toggle('lit', lit && b.dataset.c === one.dataset.c) })
 """
 
 
@@ -76,21 +98,30 @@ def cluster_page(clusters: Clusters) -> Iterator[str]:
     for name in [*images, *(m.path for q in clusters.queries for m, _ in q.matches)]:
         places.setdefault(name, len(places))
     title = f"imgsim cluster: {count(len(clusters.clusters), 'cluster')}"
+    numbers, names = groups_on_map(clusters)
     colours = "".join(
         f".c{number}{{border-color:rgb{colour};background-color:rgb{colour}}}\n".replace(" ", "")
-        for number, colour in ((n, colour_of(n)) for n in range(len(clusters.clusters) + 1))
+        for number, colour in ((n, colour_of(n)) for n in range(len(names) + 1))
     )
     yield from page_head(title, places, images, _STYLE + colours, _PAGE_SIDE)
     yield "<p>" + "<br>\n".join(escape(line) for line in cluster_summary(clusters)) + "</p>\n"
     yield '<div id="legend">'
-    for number, images_of in [(c.number, len(c.members)) for c in clusters.clusters]:
-        yield f'<span data-c="{number}"><i class="c{number}"></i>{number}: {images_of}</span>'
+    for number, name in enumerate(names, 1):
+        images_of = int((numbers == number).sum())
+        said = f"{escape(printable(name))}: {images_of}"
+        yield f'<span data-c="{number}"><i class="c{number}"></i>{said}</span>'
     yield '</div>\n<div id="map">\n'
-    for path, number, (x, y) in zip(
-        paths, clusters.labels, map_coordinates(clusters.positions), strict=True
-    ):
-        where = f"--l:{3 + 94 * x:.2f};--t:{4 + 92 * y:.2f}"
-        yield f'<b style="{where}" {_marker_attributes(path, int(number), places)}></b>\n'
+    if paths:
+        yield f'<img alt="" src="{_regions_url(clusters)}">\n'
+    coordinates = map_coordinates(clusters.positions)
+    for i, path in enumerate(paths):
+        said = cluster_name(int(clusters.labels[i]))
+        if clusters.labelled is not None and numbers[i]:
+            said += f" · {names[numbers[i] - 1]}"
+        marker = _marker_attributes(path, int(numbers[i]), said, places)
+        yield f'<b style="{_placed(coordinates[i])}" {marker}></b>\n'
+    for cluster in clusters.clusters:
+        yield f'<em style="{_placed(coordinates[cluster.typical])}">{cluster.number}</em>\n'
     yield '</div>\n<div id="tip"><div></div><span></span></div>\n'
     for query in clusters.queries:
         name, number = query.query.name, query.cluster
@@ -105,6 +136,19 @@ def cluster_page(clusters: Clusters) -> Iterator[str]:
     yield f"<script>{_SCRIPT}</script>\n</html>\n"
 
 
+def _regions_url(clusters: Clusters) -> str:
+    size = (900, 600)
+    places = (map_coordinates(clusters.positions) * _MAP_SHARES + _MAP_MARGINS) / 100 * size
+    stream = io.BytesIO()
+    draw_regions(clusters, places, size).resize((225, 150)).quantize(256).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _placed(place: NDArray[np.float64]) -> str:
+    x, y = place * _MAP_SHARES + _MAP_MARGINS
+    return f"--l:{x:.2f};--t:{y:.2f}"
+
+
 def _cluster_tiles(clusters: Clusters, cluster: Cluster, places: dict[str, int]) -> Iterator[str]:
     yield '<div class="sheet">'
     for image in cluster.members:
@@ -114,16 +158,16 @@ def _cluster_tiles(clusters: Clusters, cluster: Cluster, places: dict[str, int])
     yield "</div>\n"
 
 
-def _marker_attributes(path: str, number: int, places: dict[str, int]) -> str:
+def _marker_attributes(path: str, number: int, said: str, places: dict[str, int]) -> str:
     shown = f"p{places[path]}" if path in places else "dot"
-    return f'{_data_attributes(path, number, shown)} class="c{number} {shown}"'
+    return f'{_data_attributes(path, number, said, shown)} class="c{number} {shown}"'
 
 
 def _tile_attributes(path: str, number: int, places: dict[str, int]) -> str:
     shown = f"p{places[path]}"
-    return f'{_data_attributes(path, number, shown)} class="{shown}"'
+    return f'{_data_attributes(path, number, cluster_name(number), shown)} class="{shown}"'
 
 
-def _data_attributes(path: str, number: int, shown: str) -> str:
-    name = escape(f"{printable(path)} · {cluster_name(number)}")
+def _data_attributes(path: str, number: int, said: str, shown: str) -> str:
+    name = escape(f"{printable(path)} · {said}")
     return f'data-p="{shown}" data-c="{number}" data-n="{name}" role="img" aria-label="{name}"'

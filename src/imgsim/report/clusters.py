@@ -10,7 +10,7 @@ import numpy as np
 
 from imgsim.comparators.label import label
 from imgsim.read.discover import printable
-from imgsim.report.cluster_drawings import cluster_name
+from imgsim.report.cluster_drawings import agreement_text, cluster_name
 from imgsim.report.document import (
     heading,
     json_text,
@@ -23,7 +23,7 @@ from imgsim.report.formats import csv_row
 from imgsim.report.rankings import score_text
 from imgsim.report.text import skipped_lines
 from imgsim.report.units import count
-from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters, LabelledQuery
+from imgsim.tasks.cluster.results import NO_CLUSTER, ClusterLabels, Clusters, LabelledQuery
 
 _LITTLE = 0.25
 """L. Kaufman and P. J. Rousseeuw, "Finding Groups in Data", 1990: no substantial structure."""
@@ -62,6 +62,7 @@ def cluster_document(clusters: Clusters, *, timing: bool = True) -> dict[str, An
     """
     scale = clusters.comparator.scale
     paths = [p.file.path for p in clusters.pictures]
+    labelled = clusters.labelled
     document = {
         **heading("imgsim.cluster/1"),
         "method": clusters.comparator.spec,
@@ -82,14 +83,30 @@ def cluster_document(clusters: Clusters, *, timing: bool = True) -> dict[str, An
             for c in clusters.clusters
         ],
         "labels": [
-            {**path_document(path), "cluster": int(number) or None, "x": float(x), "y": float(y)}
-            for path, number, (x, y) in zip(paths, clusters.labels, clusters.positions, strict=True)
+            {
+                **path_document(path),
+                "cluster": int(number) or None,
+                **({} if labelled is None else {"label": _label(labelled, image)}),
+                "x": float(x),
+                "y": float(y),
+            }
+            for image, (path, number, (x, y)) in enumerate(
+                zip(paths, clusters.labels, clusters.positions, strict=True)
+            )
         ],
         "queries": [_labelled_query_document(query, clusters) for query in clusters.queries],
     }
+    if labelled is not None:
+        document["purity"] = labelled.purity
+        document["adjusted_rand"] = labelled.adjusted_rand
     if timing:
         document["seconds"] = seconds_document(clusters.seconds)
     return document
+
+
+def _label(labelled: ClusterLabels, image: int) -> str | None:
+    number = int(labelled.numbers[image])
+    return labelled.names[number - 1] if number else None
 
 
 def _labelled_query_document(query: LabelledQuery, clusters: Clusters) -> dict[str, Any]:
@@ -115,10 +132,15 @@ def cluster_json(clusters: Clusters, *, timing: bool = True) -> Iterator[str]:
 
 
 def cluster_csv(clusters: Clusters) -> Iterator[str]:
-    """Yield a row of CSV per image: its cluster (none: empty), and where it is on the map."""
-    yield csv_row(["path", "cluster", "x", "y", "path_bytes"])
+    """Yield a row of CSV per image: its cluster (none: empty), and where it is on the map.
+
+    Labels have a column of their own at the end.
+    """
+    columns = ["path", "cluster", "x", "y", "path_bytes"]
+    columns += [] if clusters.labelled is None else ["label"]
+    yield csv_row(columns)
     for image in cluster_document(clusters, timing=False)["labels"]:
-        yield csv_row([image.get(name) for name in ("path", "cluster", "x", "y", "path_bytes")])
+        yield csv_row([image.get(name) for name in columns])
 
 
 def cluster_summary(clusters: Clusters, *, verbose: bool = False) -> Iterator[str]:
@@ -135,6 +157,8 @@ def cluster_summary(clusters: Clusters, *, verbose: bool = False) -> Iterator[st
     outside = f", {alone} images in none" if alone else ""
     fit = "" if clusters.silhouette is None else f", silhouette {clusters.silhouette:.3f}"
     yield f"{count(len(clusters.clusters), 'cluster')} by {clusters.algorithm}{outside}{fit}"
+    if agreement := agreement_text(clusters):
+        yield f"clusters and labels: {agreement}"
     if clusters.silhouette is not None and clusters.silhouette < _LITTLE:
         yield f"warning: the clusters run into one another (silhouette below {_LITTLE})"
     if clusters.chosen_by is not None:

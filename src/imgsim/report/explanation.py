@@ -29,6 +29,7 @@ _SIDE = 420
 _GAP = 12
 _ROUNDING_ERROR = 1e-9
 """A total that is smaller counts as none."""
+_LITTLE_AGAINST = 0.005
 _MIN_WEIGHT = 0.2
 """Links of less weight are not drawn."""
 _THICK_LINKS = 12
@@ -47,8 +48,14 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
         yield f"nothing of it anywhere{': ' * bool(evidence.remark)}{evidence.remark}\n"
         return
     yield f"  {'first image':26}second image\n"
-    for left, right in zip(over_grid(evidence.left), over_grid(evidence.right), strict=True):
-        yield f"  {_shares(left, evidence.total):26}{_shares(right, evidence.total)}\n"
+    for left, right in zip(_shares(evidence.left), _shares(evidence.right), strict=True):
+        yield f"  {_percentages(left):26}{_percentages(right)}\n"
+    against = [_against(one) for one in (evidence.left, evidence.right)]
+    if max(against) >= _LITTLE_AGAINST:
+        yield (
+            f"\nother parts speak against it, by {100 * against[0]:.0f} % and"
+            f" {100 * against[1]:.0f} % as much\n"
+        )
     if evidence.remark:
         yield f"\n({evidence.remark})\n"
 
@@ -58,8 +65,27 @@ def _meaning(explanation: Explanation) -> str:
     return f"by the parts that {'are alike' if alike else 'differ'}"
 
 
-def _shares(parts: NDArray[np.float64], total: float) -> str:
-    return " ".join(f"{100 * part / total:5.1f} %" for part in parts)
+def _shares(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of what speaks for the score lies in each ninth of an image, in tenths of a percent.
+
+    They add up to 1,000: what is lost by rounding goes to those that lost most.
+    """
+    speaks = over_grid(np.maximum(parts, 0.0))
+    exact = 1000 * speaks / max(float(speaks.sum()), _ROUNDING_ERROR)
+    shares = np.floor(exact)
+    lost = np.argsort(-(exact - shares), axis=None, kind="stable")
+    shares.flat[lost[: round(float(exact.sum() - shares.sum()))]] += 1
+    return np.asarray(shares)
+
+
+def _against(parts: NDArray[np.float64]) -> float:
+    """How much speaks against the score, in shares of what speaks for it."""
+    speaks = float(np.maximum(parts, 0.0).sum())
+    return float(np.maximum(-parts, 0.0).sum()) / max(speaks, _ROUNDING_ERROR)
+
+
+def _percentages(tenths: NDArray[np.float64]) -> str:
+    return " ".join(f"{part / 10:5.1f} %" for part in tenths)
 
 
 def explanation_document(explanation: Explanation) -> dict[str, Any]:
@@ -111,6 +137,8 @@ def _side(
         "height": facts.height,
         "map": parts.tolist(),
         "thirds": (thirds / total).tolist() if abs(total) >= _ROUNDING_ERROR else None,
+        "shares": (_shares(parts) / 1000).tolist() if abs(total) >= _ROUNDING_ERROR else None,
+        "against": _against(parts),
         "peak": {
             "box": [
                 *_pixel((float(column) / wide, float(row) / high), facts),

@@ -28,8 +28,13 @@ from imgsim.report.units import count
 from imgsim.tasks.sort.sort_images import Ordering
 from imgsim.tasks.sort.tour import Chain
 
-_PANEL = 640
+_PANEL = 800
 _MARGIN = 16
+_WITH_VALUES, _VALUE_CELL = 30, 34
+"""Images whose scores are written into the cells, and pixels of these."""
+_NUMBERS, _NUMBER_ROOM = 30, 16
+"""Pixels beside a panel for numbers, and those that a number takes."""
+_STEPS = tuple(factor * 10**power for power in range(6) for factor in (1, 2, 5))
 _LEAST_CELL = 14
 """Pixels from which on a row of the heat map has its picture beside it."""
 
@@ -128,6 +133,9 @@ def sort_summary(ordering: Ordering, *, verbose: bool = False) -> Iterator[str]:
 def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
+    Images are numbered by name in both. Up to 30 images each cell has its score, up to about 45
+    each row its picture.
+
     Raises
     ------
     UsageError
@@ -136,32 +144,70 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     n = len(ordering.pictures)
-    cell = max(1, _PANEL // max(1, n))
+    cell = _VALUE_CELL if n <= _WITH_VALUES else max(1, _PANEL // n)
     side = cell * n if n <= _PANEL else _PANEL
     thumb = cell if cell >= _LEAST_CELL else 0
     pictures = []
     if thumb:
         paths = [p.file.path for p in ordering.pictures]
         pictures = [t.resize((thumb, thumb)) for t in thumbnails(paths, max(thumb, 32))]
-    width = 2 * (side + thumb + _MARGIN) + 130
-    sheet = Image.new("RGB", (width, side + thumb + 3 * _MARGIN), "white")
+    edge = thumb + _NUMBERS
+    width = 2 * (side + edge + _MARGIN) + 130
+    sheet = Image.new("RGB", (width, max(side, 120) + edge + 3 * _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(12)
+    font = ImageFont.load_default(13)
     worst = float(ordering.matrix.max()) if n else 0.0
-    for number, (title, order) in enumerate(
+    for panel, (title, order) in enumerate(
         (("by name", np.arange(n)), (f"in a chain of {chain.total:.4g}", chain.order))
     ):
-        left = _MARGIN + number * (side + thumb + _MARGIN)
-        top = 2 * _MARGIN
-        draw.text((left, _MARGIN // 2), f"{label(ordering.comparator)}, {title}", "black", font)
-        sheet.paste(
-            _heatmap_panel(ordering.matrix, order, side, worst), (left + thumb, top + thumb)
-        )
+        left = _MARGIN + panel * (side + edge + _MARGIN) + edge
+        top = 2 * _MARGIN + edge
+        draw.text((left - edge, 6), f"{label(ordering.comparator)}, {title}", "black", font)
+        sheet.paste(_heatmap_panel(ordering.matrix, order, side, worst), (left, top))
         for place, image in enumerate(order if thumb else ()):
-            sheet.paste(pictures[image], (left + thumb + place * cell, top))
-            sheet.paste(pictures[image], (left, top + thumb + place * cell))
-    _draw_colour_bar(sheet, ordering, worst, side)
+            sheet.paste(pictures[image], (left + place * cell, top - thumb))
+            sheet.paste(pictures[image], (left - thumb, top + place * cell))
+        _draw_numbers(draw, order, (left, top), side / max(1, n), thumb)
+        if n <= _WITH_VALUES:
+            _draw_values(draw, ordering, order, (left, top), worst)
+    _draw_colour_bar(sheet, ordering, worst, max(side, 120))
     write_png(sheet, target)
+
+
+def _draw_numbers(
+    draw: Any, order: NDArray[np.int64], corner: tuple[int, int], cell: float, thumb: int
+) -> None:
+    """Number rows and columns by name, as many as there is room for."""
+    from PIL import ImageFont
+
+    left, top = corner
+    if not len(order):
+        return
+    every = next(step for step in _STEPS if step * cell >= _NUMBER_ROOM)
+    font = ImageFont.load_default(11)
+    for place in range(0, len(order), every):
+        text = str(int(order[place]) + 1)
+        middle = (place + 0.5) * cell
+        draw.text((left - thumb - 4, top + middle), text, "black", font, anchor="rm")
+        draw.text((left + middle, top - thumb - 4), text, "black", font, anchor="mb")
+
+
+def _draw_values(
+    draw: Any, ordering: Ordering, order: NDArray[np.int64], corner: tuple[int, int], worst: float
+) -> None:
+    """Write the score of each pair into its cell."""
+    from PIL import ImageFont
+
+    scale, font = ordering.comparator.scale, ImageFont.load_default(11)
+    digits = max(0, min(3, 2 - math.floor(math.log10(max(worst, 1e-3)))))
+    digits = 0 if scale.unit == "bits" else digits
+    for row, one in enumerate(order):
+        for column, other in enumerate(order):
+            distance = float(ordering.matrix[one, other])
+            text = f"{scale.score(distance):.{digits}f}".removeprefix("0" if digits else "")
+            colour = "black" if distance < worst / 2 else "white"
+            x, y = (corner[i] + (k + 0.5) * _VALUE_CELL for i, k in enumerate((column, row)))
+            draw.text((x, y), text, colour, font, anchor="mm")
 
 
 def _heatmap_panel(
@@ -195,10 +241,31 @@ def _draw_colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) ->
     levels = np.repeat(np.linspace(255, 0, height).astype(np.uint8)[:, None], 18, axis=1)
     sheet.paste(Image.fromarray(_in_viridis(levels)), (left, top))
     draw = ImageDraw.Draw(sheet)
-    for part in range(5):
-        text = score_text(ordering.comparator, worst * part / 4)
-        y = top + part * (height - 1) / 4
-        draw.text((left + 24, y - 6), text, "black", ImageFont.load_default(12))
+    scale = ordering.comparator.scale
+    font = ImageFont.load_default(12)
+    draw.text((left, top - 20), scale.unit, "black", font)
+    for score in round_ticks(*sorted((scale.score(0.0), scale.score(worst)))):
+        y = top + scale.distance(score) / max(worst, 1e-12) * (height - 1)
+        draw.line((left + 18, y, left + 22, y), "black")
+        draw.text((left + 26, y), f"{score:.6g}", "black", font, anchor="lm")
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Return 3 to 11 round numbers between two: multiples of 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    low, high : float
+        Of equal ones, one is returned.
+    """
+    if high <= low:
+        return [low]
+    rough = (high - low) / 5
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
+    slack = 1e-6 * step
+    first, last = math.ceil((low - slack) / step), math.floor((high + slack) / step)
+    return [round(number * step, 12) for number in range(first, last + 1)]
 
 
 def draw_contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:

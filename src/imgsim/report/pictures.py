@@ -23,7 +23,8 @@ from imgsim.read.files import read_file
 from imgsim.report.rankings import match_captions
 from imgsim.tasks.match_results import Matches
 
-MONTAGE_QUERIES = 20
+MONTAGE_QUERIES = 60
+MONTAGE_ROWS = 6
 MONTAGE_COLUMNS = 20
 _SIDE = 160
 _GAP = 8
@@ -86,13 +87,36 @@ def jpeg_bytes(picture: Any) -> bytes:
     return stream.getvalue()
 
 
-def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) -> int:
-    """Draw the first queries and their matches side by side, a row per method, as a PNG.
+def montage_pages(matches: Matches, target: Path) -> list[tuple[Path, range]]:
+    """Return the files of a montage, and which queries are on each.
 
-    Returns
-    -------
-    int
-        How many queries are shown.
+    Parameters
+    ----------
+    matches : Matches
+    target : Path
+        The first page; the others have a number before its ending.
+    """
+    queries = len(matches.methods[0].queries) if matches.methods else 0
+    starts = range(0, min(queries, MONTAGE_QUERIES), MONTAGE_ROWS)
+    parts = [range(start, min(start + MONTAGE_ROWS, queries)) for start in starts]
+    first, *others = parts or [range(0)]
+    return [(target, first)] + [
+        (target.with_name(f"{target.stem}-{number}{target.suffix}"), part)
+        for number, part in enumerate(others, 2)
+    ]
+
+
+def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], part: range) -> None:
+    """Draw queries and their matches side by side, a row per method, as a PNG.
+
+    Parameters
+    ----------
+    matches : Matches
+    target : Path
+    images : mapping of str to bytes
+        Contents of queries that are no files.
+    part : range
+        Which of the queries, see `montage_pages`.
 
     Raises
     ------
@@ -101,9 +125,7 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    queries = (
-        [q.path for q in matches.methods[0].queries][:MONTAGE_QUERIES] if matches.methods else []
-    )
+    queries = [matches.methods[0].queries[number].path for number in part]
     rows = len(queries) * len(matches.methods)
     height = rows * (_SIDE + _CAPTION + _GAP) + _GAP
     most = max((len(q.matches) for m in matches.methods for q in m.queries), default=0)
@@ -126,7 +148,7 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
         draw.text((left, top + _SIDE + 14), shorten_path(path, font, _SIDE), "dimgray", font)
 
     top = _GAP
-    for number, query in enumerate(queries):
+    for number, query in zip(part, queries, strict=True):
         for method in matches.methods:
             name = fill(label(method.comparator), 20)
             draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
@@ -137,7 +159,6 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes]) ->
             top += _SIDE + _CAPTION + _GAP
         draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
     write_png(sheet, target)
-    return len(queries)
 
 
 def shorten(text: str, font: Any, width: float) -> str:

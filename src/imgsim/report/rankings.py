@@ -151,6 +151,10 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
             f"{name:22} {score:>15} {percent(one.similarity):>7}  {verdict:3}"
             f" {f'{sign} {one.threshold:.6g}':>10}" + (f"  {remark}" if remark else "") + "\n"
         )
+    yield (
+        "\nsimilar: where the score lies between equal (100 %) and the method's farthest (0 %).\n"
+        "It is no probability, and the same percentage says another thing by another method.\n"
+    )
 
 
 def compare_json(left: str, right: str, comparisons: Sequence[Comparison]) -> Iterator[str]:

@@ -42,7 +42,7 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     if isinstance(labels, PathValues):
         told: Callable[[str, str], str] = lambda path, root: labels.of(path)  # noqa: E731
     elif labels == FOLDER:
-        told = _folder_labels(duplicates.roots, duplicates.folders)
+        told = folder_labels(duplicates.roots, duplicates.folders)
     else:
         raise UsageError(f"no labels {labels!r}"[:80], "folder, or the values of a table")
     groups = []
@@ -74,7 +74,7 @@ def _any_label(duplicates: Duplicates, told: Callable[[str, str], str]) -> bool:
     )
 
 
-def _folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[str, str], str]:
+def folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[str, str], str]:
     """Return what tells the label of a path from its folder below the path that was asked for.
 
     Where several paths were asked for, and each of them holds images itself, they are the classes,

@@ -81,6 +81,31 @@ class LabelledQuery:
     matches: tuple[tuple[Match, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterLabels:
+    """Labels of images that somebody gave, beside their clusters.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The most frequent first.
+    numbers : ndarray of int64, shape (n,)
+        Of each image: its label is ``names[number - 1]``; 0 without one.
+    purity : float or None
+        Share of images with a label that have the most frequent label of their cluster, from 0 to
+        1; of images in a cluster. Many small clusters are pure. None without such images.
+    adjusted_rand : float or None
+        Adjusted Rand index of the same images: 1 where clusters and labels are the same, about 0
+        where they have nothing to do with each other (L. Hubert and P. Arabie, 1985,
+        doi:10.1007/BF01908075).
+    """
+
+    names: tuple[str, ...]
+    numbers: NDArray[np.int64]
+    purity: float | None
+    adjusted_rand: float | None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Clusters(Result[Cluster]):
     """The clusters of a folder, with a map, and the figures of the run that found them.
@@ -108,6 +133,8 @@ class Clusters(Result[Cluster]):
     skipped : tuple of Skipped
     decoded : int
     seconds : Seconds
+    labelled : ClusterLabels or None
+        What `with_cluster_labels` added.
     """
 
     comparator: VectorComparator
@@ -125,6 +152,7 @@ class Clusters(Result[Cluster]):
     skipped: tuple[Skipped, ...]
     decoded: int
     seconds: Seconds
+    labelled: ClusterLabels | None = None
 
     def _items(self) -> tuple[Cluster, ...]:
         return self.clusters

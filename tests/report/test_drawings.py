@@ -1,0 +1,127 @@
+"""Maps, heat maps and montages: what they show is told apart and can be read."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgsim import cluster_images, sort_images
+from imgsim.pictures.fixed_camera import cycle, frame
+from imgsim.report.cluster_drawings import draw_map, nearest_groups
+from imgsim.report.colours import PALETTE, colour_of, text_on
+from imgsim.report.ordering import draw_heatmap, round_ticks
+from imgsim.report.pictures import montage_pages
+from imgsim.tasks.matches import matches
+
+# G. M. Machado, M. M. Oliveira and L. A. F. Fernandes, 2009, severity 1
+SEEN = {
+    "normally": np.eye(3),
+    "without long cones": [
+        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "without middle cones": [
+        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "without short cones": [
+        [1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "apart"), list(zip(SEEN, (18, 16, 16, 10), strict=True)))
+def test_colours_are_told_apart_by_the_colour_blind(seen: str, apart: float) -> None:
+    from skimage.color import xyz2lab
+
+    levels = np.array(PALETTE) / 255
+    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    to_xyz = [
+        [0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]  # fmt: skip
+    lab = xyz2lab(np.clip(light @ np.transpose(SEEN[seen]), 0, 1) @ np.transpose(to_xyz))
+    assert len(lab) == 30
+    assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) >= apart
+    assert colour_of(31) == colour_of(1) != colour_of(0)
+    assert [text_on(c) for c in ((0, 0, 0), (255, 255, 255))] == ["white", "black"]
+
+
+def test_the_nearest_images_decide_whose_region_a_place_is() -> None:
+    places = np.array([[0.0, 0], [1, 0], [2, 0], [10, 0], [11, 0], [12, 0], [13, 0]])
+    groups = np.array([1, 1, 1, 2, 2, 2, 2])
+    points = np.array([[1.0, 1], [12, 1], [5.6, 0]])
+    assert nearest_groups(places, groups, points).tolist() == [1, 2, 1]
+    assert nearest_groups(places[:1], groups[:1], points).tolist() == [1, 1, 1]
+    tied = np.array([0, 0, 3, 4, 4])  # two of each: the nearest of both decides
+    assert nearest_groups(places[:5], tied, np.array([[9.0, 0]])).tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 38.3, [0, 10, 20, 30]),
+        (0.5621, 1, [0.6, 0.7, 0.8, 0.9, 1]),
+        (0, 1633, [0, 500, 1000, 1500]),
+        (0, 0, [0]),
+        (-1, 1, [-1, -0.5, 0, 0.5, 1]),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
+    assert round_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("frames")
+    for place, state in enumerate(cycle(4)):
+        for number in range(4):
+            image = Image.fromarray(frame(state, seed=100 * place + number))
+            image.resize((160, 120)).save(folder / f"{place}_{number}.jpg")
+    return folder
+
+
+def test_every_cluster_has_its_region_number_and_colour(
+    frames: Path, tmp_path: Path, threads
+) -> None:
+    found = cluster_images(frames, n=4, options=threads)
+    draw_map(found, tmp_path / "map.png")
+    drawn = np.asarray(Image.open(tmp_path / "map.png").convert("RGB")).reshape(-1, 3)
+    colours, counts = np.unique(drawn, axis=0, return_counts=True)
+    count = dict(zip(map(tuple, colours.tolist()), counts.tolist(), strict=True))
+    for number in (1, 2, 3, 4):
+        tinted = tuple(round(255 - (255 - part) * 0.22) for part in colour_of(number))
+        assert count[tinted] > 20_000  # its region
+        assert count[colour_of(number)] > 100
+
+
+@pytest.mark.parametrize("n", [1, 16, 40])
+def test_a_heat_map_is_as_large_as_it_is_readable(
+    n: int, frames: Path, tmp_path: Path, photo, threads
+) -> None:
+    folder = frames
+    if n != 16:
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        for seed in range(n):
+            photo(seed).save(folder / f"{seed:02}.png")
+    ordering = sort_images(folder, "cosine", options=threads)
+    draw_heatmap(ordering, ordering.better, tmp_path / "heat.png")
+    with Image.open(tmp_path / "heat.png") as drawn:
+        assert drawn.width <= 2400
+        assert len(drawn.getcolors(1 << 24)) > (40 if n > 1 else 3)
+
+
+def test_a_montage_has_pages_of_six_queries(frames: Path, tmp_path: Path, threads) -> None:
+    shown = matches(frames, ["phash"], options=threads)
+    pages = montage_pages(shown, tmp_path / "m.png")
+    assert [(path.name, list(part)) for path, part in pages] == [
+        ("m.png", list(range(6))), ("m-2.png", list(range(6, 12))), ("m-3.png", [12, 13, 14, 15]),
+    ]  # fmt: skip
+    one = matches(sorted(frames.iterdir())[:6], ["phash"], options=threads)
+    assert montage_pages(one, tmp_path / "m.png") == [(tmp_path / "m.png", range(6))]
