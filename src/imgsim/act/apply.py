@@ -85,10 +85,10 @@ def apply(
     Examples
     --------
     >>> import imgsim
-    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos", "phash"))
     >>> done = imgsim.apply(plan)  # without yes=True nothing is changed
     >>> done.dry_run, [one.path for one in done.removed]
-    (True, [b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg'])
+    (True, [b'IMG_0001 copy.jpg'])
     """
     check_kind(plan, Plan, "plan", "imgsim.plan makes one, imgsim.read_plan reads one from bytes")
     fs = fs or this_file_system()

@@ -30,7 +30,7 @@ def write_plan(plan: Plan) -> Iterator[str]:
     --------
     >>> import imgsim
     >>> from pathlib import Path
-    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos", "phash"))
     >>> written = Path("plan.json").write_text("".join(imgsim.write_plan(plan)))
     """
     yield plan_head(plan)

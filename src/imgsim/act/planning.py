@@ -56,9 +56,9 @@ def make_plan(
     Examples
     --------
     >>> import imgsim
-    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos", "phash"))
     >>> [removal.file.path for _, removal in plan.removals]
-    [b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg']
+    [b'IMG_0001 copy.jpg']
     """
     check_kind(duplicates, Duplicates, "result of find_duplicates", "plan takes what it returned")
     wanted = frozenset(include)

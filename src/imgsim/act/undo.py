@@ -52,10 +52,10 @@ def undo(
     Examples
     --------
     >>> import imgsim
-    >>> plan = imgsim.plan(imgsim.find_duplicates("photos"))
+    >>> plan = imgsim.plan(imgsim.find_duplicates("photos", "phash"))
     >>> done = imgsim.apply(plan, yes=True)
     >>> imgsim.undo(done.run).restored
-    (b'IMG_0001 copy.jpg', b'IMG_0002 small.jpg')
+    (b'IMG_0001 copy.jpg',)
     """
     fs = fs or this_file_system()
     runs = History(history, fs)

@@ -34,7 +34,7 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     Examples
     --------
     >>> import imgsim
-    >>> found = imgsim.with_labels(imgsim.find_duplicates("shop"), "folder")
+    >>> found = imgsim.with_labels(imgsim.find_duplicates("shop", "phash"), "folder")
     >>> [group.conflict for group in found if group.conflict]
     []
     """

@@ -30,6 +30,13 @@ def with_cluster_labels(clusters: Clusters, labels: str | PathValues = FOLDER) -
     ------
     UsageError
         No image has a label, or it cannot be told which folders are the classes.
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> found = imgsim.with_cluster_labels(imgsim.cluster_images("shop", n=2))
+    >>> len(found.clusters), found.labelled.names[:2]
+    (2, ('IMG_0001', 'IMG_0002'))
     """
     check_kind(clusters, Clusters, "result of cluster_images", "give what it returned")
     files = [picture.file for picture in clusters.pictures]
