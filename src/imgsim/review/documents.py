@@ -214,6 +214,8 @@ def _why_not(group: ReviewGroup, member: Member) -> str:
         return "the files stand under two labels"
     if group.chosen is not None and member.picture.file.path in group.chosen:
         return "the plan lists it, and did not choose it"
+    if member.removable:
+        return "what is kept lies in an archive, and vouches for no file"
     if member.role is None:
         return "it was not compared with the file that you keep"
     if not member.removable and member.role in WHOLE_ROLES:
