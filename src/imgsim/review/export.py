@@ -20,7 +20,9 @@ from imgsim.act.plan_file import file_text, plan_head, removal_text
 from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed
 from imgsim.addresses import printable
 from imgsim.decode.metadata import Metadata
+from imgsim.escapes import escaped_rest
 from imgsim.group.roles import only_in
+from imgsim.report.document import path_text
 from imgsim.report.leaks import images_by_split, leaks_summary
 from imgsim.report.pictures import jpeg_bytes, thumbnails
 from imgsim.report.text import damaged_lines, mask_lines, skipped_lines, verdict_lines
@@ -72,7 +74,7 @@ def leaks_page(leaks: Leaks) -> Iterator[str]:
     """
     groups = documents.groups_of_leaks(leaks)
     notes = list(leaks_summary(leaks, timing=False))
-    notes += [f"group {group.name}: {images_by_split(group)}" for group in leaks.groups]
+    notes += [f"group {printable(group.name)}: {images_by_split(group)}" for group in leaks.groups]
     title = "leaks: " + ", ".join(printable(split.name) for split in leaks.splits)
     # what has another label first; the order is else that of the leaks
     groups.sort(key=lambda group: (not leaks.leaks[int(group.id) - 1].conflicts, int(group.id)))
@@ -205,7 +207,7 @@ def _state(
         "plan": None,
         "run": None,
         "warnings": warnings,
-        "notes": [printable(note) for note in run.notes],
+        "notes": [escaped_rest(note) for note in run.notes],
     }
 
 
@@ -292,7 +294,7 @@ def _plan_parts(
         "files": files,
         "removals": removals,
         "rules": {
-            group.id: [group.proposed.keep_rule, printable(group.proposed.keep_reason)]
+            group.id: [path_text(group.proposed.keep_rule), path_text(group.proposed.keep_reason)]
             for group in groups
         },
     }
@@ -307,7 +309,7 @@ def _removal(
     return Removal(
         frame.file(member.picture),
         role,
-        printable(member.why),
+        path_text(member.why),
         member.changes,
         only_in(member, group.current, metadata),
     )

@@ -107,6 +107,15 @@ def test_another_kept_file_lets_only_equal_ones_go(
     found = find_duplicates(folder, options=RunOptions(executor="threads"))
     tab = open_tab(_write(export.duplicates_page(found), tmp_path / "page.html")).ready()
     assert tab.title == "IMG_0001.jpg"
+    tab.press("r")
+    tab.page.get_by_label("Groups by what the others are").check()
+    tab.page.get_by_role("checkbox", name="smaller").check()
+    tab.until_text(".preview", "2 groups would be answered, 2 files may go")
+    tab.button("Answer 2 groups").click()
+    tab.until_text(".progress", "2 of 9 groups decided")
+    tab.answer("u")
+    tab.until_text(".progress", "0 of 9 groups decided")
+    tab.page.locator(".row").first.click()
     tab.press("ArrowRight")
     tab.answer("s")  # one of three files of equal bytes
     tab.until_text(".said", "2 files may go")

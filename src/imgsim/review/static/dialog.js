@@ -1,4 +1,5 @@
-// A dialog of the page; the browser keeps the focus in it, and Esc closes it.
+// A dialog of the page; the browser keeps the focus in it, and Esc closes it. What went wrong is said
+// in it too, since the messages of the page lie behind it.
 
 import { html, useLayoutEffect, useRef } from "./vendor/htm-preact.js";
 
@@ -10,11 +11,14 @@ export function Dialog({ store, title, children }) {
     return () => before?.focus?.();
   }, []);
   const close = () => store.set({ dialog: null });
+  const { said } = store;
   return html`<dialog ref=${box} aria-labelledby="dialog-title"
     onClose=${close} onClick=${(event) => event.target === box.current && close()}>
     <div class="dialog-inner">
       <div class="dialog-top"><h2 id="dialog-title">${title}</h2>
         <button type="button" class="link" aria-label="Close" onClick=${close}>×</button></div>
+      ${said?.error && html`<p class="is-error" role="alert">
+        ${said.text}${said.hint && `: ${said.hint}`}</p>`}
       ${children}
     </div>
   </dialog>`;

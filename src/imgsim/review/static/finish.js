@@ -5,6 +5,8 @@ import { Dialog } from "./dialog.js";
 import { count, number, shown, size } from "./format.js";
 import { progressText } from "./store.js";
 
+const NAMED = 200; // files that the server names at most
+
 export function FinishDialog({ store }) {
   return store.source.embedded
     ? html`<${SaveDialog} store=${store} />`
@@ -79,8 +81,6 @@ function ServerDialog({ store }) {
         setUndecided(event.target.checked);
         forget();
       }} /> Also groups without an answer, as they are proposed</label>
-    ${store.said?.error &&
-    html`<p class="is-error" role="alert">${store.said.text}${store.said.hint && `: ${store.said.hint}`}</p>`}
     <section class="step"><h3>Write the plan</h3>
       ${plan?.path
         ? html`<p class="hint">To <bdi>${shown(plan.path)}</bdi></p>`
@@ -154,7 +154,8 @@ function Left({ result }) {
 
 function Lines({ title, lines }) {
   if (!lines.length) return null;
-  return html`<details><summary>${title} (${number(lines.length)})</summary>
+  const n = lines.length < NAMED ? number(lines.length) : `the first ${number(NAMED)}`;
+  return html`<details><summary>${title} (${n})</summary>
     <pre tabindex="0" aria-label=${title}>${lines.map(shown).join("\n")}</pre></details>`;
 }
 
