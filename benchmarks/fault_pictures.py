@@ -184,7 +184,8 @@ def _ready() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    silence(0)
     warnings.simplefilter("ignore")
 
 
