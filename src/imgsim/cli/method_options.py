@@ -12,7 +12,6 @@ from imgsim.cli.options import F, all_of
 from imgsim.comparators.base import PRESETS
 from imgsim.comparators.registry import DEFAULT_METHOD, RANKING_METHOD
 
-
 if TYPE_CHECKING:
     _Type = click.ParamType[str]
 else:  # click below 8.5 does not tell what it converts to
