@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -184,7 +183,8 @@ def _ready() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    silence(0)
     warnings.simplefilter("ignore")
 
 
@@ -424,16 +424,3 @@ def _judge_groups(
                 counts.find("whole files that lose", f"{repeat}: {name}: {way}")
             else:
                 counts.noted[f"damage no decoder reports was kept: {kind}"] += 1
-
-
-def repeat(text: str, folder: Path) -> list[str]:
-    """Do one case again; return what was found."""
-    counts = Counts()
-    part, *rest = text.split("/")
-    if part == "decode":
-        decode_mutants(counts, [int(rest[1])], int(rest[2]), [rest[0]])
-    else:
-        judge_batch(counts, folder, int(rest[0]), int(rest[1]))
-    with contextlib.suppress(OSError):
-        shutil.rmtree(folder)
-    return [f"{kind}: {one}" for kind, found in counts.found.items() for one in found]

@@ -190,6 +190,7 @@ class Runs:
         repeat = f"--repeat 'run/{kind}/{number}/{self.seed}{'/plain' if self.plainly else ''}'"
         counts = self.counts
         counts.tried[kind] += 1
+        counts.noted[f"{kind.partition(':')[0]} ended with {done.code}"] += 1
         if done.code is None:
             counts.find("crashes and hangs of the run", f"{repeat}: hung")
         elif done.code not in codes or any(bad in done.error for bad in _BAD):

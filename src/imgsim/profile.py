@@ -151,7 +151,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
             str(document["decode"]),
             tuple(_read_threshold(entry) for entry in document["methods"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(
             f"{name} is no whole profile: {type(error).__name__}: {error}", "calibrate again"
         ) from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from imgsim.act.plan_file import read_plan
 from imgsim.benchmark.gate import read_bench
 from imgsim.cache.store import Cache
 from imgsim.cli.config import defaults
@@ -20,6 +22,7 @@ from imgsim.profile import read_profile
 from imgsim.read.archives.kinds import BadArchive
 from imgsim.read.archives.listing import list_archive
 from imgsim.read.tables.listing import dataset_files
+from imgsim.report.baseline import FIND_DUPES, LEAKS, read_baseline
 from imgsim.report.features import read_features
 
 DEEP = b"[" * 100_000
@@ -41,6 +44,7 @@ def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
         ("Arrow of pictures", 6, 1),  # ended by SIGSEGV: offsets beyond its end
         ("Arrow of pictures", 8, 1),  # ended by SIGABRT
         ("features, Parquet", 74, 2),  # a column whose text is none
+        ("features, npz", 143, 3),  # a member that says it is encrypted
     ],
 )
 def test_what_was_found_once(kind: str, number: int, seed: int, tmp_path: Path) -> None:
@@ -109,6 +113,24 @@ def test_what_is_nested_too_deeply_is_refused(
     path.write_bytes(b"a = " + DEEP if "defaults" in read.__code__.co_names else DEEP)
     with pytest.raises((ImgsimError, OSError)):
         read(path)
+
+
+def test_numbers_that_are_too_large_are_refused(tmp_path: Path) -> None:
+    from fault_inputs import whole_input
+
+    path = tmp_path / "file.json"
+    for kind, key, read in (
+        ("plan", "threshold", lambda path: read_plan(path.read_bytes())),
+        ("profile", "max_distance", read_profile),
+        ("baseline", "threshold", lambda path: read_baseline(path, FIND_DUPES)),
+        ("leaks baseline", "matched", lambda path: read_baseline(path, LEAKS)),
+    ):
+        for number in ("9" * 400, "1e999"):
+            text = re.sub(rf'"{key}": [0-9.]+', f'"{key}": {number}', whole_input(kind).decode())
+            assert number in text
+            path.write_text(text)
+            with suppress(ImgsimError):
+                read(path)
 
 
 def test_a_setting_of_more_digits_than_python_takes_is_refused(tmp_path: Path) -> None:

@@ -196,6 +196,8 @@ def _plan(document: dict[str, Any]) -> Plan:
         raise UsageError(f"the plan has an unknown preset {preset!r}", _AGAIN)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise UsageError("the plan has no threshold", _AGAIN)
+    if isinstance(threshold, int) and threshold.bit_length() > 64:
+        raise UsageError("the plan has a threshold that is none", _AGAIN)
     run = _text(document, "run")
     if not _RUN.fullmatch(run):
         raise UsageError(f"the plan's run {run[:80]!r} is no name of a run", _AGAIN)

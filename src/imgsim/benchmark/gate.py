@@ -99,7 +99,7 @@ def read_bench(path: Path) -> Bench:
         return from_document(Bench, document)
     except OSError as error:
         raise UsageError(f"cannot read baseline {path}: {error.strerror}", _HINT) from None
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise UsageError(f"{path} is no result of bench: {error}", _HINT) from None
 
 

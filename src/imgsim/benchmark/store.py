@@ -90,7 +90,7 @@ class Store:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             return from_document(kind, document["result"]) if document["key"] == key else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
             return None
 
     def put(self, key: dict[str, Any], result: Any) -> None:

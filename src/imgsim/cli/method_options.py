@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -11,8 +12,13 @@ from imgsim.cli.options import F, all_of
 from imgsim.comparators.base import PRESETS
 from imgsim.comparators.registry import DEFAULT_METHOD, RANKING_METHOD
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[str]
+else:  # click below 8.5 does not tell what it converts to
+    _Type = click.ParamType
 
-class MethodType(click.ParamType[str]):
+
+class MethodType(_Type):
     """A method, as ``NAME[:field=value,...]``, of which a shell can complete the name."""
 
     name = "method"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_MOST = 2**60
 
 
 def parse_size(text: str) -> int | None:
@@ -18,11 +20,17 @@ def parse_size(text: str) -> int | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
     if match is None or (match[3] and not match[2]):
         return None
-    size = int(float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]])
-    return size if size > 0 else None
+    size = float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]]
+    return int(size) if 1 <= size <= _MOST else None
 
 
-class SizeType(click.ParamType[int]):
+if TYPE_CHECKING:
+    _Type = click.ParamType[int]
+else:  # click below 8.5 does not tell what it converts to
+    _Type = click.ParamType
+
+
+class SizeType(_Type):
     """A size in bytes."""
 
     name = "SIZE"

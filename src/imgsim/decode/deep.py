@@ -437,8 +437,9 @@ def _with_red_first(samples: NDArray[Any]) -> NDArray[Any]:
 def _by_opencv(data: bytes) -> NDArray[Any] | None:
     import cv2
 
-    # It writes what is wrong with a file to the standard error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # It writes what is wrong with a file to the standard error. The call has its place by version.
+    silence = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    silence(0)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

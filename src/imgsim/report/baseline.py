@@ -178,7 +178,7 @@ def read_baseline(path: Path, schemas: Sequence[str] = FIND_DUPES) -> Baseline:
         raise UsageError(f"baseline {shown} is no output of {command.split()[0]}: {said}", hint)
     try:
         return _baseline(path, document)
-    except (LookupError, TypeError, AttributeError, ValueError):
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError):
         raise UsageError(f"baseline {shown} is not whole, or was changed by hand", hint) from None
 
 

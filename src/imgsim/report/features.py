@@ -213,7 +213,7 @@ class _NoFeatures(ValueError):
 
 _OF_DAMAGE = (
     ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
-    NotImplementedError, OverflowError, MemoryError, RecursionError,
+    OverflowError, MemoryError, RuntimeError,
 )  # fmt: skip
 """What damaged files raise when they are read."""
 
