@@ -24,21 +24,9 @@ PAGES = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "reporting-a-flaw.md",
     "LICENSE": "license.txt",
 }
-
-
-REVIEW = ("Deciding and cleaning up", {"The review page": "review.md"})
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the page on `imgsim review` where there is one."""
-    section, page = REVIEW
-    if (Path(config.docs_dir) / "review.md").exists():
-        for entry in config.nav or ():
-            if section in entry and page not in entry[section]:
-                entry[section].insert(0, page)
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
