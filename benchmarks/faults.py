@@ -21,6 +21,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,14 @@ def make_faults(
     runs = fault_runs.Runs(top / "runs", counts, seed)
     kinds = [k for k in fault_runs.FAULTS for _ in range(fault_runs.SHARES.get(k, 1))]
     end = time.monotonic() + 60 * minutes
+    numbers: Counter[str] = Counter()
     for i in range(number):
         if time.monotonic() > end:
             break
         runs.plainly = i % 10 == 9
-        runs.fault(kinds[i % len(kinds)], i // len(kinds))
+        kind = kinds[i % len(kinds)]
+        runs.fault(kind, numbers[kind])
+        numbers[kind] += 1
         if i % 20 == 19:
             print(f"{i + 1} faults", flush=True)
     return runs.skipped

@@ -40,3 +40,11 @@ def test_a_cell_of_csv_shows_no_control_but_line_feeds(text):
     stream = io.StringIO(newline="")
     csv.writer(stream).writerow([shown])
     assert next(csv.reader(io.StringIO(stream.getvalue(), newline=""))) == [shown]
+
+
+def test_workflow_commands_of_github_hold_no_controls() -> None:
+    from imgsim.report.code_hosts import warning_command
+
+    command = warning_command("rtl \u202e.jpg", "duplicate", "as \x1b[31m.jpg")
+    assert command == "::warning file=rtl \\u202e.jpg,title=duplicate::as \\x1b[31m.jpg\n"
+    assert "one%0Aline.jpg" in warning_command("one\nline.jpg", "duplicate", "")

@@ -2,6 +2,8 @@
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def run() -> None:
     """Run the program and exit."""
@@ -9,8 +11,12 @@ def run() -> None:
         from imgsim.cli.main import main
 
         code = main(sys.argv[1:])
+        if code == _INTERRUPTED:
+            from imgsim.cli.signals import ignore_more_interrupts
+
+            ignore_more_interrupts()
     except KeyboardInterrupt:  # while it was loaded
-        code = 130
+        code = _INTERRUPTED
     sys.exit(code)
 
 

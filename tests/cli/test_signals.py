@@ -233,3 +233,16 @@ def test_a_umask_without_rights_of_the_owner_keeps_nobody_from_the_own_files(
     finally:
         os.umask(before)
     assert modes == [0o700 | 0o777 & ~0o277]
+
+
+def test_a_second_ctrl_c_while_the_program_ends_is_quiet() -> None:
+    ending = (
+        "import atexit, os, signal\n"
+        "import imgsim.cli.main\n"
+        "from imgsim.__main__ import run\n"
+        "imgsim.cli.main.main = lambda arguments: 130\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", ending], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")

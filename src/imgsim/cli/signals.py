@@ -63,3 +63,15 @@ def termination_raises() -> Iterator[None]:
     finally:
         for number in handled:
             signal.signal(number, signal.SIG_DFL)
+
+
+def ignore_more_interrupts() -> None:
+    """Let the program end in peace after SIGINT; some seconds later another one ends it at once."""
+    first = time.monotonic()
+
+    def end(number: int, frame: object) -> None:
+        if time.monotonic() - first > _PATIENCE:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGINT, end)

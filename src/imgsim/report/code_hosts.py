@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from imgsim import __version__
 from imgsim.addresses import container_of
-from imgsim.escapes import as_json
+from imgsim.escapes import as_json, csv_text
 from imgsim.read.discover import printable
 from imgsim.report.document import path_text
 from imgsim.types import Skipped
@@ -25,11 +25,15 @@ from imgsim.types import Skipped
 def warning_command(path: str, title: str, message: str) -> str:
     """Return the workflow command of GitHub that warns at a file.
 
+    Characters that are not seen stand as escapes: logs show the command, and no file of such a name
+    is shown beside one.
+
     Parameters
     ----------
     path, title, message : str
     """
-    file = path_text(path_from_here(path).as_posix())
+    file = csv_text(path_text(path_from_here(path).as_posix()))
+    message = csv_text(message)
     return f"::warning file={_escape_property(file)},title={title}::{_escape_data(message)}\n"
 
 
