@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,58 @@ def test_rules_say_what_they_would_do(review: Review) -> None:
     assert review.post("/api/rules/apply", document)["answered"] == 1
     for wrong in ({"by": "folders", "folders": [0, 99], "keep_in": 0}, {"by": "x"}, None, []):
         assert review.ask("/api/rules/preview", {"rule": wrong}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("rule", "goes"),
+    [
+        ({"by": "folders", "keep_in": "camera"}, {"phone": ["copy1.jpg", "small1.jpg"]}),
+        ({"by": "folder", "what": "stays", "folder": "camera"},
+         {"phone": ["copy1.jpg", "small1.jpg"]}),
+        ({"by": "folders", "keep_in": "phone"}, {"camera": ["a1 (2).jpg", "a1.jpg"]}),
+        ({"by": "folder", "what": "goes", "folder": "camera"},
+         {"camera": ["a1 (2).jpg", "a1.jpg"]}),
+    ],
+)  # fmt: skip
+def test_a_rule_about_a_folder_is_about_all_files_in_it(
+    photos: Path, begin: Begin, rule: dict[str, Any], goes: dict[str, list[str]]
+) -> None:
+    shutil.copy(photos / "camera/a1.jpg", photos / "camera/a1 (2).jpg")
+    review = begin(photos)
+    page = review.get("/api/groups")
+    numbers = {Path(name).name: number for number, name in enumerate(page["folders"])}
+    named = {key: numbers.get(value, value) for key, value in rule.items()}
+    if rule["by"] == "folders":
+        named["folders"] = [numbers["camera"], numbers["phone"]]
+    one = named | {"groups": [review.group("a1.jpg")["id"]]}
+    preview = review.post("/api/rules/preview", {"rule": one})["preview"]
+    [(folder, files)] = goes.items()
+    shown = [(Path(line["folder"]).name, line["files"]) for line in preview["folders"]]
+    assert (shown, preview["files"]) == ([(folder, len(files))], len(files))
+    review.post("/api/rules/apply", {"rule": one})
+    review.wait()
+    written = review.post("/api/plan", {"path": None, "undecided": False})
+    plan = read_plan(Path(written["path"]).read_bytes())
+    paths = [Path(os.fsdecode(one.file.path)) for _, one in plan.removals]
+    removed = sorted(f"{path.parent.name}/{path.name}" for path in paths)
+    assert removed == [f"{folder}/{name}" for name in files]
+    assert review.group("a1.jpg")["answer"] == "keep"
+    review.post("/api/take-back")
+    assert review.group("a1.jpg")["answer"] is None
+
+
+def test_a_copy_outside_of_what_stays_in_a_folder_stays_too(photos: Path, begin: Begin) -> None:
+    shutil.copy(photos / "phone/small1.jpg", photos / "camera/small1 too.jpg")
+    review = begin(photos)
+    folders = review.get("/api/groups")["folders"]
+    camera = next(n for n, name in enumerate(folders) if Path(name).name == "camera")
+    one = {"by": "folder", "folder": camera, "what": "stays"}
+    one |= {"groups": [review.group("a1.jpg")["id"]]}
+    assert review.post("/api/rules/preview", {"rule": one})["preview"]["files"] == 1
+    review.post("/api/rules/apply", {"rule": one})
+    assert set(names(review.group("a1.jpg"))) == {
+        "a1.jpg", "COPY1.JPG", "small1.jpg", "small1 too.jpg",
+    }  # fmt: skip
 
 
 def test_a_plan_is_written_applied_and_undone(review: Review, photos: Path) -> None:

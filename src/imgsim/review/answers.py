@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from types import MappingProxyType
 
-from imgsim.decisions.lookup import NOT_KEPT, Decided, SeenFile
+from imgsim.decisions.lookup import NOT_KEPT, Decided, PairAnswer, SeenFile
 from imgsim.decisions.records import Answer, DecidedFile, Decision
 from imgsim.decisions.store import Decisions, without_pairs
 from imgsim.errors import UsageError
@@ -62,6 +63,10 @@ class DecidedGroup:
         if best == NOT_KEPT or self._decided.keep_rank(group.kept) == best:
             return None
         return first.file.path
+
+    def between(self, one: Picture, other: Picture) -> PairAnswer | None:
+        """Return what was decided of two files of the group."""
+        return self._decided.between(one, other)
 
     def mark(self, group: Group) -> Group:
         """Return a group whose members say what was decided of them and the kept file."""
@@ -214,7 +219,13 @@ class Answers:
 
     # Writing ------------------------------------------------------------------------------
 
-    def give(self, groups: Sequence[ReviewGroup], answer: Answer, keep: dict[str, Picture]) -> Step:
+    def give(
+        self,
+        groups: Sequence[ReviewGroup],
+        answer: Answer,
+        keep: dict[str, Picture],
+        stay: Mapping[str, Sequence[Picture]] = MappingProxyType({}),
+    ) -> Step:
         """Write an answer to some groups down; it is on disk when this returns.
 
         What was decided of a group before is replaced; of one that is decided in part, what is
@@ -226,6 +237,8 @@ class Answers:
         answer : {"keep", "keep-all", "not-duplicates"}
         keep : dict of str to Picture
             The file that is to be kept of each group, by its id, for "keep".
+        stay : mapping of str to sequence of Picture
+            Files that stay beside it, by the id of the group, for "keep": they may go neither.
 
         Raises
         ------
@@ -238,7 +251,14 @@ class Answers:
         replaced: list[list[Picture]] = []
         for group in groups:
             pictures = self._asked(group, answer, keep.get(group.id))
+            staying = stay.get(group.id, ())
+            if staying:
+                paths = {picture.file.path for picture in staying}
+                pictures = [picture for picture in pictures if picture.file.path not in paths]
             new += self._files(answer, pictures)
+            beside = self._beside(group, pictures[0], staying)
+            if len(beside) > 1:  # last: of two decisions on files of one content the later counts
+                new += self._files("keep-all", beside)
             replaced.append(pictures)
         forgotten, added = self._exchange(replaced, new)
         step = Step(tuple(group.id for group in groups), added, forgotten)
@@ -312,6 +332,23 @@ class Answers:
                 )
             others = left or others
         return [kept, *others]
+
+    def _beside(
+        self, group: ReviewGroup, kept: Picture, staying: Sequence[Picture]
+    ) -> list[Picture]:
+        """A kept file and those that are now decided to stay beside it.
+
+        What was decided of two contents before, such as that they are no duplicates, stays so.
+        """
+        decided = self.of(group.proposed)
+        return [
+            kept,
+            *(
+                picture
+                for picture in staying
+                if picture.identity == kept.identity or decided.between(kept, picture) is None
+            ),
+        ]
 
     def _files(
         self, answer: Answer, pictures: Sequence[Picture]

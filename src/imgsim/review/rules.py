@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from imgsim.addresses import folder_of
+from imgsim.addresses import folder_of, printable
 from imgsim.decisions.records import Answer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.keep import ALWAYS, Candidate, criteria_of, narrow, parse_keep
-from imgsim.review.model import ReviewGroup
+from imgsim.review.model import ReviewGroup, freed_bytes
 from imgsim.review.session import NotNow, Session
 from imgsim.types import ROLES, Picture
 
 _EXAMPLES = 12
+_MOST_FOLDERS = 8
+"""Of which a preview says how many files go; the others are counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a rule does with a group.
+
+    Attributes
+    ----------
+    group : ReviewGroup
+    kept : Picture
+    stay : tuple of Picture
+        Other files that stay by the words of the rule, whatever they are to the kept one.
+    """
+
+    group: ReviewGroup
+    kept: Picture
+    stay: tuple[Picture, ...] = ()
+
+    @property
+    def changes_keeper(self) -> bool:
+        return self.kept.file.path != self.group.kept.file.path
+
+    @property
+    def going(self) -> list[Picture]:
+        """The files that may go if the group is accepted so.
+
+        If another file is kept than before, the others are still to be compared with it.
+        """
+        staying = {self.kept.file.path, *(picture.file.path for picture in self.stay)}
+        if self.changes_keeper or self.group.pending:
+            some = [p for p in self.group.pictures if not p.file.reference]
+        else:
+            some = [member.picture for member in self.group.removable]
+        return [picture for picture in some if picture.file.path not in staying]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +63,11 @@ class Rule:
     Attributes
     ----------
     by : {"folders", "role", "folder", "keep", "filter"}
-        ``folders``: groups whose files all lie in the two folders, some in each; a file in
-        `keep_in` is kept. ``role``: of which the others have all one of `roles`. ``folder``: with
-        a file below a folder and one outside; what lies there stays, or goes. ``keep``: the kept
-        file is chosen by rules as those of ``--keep``. ``filter``: the groups named.
+        ``folders``: groups whose files all lie in the two folders, some in each; all files in
+        `keep_in` stay. ``role``: of which the others have all one of `roles`. ``folder``: with
+        a file below a folder and one outside; all files there stay, or only files there may go.
+        ``keep``: the kept file is chosen by rules as those of ``--keep``. ``filter``: the groups
+        named.
     folders : tuple of int
         By their numbers in the list of groups.
     keep_in : int
@@ -123,27 +161,38 @@ class RuleRun:
         """
         chosen, decided, impossible = self._chosen(rule, answer)
         files = sure = perhaps = changes = 0
-        for group, kept in chosen:
+        places: Counter[str] = Counter()
+        for one in chosen:
             if answer != "keep":
-                files += len(group.pictures)
-            elif kept.file.path == group.kept.file.path:
-                files += len(group.removable)
-                sure += group.gain
-            else:
-                changes += 1
-                others = [p for p in group.pictures if p.file.path != kept.file.path]
-                files += len(others)
-                own = sum(p.file.size_bytes for p in others if not p.file.reference)
-                if all(p.digest == kept.digest for p in others):
+                files += len(one.group.pictures)
+                continue
+            going = one.going
+            files += len(going)
+            places.update(map(_place, going))
+            changes += one.changes_keeper
+            if one.changes_keeper or one.group.pending:
+                own = sum(p.file.size_bytes for p in going)
+                if all(p.digest == one.kept.digest for p in going):
                     sure += own
-                perhaps += own if any(p.digest != kept.digest for p in others) else 0
+                else:
+                    perhaps += own
+            else:
+                paths = {picture.file.path for picture in going}
+                sure += sum(
+                    freed_bytes(m) for m in one.group.removable if m.picture.file.path in paths
+                )
+        most = sorted(places.items(), key=lambda item: (-item[1], os.fsencode(item[0])))
         return {
             "groups": len(chosen),
             "files": files,
             "bytes": str(sure),
             "bytes_at_most": str(sure + perhaps),
             "changes_keeper": changes,
-            "examples": [group.id for group, _ in chosen[:_EXAMPLES]],
+            "folders": [
+                {"folder": printable(name), "files": n} for name, n in most[:_MOST_FOLDERS]
+            ],
+            "further_folders": max(len(most) - _MOST_FOLDERS, 0),
+            "examples": [one.group.id for one in chosen[:_EXAMPLES]],
             "not_possible": impossible,
             "already_decided": decided,
         }
@@ -153,18 +202,21 @@ class RuleRun:
         chosen, decided, impossible = self._chosen(rule, answer)
         if not chosen:
             raise NotNow("no group is meant by this rule", "see what it would do first")
-        keep = {group.id: kept for group, kept in chosen} if answer == "keep" else {}
-        answered = self._session.answer_each([group for group, _ in chosen], answer, keep)
+        accepted = chosen if answer == "keep" else []
+        answered = self._session.answer_each(
+            [one.group for one in chosen],
+            answer,
+            {one.group.id: one.kept for one in accepted},
+            {one.group.id: one.stay for one in accepted if one.stay},
+        )
         return {
             "answered": len(answered),
             "not_possible": impossible + len(chosen) - len(answered),
             "already_decided": decided,
         }
 
-    def _chosen(
-        self, rule: Rule, answer: Answer
-    ) -> tuple[list[tuple[ReviewGroup, Picture]], int, int]:
-        """The groups of a rule and the files kept in them; how many are decided, or impossible."""
+    def _chosen(self, rule: Rule, answer: Answer) -> tuple[list[Chosen], int, int]:
+        """What a rule does with which groups; how many are decided, or impossible."""
         session = self._session
         with session.lock:
             if rule.groups:
@@ -177,29 +229,31 @@ class RuleRun:
             raise UsageError("there is no such folder", "look at the list again")
         names = [folders[number] for number in rule.folders]
         keep_in = folders[rule.keep_in] if rule.keep_in >= 0 else ""
-        chosen: list[tuple[ReviewGroup, Picture]] = []
+        chosen: list[Chosen] = []
         decided = impossible = 0
         for group in groups:
             kept = _kept(rule, group, names, keep_in, metadata)
             if kept is None:
                 continue
+            one = Chosen(group, kept, _staying(rule, group, kept, names, keep_in))
             if group.answer not in (None, "mixed") and not rule.decided:
                 decided += 1
-            elif not _possible(group, answer, kept):
+            elif not _possible(one, answer):
                 impossible += 1
             else:
-                chosen.append((group, kept))
+                chosen.append(one)
         return chosen, decided, impossible
 
 
-def _possible(group: ReviewGroup, answer: Answer, kept: Picture) -> bool:
+def _possible(one: Chosen, answer: Answer) -> bool:
+    group = one.group
     if group.moved or group.changed:
         return False
     if answer == "not-duplicates":
         return len({picture.identity for picture in group.pictures}) > 1
-    if answer == "keep" and kept.file.path == group.kept.file.path and not group.pending:
-        return bool(group.removable)
-    return answer != "keep" or not kept.facts.damage
+    if answer != "keep":
+        return True
+    return bool(one.going) and not (one.changes_keeper and one.kept.facts.damage)
 
 
 def _kept(
@@ -212,10 +266,9 @@ def _kept(
     """The file that is kept in a group by a rule; None where the rule does not mean it."""
     whole = [p for p in group.pictures if not p.facts.damage]
     if rule.by == "folders":
-        places = {folder_of(p.file.path) or os.curdir for p in group.pictures}
-        if places != set(folders):
+        if {_place(p) for p in group.pictures} != set(folders):
             return None
-        return _first(group, [p for p in whole if (folder_of(p.file.path) or os.curdir) == keep_in])
+        return _first(group, [p for p in whole if _place(p) == keep_in])
     if rule.by == "folder":
         inside = [p for p in group.pictures if _lies_below(p, folders[0])]
         outside = [p for p in group.pictures if not _lies_below(p, folders[0])]
@@ -229,6 +282,34 @@ def _kept(
     if rule.by == "keep":
         return _by_keep_rules(rule.keep, group, metadata)
     return group.kept
+
+
+def _staying(
+    rule: Rule, group: ReviewGroup, kept: Picture, folders: Sequence[str], keep_in: str
+) -> tuple[Picture, ...]:
+    """The files beside the kept one that stay by what a rule says of folders.
+
+    A file of the same content as one of them stays too: what is decided of the content counts for
+    both.
+    """
+    if rule.by == "folders":
+        protected = [p for p in group.pictures if _place(p) == keep_in]
+    elif rule.by == "folder":
+        protected = [p for p in group.pictures if _lies_below(p, folders[0]) == rule.stays]
+    else:
+        return ()
+    paths = {picture.file.path for picture in protected}
+    contents = {picture.identity for picture in protected} - {kept.identity}
+    return tuple(
+        picture
+        for picture in group.pictures
+        if picture.file.path != kept.file.path
+        and (picture.file.path in paths or picture.identity in contents)
+    )
+
+
+def _place(picture: Picture) -> str:
+    return folder_of(picture.file.path) or os.curdir
 
 
 def _first(group: ReviewGroup, able: Sequence[Picture]) -> Picture | None:

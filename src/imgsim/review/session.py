@@ -6,8 +6,9 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from imgsim.addresses import Address, printable
@@ -426,9 +427,13 @@ class Session:
         return self.answer_each(groups, answer, wanted)
 
     def answer_each(
-        self, groups: Sequence[ReviewGroup], answer: Answer, keep: dict[str, Picture]
+        self,
+        groups: Sequence[ReviewGroup],
+        answer: Answer,
+        keep: dict[str, Picture],
+        stay: Mapping[str, Sequence[Picture]] = MappingProxyType({}),
     ) -> list[str]:
-        """Answer groups, each with the file that is to be kept in it; see `answer`."""
+        """Answer groups, each with the files that are to be kept in it; see `Answers.give`."""
         for group in groups:
             self.look_for_changes(group)
             kept = keep.get(group.id) or group.kept
@@ -444,7 +449,7 @@ class Session:
         if not able:
             raise NotNow("the files of these groups were changed or moved", "")
         with self.lock:
-            step = self.answers.give(able, answer, keep)
+            step = self.answers.give(able, answer, keep, stay)
             self._sample_later(step, able)
             self._take_step(step)
         return [group.id for group in able]

@@ -85,8 +85,8 @@ function Fields({ store, by, given, set }) {
         onInput=${(b) => set({ b })} />
       <label class="folder"><span>What stays</span>
         <select value=${given.keep} onChange=${(event) => set({ keep: event.target.value })}>
-          <option value="a">the files in the first</option>
-          <option value="b">the files in the second</option>
+          <option value="a">all files in the first</option>
+          <option value="b">all files in the second</option>
         </select></label>`;
   }
   if (by === "folder") {
@@ -94,7 +94,8 @@ function Fields({ store, by, given, set }) {
         onInput=${(folder) => set({ folder })} />
       <label class="folder"><span>Its files</span>
         <select value=${given.what} onChange=${(event) => set({ what: event.target.value })}>
-          <option value="stays">stay</option><option value="goes">go where they may</option>
+          <option value="stays">all stay</option>
+          <option value="goes">go where they may, all others stay</option>
         </select></label>`;
   }
   if (by === "role") {
@@ -161,6 +162,16 @@ function usePreview(store, rule, answer) {
   return preview;
 }
 
+/** "That is: 3 files of camera, 1 of phone." */
+function fromFolders({ folders = [], further_folders: further = 0 }) {
+  if (!folders.length) return "";
+  const parts = folders.map(
+    ({ folder, files }, at) => html`${at ? ", " : " "}${
+      at ? number(files) : count(files, "file")} of <bdi>${shown(folder)}</bdi>`,
+  );
+  return html`That is:${parts}${further > 0 &&`, others of ${count(further, "further folder")}`}.`;
+}
+
 function Preview({ store, rule, answer, preview }) {
   if (!rule) return html`<p class="preview" role="status">Choose which groups.</p>`;
   if (!preview) return html`<p class="preview" role="status">Counting…</p>`;
@@ -174,6 +185,7 @@ function Preview({ store, rule, answer, preview }) {
   const examples = (preview.examples ?? []).map((id) => titles.get(id)).filter(Boolean).slice(0, 6);
   return html`<div class="preview" role="status">
     <p><strong>${count(preview.groups, "group")}</strong> would be answered${goes}.
+      ${answer === "keep" && fromFolders(preview)}
       ${preview.changes_keeper > 0 &&
       ` Another file is kept in ${number(preview.changes_keeper)} of them.`}
       ${preview.already_decided > 0 &&
