@@ -113,7 +113,7 @@ function Alone({ store, state }) {
 function Said({ store }) {
   const { said } = store;
   useEffect(() => {
-    if (!said || said.error) return undefined;
+    if (!said || said.error || said.hint) return undefined;
     const timer = setTimeout(() => store.said === said && store.set({ said: null }), 8000);
     return () => clearTimeout(timer);
   }, [said]);

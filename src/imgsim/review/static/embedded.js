@@ -2,6 +2,8 @@
 
 import { Refused } from "./source.js";
 
+const MOST_FOLDERS = 8; // of which a preview says how many files go
+
 /** The source of what the page holds; null in a page that a server gave. */
 export function embeddedSource() {
   const element = document.getElementById("imgsim-data");
@@ -12,9 +14,14 @@ export class EmbeddedSource {
   constructor(data) {
     this.embedded = true;
     this.data = data;
-    this.answers = new Map(); // id of a group -> {answer, kept}
+    this.answers = new Map(); // id of a group -> {answer, kept, stay: files that stay beside it}
     this.past = []; // what each step changed, to take it back
     this.base = new Map(data.groups.map((group) => [group.id, group]));
+    this.groupsOf = new Map(); // id of a file -> ids of the groups that it is in
+    for (const [id, { files }] of Object.entries(data.details)) {
+      for (const file of files) this.groupsOf.set(file.id, [...(this.groupsOf.get(file.id) ?? []), id]);
+    }
+    this.outcome = null; // of the answers so far, see #outcome
     this.revision = 0;
     addEventListener("beforeunload", (event) => {
       if (this.answers.size && this.savedRevision !== this.revision) event.preventDefault();
@@ -48,6 +55,7 @@ export class EmbeddedSource {
   async takeBack() {
     const before = this.past.pop();
     if (!before) throw new Refused("there is nothing to take back");
+    this.outcome = null;
     for (const [id, was] of before) {
       if (was) this.answers.set(id, was);
       else this.answers.delete(id);
@@ -58,21 +66,28 @@ export class EmbeddedSource {
 
   async previewRule({ rule, answer }) {
     const found = this.#fits(rule, answer);
+    const before = this.#outcome();
+    const after = this.#outcomeOf(new Map([...this.answers, ...found.fit]));
+    const places = new Map();
     let files = 0;
     let bytes = 0n;
     let changes = 0;
-    for (const [id, given] of found.fit) {
-      const goes = this.#goes(id, given);
-      files += goes.length;
-      for (const file of goes) bytes += BigInt(file.bytes);
-      if (given.kept !== this.base.get(id).kept) changes += 1;
+    for (const [id, file] of after.removed) {
+      if (before.removed.has(id)) continue;
+      files += 1;
+      bytes += BigInt(file.bytes);
+      places.set(file.folder, (places.get(file.folder) ?? 0) + 1);
     }
+    for (const [id, given] of found.fit) if (given.kept !== this.base.get(id).kept) changes += 1;
+    const most = [...places].sort((a, b) => b[1] - a[1]);
     const preview = {
       groups: found.fit.length,
       files,
       bytes: String(bytes),
       bytes_at_most: String(bytes),
       changes_keeper: changes,
+      folders: most.slice(0, MOST_FOLDERS).map(([folder, n]) => ({ folder, files: n })),
+      further_folders: Math.max(most.length - MOST_FOLDERS, 0),
       examples: found.fit.slice(0, 6).map(([id]) => id),
       not_possible: found.not,
       already_decided: found.decided,
@@ -85,12 +100,13 @@ export class EmbeddedSource {
     return { ...this.#answer(fit), answered: fit.length };
   }
 
-  /** How many files go by the answers so far, and their bytes. */
+  /** How many files go by the answers so far, their bytes, and what contradicts in the answers. */
   planned() {
+    const { removed, against } = this.#outcome();
     let bytes = 0n;
-    const groups = this.#plannedGroups();
-    for (const { goes } of groups) for (const file of goes) bytes += BigInt(file.bytes);
-    return { removals: groups.reduce((n, { goes }) => n + goes.length, 0), bytes: String(bytes) };
+    for (const file of removed.values()) bytes += BigInt(file.bytes);
+    const texts = [...against.values()].map(({ text }) => text);
+    return { removals: removed.size, bytes: String(bytes), against: texts };
   }
 
   async plan() {
@@ -108,27 +124,29 @@ export class EmbeddedSource {
   // ---- answers ----
 
   #answer(given) {
+    const before = this.#outcome().against;
     this.past.push(given.map(([id]) => [id, this.answers.get(id)]));
     for (const [id, one] of given) this.answers.set(id, one);
-    return this.#changed(given.map(([id]) => id));
+    this.outcome = null;
+    const against = [...this.#outcome().against].filter(([key]) => !before.has(key));
+    return { ...this.#changed(given.map(([id]) => id)), against: against.map(([, { text }]) => text) };
   }
 
+  /** The rows of groups that were answered, and of those with a file in common with them. */
   #changed(ids) {
     this.revision += 1;
-    return { state: this.#state(), changed: ids.map((id) => this.#row(id)) };
+    const files = ids.flatMap((id) => this.data.details[id].files);
+    const concerned = new Set([...ids, ...files.flatMap((file) => this.groupsOf.get(file.id))]);
+    return { state: this.#state(), changed: [...concerned].map((id) => this.#row(id)) };
   }
 
   #state() {
-    let bytes = 0n;
-    for (const [id, given] of this.answers) {
-      for (const file of this.#goes(id, given)) bytes += BigInt(file.bytes);
-    }
     return {
       ...this.data.state,
       generation: 1,
       revision: this.revision,
       decided: this.answers.size,
-      decided_bytes: String(bytes),
+      decided_bytes: this.planned().bytes,
       can_take_back: this.past.length > 0,
     };
   }
@@ -136,26 +154,42 @@ export class EmbeddedSource {
   #row(id) {
     const given = this.answers.get(id);
     const row = this.base.get(id);
-    if (!given) return row;
-    const removable = this.#goes(id, { answer: "keep", kept: given.kept }).length;
+    const removable = this.#detail(id).files.filter((file) => file.removable).length;
+    if (!given) return removable === row.removable ? row : { ...row, removable };
     return { ...row, answer: given.answer, kept: given.kept, removable };
   }
 
   #detail(id) {
     const given = this.answers.get(id);
     const detail = this.data.details[id];
-    if (!given || given.kept === detail.kept) return { ...detail, answer: given?.answer ?? null };
-    return { ...detail, answer: given.answer, kept: given.kept, kept_because: "you chose it",
-      files: detail.files.map((file) => towards(file, detail, given.kept)) };
+    const kept = given?.kept ?? detail.kept;
+    const chosen = kept === detail.kept ? {} : { kept, kept_because: "you chose it" };
+    const { stay, against } = this.#ifAccepted(id, given, kept);
+    const files = detail.files.map((file) => {
+      const one = kept === detail.kept ? file : towards(file, detail, kept);
+      const why = stay.includes(file.id)
+        ? "your rule says that all files of its folder stay"
+        : against.get(`${id} ${file.id}`)?.why;
+      return one.removable && why ? { ...one, removable: false, why_not: why } : one;
+    });
+    return { ...detail, ...chosen, answer: given?.answer ?? null, files };
   }
 
-  /** The files that an answer lets go. */
-  #goes(id, { answer, kept }) {
+  /** What stays of a group if it is accepted, or as it was: by a rule, and by other answers. */
+  #ifAccepted(id, given, kept) {
+    if (given?.answer === "keep") return { stay: given.stay ?? [], ...this.#outcome() };
+    const alone = this.data.details[id].files.every(({ id: file }) => this.groupsOf.get(file).length < 2);
+    if (alone) return { stay: [], against: new Map() };
+    return { stay: [], ...this.#outcomeOf(new Map([...this.answers, [id, { answer: "keep", kept }]])) };
+  }
+
+  /** The files that an answer lets go, whatever the others say. */
+  #goes(id, { answer, kept, stay = [] }) {
     if (answer !== "keep") return [];
     const detail = this.data.details[id];
     return detail.files
       .map((file) => (kept === detail.kept ? file : towards(file, detail, kept)))
-      .filter((file) => file.removable && file.id !== kept);
+      .filter((file) => file.removable && file.id !== kept && !stay.includes(file.id));
   }
 
   // ---- rules ----
@@ -165,9 +199,9 @@ export class EmbeddedSource {
     let not = 0;
     let decided = 0;
     for (const row of this.data.groups) {
-      const kept = keptBy(rule, this.data.details[row.id], row, this.data.folders);
-      if (kept === null) continue;
-      const given = { answer, kept: answer === "keep" ? kept : row.kept };
+      const found = keptBy(rule, this.data.details[row.id], row, this.data.folders);
+      if (found === null) continue;
+      const given = { answer, ...(answer === "keep" ? found : { kept: row.kept }) };
       if (this.answers.has(row.id)) decided += 1;
       else if (answer === "keep" && !this.#goes(row.id, given).length) not += 1;
       else fit.push([row.id, given]);
@@ -177,31 +211,60 @@ export class EmbeddedSource {
 
   // ---- the plan ----
 
-  /** What goes, in the order of the run: no file twice, and none that stays for another group. */
-  #plannedGroups() {
-    const order = [...this.answers.keys()].sort((a, b) => this.data.order[a] - this.data.order[b]);
-    const removed = new Set();
-    const kept = new Set();
-    const groups = [];
-    for (const id of order) {
-      const given = this.answers.get(id);
-      if (given.answer !== "keep" || removed.has(given.kept)) continue;
-      const goes = this.#goes(id, given).filter((f) => !removed.has(f.id) && !kept.has(f.id));
-      if (!goes.length || kept.has(given.kept)) continue;
-      kept.add(given.kept);
-      for (const file of goes) removed.add(file.id);
-      groups.push({ id, kept: given.kept, goes });
+  #outcome() {
+    this.outcome ??= this.#outcomeOf(this.answers);
+    return this.outcome;
+  }
+
+  /**
+   * What answers come to, in the order of the run: no file goes twice, and none that stays for
+   * another group. A file that a person chose to keep, or that stays by "keep all" or by a rule,
+   * stays whatever is accepted elsewhere, before or after.
+   *
+   * Returns {groups, removed: files by their ids, against: {text, why} by "group file" for what an
+   * answer lets go and others do not}.
+   */
+  #outcomeOf(answers) {
+    const held = new Set();
+    for (const [id, { answer, kept, stay = [] }] of answers) {
+      const files = this.data.details[id].files.map((file) => file.id);
+      const chosen = kept !== this.base.get(id).kept;
+      if (answer === "keep-all") for (const file of files) held.add(file);
+      if (answer === "keep") for (const file of chosen ? [kept, ...stay] : stay) held.add(file);
     }
-    return groups;
+    const order = [...answers.keys()].sort((a, b) => this.data.order[a] - this.data.order[b]);
+    const groups = new Map(); // by the kept file
+    const removed = new Map();
+    const against = new Map();
+    for (const id of order) {
+      const given = answers.get(id);
+      const goes = [];
+      for (const file of this.#goes(id, given)) {
+        const why = removed.has(given.kept)
+          ? "the file that is kept for it goes by another answer"
+          : held.has(file.id) || groups.has(file.id)
+            ? "another answer keeps it"
+            : "";
+        const text = `${file.name} of ${file.folder} stays: one answer lets it go, and ${why}`;
+        if (why) against.set(`${id} ${file.id}`, { why, text });
+        else if (!removed.has(file.id)) goes.push({ id, file });
+      }
+      if (!goes.length) continue;
+      if (!groups.has(given.kept)) groups.set(given.kept, { id, kept: given.kept, goes: [] });
+      groups.get(given.kept).goes.push(...goes);
+      for (const { file } of goes) removed.set(file.id, file);
+    }
+    return { groups: [...groups.values()], removed, against };
   }
 
   /** The plan as imgsim writes it. Its numbers pass 2^53, so they stay the texts that they are. */
   #planText() {
     const { head, files, removals, rules } = this.data.plan;
-    const groups = this.#plannedGroups().map(({ id, kept, goes }) => {
-      const proposed = kept === this.base.get(id).kept;
-      const [rule, reason] = proposed ? rules[id] : ["", "a person chose it"];
-      const lines = goes.map((file) => (proposed ? removals[id][file.id] : asEqual(files[file.id])));
+    const proposed = (id, kept) => kept === this.base.get(id).kept;
+    const groups = this.#outcome().groups.map(({ id, kept, goes }) => {
+      const [rule, reason] = proposed(id, kept) ? rules[id] : ["", "a person chose it"];
+      const lines = goes.map((one) =>
+        proposed(one.id, kept) ? removals[one.id][one.file.id] : asEqual(files[one.file.id]));
       return `\n  {"keep": ${files[kept]},\n   "rule": ${JSON.stringify(rule)}, "reason": ${
         JSON.stringify(reason)},\n   "remove": [\n    ${lines.join(",\n    ")}\n   ]}`;
     });
@@ -245,17 +308,19 @@ function sameShape(file, other) {
   return Math.abs(a / b - 1) < 0.01;
 }
 
-/** The file that a rule keeps of a group; null if the rule is not about the group. */
+/** What a rule keeps of a group: {kept, stay}; null if the rule is not about the group. */
 function keptBy(rule, detail, row, folders) {
   const within = (file, folder) => file.folder === folder || file.folder.startsWith(`${folder}/`);
+  // the kept file is one of some, and all of them stay
   const keep = (files) => {
-    if (files.some((file) => file.id === row.kept)) return row.kept;
-    return files[0]?.id ?? null;
+    const kept = files.find((file) => file.id === row.kept) ?? files[0];
+    const stay = files.filter((file) => file !== kept).map((file) => file.id);
+    return kept ? { kept: kept.id, stay } : null;
   };
-  if (rule.by === "filter") return rule.groups.includes(row.id) ? row.kept : null;
+  if (rule.by === "filter") return rule.groups.includes(row.id) ? { kept: row.kept } : null;
   if (rule.by === "role") {
     const others = detail.files.filter((file) => file.id !== row.kept);
-    return others.every((file) => rule.roles.includes(file.role)) ? row.kept : null;
+    return others.every((file) => rule.roles.includes(file.role)) ? { kept: row.kept } : null;
   }
   if (rule.by === "folders") {
     const names = rule.folders.map((number) => folders[number]);

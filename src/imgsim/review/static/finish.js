@@ -13,12 +13,18 @@ export function FinishDialog({ store }) {
     : html`<${ServerDialog} store=${store} />`;
 }
 
+const MOST_AGAINST = 8; // contradictions that are listed
+
 function SaveDialog({ store }) {
   const [saved, setSaved] = useState(null);
-  const { removals, bytes } = store.source.planned();
+  const { removals, bytes, against } = store.source.planned();
   const save = async () => setSaved(await store.finish((source) => source.plan({})));
   return html`<${Dialog} store=${store} title="Save the plan">
     <p>${progressText(store.state)}. ${count(removals, "file")} may go, ${size(bytes)}.</p>
+    ${against.length > 0 && html`<p class="is-error">Answers contradict each other:</p>
+      <ul>${against.slice(0, MOST_AGAINST).map((text) => html`<li>${shown(text)}</li>`)}
+      ${against.length > MOST_AGAINST && html`<li>${count(against.length - MOST_AGAINST, "further file")}
+        of this kind</li>`}</ul>`}
     <p class="hint">Answers are kept in this page only, until it is closed: save the plan first.</p>
     <div class="dialog-end"><button type="button" class="strong" disabled=${!removals} onClick=${save}>
       Save plan</button></div>

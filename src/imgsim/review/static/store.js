@@ -278,7 +278,8 @@ export class Store {
       const done = await this.source.answer({ groups: [id], answer, keep, revision });
       this.#details.delete(id);
       this.#done(done);
-      this.#say(answerText(answer, this.groups.find((group) => group.id === id), keep !== kept));
+      const text = answerText(answer, this.groups.find((group) => group.id === id), keep !== kept);
+      this.#say(text, done.against);
       this.#selectSoon(this.#firstOpen(this.visible, this.#placeAfter(order, at))?.id);
     });
   }
@@ -308,7 +309,7 @@ export class Store {
       const done = await this.source.applyRule({ rule, answer });
       this.#done(done);
       this.set({ dialog: null });
-      this.#say(`${count(done.answered, "group")} answered`);
+      this.#say(`${count(done.answered, "group")} answered`, done.against);
       this.#selectSoon(this.#firstOpen(this.visible, Math.max(this.place, 0))?.id);
     });
   }
@@ -389,8 +390,11 @@ export class Store {
 
   // ---- what is said ----
 
-  #say(text) {
-    this.set({ said: { text: shown(text), hint: "", error: false } });
+  /** Say what was done; what contradicts earlier answers stays until it is closed. */
+  #say(text, against = []) {
+    const further = against.length > 1 ? `; so do ${count(against.length - 1, "further file")}` : "";
+    const hint = against.length ? `Your answers contradict: ${against[0]}${further}` : "";
+    this.set({ said: { text: shown(text), hint: shown(hint), error: false } });
   }
 
   fail(text, hint = "") {
