@@ -7,13 +7,18 @@ export function Dialog({ store, title, children }) {
   const box = useRef(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
-    box.current.showModal();
-    return () => before?.focus?.();
+    const dialog = box.current;
+    dialog.showModal();
+    return () => {
+      dialog.close(); // as long as it is open, nothing else can have the focus
+      before?.focus?.();
+      store.refocus = true;
+    };
   }, []);
   const close = () => store.set({ dialog: null });
   const { said } = store;
   return html`<dialog ref=${box} aria-labelledby="dialog-title"
-    onClose=${close} onClick=${(event) => event.target === box.current && close()}>
+    onClose=${() => box.current && close()} onClick=${(event) => event.target === box.current && close()}>
     <div class="dialog-inner">
       <div class="dialog-top"><h2 id="dialog-title">${title}</h2>
         <button type="button" class="link" aria-label="Close" onClick=${close}>×</button></div>

@@ -3,10 +3,9 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { Compare } from "./compare.js";
 import { ANSWERS, count, date, number, roleName, shown, size } from "./format.js";
+import { FILES_AT_ONCE } from "./store.js";
 
 export const SIDES = [160, 320, 640, 1280, 2560];
-
-const FILES_AT_ONCE = 24; // of a group that are shown before more are asked for
 
 const MODES = [
   ["side", "Side by side", "Esc"],
@@ -24,13 +23,22 @@ export function sideFor(pixels) {
 
 export function GroupView({ store }) {
   const { group, detail } = store;
+  const box = useRef(null);
+
+  useEffect(() => {
+    // what was pressed is gone, or was disabled for a moment: its keys go on from the group
+    if (!store.refocus || store.busy || store.dialog !== null) return;
+    store.refocus = false;
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
+  });
+
   if (!group) {
     return html`<section class="group" aria-label="Group"><div class="card">
       <h2>No group fits</h2><p>None of the groups fits what is searched for.</p>
       <button type="button" onClick=${() => store.clearFilters()}>Show all groups</button>
     </div></section>`;
   }
-  return html`<section class="group" aria-label="Group">
+  return html`<section class="group" aria-label="Group" tabindex="-1" ref=${box}>
     <${Title} store=${store} group=${group} />
     <div class="stage mode-${store.mode}" key=${group.id}>
       ${!detail
@@ -120,7 +128,7 @@ function Figure({ store, file, kept, side, because }) {
       <span class="state">${stateText}</span>
       ${file.role && html`<span class="role">${roleName(file.role)}</span>`}
       ${file.changed && html`<span class="warn">changed since it was shown</span>`}
-      ${!isKept && html`<button type="button" class="keep-this" disabled=${!store.writer}
+      ${!isKept && html`<button type="button" class="keep-this" disabled=${!store.writer || !store.seen}
         onClick=${() => store.keepChosen(file.id)} aria-label=${`Keep ${shown(file.name)} instead`}>
         Keep this</button>`}
     </div>
@@ -132,6 +140,7 @@ function Figure({ store, file, kept, side, because }) {
         store.setMode("zoom");
       }}>
       ${side && html`<img fetchpriority="high" src=${store.source.image(file.id, side)} alt=""
+        onLoad=${() => store.pictureLoaded(file.id)} onError=${() => store.pictureLoaded(file.id)}
         draggable=${false} decoding="async" width=${file.width || undefined}
         height=${file.height || undefined} />`}
     </button>
@@ -184,9 +193,10 @@ function Answers({ store, group, detail }) {
   const bytes = goes.reduce((sum, file) => sum + BigInt(file.bytes), 0n);
   const what = goes.length ? `${count(goes.length, "file")} may go, ${size(bytes)}` : "none may go";
   const off = !store.writer || store.busy || !detail;
+  const unseen = off || (store.mode === "side" && !store.seen);
   const answered = (answer) => String(group.answer === answer);
   return html`<div class="answers" role="group" aria-label="Answer">
-    <button type="button" class="accept" disabled=${off} aria-pressed=${answered("keep")}
+    <button type="button" class="accept" disabled=${unseen} aria-pressed=${answered("keep")}
       onClick=${() => store.accept()}>
       <span>Accept <kbd>Enter</kbd></span><small>${what}</small></button>
     <button type="button" disabled=${off} aria-pressed=${answered("keep-all")}

@@ -7,6 +7,8 @@ import { Lost, Refused } from "./source.js";
 
 const REMEMBERED_DETAILS = 200;
 
+export const FILES_AT_ONCE = 24; // of a group that are shown before more are asked for
+
 const NO_FILTERS = { text: "", role: "", folder: "", answered: "all", order: "gain" };
 
 export class Store {
@@ -33,6 +35,8 @@ export class Store {
     this.dialog = null; // help, rules, finish
     this.said = null; // {text, hint, error}
     this.busy = false;
+    this.loaded = new Set(); // ids of files of the group that is shown, whose pictures are there
+    this.refocus = false; // the focus is to be on the group, if it is nowhere
     this.rowsLoading = null; // a promise
     this.keysOn = localValue("imgsim-keys") !== "off";
   }
@@ -185,15 +189,30 @@ export class Store {
 
   async #select(id) {
     const mode = id === this.selected ? this.mode : "side";
+    if (id !== this.selected) this.loaded = new Set();
+    const { generation } = this;
     this.set({ selected: id, mode, chosen: id === this.selected ? this.chosen : null });
     if (id === null) return;
     await this.#attempt(async () => {
-      await this.#detailOf(id);
+      try {
+        await this.#detailOf(id);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        if (this.selected === id) await this.#groupsReplaced(error, generation);
+        return;
+      }
       if (this.selected !== id) return;
       this.#choose();
       this.set({});
       this.#prepareNext();
     });
+  }
+
+  /** A group is gone since others took the place of all: they are shown. Else it is an error. */
+  async #groupsReplaced(error, generation) {
+    const state = await this.source.state();
+    if (state.generation === generation && this.generation === generation) throw error;
+    await this.#arrived(state);
   }
 
   #choose() {
@@ -205,6 +224,24 @@ export class Store {
   get others() {
     const detail = this.detail;
     return detail ? detail.files.filter((file) => file.id !== detail.kept) : [];
+  }
+
+  /** A picture of the group is there, or cannot be had. */
+  pictureLoaded(id) {
+    if (this.loaded.has(id)) return;
+    this.loaded.add(id);
+    this.set({});
+  }
+
+  /** Whether the pictures are there by which one tells that files may go. */
+  get seen() {
+    const { detail } = this;
+    if (!detail) return false;
+    if (this.mode !== "side") {
+      return [...document.querySelectorAll(".stage img")].every((image) => image.complete);
+    }
+    const some = [detail.kept, ...this.others.map((file) => file.id)].slice(0, FILES_AT_ONCE);
+    return some.every((id) => this.loaded.has(id));
   }
 
   choose(id) {
@@ -260,11 +297,11 @@ export class Store {
   // ---- answers ----
 
   accept() {
-    if (this.detail) this.answer("keep", this.detail.kept);
+    if (this.seen) this.answer("keep", this.detail.kept);
   }
 
   keepChosen(id = this.chosen) {
-    if (id) this.answer("keep", id);
+    if (id && this.seen) this.answer("keep", id);
   }
 
   async answer(answer, keep = null) {
@@ -404,7 +441,7 @@ export class Store {
   async #change(work) {
     this.set({ busy: true, said: null });
     await this.#attempt(work);
-    this.set({ busy: false });
+    this.set({ busy: false, refocus: true });
     await this.#follow();
   }
 
