@@ -131,7 +131,7 @@ class RuleRun:
                 sure += group.gain
             else:
                 changes += 1
-                others = [p for p in group.pictures if p.file.path != kept.file.path]
+                others = self._session.answers.open_beside(group, kept)
                 files += len(others)
                 own = sum(p.file.size_bytes for p in others if not p.file.reference)
                 if all(p.digest == kept.digest for p in others):
@@ -185,21 +185,22 @@ class RuleRun:
                 continue
             if group.answer not in (None, "mixed") and not rule.decided:
                 decided += 1
-            elif not _possible(group, answer, kept):
+            elif not self._possible(group, answer, kept):
                 impossible += 1
             else:
                 chosen.append((group, kept))
         return chosen, decided, impossible
 
-
-def _possible(group: ReviewGroup, answer: Answer, kept: Picture) -> bool:
-    if group.moved or group.changed:
-        return False
-    if answer == "not-duplicates":
-        return len({picture.identity for picture in group.pictures}) > 1
-    if answer == "keep" and kept.file.path == group.kept.file.path and not group.pending:
-        return bool(group.removable)
-    return answer != "keep" or not kept.facts.damage
+    def _possible(self, group: ReviewGroup, answer: Answer, kept: Picture) -> bool:
+        if group.moved or group.changed:
+            return False
+        if answer == "not-duplicates":
+            return len({picture.identity for picture in group.pictures}) > 1
+        if answer != "keep":
+            return True
+        if kept.file.path == group.kept.file.path and not group.pending:
+            return bool(group.removable)
+        return not kept.facts.damage and bool(self._session.answers.open_beside(group, kept))
 
 
 def _kept(

@@ -444,9 +444,20 @@ class Session:
         if not able:
             raise NotNow("the files of these groups were changed or moved", "")
         with self.lock:
+            shown = {
+                group.id: {m.picture.file.path for m in group.removable}
+                for group in able
+                if answer == "keep" and not group.pending
+                and (keep.get(group.id) or group.kept).file.path == group.kept.file.path
+            }  # fmt: skip
             step = self.answers.give(able, answer, keep)
             self._sample_later(step, able)
             self._take_step(step)
+            for group in able:
+                may_go = {m.picture.file.path for m in group.removable}
+                if group.id in shown and not may_go <= shown[group.id]:
+                    self.take_back()
+                    raise NotNow("more of these files may go than was shown", "look again")
         return [group.id for group in able]
 
     def forget(self, ids: Sequence[str]) -> None:
