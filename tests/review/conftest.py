@@ -85,6 +85,11 @@ class Review:
         document = {"groups": [group["id"]], "answer": answer, "keep": keep and ids[keep]}
         return self.post("/api/answer", document)
 
+    def rule(self, document: Any) -> Any:
+        """Answer the groups of a rule, as its preview says."""
+        basis = self.post("/api/rules/preview", document)["preview"]["basis"]
+        return self.post("/api/rules/apply", document | {"basis": basis})
+
 
 def names(group: dict[str, Any]) -> list[str]:
     """The files of a group, the kept one first; those that may go in capitals."""

@@ -37,7 +37,7 @@ def accept(review: Review, name: str, how: str) -> Any:
     rule = {"rule": {"by": "filter", "groups": [group["id"]]}, "answer": "keep"}
     preview = review.post("/api/rules/preview", rule)["preview"]
     assert preview["files"] == shown
-    review.post("/api/rules/apply", rule | {"basis": preview.get("basis")})
+    review.post("/api/rules/apply", rule | {"basis": preview["basis"]})
     return shown
 
 
@@ -120,3 +120,28 @@ def test_equal_files_elsewhere_stay_decided(
     for answer in ("keep", "keep-all", "not-duplicates"):
         review.ask("/api/answer", {"groups": [group["id"]], "answer": answer})
     assert before[0] in list(Decisions(decisions.path))
+
+
+def test_a_rule_does_what_its_preview_said(photos: Path, begin: Begin, tmp_path: Path) -> None:
+    review = begin(photos, wait=False)
+    first, *_ = review.session.source.find(review.session.reading)
+    review.session._take(first)
+    rule = {"rule": {"by": "folder", "folder": 0, "what": "stays"}, "answer": "keep"}
+    early = review.post("/api/rules/preview", rule)["preview"]
+    assert (early["groups"], early["files"]) == (1, 1)
+    review.session.start()
+    review.wait()
+    refused = review.ask("/api/rules/apply", rule | {"basis": early["basis"]})
+    assert (refused.status_code, "changed since" in refused.json()["error"]) == (409, True)
+    assert review.ask("/api/rules/apply", rule).status_code == 409
+
+    elsewhere = Decisions(tmp_path / "decisions.jsonl")
+    decide("keep-all", [str(photos / "camera/a2.jpg"), str(photos / "phone/small2.jpg")], elsewhere)
+    before = review.post("/api/rules/preview", rule)["preview"]
+    assert (before["groups"], before["files"]) == (1, 2)  # what was decided a moment ago stays
+    elsewhere.forget(next(iter(elsewhere)))
+    assert review.ask("/api/rules/apply", rule | {"basis": before["basis"]}).status_code == 409
+    now = review.post("/api/rules/preview", rule)["preview"]
+    assert (now["groups"], now["files"]) == (2, 3)
+    done = review.post("/api/rules/apply", rule | {"basis": now["basis"]})
+    assert sum(group["removable"] for group in done["changed"]) == 3

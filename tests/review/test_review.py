@@ -107,7 +107,7 @@ def test_rules_say_what_they_would_do(review: Review) -> None:
     preview = review.post("/api/rules/preview", {"rule": rule})["preview"]
     assert (preview["groups"], preview["files"], preview["changes_keeper"]) == (2, 3, 0)
     assert preview["bytes"] == review.wait()["removable_bytes"]
-    said = review.post("/api/rules/apply", {"rule": rule})
+    said = review.rule({"rule": rule})
     assert (said["answered"], said["state"]["decided"]) == (2, 2)
     again = review.post("/api/rules/preview", {"rule": rule})["preview"]
     assert (again["groups"], again["already_decided"]) == (0, 2)
@@ -120,12 +120,12 @@ def test_rules_say_what_they_would_do(review: Review) -> None:
     below = {"by": "folder", "folder": folders["camera"], "what": "goes"}
     assert review.post("/api/rules/preview", {"rule": below})["preview"]["changes_keeper"] == 2
     smallest = {"by": "keep", "rules": ["smallest"]}
-    review.post("/api/rules/apply", {"rule": smallest})
+    review.rule({"rule": smallest})
     review.wait()
     assert names(review.group("a2.jpg")) == ["small2.jpg", "a2.jpg"]  # it shows more: it stays
     one = {"by": "filter", "groups": [review.group("a1.jpg")["id"]], "decided": True}
     document = {"rule": one, "answer": "keep-all"}
-    assert review.post("/api/rules/apply", document)["answered"] == 1
+    assert review.rule(document)["answered"] == 1
     for wrong in ({"by": "folders", "folders": [0, 99], "keep_in": 0}, {"by": "x"}, None, []):
         assert review.ask("/api/rules/preview", {"rule": wrong}).status_code == 400
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,9 +121,12 @@ class RuleRun:
         """Return what a rule would do; nothing is changed.
 
         Where another file would be kept, the others are compared with it only once that is
-        decided: their bytes are counted as `bytes_at_most`.
+        decided: their bytes are counted as `bytes_at_most`. `basis` stands for what was counted.
         """
-        chosen, decided, impossible = self._chosen(rule, answer)
+        with self._session.lock:
+            self._session.take_in_if_changed()
+            chosen, decided, impossible = self._chosen(rule, answer)
+            basis = self._basis(chosen, answer)
         files = sure = perhaps = changes = 0
         for group, kept in chosen:
             if answer != "keep":
@@ -146,20 +151,56 @@ class RuleRun:
             "examples": [group.id for group, _ in chosen[:_EXAMPLES]],
             "not_possible": impossible,
             "already_decided": decided,
+            "basis": basis,
         }
 
-    def apply(self, rule: Rule, answer: Answer) -> dict[str, Any]:
-        """Answer the groups of a rule, all at once: one step to be taken back."""
-        chosen, decided, impossible = self._chosen(rule, answer)
-        if not chosen:
-            raise NotNow("no group is meant by this rule", "see what it would do first")
-        keep = {group.id: kept for group, kept in chosen} if answer == "keep" else {}
-        answered = self._session.answer_each([group for group, _ in chosen], answer, keep)
+    def apply(self, rule: Rule, answer: Answer, basis: str) -> dict[str, Any]:
+        """Answer the groups of a rule, all at once: one step to be taken back.
+
+        Parameters
+        ----------
+        rule : Rule
+        answer : {"keep", "keep-all", "not-duplicates"}
+        basis : str
+            Of the preview.
+
+        Raises
+        ------
+        NotNow
+            It would do something else than the preview said; nothing was changed.
+        """
+        with self._session.lock:
+            self._session.take_in_if_changed()
+            chosen, decided, impossible = self._chosen(rule, answer)
+            if not chosen:
+                raise NotNow("no group is meant by this rule", "see what it would do first")
+            if basis != self._basis(chosen, answer):
+                raise NotNow(
+                    "the groups changed since it was said what this rule would do", "look again"
+                )
+            keep = {group.id: kept for group, kept in chosen} if answer == "keep" else {}
+            answered = self._session.answer_each([group for group, _ in chosen], answer, keep)
         return {
             "answered": len(answered),
             "not_possible": impossible + len(chosen) - len(answered),
             "already_decided": decided,
         }
+
+    def _basis(self, chosen: Sequence[tuple[ReviewGroup, Picture]], answer: Answer) -> str:
+        """What stands for the groups and files that a rule is about, as they are now."""
+        session = self._session
+        about = [
+            (group.id, str(kept.file.path), [str(p.file.path) for p in self._goes(group, kept)])
+            for group, kept in chosen
+        ]
+        known = json.dumps([session.generation, session.revision, answer, about])
+        return hashlib.sha256(known.encode()).hexdigest()
+
+    def _goes(self, group: ReviewGroup, kept: Picture) -> list[Picture]:
+        """The files of a group that may go if one of them is kept; the most that it can be."""
+        if kept.file.path == group.kept.file.path and not group.pending:
+            return [member.picture for member in group.removable]
+        return self._session.answers.open_beside(group, kept)
 
     def _chosen(
         self, rule: Rule, answer: Answer

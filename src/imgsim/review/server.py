@@ -459,7 +459,8 @@ class _Page:
 
     def _apply_rule(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)
-        return self._rules.apply(*_rule(given))
+        rule, answer = _rule(given)
+        return self._rules.apply(rule, answer, str(given.get("basis", "")))
 
     def _plan(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)

@@ -212,12 +212,30 @@ class Session:
         self._looked_outside = time.monotonic()
         if self.phase != "ready" or not self.answers.changed_outside():
             return False
+        self.take_in()
+        return True
+
+    def take_in_if_changed(self) -> None:
+        """Take in what was decided elsewhere, if there is anything; see `take_in`."""
+        if self.answers.changed_outside():
+            self.take_in()
+
+    def take_in(self) -> None:
+        """Read what was decided elsewhere, and note the groups that it changes.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
         with self.lock:
             self.answers.refresh()
+            changed = []
             for group in self.groups.values():
+                before = group.current, group.answer
                 self._refresh(group)
-        self.note_groups(self.groups.values())
-        return True
+                if before != (group.current, group.answer):
+                    changed.append(group)
+            self.note_groups(changed)
 
     def wait_until_settled(self) -> None:
         """Wait until every file was compared with the one that is to be kept."""
