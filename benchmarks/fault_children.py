@@ -97,7 +97,9 @@ def _start(work: Callable[[T], R], items: Sequence[T]) -> tuple[int, int]:
         os.close(reading)
         silent = os.open(os.devnull, os.O_RDWR)
         os.dup2(silent, 2)  # C libraries say there what they think of the files
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        # of what this process has already, networks among it, most is never used
+        limit = _addresses() + ADDRESS_SPACE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         for item in items:
             result = work(item)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -107,6 +109,12 @@ def _start(work: Callable[[T], R], items: Sequence[T]) -> tuple[int, int]:
                 sent = sent[os.write(writing, sent) :]
     finally:
         os._exit(0)
+
+
+def _addresses() -> int:
+    """Bytes of addresses that this process has."""
+    with open("/proc/self/statm", encoding="ascii") as stream:
+        return int(stream.read().split()[0]) * resource.getpagesize()
 
 
 def _receive(stream: int, seconds: float) -> tuple[Any, int] | str:

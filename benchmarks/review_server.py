@@ -175,7 +175,8 @@ def run(folder: Path, groups: int) -> dict[str, float]:
     figures["next_picture_seconds"] = round((time.perf_counter() - started) / len(ids), 4)
     measured("answer_seconds", "/api/answer", {"groups": [first], "answer": "keep"})
     rule = {"rule": {"by": "role", "roles": ["smaller"]}, "answer": "keep"}
-    measured("preview_seconds", "/api/rules/preview", rule)
+    preview = measured("preview_seconds", "/api/rules/preview", rule)["preview"]
+    rule["basis"] = preview["basis"]
     measured("rule_seconds", "/api/rules/apply", rule)
     measured("take_back_seconds", "/api/take-back", {})
     figures["server_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

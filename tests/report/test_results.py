@@ -51,7 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (made / name).mkdir()
     for seed in range(6):
         picture = Image.fromarray(landscape(seed, 320, 240))
-        picture.save(made / ("one" if seed < 3 else "two") / f"{seed}.jpg", quality=92)
+        original = made / ("one" if seed < 3 else "two") / f"{seed}.jpg"
+        picture.save(original, quality=92)
+        with Image.open(original) as saved:
+            picture = saved.copy()
         if seed in (0, 4):
             picture.resize((240, 180)).save(made / "two" / f"{seed} <small>.jpg", quality=88)
             picture.save(made / "one" / f"{seed} again.png")

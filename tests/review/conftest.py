@@ -85,6 +85,11 @@ class Review:
         document = {"groups": [group["id"]], "answer": answer, "keep": keep and ids[keep]}
         return self.post("/api/answer", document)
 
+    def rule(self, document: Any) -> Any:
+        """Answer the groups of a rule, as its preview says."""
+        basis = self.post("/api/rules/preview", document)["preview"]["basis"]
+        return self.post("/api/rules/apply", document | {"basis": basis})
+
 
 def names(group: dict[str, Any]) -> list[str]:
     """The files of a group, the kept one first; those that may go in capitals."""
@@ -98,9 +103,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("camera", "phone"):
         (folder / name).mkdir(parents=True)
     for number in (1, 2):
-        picture = Image.fromarray(landscape(60 + number, 400, 300))
+        picture = Image.fromarray(landscape(62 + number, 400, 300))
         picture.save(folder / f"camera/a{number}.jpg", quality=94)
-        small = picture.resize((200, 150), Image.Resampling.LANCZOS)
+        with Image.open(folder / f"camera/a{number}.jpg") as saved:
+            small = saved.resize((200, 150), Image.Resampling.BICUBIC)
         small.save(folder / f"phone/small{number}.jpg", quality=85)
     shutil.copy(folder / "camera/a1.jpg", folder / "phone/copy1.jpg")
     Image.fromarray(landscape(70, 400, 300)).save(folder / "camera/alone.jpg", quality=90)

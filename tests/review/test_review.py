@@ -109,7 +109,7 @@ def test_rules_say_what_they_would_do(review: Review) -> None:
     preview = review.post("/api/rules/preview", {"rule": rule})["preview"]
     assert (preview["groups"], preview["files"], preview["changes_keeper"]) == (2, 3, 0)
     assert preview["bytes"] == review.wait()["removable_bytes"]
-    said = review.post("/api/rules/apply", {"rule": rule})
+    said = review.rule({"rule": rule})
     assert (said["answered"], said["state"]["decided"]) == (2, 2)
     again = review.post("/api/rules/preview", {"rule": rule})["preview"]
     assert (again["groups"], again["already_decided"]) == (0, 2)
@@ -122,12 +122,12 @@ def test_rules_say_what_they_would_do(review: Review) -> None:
     below = {"by": "folder", "folder": folders["camera"], "what": "goes"}
     assert review.post("/api/rules/preview", {"rule": below})["preview"]["changes_keeper"] == 2
     smallest = {"by": "keep", "rules": ["smallest"]}
-    review.post("/api/rules/apply", {"rule": smallest})
+    review.rule({"rule": smallest})
     review.wait()
     assert names(review.group("a2.jpg")) == ["small2.jpg", "a2.jpg"]  # it shows more: it stays
     one = {"by": "filter", "groups": [review.group("a1.jpg")["id"]], "decided": True}
     document = {"rule": one, "answer": "keep-all"}
-    assert review.post("/api/rules/apply", document)["answered"] == 1
+    assert review.rule(document)["answered"] == 1
     for wrong in ({"by": "folders", "folders": [0, 99], "keep_in": 0}, {"by": "x"}, None, []):
         assert review.ask("/api/rules/preview", {"rule": wrong}).status_code == 400
 
@@ -158,7 +158,7 @@ def test_a_rule_about_a_folder_is_about_all_files_in_it(
     [(folder, files)] = goes.items()
     shown = [(Path(line["folder"]).name, line["files"]) for line in preview["folders"]]
     assert (shown, preview["files"]) == ([(folder, len(files))], len(files))
-    review.post("/api/rules/apply", {"rule": one})
+    review.rule({"rule": one})
     review.wait()
     written = review.post("/api/plan", {"path": None, "undecided": False})
     plan = read_plan(Path(written["path"]).read_bytes())
@@ -178,7 +178,7 @@ def test_a_copy_outside_of_what_stays_in_a_folder_stays_too(photos: Path, begin:
     one = {"by": "folder", "folder": camera, "what": "stays"}
     one |= {"groups": [review.group("a1.jpg")["id"]]}
     assert review.post("/api/rules/preview", {"rule": one})["preview"]["files"] == 1
-    review.post("/api/rules/apply", {"rule": one})
+    review.rule({"rule": one})
     assert set(names(review.group("a1.jpg"))) == {
         "a1.jpg", "COPY1.JPG", "small1.jpg", "small1 too.jpg",
     }  # fmt: skip

@@ -76,7 +76,14 @@ def test_only_pictures_of_the_review_are_shown(review: Review, photos: Path) -> 
     for path in ("f999", "..%2f..%2fetc%2fpasswd", "camera/a1.jpg"):
         assert review.client.get(f"/api/image/{path}").status_code == 404
     assert review.client.get(f"/api/image/{file['id']}?side=99999").status_code == 400
-    for path in ("../server.py", "%2e%2e/server.py", "..%2fserver.py", "nothing.js", ""):
+    for path in (
+        "../server.py",
+        "%2e%2e/server.py",
+        "..%2fserver.py",
+        "nothing.js",
+        "app.js%00",
+        "",
+    ):
         assert review.client.get(f"/static/{path}").status_code == 404
     assert review.client.get("/api/groups/9-9").status_code == 404
     (photos / "phone/small1.jpg").write_bytes(b"something else")

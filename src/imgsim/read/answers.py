@@ -50,9 +50,13 @@ class TimeLimited:
             What it raises.
         """
         if self._questions is None:
-            self._questions, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
-            ends = self._questions, self._answers
-            threading.Thread(target=_answer, args=ends, daemon=True).start()
+            ends: tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]]
+            ends = queue.SimpleQueue(), queue.SimpleQueue()
+            try:
+                threading.Thread(target=_answer, args=ends, daemon=True).start()
+            except RuntimeError:  # the system lets this process have no more threads
+                return call(*args, **kwargs)
+            self._questions, self._answers = ends
         self._questions.put((call, args, kwargs))
         while True:
             seen = self._steps

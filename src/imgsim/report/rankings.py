@@ -152,8 +152,8 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
             f" {f'{sign} {one.threshold:.6g}':>10}" + (f"  {remark}" if remark else "") + "\n"
         )
     yield (
-        "\nsimilar: where the score lies between equal (100 %) and the method's farthest (0 %).\n"
-        "It is no probability, and the same percentage says another thing by another method.\n"
+        "\nsimilar: where the score lies between equal (100 %) and the method's farthest\n"
+        "(0 %). It is no probability, and no two methods mean the same by a percentage.\n"
     )
 
 

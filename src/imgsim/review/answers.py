@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from types import MappingProxyType
 
+from imgsim.addresses import absolute
 from imgsim.decisions.lookup import NOT_KEPT, Decided, PairAnswer, SeenFile
 from imgsim.decisions.records import Answer, DecidedFile, Decision
 from imgsim.decisions.store import Decisions, without_pairs
@@ -97,12 +98,14 @@ class DecidedGroup:
     def answer(self, group: Group) -> GroupAnswer | None:
         """Return what was decided of a group as a whole, whose members are marked.
 
-        It is accepted by a decision that names all its open files and keeps the one that is kept.
+        It is accepted by a decision that keeps the file that is kept and names all others of which
+        no decision says that they stay.
         """
         others = group.members[1:]
         open_ones = [m for m in others if not m.decided]
+        unsaid = [m for m in open_ones if m.decision is None]
         stated = {m.decision for m in others if m.decided}
-        if self._about and open_ones and self._is_accepted(group, open_ones):
+        if self._about and unsaid and self._is_accepted(group, unsaid):
             return "keep"
         if not stated:
             return None
@@ -228,8 +231,9 @@ class Answers:
     ) -> Step:
         """Write an answer to some groups down; it is on disk when this returns.
 
-        What was decided of a group before is replaced; of one that is decided in part, what is
-        open is answered alone.
+        What is not open stays as it was decided: "keep" is said of those files alone of which no
+        decision says that they stay, and it replaces no other answer than "keep". "keep-all" and
+        "not-duplicates" replace what was decided of the pairs that they are about.
 
         Parameters
         ----------
@@ -260,7 +264,7 @@ class Answers:
             if len(beside) > 1:  # last: of two decisions on files of one content the later counts
                 new += self._files("keep-all", beside)
             replaced.append(pictures)
-        forgotten, added = self._exchange(replaced, new)
+        forgotten, added = self._exchange(replaced, new, answer)
         step = Step(tuple(group.id for group in groups), added, forgotten)
         self.steps.append(step)
         return step
@@ -318,19 +322,43 @@ class Answers:
         self.decisions.replace(change)
         self._index()
 
+    def open_beside(self, group: ReviewGroup, kept: Picture) -> list[Picture]:
+        """The files of a group of which no decision says that they stay if one of it is kept."""
+        path, before = kept.file.path, set(self.keys(group.kept))
+        others = [m for m in group.current.members if m.picture.file.path != path]
+        members = (Member(kept, "kept", None), *others)
+        marked = self.of(group.proposed).mark(replace(group.current, members=members))
+        return [
+            m.picture
+            for m in marked.members[1:]
+            if m.decision is None
+            # it was kept, and another one now is
+            or (m.decision == "keep" and not m.decided and before & set(self.keys(m.picture)))
+        ]
+
     def _asked(self, group: ReviewGroup, answer: Answer, keep: Picture | None) -> list[Picture]:
         """The files that an answer is about, the kept one first."""
         kept = keep or group.kept
         others = [p for p in group.pictures if p.file.path != kept.file.path]
-        if group.answer == "mixed" and kept.file.path == group.kept.file.path:
-            decided = {m.picture.file.path for m in group.current.members if m.decided}
-            left = [p for p in others if p.file.path not in decided]
-            if not left and answer == "keep":
+        if answer == "keep":
+            left = self.open_beside(group, kept)
+            if not left and group.answer == "mixed":
                 raise UsageError(
                     "all files were decided on with the kept one, and not with each other",
                     "keep another one, or keep all",
                 )
-            others = left or others
+            if not left:
+                raise UsageError(
+                    "it was decided that the other files of this group stay",
+                    "take that answer back first, or use imgsim decisions forget",
+                )
+            return [kept, *left]
+        if group.answer == "mixed" and kept.file.path == group.kept.file.path:
+            decided = {m.picture.file.path for m in group.current.members if m.decided}
+            left = [p for p in others if p.file.path not in decided]
+            # files of one content count by their number, so all of them are named
+            contents = {p.identity for p in (kept, *left)}
+            others = [p for p in others if p in left or p.identity in contents] if left else others
         return [kept, *others]
 
     def _beside(
@@ -375,15 +403,22 @@ class Answers:
         self,
         replaced: Sequence[Sequence[Picture]],
         new: Sequence[tuple[Answer, Sequence[DecidedFile]]],
+        answer: Answer | None = None,
     ) -> tuple[tuple[Decision, ...], tuple[Decision, ...]]:
-        """Put new decisions in the place of what was decided of the pairs of some pictures."""
+        """Put new decisions in the place of what was decided of the pairs of some pictures.
+
+        An answer replaces what was said of these very files. Of other files of the same content,
+        and for "keep" of files that were decided to stay, the decisions stay.
+        """
         old: dict[tuple[object, ...], Decision] = {}
         left: list[Decision] = []
         rest_of: dict[tuple[object, ...], list[Decision]] = {}
         for pictures in replaced:
             for decision in self._about(pictures):
+                if answer == "keep" and decision.answer != "keep":
+                    continue
                 known = rest_of.get(decision.content, [decision])
-                rest = [part for one in known for part in self._without(one, pictures)]
+                rest = [part for one in known for part in self._without(one, pictures, answer)]
                 if rest != known:
                     old[decision.content] = decision
                     rest_of[decision.content] = rest
@@ -393,10 +428,20 @@ class Answers:
         self._index(None if old else added)
         return tuple(old.values()), added
 
-    def _without(self, decision: Decision, pictures: Sequence[Picture]) -> tuple[Decision, ...]:
+    def _without(
+        self, decision: Decision, pictures: Sequence[Picture], answer: Answer | None
+    ) -> tuple[Decision, ...]:
         """What is left of a decision without the pairs of some pictures."""
-        own = {key for picture in pictures for key in self.keys(picture)}
-        places = [i for i, file in enumerate(decision.files) if own & set(file.keys)]
+        paths: dict[str, list[str]] = {}
+        for picture in pictures:
+            for key in self.keys(picture):
+                paths.setdefault(key, []).append(absolute(picture.file.path))
+        places = [
+            place
+            for place, file in enumerate(decision.files)
+            for there in [[path for key in file.keys for path in paths.get(key, ())]]
+            if there and (answer is None or any(map(file.is_at, there)))
+        ]
         if decision.answer == "keep" and len(decision.files) == 1:
             return () if places else (decision,)
         return without_pairs(decision, [{place} for place in places])

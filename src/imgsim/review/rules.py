@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,28 +34,19 @@ class Chosen:
     kept : Picture
     stay : tuple of Picture
         Other files that stay by the words of the rule, whatever they are to the kept one.
+    going : tuple of Picture
+        The files that may go if the group is accepted so. If another file is kept than before,
+        the others are still to be compared with it.
     """
 
     group: ReviewGroup
     kept: Picture
-    stay: tuple[Picture, ...] = ()
+    stay: tuple[Picture, ...]
+    going: tuple[Picture, ...]
 
     @property
     def changes_keeper(self) -> bool:
         return self.kept.file.path != self.group.kept.file.path
-
-    @property
-    def going(self) -> list[Picture]:
-        """The files that may go if the group is accepted so.
-
-        If another file is kept than before, the others are still to be compared with it.
-        """
-        staying = {self.kept.file.path, *(picture.file.path for picture in self.stay)}
-        if self.changes_keeper or self.group.pending:
-            some = [p for p in self.group.pictures if not p.file.reference]
-        else:
-            some = [member.picture for member in self.group.removable]
-        return [picture for picture in some if picture.file.path not in staying]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +150,12 @@ class RuleRun:
         """Return what a rule would do; nothing is changed.
 
         Where another file would be kept, the others are compared with it only once that is
-        decided: their bytes are counted as `bytes_at_most`.
+        decided: their bytes are counted as `bytes_at_most`. `basis` stands for what was counted.
         """
-        chosen, decided, impossible = self._chosen(rule, answer)
+        with self._session.lock:
+            self._session.take_in_if_changed()
+            chosen, decided, impossible = self._chosen(rule, answer)
+            basis = self._basis(chosen, answer)
         files = sure = perhaps = changes = 0
         places: Counter[str] = Counter()
         for one in chosen:
@@ -195,25 +191,66 @@ class RuleRun:
             "examples": [one.group.id for one in chosen[:_EXAMPLES]],
             "not_possible": impossible,
             "already_decided": decided,
+            "basis": basis,
         }
 
-    def apply(self, rule: Rule, answer: Answer) -> dict[str, Any]:
-        """Answer the groups of a rule, all at once: one step to be taken back."""
-        chosen, decided, impossible = self._chosen(rule, answer)
-        if not chosen:
-            raise NotNow("no group is meant by this rule", "see what it would do first")
-        accepted = chosen if answer == "keep" else []
-        answered = self._session.answer_each(
-            [one.group for one in chosen],
-            answer,
-            {one.group.id: one.kept for one in accepted},
-            {one.group.id: one.stay for one in accepted if one.stay},
-        )
+    def apply(self, rule: Rule, answer: Answer, basis: str) -> dict[str, Any]:
+        """Answer the groups of a rule, all at once: one step to be taken back.
+
+        Parameters
+        ----------
+        rule : Rule
+        answer : {"keep", "keep-all", "not-duplicates"}
+        basis : str
+            Of the preview.
+
+        Raises
+        ------
+        NotNow
+            It would do something else than the preview said; nothing was changed.
+        """
+        with self._session.lock:
+            self._session.take_in_if_changed()
+            chosen, decided, impossible = self._chosen(rule, answer)
+            if not chosen:
+                raise NotNow("no group is meant by this rule", "see what it would do first")
+            if basis != self._basis(chosen, answer):
+                raise NotNow(
+                    "the groups changed since it was said what this rule would do", "look again"
+                )
+            accepted = chosen if answer == "keep" else []
+            answered = self._session.answer_each(
+                [one.group for one in chosen],
+                answer,
+                {one.group.id: one.kept for one in accepted},
+                {one.group.id: one.stay for one in accepted if one.stay},
+            )
         return {
             "answered": len(answered),
             "not_possible": impossible + len(chosen) - len(answered),
             "already_decided": decided,
         }
+
+    def _basis(self, chosen: Sequence[Chosen], answer: Answer) -> str:
+        """What stands for the groups and files that a rule is about, as they are now."""
+        session = self._session
+        about = [
+            (one.group.id, str(one.kept.file.path), [str(p.file.path) for p in one.going])
+            for one in chosen
+        ]
+        known = json.dumps([session.generation, session.revision, answer, about])
+        return hashlib.sha256(known.encode()).hexdigest()
+
+    def _choose(self, group: ReviewGroup, kept: Picture, stay: Sequence[Picture]) -> Chosen:
+        """What is done with a group if a file is kept and others stay beside it."""
+        if kept.file.path == group.kept.file.path and not group.pending:
+            able = [member.picture for member in group.removable]
+        else:
+            beside = self._session.answers.open_beside(group, kept)
+            able = [picture for picture in beside if not picture.file.reference]
+        paths = {picture.file.path for picture in stay}
+        going = tuple(picture for picture in able if picture.file.path not in paths)
+        return Chosen(group, kept, tuple(stay), going)
 
     def _chosen(self, rule: Rule, answer: Answer) -> tuple[list[Chosen], int, int]:
         """What a rule does with which groups; how many are decided, or impossible."""
@@ -235,7 +272,7 @@ class RuleRun:
             kept = _kept(rule, group, names, keep_in, metadata)
             if kept is None:
                 continue
-            one = Chosen(group, kept, _staying(rule, group, kept, names, keep_in))
+            one = self._choose(group, kept, _staying(rule, group, kept, names, keep_in))
             if group.answer not in (None, "mixed") and not rule.decided:
                 decided += 1
             elif not _possible(one, answer):

@@ -330,6 +330,8 @@ class _Page:
         return self._file(request.path_params["path"])
 
     def _file(self, name: str) -> Response:
+        if "\0" in name:
+            return _said(404, "there is no such file", "")
         target = (STATIC / name).resolve()
         kind = _KINDS.get(target.suffix)
         if kind is None or not target.is_relative_to(STATIC.resolve()) or not target.is_file():
@@ -459,7 +461,8 @@ class _Page:
 
     def _apply_rule(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)
-        return self._rules.apply(*_rule(given))
+        rule, answer = _rule(given)
+        return self._rules.apply(rule, answer, str(given.get("basis", "")))
 
     def _plan(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)

@@ -213,12 +213,30 @@ class Session:
         self._looked_outside = time.monotonic()
         if self.phase != "ready" or not self.answers.changed_outside():
             return False
+        self.take_in()
+        return True
+
+    def take_in_if_changed(self) -> None:
+        """Take in what was decided elsewhere, if there is anything; see `take_in`."""
+        if self.answers.changed_outside():
+            self.take_in()
+
+    def take_in(self) -> None:
+        """Read what was decided elsewhere, and note the groups that it changes.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
         with self.lock:
             self.answers.refresh()
+            changed = []
             for group in self.groups.values():
+                before = group.current, group.answer
                 self._refresh(group)
-        self.note_groups(self.groups.values())
-        return True
+                if before != (group.current, group.answer):
+                    changed.append(group)
+            self.note_groups(changed)
 
     def wait_until_settled(self) -> None:
         """Wait until every file was compared with the one that is to be kept."""
@@ -449,9 +467,20 @@ class Session:
         if not able:
             raise NotNow("the files of these groups were changed or moved", "")
         with self.lock:
+            shown = {
+                group.id: {m.picture.file.path for m in group.removable}
+                for group in able
+                if answer == "keep" and not group.pending
+                and (keep.get(group.id) or group.kept).file.path == group.kept.file.path
+            }  # fmt: skip
             step = self.answers.give(able, answer, keep, stay)
             self._sample_later(step, able)
             self._take_step(step)
+            for group in able:
+                may_go = {m.picture.file.path for m in group.removable}
+                if group.id in shown and not may_go <= shown[group.id]:
+                    self.take_back()
+                    raise NotNow("more of these files may go than was shown", "look again")
         return [group.id for group in able]
 
     def forget(self, ids: Sequence[str]) -> None:

@@ -42,10 +42,14 @@ export function RulesDialog({ store }) {
   });
   const [answer, setAnswer] = useState("keep");
   const rule = ruleOf(by, given, store);
-  const preview = usePreview(store, rule, answer);
+  const [refused, setRefused] = useState(0);
+  const preview = usePreview(store, rule, answer, refused);
   const set = (changes) => setGiven({ ...given, ...changes });
   const kinds = KINDS.filter(([kind]) => kind !== "keep" || !store.source.embedded);
   const groups = preview?.groups ?? 0;
+  const apply = async () => {
+    if (!(await store.applyRule(rule, answer, preview.basis))) setRefused(refused + 1);
+  };
 
   return html`<${Dialog} store=${store} title="Answer many groups">
     <p class="hint">A rule answers groups that have no answer yet. It can be taken back as one.</p>
@@ -69,7 +73,7 @@ export function RulesDialog({ store }) {
     <div class="dialog-end">
       <button type="button" onClick=${() => store.set({ dialog: null })}>Cancel</button>
       <button type="button" class="strong" disabled=${!rule || !groups || store.busy}
-        onClick=${() => store.applyRule(rule, answer)}>
+        onClick=${apply}>
         ${groups ? `Answer ${count(groups, "group")}` : "Answer"}</button>
     </div>
   <//>`;
@@ -137,9 +141,10 @@ function ruleOf(by, given, store) {
   return groups.length && groups.length <= MOST_LISTED ? { by, groups } : null;
 }
 
-function usePreview(store, rule, answer) {
+/** What a rule would do: asked again when it was refused, and when all groups are there. */
+function usePreview(store, rule, answer, refused) {
   const [preview, setPreview] = useState(null);
-  const asked = JSON.stringify([rule, answer]);
+  const asked = JSON.stringify([rule, answer, refused, store.generation]);
   useEffect(() => {
     setPreview(null);
     if (!rule) return undefined;

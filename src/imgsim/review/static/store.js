@@ -341,14 +341,18 @@ export class Store {
     });
   }
 
-  async applyRule(rule, answer) {
+  /** Answers the groups of a rule as its preview said; false if that is not so any more. */
+  async applyRule(rule, answer, basis) {
+    let answered = false;
     await this.#change(async () => {
-      const done = await this.source.applyRule({ rule, answer });
+      const done = await this.source.applyRule({ rule, answer, basis });
+      answered = true;
       this.#done(done);
       this.set({ dialog: null });
       this.#say(`${count(done.answered, "group")} answered`, done.against);
       this.#selectSoon(this.#firstOpen(this.visible, Math.max(this.place, 0))?.id);
     });
+    return answered;
   }
 
   /** Take over what an answer changed. */

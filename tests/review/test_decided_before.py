@@ -1,0 +1,147 @@
+"""What was decided before stays decided, whatever is accepted later."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from imgsim import Decisions
+from imgsim.decisions.records import Answer
+from imgsim.tasks.decide import decide
+from tests.review.conftest import Begin, Review, names
+
+
+def halves(photos: Path, *sides: int) -> list[str]:
+    """Smaller copies of the second picture, of some widths."""
+    picture = Image.open(photos / "camera/a2.jpg")
+    made = []
+    for side in sides:
+        path = photos / f"phone/small2-{side}.jpg"
+        picture.resize((side, side * 3 // 4), Image.Resampling.LANCZOS).save(path, quality=85)
+        made.append(str(path))
+    return made
+
+
+def accept(review: Review, name: str, how: str) -> Any:
+    """Accept a group, by a click or by a rule over all; the number of files that were shown."""
+    group = review.group(name)
+    shown = sum(file["removable"] for file in group["files"])
+    if how == "click":
+        said = review.answer(name, "keep", names(group)[0])
+        assert said["changed"][0]["removable"] == shown
+        return shown
+    rule = {"rule": {"by": "filter", "groups": [group["id"]]}, "answer": "keep"}
+    preview = review.post("/api/rules/preview", rule)["preview"]
+    assert preview["files"] == shown
+    review.post("/api/rules/apply", rule | {"basis": preview["basis"]})
+    return shown
+
+
+@pytest.mark.parametrize("how", ["click", "rule"])
+@pytest.mark.parametrize("answer", ["keep-all", "not-duplicates"])
+def test_files_that_were_decided_to_stay_beside_a_third_stay(
+    photos: Path, begin: Begin, decisions: Decisions, answer: Answer, how: str
+) -> None:
+    stay = [str(photos / "phone/small2.jpg"), *halves(photos, 180)]
+    decide(answer, stay, decisions)
+    before = list(decisions)
+    halves(photos, 150)
+    review = begin(photos)
+    assert sorted(names(review.group("a2.jpg"))[1:]) == [
+        "SMALL2-150.JPG", "small2-180.jpg", "small2.jpg",
+    ]  # fmt: skip
+    assert accept(review, "a2.jpg", how) == 1
+    assert before[0] in list(Decisions(decisions.path))
+    group = review.group("a2.jpg")
+    assert (group["answer"], sum(f["removable"] for f in group["files"])) == ("keep", 1)
+    dry = review.post("/api/apply", {"dry_run": True, "undecided": True})
+    assert not {Path(path).name for path in stay} & {Path(f["path"]).name for f in dry["files"]}
+
+
+def test_nothing_is_accepted_where_all_files_were_decided_to_stay(
+    photos: Path, begin: Begin, decisions: Decisions
+) -> None:
+    stay = [str(photos / "phone/small2.jpg"), *halves(photos, 180)]
+    decide("keep-all", stay, decisions)
+    review = begin(photos)
+    group = review.group("a2.jpg")
+    for keep in (group["files"][0]["id"], None):
+        document = {"groups": [group["id"]], "answer": "keep", "keep": keep}
+        refused = review.ask("/api/answer", document)
+        assert (refused.status_code, "stay" in refused.json()["error"]) == (400, True)
+    review.answer("a2.jpg", "keep", "small2.jpg")  # another one is kept: a2.jpg alone is open
+    review.wait()
+    review.answer("a1.jpg", "keep-all")
+    refused = review.ask(
+        "/api/answer", {"groups": [review.group("a1.jpg")["id"]], "answer": "keep"}
+    )
+    assert refused.status_code == 400
+    assert sum(one.answer == "keep-all" for one in Decisions(decisions.path)) == 2
+
+
+@pytest.mark.parametrize("how", ["click", "rule"])
+def test_files_of_equal_bytes_that_were_decided_to_stay_stay(
+    photos: Path, begin: Begin, decisions: Decisions, how: str
+) -> None:
+    stay = [str(photos / "camera/a1.jpg"), str(photos / "phone/copy1.jpg")]
+    decide("keep-all", stay, decisions)
+    before = list(decisions)
+    (photos / "phone/small1.jpg").unlink()
+    shutil.copy(photos / "camera/a1.jpg", photos / "phone/new.jpg")
+    review = begin(photos)
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "NEW.JPG"]
+    assert accept(review, "a1.jpg", how) == 1
+    assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "NEW.JPG"]
+    assert review.group("a1.jpg")["answer"] == "keep"
+    assert before[0] in list(Decisions(decisions.path))
+    # keep all, of a group that is decided in part, takes nothing from what stayed
+    review.post("/api/take-back")
+    review.answer("a1.jpg", "keep-all")
+    group = review.group("a1.jpg")
+    assert (group["answer"], names(group)) == ("keep-all", ["a1.jpg", "copy1.jpg", "new.jpg"])
+
+
+def test_equal_files_elsewhere_stay_decided(
+    photos: Path, begin: Begin, decisions: Decisions
+) -> None:
+    stay = [str(photos / "camera/a1.jpg"), str(photos / "phone/copy1.jpg")]
+    decide("keep-all", stay, decisions)
+    before = list(decisions)
+    other = photos.parent / "other"
+    other.mkdir()
+    for name in ("c.jpg", "d.jpg"):
+        shutil.copy(photos / "camera/a1.jpg", other / name)
+    review = begin(other)
+    group = review.group("c.jpg")
+    for answer in ("keep", "keep-all", "not-duplicates"):
+        review.ask("/api/answer", {"groups": [group["id"]], "answer": answer})
+    assert before[0] in list(Decisions(decisions.path))
+
+
+def test_a_rule_does_what_its_preview_said(photos: Path, begin: Begin, tmp_path: Path) -> None:
+    review = begin(photos, wait=False)
+    first, *_ = review.session.source.find(review.session.reading)
+    review.session._take(first)
+    rule = {"rule": {"by": "folder", "folder": 0, "what": "stays"}, "answer": "keep"}
+    early = review.post("/api/rules/preview", rule)["preview"]
+    assert (early["groups"], early["files"]) == (1, 1)
+    review.session.start()
+    review.wait()
+    refused = review.ask("/api/rules/apply", rule | {"basis": early["basis"]})
+    assert (refused.status_code, "changed since" in refused.json()["error"]) == (409, True)
+    assert review.ask("/api/rules/apply", rule).status_code == 409
+
+    elsewhere = Decisions(tmp_path / "decisions.jsonl")
+    decide("keep-all", [str(photos / "camera/a2.jpg"), str(photos / "phone/small2.jpg")], elsewhere)
+    before = review.post("/api/rules/preview", rule)["preview"]
+    assert (before["groups"], before["files"]) == (1, 2)  # what was decided a moment ago stays
+    elsewhere.forget(next(iter(elsewhere)))
+    assert review.ask("/api/rules/apply", rule | {"basis": before["basis"]}).status_code == 409
+    now = review.post("/api/rules/preview", rule)["preview"]
+    assert (now["groups"], now["files"]) == (2, 3)
+    done = review.post("/api/rules/apply", rule | {"basis": now["basis"]})
+    assert sum(group["removable"] for group in done["changed"]) == 3
