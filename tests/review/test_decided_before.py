@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imgsim import Decisions
+from imgsim import Decisions, apply, find_duplicates
+from imgsim.act.planning import make_plan
 from imgsim.decisions.records import Answer
 from imgsim.tasks.decide import decide
 from tests.review.conftest import Begin, Review, names
@@ -99,6 +100,8 @@ def test_files_of_equal_bytes_that_were_decided_to_stay_stay(
     assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "NEW.JPG"]
     assert review.group("a1.jpg")["answer"] == "keep"
     assert before[0] in list(Decisions(decisions.path))
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert [file["path"] for file in dry["files"]] == ["phone/new.jpg"]
     # keep all, of a group that is decided in part, takes nothing from what stayed
     review.post("/api/take-back")
     review.answer("a1.jpg", "keep-all")
@@ -189,3 +192,12 @@ def test_to_apply_nothing_makes_no_run(review: Review) -> None:
     refused = review.ask("/api/apply", {"dry_run": False})
     assert (refused.status_code, "nothing" in refused.json()["error"]) == (409, True)
     assert not list(Path(os.environ["IMGSIM_RUNS"]).glob("*"))
+
+
+def test_files_that_were_decided_by_another_path_stay(photos: Path, decisions: Decisions) -> None:
+    link = photos.parent / "link"
+    link.symlink_to(photos)
+    plan = make_plan(find_duplicates(str(photos)))
+    decide("keep-all", [str(link / "camera/a1.jpg"), str(link / "phone/copy1.jpg")], decisions)
+    left = {one.path: one.reason for one in apply(plan, decisions=decisions).left}
+    assert left[b"phone/copy1.jpg"] == "decided: keep-all"
