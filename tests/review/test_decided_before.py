@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imgsim import Decisions
+from imgsim import Decisions, apply, find_duplicates
+from imgsim.act.planning import make_plan
 from imgsim.decisions.records import Answer
 from imgsim.tasks.decide import decide
 from tests.review.conftest import Begin, Review, names
@@ -98,6 +100,8 @@ def test_files_of_equal_bytes_that_were_decided_to_stay_stay(
     assert names(review.group("a1.jpg")) == ["a1.jpg", "copy1.jpg", "NEW.JPG"]
     assert review.group("a1.jpg")["answer"] == "keep"
     assert before[0] in list(Decisions(decisions.path))
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert [file["path"] for file in dry["files"]] == ["phone/new.jpg"]
     # keep all, of a group that is decided in part, takes nothing from what stayed
     review.post("/api/take-back")
     review.answer("a1.jpg", "keep-all")
@@ -145,3 +149,55 @@ def test_a_rule_does_what_its_preview_said(photos: Path, begin: Begin, tmp_path:
     assert (now["groups"], now["files"]) == (2, 3)
     done = review.post("/api/rules/apply", rule | {"basis": now["basis"]})
     assert sum(group["removable"] for group in done["changed"]) == 3
+
+
+def test_apply_heeds_what_was_decided_a_moment_before(
+    review: Review, photos: Path, tmp_path: Path
+) -> None:
+    review.answer("a1.jpg", "keep")
+    review.answer("a2.jpg", "keep")
+    assert review.post("/api/apply", {"dry_run": True})["whole_folders"] == 3
+    elsewhere = Decisions(tmp_path / "decisions.jsonl")
+    decide("keep-all", [str(photos / "camera/a1.jpg"), str(photos / "phone/copy1.jpg")], elsewhere)
+    yes = {"dry_run": False, "whole_folders": True}
+    refused = review.ask("/api/apply", yes)
+    assert (refused.status_code, "answers changed" in refused.json()["error"]) == (409, True)
+    assert len(list((photos / "phone").iterdir())) == 3
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert dry["whole_folders"] + dry["moved"] == 2
+    assert review.post("/api/apply", yes)["moved"] == 2
+    assert (photos / "phone/copy1.jpg").exists()
+
+
+def test_nothing_is_applied_where_decisions_cannot_be_read(
+    review: Review, photos: Path, tmp_path: Path
+) -> None:
+    review.answer("a1.jpg", "keep")
+    review.post("/api/apply", {"dry_run": True})
+    with (tmp_path / "decisions.jsonl").open("a") as stream:
+        stream.write("garbage line\n")
+    said = set()
+    for document in ({"dry_run": False, "whole_folders": True}, {"dry_run": True}):
+        refused = review.ask("/api/apply", document)
+        assert refused.status_code == 409
+        said.add(refused.json()["error"])
+    assert "is damaged: line 3" in said.pop()
+    assert not said  # the same line each time
+    assert review.ask("/api/plan").status_code == 409
+    assert len(list((photos / "phone").iterdir())) == 3
+
+
+def test_to_apply_nothing_makes_no_run(review: Review) -> None:
+    assert review.post("/api/apply", {"dry_run": True})["moved"] == 0
+    refused = review.ask("/api/apply", {"dry_run": False})
+    assert (refused.status_code, "nothing" in refused.json()["error"]) == (409, True)
+    assert not list(Path(os.environ["IMGSIM_RUNS"]).glob("*"))
+
+
+def test_files_that_were_decided_by_another_path_stay(photos: Path, decisions: Decisions) -> None:
+    link = photos.parent / "link"
+    link.symlink_to(photos)
+    plan = make_plan(find_duplicates(str(photos)))
+    decide("keep-all", [str(link / "camera/a1.jpg"), str(link / "phone/copy1.jpg")], decisions)
+    left = {one.path: one.reason for one in apply(plan, decisions=decisions).left}
+    assert left[b"phone/copy1.jpg"] == "decided: keep-all"

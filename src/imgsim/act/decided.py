@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -32,7 +33,9 @@ def leave_decided(
         return SeenFile(file.sha256, os.path.join(plan.root, native(file.path)))
 
     files = [f for g in plan.groups for f in (g.keep, *(one.file for one in g.removals))]
-    decided = Decided(decisions, map(seen, files))
+    answers = tuple(decisions)
+    there = [seen(file) for file in files]
+    decided = Decided(answers, [*there, *_standing_elsewhere(answers, there)])
     if not decided:
         return plan, []
     left: list[Left] = []
@@ -63,3 +66,46 @@ def leave_decided(
         if rest:
             groups.append(replace(group, removals=rest))
     return replace(plan, groups=tuple(groups)), left
+
+
+def _standing_elsewhere(
+    decisions: Sequence[Decision], planned: Sequence[SeenFile]
+) -> Iterator[SeenFile]:
+    """Yield files that were decided to stay, are as they were, and no part of the plan.
+
+    Files of one content are told apart by their number: without these, others of their content
+    would be taken for them.
+    """
+    paths = {file.path for file in planned}
+    keys = {file.digest for file in planned}
+    named = [file for one in decisions for file in one.files]
+    keys |= {key for file in named if file.digest in keys for key in file.keys}
+    stay = [file for one in decisions if one.answer == "keep-all" for file in one.files]
+    wanted = [
+        file
+        for file in dict.fromkeys(stay)
+        if file.path not in paths and os.path.isabs(file.path) and keys & set(file.keys)
+    ]
+    if not wanted:
+        return
+    known = {_identity(path) for path in paths}  # by links, a file has several paths
+    for file in wanted:
+        identity = _identity(file.path)
+        if identity is None or identity in known or not os.path.isfile(file.path):
+            continue
+        known.add(identity)
+        try:
+            with open(file.path, "rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            continue
+        if digest == file.digest:
+            yield SeenFile(digest, file.path)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

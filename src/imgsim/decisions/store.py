@@ -134,8 +134,8 @@ class Decisions:
         """Take lines; what comes behind the last line end may not have been written whole."""
         end, name = data.rfind(b"\n") + 1, self._name
         for line in data[:end].split(b"\n")[:-1]:
+            decision = read_line(line, name, self._lines + 1)  # read again if it is none
             self._lines += 1
-            decision = read_line(line, name, self._lines)
             if decision is not None:
                 self._decisions.append(decision)
             self._read_to += len(line) + 1

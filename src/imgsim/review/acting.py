@@ -195,11 +195,19 @@ class Acting:
 
     # What they do -------------------------------------------------------------------------
 
-    def _plan(self, undecided: bool) -> tuple[Plan, list[ReviewGroup]]:
-        """A plan, and the groups that are left out since a file of them changed."""
+    def _plan(self, undecided: bool) -> tuple[Plan, list[ReviewGroup], int]:
+        """A plan, the groups that are left out since a file of them changed, and its revision.
+
+        Decisions are read anew for it, whoever made them.
+
+        Raises
+        ------
+        DecisionsUnusable
+        """
         session = self._session
         session.wait_until_settled()
         with session.lock:
+            session.take_in()
             wanted = [
                 group
                 for group in session.groups.values()
@@ -208,20 +216,20 @@ class Acting:
                 and not group.moved
                 and group.removable
             ]
-        changed = [group for group in wanted if session.look_for_changes(group)]
-        plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
-        return plan, changed
+            changed = [group for group in wanted if session.look_for_changes(group)]
+            revision = session.revision
+            plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
+        return plan, changed, revision
 
     def _write(self, path: Path | None, undecided: bool) -> dict[str, Any]:
-        revision = self._session.revision
-        plan, changed = self._plan(undecided)
+        plan, changed, revision = self._plan(undecided)
         removals = [removal for _, removal in plan.removals]
         if path is None:
             path = Path.cwd() / f"imgsim-plan-{time.strftime('%Y%m%d-%H%M%S')}.json"
             path = _free(path)
         _write_whole(path, "".join(write_plan(plan)).encode())
         self._plan_path = path
-        self._written_at = self._session.revision if changed else revision
+        self._written_at = revision
         return {
             "path": printable(str(path)),
             "groups": len(plan.groups),
@@ -234,13 +242,18 @@ class Acting:
         self, job: Job, undecided: bool, whole_folders: bool, *, yes: bool
     ) -> dict[str, Any]:
         session = self._session
-        plan, changed = self._plan(undecided)
+        plan, changed, revision = self._plan(undecided)
         changed_since = {group.id for group in changed} - self._left_out
         if yes and changed_since:
             raise NotNow(
                 f"files of {count(len(changed_since), 'group')} changed since they were shown",
                 "nothing was moved; look at what would be done again",
             )
+        if yes and self._dry_run_of != (revision, undecided):
+            raise NotNow("the answers changed since it was said what would be done", "look again")
+        if yes and not list(plan.removals):
+            raise NotNow("there is nothing that could be moved", "accept groups first")
+        session.answers.decisions.refresh()  # `apply` leaves alone what was decided meanwhile
         # what it reads is named one by one
         options = replace(session.options, progress=job.progress, discover=DiscoverOptions())
         applied = apply(
@@ -255,7 +268,7 @@ class Acting:
         if yes:
             self._moved(applied)
         else:
-            self._dry_run_of = (session.revision, undecided)
+            self._dry_run_of = (revision, undecided)
             self._left_out = {group.id for group in changed}
         return _applied_document(applied, len(changed))
 
