@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import Sign, Signs
+from imgsim.group.evidence import WHICH_FIRST, Sign, Signs, signs_of
 from imgsim.group.keep import Candidate
 from imgsim.group.roles import FROM_CAMERA, with_role
 from imgsim.types import Member
-from tests.group.test_settle import EQUAL
+from tests.group.test_settle import EQUAL, SAME
 from tests.group.test_stars import picture
 
 NONE = Metadata()
@@ -18,6 +20,20 @@ COPY = {
     "smaller": Signs((Sign("smaller", "50 % of the width and height"),)),
     "reencoded": Signs((Sign("reencoded", "compressed again from the kept file"),)),
 }
+
+
+def test_a_grey_jpeg_may_be_the_source_of_what_lies_within_its_steps() -> None:
+    ends = picture("a", format="PNG", lossless=True), picture("b")
+    within = replace(EQUAL, steps=(None, (0.29, 0.29, 0.0, 1.8)))
+    in_colour = signs_of(*ends, SAME, within)
+    grey = signs_of(*ends, SAME, replace(within, chroma=(0.0, 0.0)))
+    assert [(one.role, told.unsure) for told in (in_colour, grey) for one in told.signs] == [
+        ("reencoded", ()),
+        ("reencoded", (WHICH_FIRST,)),
+    ]
+    # coefficients of finer steps that lie at those of the base were made from these
+    at_steps = replace(within, chroma=(0.0, 0.0), steps=((0.1, 0.1, 0.0, 1.8), None))
+    assert WHICH_FIRST not in signs_of(*ends, SAME, at_steps).unsure
 
 
 def role_of(

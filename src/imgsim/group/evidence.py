@@ -282,10 +282,21 @@ class _Signs:
             from_other = (made[1] or own) and not other and not made[0]
         if from_own:
             self.add("reencoded", "compressed again from the kept file")
+            if self._may_be_mended():
+                self.unsure.append(WHICH_FIRST)
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
         elif self.m.step_ratio and not self._scaled():
             self.unsure.append(WHICH_FIRST)
+
+    def _may_be_mended(self) -> bool:
+        """Whether the base may as well be this JPEG, mended within its own steps.
+
+        Programs that smooth a JPEG keep to its steps. In colours the chroma, which has fewer
+        pixels, betrays them; a grey one that was not brought to the steps of the base does not.
+        """
+        grey = min(self.m.chroma) < EVIDENCE.grey[1]
+        return grey and not _made_from(self.m.steps[0])
 
     def size(self) -> None:
         """More or fewer pixels, and whether there is detail to them."""
