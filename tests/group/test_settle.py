@@ -27,7 +27,7 @@ PART = Verdict(0.2, tuple(HALF.ravel().tolist()), 0.25, 1.0, 0.25, more=-1)
 EQUAL = Differences(
     16, True, 1.0, False, False, 0.0, 1.0, (1.0, 1.0), (0.0, 0.0), 0.0, 1.0, 0.0, (9.0, 9.0), 1.0,
     (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
-    residue=((0.0,) * 9 + (1.0,),) * 2,
+    residue=((0.0,) * 10 + (1.0,),) * 2,
 )  # fmt: skip
 CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
 COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0, 3.0), (0.29, 0.29, 0.0, 1.8)))

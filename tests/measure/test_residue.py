@@ -86,6 +86,19 @@ def test_an_edit_is_no_mere_copy(name: str, share: float) -> None:
     assert unexplained(original, copy)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_line_beyond_the_last_whole_block_is_seen(share: float) -> None:
+    dark = scene(36).point(lambda level: level * 2 // 5).crop((0, 0, 633, 474))
+    original = saved(dark, 93)
+    for edge in ((0, 473, 633, 474), (632, 0, 633, 474)):
+        lined = plain(original)
+        assert (
+            unexplained(original, saved(scaled(lined, Image.Resampling.LANCZOS, share), 85)) == ""
+        )
+        lined.paste((0, 0, 0), edge)
+        assert unexplained(original, saved(scaled(lined, Image.Resampling.LANCZOS, share), 85))
+
+
 @pytest.mark.parametrize("form", ["WEBP", "PNG"])
 def test_steps_are_estimated_where_a_file_has_none(form: str) -> None:
     original = saved(scene(34), 92)

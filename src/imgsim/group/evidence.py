@@ -328,7 +328,7 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
     e = EVIDENCE
     if residue is None:
         return "whether scaling and compression explain all of it"
-    top, top_clipped, _, beyond, lost, crowded, level, colour, step, steps_known = residue
+    top, top_clipped, _, beyond, lost, crowded, level, colour, edge, step, steps_known = residue
     if steps_known:
         explained = (
             top <= e.left_top
@@ -342,6 +342,7 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
         if copy.facts.lossless:
             explained = explained and step <= e.left_lossless
     explained = explained and colour <= e.left_colour and top_clipped <= e.left_clipped
+    explained = explained and edge <= e.left_edge
     return "" if explained else "more than scaling and compression explain"
 
 
