@@ -115,6 +115,18 @@ def test_steps_are_estimated_where_a_file_has_none(form: str) -> None:
         assert unexplained(original, stored(noise(plain(original))), **facts)
 
 
+def test_faint_words_are_seen_where_steps_are_small() -> None:
+    original = saved(scene(37), 92)
+    words = Image.new("L", plain(original).size)
+    ImageDraw.Draw(words).text((300, 440), "(c) Foto 2019", fill=22, font_size=20)
+    lettered = Image.composite(Image.new("RGB", words.size, "white"), plain(original), words)
+    for image, seen in ((plain(original), False), (lettered, True)):
+        file = io.BytesIO()
+        scaled(image, Image.Resampling.BICUBIC).save(file, "WEBP", quality=92)
+        copy = MeasuredPicture(np.asarray(Image.open(file).convert("RGB")))
+        assert bool(unexplained(original, copy, format="WEBP", lossless=False)) == seen
+
+
 def test_a_soft_original_was_not_enlarged_from_its_smaller_copy() -> None:
     original = saved(scene(35).filter(ImageFilter.GaussianBlur(1.2)), 92)
     smaller = saved(scaled(plain(original), Image.Resampling.BICUBIC), 85)

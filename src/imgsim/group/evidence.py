@@ -341,6 +341,15 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
         explained = top <= most[0] and level <= most[1]
         if copy.facts.lossless:
             explained = explained and step <= e.left_lossless
+        else:  # what is much for such steps was done in one place
+            explained = (
+                explained
+                and top <= max(e.left_small, e.left_top_steps * step)
+                and top_clipped <= max(e.left_small, e.left_clipped_steps * step)
+                and level <= e.left_level_steps[0] + e.left_level_steps[1] * step
+            )
+            if copy.facts.format == "HEIF":
+                explained = explained and colour <= e.left_colour_heif
     explained = explained and colour <= e.left_colour and top_clipped <= e.left_clipped
     explained = explained and edge <= e.left_edge
     return "" if explained else "more than scaling and compression explain"
