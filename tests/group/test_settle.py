@@ -97,6 +97,17 @@ def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
     assert group.reclaimable_bytes == 5000
 
 
+def test_the_reason_is_about_the_files_that_a_rule_compared() -> None:
+    pictures = [
+        picture("a/x/1.jpg", digest="1"), picture("a/y/1.jpg", digest="1"), picture("b/x/2.jpg")
+    ]  # fmt: skip
+    known = Known(differences={"ab": COMPRESSED})
+    ((group,), _) = settle(pictures, ["not-folder:y"], known)
+    assert group.kept.file.path == "a/x/1.jpg"
+    said = "x/2.jpg was made from it: compressed again from the kept file"
+    assert group.keep_reason == f"not-folder:y; then {said}"
+
+
 @pytest.mark.parametrize("more", [{"colours": "Adobe RGB"}, {"alpha": True}, {"parts": "film"}])
 def test_what_the_kept_file_does_not_hold_is_not_free(more: dict[str, object]) -> None:
     pictures = [picture("a.jpg"), picture("b.jpg", **more)]

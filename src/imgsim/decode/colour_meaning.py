@@ -115,8 +115,7 @@ def _named(profile: bytes) -> str | None:
         name, start, length = struct.unpack_from(">4sII", profile, 132 + 12 * i)
         tags[name] = profile[start : start + length]
     if len(tags.get(b"cicp", b"")) >= 12:
-        primaries, transfer, _, full_range = tags[b"cicp"][8:12]
-        return _code_points(primaries, transfer, bool(full_range))
+        return _code_points(*tags[b"cicp"][8:12])
     if tags.keys() & {b"A2B0", b"A2B1"}:  # tables, which count before primaries and curves
         return None
     if profile[16:20] == b"GRAY":
@@ -187,8 +186,7 @@ def _of_png(data: bytes, profile: bytes | None) -> str:
         if name in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
             chunks.setdefault(name, data[start : start + length])
     if len(chunks.get(b"cICP", b"")) == 4:
-        primaries, transfer, _, full_range = chunks[b"cICP"]
-        return _code_points(primaries, transfer, bool(full_range))
+        return _code_points(*chunks[b"cICP"])
     if profile:
         return profile_meaning(bytes(profile))
     if b"sRGB" in chunks:
@@ -206,7 +204,7 @@ def _of_png(data: bytes, profile: bytes | None) -> str:
     return ", ".join(said)
 
 
-def _code_points(primaries: int, transfer: int, full_range: bool = True) -> str:
+def _code_points(primaries: int, transfer: int, _matrix: int = 0, full_range: int = 1) -> str:
     if not full_range:  # white is 235, of samples that are shown as they are stored
         return f"code points {primaries} and {transfer}, narrow range"
     known = (
