@@ -166,6 +166,18 @@ OTHERS: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     "code points of Display P3": lambda: (
         saved(PHOTO, "PNG"), with_chunk(b"cICP", b"\x0c\r\0\1")
     ),
+    "a narrow range": lambda: (saved(PHOTO, "PNG"), with_chunk(b"cICP", b"\1\r\0\0")),
+    "Adobe RGB by the colour space": lambda: (
+        saved(PHOTO, "JPEG", exif=colour_space(1)), saved(PHOTO, "JPEG", exif=colour_space(2))
+    ),
+    "the class of a profile": lambda: (
+        saved(PHOTO, "PNG"),
+        saved(PHOTO, "PNG", icc_profile=SRGB[:12] + b"abst" + SRGB[16:]),
+    ),
+    "the space that a profile leads to": lambda: (
+        saved(PHOTO, "PNG"),
+        saved(PHOTO, "PNG", icc_profile=SRGB[:20] + b"Lab " + SRGB[24:]),
+    ),
     "a gamma": lambda: (saved(PHOTO, "PNG"), with_chunk(b"gAMA", struct.pack(">I", 100_000))),
     "a picture under alpha 0": lambda: (
         saved(hidden_picture(3), "PNG"), saved(hidden(0), "PNG")
@@ -185,6 +197,12 @@ OTHERS: dict[str, Callable[[], tuple[bytes, bytes]]] = {
 def exif(orientation: int) -> Image.Exif:
     made = Image.Exif()
     made[0x0112] = orientation
+    return made
+
+
+def colour_space(number: int) -> Image.Exif:
+    made = Image.Exif()
+    made.get_ifd(0x8769)[0xA001] = number
     return made
 
 

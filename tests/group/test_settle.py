@@ -27,7 +27,7 @@ PART = Verdict(0.2, tuple(HALF.ravel().tolist()), 0.25, 1.0, 0.25, more=-1)
 EQUAL = Differences(
     16, True, 1.0, False, False, 0.0, 1.0, (1.0, 1.0), (0.0, 0.0), 0.0, 1.0, 0.0, (9.0, 9.0), 1.0,
     (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
-    residue=((0.0,) * 9 + (1.0,),) * 2,
+    residue=((0.0,) * 10 + (1.0,),) * 2,
 )  # fmt: skip
 CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
 COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0, 3.0), (0.29, 0.29, 0.0, 1.8)))
@@ -95,6 +95,17 @@ def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
     assert "compressed again" in group.keep_reason
     assert roles(group) == {"a.jpg": None, "b.jpg": "reencoded"}
     assert group.reclaimable_bytes == 5000
+
+
+def test_the_reason_is_about_the_files_that_a_rule_compared() -> None:
+    pictures = [
+        picture("a/x/1.jpg", digest="1"), picture("a/y/1.jpg", digest="1"), picture("b/x/2.jpg")
+    ]  # fmt: skip
+    known = Known(differences={"ab": COMPRESSED})
+    ((group,), _) = settle(pictures, ["not-folder:y"], known)
+    assert group.kept.file.path == "a/x/1.jpg"
+    said = "x/2.jpg was made from it: compressed again from the kept file"
+    assert group.keep_reason == f"not-folder:y; then {said}"
 
 
 @pytest.mark.parametrize("more", [{"colours": "Adobe RGB"}, {"alpha": True}, {"parts": "film"}])

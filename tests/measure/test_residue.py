@@ -86,6 +86,19 @@ def test_an_edit_is_no_mere_copy(name: str, share: float) -> None:
     assert unexplained(original, copy)
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_line_beyond_the_last_whole_block_is_seen(share: float) -> None:
+    dark = scene(36).point(lambda level: level * 2 // 5).crop((0, 0, 633, 474))
+    original = saved(dark, 93)
+    for edge in ((0, 473, 633, 474), (632, 0, 633, 474)):
+        lined = plain(original)
+        assert (
+            unexplained(original, saved(scaled(lined, Image.Resampling.LANCZOS, share), 85)) == ""
+        )
+        lined.paste((0, 0, 0), edge)
+        assert unexplained(original, saved(scaled(lined, Image.Resampling.LANCZOS, share), 85))
+
+
 @pytest.mark.parametrize("form", ["WEBP", "PNG"])
 def test_steps_are_estimated_where_a_file_has_none(form: str) -> None:
     original = saved(scene(34), 92)
@@ -100,6 +113,18 @@ def test_steps_are_estimated_where_a_file_has_none(form: str) -> None:
     assert unexplained(original, stored(healed(plain(original))), **facts)
     if form == "PNG":
         assert unexplained(original, stored(noise(plain(original))), **facts)
+
+
+def test_faint_words_are_seen_where_steps_are_small() -> None:
+    original = saved(scene(37), 92)
+    words = Image.new("L", plain(original).size)
+    ImageDraw.Draw(words).text((300, 440), "(c) Foto 2019", fill=22, font_size=20)
+    lettered = Image.composite(Image.new("RGB", words.size, "white"), plain(original), words)
+    for image, seen in ((plain(original), False), (lettered, True)):
+        file = io.BytesIO()
+        scaled(image, Image.Resampling.BICUBIC).save(file, "WEBP", quality=92)
+        copy = MeasuredPicture(np.asarray(Image.open(file).convert("RGB")))
+        assert bool(unexplained(original, copy, format="WEBP", lossless=False)) == seen
 
 
 def test_a_soft_original_was_not_enlarged_from_its_smaller_copy() -> None:

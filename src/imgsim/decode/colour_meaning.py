@@ -6,7 +6,8 @@ nothing is said stand for sRGB, and so do those of a profile that describes sRGB
 
 Sources: ICC.1:2022 (profiles); PNG (W3C, third edition) for the order in which its chunks count;
 ITU-T H.273 (code points); IEC 61966-2-1 (sRGB); CIPA DC-008 (Exif 3.0) and DC-010 for Adobe RGB by
-the interoperability index R03.
+the interoperability index R03. Some cameras and programs say it by ColorSpace = 2, which Exif does
+not define.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ _IN_CODE_POINTS = {(1, 13): _SRGB, (12, 13): _P3}
 _BOXES = 1 << 16
 """Bytes at the beginning of a HEIC or AVIF file in which the properties of its picture lie."""
 
+_CLASSES = (b"mntr", b"scnr", b"spac")
+"""Of profiles by which samples are turned into colours; others describe devices or effects."""
+
+_COLOUR_SPACE = 0xA001
+_ADOBE_SIGNS = (b"R03\0", b"\xa0\1\0\3\0\0\0\1\0\2", b"\1\xa0\3\0\1\0\0\0\2\0")
+"""What a JPEG has in its EXIF if that says Adobe RGB: ColorSpace in both orders of bytes."""
+
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -76,9 +84,10 @@ def colour_meaning(data: bytes, format: str, image: Any, profile: bytes | None =
         return profile_meaning(bytes(profile))
     if format in ("HEIF", "AVIF"):
         return _of_boxes(data)
-    if image is not None and format in ("JPEG", "MPO") and data.find(b"R03\0", 0, 1 << 16) >= 0:
-        return _of_exif(image)
-    return _SRGB
+    if image is None or format not in ("JPEG", "MPO"):
+        return _SRGB
+    may_be_adobe = any(data.find(sign, 0, 1 << 16) >= 0 for sign in _ADOBE_SIGNS)
+    return _of_exif(image) if may_be_adobe else _SRGB
 
 
 @lru_cache(maxsize=64)
@@ -98,13 +107,15 @@ def profile_meaning(profile: bytes) -> str:
 
 def _named(profile: bytes) -> str | None:
     """The space of a profile of three primaries and a curve, or of one curve; None of others."""
+    if profile[12:16] not in _CLASSES or profile[20:24] != b"XYZ ":
+        return None
     (count,) = struct.unpack_from(">I", profile, 128)
     tags: dict[bytes, bytes] = {}
     for i in range(min(count, 100)):
         name, start, length = struct.unpack_from(">4sII", profile, 132 + 12 * i)
         tags[name] = profile[start : start + length]
-    if len(tags.get(b"cicp", b"")) >= 10:
-        return _code_points(*tags[b"cicp"][8:10])
+    if len(tags.get(b"cicp", b"")) >= 12:
+        return _code_points(*tags[b"cicp"][8:12])
     if tags.keys() & {b"A2B0", b"A2B1"}:  # tables, which count before primaries and curves
         return None
     if profile[16:20] == b"GRAY":
@@ -175,7 +186,7 @@ def _of_png(data: bytes, profile: bytes | None) -> str:
         if name in (b"cICP", b"sRGB", b"gAMA", b"cHRM"):
             chunks.setdefault(name, data[start : start + length])
     if len(chunks.get(b"cICP", b"")) == 4:
-        return _code_points(*chunks[b"cICP"][:2])
+        return _code_points(*chunks[b"cICP"])
     if profile:
         return profile_meaning(bytes(profile))
     if b"sRGB" in chunks:
@@ -193,7 +204,9 @@ def _of_png(data: bytes, profile: bytes | None) -> str:
     return ", ".join(said)
 
 
-def _code_points(primaries: int, transfer: int) -> str:
+def _code_points(primaries: int, transfer: int, _matrix: int = 0, full_range: int = 1) -> str:
+    if not full_range:  # white is 235, of samples that are shown as they are stored
+        return f"code points {primaries} and {transfer}, narrow range"
     known = (
         1 if primaries == _UNSPECIFIED else primaries,
         13 if transfer == _UNSPECIFIED else transfer,
@@ -209,9 +222,14 @@ def _of_boxes(data: bytes) -> str:
 
 
 def _of_exif(image: Any) -> str:
-    """Cameras that write Adobe RGB without a profile say so by their interoperability index."""
+    """Cameras that write Adobe RGB without a profile say so by their interoperability index.
+
+    Or by the number 2 for the colour space.
+    """
     try:
-        index = str(image.getexif().get_ifd(0xA005).get(1, ""))
+        exif = image.getexif()
+        index = str(exif.get_ifd(0xA005).get(1, ""))
+        space = exif.get_ifd(0x8769).get(_COLOUR_SPACE)
     except Exception:  # Pillow's reader raises many kinds over broken EXIF
         return _SRGB
-    return _ADOBE if index.strip("\0 ") == "R03" else _SRGB
+    return _ADOBE if index.strip("\0 ") == "R03" or space == 2 else _SRGB

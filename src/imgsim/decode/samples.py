@@ -28,7 +28,7 @@ from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same file gives another digest, or gives one where it had none."""
 
 _STRIP_PIXELS = 1 << 20

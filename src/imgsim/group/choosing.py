@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from imgsim.addresses import printable
 from imgsim.decisions.lookup import Decided
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
@@ -269,16 +270,36 @@ class Choosing:
         return round(measured.tone / 3) + 1, round(10 * measured.saturation) + 1
 
     def _reason(self, choice: Choice, pool: Sequence[Candidate]) -> str:
-        """What the kept file has over the next one."""
-        kept = choice.kept
+        """What the kept file has over the next one, after what earlier rules preferred."""
+        kept, before = choice.kept, choice.reason
+        if len(pool) == 1:
+            return before
         others = [c for c in pool if c.picture.identity != kept.picture.identity]
-        if others:
-            derived, why = self.comparisons.derivation(kept.picture, self._first(others).picture)
-            if derived > 0:
-                return f"the other was made from it: {why}"
+        if not others:
+            reason = narrow(pool, (_LOSSY, *criteria_of(_ORIGINAL, pool)))[1]
+        else:
+            reason = self._made_from(choice, self._first(others))
             ordered = [kept, *others]
-            return narrow(ordered, criteria_of(_ORIGINAL, ordered))[1] or choice.reason
-        return narrow(pool, (_LOSSY, *criteria_of(_ORIGINAL, pool)))[1] or choice.reason
+            left, decided = narrow(ordered, criteria_of(_ORIGINAL, ordered))
+            if not reason and left[0] is kept:
+                reason = decided
+            # else it is kept for what was made from it, or as most of the group have its tones
+            made = (self._made_from(choice, one) for one in others)
+            reason = reason or next(filter(None, made), "more files agree with its tones")
+        return f"{before}; then {reason}" if before and reason else before or reason
+
+    def _made_from(self, choice: Choice, other: Candidate) -> str:
+        """How it shows that a file was made from the kept one; empty if it does not."""
+        derived, why = self.comparisons.derivation(choice.kept.picture, other.picture)
+        if derived <= 0:
+            return ""
+        several = len(choice.group.members) > 2
+        name = _short_name(other.picture.file.path) if several else "the other"
+        return f"{name} was made from it: {why}"
+
+
+def _short_name(path: str) -> str:
+    return printable(os.path.join(*path.split(os.sep)[-2:]))
 
 
 def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:

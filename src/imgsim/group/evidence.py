@@ -282,10 +282,21 @@ class _Signs:
             from_other = (made[1] or own) and not other and not made[0]
         if from_own:
             self.add("reencoded", "compressed again from the kept file")
+            if self._may_be_mended():
+                self.unsure.append(WHICH_FIRST)
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
         elif self.m.step_ratio and not self._scaled():
             self.unsure.append(WHICH_FIRST)
+
+    def _may_be_mended(self) -> bool:
+        """Whether the base may as well be this JPEG, mended within its own steps.
+
+        Programs that smooth a JPEG keep to its steps. In colours the chroma, which has fewer
+        pixels, betrays them; a grey one that was not brought to the steps of the base does not.
+        """
+        grey = min(self.m.chroma) < EVIDENCE.grey[1]
+        return grey and not _made_from(self.m.steps[0])
 
     def size(self) -> None:
         """More or fewer pixels, and whether there is detail to them."""
@@ -317,7 +328,7 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
     e = EVIDENCE
     if residue is None:
         return "whether scaling and compression explain all of it"
-    top, top_clipped, _, beyond, lost, crowded, level, colour, step, steps_known = residue
+    top, top_clipped, _, beyond, lost, crowded, level, colour, edge, step, steps_known = residue
     if steps_known:
         explained = (
             top <= e.left_top
@@ -330,7 +341,17 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
         explained = top <= most[0] and level <= most[1]
         if copy.facts.lossless:
             explained = explained and step <= e.left_lossless
+        else:  # what is much for such steps was done in one place
+            explained = (
+                explained
+                and top <= max(e.left_small, e.left_top_steps * step)
+                and top_clipped <= max(e.left_small, e.left_clipped_steps * step)
+                and level <= e.left_level_steps[0] + e.left_level_steps[1] * step
+            )
+            if copy.facts.format == "HEIF":
+                explained = explained and colour <= e.left_colour_heif
     explained = explained and colour <= e.left_colour and top_clipped <= e.left_clipped
+    explained = explained and edge <= e.left_edge
     return "" if explained else "more than scaling and compression explain"
 
 

@@ -20,6 +20,10 @@ _LITTLE_NEW = 4.0
 """The same of other formats than JPEG: errors of compression."""
 
 
+FROM_CAMERA = "it is as the camera wrote it, the kept file is not"
+"""Why what a camera wrote is no copy of what it did not, however well compression explains it."""
+
+
 def with_role(
     member: Member,
     kept: Candidate,
@@ -79,8 +83,10 @@ def _same_picture(
         unsure.append("what it holds beside the picture")
     if other.picture.facts.colours != kept.picture.facts.colours:
         unsure.append("its colours stand for others, by its profile or header")
-    if other.picture.facts.alpha and not kept.picture.facts.alpha:
-        unsure.append("its transparency, which the kept file lacks")
+    if other.camera_fits and not kept.camera_fits:
+        unsure.append(FROM_CAMERA)
+    if other.picture.facts.alpha:  # pictures are compared as they look on white
+        unsure.append("its transparency, which is not compared")
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)

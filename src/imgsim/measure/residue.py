@@ -57,6 +57,7 @@ _CLIPPED = 3.0
 _BLACK, _WHITE = 1, 254
 _CROWD = 7
 _FEW_FAIL = 0.01
+_NEARLY_ALL = 0.9995
 _ROWS = 64
 """Rows of blocks that are worked on at once."""
 
@@ -89,6 +90,9 @@ class Residue:
         Levels by which the mean of a block differs, at most.
     colour : float
         The same of colours, in parts of 16 x 16 pixels.
+    edge : float
+        Levels by which the mean of 8 pixels in a row differs beyond the last whole block, at the
+        right or lower edge, over the most of nearly all such rows of the same direction elsewhere.
     step : float
         Median of the steps of the coarser frequencies.
     steps_known : bool
@@ -103,6 +107,7 @@ class Residue:
     crowded: float
     level: float
     colour: float
+    edge: float
     step: float
     steps_known: bool
 
@@ -152,6 +157,7 @@ def residue_of_copy(
     return Residue(
         *seen.results(),
         _colour(copy, laid, usable),
+        _edge(copy, predicted, laid),
         round(float(np.median(steps[:4, :4])), 4),
         table is not None,
     )
@@ -458,3 +464,34 @@ def _colour(copy: NDArray[np.uint8], laid: NDArray[np.uint8], usable: NDArray[np
     ]
     apart = np.abs(means[0] - means[1])[..., 1:].max(axis=2) * whole
     return round(float(apart.max()), 4)
+
+
+def _edge(copy: NDArray[np.uint8], predicted: Levels, laid: NDArray[np.uint8]) -> float:
+    """By how much the rest of the rows and columns, which makes no whole block, differs more.
+
+    Encoders fill up such blocks as they like, so that steps say nothing of them; means do.
+    """
+    height, width = copy.shape[:2]
+    expected = [predicted, laid[..., 1], laid[..., 2]]
+    most = 0.0
+    for band, known in enumerate(expected):
+        # columns are looked at as the rows of the turned picture
+        for turned, rest in ((False, height % _BLOCK), (True, width % _BLOCK)):
+            if not rest:
+                continue
+            apart = _apart(copy[..., band], known, turned)
+            inner, outer = apart[:-rest], apart[-rest:]
+            usual = float(np.quantile(inner, _NEARLY_ALL)) if len(inner) else 0.0
+            most = max(most, float(outer.max()) - usual)
+    return round(most, 4)
+
+
+def _apart(stored: NDArray[np.uint8], expected: Levels, turned: bool) -> NDArray[np.float32]:
+    """Levels by which means of 8 pixels of each row differ, or of each column."""
+    import cv2
+
+    apart = np.asarray(cv2.subtract(stored, expected, dtype=cv2.CV_32F))
+    if turned:
+        apart = np.ascontiguousarray(apart.T)
+    means = cv2.blur(apart, (_BLOCK, 1), borderType=cv2.BORDER_REFLECT)
+    return np.abs(np.asarray(means, np.float32))

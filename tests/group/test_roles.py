@@ -1,0 +1,60 @@
+"""What could be lost with a file is never removable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from imgsim.decode.metadata import Metadata
+from imgsim.group.evidence import WHICH_FIRST, Sign, Signs, signs_of
+from imgsim.group.keep import Candidate
+from imgsim.group.roles import FROM_CAMERA, with_role
+from imgsim.types import Member
+from tests.group.test_settle import EQUAL, SAME
+from tests.group.test_stars import picture
+
+NONE = Metadata()
+CAMERA = Metadata(make="A", date_taken="2019-05-04T12:00:01", taken_width=9, taken_height=9)
+COPY = {
+    "smaller": Signs((Sign("smaller", "50 % of the width and height"),)),
+    "reencoded": Signs((Sign("reencoded", "compressed again from the kept file"),)),
+}
+
+
+def test_a_grey_jpeg_may_be_the_source_of_what_lies_within_its_steps() -> None:
+    ends = picture("a", format="PNG", lossless=True), picture("b")
+    within = replace(EQUAL, steps=(None, (0.29, 0.29, 0.0, 1.8)))
+    in_colour = signs_of(*ends, SAME, within)
+    grey = signs_of(*ends, SAME, replace(within, chroma=(0.0, 0.0)))
+    assert [(one.role, told.unsure) for told in (in_colour, grey) for one in told.signs] == [
+        ("reencoded", ()),
+        ("reencoded", (WHICH_FIRST,)),
+    ]
+    # coefficients of finer steps that lie at those of the base were made from these
+    at_steps = replace(within, chroma=(0.0, 0.0), steps=((0.1, 0.1, 0.0, 1.8), None))
+    assert WHICH_FIRST not in signs_of(*ends, SAME, at_steps).unsure
+
+
+def role_of(
+    signs: Signs, kept: Metadata = NONE, other: Metadata = NONE, *, alpha: bool = False
+) -> Member:
+    left, right = (picture(name, width=9, height=9, alpha=alpha) for name in "ab")
+    ends = Candidate(left, kept), Candidate(right, other)
+    return with_role(Member(right, "near", 0.0, None), *ends, signs, EQUAL)
+
+
+@pytest.mark.parametrize("role", COPY)
+def test_what_a_camera_wrote_is_no_copy_of_what_none_did(role: str) -> None:
+    assert role_of(COPY[role]).role == role
+    assert role_of(COPY[role], CAMERA, CAMERA).role == role
+    member = role_of(COPY[role], other=CAMERA)
+    assert (member.role, member.changes) == ("near", (role,))
+    assert FROM_CAMERA in member.why
+
+
+@pytest.mark.parametrize("role", COPY)
+def test_what_white_hides_is_no_copy(role: str) -> None:
+    member = role_of(COPY[role], alpha=True)
+    assert member.role == "near"
+    assert "transparency" in member.why
