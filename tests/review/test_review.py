@@ -211,6 +211,22 @@ def test_a_plan_is_written_applied_and_undone(review: Review, photos: Path) -> N
     assert not any(file["moved"] for file in review.group("a1.jpg")["files"])
 
 
+def test_what_a_dry_run_held_back_stays_whatever_comes_to_its_folder(
+    review: Review, photos: Path
+) -> None:
+    review.answer("a1.jpg", "keep")
+    assert review.post("/api/apply", {"dry_run": True})["whole_folders"] == 2
+    for number in range(9):  # now less than most of the folder would go
+        shutil.copy(photos / "camera/alone.jpg", photos / f"phone/new{number}.jpg")
+    refused = review.ask("/api/apply", {"dry_run": False, "whole_folders": False})
+    assert (refused.status_code, refused.json()["error"]) == (
+        409,
+        "there is nothing that could be moved",
+    )
+    assert (photos / "phone/copy1.jpg").exists()
+    assert (photos / "phone/small1.jpg").exists()
+
+
 def test_what_changed_since_it_was_shown_is_left_alone(review: Review, photos: Path) -> None:
     review.answer("a1.jpg", "keep")
     review.answer("a2.jpg", "keep")

@@ -81,6 +81,8 @@ class Acting:
         self._written_at: int | None = None
         self._dry_run_of: tuple[int, bool] | None = None
         self._left_out: set[str] = set()
+        self._would_move: set[bytes] = set()
+        self._whole_folders: set[bytes] = set()
         self._job: Job | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -251,6 +253,9 @@ class Acting:
             )
         if yes and self._dry_run_of != (revision, undecided):
             raise NotNow("the answers changed since it was said what would be done", "look again")
+        if yes:  # what the dry run held back stays, whatever has come to its folder since
+            agreed = self._would_move | (self._whole_folders if whole_folders else set())
+            plan = _only(plan, agreed)
         if yes and not list(plan.removals):
             raise NotNow("there is nothing that could be moved", "accept groups first")
         session.answers.decisions.refresh()  # `apply` leaves alone what was decided meanwhile
@@ -270,6 +275,8 @@ class Acting:
         else:
             self._dry_run_of = (revision, undecided)
             self._left_out = {group.id for group in changed}
+            self._would_move = {one.path for one in applied.removed}
+            self._whole_folders = {one.path for one in applied.left if one.reason == FOLDER}
         return _applied_document(applied, len(changed))
 
     def _moved(self, applied: Applied) -> None:
@@ -351,6 +358,15 @@ def _write_whole(path: Path, data: bytes) -> None:
         raise UsageError(
             f"cannot write {printable(str(path))}: {error.strerror}", "nothing was lost"
         ) from None
+
+
+def _only(plan: Plan, paths: set[bytes]) -> Plan:
+    """A plan without the removals of other files."""
+    groups = (
+        replace(group, removals=tuple(one for one in group.removals if one.file.path in paths))
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(group for group in groups if group.removals))
 
 
 def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
