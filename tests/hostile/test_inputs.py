@@ -28,6 +28,7 @@ from imgsim.report.features import read_features
 DEEP = b"[" * 100_000
 
 
+@pytest.mark.forks
 def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
     from fault_inputs import read_mutants
     from fault_pictures import Counts
@@ -38,6 +39,7 @@ def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
     assert counts.tried.total() >= 80
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize(
     ("kind", "number", "seed"),
     [

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.forks
+
 
 def test_mutants_of_pictures_are_decoded_or_refused() -> None:
     from fault_pictures import FORMATS, Counts, decode_mutants
