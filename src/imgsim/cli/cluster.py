@@ -148,6 +148,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     from imgsim.report.clusters import cluster_summary
     from imgsim.tasks.cluster.cluster_images import cluster_images
     from imgsim.tasks.cluster.colouring import with_cluster_labels
+    from imgsim.tasks.folder_labels import FOLDER
 
     check_paths(paths, given["files_from"], given["manifests"])
     method = make_method(terminal, given)
@@ -158,7 +159,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     output = {name: given.pop(name) for name in names}
     asked, colour_by = given.pop("queries"), given.pop("colour_by")
     options = make_run_options(terminal, **given)
-    labels = None if colour_by is None else read_labels(colour_by, paths)
+    labels = colour_by if colour_by in (None, FOLDER) else read_labels(colour_by, paths)
     queries = [as_query(query) for query in asked]
     if output["sheets"] is not None:
         make_empty(output["sheets"])

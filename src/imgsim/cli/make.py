@@ -219,13 +219,12 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
 
 
-def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> str | PathValues:
+def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> PathValues:
     """Read the labels of files from a list, whose paths are below the one folder that is named.
 
     Parameters
     ----------
     name : str
-        ``folder`` stays as it is.
     paths : sequence of str
         That the command looks at.
     column : str, optional
@@ -238,10 +237,7 @@ def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> s
     """
     from imgsim.read.manifests.manifest import LABEL_COLUMNS
     from imgsim.read.manifests.reading import read_manifest
-    from imgsim.tasks.folder_labels import FOLDER
 
-    if name == FOLDER and column is None:
-        return FOLDER
     below = paths[0] if len(paths) == 1 and os.path.isdir(paths[0]) else os.curdir
     listed = read_manifest(name, below)
     return listed.values(column or listed.column(*LABEL_COLUMNS) or LABEL_COLUMNS[0])

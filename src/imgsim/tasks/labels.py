@@ -39,12 +39,7 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
     []
     """
     check_kind(duplicates, Duplicates, "result of find_duplicates", "give what it returned")
-    if isinstance(labels, PathValues):
-        told: Callable[[str, str], str] = lambda path, root: labels.of(path)  # noqa: E731
-    elif labels == FOLDER:
-        told = folder_labels(duplicates.roots, duplicates.folders)
-    else:
-        raise UsageError(f"no labels {labels!r}"[:80], "folder, or the values of a table")
+    told = label_teller(labels, duplicates.roots, duplicates.folders)
     groups = []
     for group in duplicates.groups:
         members = tuple(
@@ -57,11 +52,42 @@ def with_labels(duplicates: Duplicates, labels: str | PathValues = FOLDER) -> Du
         any(member.label for group in groups for member in group.members)
         or _any_label(duplicates, told)
     ):
-        raise UsageError(
-            "no image has a label",
-            "name a table that has them, or a folder in which every class is a folder",
-        )
+        raise no_labels()
     return replace(duplicates, groups=tuple(groups))
+
+
+def label_teller(
+    labels: str | PathValues, roots: Iterable[str], folders: Iterable[str]
+) -> Callable[[str, str], str]:
+    """Return what tells the label of a path below a root; empty for one without.
+
+    Parameters
+    ----------
+    labels : {"folder"} or PathValues
+        See `with_labels`.
+    roots : iterable of str
+        The paths that were asked for.
+    folders : iterable of str
+        Those that hold images.
+
+    Raises
+    ------
+    UsageError
+        There are no such labels, or it cannot be told which folders are the classes.
+    """
+    if isinstance(labels, PathValues):
+        return lambda path, root: labels.of(path)
+    if labels == FOLDER:
+        return _folder_labels(roots, folders)
+    raise UsageError(f"no labels {labels!r}"[:80], "folder, or the values of a table")
+
+
+def no_labels() -> UsageError:
+    """Return the error that no image has a label."""
+    return UsageError(
+        "no image has a label",
+        "name a table that has them, or a folder in which every class is a folder",
+    )
 
 
 def _any_label(duplicates: Duplicates, told: Callable[[str, str], str]) -> bool:
@@ -74,7 +100,7 @@ def _any_label(duplicates: Duplicates, told: Callable[[str, str], str]) -> bool:
     )
 
 
-def folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[str, str], str]:
+def _folder_labels(roots: Iterable[str], folders: Iterable[str]) -> Callable[[str, str], str]:
     """Return what tells the label of a path from its folder below the path that was asked for.
 
     Where several paths were asked for, and each of them holds images itself, they are the classes,

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError, check_kind
+from imgsim.errors import check_kind
 from imgsim.read.manifests.path_values import PathValues
 from imgsim.tasks.cluster.results import NO_CLUSTER, ClusterLabels, Clusters
 from imgsim.tasks.folder_labels import FOLDER
-from imgsim.tasks.labels import folder_labels
+from imgsim.tasks.labels import label_teller, no_labels
 
 
 def with_cluster_labels(clusters: Clusters, labels: str | PathValues = FOLDER) -> Clusters:
@@ -40,18 +40,10 @@ def with_cluster_labels(clusters: Clusters, labels: str | PathValues = FOLDER) -
     """
     check_kind(clusters, Clusters, "result of cluster_images", "give what it returned")
     files = [picture.file for picture in clusters.pictures]
-    if isinstance(labels, PathValues):
-        told = [labels.of(file.path) for file in files]
-    elif labels == FOLDER:
-        of = folder_labels({f.root for f in files}, {os.path.dirname(f.path) for f in files})
-        told = [of(file.path, file.root) for file in files]
-    else:
-        raise UsageError(f"no labels {labels!r}"[:80], "folder, or the values of a table")
+    of = label_teller(labels, {f.root for f in files}, {os.path.dirname(f.path) for f in files})
+    told = [of(file.path, file.root) for file in files]
     if files and not any(told):
-        raise UsageError(
-            "no image has a label",
-            "name a table that has them, or a folder in which every class is a folder",
-        )
+        raise no_labels()
     ordered = sorted(Counter(filter(None, told)).items(), key=lambda one: (-one[1], one[0]))
     names = tuple(name for name, _ in ordered)
     number = {"": 0} | {name: i for i, name in enumerate(names, 1)}
