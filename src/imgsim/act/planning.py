@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -74,35 +74,18 @@ def make_plan(
     root = _common_root(
         real, [m.picture for group, members in groups for m in (group.members[0], *members)]
     )
-    references = {
-        path
-        for group in duplicates.groups
-        for member in group.members
-        if member.picture.file.reference
-        and (path := real.inside(member.picture.file.root, root)) is not None
-    }
-    now = time.time_ns() if now_ns is None else now_ns
-    comparator = duplicates.comparator
-    runs = History(history)
-    return Plan(
-        root,
-        new_run_name(now),
-        __version__,
-        now,
-        comparator.spec,
-        duplicates.preset,
-        comparator.scale.score(duplicates.max_distance),
-        tuple(
-            _plan_group(group, members, real, root, duplicates.metadata)
-            for group, members in groups
+    pictures = [member.picture for group in duplicates.groups for member in group.members]
+    listed = [member.picture for _, members in groups for member in members]
+    plan = _without_groups(duplicates, real, root, pictures, listed, history, now_ns)
+
+    def file(picture: Picture) -> PlannedFile:
+        return _planned(picture, real, root)
+
+    return replace(
+        plan,
+        groups=tuple(
+            planned_group(group, members, file, duplicates.metadata) for group, members in groups
         ),
-        tuple(sorted(references)),
-        runs.name,
-        runs.number_of_runs(),
-        duplicates.decode,
-        duplicates.max_pixels,
-        tuple(map(_text, duplicates.keep)),
-        _scanned_folders(real, [m.picture for _, members in groups for m in members], root),
     )
 
 
@@ -217,28 +200,101 @@ def _common_root(real: _RealPaths, pictures: Iterable[Picture]) -> str:
         ) from None
 
 
-def _plan_group(
-    group: Group,
-    members: Iterable[Member],
+def _without_groups(
+    result: Duplicates | Leaks,
     real: _RealPaths,
     root: str,
+    pictures: Iterable[Picture],
+    listed: Iterable[Picture],
+    history: Path | None,
+    now_ns: int | None,
+) -> Plan:
+    """A plan that names no files yet.
+
+    Parameters
+    ----------
+    result : Duplicates or Leaks
+    real : _RealPaths
+    root : str
+    pictures : iterable of Picture
+        Those of them that are references lie where nothing is removed.
+    listed : iterable of Picture
+        That may be removed: where they were searched for.
+    history : Path or None
+    now_ns : int or None
+    """
+    now = time.time_ns() if now_ns is None else now_ns
+    runs = History(history)
+    found = result if isinstance(result, Duplicates) else None
+    references = {
+        path
+        for picture in pictures
+        if picture.file.reference and (path := real.inside(picture.file.root, root)) is not None
+    }
+    return Plan(
+        root,
+        new_run_name(now),
+        __version__,
+        now,
+        result.comparator.spec,
+        result.preset,
+        result.comparator.scale.score(result.max_distance),
+        (),
+        tuple(sorted(references)),
+        runs.name,
+        runs.number_of_runs(),
+        DecodeMode.REDUCED if found is None else found.decode,
+        DEFAULT_MAX_PIXELS if found is None else found.max_pixels,
+        () if found is None else tuple(map(_text, found.keep)),
+        _scanned_folders(real, listed, root),
+    )
+
+
+def planned_group(
+    group: Group,
+    members: Iterable[Member],
+    file: Callable[[Picture], PlannedFile],
     metadata: Mapping[str, Metadata],
 ) -> PlanGroup:
+    """Return a group as a plan has it.
+
+    Parameters
+    ----------
+    group : Group
+    members : iterable of Member
+        That are listed; those of a removable role are chosen.
+    file : callable
+        Makes the plan's name of a picture.
+    metadata : mapping of str to Metadata
+        By the digest of the content.
+    """
     return PlanGroup(
-        _planned(group.kept, real, root),
+        file(group.kept),
         tuple(
-            Removal(
-                _planned(member.picture, real, root),
-                member.role or "near",
-                _text(member.why),
-                member.changes,
-                only_in(member, group, metadata),
-                member.role in REMOVABLE_ROLES,
+            replace(
+                planned_removal(group, member, file, metadata),
+                chosen=member.role in REMOVABLE_ROLES,
             )
             for member in members
         ),
         _text(group.keep_rule),
         _text(group.keep_reason),
+    )
+
+
+def planned_removal(
+    group: Group,
+    member: Member,
+    file: Callable[[Picture], PlannedFile],
+    metadata: Mapping[str, Metadata],
+) -> Removal:
+    """Return a member as a plan removes it; see `planned_group`."""
+    return Removal(
+        file(member.picture),
+        member.role or "near",
+        _text(member.why),
+        member.changes,
+        only_in(member, group, metadata),
     )
 
 
@@ -282,32 +338,8 @@ class PlanFrame:
         named = [_rooted(picture, roots) for picture in pictures if not _in_container(picture)]
         self._real = _RealPaths()
         root = _common_root(self._real, named)
-        references = {
-            path
-            for picture in named
-            if picture.file.reference
-            and (path := self._real.inside(picture.file.root, root)) is not None
-        }
         own = [picture for picture in named if not picture.file.reference]
-        now = time.time_ns() if now_ns is None else now_ns
-        runs = History(history)
-        self.plan = Plan(
-            root,
-            new_run_name(now),
-            __version__,
-            now,
-            result.comparator.spec,
-            result.preset,
-            result.comparator.scale.score(result.max_distance),
-            (),
-            tuple(sorted(references)),
-            runs.name,
-            runs.number_of_runs(),
-            result.decode if isinstance(result, Duplicates) else DecodeMode.REDUCED,
-            result.max_pixels if isinstance(result, Duplicates) else DEFAULT_MAX_PIXELS,
-            tuple(map(_text, result.keep)) if isinstance(result, Duplicates) else (),
-            _scanned_folders(self._real, own, root),
-        )
+        self.plan = _without_groups(result, self._real, root, named, own, history, now_ns)
 
     def file(self, picture: Picture) -> PlannedFile:
         """Return a file as the plan names it: where it really lies."""

@@ -83,7 +83,7 @@ def _paths(parameters: Mapping[str, Any]) -> Iterator[str]:
 def is_foreign_picture(path: Path) -> bool:
     """Return whether a file is a picture, by its content or its name, that imgsim did not draw."""
     from imgsim.decode.decoder import Decoder
-    from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+    from imgsim.decode.names import has_name_of_image
     from imgsim.decode.spec import DecodeError
     from imgsim.pictures.png import is_drawn
     from imgsim.read.files import read_file
@@ -91,10 +91,10 @@ def is_foreign_picture(path: Path) -> bool:
     try:
         data = read_file(path)
     except OSError:
-        return path.suffix.lower() in IMAGE_SUFFIXES | RAW_SUFFIXES
+        return has_name_of_image(str(path))
     if not data or is_drawn(data):
         return False
-    if path.suffix.lower() in IMAGE_SUFFIXES | RAW_SUFFIXES:
+    if has_name_of_image(str(path)):
         return True
     try:
         Decoder().durations(data)

@@ -17,11 +17,10 @@ from typing import Any
 
 from imgsim.act.plan import NEVER, Removal
 from imgsim.act.plan_file import file_text, plan_head, removal_text
-from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed
+from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed, planned_removal
 from imgsim.addresses import printable
 from imgsim.decode.metadata import Metadata
 from imgsim.escapes import escaped_rest
-from imgsim.group.roles import only_in
 from imgsim.report.document import path_text
 from imgsim.report.leaks import images_by_split, leaks_summary
 from imgsim.report.pictures import jpeg_bytes, thumbnails
@@ -306,10 +305,5 @@ def _removal(
     role: Role | None = member.role
     if role is None or role in NEVER:  # of a leak, where the split decides and not the role
         role = "near" if member.kind == "kept" else member.kind
-    return Removal(
-        frame.file(member.picture),
-        role,
-        path_text(member.why),
-        member.changes,
-        only_in(member, group.current, metadata),
-    )
+    named = replace(member, role=role)
+    return planned_removal(group.current, named, frame.file, metadata)

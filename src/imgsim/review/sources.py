@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from imgsim.act import paths as plan_paths
-from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
-from imgsim.act.planning import make_plan, new_run_name
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile
+from imgsim.act.planning import make_plan, new_run_name, planned_group
 from imgsim.addresses import Address, printable
 from imgsim.comparators.base import Comparator
 from imgsim.decisions.records import DecidedFile, Decision
 from imgsim.decode.metadata import Metadata
+from imgsim.decode.names import has_name_of_image
 from imgsim.errors import UsageError
 from imgsim.group.keep import Candidate, Rule, criteria_of, narrow, parse_keep
-from imgsim.group.roles import only_in
 from imgsim.group.rules import MayMatch, Rules
 from imgsim.progress import Progress
 from imgsim.read.collect import collect
@@ -260,31 +260,13 @@ class PlanSource:
         if known is not None and group.chosen is not None:
             rest = (one for one in known.removals if self._path(one.file) in removable)
             return replace(known, removals=tuple(replace(one, chosen=True) for one in rest))
-        current = group.current
-        return PlanGroup(
-            self._planned_file(group.kept),
-            tuple(
-                Removal(
-                    self._planned_file(member.picture),
-                    member.role or "near",
-                    _text(member.why),
-                    member.changes,
-                    only_in(member, current, metadata),
-                )
-                for member in group.removable
-            ),
-            _text(current.keep_rule),
-            _text(current.keep_reason),
-        )
+        made = planned_group(group.current, group.removable, self._planned_file, metadata)
+        return replace(made, removals=tuple(replace(one, chosen=True) for one in made.removals))
 
     def _planned_file(self, picture: Picture) -> PlannedFile:
         file = picture.file
         path = plan_paths.below(os.path.abspath(file.path), self._plan.root)
         return PlannedFile(path, picture.digest, file.size_bytes, file.mtime_ns)
-
-
-def _text(text: str) -> str:
-    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _only_removable(group: ReviewGroup) -> Group:
@@ -344,10 +326,7 @@ def equal_groups(
 
 
 def _is_named_as_picture(file: ImageFile) -> bool:
-    from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
-
-    suffix = os.path.splitext(file.path)[1].lower()
-    return file.size_bytes > 0 and suffix in {*IMAGE_SUFFIXES, *RAW_SUFFIXES}
+    return file.size_bytes > 0 and has_name_of_image(file.path)
 
 
 def _equal_group(pictures: Sequence[Picture], keep: Sequence[Rule], rules: Rules) -> Group:

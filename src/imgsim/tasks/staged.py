@@ -10,7 +10,7 @@ from dataclasses import replace
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.decisions.records import Decision
-from imgsim.decode.names import IMAGE_SUFFIXES, RAW_SUFFIXES
+from imgsim.decode.names import has_name_of_image
 from imgsim.decode.source import begins_as_image
 from imgsim.errors import UsageError
 from imgsim.read.discover import printable
@@ -143,8 +143,7 @@ def _from_here(names: Sequence[str], prefix: str) -> list[str]:
 
 def _named_images(paths: Sequence[str]) -> list[str]:
     """Paths that are called images."""
-    suffixes = IMAGE_SUFFIXES | RAW_SUFFIXES
-    return [path for path in paths if os.path.splitext(path)[1].lower() in suffixes]
+    return [path for path in paths if has_name_of_image(path)]
 
 
 def _images(paths: Sequence[str], *, by_content: bool = False) -> list[str]:
