@@ -67,6 +67,11 @@ class ImageFile:
     def stamp(self) -> FileStamp:
         return FileStamp(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes that are freed if it is removed: none while it has other names."""
+        return 0 if self.links or self.hard_links > 1 else self.size_bytes
+
     def with_stamp(self, stamp: FileStamp) -> ImageFile:
         """The same file as it was found later."""
         return self if stamp == self.stamp else replace(self, **stamp._asdict())
@@ -445,10 +450,8 @@ class Member:
 
     @property
     def freed_bytes(self) -> int:
-        """Bytes that are freed if it is removed: none while it has other names."""
-        file = self.picture.file
-        held = bool(file.links) or file.hard_links > 1
-        return file.size_bytes if self.removable and not held else 0
+        """Bytes that are freed if it is removed and may be; see `ImageFile.freed_bytes`."""
+        return self.picture.file.freed_bytes if self.removable else 0
 
 
 MatchVerdict = Literal["copy", "different", "not verified"]

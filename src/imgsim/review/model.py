@@ -72,7 +72,7 @@ class ReviewGroup:
     @property
     def gain(self) -> int:
         """Bytes that are free once these are gone."""
-        return sum(freed_bytes(member) for member in self.removable)
+        return sum(member.picture.file.freed_bytes for member in self.removable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,3 @@ class Found:
     complete: bool = True
     chosen: tuple[Mapping[str, bool], ...] | None = None
     warnings: tuple[str, ...] = ()
-
-
-def freed_bytes(member: Member) -> int:
-    """Return the bytes that are free once a file is gone."""
-    file = member.picture.file
-    return 0 if file.links or file.hard_links > 1 else file.size_bytes

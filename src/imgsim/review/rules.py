@@ -15,7 +15,7 @@ from imgsim.decisions.records import Answer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.keep import ALWAYS, Candidate, criteria_of, narrow, parse_keep
-from imgsim.review.model import ReviewGroup, freed_bytes
+from imgsim.review.model import ReviewGroup
 from imgsim.review.session import NotNow, Session
 from imgsim.types import ROLES, Picture
 
@@ -173,10 +173,7 @@ class RuleRun:
                 else:
                     perhaps += own
             else:
-                paths = {picture.file.path for picture in going}
-                sure += sum(
-                    freed_bytes(m) for m in one.group.removable if m.picture.file.path in paths
-                )
+                sure += sum(picture.file.freed_bytes for picture in going)
         most = sorted(places.items(), key=lambda item: (-item[1], os.fsencode(item[0])))
         return {
             "groups": len(chosen),
