@@ -24,19 +24,15 @@ from imgsim.cli.gates import (
     refuse_unjudged,
 )
 from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
-from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
     check_folder_exists,
-    discover_options,
     format_option,
-    masks_option,
     output_option,
-    run_options,
     timing_option,
     writing_options,
 )
 from imgsim.cli.output import write
-from imgsim.cli.search_options import isolate_option, keep_option, reference_option
+from imgsim.cli.search_options import search_options
 from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal, output_width, paint, terminal_width
 from imgsim.errors import UsageError
@@ -50,15 +46,7 @@ if TYPE_CHECKING:
 
 @click.command("find-dupes")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
-@preset_option
-@verdict_options
-@keep_option
-@reference_option
-@isolate_option
-@discover_options
-@masks_option
-@run_options
-@device_options
+@search_options
 @click.option(
     "--sort",
     type=click.Choice(["path", "size", "similarity", "date"]),

@@ -11,15 +11,11 @@ import click
 
 from imgsim.cli.decision_options import decisions_option, read_decisions
 from imgsim.cli.make import check_paths, make_method, make_run_options
-from imgsim.cli.method_options import device_options, preset_option, verdict_options
 from imgsim.cli.options import (
     check_folder_exists,
-    discover_options,
-    masks_option,
-    run_options,
     writing_options,
 )
-from imgsim.cli.search_options import isolate_option, keep_option, reference_option
+from imgsim.cli.search_options import search_options
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -52,15 +48,7 @@ _HEAD_BYTES = 4096
     help="Where the page writes its plan.  [default: a new file in the working directory]",
 )
 @decisions_option
-@preset_option
-@verdict_options
-@keep_option
-@reference_option
-@isolate_option
-@discover_options
-@masks_option
-@run_options
-@device_options
+@search_options
 @writing_options
 @click.pass_obj
 def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:

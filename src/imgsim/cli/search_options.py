@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from imgsim.cli.method_options import device_options, preset_option, verdict_options
+from imgsim.cli.options import all_of, discover_options, masks_option, run_options
 from imgsim.group.keep import DEFAULT_KEEP
 
-keep_option = click.option(
+_keep_option = click.option(
     "--keep",
     multiple=True,
     metavar="RULE",
@@ -19,7 +21,7 @@ keep_option = click.option(
     " plain-name, format:heic,raw,jpg, has:exif,gps,rating, first.",
 )
 
-reference_option = click.option(
+_reference_option = click.option(
     "--reference",
     multiple=True,
     type=click.Path(),
@@ -27,6 +29,20 @@ reference_option = click.option(
     help="Match against the files here too, but always keep them. Can be repeated.",
 )
 
-isolate_option = click.option(
+_isolate_option = click.option(
     "--isolate", is_flag=True, help="Match only files below different PATHs."
+)
+
+search_options = all_of(
+    [
+        preset_option,
+        verdict_options,
+        _keep_option,
+        _reference_option,
+        _isolate_option,
+        discover_options,
+        masks_option,
+        run_options,
+        device_options,
+    ]
 )
