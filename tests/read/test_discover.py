@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgsim.errors import UsageError
-from imgsim.read import answers
+from imgsim.read import time_limited
 from imgsim.read.discover import DiscoverOptions, discover, printable, read_file_list
 
 
@@ -141,7 +141,7 @@ def test_a_mount_that_does_not_answer_costs_its_limit_once_and_is_named(
 
         return instead
 
-    monkeypatch.setattr(answers, "SECONDS", 0.05)
+    monkeypatch.setattr(time_limited, "SECONDS", 0.05)
     monkeypatch.setattr(os, "scandir", hanging(os.scandir))
     monkeypatch.setattr(os, "stat", hanging(os.stat))
     try:
@@ -163,7 +163,7 @@ def test_a_mount_that_does_not_answer_costs_its_limit_once_and_is_named(
 def test_a_folder_that_is_slow_and_gets_on_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = answers.TimeLimited(0.05)
+    calls = time_limited.TimeLimited(0.05)
 
     def slow() -> str:
         for _ in range(8):

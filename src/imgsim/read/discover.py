@@ -13,7 +13,6 @@ from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
 from imgsim.decode.names import has_name_of_image
 from imgsim.errors import UsageError
-from imgsim.read.answers import TimeLimited
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.encoding import marked_encoding
@@ -21,6 +20,7 @@ from imgsim.read.manifests.reading import read_manifest
 from imgsim.read.memory import MemoryPicture
 from imgsim.read.remote import SCHEMES, has_scheme, is_url
 from imgsim.read.tables.listing import table_format
+from imgsim.read.time_limited import TimeLimited
 from imgsim.read.walk import UnreadableArchive, Walk
 from imgsim.stage_times import staged
 from imgsim.types import NOT_THERE, ImageFile, Skipped
