@@ -60,6 +60,26 @@ class Job:
     done: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(frozen=True, slots=True)
+class _DryRun:
+    """What a dry run was about, and what it said.
+
+    Attributes
+    ----------
+    of : (int, bool), or None
+        The revision of the answers, and whether groups without an answer count.
+    left_out : frozenset of str
+        Groups of which files had changed.
+    moved, whole_folders : frozenset of bytes
+        Files that would go; and that stay, since most of their folder would.
+    """
+
+    of: tuple[int, bool] | None = None
+    left_out: frozenset[str] = frozenset()
+    moved: frozenset[bytes] = frozenset()
+    whole_folders: frozenset[bytes] = frozenset()
+
+
 class Acting:
     """Writes plans, and carries them out, one thing at a time.
 
@@ -79,10 +99,7 @@ class Acting:
         self._history = history
         self._plan_path = plan_path
         self._written_at: int | None = None
-        self._dry_run_of: tuple[int, bool] | None = None
-        self._left_out: set[str] = set()
-        self._would_move: set[bytes] = set()
-        self._whole_folders: set[bytes] = set()
+        self._dry_run: _DryRun | None = None
         self._job: Job | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -146,8 +163,7 @@ class Acting:
         NotNow
             There was no dry run of the answers as they are.
         """
-        if self._dry_run_of != (self._session.revision, undecided):
-            raise NotNow("the answers changed since it was said what would be done", "look again")
+        self._check_agreed(self._session.revision, undecided)
         return self._start(
             "apply", lambda job: self._apply(job, undecided, whole_folders, yes=True)
         )
@@ -245,19 +261,19 @@ class Acting:
     ) -> dict[str, Any]:
         session = self._session
         plan, changed, revision = self._plan(undecided)
-        changed_since = {group.id for group in changed} - self._left_out
-        if yes and changed_since:
-            raise NotNow(
-                f"files of {count(len(changed_since), 'group')} changed since they were shown",
-                "nothing was moved; look at what would be done again",
-            )
-        if yes and self._dry_run_of != (revision, undecided):
-            raise NotNow("the answers changed since it was said what would be done", "look again")
-        if yes:  # what the dry run held back stays, whatever has come to its folder since
-            agreed = self._would_move | (self._whole_folders if whole_folders else set())
-            plan = _only(plan, agreed)
-        if yes and not list(plan.removals):
-            raise NotNow("there is nothing that could be moved", "accept groups first")
+        if yes:
+            said = self._dry_run or _DryRun()
+            changed_since = {group.id for group in changed} - said.left_out
+            if changed_since:
+                raise NotNow(
+                    f"files of {count(len(changed_since), 'group')} changed since they were shown",
+                    "nothing was moved; look at what would be done again",
+                )
+            self._check_agreed(revision, undecided)
+            # what the dry run held back stays, whatever has come to its folder since
+            plan = _only(plan, said.moved | (said.whole_folders if whole_folders else frozenset()))
+            if not list(plan.removals):
+                raise NotNow("there is nothing that could be moved", "accept groups first")
         session.answers.decisions.refresh()  # `apply` leaves alone what was decided meanwhile
         # what it reads is named one by one
         options = replace(session.options, progress=job.progress, discover=DiscoverOptions())
@@ -273,11 +289,23 @@ class Acting:
         if yes:
             self._moved(applied)
         else:
-            self._dry_run_of = (revision, undecided)
-            self._left_out = {group.id for group in changed}
-            self._would_move = {one.path for one in applied.removed}
-            self._whole_folders = {one.path for one in applied.left if one.reason == FOLDER}
+            self._dry_run = _DryRun(
+                (revision, undecided),
+                frozenset(group.id for group in changed),
+                frozenset(one.path for one in applied.removed),
+                frozenset(one.path for one in applied.left if one.reason == FOLDER),
+            )
         return _applied_document(applied, len(changed))
+
+    def _check_agreed(self, revision: int, undecided: bool) -> None:
+        """Refuse what the last dry run was not about.
+
+        Raises
+        ------
+        NotNow
+        """
+        if self._dry_run is None or self._dry_run.of != (revision, undecided):
+            raise NotNow("the answers changed since it was said what would be done", "look again")
 
     def _moved(self, applied: Applied) -> None:
         run = {
@@ -360,7 +388,7 @@ def _write_whole(path: Path, data: bytes) -> None:
         ) from None
 
 
-def _only(plan: Plan, paths: set[bytes]) -> Plan:
+def _only(plan: Plan, paths: frozenset[bytes]) -> Plan:
     """A plan without the removals of other files."""
     groups = (
         replace(group, removals=tuple(one for one in group.removals if one.file.path in paths))
