@@ -66,9 +66,13 @@ def as_json(value: Any, indent: int | None = None) -> str:
     indent : int, optional
         As for `json.dumps`.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    encoder = _ENCODER if indent is None else json.JSONEncoder(ensure_ascii=False, indent=indent)
+    text = encoder.encode(value)
     # such characters stand within strings only, where an escape says the same
     return text if text.isascii() and "\x7f" not in text else _IN_JSON.sub(_json_escape, text)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _json_escape(match: re.Match[str]) -> str:
