@@ -367,6 +367,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 REMOVABLE_ROLES: frozenset[Role] = frozenset(("exact", "pixels", "reencoded", "smaller"))
 """What is not needed beside the kept file."""
 
+NEVER_REMOVED: frozenset[Role] = frozenset(("fuller",))
+"""Roles of files that have something the kept file lacks; no plan removes them."""
+
 Relation = Literal["verified", "whole", "burst", "bracket", "raw", "moment"]
 
 
@@ -417,9 +420,10 @@ class Member:
         Empty if it has none; None where no labels were asked for.
     conflict : bool
         Files of its group stand under two labels: none is removable.
-    decision : {"keep", "keep-all", "not-duplicates"} or None
+    decision : {"keep", "keep-all", "not-duplicates", "remove"} or None
         What a person decided: of the kept file, that it is kept; of another one, why it is not
-        removable. ``not-duplicates`` is of it and another file of the group.
+        removable, or that it is (``remove``). ``not-duplicates`` is of it and another file of the
+        group.
     decided : bool
         `decision` is one on it and the kept file, so nobody is asked again.
     """
@@ -434,19 +438,23 @@ class Member:
     new: bool | None = None
     label: str | None = None
     conflict: bool = False
-    decision: Literal["keep", "keep-all", "not-duplicates"] | None = None
+    decision: Literal["keep", "keep-all", "not-duplicates", "remove"] | None = None
     decided: bool = False
 
     @property
     def removable(self) -> bool:
         """Not needed beside the kept file, a file of its own, no reference, and of its label.
 
-        Nor is it what a person decided to keep.
+        Nor is it what a person decided to keep. What a person decided to remove is, whatever it is
+        to the kept file, unless it shows more.
         """
         file = self.picture.file
         own = not isinstance(file.path, Address)
-        free = not (file.reference or self.conflict or self.decision)
-        return self.role in REMOVABLE_ROLES and own and free
+        if file.reference or self.conflict or not own:
+            return False
+        if self.decision == "remove":
+            return self.role is not None and self.role not in NEVER_REMOVED
+        return self.role in REMOVABLE_ROLES and self.decision is None
 
     @property
     def freed_bytes(self) -> int:

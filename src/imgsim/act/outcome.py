@@ -27,6 +27,8 @@ class Removed:
         What went along.
     losses : tuple of SidecarLoss
         Which of the sidecars hold what the kept file lacks.
+    by_decision : bool
+        A person said of this very file that it may go.
     """
 
     path: bytes
@@ -35,13 +37,15 @@ class Removed:
     size_bytes: int
     sidecars: tuple[bytes, ...] = ()
     losses: tuple[SidecarLoss, ...] = ()
+    by_decision: bool = False
 
     @classmethod
     def of(cls, chosen: Chosen) -> Self:
         """The outcome of a removal that was carried out, or would be."""
         file, role = chosen.removal.file, chosen.removal.role
         kept = chosen.keep.path
-        return cls(file.path, kept, role, file.size_bytes, chosen.sidecars, chosen.losses)
+        decided = chosen.removal.by_decision
+        return cls(file.path, kept, role, file.size_bytes, chosen.sidecars, chosen.losses, decided)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

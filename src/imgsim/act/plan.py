@@ -13,10 +13,7 @@ from typing import get_args
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.results import Result
-from imgsim.types import Role
-
-NEVER: frozenset[Role] = frozenset(("fuller",))
-"""Roles of files that have something the kept file lacks; no plan removes them."""
+from imgsim.types import NEVER_REMOVED, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,11 @@ class Removal:
         What its metadata say and those of the kept file do not.
     chosen : bool
         It is to be removed indeed; else it is only listed.
+    by_decision : bool
+        A person said of this very file that it may go, whatever its role.
+    sidecars : tuple of bytes, or None
+        Paths below the root of the sidecars that it had when the plan was made, and that may go
+        along; None if nobody looked.
     """
 
     file: PlannedFile
@@ -63,6 +65,25 @@ class Removal:
     changes: tuple[Role, ...] = ()
     only_here: tuple[str, ...] = ()
     chosen: bool = True
+    by_decision: bool = False
+    sidecars: tuple[bytes, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFolder:
+    """A folder of which files are to be removed, as it was when the plan was made.
+
+    Attributes
+    ----------
+    path : bytes
+        Below the plan's root; empty for the root itself.
+    names, pictures : int
+        How many it had in it, and how many of them were pictures by their names.
+    """
+
+    path: bytes
+    names: int
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,8 @@ class Plan(Result[PlanGroup]):
         The rules that chose the kept files.
     roots : tuple of bytes
         Folders that were scanned; each has a waste folder of its own. ``.`` is the root.
+    folders : tuple of PlannedFolder
+        Those of the removals; none if nobody looked.
     """
 
     root: str
@@ -132,6 +155,7 @@ class Plan(Result[PlanGroup]):
     max_pixels: int = DEFAULT_MAX_PIXELS
     keep: tuple[str, ...] = ()
     roots: tuple[bytes, ...] = ()
+    folders: tuple[PlannedFolder, ...] = ()
 
     def _items(self) -> tuple[PlanGroup, ...]:
         return self.groups
@@ -155,9 +179,9 @@ def parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
         name = text.strip()
         if not name:
             continue
-        known = [role for role in get_args(Role) if role not in NEVER]
+        known = [role for role in get_args(Role) if role not in NEVER_REMOVED]
         if name not in known:
-            why = "is never removed" if name in NEVER else "is no role"
+            why = "is never removed" if name in NEVER_REMOVED else "is no role"
             raise UsageError(f"--include: {name} {why}", f"one of {', '.join(known)}")
         roles.update(role for role in known if role == name)
     return frozenset(roles)

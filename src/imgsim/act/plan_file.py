@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from imgsim.act import paths
-from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile, PlannedFolder, Removal
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError
 from imgsim.escapes import as_json
 from imgsim.read.files import MAX_FILE_BYTES
-from imgsim.types import REMOVABLE_ROLES, Role
+from imgsim.types import NEVER_REMOVED, REMOVABLE_ROLES, Role
 
 SCHEMA = "imgsim.plan/1"
 _AGAIN = "make the plan again: imgsim find-dupes PATH --plan FILE"
@@ -66,6 +66,11 @@ def plan_head(plan: Plan) -> str:
         "references": [paths.to_document(path) for path in plan.references],
         "roots": [paths.to_document(path) for path in plan.roots],
     }
+    if plan.folders:
+        head["folders"] = [
+            {**paths.to_document(one.path or b"."), "names": one.names, "pictures": one.pictures}
+            for one in plan.folders
+        ]
     lines = "".join(f" {_line(key)}: {_line(value)},\n" for key, value in head.items())
     return "{\n" + lines + ' "groups": ['
 
@@ -94,6 +99,7 @@ def _file_document(file: PlannedFile) -> dict[str, Any]:
 
 
 def _removal_document(removal: Removal) -> dict[str, Any]:
+    beside = removal.sidecars
     return {
         "chosen": removal.chosen,
         "role": removal.role,
@@ -101,6 +107,8 @@ def _removal_document(removal: Removal) -> dict[str, Any]:
         "changes": list(removal.changes),
         "only_here": list(removal.only_here),
         "evidence": removal.evidence,
+        **({"by_decision": True} if removal.by_decision else {}),
+        **({} if beside is None else {"sidecars": [paths.to_document(path) for path in beside]}),
     }
 
 
@@ -170,7 +178,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     if "role" not in made:
         return file
     role = _role(made["role"])
-    if role in NEVER:
+    if role in NEVER_REMOVED:
         raise UsageError(
             f"the plan removes {paths.shown(file.path)}, which is {role}: it has something that"
             " the kept file lacks",
@@ -183,6 +191,8 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
         tuple(_role(one) for one in _list(made, "changes", [])),
         tuple(map(str, _list(made, "only_here", []))),
         _boolean(made, "chosen", default=role in REMOVABLE_ROLES),
+        _boolean(made, "by_decision", default=False),
+        _folders(made, "sidecars") if "sidecars" in made else None,
     )
 
 
@@ -217,6 +227,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         _integer(document, "max_pixels", 1, 1 << 53, default=DEFAULT_MAX_PIXELS),
         tuple(map(str, _list(document, "keep", []))),
         _folders(document, "roots"),
+        tuple(map(_planned_folder, _list(document, "folders", []))),
     )
 
 
@@ -228,6 +239,14 @@ def _folders(document: dict[str, Any], key: str) -> tuple[bytes, ...]:
         path = paths.from_document(one)
         folders.append(path if path == b"." else paths.check_relative(path))
     return tuple(folders)
+
+
+def _planned_folder(document: Any) -> PlannedFolder:
+    if not isinstance(document, dict):
+        raise UsageError("one of the plan's folders is no path", _AGAIN)
+    path = paths.from_document(document)
+    numbers = (_integer(document, key, 0, 1 << 53) for key in ("names", "pictures"))
+    return PlannedFolder(b"" if path == b"." else paths.check_relative(path), *numbers)
 
 
 def _group(document: Any) -> PlanGroup:

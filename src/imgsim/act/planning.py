@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 from imgsim import __version__
 from imgsim.act import paths
+from imgsim.act.beside import with_company
 from imgsim.act.history import History
-from imgsim.act.plan import NEVER, Plan, PlanGroup, PlannedFile, Removal
+from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.addresses import Address
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
@@ -21,7 +22,7 @@ from imgsim.errors import UsageError, check_kind
 from imgsim.group.roles import only_in
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
-from imgsim.types import REMOVABLE_ROLES, Group, Member, Picture, Role
+from imgsim.types import NEVER_REMOVED, REMOVABLE_ROLES, Group, Member, Picture, Role
 
 
 def new_run_name(now_ns: int) -> str:
@@ -62,8 +63,8 @@ def make_plan(
     """
     check_kind(duplicates, Duplicates, "result of find_duplicates", "plan takes what it returned")
     wanted = frozenset(include)
-    if wanted & NEVER:
-        raise UsageError(f"{', '.join(wanted & NEVER)} is never removed", "leave it out")
+    if never := wanted & NEVER_REMOVED:
+        raise UsageError(f"{', '.join(never)} is never removed", "leave it out")
     groups = [
         (group, [m for m in group.members[1:] if _is_listed(m, wanted)])
         for group in duplicates.groups
@@ -81,12 +82,8 @@ def make_plan(
     def file(picture: Picture) -> PlannedFile:
         return _planned(picture, real, root)
 
-    return replace(
-        plan,
-        groups=tuple(
-            planned_group(group, members, file, duplicates.metadata) for group, members in groups
-        ),
-    )
+    planned = (planned_group(group, some, file, duplicates.metadata) for group, some in groups)
+    return with_company(replace(plan, groups=tuple(planned)))
 
 
 def not_planned(duplicates: Duplicates) -> tuple[int, int]:
@@ -102,9 +99,9 @@ def not_planned(duplicates: Duplicates) -> tuple[int, int]:
     inside = beside = 0
     for group in duplicates.groups:
         for member in group.members[1:]:
-            if member.role not in REMOVABLE_ROLES or member.picture.file.reference:
+            if member.decision not in (None, "remove") or member.picture.file.reference:
                 continue
-            if member.decision is not None:
+            if member.role not in REMOVABLE_ROLES and member.decision is None:
                 continue
             if _in_container(member.picture):
                 inside += 1
@@ -121,11 +118,11 @@ def _is_listed(member: Member, include: frozenset[Role]) -> bool:
     file = member.picture.file
     if member.role is None or file.reference or member.conflict or _in_container(member.picture):
         return False
-    if member.decision is not None:  # it stays, whatever roles are asked for
+    if member.decision not in (None, "remove"):  # it stays, whatever roles are asked for
         return False
     if os.path.islink(file.path):
         return False
-    return member.role in REMOVABLE_ROLES or member.role in include
+    return member.removable or member.role in include
 
 
 class _RealPaths:
@@ -262,7 +259,7 @@ def planned_group(
     ----------
     group : Group
     members : iterable of Member
-        That are listed; those of a removable role are chosen.
+        That are listed; those of a removable role, or that a person decided to remove, are chosen.
     file : callable
         Makes the plan's name of a picture.
     metadata : mapping of str to Metadata
@@ -273,7 +270,7 @@ def planned_group(
         tuple(
             replace(
                 planned_removal(group, member, file, metadata),
-                chosen=member.role in REMOVABLE_ROLES,
+                chosen=member.role in REMOVABLE_ROLES or member.decision == "remove",
             )
             for member in members
         ),
@@ -295,6 +292,7 @@ def planned_removal(
         _text(member.why),
         member.changes,
         only_in(member, group, metadata),
+        by_decision=member.decision == "remove",
     )
 
 

@@ -98,6 +98,7 @@ class Selection:
         self.targets = targets
         self.left: list[Left] = []
         self.listings = Listings(fs, root, options.sidecar_endings)
+        self._asked: dict[bytes, list[Removal]] = defaultdict(list)  # by their folders
 
     def chosen(self) -> list[PlanGroup]:
         """Return the groups with those removals that may be carried out, by all but sidecars."""
@@ -132,6 +133,9 @@ class Selection:
                 self._leave(one, f"not chosen ({one.role})", asked_for=False)
         if not wanted:
             return
+        for one in wanted:
+            if not self._is_protected(one.file.path):
+                self._asked[split_path(one.file.path)[0]].append(one)
         reason = self._group_reason(group, wanted)
         if reason:
             for one in wanted:
@@ -237,6 +241,7 @@ class Selection:
 
     def _sidecars(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
         going = _going(chosen)
+        named = {path for _, one in self.plan.removals for path in one.sidecars or ()}
         claimed: set[bytes] = set()
         carried: dict[bytes, list[bytes]] = defaultdict(list)
         for one in chosen:
@@ -255,6 +260,8 @@ class Selection:
                         kind = "sidecar" if sidecar in company.metadata else "film or sound"
                         reason = f"it has a {kind} that the kept file lacks"
             reason = reason or self._sidecar_reason(folder, sidecars)
+            if not reason and one.removal.sidecars is not None:
+                reason = self._new_sidecar(folder, sidecars, named)
             if reason:
                 self._leave(one.removal, reason)
                 continue
@@ -280,22 +287,45 @@ class Selection:
                 return f"its sidecar {os.fsdecode(sidecar)}: {why}"
         return ""
 
+    def _new_sidecar(self, folder: bytes, sidecars: Sequence[bytes], named: set[bytes]) -> str:
+        """Why a file is not removed that has a sidecar which the plan does not name; else empty.
+
+        Somebody may have worked on it since. Endings that are asked for now are in no plan.
+        """
+        endings = tuple(ending.lower().encode() for ending in self.options.sidecar_endings)
+        for sidecar in sidecars:
+            if join_path(folder, sidecar) not in named and not sidecar.lower().endswith(endings):
+                return f"its sidecar {os.fsdecode(sidecar)}: it came after the plan was made"
+        return ""
+
     # Folders --------------------------------------------------------------------------------
 
     def _folders(self, chosen: Sequence[Chosen]) -> Iterator[Chosen]:
+        """Hold back what goes from folders that would lose most of their pictures.
+
+        What counts is what the plan asks for in all and what the folder held when it was made, or
+        holds now, if that is less: that some of it stays for another reason, or that files were
+        added, makes nothing go that was held back before.
+        """
+        planned = {folder.path: folder for folder in self.plan.folders}
         by_folder: dict[bytes, list[Chosen]] = defaultdict(list)
         for one in chosen:
             by_folder[split_path(one.removal.file.path)[0]].append(one)
         held: set[bytes] = set()
         for folder, some in sorted(by_folder.items()):
             names = self.listings.names_in(folder).all
-            going = {one.removal.file.path for one in some} | {s for o in some for s in o.sidecars}
-            pictures = sum(map(is_picture, names))
+            there = {join_path(folder, name) for name in names}
+            asked = {one.file.path for one in self._asked[folder]} & there
+            going = asked | {sidecar for one in some for sidecar in one.sidecars}
+            going |= {s for one in self._asked[folder] for s in one.sidecars or () if s in there}
+            pictures, before = sum(map(is_picture, names)), planned.get(folder)
+            if before is not None:
+                pictures = min(pictures, before.pictures)
             what = ""
-            if len(going) >= len(names):
+            if len(going) >= (len(names) if before is None else min(len(names), before.names)):
                 what = "it would be left empty"
-            elif 2 * len(some) > pictures:
-                what = f"{len(some)} of its {pictures} pictures would go"
+            elif 2 * len(asked) > pictures:
+                what = f"{len(asked)} of its {pictures} pictures would go"
             if what and not self.options.yes_folders:
                 ask = self.options.ask_folder
                 if ask is None or not ask(folder, what):

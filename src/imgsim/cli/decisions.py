@@ -43,7 +43,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("answer", type=click.Choice(["not-duplicates", "keep-all", "keep"]))
+@click.argument("answer", type=click.Choice(["not-duplicates", "keep-all", "keep", "remove"]))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @worker_options
 @talk_options
@@ -58,6 +58,8 @@ def add(terminal: Terminal, /, answer: Answer, files: tuple[str, ...], **given: 
     keep            the first is kept in every group it is in, whatever --keep
                     says; files named after it are those it is kept instead of,
                     and an older decision to keep one of these does not count
+    remove          the first is kept, and the second, one file, may go whatever
+                    it is to the first (edited, near); not if it shows more
 
     Of two decisions on the same files the later one counts.
     """
@@ -69,6 +71,8 @@ def add(terminal: Terminal, /, answer: Answer, files: tuple[str, ...], **given: 
     terminal.summary(f"{ANSWERS[answer]}: {count(len(decision.files), 'file')}")
     if answer == "keep" and len(files) > 1:
         terminal.summary("the first is kept; the others are removable where find-dupes says so")
+    if answer == "remove":
+        terminal.summary("the first is kept; plans of find-dupes list the second to be removed")
     return 0
 
 

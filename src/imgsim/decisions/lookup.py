@@ -20,7 +20,7 @@ from imgsim.types import Picture
 PairAnswer = Literal["not-duplicates", "keep-all"]
 Staying = Literal["keep", "keep-all"]
 
-NOT_KEPT = (2, 2)
+NOT_KEPT = (3, 2)
 """The `Decided.keep_rank` of a file that nobody decided to keep."""
 
 
@@ -130,12 +130,12 @@ class Decided:
             answer = self._decisions[number].answer
             places, other_places = own[number], others[number]
             if same:
-                if answer == "keep":
+                if answer == "keep" or answer == "remove":
                     if len(places) > 1 and 0 in places:
                         return None
                 elif {one, other} <= self._staying(number, one):
                     return answer
-            elif answer != "keep":
+            elif answer != "keep" and answer != "remove":
                 return answer
             elif 0 in places | other_places:
                 return None  # one of them was preferred, and the other one may go
@@ -198,19 +198,95 @@ class Decided:
     def keep_rank(self, picture: Picture) -> tuple[int, int]:
         """Return a key by which what a person decided to keep comes first; else `NOT_KEPT`.
 
-        Of files with its samples the one that is where it was comes first, then its bytes.
+        Of files with its samples the one that is where it was comes first, and last one that is
+        where the file was instead of which it is kept; then its bytes.
         """
         return self._keep_rank(SeenFile.of(picture)) if self._of(picture.digest) else NOT_KEPT
 
     def _keep_rank(self, file: SeenFile) -> tuple[int, int]:
         for number, places in sorted(self._of(file.digest).items(), reverse=True):
             decision = self._decisions[number]
-            if decision.answer == "keep":
+            if decision.prefers:
                 if 0 not in places:  # another one is to be kept in its place
                     return NOT_KEPT
                 kept = decision.files[0]
-                return int(not kept.is_at(file.path)), int(kept.digest != file.digest)
+                known = int(kept.digest != file.digest)
+                if kept.is_at(file.path):
+                    return 0, known
+                others = (decision.files[place] for place in places if place)
+                return (2 if any(_is_at(one, file.path) for one in others) else 1), known
         return NOT_KEPT
+
+    def is_kept(self, kept: Picture, others: Iterable[Picture]) -> bool:
+        """Whether a person decided to keep a file, and none of some others may be that file.
+
+        Files of one content are told apart by their places. If none of them is where they were,
+        nobody knows which one was meant.
+        """
+        rank = self.keep_rank(kept)
+        return rank != NOT_KEPT and all(self.keep_rank(one) > rank for one in others)
+
+    def stay_rank(self, picture: Picture) -> int:
+        """Return a key by which what stays anyhow comes first, and first of it what was named."""
+        if self.stays(picture) is None:
+            return 2
+        file = SeenFile.of(picture)
+        return int(not any(self._names(n, file) for n in self._of(file.digest)))
+
+    def removed_for(self, picture: Picture, kept: Picture) -> bool:
+        """Whether a person decided that this very file may go, whatever it is to the kept one."""
+        if not self._of(picture.digest):
+            return False
+        files = SeenFile.of(picture), SeenFile.of(kept)
+        if self.between_files(*files) or self.file_stays(*files):
+            return False
+        own, others = self._of(picture.digest), self._of(kept.digest)
+        return any(
+            self._removes(number, files[0])
+            for number in own.keys() & others.keys()
+            if 0 in others[number]
+        )
+
+    def _removes(self, number: int, file: SeenFile) -> bool:
+        """Whether a decision is that this very file may go.
+
+        One file goes by one decision: of several of its content that which is where it was.
+        """
+        decision = self._decisions[number]
+        if decision.answer != "remove" or 1 not in self._of(file.digest)[number]:
+            return False
+        alike = self._alike.get(self._content(file), ())
+        there = [one for one in alike if _is_at(decision.files[1], one.path)]
+        return file in there or (not there and len(alike) == 1)
+
+    def _let_go(self, file: SeenFile, kept: SeenFile) -> int:
+        """The last decision that names this very file as one that may go for another; else -1.
+
+        Of two contents that is "remove" alone: "keep" is of a pair, and the file may have been
+        decided to stay beside a third.
+        """
+        own, others = self._of(file.digest), self._of(kept.digest)
+        same = self._content(file) == self._content(kept)
+        for number in sorted(own.keys() & others.keys(), reverse=True):
+            decision = self._decisions[number]
+            if 0 not in others[number]:
+                continue
+            places = own[number] - {0}
+            if self._removes(number, file) or (
+                same
+                and decision.answer == "keep"
+                and any(_is_at(decision.files[place], file.path) for place in places)
+            ):
+                return number
+        return -1
+
+    def _names(self, number: int, file: SeenFile) -> bool:
+        """Whether a decision, that all stay, names this very file: by its content and its place."""
+        decision = self._decisions[number]
+        places = self._of(file.digest)[number]
+        return decision.answer == "keep-all" and any(
+            _is_at(decision.files[place], file.path) for place in places
+        )
 
     def stays(self, picture: Picture, kept: Picture | None = None) -> Staying | None:
         """Return the decision by which a file stays, whatever else is kept.
@@ -219,8 +295,8 @@ class Decided:
         ----------
         picture : Picture
         kept : Picture, optional
-            Stays in its place. One of the same content is as good, unless that file was named, or
-            it was decided that so many files of that content stay.
+            Stays in its place. One of the same content is as good, unless the file itself was
+            named, or it was decided that so many files of that content stay.
         """
         if not self._of(picture.digest):
             return None
@@ -232,12 +308,14 @@ class Decided:
         rank = self._keep_rank(file)
         if rank != NOT_KEPT and not (same and kept and self._keep_rank(kept) <= rank):
             return "keep"
+        let_go = -1 if kept is None else self._let_go(file, kept)
         for number in self._of(file.digest):
-            if self._decisions[number].answer != "keep-all":
+            if self._decisions[number].answer != "keep-all" or number < let_go:
                 continue
             if file in self._staying(number, file):
                 return "keep-all"
-            if not same and any(True for _ in self._others(number, file)):
+            named = not same or self._names(number, file)
+            if named and any(True for _ in self._others(number, file)):
                 return "keep-all"
         return None
 
@@ -269,7 +347,7 @@ class Decided:
 
     def _says_of(self, number: int, places: set[int], others: set[int]) -> bool:
         """Whether a decision on two contents is one on the pair of them."""
-        return self._decisions[number].answer != "keep" or 0 in places | others
+        return not self._decisions[number].prefers or 0 in places | others
 
     def contradict(self, pictures: Sequence[Picture]) -> set[str]:
         """Paths of those pictures of which two are no duplicates: no third can stand for both."""
@@ -279,6 +357,13 @@ class Decided:
             if self.between(*pair) == "not-duplicates"
             for picture in pair
         }
+
+
+def _is_at(file: DecidedFile, path: str) -> bool:
+    """Whether a file was at an absolute path, by whichever symbolic links."""
+    if file.is_at(path):
+        return True
+    return os.path.isabs(file.path) and os.path.realpath(file.path) == os.path.realpath(path)
 
 
 def decided_of(

@@ -16,8 +16,11 @@ from imgsim.errors import DecisionsUnusable, UsageError, shown_value
 from imgsim.escapes import as_json
 from imgsim.types import Picture
 
-Answer = Literal["not-duplicates", "keep-all", "keep"]
+Answer = Literal["not-duplicates", "keep-all", "keep", "remove"]
 """What a person can say of pictures, see `Decision`."""
+
+ManyAnswer = Literal["not-duplicates", "keep-all", "keep"]
+"""What a person can say of many files at once; one is removed at a time."""
 
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 
@@ -90,11 +93,12 @@ class Decision:
 
     Attributes
     ----------
-    answer : {"not-duplicates", "keep-all", "keep"}
+    answer : {"not-duplicates", "keep-all", "keep", "remove"}
         ``not-duplicates``: no two of them are one picture; ``keep-all``: they may be, and all stay;
-        ``keep``: the first stays, rather than the others, if any are named.
+        ``keep``: the first stays, rather than the others, if any are named; ``remove``: the first
+        stays, and the second may go whatever it is to the first.
     files : tuple of DecidedFile
-        Two or more, for ``keep`` one or more.
+        Two or more, for ``keep`` one or more, for ``remove`` two.
     decided_at : str
         UTC, to the microsecond, in the form that orders as text. Of two decisions on the same
         pair the later one counts.
@@ -105,10 +109,15 @@ class Decision:
     decided_at: str
 
     @property
+    def prefers(self) -> bool:
+        """Whether the first file stays rather than the others."""
+        return self.answer in ("keep", "remove")
+
+    @property
     def content(self) -> tuple[object, ...]:
         """Equal for decisions that say the same of the same contents at the same time."""
         digests = [file.digest for file in self.files]
-        ordered = digests if self.answer == "keep" else sorted(digests)
+        ordered = digests if self.prefers else sorted(digests)
         return self.answer, self.decided_at, tuple(ordered)
 
 
@@ -221,9 +230,13 @@ def _decision(document: dict[str, Any]) -> Decision:
     if answer not in ANSWERS or not _TIME.fullmatch(time):
         raise ValueError
     documents = document["files"]
-    if not isinstance(documents, list) or len(documents) < (1 if answer == "keep" else 2):
+    if not isinstance(documents, list) or not _is_enough(answer, len(documents)):
         raise ValueError
     return Decision(answer, tuple(map(_file, documents)), time)
+
+
+def _is_enough(answer: Answer, files: int) -> bool:
+    return files == 2 if answer == "remove" else files >= (1 if answer == "keep" else 2)
 
 
 def _file(document: dict[str, Any]) -> DecidedFile:

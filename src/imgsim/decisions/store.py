@@ -158,7 +158,7 @@ class Decisions:
 
         Parameters
         ----------
-        answer : {"not-duplicates", "keep-all", "keep"}
+        answer : {"not-duplicates", "keep-all", "keep", "remove"}
             See `Decision`.
         files : sequence of DecidedFile
 
@@ -387,6 +387,10 @@ def check_answer(answer: Answer, files: Sequence[DecidedFile]) -> None:
     if len(files) < (1 if answer == "keep" else 2):
         few = "a file" if answer == "keep" else "two files or more"
         raise UsageError(f"{answer} needs {few}", "name what it is about")
+    if answer == "remove" and len(files) > 2:
+        raise UsageError(
+            "remove names the file that stays, and one that may go", "say it of each file alone"
+        )
     if answer == "not-duplicates":
         known: dict[str, DecidedFile] = {}
         for file in files:
@@ -417,13 +421,13 @@ def without_pairs(decision: Decision, chosen: Sequence[Set[int]]) -> tuple[Decis
     if len(parts) < 2:
         return (decision,)
     files, time = decision.files, decision.decided_at
-    if decision.answer == "keep":
+    if decision.prefers:
         first = next((places for places in parts if 0 in places), None)
         if first is None:
             return (decision,)
         gone = set().union(*parts) - first
         rest = tuple(file for place, file in enumerate(files) if place not in gone)
-        return (Decision("keep", rest, time),) if len(rest) > 1 else ()
+        return (Decision(decision.answer, rest, time),) if len(rest) > 1 else ()
     others = set(range(len(files))) - set().union(*parts)
     left = [[files[place] for place in sorted(places | others)] for places in parts]
     return tuple(Decision(decision.answer, tuple(some), time) for some in left if len(some) > 1)

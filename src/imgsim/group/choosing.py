@@ -87,7 +87,7 @@ class Choosing:
             whole,
             (KEPT_BY_DECISION, lambda c: decided.keep_rank(c.picture)),
             *others,
-            (STAYS_BY_DECISION, lambda c: decided.stays(c.picture) is None),
+            (STAYS_BY_DECISION, lambda c: decided.stay_rank(c.picture)),
         )
 
     def undecided(self, group: Group) -> Undecided:

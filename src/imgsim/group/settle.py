@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from imgsim.decisions.lookup import NOT_KEPT, Decided, PairAnswer
+from imgsim.decisions.lookup import Decided, PairAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.group.choosing import Choice, Choosing, Undecided
 from imgsim.group.comparisons import Comparisons, Matching, Measure
@@ -177,6 +177,8 @@ class Settling:
             staying = self.decided.stays(other.picture, kept)
             if staying is None and other.picture.file.path in contradicting:
                 members.append(replace(member, decision="not-duplicates"))
+            elif staying is None and self.decided.removed_for(other.picture, kept):
+                members.append(replace(member, decision="remove"))
             else:
                 members.append(replace(member, decision=staying))
         decided = [
@@ -186,7 +188,7 @@ class Settling:
         for some in (members, decided):
             some.sort(key=_member_order)
         first = Member(kept, "kept", None)
-        if self.decided.keep_rank(kept) != NOT_KEPT:
+        if self.decided.is_kept(kept, (other.picture for other, _ in side.stayed)):
             first = replace(first, decision="keep")
         group = Group((first, *members), choice.reason, choice.rule.text, decided=tuple(decided))
         return self._with_whole(group, choice, [other for other, _ in side.stayed])

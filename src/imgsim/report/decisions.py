@@ -11,8 +11,10 @@ ANSWERS: dict[Answer, str] = {
     "not-duplicates": "not duplicates",
     "keep-all": "keep all",
     "keep": "keep this one",
+    "remove": "remove one",
 }
 
+_SECOND: dict[Answer, str] = {"keep": "instead of ", "remove": "without "}
 _DIGITS = 12
 
 
@@ -28,6 +30,6 @@ def decisions_text(decisions: Iterable[Decision]) -> Iterator[str]:
     for decision in decisions:
         yield f"{decision.decided_at[:10]}  {ANSWERS[decision.answer]}\n"
         for place, file in enumerate(decision.files):
-            instead = "instead of " if decision.answer == "keep" and place else ""
+            instead = (_SECOND.get(decision.answer) or "") if place else ""
             yield f"  sha256:{file.digest[:_DIGITS]}  {instead}{printable(file.path)}\n"
         yield "\n"

@@ -36,7 +36,8 @@ def plan_text(
         rule = printable(f" ({group.rule})") if group.rule else ""
         yield f"\nkeep        {size(group.keep.size_bytes):>9}  {shown(group.keep.path)}{rule}\n"
         for one in group.removals:
-            mark = "" if one.chosen else "  [not chosen]"
+            mark = "  [by your decision]" if one.by_decision else ""
+            mark += "" if one.chosen else "  [not chosen]"
             file = one.file
             yield f"  {one.role:9} {size(file.size_bytes):>9}  {shown(file.path)}{mark}\n"
             if one.evidence and one.role not in ("exact", "pixels"):

@@ -57,6 +57,7 @@ DECISIONS = {
     "keep": "decided: keep this one",
     "keep-all": "decided: keep all",
     "not-duplicates": "decided: not duplicates",
+    "remove": "decided: this one may go",
 }
 """What a person decided of a member."""
 

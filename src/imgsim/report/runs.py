@@ -47,6 +47,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
                 **path_below(one.path),
                 **path_below(one.kept, "kept"),
                 "role": one.role,
+                "by_decision": one.by_decision,
                 "bytes": one.size_bytes,
                 "sidecars": [path_below(path) for path in one.sidecars],
                 "losses": [{**path_below(loss.path), "why": loss.why} for loss in one.losses],
@@ -88,7 +89,8 @@ def applied_text(applied: Applied) -> Iterator[str]:
     """Yield a line for each file that was removed, or would be, and what is kept for it."""
     verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     for one in applied.removed:
-        yield f"{verb}  {shown(one.path)}  ({one.role}; kept: {shown(one.kept)})\n"
+        why = f"{one.role}, by your decision" if one.by_decision else one.role
+        yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
         for sidecar in one.sidecars:
             yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
         for loss in one.losses:

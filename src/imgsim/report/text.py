@@ -177,8 +177,9 @@ def _notes(
     if member.new and any(other.new is False for other in group.members):
         yield "new: not in the baseline"
     if member.decision and member.kind != "kept":
-        also = "" if member.decided else " (with another file): it stays"
-        yield f"{DECISIONS[member.decision]}{'' if member.decision == 'keep' else also}"
+        one_sided = member.decided or member.decision in ("keep", "remove")
+        also = "" if one_sided else " (with another file): it stays"
+        yield f"{DECISIONS[member.decision]}{also}"
     if member.picture.facts.damage and member.role != "damaged":
         yield f"damaged: {member.picture.facts.damage}"
     yield from _frame_notes(member.picture.facts)

@@ -72,12 +72,15 @@ class _DryRun:
         Groups of which files had changed.
     moved, whole_folders : frozenset of bytes
         Files that would go; and that stay, since most of their folder would.
+    plan : Plan or None
+        What it was a dry run of, with the sidecars and folders as they were then.
     """
 
     of: tuple[int, bool] | None = None
     left_out: frozenset[str] = frozenset()
     moved: frozenset[bytes] = frozenset()
     whole_folders: frozenset[bytes] = frozenset()
+    plan: Plan | None = None
 
 
 class Acting:
@@ -229,14 +232,15 @@ class Acting:
             wanted = [
                 group
                 for group in session.groups.values()
-                if (group.answer == "keep" or (undecided and group.answer is None))
-                and not group.pending
-                and not group.moved
-                and group.removable
+                if not group.pending and not group.moved and group.going(undecided=undecided)
             ]
             changed = [group for group in wanted if session.look_for_changes(group)]
             revision = session.revision
-            plan = session.source.plan([g for g in wanted if not g.changed], session.metadata)
+            plan = session.source.plan(
+                [group for group in wanted if not group.changed],
+                session.metadata,
+                undecided=undecided,
+            )
         return plan, changed, revision
 
     def _write(self, path: Path | None, undecided: bool) -> dict[str, Any]:
@@ -272,6 +276,7 @@ class Acting:
             self._check_agreed(revision, undecided)
             # what the dry run held back stays, whatever has come to its folder since
             plan = _only(plan, said.moved | (said.whole_folders if whole_folders else frozenset()))
+            plan = _with_company_of(said.plan or plan, plan)
             if not list(plan.removals):
                 raise NotNow("there is nothing that could be moved", "accept groups first")
         session.answers.decisions.refresh()  # `apply` leaves alone what was decided meanwhile
@@ -294,6 +299,7 @@ class Acting:
                 frozenset(group.id for group in changed),
                 frozenset(one.path for one in applied.removed),
                 frozenset(one.path for one in applied.left if one.reason == FOLDER),
+                plan,
             )
         return _applied_document(applied, len(changed))
 
@@ -397,6 +403,21 @@ def _only(plan: Plan, paths: frozenset[bytes]) -> Plan:
     return replace(plan, groups=tuple(group for group in groups if group.removals))
 
 
+def _with_company_of(before: Plan, plan: Plan) -> Plan:
+    """A plan with the sidecars and folders of an earlier one: none that came since goes along."""
+    beside = {one.file.path: one.sidecars for _, one in before.removals}
+    groups = (
+        replace(
+            group,
+            removals=tuple(
+                replace(one, sidecars=beside.get(one.file.path, ())) for one in group.removals
+            ),
+        )
+        for group in plan.groups
+    )
+    return replace(plan, groups=tuple(groups), folders=before.folders)
+
+
 def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
     asked = [one for one in applied.left if one.asked_for]
     return {
@@ -410,7 +431,12 @@ def _applied_document(applied: Applied, left_out: int) -> dict[str, Any]:
             f"{shown(loss.path)} {loss.why}" for one in applied.removed for loss in one.losses
         ][:_SHOWN],
         "files": [
-            {"path": shown(one.path), "kept": shown(one.kept), "role": one.role}
+            {
+                "path": shown(one.path),
+                "kept": shown(one.kept),
+                "role": one.role,
+                "by_decision": one.by_decision,
+            }
             for one in applied.removed[:_SHOWN]
         ],
         "left": _left_documents(asked),

@@ -61,9 +61,13 @@ class DecidedGroup:
         able = [p for p in pictures if not p.facts.damage] or pictures
         first = min(able, key=self._decided.keep_rank)  # of equal ones the first
         best = self._decided.keep_rank(first)
-        if best == NOT_KEPT or self._decided.keep_rank(group.kept) == best:
-            return None
-        return first.file.path
+        if best != NOT_KEPT:
+            return None if self._decided.keep_rank(group.kept) == best else first.file.path
+        # of equal files one is as good as another, but for one of which it was said that it stays
+        equal = [p for p in able if p.digest == group.kept.digest]
+        named = min(equal, key=self._decided.stay_rank, default=group.kept)
+        stays = self._decided.stay_rank(named) < self._decided.stay_rank(group.kept)
+        return named.file.path if stays else None
 
     def between(self, one: Picture, other: Picture) -> PairAnswer | None:
         """Return what was decided of two files of the group."""
@@ -80,7 +84,7 @@ class DecidedGroup:
         others = [member.picture for member in group.members[1:]]
         between = {p.file.path: decided.between(kept, p) for p in others}
         contradicting = decided.contradict([p for p in others if between[p.file.path] is None])
-        is_kept = decided.keep_rank(kept) != NOT_KEPT
+        is_kept = decided.is_kept(kept, others)
         members = [replace(group.members[0], decision="keep" if is_kept else None)]
         for member in group.members[1:]:
             path = member.picture.file.path
@@ -91,6 +95,8 @@ class DecidedGroup:
             staying = decided.stays(member.picture, kept)
             if staying is None and path in contradicting:
                 members.append(replace(member, decision="not-duplicates", decided=False))
+            elif staying is None and decided.removed_for(member.picture, kept):
+                members.append(replace(member, decision="remove", decided=False))
             else:
                 members.append(replace(member, decision=staying, decided=False))
         return replace(group, members=tuple(members))
@@ -98,17 +104,18 @@ class DecidedGroup:
     def answer(self, group: Group) -> GroupAnswer | None:
         """Return what was decided of a group as a whole, whose members are marked.
 
-        It is accepted by a decision that keeps the file that is kept and names all others of which
-        no decision says that they stay.
+        It is accepted by decisions that keep the file that is kept and name all others of which no
+        decision says that they stay.
         """
         others = group.members[1:]
         open_ones = [m for m in others if not m.decided]
-        unsaid = [m for m in open_ones if m.decision is None]
+        unsaid = [m for m in open_ones if m.decision in (None, "remove")]
         stated = {m.decision for m in others if m.decided}
-        if self._about and unsaid and self._is_accepted(group, unsaid):
+        accepted = self.accepted(group)
+        if unsaid and all(m.picture.file.path in accepted for m in unsaid):
             return "keep"
         if not stated:
-            return None
+            return "mixed" if accepted else None
         if open_ones or self._have_open_pairs(group):
             return "mixed"
         if stated == {"not-duplicates"} or self._is_told_apart(group):
@@ -128,17 +135,39 @@ class DecidedGroup:
         different = [m for m in group.members[1:] if m.picture.identity != kept.identity]
         return bool(different) and all(m.decision == "not-duplicates" for m in different)
 
-    def _is_accepted(self, group: Group, open_ones: Sequence[Member]) -> bool:
-        asked = [group.kept, *(m.picture for m in open_ones)]
-        needed = Counter(picture.digest for picture in asked)
-        known = {key: p.digest for p in reversed(asked) for key in self._answers.keys(p)}
-        own = set(self._answers.keys(group.kept))
-        for decision in reversed(self._about):
-            if decision.answer == "keep" and own & set(decision.files[0].keys):
-                found = (next((known[k] for k in f.keys if k in known), "") for f in decision.files)
-                named = Counter(found)
-                return all(named[digest] >= n for digest, n in needed.items())
-        return False
+    def accepted(self, group: Group) -> frozenset[str]:
+        """Return which files of a marked group were accepted to go, by their paths.
+
+        A decision is on so many files of a content as it names. If there are more, those count that
+        are where they were. Of files of the kept one's content none counts while nobody knows
+        whether it is the one that was to be kept: both were moved.
+        """
+        kept, decided = group.kept, self._decided
+        own = set(self._answers.keys(kept))
+        about = [d for d in self._about if d.answer == "keep" and own & set(d.files[0].keys)]
+        others = [m for m in group.members[1:] if not m.decided]
+        accepted = {m.picture.file.path for m in others if m.decision == "remove"}
+        unsaid = [m.picture for m in others if m.decision is None]
+        if not about or not unsaid:
+            return frozenset(accepted)
+        rank = decided.keep_rank(kept)
+        unsaid = [p for p in unsaid if p.digest != kept.digest or decided.keep_rank(p) > rank]
+        known = {key: p.digest for p in (*unsaid, kept) for key in self._answers.keys(p)}
+        needed = Counter(p.digest for p in unsaid)
+        for decision in about:
+            turned = any(f.is_at(absolute(kept.file.path)) for f in decision.files[1:])
+            named: dict[str, list[DecidedFile]] = {}
+            for file in decision.files[1:]:
+                found = next((known[key] for key in file.keys if key in known), "")
+                named.setdefault(found, []).append(file)
+            for picture in unsaid:
+                files = named.get(picture.digest, ())
+                path = absolute(picture.file.path)
+                if turned and picture.digest == kept.digest:
+                    continue  # it was said the other way round
+                if len(files) >= needed[picture.digest] or any(f.is_at(path) for f in files):
+                    accepted.add(picture.file.path)
+        return frozenset(accepted)
 
 
 class Answers:
@@ -233,7 +262,8 @@ class Answers:
 
         What is not open stays as it was decided: "keep" is said of those files alone of which no
         decision says that they stay, and it replaces no other answer than "keep". "keep-all" and
-        "not-duplicates" replace what was decided of the pairs that they are about.
+        "not-duplicates" replace what was decided of the pairs that they are about. "remove" is of
+        one file, see `give_one`.
 
         Parameters
         ----------
@@ -266,6 +296,24 @@ class Answers:
             replaced.append(pictures)
         forgotten, added = self._exchange(replaced, new, answer)
         step = Step(tuple(group.id for group in groups), added, forgotten)
+        self.steps.append(step)
+        return step
+
+    def give_one(self, group: ReviewGroup, picture: Picture) -> Step:
+        """Write down that one file of a group may go, whatever it is to the kept one.
+
+        That takes the place of what was decided of the two before.
+
+        Raises
+        ------
+        DecisionsUnusable
+            It cannot be written; what was there before stays.
+        """
+        pictures = [group.kept, picture]
+        forgotten, added = self._exchange(
+            [pictures], [("remove", [self._file(one) for one in pictures])], "remove"
+        )
+        step = Step((group.id,), added, forgotten)
         self.steps.append(step)
         return step
 
@@ -331,7 +379,7 @@ class Answers:
         return [
             m.picture
             for m in marked.members[1:]
-            if m.decision is None
+            if m.decision in (None, "remove")
             # it was kept, and another one now is
             or (m.decision == "keep" and not m.decided and before & set(self.keys(m.picture)))
         ]

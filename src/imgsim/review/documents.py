@@ -172,6 +172,10 @@ def _file_document(
         "why_not": "" if removable else _why_not(group, member),
         "lost_metadata": [ONLY_HERE[name] for name in lost],
         "decided": member.decision,
+        "accepted": path in group.accepted,
+        "can_be_removed": not removable
+        and group.can_be_removed(member)
+        and can_be_removed(picture),
         "changed": path in group.changed,
         "moved": path in group.moved,
         "damage": printable(picture.facts.damage) or None,
@@ -206,7 +210,7 @@ def _why_not(group: ReviewGroup, member: Member) -> str:
         return ""
     if group.pending:
         return "it is being compared with the file that you keep"
-    if member.decision is not None:
+    if member.decision is not None and member.decision != "remove":
         return DECISIONS[member.decision]
     if member.picture.file.reference:
         return "it lies below --reference"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from imgsim.act.plan import NEVER, Removal
+from imgsim.act.plan import Removal
 from imgsim.act.plan_file import file_text, plan_head, removal_text
 from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed, planned_removal
 from imgsim.addresses import printable
@@ -31,7 +31,7 @@ from imgsim.review.bundle import bundle, static_text
 from imgsim.review.model import ReviewGroup
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leak, Leaks
-from imgsim.types import Member, Picture, Role
+from imgsim.types import NEVER_REMOVED, Member, Picture, Role
 
 MAX_GROUPS = 500
 MAX_BYTES = 50_000_000
@@ -303,7 +303,7 @@ def _removal(
     frame: PlanFrame, group: ReviewGroup, member: Member, metadata: Mapping[str, Metadata]
 ) -> Removal:
     role: Role | None = member.role
-    if role is None or role in NEVER:  # of a leak, where the split decides and not the role
+    if role is None or role in NEVER_REMOVED:  # of a leak, where the split decides and not the role
         role = "near" if member.kind == "kept" else member.kind
     named = replace(member, role=role)
     return planned_removal(group.current, named, frame.file, metadata)

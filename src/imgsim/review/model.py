@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from imgsim.addresses import Address
@@ -31,6 +31,8 @@ class ReviewGroup:
         The others were not compared with the file that is to be kept yet: none is free to remove.
     chosen : mapping of str to bool, or None
         By path, whether a plan removes a file, where the group is of a plan and its file is kept.
+    accepted : frozenset of str
+        Paths of files that were accepted to go, also where others of the group are still open.
     moved : frozenset of str
         Paths of files that an apply of this review moved away.
     changed : frozenset of str
@@ -43,6 +45,7 @@ class ReviewGroup:
     answer: GroupAnswer | None = None
     pending: bool = False
     chosen: Mapping[str, bool] | None = None
+    accepted: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
     changed: frozenset[str] = field(default_factory=frozenset)
 
@@ -59,7 +62,8 @@ class ReviewGroup:
         """Whether a file is not needed beside the one that is kept."""
         if self.pending or member.kind == "kept" or isinstance(self.kept.file.path, Address):
             return False
-        if self.chosen is None or self.kept.file.path != self.proposed.kept.file.path:
+        of_plan = self.chosen is not None and self.kept.file.path == self.proposed.kept.file.path
+        if self.chosen is None or not of_plan or member.decision == "remove":
             return member.removable
         free = not (member.picture.file.reference or member.decision)
         return free and self.chosen.get(member.picture.file.path, False)
@@ -68,6 +72,24 @@ class ReviewGroup:
     def removable(self) -> list[Member]:
         """The files that go if the group is accepted."""
         return [member for member in self.current.members if self.is_removable(member)]
+
+    def going(self, *, undecided: bool = False) -> list[Member]:
+        """The files that go by what was answered.
+
+        Parameters
+        ----------
+        undecided : bool
+            Also of a group that nobody decided on.
+        """
+        if self.answer == "keep" or (undecided and self.answer is None):
+            return self.removable
+        return [m for m in self.removable if m.picture.file.path in self.accepted]
+
+    def can_be_removed(self, member: Member) -> bool:
+        """Whether a person may say of one file that it goes, whatever it is to the kept one."""
+        if self.pending or member.kind == "kept" or isinstance(self.kept.file.path, Address):
+            return False
+        return replace(member, decision="remove").removable and not self.kept.facts.damage
 
     @property
     def gain(self) -> int:

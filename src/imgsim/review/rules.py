@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from imgsim.addresses import folder_of, printable
-from imgsim.decisions.records import Answer
+from imgsim.decisions.records import ManyAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.keep import ALWAYS, Candidate, criteria_of, narrow, parse_keep
@@ -146,7 +146,7 @@ class RuleRun:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def preview(self, rule: Rule, answer: Answer) -> dict[str, Any]:
+    def preview(self, rule: Rule, answer: ManyAnswer) -> dict[str, Any]:
         """Return what a rule would do; nothing is changed.
 
         Where another file would be kept, the others are compared with it only once that is
@@ -191,7 +191,7 @@ class RuleRun:
             "basis": basis,
         }
 
-    def apply(self, rule: Rule, answer: Answer, basis: str) -> dict[str, Any]:
+    def apply(self, rule: Rule, answer: ManyAnswer, basis: str) -> dict[str, Any]:
         """Answer the groups of a rule, all at once: one step to be taken back.
 
         Parameters
@@ -228,7 +228,7 @@ class RuleRun:
             "already_decided": decided,
         }
 
-    def _basis(self, chosen: Sequence[Chosen], answer: Answer) -> str:
+    def _basis(self, chosen: Sequence[Chosen], answer: ManyAnswer) -> str:
         """What stands for the groups and files that a rule is about, as they are now."""
         session = self._session
         about = [
@@ -249,7 +249,7 @@ class RuleRun:
         going = tuple(picture for picture in able if picture.file.path not in paths)
         return Chosen(group, kept, tuple(stay), going)
 
-    def _chosen(self, rule: Rule, answer: Answer) -> tuple[list[Chosen], int, int]:
+    def _chosen(self, rule: Rule, answer: ManyAnswer) -> tuple[list[Chosen], int, int]:
         """What a rule does with which groups; how many are decided, or impossible."""
         session = self._session
         with session.lock:
@@ -279,7 +279,7 @@ class RuleRun:
         return chosen, decided, impossible
 
 
-def _possible(one: Chosen, answer: Answer) -> bool:
+def _possible(one: Chosen, answer: ManyAnswer) -> bool:
     group = one.group
     if group.moved or group.changed:
         return False

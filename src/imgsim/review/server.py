@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from imgsim.decisions.records import Answer
+from imgsim.decisions.records import ManyAnswer
 from imgsim.errors import DecisionsUnusable, ImgsimError, UsageError
 from imgsim.escapes import escaped_rest
 from imgsim.review.acting import Acting, Job
@@ -446,11 +446,17 @@ class _Page:
         if answer is None:
             self._session.forget(ids)
             return {"answered": ids}
-        if answer not in get_args(Answer):
-            raise UsageError("there is no such answer", f"one of {', '.join(get_args(Answer))}")
+        if answer == "remove":
+            file = given.get("file")
+            if len(ids) != 1 or not isinstance(file, str):
+                raise UsageError("one file of one group is removed at a time", "")
+            return {"answered": self._session.remove_one(ids[0], file)}
+        if answer not in get_args(ManyAnswer):
+            answers = ", ".join((*get_args(ManyAnswer), "remove"))
+            raise UsageError("there is no such answer", f"one of {answers}")
         if keep is not None and not isinstance(keep, str):
             raise UsageError("keep is the id of a file", "")
-        return {"answered": self._session.answer(ids, cast(Answer, answer), keep)}
+        return {"answered": self._session.answer(ids, cast(ManyAnswer, answer), keep)}
 
     def _take_back(self, tab: str, given: dict[str, Any]) -> dict[str, Any]:
         self._session.check_writer(tab)
@@ -558,11 +564,12 @@ def _yes(given: Mapping[str, Any], key: str) -> bool:
     return value
 
 
-def _rule(given: Mapping[str, Any]) -> tuple[Rule, Answer]:
+def _rule(given: Mapping[str, Any]) -> tuple[Rule, ManyAnswer]:
     answer = given.get("answer", "keep")
-    if answer not in get_args(Answer):
-        raise UsageError("there is no such answer", f"one of {', '.join(get_args(Answer))}")
-    return read_rule(given.get("rule")), cast(Answer, answer)
+    if answer not in get_args(ManyAnswer):
+        answers = ", ".join(get_args(ManyAnswer))
+        raise UsageError("a rule has no such answer", f"one of {answers}")
+    return read_rule(given.get("rule")), cast(ManyAnswer, answer)
 
 
 def _side(request: Request) -> int:

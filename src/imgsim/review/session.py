@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from imgsim.addresses import Address, printable
 from imgsim.decisions.lookup import samples_of_named
-from imgsim.decisions.records import Answer
+from imgsim.decisions.records import ManyAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import ImgsimError, UsageError
 from imgsim.escapes import escaped_rest
@@ -27,7 +27,7 @@ from imgsim.review.model import Found, ReviewGroup
 from imgsim.review.progress import Ended, Shown
 from imgsim.review.sources import KeepWish, Source
 from imgsim.review.writers import Writers
-from imgsim.types import Group, Member, Picture
+from imgsim.types import NEVER_REMOVED, Group, Member, Picture
 
 Phase = Literal["reading", "ready", "failed"]
 
@@ -363,7 +363,9 @@ class Session:
                 "groups": len(groups),
                 "decided": sum(group.answer not in (None, "mixed") for group in groups),
                 "removable_bytes": str(sum(gain for _, gain in here)),
-                "decided_bytes": str(sum(gain for g, gain in here if g.answer == "keep")),
+                "decided_bytes": str(
+                    sum(m.picture.file.freed_bytes for g, _ in here for m in g.going())
+                ),
             }
             self._counted = key, figures
         return self._counted[1]
@@ -413,7 +415,7 @@ class Session:
         if not self.writers.may_write(tab):
             raise NotNow("another tab or person decides here", "take over to decide in this one")
 
-    def answer(self, ids: Sequence[str], answer: Answer, keep: str | None = None) -> list[str]:
+    def answer(self, ids: Sequence[str], answer: ManyAnswer, keep: str | None = None) -> list[str]:
         """Answer groups; what was decided is on disk when this returns.
 
         Parameters
@@ -447,7 +449,7 @@ class Session:
     def answer_each(
         self,
         groups: Sequence[ReviewGroup],
-        answer: Answer,
+        answer: ManyAnswer,
         keep: dict[str, Picture],
         stay: Mapping[str, Sequence[Picture]] = MappingProxyType({}),
     ) -> list[str]:
@@ -482,6 +484,42 @@ class Session:
                     self.take_back()
                     raise NotNow("more of these files may go than was shown", "look again")
         return [group.id for group in able]
+
+    def remove_one(self, group_id: str, file_id: str) -> list[str]:
+        """Answer that one file of a group may go, whatever it is to the kept one.
+
+        Parameters
+        ----------
+        group_id, file_id : str
+
+        Returns
+        -------
+        list of str
+            The group.
+
+        Raises
+        ------
+        NotThere, NotNow, DecisionsUnusable
+            Nothing was changed.
+        """
+        group, picture = self.group(group_id), self.picture(file_id)
+        self.look_for_changes(group)
+        with self.lock:
+            path = picture.file.path
+            member = next((m for m in group.current.members if m.picture.file.path == path), None)
+            if member is None or member.kind == "kept":
+                raise NotThere("this file is not beside the kept one", "look at the group again")
+            if group.changed or group.moved:
+                raise NotNow("files of this group were changed or moved", "")
+            if not group.can_be_removed(member):
+                raise NotNow(
+                    f"{printable(os.path.basename(path))} cannot be removed: {_why_never(member)}",
+                    "keep that one instead, or leave both",
+                )
+            step = self.answers.give_one(group, member.picture)
+            self._sample_later(step, [group])
+            self._take_step(step)
+        return [group.id]
 
     def forget(self, ids: Sequence[str]) -> None:
         """Forget what was decided of some groups; see `answer`."""
@@ -547,6 +585,7 @@ class Session:
             current = known or _with_kept(group.proposed, path)
         group.current = decided.mark(current)
         group.answer = decided.answer(group.current)
+        group.accepted = decided.accepted(group.current)
 
     def _note(self, group: ReviewGroup) -> None:
         self.revision += 1
@@ -605,6 +644,19 @@ def has_changed(picture: Picture, same: dict[str, tuple[int, int]]) -> bool:
         return False
     except OSError:
         return True
+
+
+def _why_never(member: Member) -> str:
+    """Why nobody may say of a file that it goes."""
+    if member.picture.file.reference:
+        return "it lies below --reference"
+    if isinstance(member.picture.file.path, Address):
+        return "it lies in an archive"
+    if member.role is None:
+        return "it does not match the kept file, or is still being compared with it"
+    if member.role in NEVER_REMOVED:
+        return "it shows more than the kept file"
+    return "the kept file is damaged, or lies in an archive"
 
 
 def _has_whole(group: ReviewGroup) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from imgsim.act import paths as plan_paths
+from imgsim.act.beside import with_company
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile
 from imgsim.act.planning import make_plan, new_run_name, planned_group
 from imgsim.addresses import Address, printable
@@ -71,8 +72,14 @@ class Source(Protocol):
             files cannot be read any more.
         """
 
-    def plan(self, groups: Sequence[ReviewGroup], metadata: Mapping[str, Metadata]) -> Plan:
-        """Make a plan that removes what is not needed in some groups."""
+    def plan(
+        self,
+        groups: Sequence[ReviewGroup],
+        metadata: Mapping[str, Metadata],
+        *,
+        undecided: bool = False,
+    ) -> Plan:
+        """Make a plan that removes what goes from some groups; see `ReviewGroup.going`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +150,17 @@ class FolderSource:
         """See `Source`."""
         return settle_again(self._search, wishes, replace(self._options, progress=progress))
 
-    def plan(self, groups: Sequence[ReviewGroup], metadata: Mapping[str, Metadata]) -> Plan:
+    def plan(
+        self,
+        groups: Sequence[ReviewGroup],
+        metadata: Mapping[str, Metadata],
+        *,
+        undecided: bool = False,
+    ) -> Plan:
         """See `Source`."""
         if self._found is None:
             raise UsageError("the pictures are still being read", "wait until that is done")
-        chosen = [_only_removable(group) for group in groups]
+        chosen = [_only_going(group, undecided) for group in groups]
         return make_plan(replace(self._found, groups=tuple(chosen), metadata=metadata))
 
 
@@ -248,20 +261,40 @@ class PlanSource:
             )
         return settle_again(self._search, wishes, replace(self._options, progress=progress))
 
-    def plan(self, groups: Sequence[ReviewGroup], metadata: Mapping[str, Metadata]) -> Plan:
+    def plan(
+        self,
+        groups: Sequence[ReviewGroup],
+        metadata: Mapping[str, Metadata],
+        *,
+        undecided: bool = False,
+    ) -> Plan:
         """See `Source`."""
-        made = [one for group in groups if (one := self._planned(group, metadata)).removals]
+        made = [
+            one
+            for group in groups
+            if (one := self._planned(group, group.going(undecided=undecided), metadata)).removals
+        ]
         now_ns = time.time_ns()
-        return replace(self._plan, groups=tuple(made), run=new_run_name(now_ns), created_ns=now_ns)
+        new = replace(self._plan, groups=tuple(made), run=new_run_name(now_ns), created_ns=now_ns)
+        return with_company(new)
 
-    def _planned(self, group: ReviewGroup, metadata: Mapping[str, Metadata]) -> PlanGroup:
-        removable = {member.picture.file.path for member in group.removable}
+    def _planned(
+        self, group: ReviewGroup, going: Sequence[Member], metadata: Mapping[str, Metadata]
+    ) -> PlanGroup:
+        by_decision = {m.picture.file.path: m.decision == "remove" for m in going}
         known = self._groups.get(group.kept.file.path)
         if known is not None and group.chosen is not None:
-            rest = (one for one in known.removals if self._path(one.file) in removable)
-            return replace(known, removals=tuple(replace(one, chosen=True) for one in rest))
-        made = planned_group(group.current, group.removable, self._planned_file, metadata)
-        return replace(made, removals=tuple(replace(one, chosen=True) for one in made.removals))
+            rest = [one for one in known.removals if self._path(one.file) in by_decision]
+        else:
+            known = planned_group(group.current, going, self._planned_file, metadata)
+            rest = list(known.removals)
+        return replace(
+            known,
+            removals=tuple(
+                replace(one, chosen=True, by_decision=by_decision[self._path(one.file)])
+                for one in rest
+            ),
+        )
 
     def _planned_file(self, picture: Picture) -> PlannedFile:
         file = picture.file
@@ -269,10 +302,14 @@ class PlanSource:
         return PlannedFile(path, picture.digest, file.size_bytes, file.mtime_ns)
 
 
-def _only_removable(group: ReviewGroup) -> Group:
+def _only_going(group: ReviewGroup, undecided: bool) -> Group:
     """A group of which a plan lists what is to go, and nothing else."""
     kept, *others = group.current.members
-    members = (m if group.is_removable(m) else replace(m, role="near") for m in others)
+    going = {m.picture.file.path for m in group.going(undecided=undecided)}
+    members = (
+        m if m.picture.file.path in going else replace(m, role="near", decision=None)
+        for m in others
+    )
     return replace(group.current, members=(kept, *members))
 
 

@@ -32,9 +32,9 @@ def decide(
 
     Parameters
     ----------
-    answer : {"not-duplicates", "keep-all", "keep"}
-        No two of them are one picture; all of them stay; or the first stays, rather than the others
-        if any are named.
+    answer : {"not-duplicates", "keep-all", "keep", "remove"}
+        No two of them are one picture; all of them stay; the first stays, rather than the others if
+        any are named; or the first stays, and the second may go whatever it is to the first.
     files : sequence of path or Picture
         Pictures are those of `find_duplicates`: these files are not read for their bytes again.
     decisions : Decisions

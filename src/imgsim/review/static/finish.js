@@ -155,7 +155,7 @@ function Left({ result }) {
     <${Lines} title="Files that stay" lines=${left} />
     <${Lines} title="What goes with them" lines=${losses} />
     <${Lines} title="Files that go" lines=${(result.files ?? []).map((one) =>
-      `${one.path} (${one.role} of ${one.kept})`)} />`;
+      `${one.path} (${one.role} of ${one.kept}${one.by_decision ? ", by your decision" : ""})`)} />`;
 }
 
 function Lines({ title, lines }) {

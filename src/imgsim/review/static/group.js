@@ -116,7 +116,8 @@ function Figure({ store, file, kept, side, because }) {
   const box = useRef(null);
   const goes = file.removable && !isKept;
   const state = file.moved ? "moved" : isKept ? "kept" : goes ? "goes" : "stays";
-  const stateText = { moved: "Moved", kept: "Kept", goes: "May go", stays: "Stays" }[state];
+  const goesText = file.decided === "remove" ? "Goes, you decided" : file.accepted ? "Goes" : "May go";
+  const stateText = { moved: "Moved", kept: "Kept", goes: goesText, stays: "Stays" }[state];
   const label = `${stateText}: ${shown(file.name)}`;
 
   useEffect(() => {
@@ -131,6 +132,10 @@ function Figure({ store, file, kept, side, because }) {
       ${!isKept && html`<button type="button" class="keep-this" disabled=${!store.writer || !store.seen}
         onClick=${() => store.keepChosen(file.id)} aria-label=${`Keep ${shown(file.name)} instead`}>
         Keep this</button>`}
+      ${!isKept && file.can_be_removed && !store.source.embedded &&
+      html`<button type="button" class="keep-this" disabled=${!store.writer || !store.seen}
+        onClick=${() => store.removeOne(file.id)} aria-label=${`Remove ${shown(file.name)}`}>
+        Remove this</button>`}
     </div>
     <button type="button" class="picture" aria-pressed=${String(chosen)} aria-label=${label}
       style=${{ aspectRatio: shape(kept) }}

@@ -4,6 +4,7 @@ export const KEYS = [
   ["Answers", [
     ["Enter", ["Enter", "y"], "Accept: the kept file stays, the others may go", (s) => s.accept()],
     ["S", ["s"], "The chosen file stays instead", (s) => s.keepChosen()],
+    ["X", ["x"], "The chosen file may go, whatever it is to the kept one", (s) => s.removeOne()],
     ["A", ["a"], "All stay", (s) => s.answer("keep-all")],
     ["N", ["n"], "These are no duplicates", (s) => s.answer("not-duplicates")],
     ["U", ["u"], "Take the last answer back", (s) => s.takeBack()],

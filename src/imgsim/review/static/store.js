@@ -321,6 +321,28 @@ export class Store {
     });
   }
 
+  /** One file may go, whatever it is to the kept one: said of that one alone, and by no rule. */
+  async removeOne(id = this.chosen) {
+    const group = this.selected;
+    const file = this.others.find((one) => one.id === id);
+    if (!this.writer || this.busy || !this.seen || !file || this.source.embedded) return;
+    if (!file.can_be_removed) {
+      const why = file.removable ? "it may go already" : file.why_not;
+      this.fail(`${file.name} is not removed by this`, why);
+      return;
+    }
+    const at = this.place;
+    const order = this.visible;
+    await this.#change(async () => {
+      this.#done(await this.source.answer({ groups: [group], answer: "remove", file: id }));
+      this.#details.delete(group);
+      this.#say(`Noted: ${file.name} goes`);
+      const now = this.groups.find((one) => one.id === group);
+      const next = this.#firstOpen(this.visible, this.#placeAfter(order, at))?.id;
+      this.#selectSoon(isOpen(now) ? group : next);
+    });
+  }
+
   /** Where the groups that followed a place begin now: the answered one may have left the list. */
   #placeAfter(order, at) {
     for (let i = at + 1; i < order.length; i += 1) {
