@@ -66,7 +66,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim review photos --no-browser --port 8765
     """
     from imgsim.decisions.store import Decisions
-    from imgsim.review.acting import Acting
+    from imgsim.review.acting import Acting, how_to_go_on
     from imgsim.review.answers import Answers
     from imgsim.review.image_service import ImageService
     from imgsim.review.serve import open_socket, serve
@@ -96,7 +96,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     decided = f": {state['decided']} of {state['groups']} groups decided" if state["groups"] else ""
     terminal.say(f"the review has ended{decided}")
     if acting.interrupted:
-        terminal.say("imgsim apply --resume --yes goes on, imgsim undo last takes it back")
+        for run in acting.interrupted_runs():
+            terminal.say(how_to_go_on(run))
         return 3 if code == 0 else code
     return code
 

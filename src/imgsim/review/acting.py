@@ -18,11 +18,12 @@ from imgsim.act.outcome import Applied, Undone
 from imgsim.act.paths import native, shown
 from imgsim.act.plan import Plan
 from imgsim.act.plan_file import write_plan
+from imgsim.act.run_list import RunInfo, list_runs
 from imgsim.act.select import FOLDER, Left
 from imgsim.act.undo import undo
 from imgsim.act.verify import ContentVerifier
 from imgsim.addresses import printable
-from imgsim.errors import UsageError
+from imgsim.errors import ImgsimError, UsageError
 from imgsim.escapes import escaped_rest
 from imgsim.read.discover import DiscoverOptions
 from imgsim.report.units import count
@@ -109,6 +110,23 @@ class Acting:
         self.runs: list[dict[str, Any]] = []
         self.interrupted = False
         session.extra = self.document
+        session.notes = [
+            f"run {run.name} was interrupted: its files are left alone; {how_to_go_on(run)}"
+            for run in self.interrupted_runs()
+        ]
+
+    def interrupted_runs(self) -> list[RunInfo]:
+        """Return the runs that are not finished and whose files may be some of the review's."""
+        roots = self._session.source.roots
+        try:
+            runs = list_runs(self._history)
+        except (ImgsimError, OSError):  # an apply will say so
+            return []
+        return [
+            run
+            for run in runs
+            if run.state == "interrupted" and any(_overlap(run.root, root) for root in roots)
+        ]
 
     def document(self) -> dict[str, Any]:
         """The parts of the state that are about plans and runs."""
@@ -347,6 +365,18 @@ class Acting:
                 group.moved = moved
                 changed.append(group)
         session.note_groups(changed)
+
+
+def how_to_go_on(run: RunInfo) -> str:
+    """Say what can be done about an interrupted run."""
+    name = run.name
+    return f"imgsim apply --resume {name} --yes goes on, imgsim undo {name} takes it back"
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one path is the other, or lies below it."""
+    paths = sorted(os.path.join(os.path.normcase(path), "") for path in (one, other))
+    return paths[1].startswith(paths[0])
 
 
 def _real(path: str) -> str:

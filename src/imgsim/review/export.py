@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from imgsim.act.plan import Removal
+from imgsim.act.beside import with_company
+from imgsim.act.plan import PlanGroup, PlannedFile, Removal
 from imgsim.act.plan_file import file_text, plan_head, removal_text
 from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed, planned_removal
 from imgsim.addresses import printable
@@ -39,6 +40,7 @@ MAX_BYTES = 50_000_000
 
 _SIDE = 400
 _AT_ONCE = 16
+_NO_FILE = PlannedFile(b"", "", 0, 0)  # the page chooses what is kept
 _PLAN_NAME = "imgsim-plan.json"
 _RUN = ' "run": "@",\n'
 _CREATED = ' "created_ns": 0,\n'
@@ -272,13 +274,11 @@ def _plan_parts(
     file_id: documents.FileId,
 ) -> dict[str, Any]:
     """What the page puts a plan together from, as texts: its numbers pass those of JavaScript."""
-    head = plan_head(replace(frame.plan, run="@", created_ns=0))
-    before, _, rest = head.partition(_RUN)
-    between, _, after = rest.partition(_CREATED)
     files: dict[str, str] = {}
-    removals: dict[str, dict[str, str]] = {}
+    names: list[list[str]] = []
+    planned: list[PlanGroup] = []
     for group in groups:
-        removals[group.id] = {}
+        own: dict[str, Removal] = {}
         for member in group.current.members:
             if not can_be_kept(member.picture):
                 continue
@@ -286,7 +286,16 @@ def _plan_parts(
             files.setdefault(name, file_text(frame.file(member.picture)))
             free = group.is_removable(member) and can_be_removed(member.picture)
             if free and can_be_kept(group.kept):
-                removals[group.id][name] = removal_text(_removal(frame, group, member, metadata))
+                own[name] = _removal(frame, group, member, metadata)
+        names.append(list(own))
+        planned.append(PlanGroup(_NO_FILE, tuple(own.values())))
+    plan = with_company(replace(frame.plan, groups=tuple(planned), run="@", created_ns=0))
+    before, _, rest = plan_head(plan).partition(_RUN)
+    between, _, after = rest.partition(_CREATED)
+    removals = {
+        group.id: dict(zip(some, map(removal_text, made.removals), strict=True))
+        for group, some, made in zip(groups, names, plan.groups, strict=True)
+    }
     return {
         "name": _PLAN_NAME,
         "head": [before, between, after],

@@ -56,6 +56,11 @@ class Session:
     options : RunOptions
     writers : Writers
         Who may write.
+
+    Attributes
+    ----------
+    warnings, notes : list of str
+        What the page says above the groups: of the reading, and of what was there before.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Session:
         self.phase: Phase = "reading"
         self.error: dict[str, str] | None = None
         self.warnings: list[str] = []
+        self.notes: list[str] = []
         self.generation = 0
         self.revision = 0
         self.version = 0
@@ -349,7 +355,7 @@ class Session:
                 "settling": len(self._wishes),
                 "can_take_back": bool(self.answers.steps),
                 "writer": self.writers.may_write(tab),
-                "warnings": [*map(escaped_rest, self.warnings), *self._of_others()],
+                "warnings": [*map(escaped_rest, (*self.notes, *self.warnings)), *self._of_others()],
                 **self.extra(),
             }
 
@@ -527,8 +533,18 @@ class Session:
             self._take_step(self.answers.forget([self.group(one) for one in ids]))
 
     def take_back(self) -> list[str]:
-        """Take the last answer back, or the last answers if they were given at once."""
+        """Take the last answer back, or the last answers if they were given at once.
+
+        Raises
+        ------
+        NotNow
+            Files of these groups are in the quarantine.
+        UsageError, DecisionsUnusable
+        """
         with self.lock:
+            last = self.answers.steps[-1].groups if self.answers.steps else ()
+            if any(self.groups[one].moved for one in last if one in self.groups):
+                raise NotNow("files of this answer were moved by the apply", "undo that first")
             step = self.answers.take_back()
             self._take_step(step)
         return [one for one in step.groups if one in self.groups]

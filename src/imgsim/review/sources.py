@@ -56,6 +56,10 @@ class Source(Protocol):
     def paths(self) -> Sequence[str]:
         """The paths that it was asked for."""
 
+    @property
+    def roots(self) -> Sequence[str]:
+        """Real paths of folders or files in which its files lie."""
+
     def find(self, progress: Progress) -> Iterator[Found]:
         """Yield the first groups, if they can be had soon, and then all."""
 
@@ -124,6 +128,7 @@ class FolderSource:
 
     def __init__(self, paths: Sequence[str], search: Search, options: RunOptions) -> None:
         self.paths: Sequence[str] = tuple(paths)
+        self.roots: Sequence[str] = tuple(map(os.path.realpath, paths))
         self.title = ", ".join(map(printable, paths)) or "listed files"
         self._search = search
         self._options = options
@@ -183,6 +188,7 @@ class PlanSource:
 
     def __init__(self, name: str, plan: Plan, options: RunOptions, search: Search) -> None:
         self.paths: Sequence[str] = (name,)
+        self.roots: Sequence[str] = (plan.root,)
         self.title = printable(name)
         self._plan = plan
         self._options = options
@@ -209,6 +215,8 @@ class PlanSource:
         chosen: list[dict[str, bool]] = []
         changed = 0
         for planned in plan.groups:
+            if not planned.removals:  # they were struck out
+                continue
             group = self._group(planned, pictures)
             if group is None:
                 changed += 1

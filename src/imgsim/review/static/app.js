@@ -104,9 +104,12 @@ function Alone({ store, state }) {
       ${state.error?.hint && html`<p class="hint">${shown(state.error.hint)}</p>`}</div>`;
   }
   if (state.groups > 0) return html`<div class="card" role="status"><p>Loading groups…</p></div>`;
+  const compared =
+    state.images === 0 ? "No pictures were found." :
+    state.images === 1 ? "1 picture was found, and there is no other to compare it with." :
+    `${count(state.images, "picture")} were compared, and no two of them are one picture.`;
   return html`<div class="card" role="status"><h2>No duplicates</h2>
-    <p>${count(state.images, "picture")} ${state.images === 1 ? "was" : "were"} compared, and no two
-    of them are one picture.${state.skipped > 0 &&
+    <p>${compared}${state.skipped > 0 &&
     ` ${count(state.skipped, "file")} could not be read.`}</p></div>`;
 }
 
