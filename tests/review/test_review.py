@@ -307,7 +307,7 @@ def test_first_groups_are_there_before_the_pictures_are_read(
 
 
 def test_an_apply_that_is_stopped_can_be_undone(
-    review: Review, photos: Path, monkeypatch: pytest.MonkeyPatch
+    review: Review, photos: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review.answer("a1.jpg", "keep")
     review.answer("a2.jpg", "keep")
@@ -325,6 +325,11 @@ def test_an_apply_that_is_stopped_can_be_undone(
     assert review.acting.interrupted
     left = {path.name for path in (photos / "phone").iterdir()}
     assert len(left) == 2  # one of three is moved, and the journal knows of it
+    (run,) = review.acting.interrupted_runs()
+    (warning,) = begin(photos).get("/api/state")["warnings"]
+    assert f"imgsim undo {run.name} takes it back" in warning
+    (photos.parent / "other").mkdir()
+    assert begin(photos.parent / "other").get("/api/state")["warnings"] == []
     assert undo("last").complete
     assert len(list((photos / "phone").iterdir())) == 3
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imgsim import Decisions, read_plan
 from tests.review.page.conftest import FAKE, Answered, OpenTab, Served, Tab, state_document
@@ -65,6 +66,35 @@ def test_a_person_decides_writes_a_plan_applies_it_and_takes_it_back(
     tab.button("Undo").press("Enter")
     tab.until_text(".done", "3 files brought back")
     assert len(list((photos / "phone").iterdir())) == 3
+
+
+def test_one_file_goes_by_a_key_whatever_it_is(
+    photos: Path, serve_folder: Serve, open_tab: OpenTab, tmp_path: Path
+) -> None:
+    with Image.open(photos / "camera/a2.jpg") as saved:
+        saved.convert("L").save(photos / "camera/grey.jpg", quality=94)
+    (photos / "phone/small2.jpg").unlink()
+    tab = open_tab(serve_folder(photos).url)
+    tab.until("() => document.querySelector('.top progress')?.max === 2")
+    tab.ready()
+    tab.answer("x")  # the first group: what is shown there goes by accepting
+    tab.until_text(".said.is-error", "may go already")
+    tab.press("/")
+    tab.page.keyboard.type("grey")
+    tab.press("Escape")
+    tab.until_text(".group h2", "a2.jpg")
+    tab.button("Remove grey.jpg").wait_for()
+    assert "none may go" in tab.page.inner_text(".accept")
+    assert tab.violations() == []
+    tab.until("() => document.querySelector('.answers .accept')?.disabled === false")
+    tab.press("x")
+    tab.until_text(".said", "grey.jpg goes")
+    tab.until_text(".file .state", "Goes, you decided")
+    assert tab.violations() == []
+    (decision,) = Decisions(tmp_path / "decisions.jsonl")
+    assert [Path(file.path).name for file in decision.files] == ["a2.jpg", "grey.jpg"]
+    tab.answer("u")
+    tab.button("Remove grey.jpg").wait_for()
 
 
 def test_a_rule_over_two_folders_shows_what_it_does_and_is_taken_back(
