@@ -86,7 +86,8 @@ def draw(page: Page, width: int, scheme: Any, what: str, target: Path) -> None:
     page.reload()
     page.wait_for_selector(".row img")
     if what != "list":
-        page.locator(".row").nth(0 if what == "group" and width != 1280 else 1).click()
+        row = 4 if width == 390 else 0 if what == "group" and width != 1280 else 1
+        page.locator(".row").nth(row).click()  # the fifth has an edited file
         page.wait_for_selector(".file img")
         page.locator("h1").click()  # the focus is on nothing
     if what in ("overlay", "zoom"):

@@ -189,7 +189,7 @@ function Preview({ store, rule, answer, preview }) {
   const titles = new Map(store.groups.map((group) => [group.id, group]));
   const examples = (preview.examples ?? []).map((id) => titles.get(id)).filter(Boolean).slice(0, 6);
   return html`<div class="preview" role="status">
-    <p><strong>${count(preview.groups, "group")}</strong> would be answered${goes}.
+    <p><strong>${count(preview.groups, "group")}</strong> would be answered${goes}.${" "}
       ${answer === "keep" && fromFolders(preview)}
       ${preview.changes_keeper > 0 &&
       ` Another file is kept in ${number(preview.changes_keeper)} of them.`}
