@@ -222,15 +222,20 @@ def memory(s: Settings) -> Result:
     result["backed_off"] = min(tried) < size
     tried.clear()
     fits = 0
+    held = []
     if s.cuda:
         torch.cuda.empty_cache()
         torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 1) / total)
+        with contextlib.suppress(torch.OutOfMemoryError):  # what is free in what is reserved
+            while len(held) < 1000:
+                held.append(torch.empty(1 << 20, dtype=torch.uint8, device=s.device))
     try:
         network(images, "avg", "imagenet", size)
         result["single_image_too_large"] = "no error"
     except (ImgsimError, RuntimeError) as error:
         result["single_image_too_large"] = f"{type(error).__name__}: {error}"[:300]
     result["tried_then"] = list(tried)
+    held.clear()
     if s.cuda:
         torch.cuda.set_per_process_memory_fraction(1.0)
     fits = size
