@@ -119,10 +119,10 @@ def test_a_part_that_cannot_run_is_told_and_ends_nothing(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_the_file_is_whole_after_each_part(gpu, tmp_path: Path) -> None:
-    """As a program, with a part in a process of its own."""
+def test_the_file_is_whole_where_the_time_is_over(settings, tmp_path: Path) -> None:
     target = tmp_path / "gpu.json"
     command = [sys.executable, BENCHMARKS / "gpu.py", "--device=cpu", "-o", target]
+    command += ["--weights", settings.weights, "--photos", settings.photos]
     done = subprocess.run([*command, "--parts", "tests", "--minutes=0.1"], capture_output=True)
     assert done.returncode == 0
     document = json.loads(target.read_text())
