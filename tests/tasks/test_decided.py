@@ -146,6 +146,19 @@ def test_of_equal_files_as_many_stay_as_were_decided(folder: Path, options: RunO
         assert len(found.groups[0].decided) == 1
 
 
+def test_a_file_that_was_named_stays_and_its_copy_goes(folder: Path, options: RunOptions) -> None:
+    """Wherever the copy lies, and whatever the rules say."""
+    for name in ("c.jpg", "d.jpg"):
+        (folder / name).unlink()
+    decisions = Decisions()
+    decide("keep-all", [folder / "a.jpg", folder / "b.jpg"], decisions, options=options)
+    for name in ("0.jpg", "z.jpg"):
+        (folder / name).write_bytes((folder / "b.jpg").read_bytes())
+    for rules in ("original", "not-folder:photos", "newest"):
+        found = _find(folder, decisions, options, keep=rules)
+        assert _planned(found) == {"0.jpg", "z.jpg"}
+
+
 def test_keep_yields_to_no_rule_and_to_no_reference(folder: Path, options: RunOptions) -> None:
     decisions = Decisions()
     decide("keep", [folder / "c.jpg"], decisions, options=options)
@@ -189,7 +202,7 @@ def test_random_decisions_are_never_acted_against(folder: Path, options: RunOpti
     for _ in range(12):
         decisions = Decisions()
         for _ in range(rng.randint(1, 3)):
-            answer = rng.choice(["keep-all", "keep", "not-duplicates"])
+            answer = rng.choice(["keep-all", "keep", "not-duplicates", "remove"])
             some = rng.sample(paths[:4] if answer == "not-duplicates" else paths, 2)
             decide(answer, some, decisions, options=options)
         found = _find(folder, decisions, options, keep=rng.choice(["original", "smallest"]))
