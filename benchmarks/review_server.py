@@ -173,7 +173,8 @@ def run(folder: Path, groups: int) -> dict[str, float]:
     for one in ids:
         ask(f"/api/image/{one}?side=320")
     figures["next_picture_seconds"] = round((time.perf_counter() - started) / len(ids), 4)
-    measured("answer_seconds", "/api/answer", {"groups": [first], "answer": "keep"})
+    answer = {"groups": [first], "answer": "keep", "revision": details["revision"]}
+    measured("answer_seconds", "/api/answer", answer)
     rule = {"rule": {"by": "role", "roles": ["smaller"]}, "answer": "keep"}
     preview = measured("preview_seconds", "/api/rules/preview", rule)["preview"]
     rule["basis"] = preview["basis"]

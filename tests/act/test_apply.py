@@ -93,6 +93,15 @@ def test_a_group_of_which_a_file_changed_is_left(
     assert files(root) == before
 
 
+def test_the_file_that_changed_is_told_from_those_beside_it(root: Path) -> None:
+    plan = plan_of(root, "keep/a.jpg", "copies/b.jpg", "copies/a.jpg")
+    (root / "copies/b.jpg").write_bytes(b"the_same")
+    assert reasons(apply(plan, ALL)) == {
+        "copies/b.jpg": "its content has changed",
+        "copies/a.jpg": "another file of the group: its content has changed",
+    }
+
+
 def test_what_has_another_time_and_the_same_bytes_is_the_same(root: Path) -> None:
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     os.utime(root / "copies/a.jpg")

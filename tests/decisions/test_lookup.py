@@ -96,3 +96,23 @@ def test_remove_names_two_files_and_is_read_again() -> None:
     for wrong in ([two[0]], [*two, named("c", "/p/c.jpg")]):
         with pytest.raises(UsageError):
             check_answer("remove", wrong)
+
+
+def test_a_file_that_is_kept_is_turned_round_only_by_an_answer_that_names_it() -> None:
+    a, b, c = seen("a", "/camera/x.jpg"), seen("a", "/phone/x.jpg"), seen("a", "/backup/x.jpg")
+    camera, phone, backup = (named("a", one.path) for one in (a, b, c))
+    first: tuple[Answer, list[DecidedFile]] = ("keep", [camera, phone])
+    later: list[tuple[Answer, list[DecidedFile]]] = [
+        ("keep", [phone, backup]),
+        ("keep", [phone]),
+        ("keep", [named("b", "/p/b.jpg"), backup]),
+        ("remove", [named("b", "/p/b.jpg"), backup]),
+    ]
+    for answer in later:
+        decided = Decided(decisions(first, answer), [a, b, c, seen("b", "/p/b.jpg")])
+        assert decided.file_stays(a, b) == "keep"
+        assert decided.file_stays(a, seen("b", "/p/b.jpg")) == "keep"
+        assert decided.file_stays(b, a) == ("keep" if answer[1][0] is phone else None)
+        assert decided.file_stays(c, a) is None
+    turned = Decided(decisions(first, ("keep", [phone, camera])), [a, b, c])
+    assert (turned.file_stays(a, b), turned.file_stays(b, a)) == (None, "keep")

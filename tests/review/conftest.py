@@ -50,6 +50,8 @@ class Review:
 
     def ask(self, path: str, document: Any = None, tab: str = "", **headers: str) -> Any:
         own = {"x-imgsim-tab": tab or self.tab, "origin": ORIGIN}
+        if path == "/api/answer":  # of what is shown now
+            document = {"revision": self.session.revision} | (document or {})
         return self.client.post(path, json=document or {}, headers=own | headers)
 
     def post(self, path: str, document: Any = None, tab: str = "") -> Any:

@@ -201,3 +201,48 @@ def test_files_that_were_decided_by_another_path_stay(photos: Path, decisions: D
     decide("keep-all", [str(link / "camera/a1.jpg"), str(link / "phone/copy1.jpg")], decisions)
     left = {one.path: one.reason for one in apply(plan, decisions=decisions).left}
     assert left[b"phone/copy1.jpg"] == "decided: keep-all"
+
+
+def test_a_file_that_was_kept_is_turned_round_by_no_answer_about_others(
+    photos: Path, begin: Begin, decisions: Decisions
+) -> None:
+    camera, phone = str(photos / "camera/a1.jpg"), str(photos / "phone/copy1.jpg")
+    (photos / "phone/small1.jpg").unlink()
+    backup = photos / "phone/backup1.jpg"
+    shutil.copy(phone, backup)
+    decide("keep", [camera, phone], decisions)
+    decide("keep", [phone, str(backup)], decisions)
+    review = begin(photos)
+    group = review.group("a1.jpg")
+    stay = {file["name"] for file in group["files"] if not file["removable"]}
+    assert stay == {"a1.jpg", "copy1.jpg"}
+    dry = review.post("/api/apply", {"dry_run": True, "undecided": True})
+    assert "camera/a1.jpg" not in [file["path"] for file in dry["files"]]
+    assert "phone/copy1.jpg" not in [file["path"] for file in dry["files"]]
+    # a third one is chosen: the one that is shown as kept goes, the other was not asked about
+    kept, other = group["files"][0]["name"], (stay - {group["files"][0]["name"]}).pop()
+    review.answer("a1.jpg", "keep", "backup1.jpg")
+    assert {f["name"]: f["removable"] for f in review.group("a1.jpg")["files"]} == {
+        "backup1.jpg": False, kept: True, other: False,
+    }  # fmt: skip
+
+
+def test_an_answer_to_what_was_shown_before_is_refused(
+    review: Review, photos: Path, tmp_path: Path
+) -> None:
+    review.answer("a1.jpg", "keep-all")
+    group, other = review.group("a1.jpg"), review.group("a2.jpg")
+    elsewhere = Decisions(tmp_path / "decisions.jsonl")
+    elsewhere.forget(next(iter(elsewhere)))
+    given = {"groups": [group["id"]], "revision": group["revision"]}
+    for answer in ({"answer": "keep"}, {"answer": None}, {"answer": "not-duplicates"}):
+        refused = review.ask("/api/answer", given | answer)
+        assert (refused.status_code, refused.json()["hint"]) == (409, "look again")
+    for revision, status in ((999999, 409), (-1, 409), ("x", 400), (None, 400), (True, 400)):
+        document = given | {"answer": "keep", "revision": revision}
+        assert review.ask("/api/answer", document).status_code == status
+    # what was shown of others holds still
+    others = {"groups": [other["id"]], "revision": other["revision"], "answer": "keep"}
+    assert review.ask("/api/answer", others).status_code == 200
+    again = {"revision": review.group("a1.jpg")["revision"], "answer": "keep"}
+    assert review.ask("/api/answer", given | again).status_code == 200

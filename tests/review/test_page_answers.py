@@ -103,6 +103,16 @@ def test_nothing_goes_for_a_file_that_goes_itself(answered: Any) -> None:
     assert done["rows"] == [1, 0]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+def test_what_is_said_to_stay_is_in_no_plan(answered: Any, order: tuple[int, ...]) -> None:
+    """One picture in three splits: it goes for the file that stays, and for one that does not."""
+    splits = [["test/a", "valid/a"], ["valid/a", "train/a"], ["test/a", "train/a"]]
+    groups = {str(number): splits[place] for number, place in enumerate(order)}
+    done = answered(groups, *map(_answer, groups))
+    assert done["goes"] == ["train/a", "valid/a"]
+    assert (done["against"], done["rows"]) == ([], [1, 1, 1])
+
+
 ARCHIVE = {"1": ["archive/a", "archive/b", "phone/a", "phone/b"], "2": ["archive/c", "phone/c"]}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,58 @@ def test_what_changed_since_it_was_shown_is_left_alone(review: Review, photos: P
     done = review.post("/api/apply", {"dry_run": False, "whole_folders": True})
     assert (done["moved"], (photos / "phone/copy1.jpg").exists()) == (1, True)
     assert not (photos / "phone/small2.jpg").exists()
+
+
+def _moved_away(path: Path) -> None:
+    """Put a link to it in the place of a file or folder."""
+    outside = path.parents[1] / "outside"
+    outside.mkdir(exist_ok=True)
+    path.rename(outside / path.name)
+    path.symlink_to(outside / path.name)
+
+
+def _linked_to_copy(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parents[1] / "phone/copy1.jpg")
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (_moved_away, "phone"),
+        (_moved_away, "camera"),
+        (_moved_away, "camera/a1.jpg"),
+        (_linked_to_copy, "camera/a1.jpg"),
+    ],
+)
+def test_links_that_came_after_the_pictures_were_shown_are_not_followed(
+    review: Review, photos: Path, change: Callable[[Path], None], what: str, late: bool
+) -> None:
+    review.answer("a1.jpg", "keep")
+    if late:
+        review.post("/api/apply", {"dry_run": True})
+    change(photos / what)
+    if late:
+        refused = review.ask("/api/apply", {"dry_run": False, "whole_folders": True})
+        assert (refused.status_code, "changed since" in refused.json()["error"]) == (409, True)
+    dry = review.post("/api/apply", {"dry_run": True})
+    assert (dry["left_out"], dry["moved"], dry["whole_folders"]) == (1, 0, 0)
+    assert any(file["changed"] for file in review.group("a1.jpg")["files"])
+    assert review.post("/api/plan", {"path": None})["removals"] == 0
+    assert sorted(p.name for p in (photos / "phone").iterdir())[0] == "copy1.jpg"
+
+
+def test_a_link_that_came_before_the_groups_were_found_is_not_followed(
+    photos: Path, begin: Begin
+) -> None:
+    review = begin(photos, wait=False)
+    found = list(review.session.source.find(review.session.reading))
+    _moved_away(photos / "phone")
+    review.session._take(found[-1])
+    review.session.start = lambda: None  # type: ignore[method-assign]
+    dry = review.post("/api/apply", {"dry_run": True, "undecided": True})
+    assert (dry["left_out"], dry["moved"], dry["whole_folders"]) == (2, 0, 0)
 
 
 def test_a_plan_is_reviewed_without_a_search(

@@ -105,8 +105,9 @@ def test_a_review_runs_beside_another_one_and_ends(photos: Path, start: Start) -
         state = second.json("GET", "/api/state")
         assert (state["writer"], "another review" in state["warnings"][0]) == (False, True)
         second.line("groups of duplicates")
-        group = second.json("GET", "/api/groups")["groups"][0]["id"]
-        document = {"groups": [group], "answer": "keep"}
+        there = second.json("GET", "/api/groups")
+        group, revision = there["groups"][0]["id"], there["revision"]
+        document = {"groups": [group], "answer": "keep", "revision": revision}
         second.json("POST", "/api/answer", document, 409)
         assert second.json("POST", "/api/take-over")["state"]["writer"]
         second.json("POST", "/api/answer", document)

@@ -21,6 +21,8 @@ from imgsim.act.verify import Verifier
 from imgsim.act.walk import Different, OpenFile, folder_of, open_planned, reason_of
 from imgsim.progress import Progress
 
+_ANOTHER = "another file of the group"
+
 
 def dry_run(
     plan: Plan,
@@ -77,19 +79,23 @@ def as_planned(
     progress.start("checking", len(groups), "group")
     try:
         for group in groups:
-            reason = ""
+            reason, changed = "", group.keep
             for file in (group.keep, *(one.file for one in group.removals)):
                 try:
                     with folder_of(fs, root, file.path) as (folder, name):
                         if not trust or fs.status(folder, name).mtime_ns != file.mtime_ns:
                             open_planned(fs, folder, name, file).close()
                 except (OSError, Different) as error:
-                    reason = reason_of(error)
+                    reason, changed = reason_of(error), file
                     if file is group.keep:
                         reason = f"the kept file: {reason}"
                     break
             if reason:
-                selection.left.extend(Left(one.file.path, reason) for one in group.removals)
+                of_others = reason if changed is group.keep else f"{_ANOTHER}: {reason}"
+                selection.left.extend(
+                    Left(one.file.path, reason if one.file is changed else of_others)
+                    for one in group.removals
+                )
             else:
                 same.append(group)
             progress.advance(1)

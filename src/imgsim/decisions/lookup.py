@@ -24,6 +24,10 @@ NOT_KEPT = (3, 2)
 """The `Decided.keep_rank` of a file that nobody decided to keep."""
 
 
+_NAMED = 0
+"""The first part of the rank of a file that was named itself, and is where it was."""
+
+
 class SeenFile(NamedTuple):
     """A file of a run.
 
@@ -79,6 +83,7 @@ class Decided:
         self._beside: dict[str, dict[str, set[str]]] = {}
         self._covered: dict[tuple[int, str], set[SeenFile]] = {}
         self._known: dict[str, dict[int, set[int]]] = {}
+        self._ranks: dict[SeenFile, tuple[int, int]] = {}
         self._decisions = in_order(list(decisions))
         self._places: dict[str, dict[int, set[int]]] = {}  # by key, of decisions: in their files
         self._pixels = dict(pixel_digests or {})
@@ -198,24 +203,30 @@ class Decided:
     def keep_rank(self, picture: Picture) -> tuple[int, int]:
         """Return a key by which what a person decided to keep comes first; else `NOT_KEPT`.
 
-        Of files with its samples the one that is where it was comes first, and last one that is
-        where the file was instead of which it is kept; then its bytes.
+        Of files with its samples those come first that were named themselves and are where they
+        were, and last those that were named as ones that may go; then its bytes.
         """
         return self._keep_rank(SeenFile.of(picture)) if self._of(picture.digest) else NOT_KEPT
 
     def _keep_rank(self, file: SeenFile) -> tuple[int, int]:
-        for number, places in sorted(self._of(file.digest).items(), reverse=True):
-            decision = self._decisions[number]
-            if decision.prefers:
-                if 0 not in places:  # another one is to be kept in its place
-                    return NOT_KEPT
-                kept = decision.files[0]
-                known = int(kept.digest != file.digest)
-                if kept.is_at(file.path):
-                    return 0, known
-                others = (decision.files[place] for place in places if place)
-                return (2 if any(_is_at(one, file.path) for one in others) else 1), known
-        return NOT_KEPT
+        if file not in self._ranks:
+            self._ranks[file] = self._rank_of(file)
+        return self._ranks[file]
+
+    def _rank_of(self, file: SeenFile) -> tuple[int, int]:
+        own = self._of(file.digest)
+        latest = sorted((n for n in own if self._decisions[n].prefers), reverse=True)
+        let_go = False
+        for number in latest:  # what was said of this very file, before what was of its content
+            files = self._decisions[number].files
+            if any(_is_at(files[place], file.path) for place in own[number] if place):
+                let_go = True
+                break
+            if 0 in own[number] and _is_at(files[0], file.path):
+                return _NAMED, int(files[0].digest != file.digest)
+        if not latest or 0 not in own[latest[0]]:  # another one is to be kept in its place
+            return NOT_KEPT
+        return 1 + let_go, int(self._decisions[latest[0]].files[0].digest != file.digest)
 
     def is_kept(self, kept: Picture, others: Iterable[Picture]) -> bool:
         """Whether a person decided to keep a file, and none of some others may be that file.
@@ -224,7 +235,16 @@ class Decided:
         nobody knows which one was meant.
         """
         rank = self.keep_rank(kept)
+        if rank[0] == _NAMED:
+            return True
         return rank != NOT_KEPT and all(self.keep_rank(one) > rank for one in others)
+
+    def is_named(self, picture: Picture) -> bool:
+        """Whether a person decided to keep this very file, where it is, and did not turn it round.
+
+        A later decision turns it round only if it names this file as one that may go.
+        """
+        return self.keep_rank(picture)[0] == _NAMED
 
     def stay_rank(self, picture: Picture) -> int:
         """Return a key by which what stays anyhow comes first, and first of it what was named."""
@@ -306,6 +326,8 @@ class Decided:
         """Return the same of a file."""
         same = kept is not None and self._content(file) == self._content(kept)
         rank = self._keep_rank(file)
+        if rank[0] == _NAMED:
+            return "keep"
         if rank != NOT_KEPT and not (same and kept and self._keep_rank(kept) <= rank):
             return "keep"
         let_go = -1 if kept is None else self._let_go(file, kept)

@@ -259,7 +259,25 @@ class Acting:
                 session.metadata,
                 undecided=undecided,
             )
+            self._check_places(plan)
         return plan, changed, revision
+
+    def _check_places(self, plan: Plan) -> None:
+        """Refuse a plan that names files elsewhere than they were when they were shown.
+
+        Raises
+        ------
+        NotNow
+        """
+        shown_at = {os.path.normcase(path) for path in self._session.real_paths.values()}
+        for group in plan.groups:
+            for file in (group.keep, *(one.file for one in group.removals)):
+                path = _absolute(plan.root, file.path)
+                if os.path.normcase(path) not in shown_at:
+                    raise NotNow(
+                        f"{printable(path)} is not where it was when it was shown",
+                        "nothing was moved; start the review again",
+                    )
 
     def _write(self, path: Path | None, undecided: bool) -> dict[str, Any]:
         plan, changed, revision = self._plan(undecided)

@@ -69,6 +69,10 @@ class DecidedGroup:
         stays = self._decided.stay_rank(named) < self._decided.stay_rank(group.kept)
         return named.file.path if stays else None
 
+    def is_named(self, picture: Picture) -> bool:
+        """Whether a person decided to keep this very file, and did not turn it round."""
+        return self._decided.is_named(picture)
+
     def between(self, one: Picture, other: Picture) -> PairAnswer | None:
         """Return what was decided of two files of the group."""
         return self._decided.between(one, other)
@@ -375,13 +379,19 @@ class Answers:
         path, before = kept.file.path, set(self.keys(group.kept))
         others = [m for m in group.current.members if m.picture.file.path != path]
         members = (Member(kept, "kept", None), *others)
-        marked = self.of(group.proposed).mark(replace(group.current, members=members))
+        decided, shown = self.of(group.proposed), group.kept.file.path
+        marked = decided.mark(replace(group.current, members=members))
         return [
             m.picture
             for m in marked.members[1:]
             if m.decision in (None, "remove")
-            # it was kept, and another one now is
-            or (m.decision == "keep" and not m.decided and before & set(self.keys(m.picture)))
+            # it was kept, and another one now is; one that was named itself is not let go so
+            or (
+                m.decision == "keep"
+                and not m.decided
+                and before & set(self.keys(m.picture))
+                and (m.picture.file.path == shown or not decided.is_named(m.picture))
+            )
         ]
 
     def _asked(self, group: ReviewGroup, answer: Answer, keep: Picture | None) -> list[Picture]:

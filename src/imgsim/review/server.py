@@ -443,6 +443,7 @@ class _Page:
         self._session.check_writer(tab)
         ids = _texts(given, "groups")
         answer, keep = given.get("answer"), given.get("keep")
+        self._session.check_shown(ids, _revision(given))
         if answer is None:
             self._session.forget(ids)
             return {"answered": ids}
@@ -555,6 +556,13 @@ def _texts(given: Mapping[str, Any], key: str) -> list[str]:
     if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
         raise UsageError(f"{key} is a list of ids", "")
     return list(dict.fromkeys(value))
+
+
+def _revision(given: Mapping[str, Any]) -> int:
+    value = given.get("revision")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError("revision is the number of what was shown", "")
+    return value
 
 
 def _yes(given: Mapping[str, Any], key: str) -> bool:

@@ -61,6 +61,9 @@ class Session:
     ----------
     warnings, notes : list of str
         What the page says above the groups: of the reading, and of what was there before.
+    real_paths : dict of str to str
+        Where each file really lay when it was shown, by its path; empty for one that did not lie
+        below what was scanned.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Session:
         self._files: dict[str, tuple[Picture, str]] = {}
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
         self._same: dict[str, tuple[int, int]] = {}
+        self.real_paths: dict[str, str] = {}
         self._looked_outside = time.monotonic()
         self._sampled: dict[tuple[object, ...], None] = {}
         self._wake = threading.Condition(self.lock)
@@ -146,7 +150,9 @@ class Session:
         """Put groups in the place of those that were there."""
         if found.complete:
             self._look_up_samples(found.groups)
+        real_paths = self._really(member.picture for g in found.groups for member in g.members)
         with self.lock:
+            self.real_paths = real_paths
             self.generation += 1
             self.metadata = dict(found.metadata)
             self.images, self.skipped = found.images, found.skipped
@@ -170,6 +176,17 @@ class Session:
                 self._sample_what_was_left()
             self._wake.notify_all()
             self.touch()
+
+    def _really(self, pictures: Iterable[Picture]) -> dict[str, str]:
+        """Say where files really lie, by their paths."""
+        roots = () if self.options.discover.follow_symlinks else tuple(self.source.roots)
+        real_paths: dict[str, str] = {}
+        for picture in pictures:
+            path = picture.file.path
+            if not isinstance(path, Address):
+                real = os.path.realpath(path)
+                real_paths[path] = real if not roots or _lies_in(real, roots) else ""
+        return real_paths
 
     def _look_up_samples(self, groups: Iterable[Group]) -> None:
         """Find pictures that decisions name by their samples alone."""
@@ -421,6 +438,29 @@ class Session:
         if not self.writers.may_write(tab):
             raise NotNow("another tab or person decides here", "take over to decide in this one")
 
+    def check_shown(self, ids: Sequence[str], revision: int) -> None:
+        """Refuse to answer groups that are another by now than they were shown.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        revision : int
+            Up to which the page knows what was decided.
+
+        Raises
+        ------
+        NotNow
+            It was shown as it was before.
+        NotThere, DecisionsUnusable
+        """
+        with self.lock:
+            if self.phase == "ready":
+                self.take_in_if_changed()
+            if not 0 <= revision <= self.revision or any(
+                self._changed_at.get(self.group(one).id, 0) > revision for one in ids
+            ):
+                raise NotNow("something else was decided of this since it was shown", "look again")
+
     def answer(self, ids: Sequence[str], answer: ManyAnswer, keep: str | None = None) -> list[str]:
         """Answer groups; what was decided is on disk when this returns.
 
@@ -626,13 +666,24 @@ class Session:
         changed = frozenset(
             picture.file.path
             for picture in group.pictures
-            if picture.file.path not in group.moved and has_changed(picture, self._same)
+            if picture.file.path not in group.moved
+            and (self._lies_elsewhere(picture.file.path) or has_changed(picture, self._same))
         )
         with self.lock:
             if changed != group.changed:
                 group.changed = changed
                 self._note(group)
         return bool(changed)
+
+    def _lies_elsewhere(self, path: str) -> bool:
+        """Whether a path leads to another place than when it was shown, by a symbolic link."""
+        known = self.real_paths.get(path)
+        return known is not None and known != os.path.realpath(path)
+
+
+def _lies_in(real: str, roots: Sequence[str]) -> bool:
+    """Whether a real path is one of some, or lies below one."""
+    return any(real == root or real.startswith(os.path.join(root, "")) for root in roots)
 
 
 def has_changed(picture: Picture, same: dict[str, tuple[int, int]]) -> bool:

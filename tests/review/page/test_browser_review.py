@@ -58,9 +58,17 @@ def test_a_person_decides_writes_a_plan_applies_it_and_takes_it_back(
     whole = page.get_by_label("of folders that would lose most")  # all of phone/ goes
     if whole.count():
         whole.press("Space")
+    tab.until("() => document.activeElement.closest('dialog')")  # it was pressed, and went off
     tab.button("Apply…").press("Enter")
-    tab.button("Move the files").press("Enter")
+    asked = "() => document.activeElement.textContent.includes('move to .imgsim-trash')"
+    tab.until(asked)  # the question has the focus, and is read out
+    tab.button("Cancel").press("Enter")
+    tab.until("() => document.activeElement.textContent.startsWith('Apply')")
+    tab.press("Enter")
+    tab.until(asked)
+    tab.press("Tab", "Enter")
     tab.until_text(".done", "3 files moved")
+    tab.until("() => document.activeElement.closest('dialog')")
     assert sorted(p.name for p in (photos / "phone").iterdir()) == []
     assert (photos / "camera/a1.jpg").exists()
     tab.button("Undo").press("Enter")

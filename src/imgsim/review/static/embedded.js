@@ -221,8 +221,8 @@ export class EmbeddedSource {
    * another group. A file that a person chose to keep, or that stays by "keep all" or by a rule,
    * stays whatever is accepted elsewhere, before or after.
    *
-   * Returns {groups, removed: files by their ids, against: {text, why} by "group file" for what an
-   * answer lets go and others do not}.
+   * Returns {groups, removed: files by their ids, against: {text, why, file} by "group file" for what
+   * an answer lets go and others do not: all of these files stay}.
    */
   #outcomeOf(answers) {
     const held = new Set();
@@ -246,13 +246,16 @@ export class EmbeddedSource {
             ? "another answer keeps it"
             : "";
         const text = `${file.name} of ${file.folder} stays: one answer lets it go, and ${why}`;
-        if (why) against.set(`${id} ${file.id}`, { why, text });
+        if (why) against.set(`${id} ${file.id}`, { why, text, file: file.id });
         else if (!removed.has(file.id)) goes.push({ id, file });
       }
       if (!goes.length) continue;
       if (!groups.has(given.kept)) groups.set(given.kept, { id, kept: given.kept, goes: [] });
       groups.get(given.kept).goes.push(...goes);
       for (const { file } of goes) removed.set(file.id, file);
+    }
+    for (const [key, { file }] of against) {
+      if (removed.has(file)) against.delete(key); // it goes for another file, which stays
     }
     return { groups: [...groups.values()], removed, against };
   }

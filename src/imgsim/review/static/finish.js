@@ -1,6 +1,6 @@
 // The end of a review: the plan is written, tried, applied, and taken back.
 
-import { html, useState } from "./vendor/htm-preact.js";
+import { html, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { Dialog } from "./dialog.js";
 import { count, number, shown, size } from "./format.js";
 import { progressText } from "./store.js";
@@ -124,6 +124,17 @@ function ServerDialog({ store }) {
 
 function Tried({ tried, whole, setWhole, off, asking, setAsking, apply }) {
   const files = count(tried.moved, "file");
+  const opener = useRef(null);
+  const cancel = () => {
+    setAsking(false);
+    setCancelled(true);
+  };
+  const [cancelled, setCancelled] = useState(false);
+  useLayoutEffect(() => {
+    if (!cancelled || asking) return;
+    opener.current.focus();
+    setCancelled(false);
+  }, [cancelled, asking]);
   const could = tried.moved > 0 || (whole && tried.whole_folders > 0);
   return html`<div role="status" class="done">
       <p><strong>${files} would move</strong> to the quarantine, ${size(tried.bytes)}.
@@ -135,14 +146,22 @@ function Tried({ tried, whole, setWhole, off, asking, setAsking, apply }) {
       onChange=${(event) => setWhole(event.target.checked)} /> Also the
       ${" "}${count(tried.whole_folders, "file")} of folders that would lose most of their
       pictures</label>`}
-    <button type="button" class=${asking ? "" : "strong"} disabled=${off || !could || asking}
+    <button type="button" ref=${opener} class=${asking ? "" : "strong"} disabled=${off || !could || asking}
       onClick=${() => setAsking(true)}>Apply…</button>
-    ${asking && html`<div class="asking" role="group" aria-label="Apply the plan?">
-      <p><strong>${whole ? "Files" : files} move to <code>.imgsim-trash</code></strong> in the folder
-        that was scanned. Each is compared with the plan once more first, and one that changed
-        stays. Nothing is deleted; Undo brings everything back.</p>
-      <button type="button" class="strong" disabled=${off} onClick=${apply}>Move the files</button>
-      <button type="button" onClick=${() => setAsking(false)}>Cancel</button></div>`}`;
+    ${asking && html`<${Asking} files=${whole ? "Files" : files} off=${off} apply=${apply}
+      cancel=${cancel} />`}`;
+}
+
+/** The question before files are moved; it has the focus, so that it is read out. */
+function Asking({ files, off, apply, cancel }) {
+  const box = useRef(null);
+  useLayoutEffect(() => box.current.focus(), []);
+  return html`<div class="asking" role="group" aria-labelledby="asking" tabindex="-1" ref=${box}>
+    <p id="asking"><strong>${files} move to <code>.imgsim-trash</code></strong> in the folder
+      that was scanned. Each is compared with the plan once more first, and one that changed
+      stays. Nothing is deleted; Undo brings everything back.</p>
+    <button type="button" class="strong" disabled=${off} onClick=${apply}>Move the files</button>
+    <button type="button" onClick=${cancel}>Cancel</button></div>`;
 }
 
 /** What stays although it was asked for, and why; and what is lost with what goes. */

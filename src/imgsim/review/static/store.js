@@ -309,7 +309,7 @@ export class Store {
     if (!this.writer || this.busy || id === null || !this.detail) return;
     const at = this.place;
     const order = this.visible;
-    const revision = this.state.revision;
+    const { revision } = this.detail; // of what is shown: an answer is to that alone
     await this.#change(async () => {
       const kept = this.detail.kept;
       const done = await this.source.answer({ groups: [id], answer, keep, revision });
@@ -333,8 +333,9 @@ export class Store {
     }
     const at = this.place;
     const order = this.visible;
+    const { revision } = this.detail;
     await this.#change(async () => {
-      this.#done(await this.source.answer({ groups: [group], answer: "remove", file: id }));
+      this.#done(await this.source.answer({ groups: [group], answer: "remove", file: id, revision }));
       this.#details.delete(group);
       this.#say(`Noted: ${file.name} goes`);
       const now = this.groups.find((one) => one.id === group);
