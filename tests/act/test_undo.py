@@ -15,7 +15,6 @@ from imgsim.act.run_list import list_runs
 from imgsim.act.steps import rename_within
 from imgsim.act.systems import DescriptorFileSystem
 from imgsim.act.undo import undo
-from imgsim.errors import UsageError
 from imgsim.report.runs import undone_summary
 
 from .library import ALL, do, files, plan_of, posix
@@ -48,16 +47,6 @@ def test_a_sidecar_in_the_way_is_what_undo_names(root: Path) -> None:
     undone = undo()
     assert [one.path for one in undone.left] == [b"copies/a.xmp"]
     assert undone.restored == (b"copies/a.jpg", b"copies/b.jpg")
-
-
-def test_last_is_no_older_run_than_one_that_moved_nothing(root: Path) -> None:
-    before = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
-    plan = plan_of(root, "keep/a.jpg", "copies/b.jpg")
-    (root / "keep/a.jpg").write_bytes(b"another")
-    assert do(plan).removed == ()
-    with pytest.raises(UsageError, match="moved nothing"):
-        undo()
-    assert undo(before.run).restored == (b"copies/a.jpg",)
 
 
 @posix

@@ -34,8 +34,7 @@ def undo(
     Parameters
     ----------
     run : str
-        Its name or number; ``last`` is the last one of which something can be brought back,
-        unless the newest of all moved nothing: then none is meant.
+        Its name or number; ``last`` is the last one of which something can be brought back.
         Later ones that cannot, since they were purged or deleted for good, are passed over.
     history : Path, optional
     fs : FileSystem, optional
@@ -124,12 +123,10 @@ def _to_undo(runs: History, run: str) -> tuple[str, tuple[tuple[str, str], ...]]
     if run != "last":
         return runs.find(run), ()
     passed_over: list[tuple[str, str]] = []
-    for place, name in enumerate(reversed(runs.runs())):
+    for name in reversed(runs.runs()):
         record = runs.record(name)
         if record is None:
             continue
-        if not (place or record.units or record.interrupted):  # an older one is not meant
-            raise UsageError(f"the last run, {name}, moved nothing", "imgsim runs lists the others")
         reasons = [_lost(record.units[number]) for number in record.standing]
         if record.interrupted or not all(reasons):
             return name, tuple(passed_over)

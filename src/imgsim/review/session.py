@@ -290,8 +290,10 @@ class Session:
                     self.look_for_changes(review)
                     group = _with_kept(review.proposed, path)
                 self._settled.setdefault(group_id, {})[path] = group
+                before = review.current, review.answer, review.pending
                 self._refresh(review)
-                self._note(review)
+                if before != (review.current, review.answer, review.pending):
+                    self._note(review)  # else the wish was taken back meanwhile
             self.touch()
         return True
 

@@ -30,7 +30,7 @@ export function Dialog({ store, title, children }) {
   };
   const close = () => store.set({ dialog: null });
   const { said } = store;
-  return html`<dialog ref=${box} onFocusIn=${onFocusIn} aria-labelledby="dialog-title"
+  return html`<dialog ref=${box} onfocusin=${onFocusIn} aria-labelledby="dialog-title"
     onClose=${() => box.current && close()} onClick=${(event) => event.target === box.current && close()}>
     <div class="dialog-inner">
       <div class="dialog-top"><h2 id="dialog-title" ref=${heading} tabindex="-1">${title}</h2>
