@@ -121,7 +121,7 @@ def judge(
         verdict = _judge_aligned(left, right, chain([first], ways), needed)
         if may_be_bent(verdict):
             verdict = _judge_bent(left, right, verdict, needed)
-        return replace(verdict, residual=max(verdict.residual, least))
+        return verdict if verdict.residual >= least else replace(verdict, residual=least)
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
         return _judge_thumbnail(left, right, hypotheses, needed)
