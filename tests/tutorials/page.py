@@ -280,7 +280,7 @@ def _unknown_numbers(page: str, committed: dict) -> list[str]:
     known |= {figure["shown"] for figure in committed.get("figures", {}).values()}
     known |= set(committed.get("constants", ()))
     prose = _FENCE.sub("", page)
-    prose = re.sub(r"<!--.*?-->|`[^`]*`|\]\([^)]*\)|^#.*$", "", prose, flags=re.S | re.M)
+    prose = re.sub(r"<!--.*?-->|`[^`]*`|\]\([^)]*\)|^#[^\n]*$", "", prose, flags=re.S | re.M)
     said = re.findall(r"(?<![\w.-])\d[\d,]*\.\d+|\d+(?= ?%)|(?<![\w.-])\d[\d,]*\d(?![\w.])", prose)
     return [f"stands in the text only: {number}" for number in said if number not in known]
 
