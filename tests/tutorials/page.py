@@ -61,7 +61,7 @@ _MARK = re.compile(r"<!-- repeat: (.*?) -->\s*\Z")
 _FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
-_SIDE, _PICTURE_WITHIN, _WIDEST = 32, 0.04, 1200
+_SIDE, _PICTURE_WITHIN, _WIDEST = 32, 0.04, 2000
 
 Figures = Callable[[Path], dict[str, float]]
 """Works out the figures of a page, by what they are, in the folder in which it was repeated."""
