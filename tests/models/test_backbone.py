@@ -95,7 +95,9 @@ def test_cells_are_as_many_as_are_said(network: efficientnet.Architecture) -> No
 
 
 def test_whole_maps_of_any_size_have_the_shape_that_is_said(weights: Path) -> None:
-    comparator = registry.parse(f'efficientnet-cosine:size=50,pool=none,weights="{weights}"')
+    comparator = registry.parse(
+        f'efficientnet-cosine:size=50,pool=none,backbone=torchvision,weights="{weights}"'
+    )
     images = sample_images(comparator, 3)
     assert comparator.extractor.extract(images).shape == (3, *comparator.extractor.shape)
     comparator.explain(*images[:2])
