@@ -158,6 +158,7 @@ def test_weights_of_torchvision_and_safetensors_fit_too(
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"needs a torchvision that fits torch: {error}")
     twin = torchvision.models.efficientnet_b0()
+    assert efficientnet.torchvision_names(model) == list(twin.state_dict())
     names = dict(zip(model.state_dict(), twin.state_dict(), strict=True))
     state = {names[key]: value for key, value in model.state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "tv.pth")

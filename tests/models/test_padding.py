@@ -15,7 +15,6 @@ from imgsim.testing import sample_images
 
 torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
-pytest.importorskip("torchvision", reason="needs the extra deep")
 
 
 def _mirrored(state: dict) -> dict:
@@ -57,10 +56,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_padding_is_told_whatever_the_names_say(folder: Path) -> None:
-    state = _made("torchvision", sensitive=True)
-    names = efficientnet.make_model("efficientnet_pytorch").state_dict()
     path = folder / "sensitive.pth"
-    torch.save(dict(zip(names, state.values(), strict=True)), path)
+    torch.save(_made("torchvision", sensitive=True), path)  # under names of efficientnet_pytorch
     assert padding.chosen_package(str(path)) == "torchvision"
 
     images = sample_images(registry.parse("efficientnet-cosine:size=64"), 2)
@@ -80,7 +77,8 @@ def test_weights_that_do_not_show_it_go_by_their_names(folder: Path) -> None:
     torch.save(state, path)
     assert padding.fitting_package(str(path)) is None
     assert padding.chosen_package(str(path)) == "efficientnet_pytorch"
-    assert padding._named_by(efficientnet.make_model("torchvision").state_dict()) == "torchvision"
+    names = efficientnet.torchvision_names(efficientnet.make_model("torchvision"))
+    assert padding._named_by(dict.fromkeys(names)) == "torchvision"
 
 
 def test_published_weights_are_not_tried() -> None:

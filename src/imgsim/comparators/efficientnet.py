@@ -60,8 +60,6 @@ class EfficientNetFeatures(NetworkExtractor):
 
     def get_ready(self, *, fetch: bool = True) -> None:
         devices.require_torch()
-        if self.backbone == "torchvision":
-            devices.require_torchvision()
         if self.engine == "openvino":
             openvino.require_openvino()
             openvino.check_device(self.device)

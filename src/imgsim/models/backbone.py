@@ -113,11 +113,11 @@ class Backbone:
         self._shapes: dict[int, tuple[int, ...]] = {}
         model = load_model(package, files.locate(weights))
         model.eval().requires_grad_(False)
-        if package == "efficientnet_pytorch":
+        if package != "resnet34":
             streamline(model)
         parts = feature_parts(package, model)
         features = torch.nn.Sequential(*parts[: len(parts) - 1 - left_out] if left_out else parts)
-        if package != "efficientnet_pytorch":
+        if package == "resnet34":
             from torch.fx.experimental.optimization import fuse
 
             features = fuse(features)

@@ -17,7 +17,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import MethodUnavailable
 from imgsim.models import weights as files
 from imgsim.models.devices import require_torch
 from imgsim.models.efficientnet import Architecture, Package, feature_parts, load_model
@@ -68,7 +67,7 @@ def fitting_package(weights: str) -> Package | None:
     Returns
     -------
     {"efficientnet_pytorch", "torchvision"} or None
-        None where they do not show it, or torchvision cannot be had.
+        None where they do not show it.
 
     Raises
     ------
@@ -77,14 +76,7 @@ def fitting_package(weights: str) -> Package | None:
     """
     path = files.locate(weights)
     packages: tuple[Package, Package] = ("efficientnet_pytorch", "torchvision")
-    found = []
-    for package in packages:
-        try:
-            found.append(lopsidedness(package, path))
-        except MethodUnavailable:
-            if package == "torchvision":
-                return None
-            raise
+    found = [lopsidedness(package, path) for package in packages]
     if max(found) < _CLEAR or max(found) < 2 * min(found):
         return None
     return packages[int(np.argmin(found))]
@@ -155,7 +147,7 @@ def _noise() -> NDArray[np.float32]:
         cells = -(-SIDE // cell)
         values = rng.normal(size=(_PICTURES, 3, cells, cells)) * np.sqrt(cell)
         pictures += np.kron(values, np.ones((cell, cell)))[..., :SIDE, :SIDE]
-    return (pictures / pictures.std()).astype(np.float32)
+    return np.asarray(pictures / pictures.std(), np.float32)
 
 
 def _named_by(state: Mapping[str, Any]) -> Package:
