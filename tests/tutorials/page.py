@@ -108,11 +108,8 @@ def blocks(text: str) -> Iterator[Block]:
     end = 0
     for fence in (*_FENCE.finditer(text), None):
         between = text[end : fence.start() if fence else len(text)]
-        marks = {}
-        for part in re.split(r"(?<=-->)", between):
-            marks = _marks(part) or marks if part.strip() else marks
-            for picture in _PICTURE.findall(part):
-                yield Block("picture", picture, marks)
+        for picture in _PICTURE.finditer(between):
+            yield Block("picture", picture[1], _marks(between[: picture.start()]))
         if fence:
             yield Block(fence[1], fence[2], _marks(between))
             end = fence.end()
