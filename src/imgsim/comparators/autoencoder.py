@@ -90,4 +90,5 @@ class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
             parts.left,
             parts.right,
             remark="a cell is compared with the cell at the same place",
+            edge=cam.edge_width(len(one[0])),
         )

@@ -46,7 +46,7 @@ class EncoderRows(NetworkExtractor):
 
     Attributes
     ----------
-    package : {"efficientnet_pytorch", "resnet34"}
+    package : {"efficientnet_pytorch", "torchvision", "resnet34"}
     weights : str
     size : int
     left_out : int
