@@ -188,10 +188,10 @@ def _ready() -> None:
     warnings.simplefilter("ignore")
 
 
-def written(kind: str, seed: int) -> bytes | None:
+def written(kind: str, seed: int, width: int = WIDTH, height: int = HEIGHT) -> bytes | None:
     """Return a whole file of a kind; None where what writes it is not installed."""
     _ready()
-    picture = Image.fromarray(landscape(seed, WIDTH, HEIGHT))
+    picture = Image.fromarray(landscape(seed, width, height))
     try:
         return FORMATS[kind][1](picture)
     except (ImportError, KeyError, ValueError):  # as Pillow and tifffile say it
@@ -271,12 +271,13 @@ class Counts:
 
 def case_of(kind: str, number: int, seed: int, picture: int = 7000) -> tuple[str, bytes] | None:
     """Return the way and the bytes of one mutant; None where the kind cannot be written."""
-    data = _whole(kind, picture)
+    data = whole(kind, picture)
     return None if data is None else mutant(data, f"{seed}/{kind}/{number}")
 
 
 @cache
-def _whole(kind: str, picture: int) -> bytes | None:
+def whole(kind: str, picture: int) -> bytes | None:
+    """Return a file as `written` does, each time the same: some libtiff write other bytes."""
     return written(kind, picture)
 
 
@@ -285,7 +286,7 @@ def decode_mutants(
 ) -> None:
     """Decode mutants of each kind in children, with all that reads a single file."""
     for kind in kinds:
-        if _whole(kind, 7000) is None:
+        if whole(kind, 7000) is None:
             counts.noted[f"not written here: {kind}"] += 1
             continue
         items = [(kind, number) for number in numbers]
@@ -321,7 +322,7 @@ def write_batch(
         By the name of the whole file; that of its mutant has ``a`` before it.
     """
     chance = random.Random(f"batch {seed}")
-    usable = [kind for kind in kinds if _whole(kind, 7000) is not None]
+    usable = [kind for kind in kinds if whole(kind, 7000) is not None]
     batch: dict[str, tuple[str, str]] = {}
     for i in range(count):
         kind = usable[i % len(usable)]

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_children import Child, start_program
-from fault_pictures import Counts, written
+from fault_pictures import Counts, whole
 from PIL import Image
 
 NOBODY = 54321
@@ -50,7 +50,7 @@ def write_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "more").mkdir(parents=True)
     for i, kind in enumerate(("JPEG", "PNG", "WebP, lossless", "TIFF, LZW", "GIF")):
-        data = written(kind, 7100 + i)
+        data = whole(kind, 7100 + i)
         assert data is not None
         ending = kind.split(",")[0].lower()
         files = {f"{i}.{ending}": data, f"more/{i} copy.{ending}": data}
