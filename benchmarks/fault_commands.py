@@ -62,13 +62,13 @@ COMMANDS: dict[str, Command] = {
     "sort": Command(lambda p, o: ["sort", p, "-m", "phash", "-f", "json", "--no-timing"]),
     "cluster": Command(
         lambda p, o: ["cluster", p, "-m", "phash", "-n", "2", "-f", "json", "--no-timing"]
-    ),  # fmt: skip
+    ),
     "matches": Command(
         lambda p, o: ["matches", p, "-m", "phash", "-m", "ssim", "-f", "json", "--no-timing"]
-    ),  # fmt: skip
+    ),
     "search": Command(
         lambda p, o: ["search", p / "0.jpeg", "--in", p, "-m", "phash", "-f", "json", "--no-timing"]
-    ),  # fmt: skip
+    ),
     "compare": Command(
         lambda p, o: [
             "compare",
@@ -82,11 +82,11 @@ COMMANDS: dict[str, Command] = {
             "json",
         ],
         cached=False,
-    ),  # fmt: skip
+    ),
     "features": Command(lambda p, o: ["features", p, "-m", "phash", "-o", o / "f.csv", "--force"]),
     "explain": Command(
         lambda p, o: ["explain", p / "0.jpeg", p / "more" / "small.jpg", "-f", "json"], cached=False
-    ),  # fmt: skip
+    ),
     "bench": Command(
         lambda p, o: [
             "bench",
@@ -101,7 +101,7 @@ COMMANDS: dict[str, Command] = {
             "json",
         ],
         same=False,
-    ),  # fmt: skip
+    ),
     "methods": Command(lambda p, o: ["methods", "-f", "json"], cached=False),
     "cache info": Command(lambda p, o: ["cache", "info", "-f", "json"], same=False),
     "cache prune": Command(lambda p, o: ["cache", "prune", "-f", "json"], same=False),
@@ -134,20 +134,21 @@ class CommandRuns:
         self.library = runs.top / "library"
         self.moved = runs.top / "moved"
         self.plan = b""
+        self.outputs = runs.top / "written"
+        self.outputs.mkdir(exist_ok=True)
         write_tree(runs.top / "others")
 
     # Commands that only read ---------------------------------------------------------------
 
     def _words(self, name: str, cache: Path) -> list[str]:
         runs, command = self.runs, COMMANDS[name]
-        words = [str(word) for word in command.words(runs.pictures, runs.outputs)]
+        words = [str(word) for word in command.words(runs.pictures, self.outputs)]
         return [*words, *(("--cache", str(cache)) if command.cached else ())]
 
     def _prepare(self, name: str) -> None:
         """Make what a command reads, and see what it prints undisturbed."""
-        outputs = self.runs.outputs
-        if "plan" in name and not (outputs / "plan.json").exists():
-            more = ("--plan", str(outputs / "plan.json"))
+        if "plan" in name and not (self.outputs / "plan.json").exists():
+            more = ("--plan", str(self.outputs / "plan.json"))
             self.runs.run([*self.runs.arguments(None), *more])
         if name in self.expected:
             return
@@ -161,7 +162,7 @@ class CommandRuns:
         self.lengths[name] = done.seconds
 
     def _printed(self, name: str, done: Result) -> bytes:
-        path = self.runs.outputs / "f.csv"
+        path = self.outputs / "f.csv"
         return path.read_bytes() if name == "features" and path.exists() else done.output
 
     def reading(self, kind: str, number: int) -> None:
@@ -243,7 +244,7 @@ class CommandRuns:
         os.utime(self.library / "more" / "0 copy.jpeg.xmp", (1.5e9, 1.5e9))
         for folder in (self.moved, self.runs.top / "runs"):
             shutil.rmtree(folder, ignore_errors=True)
-        path = self.runs.outputs / "library.json"
+        path = self.outputs / "library.json"
         if not self.plan:
             self.runs.run(["find-dupes", str(self.library), "--cache", "off", "--decisions", "off",
                            "--plan", str(path)])  # fmt: skip
@@ -255,7 +256,7 @@ class CommandRuns:
 
     def _apply(self, action: str) -> list[str]:
         more = [*ACTIONS[action], *([str(self.moved)] if action == "move" else [])]
-        plan = str(self.runs.outputs / "library.json")
+        plan = str(self.outputs / "library.json")
         return ["apply", plan, "--yes", "--yes-folders", "--decisions", "off", *more]
 
     def changing_files(self, kind: str, number: int) -> None:
@@ -360,7 +361,7 @@ class CommandRuns:
             time.sleep(at)
             child.kill(which)
 
-        plan = runs.outputs / "review.json"
+        plan = self.outputs / "review.json"
         with runs.cache() as cache:
             words = ["review", str(runs.pictures), "--no-browser", "--cache", str(cache), "--plan",
                      str(plan)]  # fmt: skip
@@ -372,7 +373,7 @@ class CommandRuns:
     def train(self, kind: str, number: int) -> None:
         """A signal while a network is trained: its weights are there as a whole, or not."""
         runs, chance = self.runs, self.runs.chance(kind, number)
-        out = runs.outputs / "trained"
+        out = self.outputs / "trained"
         shutil.rmtree(out, ignore_errors=True)
         fault = chance.choice(_SIGNALS)
         which, at = signal.Signals[fault], chance.uniform(0, 12)
@@ -388,7 +389,7 @@ class CommandRuns:
             done = runs.run(words, send)
             runs.check(f"{kind}: {fault}", number, done, (0, 128 + which), None, same=False)
             repeat = f"--repeat 'run/{kind}: {fault}/{number}/{runs.seed}'"
-            for path in out.glob("*.safetensors") if out.exists() else ():
+            for path in out.glob("model.safetensors"):
                 method = f"autoencoder:weights={path}"
                 used = runs.run(["compare", str(runs.pictures / "0.jpeg"),
                                  str(runs.pictures / "1.png"), "-m", method])  # fmt: skip

@@ -22,6 +22,7 @@ import hashlib
 import io
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,15 @@ with atheris.instrument_imports(include=_GUIDED, enable_loader_override=False):
     from imgsim.decisions.records import heading, read_line
     from imgsim.decode.damage import hidden_fault
     from imgsim.decode.metadata import read_metadata
+    from imgsim.decode.source import open_source
+    from imgsim.decode.spec import DecodeError
     from imgsim.errors import ImgsimError
     from imgsim.read.archives.zip_directory import overlapping, read_directory
+
+_MOST_MEGABYTES = 500
+"""That a small file may take; ``--max-memory`` is 400 MB for those that are decoded."""
+
+_MOST_PIXELS = 1 << 22
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
@@ -108,7 +116,12 @@ def _plan(data: bytes) -> None:
 
 def _header(data: bytes) -> None:
     """What reads a picture beside its decoder, which would tell of anything as damage."""
-    hidden_fault(data, 1 << 22)
+    try:
+        source = open_source(data)
+        if source.width * source.height <= _MOST_PIXELS:  # of others a run reckons the memory
+            hidden_fault(data, _MOST_PIXELS)
+    except DecodeError:
+        pass
     read_metadata(data, history=False)
 
 
@@ -144,8 +157,12 @@ def _reporting(target: Callable[[bytes], None], found: Path) -> Callable[[bytes]
     known: set[str] = set()
 
     def read(data: bytes) -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
             target(data)
+            more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
+            if more > _MOST_MEGABYTES:
+                raise AssertionError(f"it took {more} MB")
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)
             own = [f for f in frames if "/imgsim/" in f.filename] or list(frames)

@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=(), help="these kinds of faults of runs")
     parser.add_argument("--folder", type=Path, help="instead of a temporary one")
     parser.add_argument("--repeat", help="one case, as it was printed")
+    parser.add_argument("--add", action="store_true", help="to the counts in the result file")
     parser.add_argument("--no-record", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -145,7 +146,7 @@ def main() -> None:
             document["seconds"] = round(time.monotonic() - started)
             print(part, document, flush=True)
             if not given.no_record:
-                _record(part, document)
+                _record(part, document, given.add)
     raise SystemExit(found)
 
 
@@ -168,7 +169,18 @@ def _run_part(
     return {}
 
 
-def _record(part: str, document: dict[str, Any]) -> None:
+def _sum(one: Any, other: Any) -> Any:
+    """Add the counts of two runs of one part; of peaks the higher one is taken."""
+    if isinstance(one, dict):
+        both = one | other
+        for key in one.keys() & other.keys():
+            peak = key == "peak_mb"
+            both[key] = max(one[key], other[key]) if peak else _sum(one[key], other[key])
+        return dict(sorted(both.items())) if set(both) - set(one) else both
+    return f"{one}; {other}" if isinstance(one, str) else one + other
+
+
+def _record(part: str, document: dict[str, Any], add: bool) -> None:
     """Write one part; the others stay as they were measured."""
     facts = machine(
         "python benchmarks/faults.py " + " ".join(sys.argv[1:]),
@@ -176,7 +188,8 @@ def _record(part: str, document: dict[str, Any]) -> None:
     )  # fmt: skip
     path = RESULTS / "faults.json"
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
-    parts[part] = {"command": facts.pop("command")} | document
+    document = {"command": facts.pop("command")} | document
+    parts[part] = _sum(parts[part], document) if add and part in parts else document
     kinds = {"kinds_of_pictures": len(FORMATS), "kinds_of_inputs": len(INPUTS)}
     print(write("faults", facts | kinds | {"parts": parts}), flush=True)
 

@@ -122,7 +122,13 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
         return _gif_fault(data)
     if tifftags.is_tiff(data) and not is_raw(data):
         pages = tifftags.read_pages(data)
-        some = (t for t in pages if t.deflated and t.width * t.height <= max_pixels)
+        some = (
+            tags
+            for tags in pages
+            if tags.deflated
+            and min(tags.width, tags.height) > 0
+            and tags.width * tags.height <= max_pixels
+        )
         return next(filter(None, (_deflate_fault(data, tags) for tags in some)), "")
     return ""
 
