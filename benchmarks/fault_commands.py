@@ -178,12 +178,13 @@ class CommandRuns:
             done, codes = self._disturbed(self._words(name, cache), fault, chance, name)
             told = self._printed(name, done)
             full = done.code == command.code and fault not in ("file size", *_STREAMS[:2])
-            runs.check(label, number, done, (command.code, *codes), None, same=False)
             repeat = f"--repeat 'run/{label}/{number}/{runs.seed}'"
             lacking = fault == "memory" and b"memory" in told
             if full and command.same and not lacking and told != self.expected[name][1]:
                 runs.counts.find("other bytes", f"{repeat}: of the disturbed run")
             again = runs.run(self._words(name, cache))
+            # now, since the next run removes what a killed one leaves
+            runs.check(label, number, done, (command.code, *codes), None, same=False)
             if again.code != command.code or (
                 command.same and (again.code, self._printed(name, again)) != self.expected[name]
             ):
