@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import struct
-import subprocess
 import sys
 import warnings
 import zlib
@@ -24,6 +23,7 @@ import numpy as np
 from fault_bytes import mutant
 from fault_children import Lost, in_children
 from PIL import Image
+from record import run_program
 
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
@@ -37,8 +37,13 @@ WIDTH, HEIGHT = 240, 180
 MEMORY = 400 << 20
 """`--max-memory`, in bytes."""
 
-PROGRAM = 300 << 20
-"""Bytes that the program takes beside what it decodes: modules, and working memory of hashes."""
+PROGRAM = 120 << 20
+"""Bytes that each process takes beside what it decodes: modules, and working memory of hashes."""
+
+_JOBS = 2
+_LARGE = ("JPEG", "JPEG, progressive", "PNG", "PNG, 16 bits", "TIFF, LZW", "GIF", "WebP")
+_LARGE_SIZE = (4400, 3300)
+"""Of pictures that take some tenths of `MEMORY` each, or more than it."""
 
 
 def _saved(form: str, **options: Any) -> Callable[[Any], bytes]:
@@ -222,6 +227,28 @@ def refused(data: bytes, ending: str) -> bool:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None
 
 
+def write_large(folder: Path, seed: int) -> dict[str, tuple[str, str]]:
+    """Write large pictures, two of which are not decoded at a time, and a mutant of each.
+
+    Returns
+    -------
+    dict of str to (kind, way)
+        See `write_batch`.
+    """
+    batch: dict[str, tuple[str, str]] = {}
+    for i, kind in enumerate(_LARGE):
+        number = 900 + i
+        small = Image.fromarray(landscape(10_000 + 1000 * seed + number, 400, 300))
+        data = FORMATS[kind][1](small.resize(_LARGE_SIZE))
+        way, changed = mutant(data, f"large {seed}/{i}")
+        name = f"{number} {kind}.{FORMATS[kind][0]}"
+        for path, content, moment in ((name, data, 1e9), (f"a {name}", changed, 0.9e9)):
+            (folder / path).write_bytes(content)
+            os.utime(folder / path, (moment, moment))
+        batch[name] = kind, way
+    return batch
+
+
 # In this process -------------------------------------------------------------------------------
 
 _WANTS = (InputSpec(32, 32, "grey"), InputSpec(0, 0, "grey", at_most=256), InputSpec(64, 64, "rgb"))
@@ -338,37 +365,34 @@ def write_batch(
     return batch
 
 
-def find_dupes(folder: Path, jobs: int = 2, *more: str) -> tuple[int, str, str, int]:
-    """Run the program: exit code, output, what it said, and the peak memory of one process."""
+def find_dupes(folder: Path, jobs: int = _JOBS, *more: str) -> tuple[int, str, str, int]:
+    """Run the program: exit code, output, what it said, and the peak memory of all processes."""
     command = [
         sys.executable, "-m", "imgsim", "find-dupes", str(folder), "--cache", "off", "--decisions",
         "off", "--format", "json", "--no-timing", "--max-memory", str(MEMORY), "--file-timeout",
         "20", "--strict", "-j", str(jobs), *more,
     ]  # fmt: skip
-    # a child of its own, so that the peak is that of its processes alone
-    watch = (
-        "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]);"
-        "print('PEAK', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr);"
-        "sys.exit(code)"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", watch, *command], capture_output=True, timeout=900, check=False
-        )
-    except subprocess.TimeoutExpired:
+    done = run_program(command, limit=900)
+    if done.code is None:
         return -1, "", "hung", 0
-    error = done.stderr.decode("utf-8", "replace")
-    said, _, peak = error.rpartition("PEAK ")
-    return done.returncode, done.stdout.decode(), said, int(peak or 0) * 1024
+    return done.code, done.output, done.error, int(done.peak_mb * 1e6)
 
 
 def judge_batch(
-    counts: Counts, folder: Path, seed: int, count: int, kinds: Sequence[str] = tuple(FORMATS)
+    counts: Counts,
+    folder: Path,
+    seed: int,
+    count: int,
+    kinds: Sequence[str] = tuple(FORMATS),
+    *,
+    large: bool = True,
 ) -> None:
-    """Write a batch, run find-dupes on it, and count what must not be."""
+    """Write a batch, large pictures in it, run find-dupes, and count what must not be."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     batch = write_batch(folder, seed, count, kinds)
+    if large:
+        batch |= write_large(folder, seed)
     repeat = f"--repeat 'batch/{seed}/{count}'"
     code, output, said, peak = find_dupes(folder)
     for kind, _ in batch.values():
@@ -381,14 +405,14 @@ def judge_batch(
     accounted = document["images"] + len(document["skipped"]) + document["other_files"]
     if accounted + document["too_small"] != files:
         counts.find("files unaccounted for", f"{repeat}: {accounted} of {files}")
-    if peak > MEMORY + PROGRAM:
+    if peak > MEMORY + (1 + _JOBS) * PROGRAM:
         counts.find("memory over the limit", f"{repeat}: {peak / 1e6:.0f} MB")
     counts.peak_bytes = max(counts.peak_bytes, peak)
     for one in document["skipped"]:
         if any(word in one["reason"] for word in ("crashed", "took", "more than", "nothing")):
             counts.lost[one["reason"]] += 1
         whole = os.path.basename(one["path"])
-        if whole in batch:
+        if whole in batch and "needs" not in one["reason"]:  # more than --max-memory
             counts.find("whole files skipped", f"{repeat}: {whole}: {one['reason']}")
     damaged = {os.path.basename(one["path"]) for one in document["damaged"]}
     for name in damaged & batch.keys():
