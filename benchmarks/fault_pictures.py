@@ -206,8 +206,9 @@ def written(kind: str, seed: int, width: int = WIDTH, height: int = HEIGHT) -> b
 def refused(data: bytes, ending: str) -> bool:
     """Whether another decoder, used plainly, reports an error in a file.
 
-    Of the second picture of an MPO it is not asked: neither is compared, and a file that has one
-    is never removable as a near copy.
+    Of the second picture of an MPO it is not asked: Pillow also refuses files whose list of
+    pictures is older than the file, which are whole. A file with one is never removable as a near
+    copy.
     """
     if ending == "dng":
         return False
