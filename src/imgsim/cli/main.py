@@ -20,7 +20,7 @@ from imgsim.cli.commands import COMMANDS, GROUPS, load_command
 from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, termination_raises
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import ImgsimError, UsageError
+from imgsim.errors import ImgsimError, UsageError, is_out_of_memory
 from imgsim.garbage import collect_garbage_seldom
 
 
@@ -142,7 +142,10 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
             _internal_error(terminal, error)
     except Exception as error:
         _traceback(terminal)
-        _internal_error(terminal, error)
+        if is_out_of_memory(error):
+            terminal.error("there is not enough memory for this", "fewer workers (-j), ulimit -v")
+        else:
+            _internal_error(terminal, error)
     return 2
 
 
