@@ -56,7 +56,6 @@ with atheris.instrument_imports(include=_GUIDED, enable_loader_override=False):
     from imgsim.decode.damage import hidden_fault
     from imgsim.decode.metadata import read_metadata
     from imgsim.decode.source import open_source
-    from imgsim.decode.spec import DecodeError
     from imgsim.errors import ImgsimError
     from imgsim.read.archives.zip_directory import overlapping, read_directory
 
@@ -118,10 +117,11 @@ def _header(data: bytes) -> None:
     """What reads a picture beside its decoder, which would tell of anything as damage."""
     try:
         source = open_source(data)
-        if source.width * source.height <= _MOST_PIXELS:  # of others a run reckons the memory
-            hidden_fault(data, _MOST_PIXELS)
-    except DecodeError:
-        pass
+    except Exception:  # the decoder makes of it what is said of a skipped file
+        source = None
+    # of larger ones a run reckons the memory
+    if source is not None and source.width * source.height <= _MOST_PIXELS:
+        hidden_fault(data, _MOST_PIXELS)
     read_metadata(data, history=False)
 
 

@@ -93,6 +93,8 @@ _FINALIZE = weakref.finalize.__call__.__code__
 
 def ignore_more_interrupts() -> None:
     """Let the program end in peace after SIGINT; some seconds later another one ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        return
     first = time.monotonic()
 
     def end(number: int, frame: object) -> None:
