@@ -13,7 +13,7 @@ from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
-from imgsim.executors.base import Executor
+from imgsim.executors.base import Executor, Lost
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -45,7 +45,7 @@ class KnowingExecutor(Executor):
         self.closed = False
 
     def run(
-        self, batches: Sequence[Any], memory: Sequence[int] = ()
+        self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
     ) -> Generator[tuple[int, list[Outcome]]]:
         self.runs.append(batches)
         for number in reversed(range(len(batches))):
@@ -179,7 +179,7 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
         def run(
-            self, batches: Sequence[Any], memory: Sequence[int] = ()
+            self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
         ) -> Generator[tuple[int, list[Outcome]]]:
             raise RuntimeError("no workers")
             yield
