@@ -39,7 +39,7 @@ class EfficientNetFeatures(NetworkExtractor):
     device: str = field(metadata={"where": True})
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "efficientnet-b0"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def wants(self) -> InputSpec:

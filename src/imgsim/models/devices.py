@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from imgsim.errors import MethodUnavailable, UsageError
 
-CPU_BATCH = 8
+CPU_BATCH = 2
+"""Larger ones take as long for an image, and a single one is filled up to this."""
 CUDA_BATCH = 256
 
 
