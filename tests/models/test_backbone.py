@@ -12,7 +12,7 @@ import pytest
 from imgsim import RunOptions, find_duplicates, matches
 from imgsim.comparators import registry
 from imgsim.comparators.listing import listed
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import ImgsimError, MethodUnavailable, UsageError, is_out_of_memory
 from imgsim.models import backbone as networks
 from imgsim.models import devices, efficientnet
 from imgsim.models import weights as files
@@ -144,6 +144,63 @@ def test_memory_that_runs_out_halves_the_batch(
     computed = network(images, "avg", "imagenet", 8)
     assert sizes == [8, 4, 2, 2, 2]
     assert close(computed, features(weights, images, pool="avg"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("CUDNN_STATUS_ALLOC_FAILED")],
+)
+def test_a_gpu_too_small_for_one_image_ends_the_run_in_two_lines(
+    error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, emptied = [], []
+
+    def run(part: np.ndarray, size: int) -> np.ndarray:
+        sizes.append(size)
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(1))
+    with pytest.raises(ImgsimError, match="too much for the memory of cuda") as caught:
+        devices.run_in_batches(np.zeros((3, 8, 8, 3), np.uint8), "cuda", 4, run)
+    assert (sizes, len(emptied)) == ([4, 2, 1], 2)
+    # a worker that runs out of memory is started again for each file; this is none
+    assert not is_out_of_memory(caught.value)
+    with pytest.raises(RuntimeError) as same:
+        devices.run_in_batches(np.zeros((3, 8, 8, 3), np.uint8), "cpu", 4, run)
+    assert same.value is error
+
+
+def test_other_errors_of_a_device_are_not_taken_for_memory() -> None:
+    def run(part: np.ndarray, size: int) -> np.ndarray:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        devices.run_in_batches(np.zeros((3, 8, 8, 3), np.uint8), "cuda", 4, run)
+
+
+def test_float32_is_float32_on_cuda_and_the_user_has_his_setting_back() -> None:
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32
+
+    def rounds() -> bool:
+        if hasattr(cudnn, "conv"):  # torch 2.9 and later
+            return cudnn.conv.fp32_precision == "tf32"
+        return cudnn.allow_tf32
+
+    assert rounds()
+    with devices.float32_arithmetic("cuda"):
+        assert not rounds()
+        with devices.float32_arithmetic("cuda:1"):
+            assert not rounds()
+        assert not rounds()
+    assert rounds()
+    assert cudnn.allow_tf32 == before
+
+
+def test_a_batch_on_cuda_is_what_reading_files_fills() -> None:
+    from imgsim.read import extract
+
+    assert extract._AT_ONCE % devices.CUDA_BATCH == 0
 
 
 def test_weights_of_torchvision_and_safetensors_fit_too(
@@ -288,7 +345,27 @@ def test_devices() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu(weights: Path, images: np.ndarray) -> None:
-    assert close(features(weights, images, device="cuda"), features(weights, images))
+    exact = features(weights, images)
+    assert close(features(weights, images, device="cuda"), exact)
+    for precision in ("bf16", "fp16"):
+        low = features(weights, images, device="cuda", precision=precision)
+        cosine = (low * exact).sum(1) / np.linalg.norm(low, axis=1) / np.linalg.norm(exact, axis=1)
+        assert (1 - cosine).max() < 0.02
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_batch_too_large_for_cuda_is_halved(weights: Path, images: np.ndarray) -> None:
+    network = networks.Backbone("efficientnet_pytorch", str(weights), "cuda", "fp32")
+    many = images[np.arange(256) % len(images)]
+    expected = network(many, "avg", "imagenet", 256)
+    peak = torch.cuda.max_memory_allocated()
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties("cuda").total_memory
+    torch.cuda.set_per_process_memory_fraction(peak / 3 / total)
+    try:
+        assert close(network(many, "avg", "imagenet", 256), expected)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def test_a_torchvision_that_does_not_fit_is_named(

@@ -325,3 +325,13 @@ def test_the_maps_of_real_weights_lie_on_a_planted_object(shared, tmp_path: Path
             fine = np.kron(parts.clip(0), np.ones((cell, cell)))
             inside.append(fine[y : y + n, x : x + n].sum() / fine.sum())
     assert np.mean(inside) > 2 * n * n / side**2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_cuda_trains_as_well(blocks: int, few: Path, tmp_path: Path) -> None:
+    options = replace(
+        OPTIONS, finetune=blocks, loop=LoopOptions(epochs=3, patience=3), device="cuda"
+    )
+    made = train_siamese(few, tmp_path, options, run=RunOptions(executor="threads"))
+    assert made.epochs[-1].train < made.epochs[0].train

@@ -61,7 +61,7 @@ _MARK = re.compile(r"<!-- repeat: (.*?) -->\s*\Z")
 _FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
-_SIDE, _PICTURE_WITHIN, _WIDEST = 32, 0.04, 1200
+_SIDE, _PICTURE_WITHIN, _WIDEST = 32, 0.04, 2000
 
 Figures = Callable[[Path], dict[str, float]]
 """Works out the figures of a page, by what they are, in the folder in which it was repeated."""
@@ -108,11 +108,8 @@ def blocks(text: str) -> Iterator[Block]:
     end = 0
     for fence in (*_FENCE.finditer(text), None):
         between = text[end : fence.start() if fence else len(text)]
-        marks = {}
-        for part in re.split(r"(?<=-->)", between):
-            marks = _marks(part) or marks if part.strip() else marks
-            for picture in _PICTURE.findall(part):
-                yield Block("picture", picture, marks)
+        for picture in _PICTURE.finditer(between):
+            yield Block("picture", picture[1], _marks(between[: picture.start()]))
         if fence:
             yield Block(fence[1], fence[2], _marks(between))
             end = fence.end()

@@ -35,6 +35,11 @@ STRIDE = 32
 SHIFT: dict[Architecture, Shift] = {"efficientnet_pytorch": 1, "torchvision": -1, "resnet34": -1}
 """Of the receptive fields of the cells in the last feature map."""
 
+EXACT_PARTS: dict[Precision, int] = {"fp32": 0, "bf16": 7, "fp16": 0}
+"""Parts of a network, from the stem on, that stay in float32 where the rest computes in bf16. They
+have few weights, but with these rounded the features of some photos had a cosine of 0.996 with
+those in float32; so they have 0.9994."""
+
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -85,7 +90,7 @@ class Backbone:
     device : str
         See `choose_device`.
     precision : {"fp32", "bf16", "fp16"}
-        Of the arithmetic; the features are float32 in any case.
+        Of the arithmetic, see `EXACT_PARTS`; the features are float32 in any case.
     left_out : int
         Stop before so many of the last blocks (and the convolution behind them); 0: run it all.
 
@@ -116,13 +121,18 @@ class Backbone:
         if package != "resnet34":
             streamline(model)
         parts = feature_parts(package, model)
-        features = torch.nn.Sequential(*parts[: len(parts) - 1 - left_out] if left_out else parts)
+        if left_out:
+            parts = parts[: len(parts) - 1 - left_out]
+        exact = EXACT_PARTS[precision]
+        stages = [torch.nn.Sequential(*part) for part in (parts[:exact], parts[exact:]) if part]
         if package == "resnet34":
             from torch.fx.experimental.optimization import fuse
 
-            features = fuse(features)
-        self.module = features.to(self.device, memory_format=torch.channels_last)
+            stages = [fuse(stage) for stage in stages]
+        module = stages[0] if len(stages) == 1 else torch.nn.Sequential(*stages)
+        self.module = module.to(self.device, memory_format=torch.channels_last)
         self._features = self.module
+        self._stages = stages
 
     def __call__(
         self, images: NDArray[np.uint8], pool: Pool, scaling: Scaling, batch_size: int
@@ -189,8 +199,11 @@ class Backbone:
                 maps = self._features(scaled)
             else:
                 dtype = torch.bfloat16 if self.precision == "bf16" else torch.float16
+                *exact, last = self._stages
+                for stage in exact:
+                    scaled = stage(scaled)
                 with torch.autocast(self.device.split(":")[0], dtype):
-                    maps = self._features(scaled)
+                    maps = last(scaled)
             features = _pooled(maps.float(), pool)
             return np.asarray(features[: len(images)].cpu().numpy())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import ImgsimError, MethodUnavailable, UsageError, is_out_of_memory
 
 CPU_BATCH = 2
 """Larger ones take as long for an image, and a single one is filled up to this."""
-CUDA_BATCH = 256
+CUDA_BATCH = 64
+"""As many images as are given to a network at once when files are read: of a larger batch the rest
+would be filled up with black images, which take as long."""
+
+_ARITHMETIC = threading.RLock()
 
 
 @contextmanager
@@ -123,8 +128,10 @@ def run_in_batches(
 
     Raises
     ------
-    torch.OutOfMemoryError
-        Memory is too small for a single image.
+    ImgsimError
+        The memory of a GPU is too small for a single image.
+    RuntimeError
+        That of the CPU is.
     """
     torch = require_torch()
     size = batch_size or (CPU_BATCH if device == "cpu" else CUDA_BATCH)
@@ -132,15 +139,61 @@ def run_in_batches(
     start = 0
     while start < len(images):
         try:
-            done.append(run(images[start : start + size], size))
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
-            size //= 2
-            torch.cuda.empty_cache()
+            with float32_arithmetic(device):
+                done.append(run(images[start : start + size], size))
+            start += size
             continue
-        start += size
+        except RuntimeError as error:
+            if not _out_of_memory(error) or (size == 1 and device == "cpu"):
+                raise
+        # the error is gone now, and with it what its traceback held on the device
+        if size == 1:
+            raise ImgsimError(
+                f"a single image is too much for the memory of {device}",
+                "end what else uses it, or use --device cpu",
+            )
+        size //= 2
+        if device != "cpu":
+            torch.cuda.empty_cache()
     return np.concatenate(done)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Return whether memory ran out: torch's own error, or one that a library below it named so."""
+    torch = require_torch()
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or is_out_of_memory(error)
+        or "ALLOC_FAILED" in str(error)
+    )
+
+
+@contextmanager
+def float32_arithmetic(device: str) -> Iterator[None]:
+    """Compute convolutions of float32 in float32 on CUDA too.
+
+    By default torch rounds what they take to 10 bits there (TF32). Features are cached under one
+    key for all devices, so they have to agree.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    if device == "cpu":
+        yield
+        return
+    cudnn = require_torch().backends.cudnn
+    # torch 2.9 has new names; to mix them with the old ones is an error there
+    place, name, exact = (
+        (cudnn.conv, "fp32_precision", "ieee")
+        if hasattr(cudnn, "conv")
+        else (cudnn, "allow_tf32", False)
+    )
+    with _ARITHMETIC:  # the setting is that of the whole process
+        before = getattr(place, name)
+        setattr(place, name, exact)
+        try:
+            yield
+        finally:
+            setattr(place, name, before)
 
 
 def padded(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
