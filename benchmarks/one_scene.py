@@ -4,9 +4,9 @@
 
 writes benchmarks/results/one-scene.json. Frames of a fixed camera are painted: a landscape in
 changing light, in each frame one to three things from other landscapes elsewhere, with noise, as
-JPEG. No two are copies: what stands in a group is counted as wrong. One frame in ten also has a copy of
-60 % of its width and quality 70, all of which are to be found. Processor seconds are those of
-find-dupes with all its processes, cold, beside another source tree of imgsim if one is given.
+JPEG. No two are copies: what stands in a group is counted as wrong. One frame in ten also has a
+copy of 60 % of its width and quality 70, all of which are to be found. Processor seconds are those
+of find-dupes with all its processes, cold, beside another source tree of imgsim if one is given.
 """
 
 from __future__ import annotations

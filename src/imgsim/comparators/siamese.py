@@ -35,7 +35,7 @@ class SiameseVector(OwnNetworkExtractor):
     """The unit vector of an image, and behind it a score for each class."""
 
     name: ClassVar[str] = "siamese"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def _metadata(self) -> dict[str, Any]:

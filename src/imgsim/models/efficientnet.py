@@ -158,7 +158,7 @@ def streamline(model: Any) -> None:
     """
     from torch import nn
     from torch.nn.functional import pad
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
+    from torch.nn.utils.fusion import fuse_conv_bn_weights
 
     for owner in (model, *model._blocks):
         owner._swish = nn.SiLU(inplace=True)
@@ -169,8 +169,9 @@ def streamline(model: Any) -> None:
         if hasattr(block, "_expand_conv"):
             pairs.append((block, "_expand_conv", "_bn0"))
     for owner, convolution, normalisation in pairs:
-        fused = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, normalisation))
-        setattr(owner, convolution, fused)
+        fused, bn = getattr(owner, convolution), getattr(owner, normalisation)
+        statistics = bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+        fused.weight, fused.bias = fuse_conv_bn_weights(fused.weight, fused.bias, *statistics)
         setattr(owner, normalisation, nn.Identity())
         padding = getattr(fused.static_padding, "padding", None)
         if padding is None:

@@ -341,4 +341,7 @@ def fit_state_dict(
             if other_names
             else f"name weights of torchvision's {network}",
         )
-    model.load_state_dict({key: state[key] for key in wanted}, strict=False)
+    fitting = {
+        key: state[key].float() if own[key].is_floating_point() else state[key] for key in wanted
+    }
+    model.load_state_dict(fitting, strict=False, assign=True)  # nothing is copied
