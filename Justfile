@@ -17,6 +17,18 @@ lint:
 mutate *arguments:
     python benchmarks/mutants.py {{arguments}}
 
+# A software bill of materials (CycloneDX) of what `pip install imgsim` brings, in FILE
+sbom FILE="sbom.json":
+    python -m venv .venv-release && .venv-release/bin/pip install --quiet .
+    python -m venv .venv-audit && .venv-audit/bin/pip install --quiet cyclonedx-bom
+    .venv-audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-file {{FILE}} .venv-release/bin/python
+
+# Known flaws of what is installed, as the Python Packaging Advisory Database has them
+audit:
+    python -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
+    .venv-audit/bin/pip-audit --path "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
 # All benchmarks; the pictures are made in DIR
 bench DIR="/tmp/imgsim-bench":
     python benchmarks/startup.py

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import struct
-import subprocess
 import sys
 import warnings
 import zlib
@@ -24,6 +23,7 @@ import numpy as np
 from fault_bytes import mutant
 from fault_children import Lost, in_children
 from PIL import Image
+from record import run_program
 
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
@@ -37,8 +37,13 @@ WIDTH, HEIGHT = 240, 180
 MEMORY = 400 << 20
 """`--max-memory`, in bytes."""
 
-PROGRAM = 300 << 20
-"""Bytes that the program takes beside what it decodes: modules, and working memory of hashes."""
+PROGRAM = 120 << 20
+"""Bytes that each process takes beside what it decodes: modules, and working memory of hashes."""
+
+_JOBS = 2
+_LARGE = ("JPEG", "JPEG, progressive", "PNG", "PNG, 16 bits", "TIFF, LZW", "GIF", "WebP")
+_LARGE_SIZE = (4400, 3300)
+"""Of pictures that take some tenths of `MEMORY` each, or more than it."""
 
 
 def _saved(form: str, **options: Any) -> Callable[[Any], bytes]:
@@ -188,10 +193,10 @@ def _ready() -> None:
     warnings.simplefilter("ignore")
 
 
-def written(kind: str, seed: int) -> bytes | None:
+def written(kind: str, seed: int, width: int = WIDTH, height: int = HEIGHT) -> bytes | None:
     """Return a whole file of a kind; None where what writes it is not installed."""
     _ready()
-    picture = Image.fromarray(landscape(seed, WIDTH, HEIGHT))
+    picture = Image.fromarray(landscape(seed, width, height))
     try:
         return FORMATS[kind][1](picture)
     except (ImportError, KeyError, ValueError):  # as Pillow and tifffile say it
@@ -201,8 +206,9 @@ def written(kind: str, seed: int) -> bytes | None:
 def refused(data: bytes, ending: str) -> bool:
     """Whether another decoder, used plainly, reports an error in a file.
 
-    Of the second picture of an MPO it is not asked: neither is compared, and a file that has one
-    is never removable as a near copy.
+    Of the second picture of an MPO it is not asked: Pillow also refuses files whose list of
+    pictures is older than the file, which are whole. A file with one is never removable as a near
+    copy.
     """
     if ending == "dng":
         return False
@@ -220,6 +226,28 @@ def refused(data: bytes, ending: str) -> bool:
     if ending not in ("jpg", "png", "bmp", "webp", "ppm", "pgm"):
         return False
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None
+
+
+def write_large(folder: Path, seed: int) -> dict[str, tuple[str, str]]:
+    """Write large pictures, two of which are not decoded at a time, and a mutant of each.
+
+    Returns
+    -------
+    dict of str to (kind, way)
+        See `write_batch`.
+    """
+    batch: dict[str, tuple[str, str]] = {}
+    for i, kind in enumerate(_LARGE):
+        number = 900 + i
+        small = Image.fromarray(landscape(10_000 + 1000 * seed + number, 400, 300))
+        data = FORMATS[kind][1](small.resize(_LARGE_SIZE))
+        way, changed = mutant(data, f"large {seed}/{i}")
+        name = f"{number} {kind}.{FORMATS[kind][0]}"
+        for path, content, moment in ((name, data, 1e9), (f"a {name}", changed, 0.9e9)):
+            (folder / path).write_bytes(content)
+            os.utime(folder / path, (moment, moment))
+        batch[name] = kind, way
+    return batch
 
 
 # In this process -------------------------------------------------------------------------------
@@ -271,12 +299,13 @@ class Counts:
 
 def case_of(kind: str, number: int, seed: int, picture: int = 7000) -> tuple[str, bytes] | None:
     """Return the way and the bytes of one mutant; None where the kind cannot be written."""
-    data = _whole(kind, picture)
+    data = whole(kind, picture)
     return None if data is None else mutant(data, f"{seed}/{kind}/{number}")
 
 
 @cache
-def _whole(kind: str, picture: int) -> bytes | None:
+def whole(kind: str, picture: int) -> bytes | None:
+    """Return a file as `written` does, each time the same: some libtiff write other bytes."""
     return written(kind, picture)
 
 
@@ -285,7 +314,7 @@ def decode_mutants(
 ) -> None:
     """Decode mutants of each kind in children, with all that reads a single file."""
     for kind in kinds:
-        if _whole(kind, 7000) is None:
+        if whole(kind, 7000) is None:
             counts.noted[f"not written here: {kind}"] += 1
             continue
         items = [(kind, number) for number in numbers]
@@ -321,7 +350,7 @@ def write_batch(
         By the name of the whole file; that of its mutant has ``a`` before it.
     """
     chance = random.Random(f"batch {seed}")
-    usable = [kind for kind in kinds if _whole(kind, 7000) is not None]
+    usable = [kind for kind in kinds if whole(kind, 7000) is not None]
     batch: dict[str, tuple[str, str]] = {}
     for i in range(count):
         kind = usable[i % len(usable)]
@@ -337,37 +366,34 @@ def write_batch(
     return batch
 
 
-def find_dupes(folder: Path, jobs: int = 2, *more: str) -> tuple[int, str, str, int]:
-    """Run the program: exit code, output, what it said, and the peak memory of one process."""
+def find_dupes(folder: Path, jobs: int = _JOBS, *more: str) -> tuple[int, str, str, int]:
+    """Run the program: exit code, output, what it said, and the peak memory of all processes."""
     command = [
         sys.executable, "-m", "imgsim", "find-dupes", str(folder), "--cache", "off", "--decisions",
         "off", "--format", "json", "--no-timing", "--max-memory", str(MEMORY), "--file-timeout",
         "20", "--strict", "-j", str(jobs), *more,
     ]  # fmt: skip
-    # a child of its own, so that the peak is that of its processes alone
-    watch = (
-        "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]);"
-        "print('PEAK', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr);"
-        "sys.exit(code)"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", watch, *command], capture_output=True, timeout=900, check=False
-        )
-    except subprocess.TimeoutExpired:
+    done = run_program(command, limit=900)
+    if done.code is None:
         return -1, "", "hung", 0
-    error = done.stderr.decode("utf-8", "replace")
-    said, _, peak = error.rpartition("PEAK ")
-    return done.returncode, done.stdout.decode(), said, int(peak or 0) * 1024
+    return done.code, done.output, done.error, int(done.peak_mb * 1e6)
 
 
 def judge_batch(
-    counts: Counts, folder: Path, seed: int, count: int, kinds: Sequence[str] = tuple(FORMATS)
+    counts: Counts,
+    folder: Path,
+    seed: int,
+    count: int,
+    kinds: Sequence[str] = tuple(FORMATS),
+    *,
+    large: bool = True,
 ) -> None:
-    """Write a batch, run find-dupes on it, and count what must not be."""
+    """Write a batch, large pictures in it, run find-dupes, and count what must not be."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     batch = write_batch(folder, seed, count, kinds)
+    if large:
+        batch |= write_large(folder, seed)
     repeat = f"--repeat 'batch/{seed}/{count}'"
     code, output, said, peak = find_dupes(folder)
     for kind, _ in batch.values():
@@ -380,14 +406,14 @@ def judge_batch(
     accounted = document["images"] + len(document["skipped"]) + document["other_files"]
     if accounted + document["too_small"] != files:
         counts.find("files unaccounted for", f"{repeat}: {accounted} of {files}")
-    if peak > MEMORY + PROGRAM:
+    if peak > MEMORY + (1 + _JOBS) * PROGRAM:
         counts.find("memory over the limit", f"{repeat}: {peak / 1e6:.0f} MB")
     counts.peak_bytes = max(counts.peak_bytes, peak)
     for one in document["skipped"]:
         if any(word in one["reason"] for word in ("crashed", "took", "more than", "nothing")):
             counts.lost[one["reason"]] += 1
         whole = os.path.basename(one["path"])
-        if whole in batch:
+        if whole in batch and "needs" not in one["reason"]:  # more than --max-memory
             counts.find("whole files skipped", f"{repeat}: {whole}: {one['reason']}")
     damaged = {os.path.basename(one["path"]) for one in document["damaged"]}
     for name in damaged & batch.keys():

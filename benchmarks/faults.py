@@ -22,9 +22,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import fault_commands
 import fault_runs
 from fault_inputs import INPUTS, read_mutants
 from fault_pictures import FORMATS, Counts, decode_mutants, judge_batch
@@ -34,9 +36,12 @@ ASKED = (
     "crashes and hangs of the run", "raised", "files unaccounted for", "whole files skipped",
     "whole files called damaged", "whole inputs refused", "matches of different pictures",
     "whole files that lose", "memory over the limit", "other bytes", "leftovers",
-    "control characters",
+    "control characters", "files lost",
 )  # fmt: skip
 """What must not be."""
+
+FAULTS = fault_runs.FAULTS | fault_commands.FAULTS
+SHARES = fault_runs.SHARES | fault_commands.SHARES
 
 BATCH = 200
 _AT_ONCE = 50
@@ -56,7 +61,12 @@ def document_of(counts: Counts) -> dict[str, Any]:
 
 
 def make_faults(
-    counts: Counts, number: int, seed: int, top: Path, minutes: float = float("inf")
+    counts: Counts,
+    number: int,
+    seed: int,
+    top: Path,
+    minutes: float = float("inf"),
+    only: Sequence[str] = (),
 ) -> dict[str, str]:
     """Make so many faults, or fewer in so many minutes; every tenth of a program started plainly.
 
@@ -66,8 +76,9 @@ def make_faults(
         Kinds that could not be made here, and why.
     """
     fault_runs.preload()
+    fault_commands.preload()
     runs = fault_runs.Runs(top / "runs", counts, seed)
-    kinds = [k for k in fault_runs.FAULTS for _ in range(fault_runs.SHARES.get(k, 1))]
+    kinds = [k for k in FAULTS for _ in range(SHARES.get(k, 1)) if k in only or not only]
     end = time.monotonic() + 60 * minutes
     numbers: Counter[str] = Counter()
     for i in range(number):
@@ -75,7 +86,7 @@ def make_faults(
             break
         runs.plainly = i % 10 == 9
         kind = kinds[i % len(kinds)]
-        runs.fault(kind, numbers[kind])
+        FAULTS[kind](runs, kind, numbers[kind])
         numbers[kind] += 1
         if i % 20 == 19:
             print(f"{i + 1} faults", flush=True)
@@ -95,9 +106,9 @@ def repeat(text: str, top: Path) -> Counts:
     else:
         fault_runs.preload()
         plainly = len(rest) > 3
-        kind = next(k for k in fault_runs.FAULTS if rest[0].split(":")[0] == k)
+        kind = next(k for k in FAULTS if rest[0].split(":")[0] == k)
         runs = fault_runs.Runs(top / "runs", counts, int(rest[2]), plainly)
-        runs.fault(kind, int(rest[1]))
+        FAULTS[kind](runs, kind, int(rest[1]))
     return counts
 
 
@@ -111,8 +122,10 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=10, help=f"of {BATCH} mutants")
     parser.add_argument("--runs", type=int, default=1000, help="faults of runs")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no fault after them")
+    parser.add_argument("--only", nargs="*", default=(), help="these kinds of faults of runs")
     parser.add_argument("--folder", type=Path, help="instead of a temporary one")
     parser.add_argument("--repeat", help="one case, as it was printed")
+    parser.add_argument("--add", action="store_true", help="to the counts in the result file")
     parser.add_argument("--no-record", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -133,7 +146,7 @@ def main() -> None:
             document["seconds"] = round(time.monotonic() - started)
             print(part, document, flush=True)
             if not given.no_record:
-                _record(part, document)
+                _record(part, document, given.add)
     raise SystemExit(found)
 
 
@@ -141,7 +154,7 @@ def _run_part(
     part: str, number: int, counts: Counts, given: argparse.Namespace, top: Path
 ) -> dict[str, str]:
     if part == "runs":
-        return make_faults(counts, number, given.seed, top, given.minutes)
+        return make_faults(counts, number, given.seed, top, given.minutes, given.only)
     if part == "batches":
         for batch in range(number):
             judge_batch(counts, top / "batch", 100 * given.seed + batch, BATCH)
@@ -156,7 +169,18 @@ def _run_part(
     return {}
 
 
-def _record(part: str, document: dict[str, Any]) -> None:
+def _sum(one: Any, other: Any) -> Any:
+    """Add the counts of two runs of one part; of peaks the higher one is taken."""
+    if isinstance(one, dict):
+        both = one | other
+        for key in one.keys() & other.keys():
+            peak = key == "peak_mb"
+            both[key] = max(one[key], other[key]) if peak else _sum(one[key], other[key])
+        return dict(sorted(both.items())) if set(both) - set(one) else both
+    return f"{one}; {other}" if isinstance(one, str) else one + other
+
+
+def _record(part: str, document: dict[str, Any], add: bool) -> None:
     """Write one part; the others stay as they were measured."""
     facts = machine(
         "python benchmarks/faults.py " + " ".join(sys.argv[1:]),
@@ -164,7 +188,8 @@ def _record(part: str, document: dict[str, Any]) -> None:
     )  # fmt: skip
     path = RESULTS / "faults.json"
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
-    parts[part] = {"command": facts.pop("command")} | document
+    document = {"command": facts.pop("command")} | document
+    parts[part] = _sum(parts[part], document) if add and part in parts else document
     kinds = {"kinds_of_pictures": len(FORMATS), "kinds_of_inputs": len(INPUTS)}
     print(write("faults", facts | kinds | {"parts": parts}), flush=True)
 

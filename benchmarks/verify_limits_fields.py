@@ -69,13 +69,15 @@ HELD: dict[str, Held] = (
         " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
-        " small_max_moved_share small_max_moved max_turned_share",
+        " small_max_moved_share small_max_moved max_turned_share moved_parts_min_cells"
+        " moved_parts_min_same moved_parts_min_pixels moved_parts_min_share",
     )
     | _all(
         Held("below", "with others"),
         "elsewhere_max_area shot_max_moved shot_max_area lone_max_blocks caption_bar_share"
         " in_place_max_density in_place_max_density_anchored min_keypoint_matches"
-        " min_mirrored_matches min_match_share min_pose_weight min_pose_places pose_min_inside",
+        " min_mirrored_matches min_match_share min_pose_weight min_pose_places pose_min_inside"
+        " moved_parts_max_gain",
     )
     | _all(
         Held("above", "chooses"),
@@ -121,7 +123,9 @@ OF_PLACES: tuple[str, ...] = tuple(
     min_unexplained min_structure even_structure max_added_structure min_print_structure
     overlay_difference background_tolerance min_background_in_block min_chroma_error
     min_chroma_error_share min_vivid min_hue_turn bright dark clipped_tolerance
-    two_levels_min_chroma moved_min_difference detail_least_error detail_flat_gradient
+    two_levels_min_chroma moved_min_difference moved_parts_structure moved_parts_same
+    moved_parts_difference moved_parts_per_noise moved_parts_min_area moved_parts_around
+    moved_parts_around_per_noise moved_parts_border detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
     caption_least_error caption_least_ratio caption_own_share caption_least_edge in_place_even
     in_place_structure in_place_same in_place_other in_place_alike in_place_corner seen_variance
@@ -164,6 +168,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     overlay_quantile around_quantile opening_blocks text_page_step text_page_regions
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
+    moved_parts_blur moved_parts_opening moved_parts_closing moved_parts_room
+    moved_parts_surroundings moved_parts_outline
     two_levels_width two_levels_distance two_levels_min_figure two_levels_even_figure
     channel_tones_side shot_grid shot_open_levels shot_gamma shot_distance
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for every core: more would spin
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -11,7 +11,7 @@ import pytest
 
 from imgsim.cli.main import main
 
-pytest.importorskip("torch", reason="needs the extra deep: torch")
+torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -24,7 +24,12 @@ def gpu():
         import gpu as script
 
         patch.setattr(script, "SIDE", 32)
+        # more threads for networks this small spend most of their time spinning
+        patch.setenv("OMP_NUM_THREADS", "1")  # of child processes
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         yield script
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +104,6 @@ def test_the_command_line(gpu, settings, quick_command_line: None) -> None:
 
 
 def test_devices(gpu, settings, quick_command_line: None) -> None:
-    import torch
-
     done = run(gpu, "devices", settings)
     assert done["right"]
     assert done["auto"] == ("cuda" if torch.cuda.is_available() else "cpu")

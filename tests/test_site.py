@@ -41,7 +41,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
+    folder = tmp_path_factory.mktemp("site").resolve()
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", folder]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -49,21 +49,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_links_lead_to_pages_and_places(site: Path) -> None:
-    pages = {path.name: _Page(path) for path in site.glob("*.html") if path.name != "404.html"}
+    pages = {path: _Page(path) for path in site.rglob("*.html") if path.name != "404.html"}
     assert len(pages) > 15
-    for name, page in pages.items():
+    for path, page in pages.items():
         for link in page.links:
             target = urlsplit(link)
             if target.scheme or target.netloc:
                 continue
-            file = unquote(target.path) or name
-            assert (site / file).exists(), f"{name}: {link}"
+            file = (path.parent / unquote(target.path)).resolve() if target.path else path
+            assert file.exists(), f"{path}: {link}"
             if target.fragment and file in pages:
-                assert unquote(target.fragment) in pages[file].places, f"{name}: {link}"
+                assert unquote(target.fragment) in pages[file].places, f"{path}: {link}"
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
-    for path in site.glob("*.html"):
+    for path in site.rglob("*.html"):
         away = [one for one in _Page(path).loaded if urlsplit(one).netloc]
         assert away == [], path.name
     for path in site.rglob("*.css"):

@@ -50,6 +50,8 @@ class ImageFile:
         As in `FileStamp`.
     hard_links : int
         Names that the file has, here and elsewhere.
+    device : int
+        The mounted file system on which it lies; 0 if that is not known.
     """
 
     path: str
@@ -62,6 +64,7 @@ class ImageFile:
     ctime_ns: int = 0
     inode: int = 0
     hard_links: int = 1
+    device: int = 0
 
     @property
     def stamp(self) -> FileStamp:

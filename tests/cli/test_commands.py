@@ -14,6 +14,7 @@ import pytest
 
 from imgsim.cli.commands import COMMANDS
 from imgsim.cli.main import cli, main
+from imgsim.cli.methods import _methods_lines
 from imgsim.comparators import registry
 from imgsim.comparators.listing import listed
 from imgsim.schemas import schema
@@ -71,6 +72,15 @@ def test_methods_lists_every_comparator_with_its_presets(imgsim) -> None:
     text = imgsim("methods").stdout
     assert all(name in text for name in methods)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_methods_says_what_is_missing_in_lines_that_fit() -> None:
+    command = "pip install 'imgsim[deep]'"
+    cause = f"needs torch and efficientnet_pytorch: {command}"
+    described = {"name": "efficientnet-euclidean", "available": False, "cause": cause}
+    lines = "".join(_methods_lines([described])).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(command in line for line in lines)
 
 
 def test_doctor_says_what_is_read_here(imgsim) -> None:

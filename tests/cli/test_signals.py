@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import psutil
@@ -200,6 +201,35 @@ def test_a_signal_raises_once() -> None:
     with termination_raises(), pytest.raises(Terminated) as raised:
         clear_up()
     assert raised.value.exit_code == 143
+
+
+def test_another_ctrl_c_does_not_end_the_clearing_up() -> None:
+    cleared = False
+    with termination_raises():
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            cleared = True
+    assert cleared
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_in_a_finalizer_is_not_lost() -> None:
+    class Held:
+        pass
+
+    held = Held()
+    weakref.finalize(held, signal.raise_signal, signal.SIGINT)
+    interrupted = False
+    with termination_raises():
+        try:
+            del held  # raised in it, Python would print it, and go on
+            time.sleep(10)
+        except KeyboardInterrupt:
+            interrupted = True
+    assert interrupted
 
 
 def test_in_another_thread_nothing_is_changed() -> None:

@@ -7,9 +7,12 @@ import pytest
 
 from imgsim.comparators import listing, registry
 from imgsim.comparators.hashes import DctHash
+from imgsim.comparators.siamese import Siamese
 from imgsim.comparators.ssim import Ssim
 from imgsim.errors import ImgsimError, MethodUnavailable, UnknownMethod, UsageError
+from imgsim.models.weights import WeightsUnusable
 from imgsim.read.options import RunOptions
+from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.matches import matches
 from imgsim.testing import check_import
 
@@ -227,3 +230,9 @@ def test_nobody_replaces_a_built_in() -> None:
 
 def test_unknown_method_is_a_usage_error() -> None:
     assert issubclass(UnknownMethod, UsageError)
+
+
+def test_a_built_in_method_says_itself_what_it_lacks() -> None:
+    """It is no fault of the method that its weights are not there."""
+    with pytest.raises(WeightsUnusable, match=r"^no weights at no\.pth"):
+        as_comparator(Siamese("no.pth"))

@@ -401,3 +401,20 @@ def test_a_tiff_with_absurd_depths_is_damaged(picture) -> None:
     struct.pack_into("<3H", data, place, 8, 24591, 8)
     with pytest.raises(DecodeError, match=r"^damaged or unsupported: .* 24591 bits"):
         decode(bytes(data))
+
+
+def test_damage_of_the_second_picture_of_an_mpo_is_found(picture) -> None:
+    second = picture.rotate(5)
+    data = encoded(picture, "MPO", save_all=True, append_images=[second], quality=85)
+    place = data.index(b"\xff\xd8\xff", 1000)
+    assert hidden_fault(data, 1 << 22) == ""
+    assert hidden_fault(data[: place + (len(data) - place) // 2], 1 << 22).startswith(
+        "picture 2 in"
+    )
+    spoilt = bytearray(data)
+    spoilt[-2000:-1000] = bytes(1000)
+    assert hidden_fault(bytes(spoilt), 1 << 22).startswith("picture 2 in it: ")
+    assert hidden_fault(bytes(spoilt), 1000) == ""  # too large to be looked at
+    # programs that write the first picture anew often leave the list of pictures as it was
+    assert hidden_fault(data[:place], 1 << 22) == ""
+    assert hidden_fault(data[:place] + b"no picture" * 500, 1 << 22) == ""

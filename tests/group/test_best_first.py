@@ -236,7 +236,7 @@ def test_the_one_that_most_others_match_comes_first_if_it_is_not_small(
     pairs = np.array([(a, b) for a in range(4) for b in range(a + 1, 4)]).T
     order, matched = best_first(
         Told([1000, 1000, 1000, side], alike),
-        Proposals(pairs[0], pairs[1], np.full(6, KEYPOINTS)),
+        Proposals(pairs[0], pairs[1], np.full(6, KEYPOINTS), np.zeros(6, np.int64)),
         np.arange(4),
         lambda verdict: verdict.residual < 1,
         by_content=True,
@@ -254,7 +254,7 @@ def test_a_small_one_that_others_stood_back_for_is_not_kept() -> None:
     why = np.where(pairs[1] == n - 1, 1, KEYPOINTS)
     order, matched = best_first(
         Told([1000] * (n - 1) + [100], alike),
-        Proposals(pairs[0], pairs[1], why),
+        Proposals(pairs[0], pairs[1], why, 0 * why),
         np.arange(n),
         lambda verdict: verdict.residual < 1,
         by_content=True,

@@ -60,7 +60,7 @@ def proposals(pairs: Pairs, why: int | dict[tuple[int, int], int] = KEYPOINTS) -
     pairs = sorted(pairs)
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
     reasons = [why if isinstance(why, int) else why.get(pair, KEYPOINTS) for pair in pairs]
-    return Proposals(left, right, np.array(reasons, np.int64))
+    return Proposals(left, right, np.array(reasons, np.int64), np.zeros(len(left), np.int64))
 
 
 def run(

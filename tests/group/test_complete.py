@@ -83,7 +83,7 @@ def united(
     left, right = (np.array(side, np.int64) for side in zip(*ends, strict=True))
     places, accepted = complete(
         known,  # type: ignore[arg-type]
-        Proposals(left, right, np.ones(len(left), np.int64)),
+        Proposals(left, right, np.ones(len(left), np.int64), np.zeros(len(left), np.int64)),
         np.array([number[name] for name in order]),
         [(number[a], number[b]) for a, b in pairs],
         lambda verdict: verdict.residual <= 1,

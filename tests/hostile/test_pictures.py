@@ -25,5 +25,5 @@ def test_damaged_files_beside_whole_ones_are_accounted_for_and_never_preferred(
 
     kinds = ["JPEG", "JPEG, progressive", "PNG", "PNG, palette", "GIF", "WebP", "PSD"]
     counts = Counts()
-    judge_batch(counts, tmp_path / "batch", 0, len(kinds), kinds)
+    judge_batch(counts, tmp_path / "batch", 0, len(kinds), kinds, large=False)
     assert counts.found == {}

@@ -95,7 +95,9 @@ def test_cells_are_as_many_as_are_said(network: efficientnet.Architecture) -> No
 
 
 def test_whole_maps_of_any_size_have_the_shape_that_is_said(weights: Path) -> None:
-    comparator = registry.parse(f'efficientnet-cosine:size=50,pool=none,weights="{weights}"')
+    comparator = registry.parse(
+        f'efficientnet-cosine:size=50,pool=none,backbone=torchvision,weights="{weights}"'
+    )
     images = sample_images(comparator, 3)
     assert comparator.extractor.extract(images).shape == (3, *comparator.extractor.shape)
     comparator.explain(*images[:2])
@@ -213,6 +215,7 @@ def test_weights_of_torchvision_and_safetensors_fit_too(
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"needs a torchvision that fits torch: {error}")
     twin = torchvision.models.efficientnet_b0()
+    assert efficientnet.torchvision_names(model) == list(twin.state_dict())
     names = dict(zip(model.state_dict(), twin.state_dict(), strict=True))
     state = {names[key]: value for key, value in model.state_dict().items()}
     torch.save({"state_dict": state}, tmp_path / "tv.pth")

@@ -52,8 +52,9 @@ def _ycbcr(image: Image.Image) -> np.ndarray:
     return np.asarray(small.convert("YCbCr"))
 
 
-def _listed(pairs: Proposals) -> list[tuple[int, int, int]]:
-    return list(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.why.tolist(), strict=True))
+def _listed(pairs: Proposals) -> list[tuple[int, int, int, int]]:
+    columns = pairs.left, pairs.right, pairs.why, pairs.weight
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -72,11 +73,11 @@ def test_no_other_pair_is_lost_and_hashes_propose_the_same(
     expected = every.only(~(closed[every.left] & closed[every.right]))
     assert 0 < len(expected.left) < len(every.left)
     # how common keypoints are among the closed ones is not known, so these may propose more
-    told = {(left, right): why for left, right, why in _listed(chosen)}
+    told = {(left, right): why for left, right, why, _ in _listed(chosen)}
     by_keypoints = KEYPOINTS | MIRRORED
-    for left, right, why in _listed(expected):
+    for left, right, why, _ in _listed(expected):
         assert told[left, right] & why == why
-    wanted = {(left, right): why & ~by_keypoints for left, right, why in _listed(expected)}
+    wanted = {(left, right): why & ~by_keypoints for left, right, why, _ in _listed(expected)}
     for pair, why in told.items():
         assert why & ~by_keypoints == wanted.get(pair, 0)
         assert not closed[list(pair)].all()
@@ -114,9 +115,9 @@ def test_an_index_proposes_the_same_for_each_image_alone(rows: np.ndarray, hashe
         )
         every = propose(rows, hashes=hashes, jobs=1, flat=flat, closed=others)
         expected = {}
-        for left, right, why in _listed(every):
+        for left, right, why, weight in _listed(every):
             other = right if left == place else left
-            expected[other - (other > place)] = why
+            expected[other - (other > place)] = why, weight
         assert index.propose(rows[place : place + 1], digests[place], flat=flat[place]) == expected
         proposed += len(expected)
     assert proposed > 40

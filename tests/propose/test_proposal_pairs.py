@@ -10,7 +10,9 @@ from imgsim.propose import proposals
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 from tests.propose.test_keypoint_votes import images, mirror, points, put
 
-SOME = Proposals(np.array([0, 0, 2]), np.array([2, 5, 3]), np.array([1, KEYPOINTS, 6]))
+SOME = Proposals(
+    np.array([0, 0, 2]), np.array([2, 5, 3]), np.array([1, KEYPOINTS, 6]), np.array([0, 7, 0])
+)
 
 
 def listed(pairs: Proposals) -> list[tuple[int, int, int]]:
@@ -44,7 +46,7 @@ def test_adding_nothing_new(pairs: np.ndarray) -> None:
 
 
 def test_adding_to_none() -> None:
-    none = Proposals(*(np.zeros(0, np.int64) for _ in range(3)))
+    none = Proposals(*(np.zeros(0, np.int64) for _ in range(4)))
     assert listed(none.with_pairs(made((1, 2), (0, 2)))) == [(0, 2, 0), (1, 2, 0)]
     assert listed(none.with_pairs(made())) == []
 

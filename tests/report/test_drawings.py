@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from imgsim import cluster_images, sort_images
+from imgsim.errors import UsageError
 from imgsim.pictures.fixed_camera import cycle, frame
 from imgsim.report.cluster_drawings import draw_map, nearest_groups
+from imgsim.report.cluster_numbers import draw_numbers
 from imgsim.report.colours import PALETTE, colour_of, text_on
 from imgsim.report.ordering import draw_heatmap, round_ticks
 from imgsim.report.pictures import montage_pages
@@ -125,3 +127,15 @@ def test_a_montage_has_pages_of_six_queries(frames: Path, tmp_path: Path, thread
     ]  # fmt: skip
     one = matches(sorted(frames.iterdir())[:6], ["phash"], options=threads)
     assert montage_pages(one, tmp_path / "m.png") == [(tmp_path / "m.png", range(6))]
+
+
+def test_the_chosen_number_of_clusters_is_marked(frames: Path, tmp_path: Path, threads) -> None:
+    marks = {}
+    for rule in ("elbow", "silhouette"):
+        found = cluster_images(frames, choose=rule, options=threads)
+        draw_numbers(found, tmp_path / f"{rule}.png")
+        drawn = np.asarray(Image.open(tmp_path / f"{rule}.png").convert("RGB"))
+        marks[rule] = np.argwhere((drawn == (214, 93, 14)).all(axis=2))
+    assert marks["elbow"][:, 0].max() < 260 < marks["silhouette"][:, 0].min()  # the upper curve
+    with pytest.raises(UsageError, match="no numbers of clusters were tried"):
+        draw_numbers(cluster_images(frames, n=4, options=threads), tmp_path / "none.png")

@@ -144,17 +144,24 @@ def test_what_cannot_be_explained(imgsim, arguments: tuple[str, ...], message: s
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("pool", ["avg", "gem", "none"])
-def test_the_parts_of_features_add_up_to_the_cosine(pool: str, pair, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of EfficientNet-b0."""
     torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
     package = pytest.importorskip("efficientnet_pytorch", reason="needs the extra deep")
+    path = tmp_path_factory.mktemp("weights") / "b0.pth"
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = package.EfficientNet.from_name("efficientnet-b0").train()
         with torch.no_grad():
             model.extract_features(torch.rand(4, 3, 96, 96) * 4 - 2)
-    torch.save(model.state_dict(), tmp_path / "b0.pth")
-    method = f'efficientnet-cosine:weights="{tmp_path / "b0.pth"}",size=96,pool={pool}'
+    torch.save(model.state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("pool", ["avg", "gem", "none"])
+def test_the_parts_of_features_add_up_to_the_cosine(pool: str, pair, weights: Path) -> None:
+    method = f'efficientnet-cosine:weights="{weights}",size=96,pool={pool}'
     found = explain(*pair, method)
     evidence = found.evidence
     assert evidence.total == pytest.approx(1 - found.distance, abs=1e-5)

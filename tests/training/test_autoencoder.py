@@ -272,7 +272,12 @@ def test_what_a_layer_sees(run_here, trained, folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_trains_as_well(folder: Path, tmp_path: Path, trained) -> None:
-    options = AutoencoderOptions(shape=OPTIONS.shape, loop=OPTIONS.loop, device="cuda")
-    made = train_autoencoder(folder, tmp_path, options, run=RunOptions(executor="threads"))
-    assert made.loss < 0.8 * made.loss_of_mean
+def test_training_on_cuda_is_that_on_the_cpu(folder: Path, tmp_path: Path) -> None:
+    """3 %: rounding moved losses by 0.04 % at most on the CPU, TF32 by 1.5 % on an H100."""
+    losses = {}
+    for device in ("cpu", "cuda"):
+        options = replace(OPTIONS, loop=LoopOptions(epochs=6), device=device)
+        run = RunOptions(executor="threads")
+        made = train_autoencoder(folder, tmp_path / device, options, run=run)
+        losses[device] = [(epoch.train, epoch.held_out) for epoch in made.epochs]
+    assert np.allclose(losses["cuda"], losses["cpu"], rtol=0.03, atol=0)

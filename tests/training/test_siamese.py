@@ -329,9 +329,17 @@ def test_the_maps_of_real_weights_lie_on_a_planted_object(shared, tmp_path: Path
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("blocks", [0, 1])
-def test_cuda_trains_as_well(blocks: int, few: Path, tmp_path: Path) -> None:
-    options = replace(
-        OPTIONS, finetune=blocks, loop=LoopOptions(epochs=3, patience=3), device="cuda"
-    )
-    made = train_siamese(few, tmp_path, options, run=RunOptions(executor="threads"))
-    assert made.epochs[-1].train < made.epochs[0].train
+def test_training_on_cuda_is_that_on_the_cpu(
+    blocks: int, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within 3 %; without dropout, which every device draws by itself."""
+    monkeypatch.setattr(networks, "_DROPOUT", 0.0)
+    losses = {}
+    for device in ("cpu", "cuda"):
+        options = replace(
+            OPTIONS, finetune=blocks, pairs=128, loop=LoopOptions(epochs=3), device=device
+        )
+        run = RunOptions(executor="threads")
+        made = train_siamese(few, tmp_path / device, options, run=run)
+        losses[device] = [(epoch.train, epoch.held_out) for epoch in made.epochs]
+    assert np.allclose(losses["cuda"], losses["cpu"], rtol=0.03, atol=0)

@@ -28,12 +28,13 @@ EXCEPTIONS: dict[str, list[float]] = {
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
-    "in_place.py": [4],  # arrays of the size of the image
-    "judge.py": [28, 3, 3, 3, 3],  # the version; 3 x 3
+    "in_place.py": [5],  # arrays of the size of the image
+    "judge.py": [29, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
+    "moved_parts.py": [3, 3],  # 3 x 3
     "median.py": [8192, 61, 0.04],  # from how many values on most are left out, and by which
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
         *[3, 3, 0.299, 0.587, 0.114, 0.1687, 0.3313, 0.4187, 0.0813],
@@ -44,7 +45,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 28
+VERDICTS_OF = 29
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -196,6 +197,25 @@ KNOWN: dict[str, object] = {
     "moved_opening": 4,
     "moved_as_many": 0.3,
     "moved_min_share": 0.2,
+    "moved_parts_structure": 6.0,
+    "moved_parts_min_cells": 40,
+    "moved_parts_same": 0.8,
+    "moved_parts_min_same": 0.6,
+    "moved_parts_max_gain": 3.0,
+    "moved_parts_blur": 3,
+    "moved_parts_difference": 12.0,
+    "moved_parts_per_noise": 4.0,
+    "moved_parts_opening": 4,
+    "moved_parts_closing": 11,
+    "moved_parts_min_area": 40,
+    "moved_parts_room": 8,
+    "moved_parts_surroundings": (5, 9),
+    "moved_parts_around": 6.0,
+    "moved_parts_around_per_noise": 2.5,
+    "moved_parts_outline": 1.5,
+    "moved_parts_border": 1.6,
+    "moved_parts_min_pixels": 60,
+    "moved_parts_min_share": 0.03,
     "zoom_max_area": 0.3,
     "zoom_room": 0.06,
     "two_levels_width": 12,

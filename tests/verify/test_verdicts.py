@@ -13,7 +13,7 @@ from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
-from imgsim.executors.base import Executor
+from imgsim.executors.base import Executor, Lost
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
@@ -45,7 +45,7 @@ class KnowingExecutor(Executor):
         self.closed = False
 
     def run(
-        self, batches: Sequence[Any], memory: Sequence[int] = ()
+        self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
     ) -> Generator[tuple[int, list[Outcome]]]:
         self.runs.append(batches)
         for number in reversed(range(len(batches))):
@@ -91,8 +91,9 @@ def verdicts_by(
     slots: dict[str, Slot] | None = None,
 ) -> Verdicts:
     left, right = np.array(PAIRS).T
+    proposals = Proposals(left, right, np.array(WHY), np.zeros(len(WHY), int))
     return Verdicts(
-        PICTURES, ROWS, Proposals(left, right, np.array(WHY)), slots or {}, executor,
+        PICTURES, ROWS, proposals, slots or {}, executor,
         options or RunOptions(jobs=1),
     )  # fmt: skip
 
@@ -163,7 +164,7 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
     left, right = np.zeros(pairs, int), np.arange(1, pairs + 1)
     executor, progress = KnowingExecutor(), NotedProgress()
     options = RunOptions(jobs=jobs, progress=progress)
-    proposals = Proposals(left, right, np.ones(pairs, int))
+    proposals = Proposals(left, right, np.ones(pairs, int), np.zeros(pairs, int))
     rows = np.zeros((pairs + 1, 2), np.uint8)
     verdicts = Verdicts(many, rows, proposals, {}, executor, options)
     verdicts.verify(proposals.pairs())
@@ -178,7 +179,7 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
         def run(
-            self, batches: Sequence[Any], memory: Sequence[int] = ()
+            self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
         ) -> Generator[tuple[int, list[Outcome]]]:
             raise RuntimeError("no workers")
             yield
@@ -221,7 +222,7 @@ def test_of_the_cache_only_pairs_that_are_proposed_are_recalled(tmp_path: Path) 
     first.close()
     why = WHY[PAIRS.index((0, 3))]
     for reasons, expected in ((why, Verdict(3 / 1024)), (why | 64, None)):
-        few = Proposals(np.array([0]), np.array([3]), np.array([reasons]))
+        few = Proposals(np.array([0]), np.array([3]), np.array([reasons]), np.array([0]))
         again = Verdicts(PICTURES, ROWS, few, {}, KnowingExecutor(), options)
         assert again.between(PICTURES[0], PICTURES[3]) == expected
         assert again.between(PICTURES[0], PICTURES[1]) is None
@@ -230,7 +231,7 @@ def test_of_the_cache_only_pairs_that_are_proposed_are_recalled(tmp_path: Path) 
 
 def test_verdicts_of_which_less_was_told_are_no_others(tmp_path: Path) -> None:
     options = known_contents(tmp_path / "cache.sqlite")
-    few = Proposals(np.array([0]), np.array([3]), np.array([1]))
+    few = Proposals(np.array([0]), np.array([3]), np.array([1]), np.array([0]))
     for needed in (DUPLICATES, ALL):
         for known in (False, True):
             executor = KnowingExecutor()
@@ -306,7 +307,7 @@ def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPat
 
     def propose(rows: np.ndarray, *, hashes: bool, jobs: int, flat: np.ndarray) -> Proposals:
         asked.append((len(rows), hashes, jobs, flat.tolist()))
-        return Proposals(np.array([0]), np.array([1]), why)
+        return Proposals(np.array([0]), np.array([1]), why, np.zeros(1, int))
 
     monkeypatch.setattr(module, "propose", propose)
     rows = np.zeros((2, LocalFeatures().shape[0]), np.uint8)

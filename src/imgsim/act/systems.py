@@ -21,6 +21,7 @@ from imgsim.act.files import (
     Status,
 )
 from imgsim.act.open_files import APPEND, CREATE, READ, OpenFiles
+from imgsim.act.windows_files import open_shared
 
 _NO_REPLACE = 1  # RENAME_NOREPLACE of Linux
 _EXCLUSIVE = 4  # RENAME_EXCL of macOS
@@ -209,11 +210,11 @@ class PathFileSystem(OpenFiles):
         path = _joined(folder, name)
         if stat.S_ISLNK(os.lstat(path).st_mode):
             raise OSError(errno.ELOOP, "a symbolic link")
-        return os.open(path, READ)
+        return open_shared(path, READ)
 
     def create_file(self, folder: Folder, name: bytes) -> int:
         path = _joined(folder, name)
-        file = os.open(path, CREATE, 0o600)
+        file = open_shared(path, CREATE, 0o600)
         self._created[file] = path
         return file
 
@@ -240,7 +241,7 @@ class PathFileSystem(OpenFiles):
                 raise
 
     def open_to_append(self, folder: Folder, name: bytes) -> int:
-        return os.open(_joined(folder, name), APPEND)
+        return open_shared(_joined(folder, name), APPEND)
 
     def rename(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
         if os.name != "nt":
@@ -251,8 +252,11 @@ class PathFileSystem(OpenFiles):
         os.rename(_joined(folder, name), _joined(folder, new))
 
     def link(self, folder: Folder, name: bytes, to: Folder, new: bytes) -> None:
+        path = _joined(folder, name)
+        if stat.S_ISLNK(os.lstat(path).st_mode):  # not every system can link to the link itself
+            raise OSError(errno.ELOOP, "a symbolic link")
         try:
-            os.link(_joined(folder, name), _joined(to, new), follow_symlinks=False)
+            os.link(path, _joined(to, new))
         except OSError as error:
             raise _or_not_supported(error, "hard links") from None
 

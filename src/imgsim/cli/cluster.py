@@ -111,6 +111,14 @@ _query_options = all_of(
     help="Draw a map of the images.",
 )
 @click.option(
+    "--numbers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_folder_exists,
+    metavar="FILE.png",
+    help="Draw how the number of clusters was chosen: inertia and silhouette of all that were"
+    " tried.",
+)
+@click.option(
     "--sheets",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -141,6 +149,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim cluster photos --map map.png --sheets clusters
     imgsim cluster photos -m efficientnet-cosine -f html -o map.html
     imgsim cluster classes --colour-by folder --map map.png
+    imgsim cluster photos --choose elbow --numbers elbow.png
     imgsim cluster photos -n 8 --knn-label new.jpg --knn-picture similar.png
     """
     from imgsim.fetch import as_query
@@ -155,7 +164,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     own = ["n", "algorithm", "choose", "max_clusters", "min_size", "projection", "seed"]
     wanted = {name: given.pop(name) for name in own}
     wanted |= {"voters": given.pop("knn"), "similar": given.pop("similar")}
-    names = ["format", "output", "no_timing", "map_file", "sheets", "knn_picture"]
+    names = ["format", "output", "no_timing", "map_file", "numbers", "sheets", "knn_picture"]
     output = {name: given.pop(name) for name in names}
     asked, colour_by = given.pop("queries"), given.pop("colour_by")
     options = make_run_options(terminal, **given)
@@ -179,16 +188,20 @@ def _write_clusters(
     output: str | None,
     no_timing: bool,
     map_file: Path | None,
+    numbers: Path | None,
     sheets: Path | None,
     knn_picture: Path | None,
 ) -> None:
     from imgsim.report import clusters as report
     from imgsim.report.cluster_drawings import draw_map, draw_queries, draw_sheets
+    from imgsim.report.cluster_numbers import draw_numbers
     from imgsim.report.cluster_page import cluster_page
 
     # pictures first: nobody may read the text to its end
     if map_file is not None:
         draw_map(clusters, map_file)
+    if numbers is not None:
+        draw_numbers(clusters, numbers)
     if sheets is not None:
         draw_sheets(clusters, sheets)
     if knn_picture is not None:

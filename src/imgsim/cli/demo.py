@@ -10,7 +10,7 @@ import click
 from imgsim.cli.options import talk_options
 from imgsim.cli.terminal import Terminal
 
-KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes", "process")
+KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes", "process", "rounds", "stall")
 
 
 @click.command("demo")
@@ -23,7 +23,8 @@ KINDS = ("duplicates", "copies", "look-alikes", "turntable", "scenes", "process"
     help="copies: 96 pictures and two changed copies of each, with a truth.csv; look-alikes:"
     " receipts, forms, sea, icons and so on, of which no two are the same; turntable: 24 fruits"
     " in 4 positions; scenes: 12 places from 4 viewpoints; process: frames of a fixed camera,"
-    " split into train and valid by chance.",
+    " split into train and valid by chance; rounds: 27 such frames in the order of time, and one of"
+    " them brighter; stall: 8 fruits on a table, a folder of photos for each.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Other pictures.")
 @talk_options
@@ -44,8 +45,12 @@ def command(terminal: Terminal, folder: Path, kind: str, seed: int) -> int:
         _camera_frames(terminal, folder, seed)
         return 0
     from imgsim.pictures import standins
+    from imgsim.pictures.fixed_camera import write_rounds
+    from imgsim.pictures.stall import write_stall
 
     writers: dict[str, Callable[..., Sequence[object]]] = {
+        "rounds": write_rounds,
+        "stall": write_stall,
         "copies": standins.write_changed,
         "look-alikes": standins.write_look_alikes,
         "turntable": standins.write_turntable,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -18,9 +20,9 @@ import click
 from imgsim import __version__
 from imgsim.cli.commands import COMMANDS, GROUPS, load_command
 from imgsim.cli.output import discard_output
-from imgsim.cli.signals import Terminated, termination_raises
+from imgsim.cli.signals import Terminated, ignore_more_interrupts, termination_raises
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import ImgsimError, UsageError
+from imgsim.errors import ImgsimError, UsageError, is_out_of_memory
 from imgsim.garbage import collect_garbage_seldom
 
 
@@ -94,6 +96,7 @@ def main(arguments: list[str]) -> int:
     """
     _open_standard_streams()
     mask = _keep_own_rights()
+    interrupts = signal.getsignal(signal.SIGINT)
     collect_garbage_seldom()
     terminal = Terminal()
     if {"-q", "--quiet"} & set(arguments):
@@ -103,6 +106,8 @@ def main(arguments: list[str]) -> int:
     finally:
         terminal.restore()
         os.umask(mask)
+        if threading.current_thread() is threading.main_thread() and interrupts is not None:
+            signal.signal(signal.SIGINT, interrupts)
 
 
 def _run(terminal: Terminal, arguments: list[str]) -> int:
@@ -123,12 +128,13 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
         _traceback(terminal)
         terminal.error(error.message, error.hint)
     except (click.Abort, KeyboardInterrupt):
+        ignore_more_interrupts()  # what was interrupted is cleared up when this exception goes
         terminal.interrupted("interrupted", _goes_on(arguments))
         return 130
-    except Terminated as signal:
+    except Terminated as ended:
         terminal.interrupted("terminated", _goes_on(arguments))
         discard_output()
-        return signal.exit_code
+        return ended.exit_code
     except (_ClosedPipe, BrokenPipeError):
         discard_output()
         return 141
@@ -142,7 +148,10 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
             _internal_error(terminal, error)
     except Exception as error:
         _traceback(terminal)
-        _internal_error(terminal, error)
+        if is_out_of_memory(error):
+            terminal.error("there is not enough memory for this", "fewer workers (-j), ulimit -v")
+        else:
+            _internal_error(terminal, error)
     return 2
 
 

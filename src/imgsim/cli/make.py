@@ -193,6 +193,8 @@ def _check_address_space(terminal: Terminal) -> None:
     says = f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
     if limit < _LEAST_ADDRESSES:
         raise UsageError(f"{says}: that is too little to read pictures", "ulimit -v unlimited")
+    # OpenBLAS waits for ever for the memory of its threads
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     terminal.note(f"{says}: large pictures are skipped, or called damaged")
 
 

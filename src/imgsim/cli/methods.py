@@ -62,7 +62,7 @@ def _methods_lines(described: list[dict[str, Any]]) -> list[str]:
     lines = []
     for one in described:
         if not one["available"]:
-            lines.append(f"{one['name']}  not available: {one['cause']}\n\n")
+            lines += _not_available(f"{one['name']}  not available: {one['cause']}")
             continue
         lines.append(f"{one['name']}  {one['summary']}\n")
         if "presets" in one:
@@ -73,8 +73,19 @@ def _methods_lines(described: list[dict[str, Any]]) -> list[str]:
             text = ", ".join(
                 f"{name}={'…' if value is None else value}" for name, value in one["fields"].items()
             )
-            indent = " " * 4
-            lines.append(fill(text, 79, initial_indent=indent, subsequent_indent=indent) + "\n")
+            lines.append(_filled(f"    {text}"))
         lines.append("\n")
     lines.append(f"default of find-dupes: {DEFAULT_METHOD}\n")
     return lines
+
+
+def _not_available(text: str) -> list[str]:
+    if len(text) < 80:
+        return [f"{text}\n\n"]
+    name, said, cause = text.partition("not available: ")
+    cause, _, more = cause.partition(": ")  # what is more is often a command, in one piece
+    return [_filled(name + said + cause), _filled(f"    {more}") if more else "", "\n"]
+
+
+def _filled(text: str) -> str:
+    return fill(text, 79, subsequent_indent=" " * 4, break_on_hyphens=False) + "\n"

@@ -12,8 +12,8 @@ import click
 from imgsim.errors import UsageError
 
 WRITTEN = (
-    "output", "montage", "sheet", "heatmap", "map_file", "knn_picture", "drop_list", "plan",
-    "script", "write_splits",
+    "output", "montage", "sheet", "heatmap", "map_file", "numbers", "knn_picture", "drop_list",
+    "plan", "script", "write_splits",
 )  # fmt: skip
 """Parameters that name a file which is written."""
 

@@ -29,7 +29,7 @@ class AutoencoderLatent(OwnNetworkExtractor):
     """The latent of a trained autoencoder, less the mean of its training images."""
 
     name: ClassVar[str] = "autoencoder"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def _shape(self) -> networks.Shape:
@@ -90,4 +90,5 @@ class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
             parts.left,
             parts.right,
             remark="a cell is compared with the cell at the same place",
+            edge=cam.edge_width(len(one[0])),
         )

@@ -27,6 +27,7 @@ from imgsim.comparators.base import (
 from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import InputSpec
+from imgsim.errors import ImgsimError
 
 ALL = "all"
 """As ``--method``, every available one; so no method has this name."""
@@ -128,6 +129,11 @@ def instance_fault(comparator: Comparator) -> str:
     -------
     str
         Such as ``has metric HAMMING, but rows of float32``; empty if nothing is wrong.
+
+    Raises
+    ------
+    ImgsimError
+        That it raises itself, such as of weights that cannot be used.
     """
     try:
         hash(comparator)
@@ -136,6 +142,8 @@ def instance_fault(comparator: Comparator) -> str:
     try:
         extractor = comparator.extractor
         return _extractor_fault(comparator, extractor) or _scale_fault(comparator)
+    except ImgsimError:
+        raise
     except Exception as error:  # properties of a third party may raise anything at all
         return f"cannot be used: {type(error).__name__}: {error}"
 

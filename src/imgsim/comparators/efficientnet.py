@@ -15,7 +15,7 @@ from imgsim.comparators.networks import NetworkExtractor, check_batch_size
 from imgsim.decode.spec import InputSpec
 from imgsim.errors import UsageError
 from imgsim.models import backbone as networks
-from imgsim.models import cam, devices, openvino
+from imgsim.models import cam, devices, openvino, padding
 from imgsim.models import weights as files
 from imgsim.models.backbone import Pool, Precision, Scaling
 from imgsim.models.efficientnet import Package
@@ -29,7 +29,7 @@ _LINKS = 12
 class EfficientNetFeatures(NetworkExtractor):
     """The last feature map of EfficientNet-b0, pooled or whole."""
 
-    backbone: Package
+    backbone: padding.Backbone
     weights: str
     size: int
     pool: Pool
@@ -47,13 +47,19 @@ class EfficientNetFeatures(NetworkExtractor):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        cells = networks.map_side(self.backbone, self.size) ** 2
-        return (networks.CHANNELS[self.backbone] * (cells if self.pool == "none" else 1),)
+        if self.backbone == "auto":  # both have as many cells at sizes that `auto` is allowed for
+            cells = (self.size // networks.STRIDE) ** 2
+        else:
+            cells = networks.map_side(self.backbone, self.size) ** 2
+        return (networks.CHANNELS["torchvision"] * (cells if self.pool == "none" else 1),)
+
+    @property
+    def package(self) -> Package:
+        """Package of the network; where it is chosen by the weights, they are read."""
+        return padding.chosen_package(self.weights) if self.backbone == "auto" else self.backbone
 
     def get_ready(self, *, fetch: bool = True) -> None:
         devices.require_torch()
-        if self.backbone == "torchvision":
-            devices.require_torchvision()
         if self.engine == "openvino":
             openvino.require_openvino()
             openvino.check_device(self.device)
@@ -75,7 +81,7 @@ class EfficientNetFeatures(NetworkExtractor):
         -------
         ndarray of float64, shape (n, channels, height, width)
         """
-        cells = networks.map_side(self.backbone, self.size)
+        cells = networks.map_side(self.package, self.size)
         maps = self._run(images, "none").reshape(len(images), -1, cells, cells)
         return maps.astype(np.float64)
 
@@ -83,10 +89,10 @@ class EfficientNetFeatures(NetworkExtractor):
         network: networks.Backbone | openvino.OpenVinoBackbone
         if self.engine == "openvino":
             openvino.check_device(self.device)
-            network = openvino.load_openvino_backbone(self.weights, self.backbone, self.precision)
+            network = openvino.load_openvino_backbone(self.weights, self.package, self.precision)
         else:
             network = networks.load_backbone(
-                self.weights, self.backbone, self.device, self.precision
+                self.weights, self.package, self.device, self.precision
             )
         return network(images, pool, self._scaling, self.batch_size)
 
@@ -101,8 +107,9 @@ class _EfficientNet(VectorComparator):
 
     Attributes
     ----------
-    backbone : {"efficientnet_pytorch", "torchvision"}
-        The package of the network.
+    backbone : {"auto", "efficientnet_pytorch", "torchvision"}
+        The package of the network. They differ in padding; auto: what the weights were trained
+        with, see `imgsim.models.padding`.
     weights : str
         ``imagenet``, ``advprop``, or a file.
     size : int
@@ -120,7 +127,7 @@ class _EfficientNet(VectorComparator):
         0 for what suits the device.
     """
 
-    backbone: Package = "efficientnet_pytorch"
+    backbone: padding.Backbone = "auto"
     weights: str = "imagenet"
     size: int = 224
     pool: Pool = "avg"
@@ -133,6 +140,11 @@ class _EfficientNet(VectorComparator):
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 1024:
             raise UsageError(f"{self.name}: size={self.size} is not in 32..1024", "try size=224")
+        if self.backbone == "auto" and self.pool == "none" and self.size % networks.STRIDE:
+            raise UsageError(
+                f"{self.name}: with size={self.size}, the number of cells depends on the backbone",
+                "name it: backbone=efficientnet_pytorch or backbone=torchvision",
+            )
         check_batch_size(self.name, self.batch_size)
 
     @classmethod
@@ -189,9 +201,19 @@ class EfficientNetCosine(_EfficientNet, Explains):
         return (0.02, 0.03, 0.1)[PRESETS.index(preset)]
 
     def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:
-        one, other = self._features().maps(np.stack([left, right]))
-        shift = networks.SHIFT[self.backbone]
+        features = self._features()
+        one, other = features.maps(np.stack([left, right]))
+        shift = networks.SHIFT[features.package]
         cells = cam.pooled_cosine(one, other, self.pool)
         links = cam.cell_links(one, other, cells, _LINKS, shift)
         parts = cam.move_to_receptive_fields(cells, shift)
-        return Evidence("cosine", "similarity", parts.total, parts.left, parts.right, links)
+        return Evidence(
+            "cosine",
+            "similarity",
+            parts.total,
+            parts.left,
+            parts.right,
+            links,
+            padding.misfit(self.weights, features.package, "name backbone={}, or leave it out"),
+            cam.edge_width(len(one[0])),
+        )

@@ -30,6 +30,9 @@ class Evidence:
         Which places go together, those that count most first.
     remark : str
         A line to show beside it.
+    edge : float
+        Width of the frame, as a share of the sides, in which cells see as much padding as picture;
+        what they say is counted, but not shown.
     """
 
     quantity: str
@@ -39,6 +42,7 @@ class Evidence:
     right: NDArray[np.float64]
     links: tuple[Link, ...] = ()
     remark: str = ""
+    edge: float = 0.0
 
 
 class Explains(Comparator):

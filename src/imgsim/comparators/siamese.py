@@ -19,7 +19,7 @@ from imgsim.comparators.base import (
 from imgsim.comparators.evidence import Evidence, Explains
 from imgsim.comparators.networks import OwnNetwork, OwnNetworkExtractor
 from imgsim.decode.spec import InputSpec
-from imgsim.models import cam
+from imgsim.models import cam, padding
 from imgsim.models import siamese as networks
 from imgsim.models import weights as files
 from imgsim.models.backbone import SHIFT, Backbone, load_backbone
@@ -27,6 +27,7 @@ from imgsim.models.devices import choose_device
 from imgsim.models.efficientnet import Architecture
 
 _LINKS = 12
+_REMARK = "of the vectors that the head compares; 1 gives the probability 1"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class SiameseVector(OwnNetworkExtractor):
     """The unit vector of an image, and behind it a score for each class."""
 
     name: ClassVar[str] = "siamese"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def _metadata(self) -> dict[str, Any]:
@@ -125,7 +126,9 @@ class Siamese(OwnNetwork, PairComparator, NarrowsByClass, Explains):
         head = networks.load_head(self.weights)
         maps = self.extractor.maps(np.stack([left, right]))
         one, other = (head.project_cells(m) for m in maps)
-        shift = SHIFT[self.extractor.package]
+        package = self.extractor.package
+        shift = SHIFT[package]
+        misfit = padding.misfit(self.weights, package, "train it again, from the encoder's weights")
         cells = cam.weighted_cosine(one, other, head.weight)
         parts = cam.move_to_receptive_fields(cells, shift)
         return Evidence(
@@ -135,5 +138,6 @@ class Siamese(OwnNetwork, PairComparator, NarrowsByClass, Explains):
             parts.left,
             parts.right,
             cam.cell_links(one, other, cells, _LINKS, shift),
-            "of the vectors that the head compares; 1 gives the probability 1",
+            "; ".join(filter(None, (_REMARK, misfit))),
+            cam.edge_width(len(one[0])),
         )

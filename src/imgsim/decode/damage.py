@@ -6,12 +6,15 @@ at least half of its rows decode. For JPEG, whose decoders hide their warnings, 
 
 from __future__ import annotations
 
+import io
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from imgsim.decode import tifftags
-from imgsim.decode.containers import container_fault
+from imgsim.decode.containers import container_fault, jpeg_scan
+from imgsim.decode.parts import further_pictures
 from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.salvage import Salvaged, salvage
 from imgsim.decode.source import Check, Source, open_source
@@ -111,20 +114,51 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     Returns
     -------
     str
-        Of JPEG what libjpeg warns of, of GIF rows that are missing, of TIFF deflated data with a
-        wrong checksum or without an end, or too few of them; empty if nothing is wrong, or nothing
-        more can be told of the format.
+        Of JPEG what libjpeg warns of, in further pictures (MPO) too, of GIF rows that are missing,
+        of TIFF deflated data with a wrong checksum or without an end, or too few of them; empty if
+        nothing is wrong, or nothing more can be told of the format.
     """
     if data.startswith(b"\xff\xd8"):
         damage = jpeg_damage(data)
-        return damage.reason if damage is not None else ""
+        return damage.reason if damage is not None else _further_fault(data, max_pixels)
     if data.startswith(b"GIF8"):
         return _gif_fault(data)
     if tifftags.is_tiff(data) and not is_raw(data):
         pages = tifftags.read_pages(data)
-        some = (t for t in pages if t.deflated and t.width * t.height <= max_pixels)
+        some = (
+            tags
+            for tags in pages
+            if tags.deflated
+            and min(tags.width, tags.height) > 0
+            and tags.width * tags.height <= max_pixels
+        )
         return next(filter(None, (_deflate_fault(data, tags) for tags in some)), "")
     return ""
+
+
+def _further_fault(data: bytes, max_pixels: int) -> str:
+    """Say what is wrong with the pictures of a JPEG behind the first one."""
+    if b"MPF\0" not in data[: jpeg_scan(data)]:
+        return ""
+    for number, picture in enumerate(further_pictures(data), 2):
+        if _jpeg_pixels(picture) > max_pixels:
+            continue
+        damage = jpeg_damage(picture)
+        if damage is not None:
+            return f"picture {number} in it: {damage.reason}"
+    return ""
+
+
+def _jpeg_pixels(data: bytes) -> int:
+    from PIL import Image
+
+    try:
+        width, height = Image.open(io.BytesIO(data), formats=["JPEG"]).size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return sys.maxsize
+    except Exception:  # decoding it says what is wrong
+        return 0
+    return width * height
 
 
 def _gif_fault(data: bytes) -> str:

@@ -11,6 +11,7 @@ Samsung's trailers and boxes are not published: their names stand in the files.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -90,7 +91,7 @@ def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
     if _DEPTH.search(head):
         yield DEPTH_MAP
     kinds = [(str(e["Attribute"]["MPType"]), e) for e in _mpf_entries(image)]
-    untold = [_second_picture(data, image, e) for kind, e in kinds[1:] if kind == _UNTOLD]
+    untold = [_second_picture(data, e) for kind, e in kinds[1:] if kind == _UNTOLD]
     others = sum(not any(text in picture for text in _GAIN_MAP) for picture in untold)
     if said and not stored:
         others -= 1  # the gain map that the first picture tells of
@@ -99,13 +100,35 @@ def _of_jpeg(data: bytes, image: Any) -> Iterator[str]:
         yield FURTHER_PICTURE
 
 
+def further_pictures(data: bytes) -> Iterator[bytes]:
+    """Yield the pictures behind the first one of a JPEG, as far as they are there.
+
+    Programs that write a JPEG anew often leave the list of pictures as it was: an entry at whose
+    place no JPEG begins tells nothing.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    """
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data), formats=["JPEG", "MPO"])
+        pictures = [_second_picture(data, entry) for entry in _mpf_entries(image)[1:]]
+    except Exception:  # the list may be damaged, and Pillow raises whatever it likes
+        return
+    yield from (picture for picture in pictures if picture.startswith(b"\xff\xd8\xff"))
+
+
 def _mpf_entries(image: Any) -> Sequence[dict[str, Any]]:
     """Return what the multi-picture format says of each picture, in Pillow's words."""
     return tuple(getattr(image, "mpinfo", {}).get(0xB002, ()))
 
 
-def _second_picture(data: bytes, image: Any, entry: dict[str, Any]) -> bytes:
-    start = entry["DataOffset"] + image.info.get("mpoffset", 0)
+def _second_picture(data: bytes, entry: dict[str, Any]) -> bytes:
+    # places count from behind this name; Pillow forgets where that is
+    start = data.find(b"MPF\0", 0, jpeg_scan(data)) + 4 + int(entry["DataOffset"])
     return data[start : start + entry["Size"]]
 
 

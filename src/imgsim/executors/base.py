@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -59,12 +59,25 @@ class Batch(Protocol[R_co]):
         """Do the work, a result per item; `heartbeat` is called after each."""
 
 
+class Lost(Protocol):
+    """Tells which items cannot be worked on any more, since what they are read from is gone."""
+
+    def before(self, batch: Any) -> dict[int, str]:
+        """Return the places of such items of a batch, and why."""
+
+    def after_hang(self, batch: Any, place: int) -> str:
+        """Return why an item that got nowhere within its limit is lost; empty to try it again."""
+
+
 class Executor(ABC):
     """Runs batches. What they give does not depend on where, or on how many at a time."""
 
     @abstractmethod
     def run(
-        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+        self,
+        batches: Sequence[Batch[R]],
+        memory: Sequence[int] = (),
+        lost: Lost | None = None,
     ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
         """Yield (number of the batch, its results) as they come.
 
@@ -74,9 +87,13 @@ class Executor(ABC):
         memory : sequence of int
             Bytes that each batch takes; those that run at a time take no more than there are for
             all workers. By default each takes the share of one worker.
+        lost : Lost, optional
+            Asked before a batch and after a hang, where items have a limit of time.
         """
 
-    def run_items(self, batches: Sequence[Batch[R]]) -> Generator[tuple[int, dict[int, R]]]:
+    def run_items(
+        self, batches: Sequence[Batch[R]], lost: Lost | None = None
+    ) -> Generator[tuple[int, dict[int, R]]]:
         """Yield (number of the batch, results by place within it) as they come.
 
         Items that need more than the share of a worker come last, by themselves, as many at a
@@ -86,7 +103,7 @@ class Executor(ABC):
         memory: list[int] = []
         while pending:
             larger: dict[tuple[int, int], int] = {}
-            with closing(self.run(pending, memory)) as results:
+            with closing(self.run(pending, memory, lost)) as results:
                 for number, some in results:
                     batch, first = places[number]
                     done: dict[int, R] = {}

@@ -17,6 +17,10 @@ _TICK = 0.05
 """Processor seconds that count as getting on; less may be the rounding of a system's clock."""
 
 
+NO_PROGRESS = "no progress in"
+"""So the reason begins why an item is ended that took no processor time either."""
+
+
 @dataclass(slots=True)
 class ItemClock:
     """The time of the item in hand.
@@ -60,7 +64,7 @@ class ItemClock:
                 self.seen_at = process_seconds
                 self.idle = 0.0
         if self.idle > self.timeout:
-            return f"no progress in {self.timeout:g} s: its disk or its decoder hangs"
+            return f"{NO_PROGRESS} {self.timeout:g} s: its disk or its decoder hangs"
         return None
 
 

@@ -24,8 +24,8 @@ from imgsim.decode.spec import DEFAULT_MAX_MEMORY
 from imgsim.errors import ImgsimError
 from imgsim.executors import worker
 from imgsim.executors.admission import Admission, needs_of
-from imgsim.executors.base import Batch, Executor, MoreMemory, R
-from imgsim.executors.limit import ItemClock, process_seconds
+from imgsim.executors.base import Batch, Executor, Lost, MoreMemory, R
+from imgsim.executors.limit import NO_PROGRESS, ItemClock, process_seconds
 from imgsim.executors.progress import Share
 from imgsim.stage_times import StageTimes, current, stage
 
@@ -222,7 +222,10 @@ class ProcessesExecutor(Executor):
         self.stopped = threading.Event()
 
     def run(
-        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+        self,
+        batches: Sequence[Batch[R]],
+        memory: Sequence[int] = (),
+        lost: Lost | None = None,
     ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
         needs = needs_of(len(batches), memory, self.max_memory, self.jobs)
         waiting = Admission(needs, self.max_memory)
@@ -240,7 +243,7 @@ class ProcessesExecutor(Executor):
             try:
                 while not self.stopped.is_set() and (i := waiting.take()) is not None:
                     try:
-                        done = self._run_batch(batches[i], own, times)
+                        done = self._run_batch(batches[i], own, times, lost)
                     finally:
                         waiting.give_back(i)
                     self._put(results, (i, done))
@@ -297,11 +300,23 @@ class ProcessesExecutor(Executor):
                 continue
 
     def _run_batch(
-        self, batch: Batch[R], own: list[_Worker], times: StageTimes | None
+        self,
+        batch: Batch[R],
+        own: list[_Worker],
+        times: StageTimes | None,
+        lost: Lost | None,
     ) -> list[R | MoreMemory]:
         """Run a batch; of one that kills its worker, the file in hand is tried alone."""
         if len(batch) == 0:
             return []
+        reasons = lost.before(batch) if lost is not None else {}
+        if reasons:
+            i = min(reasons)
+            return [
+                *self._run_batch(batch.part(0, i), own, times, None),
+                batch.failure(reasons[i]),
+                *self._run_batch(batch.part(i + 1, len(batch)), own, times, lost),
+            ]
         if not own:
             own.append(self._open())
         try:
@@ -311,10 +326,12 @@ class ProcessesExecutor(Executor):
             if self.stopped.is_set():
                 raise
             i = min(died.done, len(batch) - 1)
+            hung = died.reason.startswith(NO_PROGRESS)
+        why = lost.after_hang(batch, i) if lost is not None and hung else ""
         return [
-            *self._run_batch(batch.part(0, i), own, times),
-            self._run_alone(batch.part(i, i + 1), times),
-            *self._run_batch(batch.part(i + 1, len(batch)), own, times),
+            *self._run_batch(batch.part(0, i), own, times, lost),
+            batch.failure(why) if why else self._run_alone(batch.part(i, i + 1), times),
+            *self._run_batch(batch.part(i + 1, len(batch)), own, times, lost),
         ]
 
     def _run_alone(self, batch: Batch[R], times: StageTimes | None) -> R | MoreMemory:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY
 from imgsim.executors.admission import Admission, needs_of
-from imgsim.executors.base import Batch, Executor, Heartbeat, MoreMemory, R
+from imgsim.executors.base import Batch, Executor, Heartbeat, Lost, MoreMemory, R
 from imgsim.stage_times import current, measuring_into, stage
 
 
@@ -20,7 +20,10 @@ class ThreadsExecutor(Executor):
         self.max_memory = max_memory
 
     def run(
-        self, batches: Sequence[Batch[R]], memory: Sequence[int] = ()
+        self,
+        batches: Sequence[Batch[R]],
+        memory: Sequence[int] = (),
+        lost: Lost | None = None,
     ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
         pool = ThreadPoolExecutor(self.jobs)
         needs = needs_of(len(batches), memory, self.max_memory, self.jobs)

@@ -20,6 +20,7 @@ from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys, split_flat
 from imgsim.group.shot_series import LookAlikes
 from imgsim.propose.figures import are_figures
+from imgsim.propose.most_alike import most_alike
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
@@ -132,7 +133,8 @@ class RecipeRun:
             proposed(self._pictures) if proposed else self._propose(rows, options.jobs)
         )
         allowed = self._may_match(self._proposed.left, self._proposed.right)
-        self._proposals = self._proposed.only(allowed)
+        self._look_alikes = self._proposed.only(allowed)
+        self._proposals = self._most_alike(records(rows)["colours"])
         self._verdicts = Verdicts(
             self._pictures,
             rows,
@@ -162,6 +164,17 @@ class RecipeRun:
             closed=references if references.any() else None,  # no two of them may match
         )
 
+    def _most_alike(self, colours: NDArray[np.uint8]) -> Proposals:
+        """Those of the pairs that may match which are to be verified."""
+        references = np.array([p.file.reference for p in self._pictures], np.bool_)
+        rank = np.array(self._class, np.int64)
+        return most_alike(self._look_alikes, colours, rank, references)
+
+    @property
+    def left_out(self) -> int:
+        """Pairs that were proposed and are not verified: see `most_alike`."""
+        return len(self._look_alikes.why) - len(self._proposals.why)
+
     def _with_copies(self, proposals: Proposals) -> Proposals:
         """Pairs worth verifying, and all copies of a content, whether worth it or not."""
         copies = [
@@ -180,7 +193,7 @@ class RecipeRun:
 
     def look_alikes(self) -> LookAlikes:
         """Return the proposed pairs, whether they were verified or not, with all their files."""
-        proposals = self._proposals
+        proposals = self._look_alikes
         upright = (proposals.why & 1).astype(bool)  # the first of the orientations
         contents = [self._members[number] for number in self._class]
         return LookAlikes(contents, proposals.left, proposals.right, upright)

@@ -118,14 +118,14 @@ class Backbone:
         self._shapes: dict[int, tuple[int, ...]] = {}
         model = load_model(package, files.locate(weights))
         model.eval().requires_grad_(False)
-        if package == "efficientnet_pytorch":
+        if package != "resnet34":
             streamline(model)
         parts = feature_parts(package, model)
         if left_out:
             parts = parts[: len(parts) - 1 - left_out]
         exact = EXACT_PARTS[precision]
         stages = [torch.nn.Sequential(*part) for part in (parts[:exact], parts[exact:]) if part]
-        if package != "efficientnet_pytorch":
+        if package == "resnet34":
             from torch.fx.experimental.optimization import fuse
 
             stages = [fuse(stage) for stage in stages]

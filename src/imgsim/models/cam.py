@@ -133,6 +133,25 @@ def _moved(values: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
     return moved
 
 
+def edge_width(cells: int) -> float:
+    """Return how wide the frame of cells is that see as much padding as picture.
+
+    These are the cells whose receptive fields are centred on the edge, after
+    `move_to_receptive_fields`.
+
+    Parameters
+    ----------
+    cells : int
+        Across the feature map.
+
+    Returns
+    -------
+    float
+        As a share of the side: half a cell; 0 where nothing would be left.
+    """
+    return 0.5 / cells if cells > 2 else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A point of the one image and the point of the other that it corresponds to.
@@ -171,7 +190,8 @@ def cell_links(
     Returns
     -------
     tuple of Link
-        Those with the most weight first.
+        Those with the most weight first. Cells centred on the edge have none: they see padding,
+        which is alike in all images.
     """
     one, other = (m.reshape(len(m), -1).T for m in (left, right))
     mean = np.concatenate([one, other]).mean(axis=0)
@@ -183,6 +203,11 @@ def cell_links(
         np.clip(parts.left.ravel()[mutual], 0, None)
         * np.clip(parts.right.ravel()[best_right[mutual]], 0, None)
     )
+    inside = [
+        all(0 < x < 1 for cell, maps in pair for x in _centre(int(cell), maps.shape, shift))
+        for pair in (((i, left), (best_right[i], right)) for i in mutual)
+    ]
+    weight = np.where(np.array(inside, bool), weight, 0.0)
     order = np.argsort(-weight, kind="stable")[:most]
     top = max(float(weight.max(initial=0.0)), _TINY)
     return tuple(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from imgsim.errors import ImgsimError, MethodUnavailable, UsageError, is_out_of_memory
 
-CPU_BATCH = 8
+CPU_BATCH = 2
+"""Larger ones take as long for an image, and a single one is filled up to this."""
 CUDA_BATCH = 64
 """As many images as are given to a network at once when files are read: of a larger batch the rest
 would be filled up with black images, which take as long."""

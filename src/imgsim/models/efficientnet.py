@@ -1,4 +1,7 @@
-"""Builds EfficientNet-b0 and ResNet-34 by efficientnet_pytorch or torchvision."""
+"""Builds EfficientNet-b0 by efficientnet_pytorch, with its padding or torchvision's, and ResNet-34.
+
+torchvision itself takes as long to import as torch, so only ResNet-34 is taken from it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from imgsim.models.devices import require_torch, require_torchvision, required
 Package = Literal["efficientnet_pytorch", "torchvision"]
 
 Architecture = Literal["efficientnet_pytorch", "torchvision", "resnet34"]
-"""A network: the two packages have the same EfficientNet-b0, ResNet-34 is torchvision's."""
+"""A network: EfficientNet-b0 with the padding and epsilon of either package, or ResNet-34."""
 
 
 def make_model(package: Architecture) -> Any:
@@ -37,20 +40,50 @@ def load_model(package: Architecture, path: Path) -> Any:
     WeightsUnusable
         They do not fit it.
     """
-    twins: dict[Architecture, Architecture] = {
-        "efficientnet_pytorch": "torchvision",
-        "torchvision": "efficientnet_pytorch",
-    }
     model = make_model(package)
-    twin = twins.get(package)
+    resnet = package == "resnet34"
     files.fit_state_dict(
         model,
         files.load_state_dict(path),
         path,
-        None if twin is None else (lambda: make_model(twin)),
-        "ResNet-34" if package == "resnet34" else "EfficientNet-b0",
+        () if resnet else torchvision_names(model),
+        "ResNet-34" if resnet else "EfficientNet-b0",
     )
     return model
+
+
+def torchvision_names(model: Any) -> list[str]:
+    """Return how torchvision calls the tensors of EfficientNet-b0.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From `make_model`: the network of efficientnet_pytorch.
+
+    Returns
+    -------
+    list of str
+        In the order of the tensors in the model's state dict.
+    """
+    layers = ["features.0.0", "features.0.1"]
+    stage, number, channels = 0, 0, 0
+    for block in model._blocks:
+        arguments = block._block_args
+        if arguments.output_filters != channels:  # repeats within a stage keep them
+            stage, number, channels = stage + 1, 0, arguments.output_filters
+        begin, part = f"features.{stage}.{number}.block", 0
+        if arguments.expand_ratio != 1:
+            layers += [f"{begin}.0.0", f"{begin}.0.1"]
+            part = 1
+        layers += [f"{begin}.{part}.0", f"{begin}.{part}.1"]
+        layers += [f"{begin}.{part + 1}.fc1", f"{begin}.{part + 1}.fc2"]
+        layers += [f"{begin}.{part + 2}.0", f"{begin}.{part + 2}.1"]
+        number += 1
+    layers += [f"features.{stage + 1}.0", f"features.{stage + 1}.1", "classifier.1"]
+    own = dict.fromkeys(name.rpartition(".")[0] for name in model.state_dict())
+    theirs = dict(zip(own, layers, strict=True))
+    names = (name.rpartition(".") for name in model.state_dict())
+    return [f"{theirs[layer]}.{kind}" for layer, _, kind in names]
 
 
 def feature_parts(package: Architecture, model: Any) -> list[Any]:
@@ -75,9 +108,6 @@ def feature_parts(package: Architecture, model: Any) -> list[Any]:
         stem = nn.Sequential(model.conv1, model.bn1, model.relu, model.maxpool)
         stages = (model.layer1, model.layer2, model.layer3, model.layer4)
         return [stem, *(block for stage in stages for block in stage), nn.Identity()]
-    if package == "torchvision":
-        first, *stages, last = model.features
-        return [first, *(block for stage in stages for block in stage), last]
     stem = nn.Sequential(model._conv_stem, model._bn0, model._swish)
     return [
         stem,
@@ -93,7 +123,16 @@ def _efficientnet_pytorch() -> Any:
 
 
 def _torchvision() -> Any:
-    return require_torchvision().models.efficientnet_b0()
+    from torch import nn
+
+    model = _efficientnet_pytorch()
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = 1e-5
+        elif hasattr(part, "static_padding"):
+            part.padding = (part.kernel_size[0] // 2, part.kernel_size[1] // 2)
+            part.static_padding = nn.Identity()
+    return model
 
 
 def _resnet34() -> Any:
@@ -119,7 +158,7 @@ def streamline(model: Any) -> None:
     """
     from torch import nn
     from torch.nn.functional import pad
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
+    from torch.nn.utils.fusion import fuse_conv_bn_weights
 
     for owner in (model, *model._blocks):
         owner._swish = nn.SiLU(inplace=True)
@@ -130,8 +169,9 @@ def streamline(model: Any) -> None:
         if hasattr(block, "_expand_conv"):
             pairs.append((block, "_expand_conv", "_bn0"))
     for owner, convolution, normalisation in pairs:
-        fused = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, normalisation))
-        setattr(owner, convolution, fused)
+        fused, bn = getattr(owner, convolution), getattr(owner, normalisation)
+        statistics = bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+        fused.weight, fused.bias = fuse_conv_bn_weights(fused.weight, fused.bias, *statistics)
         setattr(owner, normalisation, nn.Identity())
         padding = getattr(fused.static_padding, "padding", None)
         if padding is None:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, wraps
 from pathlib import Path
@@ -295,10 +295,10 @@ def fit_state_dict(
     model: Any,
     state: dict[str, Any],
     path: Path,
-    twin: Callable[[], Any] | None,
+    other_names: Sequence[str] = (),
     network: str = "EfficientNet-b0",
 ) -> None:
-    """Load a state dict into a network, under its own key names or those of its twin.
+    """Load a state dict into a network, under its own key names or those of another package.
 
     The classifier is left out: only features are used. Of a trained Siamese network the encoder is
     taken.
@@ -309,8 +309,8 @@ def fit_state_dict(
     state : dict of str to torch.Tensor
     path : Path
         The file of the state, for messages.
-    twin : callable, optional
-        Builds the same network as another package has it, its parts in the same order.
+    other_names : sequence of str
+        How another package calls the tensors of this network, in their order.
     network : str
         Its name, for messages.
 
@@ -323,8 +323,8 @@ def fit_state_dict(
     state = {
         key.removeprefix("module.").removeprefix("encoder."): value for key, value in state.items()
     }
-    if twin is not None and not set(own) & set(state):
-        names = dict(zip(twin().state_dict(), own, strict=True))
+    if other_names and not set(own) & set(state):
+        names = dict(zip(other_names, own, strict=True))
         state = {names.get(key, key): value for key, value in state.items()}
     wanted = [key for key in own if not key.startswith(("_fc.", "classifier.", "fc."))]
     missing = [key for key in wanted if key not in state]
@@ -338,7 +338,10 @@ def fit_state_dict(
             f"{path} does not fit {network}: {len(shown)} of {len(wanted)} tensors {kind}"
             f" ({', '.join(shown[:3])} …)",
             f"name weights of efficientnet_pytorch's or torchvision's {network}"
-            if twin is not None
+            if other_names
             else f"name weights of torchvision's {network}",
         )
-    model.load_state_dict({key: state[key] for key in wanted}, strict=False)
+    fitting = {
+        key: state[key].float() if own[key].is_floating_point() else state[key] for key in wanted
+    }
+    model.load_state_dict(fitting, strict=False, assign=True)  # nothing is copied

@@ -156,6 +156,55 @@ def _disturbance(draw: Any, rng: np.random.Generator) -> None:
     draw.rectangle((x - 20, 118, x + 80, 330), tuple(int(c) for c in rng.integers(30, 230, 3)))
 
 
+ROUNDS, STATES = 3, 9
+"""Of the frames of `write_rounds`."""
+
+_BRIGHTER = 40  # levels of 255
+_OTHER = 5  # the state of the picture that is no version of the first
+
+
+def write_rounds(folder: Path, seed: int = 0) -> list[Path]:
+    """Write 27 frames of three rounds of a process, and three pictures to compare.
+
+    ``frames/frame_01.jpg`` … are in the order of time: frames 1, 10 and 19 show one state.
+    ``light/frame.png`` is a frame, ``light/brighter.png`` the same 40 levels brighter, and
+    ``light/other.png`` another moment in the light of the first.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist; it must be empty.
+    seed : int
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    UsageError
+        The folder is not empty or cannot be written.
+    """
+    from PIL import Image
+
+    states = cycle(STATES, seed)
+    written = []
+    with new_folder(folder):
+        for part in ("frames", "light"):
+            (folder / part).mkdir()
+        for number in range(ROUNDS * STATES):
+            image = frame(states[number % STATES], seed + 1 + number, seed)
+            written.append(folder / "frames" / f"frame_{number + 1:02}.jpg")
+            Image.fromarray(image).save(written[-1], quality=88)
+        first, other = (frame(states[i], seed, seed) for i in (0, _OTHER))
+        brighter = np.minimum(first.astype(int) + _BRIGHTER, 255).astype(np.uint8)
+        for name, image in (("frame", first), ("brighter", brighter), ("other", other)):
+            written.append(folder / "light" / f"{name}.png")
+            Image.fromarray(image).save(written[-1])
+    return written
+
+
 def write_camera_frames(
     folder: Path, seed: int = 0, *, runs: int = 6, states: int = 16, disturbances: int = 8
 ) -> CameraFrames:

@@ -34,7 +34,7 @@ def heat(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def overlay(picture: Any, values: NDArray[np.float64], top: float) -> Any:
+def overlay(picture: Any, values: NDArray[np.float64], top: float, edge: float = 0.0) -> Any:
     """Lay a map over a picture.
 
     Parameters
@@ -45,6 +45,8 @@ def overlay(picture: Any, values: NDArray[np.float64], top: float) -> Any:
         Of cells that divide the picture evenly. Where they are not positive it is left dark.
     top : float
         The value with the brightest colour.
+    edge : float
+        Width of a frame that is not coloured, as a share of the sides.
 
     Returns
     -------
@@ -61,7 +63,15 @@ def overlay(picture: Any, values: NDArray[np.float64], top: float) -> Any:
     grey = np.asarray(picture.convert("L").convert("RGB"), np.float64)
     # the less there is of the score, the more of the picture itself is seen, a little darker
     weight = (0.25 + 0.5 * smooth)[..., None]
-    return Image.fromarray((grey * (1 - weight) + heat(smooth) * weight).round().astype(np.uint8))
+    shown = grey * (1 - weight) + heat(smooth) * weight
+    if edge:
+        high, wide = (round(edge * side) for side in grey.shape[:2])
+        inside = np.zeros((*grey.shape[:2], 1), bool)
+        inside[high : len(grey) - high, wide : grey.shape[1] - wide] = True
+        rows, columns = np.indices(grey.shape[:2])
+        stripes = ((rows + columns) // 4 % 2 == 0)[..., None]
+        shown = np.where(inside, shown, np.where(stripes, 0.5 * grey + 96, 0.5 * grey + 64))
+    return Image.fromarray(shown.round().astype(np.uint8))
 
 
 def bar(width: int, height: int) -> Any:

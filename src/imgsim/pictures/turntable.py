@@ -65,7 +65,13 @@ class _Fruit:
         return np.asarray(skin * (0.85 + 0.3 * rough))
 
 
-def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.uint8]:
+def fruit(
+    seed: int,
+    kind: int,
+    degrees: float,
+    size: int = 100,
+    ground: NDArray[np.floating] | None = None,
+) -> NDArray[np.uint8]:
     """Paint a fruit on a turntable.
 
     Parameters
@@ -76,11 +82,12 @@ def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.u
         How far the table has turned.
     size : int
         Pixels of a side.
+    ground : ndarray, shape (size, size, 3), optional
+        What is around the fruit, in 0..255; white by default.
 
     Returns
     -------
     ndarray of uint8, shape (size, size, 3)
-        White around the fruit.
     """
     made = _make_fruit(seed, kind)
     fine = 2 * size
@@ -90,7 +97,8 @@ def fruit(seed: int, kind: int, degrees: float, size: int = 100) -> NDArray[np.u
     eye = np.stack([x, y, np.full_like(x, -2.0)], axis=-1).reshape(-1, 3) * scale
     turn = _table_rotation(degrees)
     start, ahead = eye @ turn, np.array([0.0, 0.0, 1.0]) @ turn
-    image = np.full((fine * fine, 3), 255.0)
+    around = np.full((size, size, 3), 255.0) if ground is None else ground
+    image = np.repeat(np.repeat(around, 2, 0), 2, 1).reshape(-1, 3).astype(float)
     hit = _march(made, start, ahead, scale)
     seen = np.isfinite(hit)
     point = start[seen] + hit[seen, None] * ahead

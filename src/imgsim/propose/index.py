@@ -90,7 +90,7 @@ class ProposalIndex:
             release(self._rows)
         return np.concatenate(parts)
 
-    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, int]:
+    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, tuple[int, int]]:
         """Find the images of the archive that are worth verifying with one from outside.
 
         Parameters
@@ -103,11 +103,12 @@ class ProposalIndex:
 
         Returns
         -------
-        dict of int to int
-            By the place of each image the reasons, see `Proposals.why`.
+        dict of int to (int, int)
+            By the place of each image the reasons and the weight, see `Proposals`.
         """
         place = bisect_left(self._digests, digest)
         why: dict[int, int] = {}
+        weights: dict[int, int] = {}
 
         def add(places: NDArray[np.int64], bit: int) -> None:
             for one in places.tolist():
@@ -118,6 +119,9 @@ class ProposalIndex:
             votes = self._votes(row, before)
             for is_mirrored, bit in ((False, KEYPOINTS), (True, MIRRORED)):
                 add(self._detailed[votes[votes[:, 1] == is_mirrored, 0]], bit)
+            for other, _, weight in votes.tolist():
+                known = int(self._detailed[other])
+                weights[known] = max(weight, weights.get(known, 0))
             if self._hashes:
                 self._add_hashes(row, before, add)
         if self._hashes and are_figures(row, np.array([flat]))[0]:
@@ -125,17 +129,19 @@ class ProposalIndex:
             figures = self._rows[self._places[self._figures[near]]]
             left, right = near_figures(np.concatenate([row, figures]))
             add(self._figures[near[right[left == 0] - 1]], FIGURE)
-        return why
+        return {known: (bits, weights.get(known, 0)) for known, bits in why.items()}
 
     def _votes(self, row: NDArray[Any], before: int) -> NDArray[np.int64]:
-        """Images that share keypoints, shape (m, 2): the place, and whether it is mirrored."""
+        """Images that share keypoints, shape (m, 3): the place, whether mirrored, the weight."""
         own = Keypoints.of(row, np.arange(1))
         near = self._keypoints.with_words(self._keypoints.shared_words(own))
         n = len(self._detailed) + 1
         closed = np.arange(n) != before
         votes = votes_of_keypoints(near.with_image(own, before, closed), n)
         other = np.where(votes.left == before, votes.right, votes.left)
-        return np.stack([other - (other > before), votes.mirrored.astype(np.int64)], axis=1)
+        return np.stack(
+            [other - (other > before), votes.mirrored.astype(np.int64), votes.weight], axis=1
+        )
 
     def _add_hashes(self, row: NDArray[Any], before: int, add: Any) -> None:
         asked = wanted_hashes(np.ascontiguousarray(row["hash"]))

@@ -56,11 +56,14 @@ class Votes:
         left < right, no pair twice for one value of `mirrored`.
     mirrored : ndarray of bool, shape (n,)
         One of them as in a mirror.
+    weight : ndarray of int64, shape (n,)
+        Of the votes of the transformation that has most.
     """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     mirrored: NDArray[np.bool_]
+    weight: NDArray[np.int64]
 
 
 def votes_of(
@@ -113,7 +116,7 @@ def votes_of_keypoints(
     min_votes, min_weight, min_weight_mirrored : int
         Of the votes of one transformation.
     """
-    parts = [np.zeros(0, np.int64)]
+    parts = [np.zeros((2, 0), np.int64)]
     for query, other in keypoints.collisions():
         pair = _pair_codes(keypoints, query, other, n)
         weight = _weights(keypoints, query, other, usual_likenesses(n))
@@ -124,17 +127,21 @@ def votes_of_keypoints(
             enough &= np.bincount(group, weight[votes]) >= least
             open_ = enough[group]  # most are settled when all of their votes count
             group, votes = group[open_], votes[open_]
+            weights = np.full(len(code), np.inf)
             for keypoint in (query, other):
                 count, total = _of_different(group, keypoint[votes], weight[votes], len(code))
                 enough &= (count >= min_votes) & (total >= least)
-            parts.append(code[enough])
-    chosen = np.unique(np.concatenate(parts))
+                weights = np.minimum(weights, total)
+            parts.append(np.stack([code[enough], weights[enough].astype(np.int64)]))
+    chosen, weight = np.concatenate(parts, axis=1)
     mirrored, rest = np.divmod(chosen, n**2)
     query_image, other_image = np.divmod(rest, n)
     left, right = np.minimum(query_image, other_image), np.maximum(query_image, other_image)
-    # each of the two may have been seen in the other one's mirror
-    once = np.unique((mirrored * n + left) * n + right, return_index=True)[1]
-    return Votes(left[once], right[once], mirrored[once].astype(bool))
+    # in several cells, and each of the two may have been seen in the other one's mirror
+    order = np.lexsort((-weight, right, left, mirrored))
+    code = ((mirrored * n + left) * n + right)[order]
+    once = order[np.flatnonzero(np.diff(code, prepend=-1))]
+    return Votes(left[once], right[once], mirrored[once].astype(bool), weight[once])
 
 
 def usual_likenesses(images: int) -> int:

@@ -40,11 +40,14 @@ class Proposals:
         one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
         with light and dark exchanged, `INSET` where it is like that of a picture set into the
         other, `FIGURE` where the colours of two figures on an even ground are nearly equal.
+    weight : ndarray of int64, shape (n,)
+        Of the votes of their keypoints, see `keypoint_votes`; 0 without.
     """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     why: NDArray[np.int64]
+    weight: NDArray[np.int64]
 
     def pairs(self) -> list[tuple[int, int]]:
         """Left and right row of each."""
@@ -57,7 +60,8 @@ class Proposals:
         ----------
         chosen : ndarray of bool, shape (n,)
         """
-        return Proposals(self.left[chosen], self.right[chosen], self.why[chosen])
+        columns = self.left, self.right, self.why, self.weight
+        return Proposals(*(column[chosen] for column in columns))
 
     def with_pairs(self, pairs: NDArray[np.int64]) -> Proposals:
         """Add pairs that need no reason; those that are there already keep theirs.
@@ -70,9 +74,10 @@ class Proposals:
         known = set(self.pairs())
         new = np.array([p for p in pairs.tolist() if tuple(p) not in known], np.int64)
         left, right = np.concatenate([np.stack([self.left, self.right]), new.reshape(-1, 2).T], 1)
-        why = np.concatenate([self.why, np.zeros(len(new), np.int64)])
+        nothing = np.zeros(len(new), np.int64)
+        why, weight = (np.concatenate([known, nothing]) for known in (self.why, self.weight))
         order = np.lexsort((right, left))
-        return Proposals(left[order], right[order], why[order])
+        return Proposals(left[order], right[order], why[order], weight[order])
 
 
 @staged("proposing")
@@ -118,7 +123,7 @@ def propose(
     codes = [detailed[usual.left] * n + detailed[usual.right], figures[one] * n + figures[other]]
     pairs, bits = _united(codes, [usual.why, np.full(len(one), FIGURE, np.int64)])
     left, right = np.divmod(pairs, n)
-    return Proposals(left, right, bits)
+    return Proposals(left, right, bits, _weights(pairs, codes[0], usual.weight))
 
 
 def _united(
@@ -160,7 +165,16 @@ def _propose_usual(
             why.append(np.full(len(code), bit, np.int64))
     pairs, bits = _united(codes, why)
     left, right = np.divmod(pairs, max(1, n))
-    return Proposals(left, right, bits)
+    return Proposals(left, right, bits, _weights(pairs, codes[0], votes.weight))
+
+
+def _weights(
+    pairs: NDArray[np.int64], codes: NDArray[np.int64], weight: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The largest weight of each pair, all of which ascend; 0 without one."""
+    found = np.zeros(len(pairs), np.int64)
+    np.maximum.at(found, np.searchsorted(pairs, codes), weight)
+    return found
 
 
 def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:

@@ -27,6 +27,7 @@ from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.read.hashing import hash_files
 from imgsim.read.manifests.reading import is_manifest
+from imgsim.read.mounts import Mounts
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
@@ -121,6 +122,23 @@ def _check_importable(extractor: Extractor) -> None:
         )
 
 
+class _OnMounts:
+    """Files of batches that lie on mounts which have stopped to answer."""
+
+    def __init__(self, mounts: Mounts) -> None:
+        self.mounts = mounts
+
+    def before(self, batch: ExtractBatch) -> dict[int, str]:
+        reasons = ((place, self.mounts.why_not(path)) for place, path in enumerate(batch.paths))
+        return {place: reason for place, reason in reasons if reason}
+
+    def after_hang(self, batch: ExtractBatch, place: int) -> str:
+        for path in batch.paths[:place]:
+            self.mounts.was_read(path)
+        self.mounts.gave_up(batch.paths[place])
+        return self.mounts.why_not(batch.paths[place])
+
+
 class _Collecting:
     """The state of one `collect`."""
 
@@ -157,6 +175,7 @@ class _Collecting:
         self.spool: Spool | None = None
         self.slots: dict[str, Slot] = {}
         self.executor: Executor | None = None
+        self.mounts = Mounts(files, options.file_timeout)
 
     def look_up(self) -> None:
         """Find out what is known already: by path, else by content."""
@@ -195,7 +214,9 @@ class _Collecting:
         options.progress.start("reading", len(files), "file")
         try:
             files = sorted(files, key=lambda f: read_order(f.path))
-            with closing(hash_files(files, options.jobs, options.file_timeout)) as hashed:
+            with closing(
+                hash_files(files, options.jobs, options.file_timeout, self.mounts)
+            ) as hashed:
                 for file, content, reason in hashed:
                     if content is not None:
                         self.digests[file.path] = content[0]
@@ -246,7 +267,7 @@ class _Collecting:
         progress = self.options.progress
         progress.start("decoding", len(todo), "image")
         try:
-            with closing(executor.run_items(batches)) as results:
+            with closing(executor.run_items(batches, _OnMounts(self.mounts))) as results:
                 for number, extracted in results:
                     for place, one in extracted.items():
                         self._take(todo[number * size + place], one)
@@ -274,6 +295,7 @@ class _Collecting:
 
     def _take(self, file: ImageFile, one: Extracted) -> None:
         self.decoded += 1
+        self.mounts.was_read(file.path)
         self.seconds_decoding += one.seconds
         if one.stamp is not None:
             self.as_read[file.path] = file.with_stamp(one.stamp)

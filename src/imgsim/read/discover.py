@@ -301,6 +301,7 @@ class _FolderWalk(Walk):
         file = ImageFile(
             path, status.st_size, status.st_mtime_ns, root, reference, named,
             ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
+            device=status.st_dev,
         )  # fmt: skip
         self.keep(file, (status.st_dev, status.st_ino))
 

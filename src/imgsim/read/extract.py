@@ -20,6 +20,7 @@ from imgsim.errors import ImgsimError, MethodUnavailable, is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import read_bytes
 from imgsim.read.files import FileTooLarge
+from imgsim.read.mounts import NO_ANSWER
 from imgsim.read.spool import Slot, write
 from imgsim.stage_times import stage, staged
 from imgsim.stamps import FileStamp
@@ -95,8 +96,9 @@ class ExtractBatch:
         return replace(self, paths=self.paths[start:stop])
 
     def failure(self, reason: str) -> Extracted:
-        """The outcome of a file whose worker died."""
-        return Extracted(None, None, reason, lasting=False)
+        """The outcome of a file whose worker died, or whose mount does not answer."""
+        opened = not reason.startswith(NO_ANSWER)  # if not, a copy of it elsewhere may be
+        return Extracted(None, None, reason, lasting=False, opened=opened)
 
     def with_memory(self, size_bytes: int) -> ExtractBatch:
         """The same files, one at a time, each of which may take so many bytes."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imgsim.addresses import Address
 from imgsim.read.content import check_unchanged, stamp_of
 from imgsim.read.files import open_regular, pieces
+from imgsim.read.mounts import Mounts
 from imgsim.stage_times import current, measuring_into, staged
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFile
@@ -52,8 +53,11 @@ class _Reader:
 class _Hashing:
     """The state of one `hash_files`."""
 
-    def __init__(self, files: Sequence[ImageFile], timeout: float) -> None:
+    def __init__(
+        self, files: Sequence[ImageFile], timeout: float, mounts: Mounts | None = None
+    ) -> None:
         self.timeout = timeout
+        self.mounts = mounts or Mounts((), timeout)
         self.waiting: queue.SimpleQueue[ImageFile] = queue.SimpleQueue()
         for file in files:
             self.waiting.put(file)
@@ -79,11 +83,14 @@ class _Hashing:
                 reader.file = self.waiting.get_nowait()
             except queue.Empty:
                 break
-            digest = self._digest(reader, reader.file)
+            reason = self.mounts.why_not(reader.file.path)
+            digest = None if reason else self._digest(reader, reader.file)
             with self.lock:
                 if reader.given_up:
                     return
-                self.results.put((reader.file, digest, ""))
+                if not reason:
+                    self.mounts.was_read(reader.file.path)
+                self.results.put((reader.file, digest, reason))
                 reader.file = None
 
     @staged("reading")
@@ -108,6 +115,7 @@ class _Hashing:
 
     def check_readers(self, seconds: float) -> None:
         """Give up files of which nothing was read for too long; others go on with the rest."""
+        hung = []
         for reader in tuple(self.readers):
             moved = reader.pieces_read != reader.seen
             reader.seen = reader.pieces_read
@@ -118,11 +126,17 @@ class _Hashing:
                 reader.given_up = True
                 reason = f"cannot be read: no progress in {self.timeout:g} s"
                 self.results.put((reader.file, None, reason))
+                hung.append(reader.file.path)
             self.readers.remove(reader)
+        for path in hung:
+            self.mounts.gave_up(path)
+        for _ in hung:
             self.start_reader()
 
 
-def hash_files(files: Sequence[ImageFile], threads: int, timeout: float) -> Generator[Hashed]:
+def hash_files(
+    files: Sequence[ImageFile], threads: int, timeout: float, mounts: Mounts | None = None
+) -> Generator[Hashed]:
     """Hash the content of files, several at a time.
 
     A consumer that stops, as at Ctrl-C, waits for none of them.
@@ -133,6 +147,8 @@ def hash_files(files: Sequence[ImageFile], threads: int, timeout: float) -> Gene
     threads : int
     timeout : float
         Seconds after which a file of which nothing more could be read is given up.
+    mounts : Mounts, optional
+        Of these files: those on one that has stopped to answer are given up at once.
 
     Yields
     ------
@@ -144,7 +160,7 @@ def hash_files(files: Sequence[ImageFile], threads: int, timeout: float) -> Gene
     reason : str
         Why it is not to be read again in this run, or "".
     """
-    hashing = _Hashing(files, timeout)
+    hashing = _Hashing(files, timeout, mounts)
     for _ in range(min(threads, len(files))):
         hashing.start_reader()
     checked = time.monotonic()

@@ -24,6 +24,8 @@ HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "TIFF"})
 """Formats whose decoders hide damage that can be found."""
 
 _BATCH = 16
+_VERSION = 2
+"""Raise it when more damage is found: what the cache knows is void then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class HiddenDamage:
         self.collection = collection
         self._options = options
         self._checked: set[str] = set()
-        self._label = f"damage {decoder_id(DecodeMode.FULL)}"
+        self._label = f"damage {_VERSION} {decoder_id(DecodeMode.FULL)}"
 
     def look_in(self, pictures: Sequence[Picture]) -> bool:
         """Check those pictures that were not checked before, and tell whether one is damaged."""
@@ -134,5 +136,7 @@ class HiddenDamage:
 
 def _may_hide_damage(picture: Picture) -> bool:
     facts = picture.facts
-    hides = facts.format in HIDING_FORMATS and not facts.decoded_strictly
+    # of several pictures in a file the first one was decoded
+    strictly = facts.decoded_strictly and facts.format != "MPO"
+    hides = facts.format in HIDING_FORMATS and not strictly
     return hides and not facts.raw and not facts.damage

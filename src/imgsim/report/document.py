@@ -334,6 +334,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "score_better": scale.better,
         "threshold": scale.score(result.max_distance),
         "pairs_compared": result.pairs_compared,
+        "pairs_left_out": result.pairs_left_out,
         "expected_false_pairs": result.expected_false_pairs,
         "images": result.images,
         "skipped": skipped_document(result.skipped),

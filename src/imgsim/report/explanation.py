@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.comparators.evidence import Evidence
 from imgsim.comparators.label import label
 from imgsim.escapes import as_json
 from imgsim.pictures.heat import bar, overlay
@@ -56,6 +57,12 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
             f"\nother parts speak against it, by {100 * against[0]:.0f} % and"
             f" {100 * against[1]:.0f} % as much\n"
         )
+    if evidence.edge:
+        one, other = (_at_edge(part, evidence.edge) for part in (evidence.left, evidence.right))
+        yield (
+            "\nat the edge, where the network sees as much padding as picture (hatched in the"
+            f" picture):\n  {100 * one:.0f} % and {100 * other:.0f} %\n"
+        )
     if evidence.remark:
         yield f"\n({evidence.remark})\n"
 
@@ -84,6 +91,20 @@ def _against(parts: NDArray[np.float64]) -> float:
     return float(np.maximum(-parts, 0.0).sum()) / max(speaks, _ROUNDING_ERROR)
 
 
+def _inside(parts: NDArray[np.float64], edge: float) -> NDArray[np.float64]:
+    """Return a map without the cells of which the middle lies in the frame: they are 0."""
+    places = [np.minimum(i, 1 - i) > edge for i in ((np.arange(n) + 0.5) / n for n in parts.shape)]
+    return np.where(places[0][:, None] & places[1][None, :], parts, 0.0)
+
+
+def _at_edge(parts: NDArray[np.float64], edge: float) -> float:
+    """How much of what speaks for the score lies in the frame, as a share."""
+    speaks = np.maximum(parts, 0.0)
+    if not edge or not speaks.any():
+        return 0.0
+    return 1 - float(_inside(speaks, edge).sum()) / max(float(speaks.sum()), _ROUNDING_ERROR)
+
+
 def _percentages(tenths: NDArray[np.float64]) -> str:
     return " ".join(f"{part / 10:5.1f} %" for part in tenths)
 
@@ -106,8 +127,8 @@ def explanation_document(explanation: Explanation) -> dict[str, Any]:
         "quantity": evidence.quantity,
         "shows": evidence.shows,
         "total": evidence.total,
-        "left": _side(explanation.left, explanation.left_facts, evidence.left, evidence.total),
-        "right": _side(explanation.right, explanation.right_facts, evidence.right, evidence.total),
+        "left": _side(explanation.left, explanation.left_facts, evidence.left, evidence),
+        "right": _side(explanation.right, explanation.right_facts, evidence.right, evidence),
         "links": [
             {
                 "left": _pixel(link.left, explanation.left_facts),
@@ -126,10 +147,11 @@ def explanation_json(explanation: Explanation) -> Iterator[str]:
 
 
 def _side(
-    query: Query, facts: ImageFacts, parts: NDArray[np.float64], total: float
+    query: Query, facts: ImageFacts, parts: NDArray[np.float64], evidence: Evidence
 ) -> dict[str, Any]:
-    thirds = over_grid(parts)
-    row, column = np.unravel_index(int(parts.argmax()), parts.shape)
+    thirds, total = over_grid(parts), evidence.total
+    inside = _inside(parts, evidence.edge)
+    row, column = np.unravel_index(int(inside.argmax()), parts.shape)
     high, wide = parts.shape
     return {
         **path_document(query.name),
@@ -139,6 +161,7 @@ def _side(
         "thirds": (thirds / total).tolist() if abs(total) >= _ROUNDING_ERROR else None,
         "shares": (_shares(parts) / 1000).tolist() if abs(total) >= _ROUNDING_ERROR else None,
         "against": _against(parts),
+        "at_edge": _at_edge(parts, evidence.edge),
         "peak": {
             "box": [
                 *_pixel((float(column) / wide, float(row) / high), facts),
@@ -169,7 +192,7 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
         thumbnail(query.name, _SIDE, contents) for query in (explanation.left, explanation.right)
     ]
     shown = [_enlarged(picture) for picture in shown]
-    maps = [part * part.size for part in (evidence.left, evidence.right)]
+    maps = [_inside(part, evidence.edge) * part.size for part in (evidence.left, evidence.right)]
     top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
     height = max(picture.height for picture in shown)
     sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 92), "white")
@@ -181,7 +204,7 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     ):
         x = _GAP + place * (_SIDE + _GAP) + (_SIDE - picture.width) // 2
         y = 34 + (height - picture.height) // 2
-        sheet.paste(overlay(picture, parts, top), (x, y))
+        sheet.paste(overlay(picture, parts, top, evidence.edge), (x, y))
         corners.append((x, y, picture))
         name = shorten_path(query.name, font, _SIDE)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)

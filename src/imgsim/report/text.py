@@ -297,6 +297,9 @@ def verdict_lines(result: Duplicates | Leaks) -> Iterator[str]:
     sign = "<=" if scale.better == "lower" else ">="
     preset = f", preset {result.preset}" if result.preset else ""
     yield f"method {result.comparator.spec}: {scale.unit} {sign} {threshold:g}{preset}"
+    if result.pairs_left_out:
+        pairs = count(result.pairs_left_out, "pair")
+        yield f"{pairs} not compared: of files like many others, only those most alike are"
     if result.expected_false_pairs is not None and result.pairs_compared:
         pairs = _expected_pairs(result.expected_false_pairs)
         yield f"{pairs} of unrelated photos expected among them"

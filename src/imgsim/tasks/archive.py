@@ -97,12 +97,12 @@ class Archive:
         gallery : list of Picture
             What its places stand for.
         """
-        why: dict[tuple[str, str], int] = {}
+        why: dict[tuple[str, str], tuple[int, int]] = {}
         wanted: set[str] = set()
         for query in {p.digest: p for p in queries}.values():
             row = records(np.ascontiguousarray(rows[query.digest])[None])
             near = self._index.propose(row, query.digest, flat=query.facts.flat)
-            why |= {(query.digest, self._digests[place]): bits for place, bits in near.items()}
+            why |= {(query.digest, self._digests[place]): one for place, one in near.items()}
             wanted.update(self._digests[place] for place in near)
             wanted.update(self._equal.get(flat_identity(query.facts) or "", ()))
             if query.digest in self._files:
@@ -156,7 +156,9 @@ class Archive:
         return self._index.nearest(records(rows), k), [self._files[d] for d in self._digests]
 
 
-def _proposals(pictures: Sequence[Picture], why: Mapping[tuple[str, str], int]) -> Proposals:
+def _proposals(
+    pictures: Sequence[Picture], why: Mapping[tuple[str, str], tuple[int, int]]
+) -> Proposals:
     """The pairs of queries and pictures of the archive, which are references."""
     inside: dict[str, list[int]] = {}
     outside: dict[str, list[int]] = {}
@@ -164,10 +166,10 @@ def _proposals(pictures: Sequence[Picture], why: Mapping[tuple[str, str], int]) 
         side = inside if picture.file.reference else outside
         side.setdefault(picture.digest, []).append(place)
     found = sorted(
-        (min(one, other), max(one, other), bits)
-        for (query, known), bits in why.items()
+        (min(one, other), max(one, other), *reasons)
+        for (query, known), reasons in why.items()
         for one in outside.get(query, ())
         for other in inside.get(known, ())
     )
-    left, right, bits = np.array(found, np.int64).reshape(-1, 3).T
-    return Proposals(left, right, bits)
+    left, right, bits, weight = np.array(found, np.int64).reshape(-1, 4).T
+    return Proposals(left, right, bits, weight)

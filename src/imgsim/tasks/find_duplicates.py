@@ -75,7 +75,10 @@ class Duplicates(Result[Group]):
     other_files, too_small, decoded : int
         See `table.Collection`.
     pairs_compared : int
-        Pairs of different contents that may match; each was compared, or could be ruled out.
+        Pairs of different contents that may match; each was compared, could be ruled out, or is
+        one of those left out.
+    pairs_left_out : int
+        Pairs of files that resemble many others which were not compared: see `most_alike`.
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
@@ -119,6 +122,7 @@ class Duplicates(Result[Group]):
     too_small: int
     decoded: int
     pairs_compared: int
+    pairs_left_out: int
     expected_false_pairs: float | None
     seconds: Seconds
     not_judged: tuple[str, ...] = ()
@@ -318,6 +322,7 @@ def find_duplicates(
         collection.too_small,
         collection.decoded,
         matched.pairs,
+        0 if matched.run is None else matched.run.left_out,
         criterion.expected_false_pairs(matched.pairs),
         seconds_since(started, read, collection),
         paths_of(matched.flat_pictures),

@@ -46,7 +46,7 @@ class EncoderRows(NetworkExtractor):
 
     Attributes
     ----------
-    package : {"efficientnet_pytorch", "resnet34"}
+    package : {"efficientnet_pytorch", "torchvision", "resnet34"}
     weights : str
     size : int
     left_out : int
@@ -63,7 +63,7 @@ class EncoderRows(NetworkExtractor):
     device: str = field(metadata={"where": True})
     batch_size: int = field(metadata={"where": True})
     name: ClassVar[str] = "encoder"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     @property
     def wants(self) -> InputSpec:

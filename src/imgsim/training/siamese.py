@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from imgsim.errors import UsageError, shown_value
 from imgsim.models import efficientnet as architectures
 from imgsim.models import siamese as networks
+from imgsim.models import weights as files
 from imgsim.models.devices import choose_device
+from imgsim.models.efficientnet import Architecture
+from imgsim.models.padding import chosen_package
 from imgsim.read.collect import collect
 from imgsim.read.options import Paths, RunOptions, as_list
 from imgsim.training import pictures
@@ -156,7 +159,7 @@ def _make_task(
     """Compute the rows of the encoder's frozen part, and put a new head behind it."""
     weights = weights_for_encoder(options, split, training.folder, training.read)
     extractor = EncoderRows(
-        ARCHITECTURES[options.encoder],
+        _package_of_encoder(training, options, weights),
         weights,
         options.size,
         options.finetune,
@@ -169,6 +172,16 @@ def _make_task(
     rows = np.asarray(collection.features(extractor, split.pictures).rows)
     with torch_seed(options.loop.seed):
         return SiameseTask(rows, split, options, extractor, device, held_out)
+
+
+def _package_of_encoder(
+    training: TrainingRun, options: SiameseOptions, weights: str
+) -> Architecture:
+    """Choose the package whose padding fits; a resumed run keeps that of its network."""
+    if training.resume and training.weights.exists():
+        package: Architecture = files.metadata(training.weights, networks.KIND)["package"]
+        return package
+    return chosen_package(weights) if options.encoder == "efficientnet" else options.encoder
 
 
 def _measured(

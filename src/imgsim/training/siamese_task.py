@@ -17,7 +17,7 @@ from imgsim.models import siamese as networks
 from imgsim.models import weights as files
 from imgsim.models.backbone import scaling_of
 from imgsim.models.devices import require_torch
-from imgsim.training.encoder import ARCHITECTURES, EncoderRows
+from imgsim.training.encoder import EncoderRows
 from imgsim.training.loop import save_tensors
 from imgsim.training.pairs import Pairs
 from imgsim.training.siamese_options import SiameseOptions
@@ -68,7 +68,7 @@ class SiameseTask:
         self.members = _by_class(split.train_rows, self.labels)
         self.batch_size = min(64 if options.finetune else 256, options.pairs_drawn)
         self.batches_per_epoch = -(-options.pairs_drawn // self.batch_size)
-        package = ARCHITECTURES[options.encoder]
+        package = extractor.package
         self.encoder = architectures.load_model(package, files.locate(extractor.weights))
         self.encoder.eval().requires_grad_(False).to(device)
         self.module = torch.nn.Module()
@@ -181,7 +181,7 @@ class SiameseTask:
         metadata = {
             "kind": networks.KIND,
             "version": __version__,
-            "package": ARCHITECTURES[self.options.encoder],
+            "package": self.extractor.package,
             "scaling": scaling_of(self.extractor.weights),
             "size": self.options.size,
             "dim": self.options.dim,

@@ -33,18 +33,18 @@ class Screen:
     @property
     def nbytes(self) -> int:
         """Bytes that it takes at most, all computed."""
-        return 4 * self.image.nbytes
+        return 5 * self.image.nbytes
 
     @cached_property
     def mean(self) -> Map:
         """Mean grey levels of the cells, float32, shape (rows, columns)."""
-        return _cells(self.image.astype(np.float32))
+        return means_of_cells(self.image.astype(np.float32))
 
     @cached_property
     def structure(self) -> Map:
         """Standard deviations of the cells in grey levels, float32, shape (rows, columns)."""
         levels = self.image.astype(np.float32)
-        squares = _cells(levels * levels)
+        squares = means_of_cells(levels * levels)
         return np.asarray(np.sqrt(np.maximum(squares - self.mean * self.mean, 0)))
 
     @cached_property
@@ -55,6 +55,13 @@ class Screen:
         near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
         darkest, lightest = cv2.erode(self.image, near), cv2.dilate(self.image, near)
         return np.asarray(darkest, np.uint8), np.asarray(lightest, np.uint8)
+
+    @cached_property
+    def smooth(self) -> Grey:
+        """Each pixel as the mean of those next to it, uint8 of shape (h, w)."""
+        import cv2
+
+        return np.asarray(cv2.blur(self.image, (LIMITS.moved_parts_blur,) * 2), np.uint8)
 
     @cached_property
     def corners(self) -> NDArray[np.bool_]:
@@ -68,7 +75,9 @@ class Screen:
         across, down = np.zeros_like(image), np.zeros_like(image)
         across[:, :-step] = cv2.absdiff(image[:, :-step], image[:, step:])
         down[:-step] = cv2.absdiff(image[:-step], image[step:])
-        return np.asarray(cv2.min(_cells(across), _cells(down)) > LIMITS.in_place_corner)
+        return np.asarray(
+            cv2.min(means_of_cells(across), means_of_cells(down)) > LIMITS.in_place_corner
+        )
 
 
 def differ_in_place(left: Screen, right: Screen) -> bool:
@@ -92,7 +101,7 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     record("in_place_min_even", even)
     if even < LIMITS.in_place_min_even:
         return False
-    difference = _cells(cv2.absdiff(left.image, right.image))
+    difference = means_of_cells(cv2.absdiff(left.image, right.image))
     in_both = np.minimum(*structure) > LIMITS.in_place_structure
     unmoved = in_both & (difference < LIMITS.in_place_same)
     in_one = np.maximum(*structure) > LIMITS.in_place_structure
@@ -101,11 +110,13 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     record("in_place_min_cells", min(same, by_place))
     if by_place < LIMITS.in_place_min_cells:
         return False
-    excess = np.maximum(_cells(_beyond(left.image, right)), _cells(_beyond(right.image, left)))
+    excess = np.maximum(
+        means_of_cells(_beyond(left.image, right)), means_of_cells(_beyond(right.image, left))
+    )
     others = in_one & (excess > LIMITS.in_place_other)
     differing = int(np.count_nonzero(others))
     # light and contrast change what is in a cell, and leave it what it is
-    others &= ~(in_both & (_correlation(left, right) > LIMITS.in_place_alike))
+    others &= ~(in_both & (correlation(left, right) > LIMITS.in_place_alike))
     rows, columns = np.nonzero(others)
     if len(rows) < LIMITS.in_place_min_cells or same < LIMITS.in_place_min_cells:
         return False
@@ -152,8 +163,17 @@ def _beyond(image: Grey, other: Screen) -> Grey:
     return np.asarray(beyond, np.uint8)
 
 
-def _cells(image: Map) -> Map:
-    """Means of square cells, shape (rows, columns)."""
+def means_of_cells(image: Map | Grey) -> Map:
+    """Return the means of the square cells of an image.
+
+    Parameters
+    ----------
+    image : ndarray of float32 or uint8, shape (h, w)
+
+    Returns
+    -------
+    ndarray of the same type, shape (rows, columns)
+    """
     import cv2
 
     side = LIMITS.in_place_cell
@@ -162,10 +182,20 @@ def _cells(image: Map) -> Map:
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
-def _correlation(left: Screen, right: Screen) -> Map:
-    """Correlation of the grey levels of two images in every cell."""
+def correlation(left: Screen, right: Screen) -> Map:
+    """Return the correlation of the grey levels of two images in every cell.
+
+    Parameters
+    ----------
+    left, right : Screen
+        Of one size.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
     import cv2
 
     products = cv2.multiply(left.image, right.image, dtype=cv2.CV_32F)
-    covariance = _cells(np.asarray(products, np.float32)) - left.mean * right.mean
+    covariance = means_of_cells(np.asarray(products, np.float32)) - left.mean * right.mean
     return np.asarray(covariance / np.maximum(left.structure * right.structure, 1.0))

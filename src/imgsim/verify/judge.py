@@ -33,6 +33,7 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     projected_corners,
 )
+from imgsim.verify.moved_parts import show_other_parts
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
@@ -44,7 +45,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 28
+VERSION = 29
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -114,10 +115,13 @@ def judge(
         first = next(ways, None)
         if first is None:
             return NOT_ALIGNED
-        if shapes[0] == shapes[1] and _differ_in_place(left, right):
+        least = _least_in_place(left, right) if shapes[0] == shapes[1] else 0.0
+        if least > needed.max_distance:
             return NOT_ALIGNED
         verdict = _judge_aligned(left, right, chain([first], ways), needed)
-        return _judge_bent(left, right, verdict, needed) if may_be_bent(verdict) else verdict
+        if may_be_bent(verdict):
+            verdict = _judge_bent(left, right, verdict, needed)
+        return verdict if verdict.residual >= least else replace(verdict, residual=least)
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
         return _judge_thumbnail(left, right, hypotheses, needed)
@@ -142,12 +146,19 @@ def _differ_as_wholes(by_pixels: Verdict, aligned: Verdict) -> bool:
     return by_pixels.residual > LIMITS.small_max_whole
 
 
-def _differ_in_place(left: MultiscaleImage, right: MultiscaleImage) -> bool:
+def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
+    """The residual that two images of one size have at least, from where they lie pixel by pixel.
+
+    Infinite for two screens of one program; for two frames of a fixed camera so large that they
+    are no copies, though the one may be told from the other by a small part alone.
+    """
     one, other = (
         Screen(image.grey(LONG_SIDE)) if image.screen is None else image.screen()
         for image in (left, right)
     )
-    return differ_in_place(one, other)
+    if differ_in_place(one, other):
+        return np.inf
+    return LIMITS.edited_difference if show_other_parts(one, other) else 0.0
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:

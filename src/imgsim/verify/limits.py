@@ -832,6 +832,51 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """The same as `in_place_max_density` where corners say so: fields of other lengths fill much
     of the box."""
 
+    # moved_parts.py -------------------------------------------------------------------------------
+
+    moved_parts_structure: float = 6.0
+    """Grey levels: a cell with a larger standard deviation in both pictures has structure."""
+    moved_parts_min_cells: int = 40
+    """Cells with structure, at least."""
+    moved_parts_same: float = 0.8
+    """Correlation of the levels of a cell, above which it shows the same."""
+    moved_parts_min_same: float = 0.6
+    """Share of the cells with structure that do: by fewer the two do not lie in one place."""
+    moved_parts_max_gain: float = 3.0
+    """Ratio of the contrasts of the two, at most."""
+    moved_parts_blur: int = 3
+    """Side, in pixels, of the square whose mean takes the place of a pixel: against noise."""
+    moved_parts_difference: float = 12.0
+    """Grey levels by which a pixel differs, more than that."""
+    moved_parts_per_noise: float = 4.0
+    """The same as a multiple of the usual difference of cells that show the same."""
+    moved_parts_opening: int = 4
+    """Side, in pixels, of the square that fits into a place: letters and shifted edges are
+    narrower."""
+    moved_parts_closing: int = 11
+    """Places nearer than that, in pixels, are one: a thing may be like the ground in parts."""
+    moved_parts_min_area: int = 40
+    """Pixels of a place, at least; and of what is looked at around it."""
+    moved_parts_room: int = 8
+    """Pixels around a place that are looked at."""
+    moved_parts_surroundings: tuple[int, int] = (5, 9)
+    """Sides, in pixels, of the squares by which a place grows to leave its soft border out, and
+    then to take in its surroundings."""
+    moved_parts_around: float = 6.0
+    """Grey levels, root mean square, by which its surroundings differ, at most."""
+    moved_parts_around_per_noise: float = 2.5
+    """The same as a multiple of the usual difference."""
+    moved_parts_outline: float = 1.5
+    """Standard deviation, in pixels, of the blur after which the outline of a place has a
+    direction."""
+    moved_parts_border: float = 1.6
+    """Ratio of the gradients across the outline in the picture that a place belongs to, to those in
+    the other one, more than that."""
+    moved_parts_min_pixels: int = 60
+    """Pixels of the places that belong to either picture, at least."""
+    moved_parts_min_share: float = 0.03
+    """The fewer of them as a share of the more, at least."""
+
     # small.py -------------------------------------------------------------------------------------
 
     small_side: int = 96

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -174,7 +175,26 @@ def read_manifest(
             f"lists of these endings are read: {' '.join(MANIFEST_ENDINGS)}",
         )
     below = None if folder is None else _path_text(folder)
-    return replace(reader(text, below), folder=below)
+    manifest = reader(text, below)
+    columns = {name: _encodable(values) for name, values in manifest.columns.items()}
+    return replace(manifest, folder=below, paths=_encodable(manifest.paths), columns=columns)
+
+
+def _encodable(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Replace halves of surrogate pairs, which JSON can name and no file or terminal can."""
+    try:
+        for text in texts:
+            if not text.isascii():
+                os.fsencode(text)
+    except UnicodeEncodeError:
+        return tuple(
+            _HALVES.sub("\ufffd", text) if _HALVES.search(text) else text for text in texts
+        )
+    return texts
+
+
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""All but those by which Python stands for bytes that are no UTF-8."""
 
 
 def _path_text(path: str | os.PathLike[str]) -> str:

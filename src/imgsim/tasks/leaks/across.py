@@ -31,6 +31,11 @@ class Across:
         Splits by size.
     transform : callable, optional
         How a picture of a larger split lies upon one of a smaller one, where that is known.
+
+    Attributes
+    ----------
+    pairs_left_out : int
+        Pairs that were not compared, see `RecipeRun.left_out`.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Across:
         number: Mapping[str, int],
         transform: Callable[[Picture, Picture], Transform | None] = lambda picture, other: None,
     ) -> None:
+        self.pairs_left_out = 0
         self._transform = transform
         self.pictures = pictures
         self.classes = classes

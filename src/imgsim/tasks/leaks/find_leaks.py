@@ -192,6 +192,7 @@ def find_leaks(
         hidden.collection.damaged,
         found.collection.decoded,
         pairs,
+        found.near.pairs_left_out,
         criterion.expected_false_pairs(pairs),
         seconds_since(started, read, found.collection),
         paths_of(found.without_detail),
@@ -325,6 +326,7 @@ def _near_duplicates(
         matches = run.all_matches()
     across = Across(pictures, run.classes, number, run.transform)
     across.add(matches)
+    across.pairs_left_out = run.left_out
     return across
 
 

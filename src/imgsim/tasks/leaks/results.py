@@ -180,6 +180,8 @@ class Leaks(Result[Leak]):
     decoded : int
     pairs_compared : int
         Pairs of different contents across splits.
+    pairs_left_out : int
+        As in `Duplicates`.
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
@@ -215,6 +217,7 @@ class Leaks(Result[Leak]):
     damaged: tuple[Skipped, ...]
     decoded: int
     pairs_compared: int
+    pairs_left_out: int
     expected_false_pairs: float | None
     seconds: Seconds
     not_judged: tuple[str, ...] = ()

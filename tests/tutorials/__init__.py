@@ -1,0 +1,1 @@
+"""The tutorials of the site, repeated."""
