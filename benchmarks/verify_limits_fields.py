@@ -168,7 +168,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     overlay_quantile around_quantile opening_blocks text_page_step text_page_regions
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
-    moved_parts_blur moved_parts_opening moved_parts_closing moved_parts_room
+    moved_parts_blur moved_parts_near moved_parts_opening moved_parts_closing moved_parts_room
     moved_parts_surroundings moved_parts_outline
     two_levels_width two_levels_distance two_levels_min_figure two_levels_even_figure
     channel_tones_side shot_grid shot_open_levels shot_gamma shot_distance

@@ -203,6 +203,7 @@ KNOWN: dict[str, object] = {
     "moved_parts_min_same": 0.6,
     "moved_parts_max_gain": 3.0,
     "moved_parts_blur": 3,
+    "moved_parts_near": 5,
     "moved_parts_difference": 12.0,
     "moved_parts_per_noise": 4.0,
     "moved_parts_opening": 4,

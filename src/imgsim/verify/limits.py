@@ -846,8 +846,10 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Ratio of the contrasts of the two, at most."""
     moved_parts_blur: int = 3
     """Side, in pixels, of the square whose mean takes the place of a pixel: against noise."""
+    moved_parts_near: int = 5
+    """Side, in pixels, of the square around a pixel in which the other one may have its level."""
     moved_parts_difference: float = 12.0
-    """Grey levels by which a pixel differs, more than that."""
+    """Grey levels by which a pixel differs from all of those, more than that."""
     moved_parts_per_noise: float = 4.0
     """The same as a multiple of the usual difference of cells that show the same."""
     moved_parts_opening: int = 4
