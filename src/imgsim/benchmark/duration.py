@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from time import perf_counter, time_ns
 from typing import Any
@@ -161,8 +162,11 @@ class _Samples:
         self.seed = seed
         self.seconds: dict[str, float] = defaultdict(float)
         self.n = len(work.data.paths)
-        few = sample(self.n, min(16, max(4, self.n // 25)), seed)
-        self.paths = [work.data.paths[i] for i in few]
+        self.classes = work.data.classes if work.data.labels else np.arange(self.n)
+        few = sample(self.n, min(8, max(2, self.n // 50)), seed)
+        partners = [int(np.flatnonzero(self.classes == self.classes[i])[-1]) for i in few]
+        self.few = list(dict.fromkeys(few + partners))  # some of one class, most of different ones
+        self.paths = [work.data.paths[i] for i in self.few]
         self._read: dict[InputSpec, tuple[list[NDArray[np.uint8]], float]] = {}
         self._extracted: dict[Extractor, tuple[NDArray[Any], float]] = {}
         self._frames: article.Frames | None = None
@@ -215,7 +219,8 @@ class _Samples:
 
     def _copied(self, recipes: Sequence[Recipe]) -> dict[Comparator, float]:
         """Add what changing and reading takes; return the seconds to verify a changed copy."""
-        changes, paths = CHANGES[4::_CHANGES_BETWEEN], self.paths[:_CHANGED]
+        changes = CHANGES[7::_CHANGES_BETWEEN]
+        paths = [self.work.data.paths[i] for i in sample(self.n, _CHANGED, self.seed)]
         files = len(paths) * (1 + len(changes))
         with TemporaryFolder("bench") as folder:
             started = perf_counter()
@@ -296,7 +301,7 @@ class _Samples:
             rows = self._rows(c.extractor)[0]
             with one_thread():
                 if isinstance(c, Recipe):
-                    others = range(1, min(4, len(rows)))
+                    others = [j for j in range(1, len(rows)) if not self._alike(0, j)][:3] or [0]
                     seconds = _timed(lambda: [self._verify(c, 0, j) for j in others]) / len(others)
                 else:
                     seconds = _timed(lambda: distances.of_pair(c, rows[0], rows[-1]))
@@ -339,11 +344,23 @@ class _Samples:
     def _found(self, c: Recipe) -> float:
         """Seconds to verify what is proposed of all pairs, from what is proposed of some images."""
         rows = self._rows(c.extractor)[0]
-        pairs = propose(records(rows), hashes=c.hashes, jobs=1).pairs()
-        if not pairs:
+        proposed = set(propose(records(rows), hashes=c.hashes, jobs=1).pairs())
+        if not proposed:
             return 0.0
-        seconds = _timed(lambda: self._verify(c, *pairs[0]))
-        return seconds * len(pairs) * (self.n / len(rows)) ** 2 / self.options.jobs
+        every = self.n * (self.n - 1) / 2
+        sizes = np.unique(self.classes, return_counts=True)[1]
+        of_class = float((sizes * (sizes - 1) / 2).sum())
+        expected = 0.0
+        for alike, count in ((True, of_class), (False, every - of_class)):
+            tried = [
+                pair for pair in combinations(range(len(rows)), 2) if self._alike(*pair) is alike
+            ]
+            expected += count * len(proposed.intersection(tried)) / max(1, len(tried))
+        seconds = _timed(lambda: self._verify(c, *min(proposed)))
+        return seconds * expected / self.options.jobs
+
+    def _alike(self, i: int, j: int) -> bool:
+        return bool(self.classes[self.few[i]] == self.classes[self.few[j]])
 
     def _verify(self, c: Recipe, i: int, j: int) -> Verdict:
         rows = self._rows(c.extractor)[0][[i, j]]
