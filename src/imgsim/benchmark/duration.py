@@ -289,8 +289,11 @@ class _Samples:
         flat = rows.reshape(len(rows), -1)
         rng = np.random.default_rng(self.seed)
         count = min(self.n, most)
-        made = flat[rng.integers(len(flat), size=count)]
-        ends, cuts = rng.integers((len(flat), flat.shape[1]), size=(count, 2)).T
+        first = rng.integers(len(flat), size=count)
+        made = flat[first]
+        # of two images, so that no row is nearly another: engines look twice at those
+        ends = (first + rng.integers(1, max(2, len(flat)), size=count)) % len(flat)
+        cuts = rng.integers(flat.shape[1] // 4, 1 + 3 * flat.shape[1] // 4, size=count)
         for row, end, cut in zip(made, ends, cuts, strict=True):
             row[cut:] = flat[end, cut:]
         return made.reshape(-1, *rows.shape[1:])
