@@ -18,7 +18,11 @@ from imgsim.act.planning import make_plan
 from imgsim.act.undo import undo
 from imgsim.errors import DecisionsUnusable
 from imgsim.read.discover import DiscoverOptions
+from imgsim.review.answers import Answers
 from imgsim.review.progress import Shown
+from imgsim.review.session import Session
+from imgsim.review.sources import FolderSource, Search
+from imgsim.review.writers import Writers
 from tests.review.conftest import Begin, Review, names
 
 
@@ -290,6 +294,18 @@ def test_links_that_came_after_the_pictures_were_shown_are_not_followed(
     assert any(file["changed"] for file in review.group("a1.jpg")["files"])
     assert review.post("/api/plan", {"path": None})["removals"] == 0
     assert sorted(p.name for p in (photos / "phone").iterdir())[0] == "copy1.jpg"
+
+
+def test_files_of_references_and_lists_are_where_they_were(photos: Path, tmp_path: Path) -> None:
+    listed = (str(photos / "phone/copy1.jpg"),)
+    asked = DiscoverOptions(reference=(str(photos / "camera"),), listed=listed)
+    options = RunOptions(executor="threads", jobs=1, cache=tmp_path / "c.sqlite", discover=asked)
+    source = FolderSource([str(photos / "phone/small1.jpg")], Search("auto", {}), options)
+    session = Session(source, Answers(Decisions(tmp_path / "d.jsonl")), options, Writers())
+    session._take(list(source.find(session.reading))[-1])
+    (group, *_) = session.groups.values()
+    assert len(group.pictures) == 3
+    assert not session.look_for_changes(group)
 
 
 def test_a_link_that_came_before_the_groups_were_found_is_not_followed(

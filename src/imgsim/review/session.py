@@ -99,6 +99,7 @@ class Session:
         self._unsampled: dict[tuple[object, ...], list[Picture]] = {}
         self._same: dict[str, tuple[int, int]] = {}
         self.real_paths: dict[str, str] = {}
+        self._roots = _all_roots(source, options)
         self._looked_outside = time.monotonic()
         self._sampled: dict[tuple[object, ...], None] = {}
         self._wake = threading.Condition(self.lock)
@@ -179,7 +180,7 @@ class Session:
 
     def _really(self, pictures: Iterable[Picture]) -> dict[str, str]:
         """Say where files really lie, by their paths."""
-        roots = () if self.options.discover.follow_symlinks else tuple(self.source.roots)
+        roots = self._roots
         real_paths: dict[str, str] = {}
         for picture in pictures:
             path = picture.file.path
@@ -681,6 +682,14 @@ class Session:
         """Whether a path leads to another place than when it was shown, by a symbolic link."""
         known = self.real_paths.get(path)
         return known is not None and known != os.path.realpath(path)
+
+
+def _all_roots(source: Source, options: RunOptions) -> tuple[str, ...]:
+    """Real paths below which all files lie; none where links are followed, or files are listed."""
+    asked = options.discover
+    if asked.follow_symlinks or asked.manifests:
+        return ()
+    return (*source.roots, *map(os.path.realpath, (*asked.reference, *asked.listed)))
 
 
 def _lies_in(real: str, roots: Sequence[str]) -> bool:
