@@ -29,6 +29,7 @@ from imgsim.dataset.layouts import load_labelled
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
 from imgsim.report.bench import bench_json, methods_csv
+from imgsim.report.bench_tables import frontier, in_order
 from imgsim.schemas import schema
 from imgsim.tasks.query import query_file, read_query
 from tests.benchmark.conftest import METHODS
@@ -189,6 +190,16 @@ def test_a_data_set_is_named_by_its_folder() -> None:
         assert data_name(source) == "photos"
     assert data_name("/a/photos/valid") == "photos/valid"
     assert data_name("/a/photos/mine.csv") == "mine.csv"
+
+
+def test_equally_good_methods_are_all_marked_as_unbeaten(measured: Bench) -> None:
+    """But for one that a quicker one is better than."""
+    assert {m.method for m in frontier(measured)} == {m.method for m in measured.methods}
+    first, second, third = in_order(measured)
+    assert first.retrieval is not None
+    worse = replace(first.retrieval.accuracy, value=0.9)
+    second = replace(second, retrieval=replace(first.retrieval, accuracy=worse))
+    assert frontier(replace(measured, methods=(first, second, third))) == [first, third]
 
 
 def test_larger_sets_are_drawn_by_class(places: Path, options: RunOptions) -> None:

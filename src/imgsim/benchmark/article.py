@@ -244,7 +244,7 @@ class Frames:
         rows : ndarray of the extractor's dtype, shape (n, ...)
         inputs : Inputs
         """
-        fitted = [_as_wanted(image, extractor.wants) for image in self.images]
+        fitted = [as_wanted(image, extractor.wants) for image in self.images]
         rows = np.concatenate(
             [extractor.extract(np.stack(fitted[i : i + 64])) for i in range(0, len(fitted), 64)]
         )
@@ -275,8 +275,8 @@ def read_frames(paths: Sequence[str], size: tuple[int, int], max_pixels: int) ->
     return Frames(images, seconds)
 
 
-def _as_wanted(image: NDArray[np.uint8], want: InputSpec) -> NDArray[np.uint8]:
-    """Convert a resized image to what an extractor wants."""
+def as_wanted(image: NDArray[np.uint8], want: InputSpec) -> NDArray[np.uint8]:
+    """Convert a resized RGB image, uint8 of shape (h, w, 3), to what an extractor wants."""
     from PIL import Image
 
     height, width = image.shape[:2]

@@ -24,6 +24,7 @@ from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
 from imgsim.decode.spec import InputSpec
+from imgsim.pictures.change import Change
 from imgsim.pictures.changes import CHANGES
 from imgsim.read.collect import collect
 from imgsim.read.files import read_file
@@ -78,6 +79,7 @@ def make_copies(
     folder: Path,
     options: RunOptions,
     seed: int,
+    changes: Sequence[Change] = CHANGES,
 ) -> Copies:
     """Write originals and changed copies of some files, and read them for some methods.
 
@@ -92,6 +94,8 @@ def make_copies(
         The cache is left alone.
     seed : int
         Of the strength of the changes.
+    changes : sequence of Change
+        Ways to change each.
     """
     from PIL import Image
 
@@ -119,7 +123,7 @@ def make_copies(
                             original,
                         )
                     )
-                    for place, change in enumerate(CHANGES)
+                    for place, change in enumerate(changes)
                 )
             )
             options.progress.advance(1)

@@ -14,6 +14,7 @@ from imgsim import __version__
 from imgsim.benchmark import article, norms, resilience
 from imgsim.benchmark.data import contents_digest, data_name, draw_classes, read_images, root_of
 from imgsim.benchmark.duplicate_pairs import measure_pairs
+from imgsim.benchmark.duration import Work, duration_line, expected_seconds
 from imgsim.benchmark.gate import require_comparable
 from imgsim.benchmark.measure import Inputs, measure_method, read_sample
 from imgsim.benchmark.results import (
@@ -211,6 +212,26 @@ class _Run:
         if parts:
             self.options.progress.note(", then ".join(parts))
 
+    def announce_duration(self, comparators: Sequence[Comparator]) -> None:
+        """Say about how long it will take, where that is more than a minute."""
+        measured: list[Comparator] = []
+        changed: list[Comparator] = []
+        if "methods" in self.plan.experiments:
+            keys = self._method_keys(self._as_measured(comparators))
+            measured = [c for c, key in keys.items() if self.store.get(MethodResult, key) is None]
+        if "resilience" in self.plan.experiments:
+            keys = self._change_keys(comparators)
+            changed = [c for c, k in keys.items() if self.store.get(MethodResilience, k) is None]
+        frame = self._frame_size() if measured and self.plan.protocol == "article" else None
+        work = Work(self.data, self.digests, measured, frame, changed, self.originals or 0)
+        try:
+            seconds = expected_seconds(work, self.options, self.plan.seed)
+        except Exception:  # whatever it is, the run meets it too, and reports it better
+            return
+        line = duration_line(seconds, len(self.data.paths), kept=self.store.folder is not None)
+        if line:
+            self.options.progress.note(line)
+
     def can_measure(self, comparator: Comparator) -> bool:
         """Tell if the harness can compute a method's distances, or it has verdicts on pairs."""
         if isinstance(comparator, Recipe):
@@ -236,6 +257,7 @@ class _Run:
         """Run those of the plan that are about methods."""
         results: tuple[MethodResult, ...] = ()
         changed: Resilience | None = None
+        self.announce_duration(comparators)
         if "methods" in self.plan.experiments:
             results = self.methods(self._as_measured(comparators))
         if "resilience" in self.plan.experiments and comparators:
@@ -281,11 +303,18 @@ class _Run:
             **more,
         }
 
-    def methods(self, comparators: Sequence[Comparator]) -> tuple[MethodResult, ...]:
-        """Return the results of the experiment methods, known or measured now."""
+    def _method_keys(self, comparators: Sequence[Comparator]) -> dict[Comparator, dict[str, Any]]:
         where = f"{self.machine.processor}, {self.machine.cores} cores"
         jobs = self.options.jobs
-        keys = {c: self._key("methods", c, jobs=jobs, machine=where) for c in comparators}
+        return {c: self._key("methods", c, jobs=jobs, machine=where) for c in comparators}
+
+    def _change_keys(self, comparators: Sequence[Comparator]) -> dict[Comparator, dict[str, Any]]:
+        images = self.plan.changed_images
+        return {c: self._key("resilience", c, images=images) for c in comparators}
+
+    def methods(self, comparators: Sequence[Comparator]) -> tuple[MethodResult, ...]:
+        """Return the results of the experiment methods, known or measured now."""
+        keys = self._method_keys(comparators)
         results = {c: self.store.get(MethodResult, key) for c, key in keys.items()}
         todo = [c for c, known in results.items() if known is None]
         if len(todo) < len(results):
@@ -370,7 +399,7 @@ class _Run:
         All methods that are measured now see one folder of copies.
         """
         most = self.plan.changed_images
-        keys = {c: self._key("resilience", c, images=most) for c in comparators}
+        keys = self._change_keys(comparators)
         known = {
             c: result
             for c, key in keys.items()

@@ -99,6 +99,20 @@ def each(actions: Sequence[Callable[[], object]], *, enough: float = math.inf) -
     return watch.spread()
 
 
+def seconds_of_repeated(single: float, *, times: int = 7) -> float:
+    """Compute how long `repeated` takes with an action of so many seconds."""
+    if single > ENOUGH_SECONDS:
+        return single
+    enough = math.ceil(ENOUGH_SECONDS / single) if single > 0 else times
+    return (1 + min(times, max(3, enough))) * single
+
+
+def seconds_of_each(single: float, actions: int, *, enough: float = ENOUGH_SECONDS) -> float:
+    """Compute how long `each` takes with so many actions, of so many seconds each."""
+    done = math.floor(enough / single) + 1 if single > 0 else actions
+    return (1 + min(actions, max(3, done))) * single
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Hold linear algebra and networks to one thread.

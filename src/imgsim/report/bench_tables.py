@@ -59,15 +59,18 @@ def in_order(bench: Bench) -> list[MethodResult]:
 
 
 def frontier(bench: Bench) -> list[MethodResult]:
-    """Return the methods that no other beats in both accuracy and time, the fastest first."""
+    """Return the methods that no other beats in both accuracy and time, the fastest first.
+
+    One that is slower and exactly as good is among them.
+    """
     chosen: list[MethodResult] = []
     images, cpu = bench.data.images, machine_was_busy(bench)
     most = -1.0
     for one in sorted(in_order(bench), key=lambda m: seconds_per_image(m, images, cpu=cpu)):
         best = headline(one)
-        if best is not None and best.value > most:
+        if best is not None and round(best.value, 6) >= most:
             chosen.append(one)
-            most = best.value
+            most = round(best.value, 6)
     return chosen
 
 
