@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.act.check import open_plan_root
-from imgsim.act.decided import leave_decided
+from imgsim.act.decided import decided_since, leave_decided
 from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
@@ -71,7 +71,8 @@ def apply(
     fs : FileSystem, optional
     progress : Progress, optional
     decisions : Decisions, optional
-        What a person decided to keep, maybe since the plan was made, stays.
+        What a person decided to keep, maybe since the plan was made or while it is carried out,
+        stays.
 
     Returns
     -------
@@ -103,7 +104,8 @@ def apply(
             applied = dry_run(plan, options, runs, judge, progress or Silent())
     else:
         with runs.locked():
-            applied = _begin(plan, options, runs, verifier, progress or Silent())
+            stays = decided_since(plan, decisions, options)
+            applied = _begin(plan, options, runs, verifier, progress or Silent(), stays)
     return replace(applied, left=(*applied.left, *left)) if left else applied
 
 
@@ -173,7 +175,8 @@ def resume(
                 )  # fmt: skip
             done = removed_by(record, plan, record.standing)
             rest = without(plan, {one.path for one in done})
-            run_ = _Run(rest, options, runs, stage, journal, progress or Silent())
+            stays = decided_since(rest, decisions, options)
+            run_ = _Run(rest, options, runs, stage, journal, progress or Silent(), stays)
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
     return replace(applied, removed=(*done, *applied.removed), left=(*applied.left, *left))
@@ -206,6 +209,7 @@ def _begin(
     runs: History,
     verifier: Verifier | None,
     progress: Progress,
+    stays: Callable[[], Mapping[bytes, Left]],
 ) -> Applied:
     fs = runs.fs
     fs.leave(open_plan_root(fs, plan))
@@ -231,7 +235,8 @@ def _begin(
             raise UsageError(
                 f"cannot begin: {error.strerror or error}", "nothing was moved"
             ) from None
-        return _Run(plan, options, runs, stage, journal, progress).carry_out(verifier, 1, 1)
+        run = _Run(plan, options, runs, stage, journal, progress, stays)
+        return run.carry_out(verifier, 1, 1)
 
 
 @contextmanager
@@ -256,7 +261,9 @@ class _Run:
         stage: Stage,
         journal: Journal,
         progress: Progress,
+        stays: Callable[[], Mapping[bytes, Left]],
     ) -> None:
+        self.stays = stays
         self.plan = plan
         self.options = options
         self.runs = runs
@@ -287,7 +294,10 @@ class _Run:
             for some in grouped(chosen):
                 for place, one in enumerate(some):
                     try:
-                        removed.append(remover.remove(one))
+                        if decided := self.stays().get(one.removal.file.path):
+                            left.append(decided)
+                        else:
+                            removed.append(remover.remove(one))
                     except GroupChanged as error:
                         left.extend(Left(o.removal.file.path, error.reason) for o in some[place:])
                         waiting = waiting[len(some) - place :]

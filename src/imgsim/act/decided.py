@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 from imgsim.act.options import ApplyOptions
 from imgsim.act.paths import native
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
+from imgsim.act.removal import Stopped
 from imgsim.act.select import Left
 from imgsim.decisions.lookup import Decided, SeenFile
 from imgsim.decisions.records import Decision
+from imgsim.decisions.store import Decisions
+from imgsim.errors import DecisionsUnusable
 
 
 def leave_decided(
@@ -66,6 +69,46 @@ def leave_decided(
         if rest:
             groups.append(replace(group, removals=rest))
     return replace(plan, groups=tuple(groups)), left
+
+
+def decided_since(
+    plan: Plan, decisions: Iterable[Decision] | None, options: ApplyOptions
+) -> Callable[[], Mapping[bytes, Left]]:
+    """Return what tells which files of a plan decisions forbid to remove by now.
+
+    The file of decisions is read again whenever it has changed: a large plan takes minutes, in
+    which a person may go on to decide.
+
+    Parameters
+    ----------
+    plan : Plan
+    decisions : iterable of Decision, optional
+        Those without a file do not change.
+    options : ApplyOptions
+    """
+    path = decisions.path if isinstance(decisions, Decisions) else None
+    if path is None:
+        return dict
+    seen: tuple[int, int, int] | None = None
+    stay: Mapping[bytes, Left] = {}
+
+    def by_now() -> Mapping[bytes, Left]:
+        nonlocal seen, stay
+        try:
+            status = path.stat()
+            found = status.st_ino, status.st_size, status.st_mtime_ns
+        except FileNotFoundError:
+            found = 0, 0, 0
+        if found != seen:
+            try:
+                answers = tuple(Decisions(path))
+            except DecisionsUnusable as error:
+                raise Stopped(f"decisions cannot be read: {error}") from None
+            stay = {one.path: one for one in leave_decided(plan, answers, options)[1]}
+            seen = found
+        return stay
+
+    return by_now
 
 
 def _standing_elsewhere(
