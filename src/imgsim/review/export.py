@@ -22,6 +22,7 @@ from imgsim.act.planning import PlanFrame, can_be_kept, can_be_removed, planned_
 from imgsim.addresses import printable
 from imgsim.decode.metadata import Metadata
 from imgsim.escapes import escaped_rest
+from imgsim.group.choosing import STAYS_BY_DECISION
 from imgsim.report.document import path_text
 from imgsim.report.leaks import images_by_split, leaks_summary
 from imgsim.report.pictures import jpeg_bytes, thumbnails
@@ -253,7 +254,8 @@ def _complete(detail: dict[str, Any], group: ReviewGroup, result: Duplicates | L
     for file in detail["files"]:
         member = by_id[file["id"]]
         own = member.picture.file
-        free = not (own.reference or member.conflict or member.decision)
+        stays = member.kind == "kept" and STAYS_BY_DECISION in group.current.keep_reason
+        free = not (own.reference or member.conflict or member.decision or stays)
         same = (
             equal.get(member.picture.digest, []) if free and can_be_removed(member.picture) else []
         )
