@@ -73,3 +73,14 @@ def test_an_archive_of_look_alikes_asks_for_nothing_itself() -> None:
     closed = np.arange(n) < n - 1
     kept = most_alike(pairs, frames(n), np.arange(n), closed)
     assert 0 < len(kept.why) <= MEASURES * MOST_ALIKE + 1
+
+
+def test_pairs_of_one_content_are_kept_and_do_not_count() -> None:
+    """Such as the same file below 60 paths that are to be kept apart."""
+    n = 60
+    pairs = every_pair(n + 2)
+    equal = (pairs.left < n) & (pairs.right < n)
+    kept = most_alike(pairs, frames(n + 2), np.arange(n + 2), None, equal)
+    assert set(every_pair(n).pairs()) <= set(kept.pairs())
+    few = most_alike(pairs.only(equal), frames(n + 2), np.arange(n + 2), None, equal[equal])
+    assert few.pairs() == every_pair(n).pairs()

@@ -16,6 +16,7 @@ from PIL import Image
 
 from imgsim import RunOptions, UsageError, find_leaks
 from imgsim.pictures.fixed_camera import write_camera_frames
+from imgsim.pictures.generate import landscape
 from imgsim.read.discover import DiscoverOptions
 from imgsim.tasks.leaks.across import Across
 from imgsim.tasks.leaks.results import Leaks
@@ -56,6 +57,18 @@ def test_the_same_state_is_a_leak_and_another_is_none(process, threads: RunOptio
     assert (crossing.smaller, crossing.larger) == ("valid", "train")
     assert (crossing.leaked, crossing.pairs) == (len(found.leaks), len(true))
     assert found.pairs_compared == found.splits[0].images * found.splits[1].images
+
+
+def test_equal_bytes_in_many_splits_are_all_leaks(tmp_path: Path, threads: RunOptions) -> None:
+    """Look-alikes are compared with some of so many; what is equal needs no comparison."""
+    n = 36
+    picture = Image.fromarray(landscape(3, 120, 90))
+    for number in range(n):
+        (tmp_path / f"{number}").mkdir()
+        picture.save(tmp_path / f"{number}/x.png")
+    found = find_leaks([str(tmp_path / f"{i}") for i in range(n)], k=n, options=threads)
+    assert len(pairs_of(found)) == n * (n - 1) // 2
+    assert found.pairs_left_out == 0
 
 
 def test_without_the_dropped_files_no_leak_remains(process, threads, tmp_path: Path) -> None:

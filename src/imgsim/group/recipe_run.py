@@ -168,7 +168,12 @@ class RecipeRun:
         """Those of the pairs that may match which are to be verified."""
         references = np.array([p.file.reference for p in self._pictures], np.bool_)
         rank = np.array(self._class, np.int64)
-        return most_alike(self._look_alikes, colours, rank, references)
+        pairs = self._look_alikes
+        content = np.unique(
+            [self._content[p.identity] for p in self._pictures], return_inverse=True
+        )[1]
+        equal = content[pairs.left] == content[pairs.right]
+        return most_alike(pairs, colours, rank, references, equal)
 
     @property
     def left_out(self) -> int:

@@ -30,6 +30,7 @@ def most_alike(
     colours: NDArray[np.uint8],
     rank: NDArray[np.int64],
     closed: NDArray[np.bool_] | None = None,
+    equal: NDArray[np.bool_] | None = None,
 ) -> Proposals:
     """Leave out pairs of pictures that resemble many others.
 
@@ -46,6 +47,8 @@ def most_alike(
         Place of each picture in the order of the keep policy.
     closed : ndarray of bool, shape (n,), optional
         Pictures that are compared with others alone, such as an archive: these want nothing.
+    equal : ndarray of bool, shape (pairs,), optional
+        Pairs of one content: these are kept, and do not count. By default none is.
 
     Returns
     -------
@@ -54,13 +57,14 @@ def most_alike(
     """
     n = len(rank)
     left, right = proposals.left, proposals.right
-    crowded = np.bincount(np.concatenate([left, right]), minlength=n) > FEW
+    equal = np.zeros(len(left), np.bool_) if equal is None else equal
+    crowded = np.bincount(np.concatenate([left[~equal], right[~equal]]), minlength=n) > FEW
     if not crowded.any():
         return proposals
     asking = np.ones(n, np.bool_) if closed is None else ~closed
     content = asking & ~crowded
-    wanted = content[left] | content[right]
-    some = np.flatnonzero(crowded[left] | crowded[right])
+    wanted = equal | content[left] | content[right]
+    some = np.flatnonzero(~equal & (crowded[left] | crowded[right]))
     left, right = left[some], right[some]
     wanted[some] |= _leads_to_first(left, right, rank)
     by_light, by_colours = (
