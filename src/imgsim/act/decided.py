@@ -74,38 +74,31 @@ def leave_decided(
 def decided_since(
     plan: Plan, decisions: Iterable[Decision] | None, options: ApplyOptions
 ) -> Callable[[], Mapping[bytes, Left]]:
-    """Return what tells which files of a plan decisions forbid to remove by now.
+    """Return what tells which files of a plan decisions forbid to remove that were made since.
 
-    The file of decisions is read again whenever it has changed: a large plan takes minutes, in
-    which a person may go on to decide.
+    A large plan takes minutes, in which a person may go on to decide.
 
     Parameters
     ----------
     plan : Plan
+        Without what is decided so far.
     decisions : iterable of Decision, optional
-        Those without a file do not change.
+        `Decisions` are read again each time; others do not change.
     options : ApplyOptions
     """
-    path = decisions.path if isinstance(decisions, Decisions) else None
-    if path is None:
+    if not isinstance(decisions, Decisions):
         return dict
-    seen: tuple[int, int, int] | None = None
+    store = decisions
     stay: Mapping[bytes, Left] = {}
 
     def by_now() -> Mapping[bytes, Left]:
-        nonlocal seen, stay
+        nonlocal stay
         try:
-            status = path.stat()
-            found = status.st_ino, status.st_size, status.st_mtime_ns
-        except FileNotFoundError:
-            found = 0, 0, 0
-        if found != seen:
-            try:
-                answers = tuple(Decisions(path))
-            except DecisionsUnusable as error:
-                raise Stopped(f"decisions cannot be read: {error}") from None
-            stay = {one.path: one for one in leave_decided(plan, answers, options)[1]}
-            seen = found
+            changed = store.refresh()
+        except DecisionsUnusable as error:
+            raise Stopped(f"decisions cannot be read: {error}") from None
+        if changed:
+            stay = {one.path: one for one in leave_decided(plan, store, options)[1]}
         return stay
 
     return by_now

@@ -98,13 +98,23 @@ class Decisions:
 
     # Reading ------------------------------------------------------------------------------
 
-    def refresh(self) -> None:
+    def refresh(self) -> bool:
         """Read what other processes have written since.
+
+        Returns
+        -------
+        bool
+            Whether the decisions are others now.
 
         Raises
         ------
         DecisionsUnusable
         """
+        before = tuple(self._decisions)
+        self._read()
+        return before != tuple(self._decisions)
+
+    def _read(self) -> None:
         if self.path is None:
             return
         try:

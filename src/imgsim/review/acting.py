@@ -23,6 +23,7 @@ from imgsim.act.select import FOLDER, Left
 from imgsim.act.undo import undo
 from imgsim.act.verify import ContentVerifier
 from imgsim.addresses import printable
+from imgsim.decisions.store import Decisions
 from imgsim.errors import ImgsimError, UsageError
 from imgsim.escapes import escaped_rest
 from imgsim.read.discover import DiscoverOptions
@@ -315,7 +316,9 @@ class Acting:
             plan = _with_company_of(said.plan or plan, plan)
             if not list(plan.removals):
                 raise NotNow("there is nothing that could be moved", "accept groups first")
-        session.answers.decisions.refresh()  # `apply` leaves alone what was decided meanwhile
+        # `apply` leaves alone what is decided meanwhile; it reads the file in its own thread
+        store = session.answers.decisions
+        decisions = store if store.path is None else Decisions(store.path)
         # what it reads is named one by one
         options = replace(session.options, progress=job.progress, discover=DiscoverOptions())
         applied = apply(
@@ -325,7 +328,7 @@ class Acting:
             verifier=ContentVerifier(options),
             history=self._history,
             progress=job.progress,
-            decisions=session.answers.decisions,
+            decisions=decisions,
         )
         if yes:
             self._moved(applied)
