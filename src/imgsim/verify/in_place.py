@@ -50,11 +50,7 @@ class Screen:
     @cached_property
     def near(self) -> tuple[Grey, Grey]:
         """The darkest and the lightest pixel near each, both uint8 of shape (h, w)."""
-        import cv2
-
-        near = np.ones((LIMITS.in_place_near,) * 2, np.uint8)
-        darkest, lightest = cv2.erode(self.image, near), cv2.dilate(self.image, near)
-        return np.asarray(darkest, np.uint8), np.asarray(lightest, np.uint8)
+        return levels_near(self.image, LIMITS.in_place_near)
 
     @cached_property
     def smooth(self) -> Grey:
@@ -111,7 +107,8 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     if by_place < LIMITS.in_place_min_cells:
         return False
     excess = np.maximum(
-        means_of_cells(_beyond(left.image, right)), means_of_cells(_beyond(right.image, left))
+        means_of_cells(beyond(left.image, right.near)),
+        means_of_cells(beyond(right.image, left.near)),
     )
     others = in_one & (excess > LIMITS.in_place_other)
     differing = int(np.count_nonzero(others))
@@ -151,16 +148,46 @@ def differ_in_place(left: Screen, right: Screen) -> bool:
     )
 
 
-def _beyond(image: Grey, other: Screen) -> Grey:
-    """Grey levels by which pixels lie beyond all those near them in the other image.
+def levels_near(image: Grey, side: int) -> tuple[Grey, Grey]:
+    """Return the darkest and the lightest level near each pixel of an image.
 
-    So what is turned by a degree, or lies a few pixels off, is no difference.
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    side : int
+        Of the square around a pixel, in pixels.
+
+    Returns
+    -------
+    darkest, lightest : ndarray of uint8, shape (h, w)
     """
     import cv2
 
-    darkest, lightest = other.near
-    beyond = cv2.max(cv2.subtract(image, lightest), cv2.subtract(darkest, image))
-    return np.asarray(beyond, np.uint8)
+    near = np.ones((side, side), np.uint8)
+    darkest, lightest = cv2.erode(image, near), cv2.dilate(image, near)
+    return np.asarray(darkest, np.uint8), np.asarray(lightest, np.uint8)
+
+
+def beyond(image: Grey, near: tuple[Grey, Grey]) -> Grey:
+    """Return the grey levels by which pixels lie beyond all those near them in another image.
+
+    So what is turned by a degree, or lies a few pixels off, is no difference.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    near : (ndarray of uint8, ndarray of uint8), shape (h, w) each
+        Of the other image, see `levels_near`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+    """
+    import cv2
+
+    darkest, lightest = near
+    excess = cv2.max(cv2.subtract(image, lightest), cv2.subtract(darkest, image))
+    return np.asarray(excess, np.uint8)
 
 
 def means_of_cells(image: Map | Grey) -> Map:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imgsim.verify.blocks import Map
 from imgsim.verify.gradients import gradients
-from imgsim.verify.in_place import Screen, correlation, means_of_cells
+from imgsim.verify.in_place import Screen, beyond, correlation, levels_near, means_of_cells
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 from imgsim.verify.median import median
@@ -95,9 +95,10 @@ def _differing_places(
 
     plain = np.asarray(cv2.absdiff(toned, right.smooth), np.float32)
     noise = median(means_of_cells(plain)[same])
-    near = np.ones((LIMITS.moved_parts_near,) * 2, np.uint8)
+    # an edge that lies a pixel or two off is no difference
+    near = [levels_near(image, LIMITS.moved_parts_near) for image in (right.smooth, toned)]
     difference = np.asarray(
-        cv2.max(_beyond(toned, right.smooth, near), _beyond(right.smooth, toned, near)), np.uint8
+        cv2.max(beyond(toned, near[0]), beyond(right.smooth, near[1])), np.uint8
     )
     least = max(LIMITS.moved_parts_difference, LIMITS.moved_parts_per_noise * noise)
     differs = np.asarray(cv2.threshold(difference, least, 1, cv2.THRESH_BINARY)[1], np.uint8)
@@ -111,18 +112,6 @@ def _differing_places(
         return None, difference, unexplained
     joined = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, closing), np.uint8)
     return joined, difference, unexplained
-
-
-def _beyond(image: Grey, other: Grey, near: NDArray[np.uint8]) -> Grey:
-    """Grey levels by which pixels lie beyond all those near them in the other image.
-
-    So an edge that lies a pixel or two off is no difference.
-    """
-    import cv2
-
-    above = cv2.subtract(image, cv2.dilate(other, near))
-    below = cv2.subtract(cv2.erode(other, near), image)
-    return np.asarray(cv2.max(above, below), np.uint8)
 
 
 def _areas(
