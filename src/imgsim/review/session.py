@@ -459,9 +459,11 @@ class Session:
         with self.lock:
             if self.phase == "ready":
                 self.take_in_if_changed()
-            if not 0 <= revision <= self.revision or any(
-                self._changed_at.get(self.group(one).id, 0) > revision for one in ids
-            ):
+            groups = [self.group(one) for one in ids]
+            later = [g for g in groups if self._changed_at.get(g.id, 0) > revision]
+            if len(groups) == 1 and later and later[0].changed:
+                raise _changed_files(later[0])
+            if later or not 0 <= revision <= self.revision:
                 raise NotNow("something else was decided of this since it was shown", "look again")
 
     def answer(self, ids: Sequence[str], answer: ManyAnswer, keep: str | None = None) -> list[str]:
@@ -508,10 +510,7 @@ class Session:
             kept = keep.get(group.id) or group.kept
             if group.changed:
                 if len(groups) == 1:
-                    raise NotNow(
-                        f"{printable(min(group.changed))} changed since it was shown",
-                        "start the review again to see it as it is",
-                    )
+                    raise _changed_files(group)
             elif answer == "keep" and kept.facts.damage and _has_whole(group):
                 raise NotNow("a damaged file is not kept for its whole copy", "keep the whole one")
         able = [group for group in groups if not group.changed and not group.moved]
@@ -682,6 +681,14 @@ class Session:
         """Whether a path leads to another place than when it was shown, by a symbolic link."""
         known = self.real_paths.get(path)
         return known is not None and known != os.path.realpath(path)
+
+
+def _changed_files(group: ReviewGroup) -> NotNow:
+    """The refusal of an answer to a group of which files hold something else by now."""
+    return NotNow(
+        f"{printable(min(group.changed))} changed since it was shown",
+        "start the review again to see it as it is",
+    )
 
 
 def _all_roots(source: Source, options: RunOptions) -> tuple[str, ...]:
