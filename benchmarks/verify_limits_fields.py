@@ -133,6 +133,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     correction_min_gradient small_edge small_grey flat_range figure_near_ground figure_thin
     figure_thin_share figure_min_thin figure_lost_level figure_lost_of_letters
     max_descriptor_bits pose_no_weight_bits matched_distance homography_tolerance
+    alike_matrices
     affine_tolerance corner_quality rough_min_cover min_colour_cover
     """.split()
 )
