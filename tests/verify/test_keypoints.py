@@ -31,7 +31,7 @@ CUT = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
 @pytest.fixture
 def without_poses() -> Iterator[None]:
     """Few matches are too few, whatever their poses."""
-    with other_limits("keypoints", max_matches_for_poses=-1):
+    with other_limits("keypoints", max_matches_for_parts=-1):
         yield
 
 
@@ -211,7 +211,7 @@ def test_a_quarter_of_the_matches_have_to_be_inliers(inliers: int, enough: bool)
     places = PLACES.copy()
     places[inliers:] = np.random.default_rng(6).uniform((0, 0), (199, 99), (60 - inliers, 2))
     left = record(places, DESCRIPTORS)
-    limits = {"affine_tolerance": 0.0005, "affine_iterations": 100_000, "max_matches_for_poses": -1}
+    limits = {"affine_tolerance": 0.0005, "affine_iterations": 100_000, "max_matches_for_parts": -1}
     with other_limits("keypoints", **limits):
         matrix = matrix_of_rows(left, record(PLACES, DESCRIPTORS), mirrored=False)
     assert (matrix is not None) == enough
@@ -229,7 +229,7 @@ def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_of_either_at_most(
     places[:15] += (0, off)  # half of them: no one matrix has both within 2 pixels
     both = record(places, DESCRIPTORS[:30]), record(PLACES[:30], DESCRIPTORS[:30], size)
     left, right = (Keypoints.of(one) for one in (both[::-1] if swapped else both))
-    with other_limits("keypoints", min_match_share=0.75, max_matches_for_poses=-1):
+    with other_limits("keypoints", min_match_share=0.75, max_matches_for_parts=-1):
         assert len(list(matrices_from_keypoints(left, right, mirrored=False))) == found
 
 
@@ -302,3 +302,19 @@ def test_few_matches_are_enough_if_their_poses_agree(
     assert (matrix is not None) == enough
     if matrix is not None:
         np.testing.assert_allclose(matrix, np.eye(3), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("matches", "scale", "found"),
+    [(40, 1.0, True), (41, 1.0, False), (60, 0.7, True), (60, 0.72, False)],
+)
+def test_few_agree_among_many_matches_in_a_part_alone(
+    matches: int, scale: float, found: bool
+) -> None:
+    """Nine lie where they should, too few for an affine matrix; half the area is 0.71 squared."""
+    right = record(PLACES[:matches], DESCRIPTORS[:matches])
+    places = np.random.default_rng(8).uniform((0, 0), (199, 99), (matches, 2))
+    places[:9] = PLACES[:9] * scale
+    left = record(places, DESCRIPTORS[:matches])
+    left["angle"][9:matches] = RNG.integers(0, 256, matches - 9)
+    assert (matrix_of_rows(left, right, mirrored=False) is not None) == found

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from imgsim.propose.keypoints import Keypoints
 
-MIN_VOTES = 1
-"""Consistent votes that a proposed pair of images has, at least: one is enough if it weighs as much
-as `MIN_WEIGHT` asks. A part of an eighth of a picture may have no more in common with it."""
+MIN_VOTES = 2
+"""Consistent votes that a proposed pair of images has, at least."""
 
 MIN_WEIGHT = 3500
 """Their weights together, at least. Among 700 photos with crops and copies 5,225 pairs of images

@@ -150,9 +150,13 @@ def _estimate(
         matrix = _fit_affine(left, right, one, other, enough)
         if matrix is not None:
             return matrix
-    if mirrored or len(one) > LIMITS.max_matches_for_poses:
+    if mirrored or len(one) > LIMITS.max_matches_for_parts:
         return None
-    return _matrix_from_poses(left, right, nearest)
+    matrix = _matrix_from_poses(left, right, nearest)
+    if matrix is None or len(one) <= LIMITS.max_matches_for_poses:
+        return matrix
+    area = abs(float(np.linalg.det(matrix[:2, :2])))
+    return matrix if min(area, 1 / area) <= LIMITS.part_area else None
 
 
 def _fit_affine(

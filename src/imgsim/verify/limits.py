@@ -978,9 +978,14 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     pose_no_weight_bits: int = 80
     """Bits by which the descriptors of a match differ, less than that, where a few agree in their
     poses; what it is less by, squared, is its weight."""
-    max_matches_for_poses: int = 60
-    """Matches of nearest descriptors up to which that is tried; more are those of texts. Parts of
-    an eighth of detailed photos have up to 56, nearly all by chance."""
+    max_matches_for_poses: int = 40
+    """Matches of nearest descriptors up to which that is tried; more are those of texts."""
+    max_matches_for_parts: int = 60
+    """The same where one picture is a part of the other: of an eighth of a detailed photo there are
+    up to 56, nearly all of them by chance."""
+    part_area: float = 0.5
+    """Share of the other picture that such a part covers, at most. Two windows of one program have
+    as many matches, and lie upon each other as wholes."""
     pose_iterations: int = 100
     """Iterations of RANSAC among those that agree, at most."""
     pose_turn: float = 30.0
