@@ -369,7 +369,7 @@ KNOWN: dict[str, object] = {
     "pose_min_inside": 0.85,
     "pose_grid": 12,
     "min_pose_weight": 12000,
-    "alike_matrices": 0.03,
+    "alike_matrices": 0.12,
     "matched_distance": 0.02,
     "max_edge_ratio": 2.0,
     "min_scale": 0.03,
