@@ -155,6 +155,14 @@ def test_no_copy_in_a_reference_is_listed_even_if_another_one_is_kept(library: P
     assert read_plan("".join(write_plan(plan)).encode()) == plan
 
 
+@pytest.mark.parametrize("seconds", [-(10**9), 2**33, 2**62])
+def test_a_plan_holds_any_time_of_a_file(seconds: int) -> None:
+    file = _file("b.jpg", role="exact") | {"mtime_ns": seconds * 10**9}
+    plan = _read(groups=_groups(file))
+    assert plan.groups[0].removals[0].file.mtime_ns == seconds * 10**9
+    assert read_plan("".join(write_plan(plan)).encode()) == plan
+
+
 def test_struck_out_lines_leave_a_plan(library: Path, threads) -> None:
     text = "".join(write_plan(make_plan(find_duplicates(library, options=threads))))
     lines = text.splitlines()

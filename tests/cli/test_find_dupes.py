@@ -275,6 +275,7 @@ def test_the_settings_of_the_documents_suit_every_command(imgsim, demo, tmp_path
     for toml, error in (
         ('method = ["phash", "ssim"]', "takes one value here"),
         ("jobs = false", "another kind"),
+        ("method = 5", "unknown method: 5"),
         ("check = 3", "another kind"),
     ):
         (tmp_path / "imgsim.toml").write_text(toml)

@@ -276,3 +276,15 @@ def test_a_second_ctrl_c_while_the_program_ends_is_quiet() -> None:
     )
     done = subprocess.run([sys.executable, "-c", ending], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("known", "--stdin", "--in", "."), ("find-dupes", "--files-from", "-"),
+                  ("apply", "-")],
+)  # fmt: skip
+def test_a_closed_standard_input_is_told(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(list(arguments)) == 2
+    assert "standard input is closed" in capsys.readouterr().err

@@ -119,8 +119,16 @@ def test_a_list_comes_through_a_pipe_or_it_is_said_that_nothing_does(
     assert imgsim.find_duplicates([], options=options).images == 1
     writer.join()
     monkeypatch.setattr(files, "_PIPE_SECONDS", 0.01)
-    with pytest.raises(imgsim.UsageError, match="nothing came through the pipe"):
+    with pytest.raises(imgsim.UsageError, match="nothing came through it"):
         imgsim.find_duplicates([], options=options)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices with a name are POSIX's")
+def test_a_device_that_never_ends_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_DEVICE_BYTES", 1 << 21)
+    with pytest.raises(OSError, match="more than 2,097,152 bytes"):
+        files.open_input("/dev/zero")
+    assert files.open_input("/dev/null").read() == b""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")

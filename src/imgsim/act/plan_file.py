@@ -173,7 +173,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
         paths.check_relative(paths.from_document(made)),
         _digest(made["digest"]),
         _integer(made, "bytes", 0, MAX_FILE_BYTES),
-        _integer(made, "mtime_ns", -(1 << 63), (1 << 63) - 1),
+        _integer(made, "mtime_ns", -_LATEST_NS, _LATEST_NS),
     )
     if "role" not in made:
         return file
@@ -297,6 +297,10 @@ def _text(document: dict[str, Any], key: str, default: str | None = None) -> str
     if not isinstance(value, str):
         raise UsageError(f"the plan's {key} is no text", _AGAIN)
     return value
+
+
+_LATEST_NS = (1 << 63) * 10**9
+"""Nanoseconds of the latest time that a file system can have; 63 bits of them end in 2262."""
 
 
 def _integer(

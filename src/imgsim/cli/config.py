@@ -94,11 +94,13 @@ def _fitting_value(path: Path, command: str, key: str, value: Any, option: click
     for item in items:
         if not isinstance(item, kinds) or isinstance(item, bool) != option.is_flag:
             raise UsageError(f"{path}: {key} has a value of another kind", "see --help")
+    if not option.is_flag:
+        items = [str(item) for item in items]  # as on the command line
     if option.multiple:
         return items
     if isinstance(value, list):
         raise UsageError(f"{path}: {key} takes one value here", f"set it in [{command}]")
-    return value
+    return items[0]
 
 
 def _check_found(path: Path, table: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from imgsim.cli.options import (
 )
 from imgsim.cli.output import write
 from imgsim.cli.spreadsheet import table
-from imgsim.cli.terminal import Terminal
+from imgsim.cli.terminal import Terminal, standard_input
 from imgsim.comparators.registry import DEFAULT_METHOD
 from imgsim.errors import UsageError
 
@@ -145,7 +144,7 @@ def _serve(terminal: Terminal, form: str, given: dict[str, Any]) -> int:
 
 def _lines(end: bytes) -> Iterator[str]:
     """Paths from standard input, each as soon as its line has come."""
-    stream = sys.stdin.buffer
+    stream = standard_input()
     if end == b"\n":
         for number, line in enumerate(iter(stream.readline, b"")):
             whole_line = line if number else line.removeprefix(codecs.BOM_UTF8)

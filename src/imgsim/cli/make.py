@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from imgsim.cli.terminal import Terminal
+from imgsim.cli.terminal import Terminal, standard_input
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.listing import parse_all, split_ready
 from imgsim.comparators.registry import ALL, fields_of
@@ -215,7 +215,7 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
     from imgsim.read.files import open_input
 
     try:
-        with click.open_file(name, "rb") if name == "-" else open_input(name) as stream:
+        with standard_input() if name == "-" else open_input(name) as stream:
             return tuple(read_file_list(stream.read(), null=null))
     except OSError as error:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None

@@ -29,14 +29,12 @@ def plan_bytes(name: str) -> bytes:
     UsageError
         It cannot be read.
     """
-    import click
-
+    from imgsim.cli.terminal import standard_input
     from imgsim.read.files import open_input
 
     try:
         if name == "-":
-            with click.open_file(name, "rb") as stream:
-                return bytes(stream.read())
+            return standard_input().read()
         with open_input(name) as stream:
             return stream.read()
     except OSError as error:

@@ -6,11 +6,26 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
+from imgsim.errors import UsageError
+
 _STYLES = {"bold": {"bold": True}}
+
+
+def standard_input() -> BinaryIO:
+    """Return what standard input brings, as bytes.
+
+    Raises
+    ------
+    UsageError
+        It is closed.
+    """
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", "connect it, or name a file")
+    return sys.stdin.buffer
 
 
 class Terminal:

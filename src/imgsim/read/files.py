@@ -25,10 +25,10 @@ _LEASE_SECONDS = 60.0
 
 
 class FileTooLarge(OSError):
-    """The file has more than `MAX_FILE_BYTES`."""
+    """The file has more bytes than are read."""
 
-    def __init__(self) -> None:
-        super().__init__(errno.EFBIG, f"more than {MAX_FILE_BYTES:,} bytes")
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__(errno.EFBIG, f"more than {most or MAX_FILE_BYTES:,} bytes")
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -71,7 +71,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def open_input(path: str | os.PathLike[str]) -> io.BufferedReader:
-    """Open what the user names as input beside pictures: a file, or a pipe that is written to.
+    """Open what the user names as input beside pictures: a file, a pipe or a device.
 
     Parameters
     ----------
@@ -80,23 +80,25 @@ def open_input(path: str | os.PathLike[str]) -> io.BufferedReader:
     Raises
     ------
     OSError
-        It cannot be opened, or it is a pipe and nothing comes for a minute.
+        It cannot be opened, or it is a pipe or device and nothing comes for a minute, or too much.
     """
     try:
-        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except OSError:
-        is_pipe = False  # opening it says what is wrong
-    if not is_pipe:
+        mode = 0  # opening it says what is wrong
+    is_device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+    if not (is_device or stat.S_ISFIFO(mode)) or os.name == "nt":
         return open(path, "rb")
     number = os.open(path, _FLAGS)
     try:
-        return io.BufferedReader(io.BytesIO(b"".join(_piped(number))))
+        pieces = _come_by(number, _DEVICE_BYTES if is_device else MAX_FILE_BYTES)
+        return io.BufferedReader(io.BytesIO(b"".join(pieces)))
     finally:
         os.close(number)
 
 
-def _piped(number: int) -> Iterator[bytes]:
-    """Yield what comes through a pipe, until no program has it open to write."""
+def _come_by(number: int, most: int) -> Iterator[bytes]:
+    """Yield what comes through a pipe, until no program has it open to write, or from a device."""
     import select
 
     total = 0
@@ -104,17 +106,20 @@ def _piped(number: int) -> Iterator[bytes]:
     waiting.register(number, select.POLLIN)
     while True:
         if not waiting.poll(_PIPE_SECONDS * 1000):
-            raise OSError(errno.ETIMEDOUT, f"nothing came through the pipe in {_PIPE_SECONDS} s")
+            raise OSError(errno.ETIMEDOUT, f"nothing came through it in {_PIPE_SECONDS} s")
         piece = os.read(number, _PIECE)
         if not piece:
             return
         total += len(piece)
-        if total > MAX_FILE_BYTES:
-            raise FileTooLarge
+        if total > most:
+            raise FileTooLarge(most)
         yield piece
 
 
 _PIPE_SECONDS = 60
+
+_DEVICE_BYTES = 1 << 26
+"""More than a person types or any list holds that comes from a device; some devices never end."""
 
 
 def check_size(size: int) -> None:
