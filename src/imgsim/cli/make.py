@@ -183,14 +183,12 @@ def _check_address_space(terminal: Terminal) -> None:
     UsageError
         No picture could be read.
     """
-    try:
-        import resource
-    except ImportError:  # Windows
+    from imgsim.executors.address_space import address_limit, limit_in_words
+
+    limit = address_limit()
+    if not 0 < limit < _AMPLE_ADDRESSES:
         return
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY or limit >= _AMPLE_ADDRESSES:
-        return
-    says = f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
+    says = limit_in_words(limit)
     if limit < _LEAST_ADDRESSES:
         raise UsageError(f"{says}: that is too little to read pictures", "ulimit -v unlimited")
     # OpenBLAS waits for ever for the memory of its threads

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
+from imgsim.errors import ImgsimError
+from imgsim.executors.address_space import address_limit, limit_in_words
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import (
     FIGURE,
@@ -276,6 +278,14 @@ class Verdicts:
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
+        limit = address_limit()
+        if self._failed and 0 < limit:
+            # without these pairs a gate would pass, and copies be called single
+            pairs = "1 pair" if len(self._failed) == 1 else f"{len(self._failed)} pairs"
+            raise ImgsimError(
+                f"{pairs} of files could not be compared: {limit_in_words(limit)}",
+                "ulimit -v unlimited; or look whether files were changed meanwhile",
+            )
 
     def _batch(self, jobs: Sequence[_Job]) -> VerifyBatch:
         files = sorted({i for job in jobs for i in job.pair})
