@@ -254,6 +254,7 @@ class Verdicts:
         if not jobs:
             return
         self.verified += len(jobs)
+        crashed = 0
         jobs, most = _in_tiles(jobs)
         parts = self.options.divide(jobs, most)
         progress = self.options.progress
@@ -273,18 +274,19 @@ class Verdicts:
                             self._failed.discard(contents)
                         else:
                             self._failed.add(contents)
+                            crashed += one.crashed
                     for label, verdicts in lasting.items():
                         self._cache.keep_verdicts(label, verdicts)
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
         limit = address_limit()
-        if self._failed and 0 < limit:
+        if crashed and limit:
             # without these pairs a gate would pass, and copies be called single
-            pairs = "1 pair" if len(self._failed) == 1 else f"{len(self._failed)} pairs"
+            pairs = "1 pair" if crashed == 1 else f"{crashed} pairs"
             raise ImgsimError(
                 f"{pairs} of files could not be compared: {limit_in_words(limit)}",
-                "ulimit -v unlimited; or look whether files were changed meanwhile",
+                "ulimit -v unlimited",
             )
 
     def _batch(self, jobs: Sequence[_Job]) -> VerifyBatch:
