@@ -164,6 +164,25 @@ def test_a_limit_of_the_shell_is_told_once(kilobytes: int, told: str, code: int,
     assert done.stderr.count("(ulimit -v)") == done.stderr.count(told) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses are Linux's")
+@pytest.mark.parametrize(
+    ("kilobytes", "executor", "told"),
+    [(500_000, "processes", "not be compared"), (700_000, "threads", "too little for 2 threads")],
+)
+def test_no_pair_is_lost_to_a_limit_of_addresses(
+    kilobytes: int, executor: str, told: str, demo
+) -> None:
+    """Workers crashed, and a gate passed as if what they compared did not match."""
+    command = f"ulimit -c 0; ulimit -v {kilobytes} && {sys.executable} -m imgsim find-dupes -j 2"
+    done = subprocess.run(
+        ["sh", "-c", f'{command} --check --executor {executor} --cache off "$1"', "sh", demo[0]],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("hint:") == 1
+
+
 def test_the_next_run_removes_what_kill_9_left(demo, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     process, workers = _start(demo[0], tmp_path)

@@ -418,3 +418,25 @@ def test_damage_of_the_second_picture_of_an_mpo_is_found(picture) -> None:
     # programs that write the first picture anew often leave the list of pictures as it was
     assert hidden_fault(data[:place], 1 << 22) == ""
     assert hidden_fault(data[:place] + b"no picture" * 500, 1 << 22) == ""
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "I;16"])
+def test_a_png_with_rows_or_the_end_of_its_data_missing_is_damaged(mode: str, picture) -> None:
+    """libpng refuses it; Pillow shows it, with black rows, and says nothing."""
+    image = picture.convert("L").convert(mode) if mode == "I;16" else picture.convert(mode)
+    whole = png_chunks(encoded(image.crop((0, 0, 477, 351)), "PNG"))
+    packed = b"".join(content for name, content in whole if name == b"IDAT")
+    rows = zlib.decompress(packed)
+    others = [chunk for chunk in whole if chunk[0] not in (b"IDAT", b"IEND")]
+
+    def holding(content: bytes) -> str:
+        return hidden_fault(png([*others, (b"IDAT", content), (b"IEND", b"")]), 10**6)
+
+    assert holding(packed) == ""
+    assert holding(packed + b"more") == ""
+    assert (
+        holding(zlib.compress(rows[: len(rows) * 4 // 5]))
+        == "the PNG holds fewer rows than it says"
+    )
+    assert holding(packed[:-4]) == "the data of the PNG have no end"
+    assert holding(packed[:-4] + b"sums") == "a checksum of the PNG is wrong"

@@ -147,7 +147,7 @@ def make_run_options(
 
     file = cache_path(cache)
     terminal.cached = file is not None
-    _check_address_space(terminal)
+    _check_address_space(terminal, (jobs or usable_cores()) if executor == "threads" else 0)
     if executor == "threads":
         terminal.silence_libraries()
     if file is None and not is_off(cache):
@@ -175,30 +175,34 @@ def make_run_options(
     )
 
 
-def _check_address_space(terminal: Terminal) -> None:
+def _check_address_space(terminal: Terminal, threads: int) -> None:
     """Say what a limit of the shell is the cause of, before every file fails by it.
 
     Raises
     ------
     UsageError
-        No picture could be read.
+        No picture could be read, or threads would crash.
     """
-    try:
-        import resource
-    except ImportError:  # Windows
+    from imgsim.executors.address_space import address_limit, limit_in_words
+
+    limit = address_limit()
+    if not 0 < limit < _AMPLE_ADDRESSES:
         return
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY or limit >= _AMPLE_ADDRESSES:
-        return
-    says = f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
+    says = limit_in_words(limit)
     if limit < _LEAST_ADDRESSES:
         raise UsageError(f"{says}: that is too little to read pictures", "ulimit -v unlimited")
+    if threads and limit < _LEAST_ADDRESSES_OF_THREADS + threads * _ADDRESSES_OF_A_THREAD:
+        # native code crashes in this process then; a worker that crashes is replaced
+        message = f"{says}: that is too little for {threads} threads"
+        raise UsageError(message, "--executor processes, or ulimit -v unlimited")
     # OpenBLAS waits for ever for the memory of its threads
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     terminal.note(f"{says}: large pictures are skipped, or called damaged")
 
 
 _LEAST_ADDRESSES = 400_000_000
+_LEAST_ADDRESSES_OF_THREADS = 700_000_000
+_ADDRESSES_OF_A_THREAD = 130_000_000
 _AMPLE_ADDRESSES = 1_500_000_000
 """Libraries take 300 MB of addresses; the rest is for pixels."""
 

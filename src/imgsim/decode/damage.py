@@ -7,16 +7,17 @@ at least half of its rows decode. For JPEG, whose decoders hide their warnings, 
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from imgsim.decode import tifftags
-from imgsim.decode.containers import container_fault, jpeg_scan
+from imgsim.decode.containers import container_fault, jpeg_scan, png_chunks
 from imgsim.decode.parts import further_pictures
 from imgsim.decode.rawfiles import is_raw
-from imgsim.decode.salvage import Salvaged, salvage
+from imgsim.decode.salvage import PNG_SAMPLES, Salvaged, png_rows, salvage
 from imgsim.decode.source import Check, Source, open_source
 from imgsim.decode.spec import DecodeError
 from imgsim.decode.strict_jpeg import jpeg_damage
@@ -115,14 +116,16 @@ def hidden_fault(data: bytes, max_pixels: int) -> str:
     -------
     str
         Of JPEG what libjpeg warns of, in further pictures (MPO) too, of GIF rows that are missing,
-        of TIFF deflated data with a wrong checksum or without an end, or too few of them; empty if
-        nothing is wrong, or nothing more can be told of the format.
+        of PNG and TIFF deflated data with a wrong checksum or without an end, or too few of them;
+        empty if nothing is wrong, or nothing more can be told of the format.
     """
     if data.startswith(b"\xff\xd8"):
         damage = jpeg_damage(data)
         return damage.reason if damage is not None else _further_fault(data, max_pixels)
     if data.startswith(b"GIF8"):
         return _gif_fault(data)
+    if data.startswith(b"\x89PNG"):
+        return _png_fault(data, max_pixels)
     if tifftags.is_tiff(data) and not is_raw(data):
         pages = tifftags.read_pages(data)
         some = (
@@ -164,6 +167,30 @@ def _jpeg_pixels(data: bytes) -> int:
 def _gif_fault(data: bytes) -> str:
     salvaged = _salvaged(data, "GIF")
     return "the GIF holds fewer rows than it says" if salvaged and salvaged.rows < 1 else ""
+
+
+def _png_fault(data: bytes, max_pixels: int) -> str:
+    inflater, inflated, expected = zlib.decompressobj(), 0, 0
+    try:
+        for name, start, length, _ in png_chunks(data):
+            if name == b"IHDR" and length == 13 and not expected:
+                width, height, bits, colour = struct.unpack_from(">IIBB", data, start)
+                if width * height > max_pixels:
+                    return ""
+                bits *= PNG_SAMPLES.get(colour, 0)
+                sizes = png_rows(width, height, bits, interlaced=data[start + 12] == 1)
+                expected = sum(rows * size for rows, size in sizes)
+            left: bytes | memoryview = memoryview(data)[start : start + length]
+            while name == b"IDAT" and left and not inflater.eof:
+                inflated += len(inflater.decompress(left, _AT_ONCE))
+                if inflated > expected + _AT_ONCE:
+                    return ""  # more than the picture takes: decoders stop there
+                left = inflater.unconsumed_tail
+    except (zlib.error, struct.error):
+        return "a checksum of the PNG is wrong"
+    if inflated < expected:
+        return "the PNG holds fewer rows than it says"
+    return "" if inflater.eof else "the data of the PNG have no end"
 
 
 def _deflate_fault(data: bytes, tags: TiffTags) -> str:

@@ -21,6 +21,9 @@ from imgsim.decode.containers import PNG_DATA, png_chunks
 from imgsim.decode.source import open_source
 from imgsim.decode.strict_jpeg import jpeg_damage
 
+PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel, by the colour type of a PNG."""
+
 _FILTERS = 5
 _PIECE = 4096
 _WIDTH, _HEIGHT, _STRIP_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 278, 322, 323
@@ -106,8 +109,7 @@ def _png(data: bytes) -> Salvaged | None:
     if not header or not packed:
         return None
     width, height, bits, colour = struct.unpack(">IIBB", header[:10])
-    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
-    sizes = _png_rows(width, height, bits * samples, interlaced=header[12] == 1)
+    sizes = png_rows(width, height, bits * PNG_SAMPLES.get(colour, 0), interlaced=header[12] == 1)
     expected = sum(rows * size for rows, size in sizes)
     stream = b"".join(packed)
     inflated, whole = _inflate(stream, expected)
@@ -129,7 +131,7 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def _png_rows(width: int, height: int, bits: int, *, interlaced: bool) -> list[tuple[int, int]]:
+def png_rows(width: int, height: int, bits: int, *, interlaced: bool) -> list[tuple[int, int]]:
     """Return how many rows each pass has, and the bytes of one with its filter."""
     if not interlaced:
         return [(height, 1 + math.ceil(width * bits / 8))]

@@ -20,11 +20,11 @@ from imgsim.read.table import Collection
 from imgsim.stage_times import staged
 from imgsim.types import Picture
 
-HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "TIFF"})
+HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "PNG", "TIFF"})
 """Formats whose decoders hide damage that can be found."""
 
 _BATCH = 16
-_VERSION = 2
+_VERSION = 3
 """Raise it when more damage is found: what the cache knows is void then."""
 
 

@@ -94,10 +94,13 @@ class Outcome:
     verdict : Verdict
     lasting : bool
         It follows from the contents, and may be cached; not so if a file was gone, say.
+    crashed : bool
+        The worker crashed, or memory was short: nothing is known of the pair.
     """
 
     verdict: Verdict
     lasting: bool
+    crashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,8 @@ class VerifyBatch:
 
     def failure(self, reason: str) -> Outcome:
         """The outcome of a pair whose worker died."""
-        return Outcome(NOT_ALIGNED, lasting=False)
+        crashed = "crashed" in reason or "memory" in reason  # it took too long otherwise
+        return Outcome(NOT_ALIGNED, lasting=False, crashed=crashed)
 
     def with_memory(self, size_bytes: int) -> VerifyBatch:
         """The same pairs; each of their files may take so many bytes, one at a time."""
@@ -187,8 +191,10 @@ class VerifyBatch:
                 outcomes.append(Outcome(verdict, lasting=True))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
-            except (DecodeError, OSError):  # it could be read before: it was changed meanwhile
+            except OSError:  # it could be read before: it was changed meanwhile
                 outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
+            except DecodeError as error:
+                outcomes.append(Outcome(NOT_ALIGNED, lasting=False, crashed=not error.lasting))
             heartbeat()
         return outcomes
 

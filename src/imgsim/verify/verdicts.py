@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
+from imgsim.errors import ImgsimError
+from imgsim.executors.address_space import address_limit, limit_in_words
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import (
     FIGURE,
@@ -252,6 +254,7 @@ class Verdicts:
         if not jobs:
             return
         self.verified += len(jobs)
+        crashed = 0
         jobs, most = _in_tiles(jobs)
         parts = self.options.divide(jobs, most)
         progress = self.options.progress
@@ -271,11 +274,20 @@ class Verdicts:
                             self._failed.discard(contents)
                         else:
                             self._failed.add(contents)
+                            crashed += one.crashed
                     for label, verdicts in lasting.items():
                         self._cache.keep_verdicts(label, verdicts)
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
+        limit = address_limit()
+        if crashed and limit:
+            # without these pairs a gate would pass, and copies be called single
+            pairs = "1 pair" if crashed == 1 else f"{crashed} pairs"
+            raise ImgsimError(
+                f"{pairs} of files could not be compared: {limit_in_words(limit)}",
+                "ulimit -v unlimited",
+            )
 
     def _batch(self, jobs: Sequence[_Job]) -> VerifyBatch:
         files = sorted({i for job in jobs for i in job.pair})

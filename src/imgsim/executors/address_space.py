@@ -1,0 +1,18 @@
+"""What the system lets a process have of addresses (``ulimit -v``)."""
+
+from __future__ import annotations
+
+
+def address_limit() -> int:
+    """Return the bytes of addresses that this process may have; 0 if nothing limits them."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return 0 if limit == resource.RLIM_INFINITY else limit
+
+
+def limit_in_words(limit: int) -> str:
+    """Say what the limit is, and who sets it."""
+    return f"the system lets a process have {limit / 1e6:.0f} MB of addresses (ulimit -v)"
