@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
+from itertools import pairwise
 
 from tests.tutorials.page import TUTORIALS, Block, blocks
 
@@ -21,7 +22,7 @@ def _written(block: Block) -> list[str]:
     names = []
     for command in block.commands:
         words = shlex.split(command)
-        names += [name for option, name in zip(words, words[1:], strict=False) if option in _WRITES]
+        names += [name for option, name in pairwise(words) if option in _WRITES]
         if words[1:2] == ["demo"]:
             names.append(words[2])
     return names
