@@ -133,6 +133,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     correction_min_gradient small_edge small_grey flat_range figure_near_ground figure_thin
     figure_thin_share figure_min_thin figure_lost_level figure_lost_of_letters
     max_descriptor_bits pose_no_weight_bits matched_distance homography_tolerance
+    alike_matrices
     affine_tolerance corner_quality rough_min_cover min_colour_cover
     """.split()
 )
@@ -145,6 +146,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
     print_min_blocks lone_min_side small_image_side min_overlay_side max_matches_for_poses
+    max_matches_for_parts part_area
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side

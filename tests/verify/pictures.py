@@ -20,7 +20,7 @@ from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
 from imgsim.verify import limits
 from imgsim.verify.judge import judge
-from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
+from imgsim.verify.keypoints import Keypoints, matrices_from_keypoints
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.multiscale import MultiscaleImage
 
@@ -48,7 +48,8 @@ def _picture(seed: int, size: tuple[int, int]) -> Image.Image:
 
 def matrix_of_rows(left: Any, right: Any, *, mirrored: bool) -> Matrix | None:
     """The matrix that the keypoints of two records imply."""
-    return matrix_from_keypoints(Keypoints.of(left), Keypoints.of(right), mirrored=mirrored)
+    both = Keypoints.of(left), Keypoints.of(right)
+    return next(matrices_from_keypoints(*both, mirrored=mirrored), None)
 
 
 def captioned(image: Image.Image, words: str = "Holiday by the sea") -> Image.Image:

@@ -29,7 +29,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [29, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [30, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -45,7 +45,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 29
+VERDICTS_OF = 30
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -358,6 +358,8 @@ KNOWN: dict[str, object] = {
     "affine_refinements": 10,
     "pose_no_weight_bits": 80,
     "max_matches_for_poses": 40,
+    "max_matches_for_parts": 60,
+    "part_area": 0.5,
     "pose_iterations": 100,
     "pose_turn": 30.0,
     "pose_octaves": 4.0,
@@ -366,7 +368,8 @@ KNOWN: dict[str, object] = {
     "min_pose_places": 5,
     "pose_min_inside": 0.85,
     "pose_grid": 12,
-    "min_pose_weight": 15000,
+    "min_pose_weight": 12000,
+    "alike_matrices": 0.12,
     "matched_distance": 0.02,
     "max_edge_ratio": 2.0,
     "min_scale": 0.03,

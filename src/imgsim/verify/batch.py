@@ -26,7 +26,7 @@ from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
 from imgsim.verify.in_place import Screen
 from imgsim.verify.judge import NOT_ALIGNED, judge, judge_negative
-from imgsim.verify.keypoints import Keypoints, matrix_from_keypoints
+from imgsim.verify.keypoints import Keypoints, matrices_from_keypoints
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.multiscale import MultiscaleImage
@@ -207,9 +207,7 @@ def _hypotheses(
     for mirrored in (False, True):
         if hypotheses.mirrored if mirrored else hypotheses.keypoints:
             both = keypoints(pair.left), keypoints(pair.right)
-            one = matrix_from_keypoints(*both, mirrored=mirrored)
-            if one is not None:
-                yield one
+            yield from matrices_from_keypoints(*both, mirrored=mirrored)
 
 
 def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:

@@ -980,6 +980,12 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     poses; what it is less by, squared, is its weight."""
     max_matches_for_poses: int = 40
     """Matches of nearest descriptors up to which that is tried; more are those of texts."""
+    max_matches_for_parts: int = 60
+    """The same where one picture is a part of the other: of an eighth of a detailed photo there are
+    up to 56, nearly all of them by chance."""
+    part_area: float = 0.5
+    """Share of the other picture that such a part covers, at most. Two windows of one program have
+    as many matches, and lie upon each other as wholes."""
     pose_iterations: int = 100
     """Iterations of RANSAC among those that agree, at most."""
     pose_turn: float = 30.0
@@ -996,9 +1002,13 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Share of one picture that has to lie in the other one, by the poses alone."""
     pose_grid: int = 12
     """Places to a side by which that share is told."""
-    min_pose_weight: float = 15_000
-    """Weight of all of them. Of true pairs with too few matches otherwise four in five have as
-    much, of wrong ones one in nine."""
+    min_pose_weight: float = 12_000
+    """Weight of all of them. Of true pairs with too few matches otherwise four in five have 15,000,
+    of wrong ones one in nine; of 60 parts of an eighth one more is found with this."""
+    alike_matrices: float = 0.12
+    """Share of a picture by which two matrices of the same matches may map its corners apart for
+    the second not to be tried: the first is corrected when the pictures are aligned. With 0.03 no
+    more of 240 parts were found, with 0.3 two fewer."""
     matched_distance: float = 0.02
     """Share of the longer side between two keypoints that a verdict's matrix lays upon each
     other, at most."""
