@@ -28,6 +28,9 @@ PAGES = {
     "LICENSE": "license.txt",
 }
 
+_OPTION_WIDTH = 30
+"""Characters of an option that stand in one line."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages."""
@@ -92,12 +95,21 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     ]
     if rows:
         yield from ("| option | what it does |", "|---|---|")
-        yield from (f"| {_code(option)} | {_text(text)} |" for option, text in rows)
+        yield from (f"| {_option(option)} | {_text(text)} |" for option, text in rows)
         yield ""
 
 
-def _code(text: str) -> str:
-    return f"`{text}`"
+def _option(text: str) -> str:
+    """An option and its values as code, in lines so short that its description has most of a row.
+
+    Code in the first column does not break by itself (site.css).
+    """
+    lines = [""]
+    for piece in re.findall(r"[^\s|]+(?:\||\s+)?", text):
+        if len(lines[-1]) + len(piece.rstrip()) > _OPTION_WIDTH and lines[-1]:
+            lines.append("")
+        lines[-1] += piece
+    return "<br>".join(f"`{line.rstrip()}`" for line in lines)
 
 
 def _text(text: str) -> str:

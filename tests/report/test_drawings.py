@@ -12,10 +12,11 @@ from PIL import Image
 from imgsim import cluster_images, sort_images
 from imgsim.errors import UsageError
 from imgsim.pictures.fixed_camera import cycle, frame
-from imgsim.report.cluster_drawings import draw_map, nearest_groups
+from imgsim.pictures.ticks import round_logarithmic_ticks, round_ticks
+from imgsim.report.cluster_drawings import _covered, _place_for_tag, draw_map, nearest_groups
 from imgsim.report.cluster_numbers import draw_numbers
 from imgsim.report.colours import PALETTE, colour_of, text_on
-from imgsim.report.ordering import draw_heatmap, round_ticks
+from imgsim.report.ordering import draw_heatmap
 from imgsim.report.pictures import montage_pages
 from imgsim.tasks.matches import matches
 
@@ -78,6 +79,20 @@ def test_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
     assert round_ticks(low, high) == pytest.approx(ticks)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.00575, 0.279, [0.01, 0.02, 0.05, 0.1, 0.2]),
+        (2e-7, 40, [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10]),
+        (0.21, 0.43, [0.25, 0.3, 0.35, 0.4]),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_are_round(low: float, high: float, ticks: list[float]) -> None:
+    found = round_logarithmic_ticks(low, high)
+    assert all(low <= tick <= high for tick in found)
+    assert found == pytest.approx(ticks)
+
+
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("frames")
@@ -117,6 +132,34 @@ def test_a_heat_map_is_as_large_as_it_is_readable(
     with Image.open(tmp_path / "heat.png") as drawn:
         assert drawn.width <= 2400
         assert len(drawn.getcolors(1 << 24)) > (40 if n > 1 else 3)
+
+
+def test_the_colours_of_a_heat_map_span_the_pairs(tmp_path: Path, photo, threads) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(6):
+        photo(seed).save(folder / f"{seed}.png")
+    ordering = sort_images(folder, "ssim", options=threads)
+    pairs = ordering.matrix[~np.eye(6, dtype=bool)]
+    assert pairs.min() > 0.4 * pairs.max()  # the diagonal is far from all of them
+    draw_heatmap(ordering, ordering.better, tmp_path / "heat.png")
+    shown = np.asarray(Image.open(tmp_path / "heat.png").convert("RGB"))
+    row, column = np.argwhere(ordering.matrix == pairs.min())[0]
+    left, top = (np.argwhere((shown == (253, 231, 37)).all(axis=2)).min(axis=0)[i] for i in (1, 0))
+    # the first pixel of the diagonal is the corner of the panel; the nearest pair is as bright
+    cell = shown[top + 34 * row + 2, left + 34 * column + 2]
+    assert cell.tolist() == [253, 231, 37]
+
+
+def test_numbers_of_clusters_cover_neither_one_another_nor_pictures() -> None:
+    pictures = np.array([[100.0, 100, 164, 164], [164, 100, 228, 164]])
+    tags = np.empty((0, 4))
+    for _ in range(6):
+        tag, _ = _place_for_tag((132, 132), (30, 24), 32, (400, 400), tags, pictures)
+        assert _covered(tag, np.vstack([tags, pictures])) == 0
+        assert min(tag) >= 0
+        assert max(tag) < 400
+        tags = np.vstack([tags, tag])
 
 
 def test_a_montage_has_pages_of_six_queries(frames: Path, tmp_path: Path, threads) -> None:

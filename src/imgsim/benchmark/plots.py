@@ -52,7 +52,7 @@ def speed_accuracy(
     ----------
     points : sequence of (name, seconds, accuracy, interval or None)
     best : sequence of str
-        Names on the frontier, the fastest first.
+        Names on the frontier, the fastest first; bold, unless these are all.
     measure : str
         Name of the accuracy.
     """
@@ -74,7 +74,8 @@ def speed_accuracy(
     axes.set_ylabel(measure)
     _write_times(axes.xaxis)
     axes.grid(alpha=0.3)
-    _name_points(figure, axes, {n: where[n] for n in where}, paint, set(best))
+    bold = set(best) if len(best) < len(points) or len(points) == 1 else set()
+    _name_points(figure, axes, where, paint, bold)
     return _svg(figure)
 
 

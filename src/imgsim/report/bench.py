@@ -92,8 +92,11 @@ def bench_text(bench: Bench) -> Iterator[str]:
         if unranked_note(bench):
             yield _filled(unranked_note(bench))
         yield from _explained_table("More of how long it takes", speed)
-        names = ", ".join(short_names(bench)[m.method] for m in frontier(bench))
-        if names:
+        best = frontier(bench)
+        names = ", ".join(short_names(bench)[m.method] for m in best)
+        if len(best) == len(bench.methods) > 1:
+            yield "\nno method is both faster and better than another\n"
+        elif names:
             yield "\n" + _filled(f"none is both faster and better than: {names}")
     if bench.resilience:
         yield from _changes_lines(bench.resilience, short_names(bench))

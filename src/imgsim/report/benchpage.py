@@ -15,7 +15,7 @@ from imgsim.report import bench_tables
 from imgsim.report.bench_advice import advice
 from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.html import escaped_path, picture_rules
-from imgsim.report.units import percent
+from imgsim.report.units import count, percent
 
 _SIDE = 120
 
@@ -85,7 +85,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         yield from _table_html(article_table(bench))
         yield from (f"<p>{escape(line)}</p>\n" for line in article_notes(bench))
     if methods:
-        yield from _quality_section(bench, plots, {names[m] for m in best})
+        yield from _quality_section(bench, plots, _bold(bench, names))
     if bench.resilience:
         yield from _changes_section(bench, names, plots)
     if bench.norms:
@@ -106,14 +106,28 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     yield "</ul>\n</html>\n"
 
 
+def _bold(bench: Bench, names: dict[str, str]) -> set[str]:
+    """Return the names of methods that none beats in accuracy and time; none, if all are."""
+    best = bench_tables.frontier(bench)
+    ranked = [m for m in bench.methods if m.ranks]
+    return {names[m.method] for m in best} if len(best) < len(ranked) or len(best) == 1 else set()
+
+
 def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
     yield "<h2>How right, and how long it takes</h2>\n"
     yield from _explained_html(bench_tables.asked_table(bench), best)
     if "speed" in plots:
-        yield (
-            "<p>Bold, and on the dashed line: no other method is both faster and better. Bars are"
-            " 95 % intervals.</p>\n"
+        bold = (
+            "Bold, and on the dashed line: no other method is both faster and better."
+            if best
+            else "No method is both faster and better than another here, so none is bold, and the"
+            " dashed line leads through all."
         )
+        times = (
+            f"The chart has times of {count(bench.data.images, 'image')}, the table has them for"
+            " 1,000: the more images, the more a comparison of all pairs weighs."
+        )
+        yield f"<p>{bold} {times} Bars are 95 % intervals.</p>\n"
         yield _plot_html(plots["speed"], "time per image against accuracy, a point per method")
     yield "<h2>More of how right</h2>\n"
     yield from _explained_html(bench_tables.quality_table(bench), best)

@@ -23,10 +23,17 @@ _LEGEND = 220
 _VOTERS = 5
 _REGION_CELL = 4
 _TINT = 0.22
-_FROM_DOT = 16
+_FROM_DOT = 18
+_DOT = 4
+_TITLE = 44
+"""Pixels above the map, for what it shows."""
+_TAG_HEIGHT = 24
 _SHEET_SIDE = 120
 _GAP = 6
 _CAPTION = 28
+
+_Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a picture, in pixels."""
 
 
 def cluster_name(number: int) -> str:
@@ -131,9 +138,11 @@ def draw_regions(clusters: Clusters, places: NDArray[np.float64], size: tuple[in
 
 
 def draw_map(clusters: Clusters, target: Path) -> None:
-    """Draw the map of all images as a PNG: a picture where there is room for one, else a dot.
+    """Draw the map of all images as a PNG: pictures where there is room, dots for the others.
 
-    Colours are those of labels, if the clusters have some. Numbers stand at the clusters.
+    Colours are those of labels, if the clusters have some. The number of a cluster stands beside
+    the image that is most typical of it; numbers cover neither one another nor, where there is room
+    elsewhere, a picture.
 
     Raises
     ------
@@ -143,77 +152,151 @@ def draw_map(clusters: Clusters, target: Path) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     width, height = _MAP
-    sheet = Image.new("RGB", (width + _LEGEND, height), "white")
-    draw = ImageDraw.Draw(sheet)
+    sheet = Image.new("RGB", (width + _LEGEND, height + _TITLE), "white")
     font = ImageFont.load_default(13)
     numbers, names = groups_on_map(clusters)
     if len(clusters.pictures):
-        side = max(28, min(80, int(0.8 * math.sqrt(width * height / len(clusters.pictures)))))
+        side = max(28, min(64, int(0.6 * math.sqrt(width * height / len(clusters.pictures)))))
         margin = side // 2 + 20
         room = np.array([width, height]) - 2 * margin
         middles = map_coordinates(clusters.positions) * room + margin
-        sheet.paste(draw_regions(clusters, middles, _MAP), (0, 0))
-        shown = _draw_images(sheet, clusters, middles, numbers, side)
-        for cluster in clusters.clusters:
-            away = side / 2 if cluster.typical in shown else _FROM_DOT
-            corner = middles[cluster.typical] - away
-            _draw_number(draw, cluster.number, corner, ImageFont.load_default(18))
+        area = draw_regions(clusters, middles, _MAP)
+        boxes = _draw_images(area, clusters, middles, numbers, side)
+        _draw_numbers(area, clusters, middles, boxes)
+        sheet.paste(area, (0, _TITLE))
+    draw = ImageDraw.Draw(sheet)
     counts = np.bincount(numbers, minlength=len(names) + 1)
     listed = list(range(1, len(names) + 1))[: (height - 60) // 18]
-    for place, number in enumerate([*listed, *([0] if counts[0] else [])]):
-        top = 40 + 18 * place
-        draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(number))
+    top = _TITLE + 4
+    for number in [*listed, *([0] if counts[0] else [])]:
+        draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(number), "dimgray")
         text = f"{names[number - 1] if number else 'none'}: {count(int(counts[number]), 'image')}"
         draw.text((width + 22, top - 2), _shortened(text, font, _LEGEND - 26), "black", font)
+        top += 18
     if len(listed) < len(names):
-        draw.text((width + 4, height - 20), f"and {len(names) - len(listed)} more", "black", font)
+        draw.text((width + 4, top), f"and {len(names) - len(listed)} more", "black", font)
     way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
     said = [label(clusters.comparator), way, count(len(clusters.clusters), "cluster")]
     said += [text for text in (agreement_text(clusters),) if text]
     draw.text((8, 4), ", ".join(said), "black", font)
-    what = "clusters" if clusters.labelled is None else "labels"
-    draw.text((width + 4, 18), f"{what}:", "black", font)
+    what = "cluster" if clusters.labelled is None else "label"
+    draw.text((8, 23), _map_key(what), "dimgray", font)
+    draw.text((width + 4, 23), f"colours: {what}s", "black", font)
     write_png(sheet, target)
 
 
+def _map_key(what: str) -> str:
+    """Say what is on a map."""
+    return (
+        f"A dot or a picture is an image, in the colour of its {what}; the ground has the colour of"
+        " the images nearest to it. A number is a cluster, at its most typical image."
+    )
+
+
 def _draw_images(
-    sheet: Any,
+    area: Any,
     clusters: Clusters,
     middles: NDArray[np.float64],
     numbers: NDArray[np.int64],
     side: int,
-) -> set[int]:
-    """Draw pictures that do not cover one another, and dots for the others.
+) -> dict[int, _Box]:
+    """Draw pictures that do not cover one another, and dots for the others, also upon pictures.
 
     Returns
     -------
-    set of int
-        Images with a picture.
+    dict of int to box
+        Images with a picture, and the places of these.
     """
     from PIL import ImageDraw
 
-    draw = ImageDraw.Draw(sheet)
+    draw = ImageDraw.Draw(area)
     frame = 3
     shown = _images_with_room(middles, [c.typical for c in clusters.clusters], side + 2 * frame)
-    for image, (x, y) in enumerate(middles):
-        colour = colour_of(int(numbers[image]))
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour, "white")
     paths = [clusters.pictures[image].file.path for image in shown]
+    boxes = {}
     for image, picture in zip(shown, thumbnails(paths, side), strict=True):
         x, y = (int(v) for v in middles[image])
         left, top = x - picture.width // 2, y - picture.height // 2
         box = (left - frame, top - frame, left + picture.width + frame - 1,
             top + picture.height + frame - 1)  # fmt: skip
-        draw.rectangle(box, colour_of(int(numbers[image])))
-        sheet.paste(picture, (left, top))
-    return set(shown)
+        draw.rectangle(box, colour_of(int(numbers[image])), "dimgray")
+        area.paste(picture, (left, top))
+        boxes[image] = box
+    for image, (x, y) in enumerate(middles):
+        if image not in boxes:
+            dot = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
+            draw.ellipse(dot, colour_of(int(numbers[image])), "black")
+    return boxes
 
 
-def _draw_number(draw: Any, number: int, middle: NDArray[np.float64], font: Any) -> None:
-    x, y = (float(v) for v in middle)
-    half = font.getlength(str(number)) / 2 + 4
-    draw.rounded_rectangle((x - half, y - 12, x + half, y + 12), 5, "white", "black")
-    draw.text((x, y), str(number), "black", font, anchor="mm")
+def _draw_numbers(
+    area: Any, clusters: Clusters, middles: NDArray[np.float64], boxes: dict[int, _Box]
+) -> None:
+    """Draw the number of each cluster as near to its typical image as there is room, with a line to
+    it from farther away."""
+    from PIL import ImageDraw, ImageFont
+
+    draw, font = ImageDraw.Draw(area), ImageFont.load_default(18)
+    dots = [np.concatenate([middle - _DOT, middle + _DOT]) for middle in middles]
+    drawn = np.array([boxes.get(image, dot) for image, dot in enumerate(dots)], float)
+    tags = np.empty((0, 4))
+    for cluster in clusters.clusters:
+        text = str(cluster.number)
+        size = (font.getlength(text) + 8, _TAG_HEIGHT)
+        x, y = (float(v) for v in middles[cluster.typical])
+        box = boxes.get(cluster.typical)
+        away = (box[2] - box[0]) / 2 if box else _FROM_DOT
+        tag, moved = _place_for_tag((x, y), size, away, area.size, tags, drawn)
+        if moved:
+            middle = (tag[0] + tag[2]) / 2, (tag[1] + tag[3]) / 2
+            draw.line((*middle, x, y), "black")
+        draw.rounded_rectangle(tag, 5, "white", "black")
+        middle = (tag[0] + tag[2]) / 2, (tag[1] + tag[3]) / 2
+        draw.text(middle, text, "black", font, anchor="mm")
+        tags = np.vstack([tags, tag])
+
+
+def _place_for_tag(
+    point: tuple[float, float],
+    size: tuple[float, float],
+    away: float,
+    room: tuple[int, int],
+    tags: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+) -> tuple[_Box, bool]:
+    """Choose where a tag covers no other tag, and no more of pictures and dots than it must.
+
+    `tags` and `drawn` are boxes, float64 of shape (n, 4).
+
+    Returns
+    -------
+    (left, top, right, bottom)
+        Inside the room.
+    bool
+        Whether it is away from its point.
+    """
+    best: tuple[float, _Box, bool] | None = None
+    for ring in range(12):
+        for step in range(16):
+            # the upper left first; farther rings are wider
+            angle = math.radians(225 + (step // 2 + step % 2) * (-1) ** step * 22.5)
+            reach = away + size[1] / 2 + 14 * ring
+            x = min(max(point[0] + reach * math.cos(angle), size[0] / 2), room[0] - size[0] / 2 - 1)
+            y = min(max(point[1] + reach * math.sin(angle), size[1] / 2), room[1] - size[1] / 2 - 1)
+            tag = (x - size[0] / 2, y - size[1] / 2, x + size[0] / 2, y + size[1] / 2)
+            covered = _covered(tag, drawn) + 1000 * _covered(tag, tags)
+            if best is None or covered < best[0]:
+                best = covered, tag, ring > 0
+        if best is not None and best[0] == 0:
+            break
+    assert best is not None
+    return best[1], best[2]
+
+
+def _covered(box: _Box, others: NDArray[np.float64]) -> float:
+    """Return how many pixels of other boxes, shape (n, 4), a box covers."""
+    high = np.minimum(box[2:], others[:, 2:])
+    return float(np.clip(high - np.maximum(box[:2], others[:, :2]), 0, None).prod(axis=1).sum())
 
 
 def _shortened(text: str, font: Any, width: float) -> str:

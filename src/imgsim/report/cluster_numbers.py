@@ -8,6 +8,7 @@ from typing import Any
 
 from imgsim.errors import UsageError
 from imgsim.pictures.png import write_png
+from imgsim.pictures.ticks import round_ticks
 from imgsim.tasks.cluster.results import Clusters
 
 _LEFT, _RIGHT, _WIDTH = 70, 610, 640
@@ -79,10 +80,9 @@ def _draw_curve(
     def y(value: float) -> float:
         return top + (high - value) / (high - low) * _HEIGHT
 
-    for share in (0.1, 0.5, 0.9):
-        value = low + share * (high - low)
+    for value in round_ticks(low, high):
         draw.line((_LEFT, y(value), _RIGHT, y(value)), (230, 230, 230))
-        draw.text((_LEFT - 8, y(value)), f"{value:.3g}", "black", font, anchor="rm")
+        draw.text((_LEFT - 8, y(value)), f"{value:.6g}", "black", font, anchor="rm")
     for number in range(2, last + 1, max(1, round((last - 1) / 14))):
         draw.text((x(number), top + _HEIGHT + 6), str(number), "black", font, anchor="mt")
     draw.rectangle((_LEFT, top, _RIGHT, top + _HEIGHT), outline=(160, 160, 160))

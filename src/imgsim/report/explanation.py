@@ -54,8 +54,8 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
     against = [_against(one) for one in (evidence.left, evidence.right)]
     if max(against) >= _LITTLE_AGAINST:
         yield (
-            f"\nother parts speak against it, by {100 * against[0]:.0f} % and"
-            f" {100 * against[1]:.0f} % as much\n"
+            f"\nother parts speak against it, in the first image by {100 * against[0]:.0f} % of"
+            f" what these add, in the second by {100 * against[1]:.0f} %\n"
         )
     if evidence.edge:
         one, other = (_at_edge(part, evidence.edge) for part in (evidence.left, evidence.right))
@@ -65,6 +65,16 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
         )
     if evidence.remark:
         yield f"\n({evidence.remark})\n"
+
+
+def _scale_texts(explanation: Explanation) -> tuple[str, str]:
+    """What the colours of a drawing stand for."""
+    evidence = explanation.evidence
+    return (
+        f"{evidence.quantity} {evidence.total:.3g}, {_meaning(explanation)};"
+        " one scale for both images:",
+        "from a place that adds nothing to the one that adds most in either of them",
+    )
 
 
 def _meaning(explanation: Explanation) -> str:
@@ -195,7 +205,7 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     maps = [_inside(part, evidence.edge) * part.size for part in (evidence.left, evidence.right)]
     top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
     height = max(picture.height for picture in shown)
-    sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 92), "white")
+    sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 110), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     corners = []
@@ -225,8 +235,8 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     strip = bar(160, 12)
     bottom = height + 66
     sheet.paste(strip, (_GAP, bottom))
-    text = f"none to most of the {evidence.quantity} {evidence.total:.3g}, {_meaning(explanation)}"
-    draw.text((_GAP + 170, bottom - 2), text, "dimgray", font)
+    for line, text in enumerate(_scale_texts(explanation)):
+        draw.text((_GAP + 170, bottom - 2 + 18 * line), text, "dimgray", font)
     write_png(sheet, target, optimize=True)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.label import label
 from imgsim.pictures.png import write_png
+from imgsim.pictures.ticks import round_ticks
 from imgsim.read.discover import printable
 from imgsim.report.document import (
     heading,
@@ -32,8 +35,8 @@ _PANEL = 800
 _MARGIN = 16
 _WITH_VALUES, _VALUE_CELL = 30, 34
 """Images whose scores are written into the cells, and pixels of these."""
-_NUMBERS, _NUMBER_ROOM = 30, 16
-"""Pixels beside a panel for numbers, and those that a number takes."""
+_NUMBERS, _DIGITS, _LINES = 30, 11, 4
+"""The least pixels beside a panel for numbers, the size of these, and the most lines of them."""
 _STEPS = tuple(factor * 10**power for power in range(6) for factor in (1, 2, 5))
 _LEAST_CELL = 14
 """Pixels from which on a row of the heat map has its picture beside it."""
@@ -130,11 +133,37 @@ def sort_summary(ordering: Ordering, *, verbose: bool = False) -> Iterator[str]:
     yield from skipped_lines(ordering.skipped, verbose)
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The distances at the bright and at the dark end of the colours.
+
+    An image beside itself is nearer than any pair: it would take up the colours of what lies
+    between, so it does not count, and is as bright as the nearest pair.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, matrix: NDArray[np.float32]) -> Self:
+        """Span the pairs of two images; all of a matrix that has none."""
+        low, high = math.inf, -math.inf
+        for row in range(1, len(matrix)):
+            part = matrix[row, :row]
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+        return cls(low, high) if low <= high else cls(0.0, 0.0)
+
+    def shares(self, distances: NDArray[Any]) -> NDArray[Any]:
+        """Return where distances lie, from 0 at the bright end to 1."""
+        extent = max(self.high - self.low, 1e-12)
+        return np.asarray(np.clip((distances - self.low) / extent, 0.0, 1.0))
+
+
 def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
     Images are numbered by name in both. Up to 30 images each cell has its score, up to about 45
-    each row its picture.
+    each row its picture. The colours span the pairs, without the diagonal.
 
     Raises
     ------
@@ -151,67 +180,91 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     if thumb:
         paths = [p.file.path for p in ordering.pictures]
         pictures = [t.resize((thumb, thumb)) for t in thumbnails(paths, max(thumb, 32))]
-    edge = thumb + _NUMBERS
+    lines, room = _number_lines(n, max(1, side) / max(1, n))
+    edge = thumb + max(_NUMBERS, round((lines if lines <= _LINES else 1) * room) + 6)
     width = 2 * (side + edge + _MARGIN) + 130
     sheet = Image.new("RGB", (width, max(side, 120) + edge + 3 * _MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
-    worst = float(ordering.matrix.max()) if n else 0.0
+    span = _Span.of(ordering.matrix)
     for panel, (title, order) in enumerate(
         (("by name", np.arange(n)), (f"in a chain of {chain.total:.4g}", chain.order))
     ):
         left = _MARGIN + panel * (side + edge + _MARGIN) + edge
         top = 2 * _MARGIN + edge
         draw.text((left - edge, 6), f"{label(ordering.comparator)}, {title}", "black", font)
-        sheet.paste(_heatmap_panel(ordering.matrix, order, side, worst), (left, top))
+        sheet.paste(_heatmap_panel(ordering.matrix, order, side, span), (left, top))
         for place, image in enumerate(order if thumb else ()):
             sheet.paste(pictures[image], (left + place * cell, top - thumb))
             sheet.paste(pictures[image], (left - thumb, top + place * cell))
         _draw_numbers(draw, order, (left, top), side / max(1, n), thumb)
         if n <= _WITH_VALUES:
-            _draw_values(draw, ordering, order, (left, top), worst)
-    _draw_colour_bar(sheet, ordering, worst, max(side, 120))
+            _draw_values(draw, ordering, order, (left, top), span)
+    _draw_colour_bar(sheet, ordering, span, max(side, 120))
     write_png(sheet, target)
+
+
+def _number_lines(n: int, cell: float) -> tuple[int, float]:
+    """Return in how many lines the numbers of all images have room, and pixels that one takes."""
+    from PIL import ImageFont
+
+    room = ImageFont.load_default(_DIGITS).getlength(str(n)) + 5
+    return math.ceil(room / cell), room
 
 
 def _draw_numbers(
     draw: Any, order: NDArray[np.int64], corner: tuple[int, int], cell: float, thumb: int
 ) -> None:
-    """Number rows and columns by name, as many as there is room for."""
+    """Number rows and columns.
+
+    By name a few round numbers tell the others. Along a chain they do not: there all stand, in turn
+    in up to four lines; of more images, as many as there is room for.
+    """
     from PIL import ImageFont
 
     left, top = corner
-    if not len(order):
+    n = len(order)
+    if not n:
         return
-    every = next(step for step in _STEPS if step * cell >= _NUMBER_ROOM)
-    font = ImageFont.load_default(11)
-    for place in range(0, len(order), every):
-        text = str(int(order[place]) + 1)
+    font = ImageFont.load_default(_DIGITS)
+    lines, room = _number_lines(n, cell)
+    places: Iterable[int] = range(n)
+    if lines > 1 and ((np.diff(order) == 1).all() or lines > _LINES):
+        every = next(step for step in _STEPS if step >= lines)
+        # 1 is left out where it would touch the next one
+        places = [0, *range(every - 1, n, every)] if every > lines else range(every - 1, n, every)
+        lines = 1
+    for place in places:
+        text, line = str(int(order[place]) + 1), place % lines
         middle = (place + 0.5) * cell
-        draw.text((left - thumb - 4, top + middle), text, "black", font, anchor="rm")
-        draw.text((left + middle, top - thumb - 4), text, "black", font, anchor="mb")
+        x, y = left - thumb - 4 - line * room, top - thumb - 4 - line * (_DIGITS + 1)
+        draw.text((x, top + middle), text, "black", font, anchor="rm")
+        draw.text((left + middle, y), text, "black", font, anchor="mb")
 
 
 def _draw_values(
-    draw: Any, ordering: Ordering, order: NDArray[np.int64], corner: tuple[int, int], worst: float
+    draw: Any, ordering: Ordering, order: NDArray[np.int64], corner: tuple[int, int], span: _Span
 ) -> None:
     """Write the score of each pair into its cell."""
     from PIL import ImageFont
 
     scale, font = ordering.comparator.scale, ImageFont.load_default(11)
-    digits = max(0, min(3, 2 - math.floor(math.log10(max(worst, 1e-3)))))
+    digits = max(0, min(3, 2 - math.floor(math.log10(max(span.high, 1e-3)))))
     digits = 0 if scale.unit == "bits" else digits
     for row, one in enumerate(order):
         for column, other in enumerate(order):
             distance = float(ordering.matrix[one, other])
-            text = f"{scale.score(distance):.{digits}f}".removeprefix("0" if digits else "")
-            colour = "black" if distance < worst / 2 else "white"
+            # adding 0.0 makes 0.0 of -0.0
+            text = f"{round(scale.score(distance), digits) + 0.0:.{digits}f}"
+            if digits:
+                text = re.sub(r"^(-?)0", r"\1", text)
+            colour = "black" if span.shares(np.array(distance)) < 0.5 else "white"
             x, y = (corner[i] + (k + 0.5) * _VALUE_CELL for i, k in enumerate((column, row)))
             draw.text((x, y), text, colour, font, anchor="mm")
 
 
 def _heatmap_panel(
-    matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, worst: float
+    matrix: NDArray[np.float32], order: NDArray[np.int64], side: int, span: _Span
 ) -> Any:
     from PIL import Image
 
@@ -219,7 +272,7 @@ def _heatmap_panel(
     picture = np.empty((n, n), np.uint8)
     for i in range(0, n, 256):  # the matrix may be larger than the memory
         block = matrix[order[i : i + 256]][:, order]
-        picture[i : i + 256] = np.round(255 * (1 - block / max(worst, 1e-12)))
+        picture[i : i + 256] = np.round(255 * (1 - span.shares(block)))
     image = Image.fromarray(picture)
     way = Image.Resampling.NEAREST if n <= side else Image.Resampling.BOX
     return Image.fromarray(_in_viridis(np.asarray(image.resize((side, side), way)))) if n else image
@@ -233,7 +286,7 @@ def _in_viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(table.astype(np.uint8)[levels])
 
 
-def _draw_colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) -> None:
+def _draw_colour_bar(sheet: Any, ordering: Ordering, span: _Span, side: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
     height, top = max(side, 120), sheet.height - _MARGIN - max(side, 120)
@@ -244,28 +297,10 @@ def _draw_colour_bar(sheet: Any, ordering: Ordering, worst: float, side: int) ->
     scale = ordering.comparator.scale
     font = ImageFont.load_default(12)
     draw.text((left, top - 20), scale.unit, "black", font)
-    for score in round_ticks(*sorted((scale.score(0.0), scale.score(worst)))):
-        y = top + scale.distance(score) / max(worst, 1e-12) * (height - 1)
+    for score in round_ticks(*sorted((scale.score(span.low), scale.score(span.high)))):
+        y = top + float(span.shares(np.array(scale.distance(score)))) * (height - 1)
         draw.line((left + 18, y, left + 22, y), "black")
         draw.text((left + 26, y), f"{score:.6g}", "black", font, anchor="lm")
-
-
-def round_ticks(low: float, high: float) -> list[float]:
-    """Return 3 to 11 round numbers between two: multiples of 1, 2 or 5 times a power of ten.
-
-    Parameters
-    ----------
-    low, high : float
-        Of equal ones, one is returned.
-    """
-    if high <= low:
-        return [low]
-    rough = (high - low) / 5
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
-    slack = 1e-6 * step
-    first, last = math.ceil((low - slack) / step), math.floor((high + slack) / step)
-    return [round(number * step, 12) for number in range(first, last + 1)]
 
 
 def draw_contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:

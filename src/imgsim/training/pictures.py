@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imgsim.pictures.heat import heat
 from imgsim.pictures.png import write_png
+from imgsim.pictures.ticks import round_logarithmic_ticks, round_ticks
 from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 
@@ -67,11 +68,10 @@ class _LossAxes:
             share = (loss - self.low) / (self.high - self.low)
         return _BOTTOM - share * (_BOTTOM - _TOP)
 
-    def loss_at(self, share: float) -> float:
-        """Return the loss at a share of the height, 0 at the lower edge."""
-        if self.logarithmic:
-            return float(self.low * (self.high / self.low) ** share)
-        return self.low + share * (self.high - self.low)
+    def ticks(self) -> list[float]:
+        """Return round losses between the edges."""
+        ticks = round_logarithmic_ticks if self.logarithmic else round_ticks
+        return ticks(self.low, self.high)
 
 
 def draw_losses(history: Sequence[Epoch], title: str, target: Path) -> None:
@@ -115,10 +115,11 @@ def draw_losses(history: Sequence[Epoch], title: str, target: Path) -> None:
 
 def _draw_axes(draw: Any, font: Any, axes: _LossAxes) -> None:
     """Draw the frame, a grid of losses, and the numbers of losses and epochs."""
-    for share in np.linspace(0, 1, 5):
-        loss = axes.loss_at(share)
+    for loss in axes.ticks():
         draw.line((_LEFT, axes.y(loss), _RIGHT, axes.y(loss)), (230, 230, 230))
-        draw.text((_LEFT - 8, axes.y(loss)), f"{loss:.3g}", "black", font, anchor="rm")
+        draw.text((_LEFT - 8, axes.y(loss)), f"{loss:.6g}", "black", font, anchor="rm")
+    scale = "loss (logarithmic scale)" if axes.logarithmic else "loss"
+    draw.text((_LEFT, _BOTTOM + 28), scale, "dimgray", font)
     step = max(1, math.ceil(axes.epochs / 10))
     for number in range(1, axes.epochs + 1, step):
         draw.text((axes.x(number), _BOTTOM + 8), str(number), "black", font, anchor="mt")
