@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+AMPLE_ADDRESSES = 1_500_000_000
+"""Libraries take 300 MB of addresses; the rest is for pixels."""
+
 
 def address_limit() -> int:
     """Return the bytes of addresses that this process may have; 0 if nothing limits them."""

@@ -16,7 +16,7 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
-from imgsim.executors.address_space import address_limit, limit_in_words
+from imgsim.executors.address_space import AMPLE_ADDRESSES, address_limit, limit_in_words
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import (
     FIGURE,
@@ -281,7 +281,7 @@ class Verdicts:
         finally:
             progress.finish()
         limit = address_limit()
-        if crashed and limit:
+        if crashed and 0 < limit < AMPLE_ADDRESSES:
             # without these pairs a gate would pass, and copies be called single
             pairs = "1 pair" if crashed == 1 else f"{crashed} pairs"
             raise ImgsimError(
