@@ -22,6 +22,8 @@ class ImgsimError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a traceback, of a script or notebook, shows it
 
     def __reduce__(self) -> tuple[type[ImgsimError], tuple[str, str]]:
         return type(self), (self.message, self.hint)

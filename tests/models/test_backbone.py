@@ -430,7 +430,7 @@ def test_real_weights_find_no_duplicates_among_photos(shared) -> None:
 
 
 def test_options_of_the_command_line(imgsim, weights: Path, demo, monkeypatch) -> None:
-    """The later wins: --weights, IMGSIM_WEIGHTS, weights= in the method."""
+    """The later wins: IMGSIM_WEIGHTS, --weights, weights= in the method."""
     pair = sorted((demo[0] / "camera").iterdir())[:2]
     command = ("compare", *pair, "-f", "json", "-m")
 
@@ -442,6 +442,7 @@ def test_options_of_the_command_line(imgsim, weights: Path, demo, monkeypatch) -
     name = "efficientnet-cosine:size=64"
     assert str(weights) in used(name, "--weights", weights, "--device", "cpu", "--batch-size", "2")
     monkeypatch.setenv("IMGSIM_WEIGHTS", "nowhere.pth")
-    assert imgsim(*command, name, "--weights", weights).returncode == 2
+    assert imgsim(*command, name).returncode == 2
+    assert str(weights) in used(name, "--weights", weights)
     assert str(weights) in used(f"{name},weights={weights}")
     assert imgsim(*command, name, "--batch-size", "many").returncode == 2

@@ -64,10 +64,11 @@ def test_symbolic_links_and_loops(tmp_path: Path) -> None:
     (tmp_path / "x/link.jpg").symlink_to(tmp_path / "x/a.jpg")
     (tmp_path / "x/dangling.jpg").symlink_to(tmp_path / "nowhere")
     assert found(tmp_path) == ["x/a.jpg", "x/y/b.jpg"]
+    assert discover([str(tmp_path)]).links == 3
     followed = discover([str(tmp_path)], DiscoverOptions(follow_symlinks=True))
     assert [Path(f.path).name for f in followed.files] == ["a.jpg", "b.jpg"]
     assert "link.jpg" in {Path(name).name for name in followed.files[0].links}
-    assert followed.skipped == ()
+    assert (followed.skipped, followed.links) == ((), 0)
     # an argument is followed in any case
     assert len(discover([str(tmp_path / "x/link.jpg")]).files) == 1
 

@@ -21,11 +21,6 @@ from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
 
 
-def chosen_weights(asked: str | None) -> str | None:
-    """Return the weights that the environment names, else those of ``--weights``."""
-    return os.environ.get("IMGSIM_WEIGHTS") or asked
-
-
 def make_batch_size(text: str) -> int:
     """Return the number that ``--batch-size`` has; 0 for ``auto``.
 
@@ -75,7 +70,7 @@ def make_ready_methods(
         Of these texts, what cannot run is left out; of others that is an error when they run.
     """
     texts = given.pop("method")
-    weights = chosen_weights(given.pop("weights"))
+    weights = given.pop("weights")
     where = {"device": given.pop("device"), "batch_size": make_batch_size(given.pop("batch_size"))}
     made: list[Comparator] = []
     left_out: dict[Comparator, str] = {}

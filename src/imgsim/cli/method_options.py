@@ -124,8 +124,10 @@ verdict_options = all_of(
 weights_option = click.option(
     "--weights",
     metavar="FILE",
+    envvar="IMGSIM_WEIGHTS",
+    show_envvar=True,
     help="Weights of the network: a .pth or .safetensors file, imagenet or advprop."
-    " IMGSIM_WEIGHTS stands above it, weights= in the method above both.",
+    " weights= in the method stands above it.",
 )
 
 

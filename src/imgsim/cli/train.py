@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from imgsim.cli.make import chosen_weights, make_batch_size, make_run_options
+from imgsim.cli.make import make_batch_size, make_run_options
 from imgsim.cli.method_options import weights_option, where_options
 from imgsim.cli.options import (
     F,
@@ -217,7 +217,7 @@ def siamese(
     files = {name: given.pop(name) for name in ("resume", "overwrite")}
     options = SiameseOptions(
         **{name: given.pop(name) for name in own},
-        weights=chosen_weights(weights) or "",
+        weights=weights or "",
         **_take_common(given),
     )
     run = make_run_options(terminal, **given)

@@ -76,6 +76,7 @@ def collect(
     files = [file for file in discovered.files if worth_reading(file)]
     if not options.discover.archives:
         _note_archives(discovered.files, options)
+    _note_links(discovered.links, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
             files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
@@ -86,6 +87,13 @@ def collect(
             run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
+
+
+def _note_links(links: int, options: RunOptions) -> None:
+    """Say how many symbolic links lie in the folders and are not followed."""
+    if links:
+        what = "1 symbolic link" if links == 1 else f"{links:,} symbolic links"
+        options.progress.note(f"{what} not followed (--follow-symlinks)")
 
 
 def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:

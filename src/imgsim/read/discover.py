@@ -82,10 +82,14 @@ class DiscoverOptions:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """Files in order of their path; folders and files that could not be looked at."""
+    """Files in order of their path; folders and files that could not be looked at.
+
+    `links` symbolic links in folders were not followed.
+    """
 
     files: tuple[ImageFile, ...]
     skipped: tuple[Skipped, ...]
+    links: int = 0
 
 
 @staged("listing")
@@ -131,7 +135,8 @@ def _discovered(walk: _FolderWalk, paths: Sequence[str], options: DiscoverOption
         for path in sorted(set(read_manifest(manifest).paths), key=_order):
             walk.listed(path, manifest)
     files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
-    return Discovered(tuple(files), tuple(sorted(walk.skipped, key=lambda s: _order(s.path))))
+    skipped = sorted(walk.skipped, key=lambda s: _order(s.path))
+    return Discovered(tuple(files), tuple(skipped), walk.links)
 
 
 def check_there(path: str) -> None:
@@ -180,6 +185,7 @@ class _FolderWalk(Walk):
         super().__init__(recursive=options.recursive, exclude=patterns)
         self.options = options
         self.calls = TimeLimited()
+        self.links = 0
 
     def listed(self, path: str, source: str | None = None) -> None:
         """Add a path of a list; one that is gone is skipped."""
@@ -280,6 +286,7 @@ class _FolderWalk(Walk):
                 continue
             try:
                 if entry.is_symlink() and not self.options.follow_symlinks:
+                    self.links += 1
                     continue
                 if entry.is_dir():
                     if self.options.recursive:
