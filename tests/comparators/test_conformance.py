@@ -11,7 +11,7 @@ import pytest
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Scale, VectorComparator
-from imgsim.comparators.contract import class_fault
+from imgsim.comparators.contract import class_fault, rows_fault
 from imgsim.comparators.hashes import GradientHash
 from imgsim.testing import check_comparator, check_golden, write_golden
 from imgsim.testing.__main__ import run
@@ -108,6 +108,16 @@ class _Listing(_Sound):
 )
 def test_classes_are_checked_when_they_are_loaded(cls: type, message: str) -> None:
     assert message in class_fault(cls)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_no_numbers_are_named(value: float) -> None:
+    extractor = _made(dtype=np.dtype(np.float32), shape=(3,)).extractor
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    rows = np.zeros((2, *extractor.shape), extractor.dtype)
+    assert rows_fault(extractor, rows, images) == ""
+    rows[1, -1] = value
+    assert "no number or infinite" in rows_fault(extractor, rows, images)
 
 
 def test_rows_that_changed_without_a_version_are_found(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from imgsim.read.options import RunOptions
 from imgsim.tasks.arguments import as_comparator
 from imgsim.tasks.matches import matches
 from imgsim.testing import check_import
+from imgsim.testing.__main__ import run as kit
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -154,6 +155,14 @@ def test_a_third_party_comparator_is_found_and_configured() -> None:
     assert registry.parse(mine.spec) == mine
     with pytest.raises(UsageError, match="mode='c'"):
         registry.parse("mine:mode=c")
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_kit_outlives_a_method_that_ends_its_process(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert kit(["ends"]) == 1
+    assert "importing it ends the process (exit code 7)" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("plugin")

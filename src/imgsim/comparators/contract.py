@@ -217,4 +217,6 @@ def rows_fault(extractor: Extractor, rows: Any, images: NDArray[np.uint8]) -> st
         return f"gives an array of the shape {rows.shape}, not {wanted}"
     if rows.dtype != extractor.dtype:
         return f"gives rows of {rows.dtype}, not {extractor.dtype}"
+    if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+        return "gives rows with values that are no number or infinite"
     return ""

@@ -7,7 +7,7 @@ import sys
 
 from imgsim.comparators import registry
 from imgsim.errors import ImgsimError
-from imgsim.testing import check_comparator, check_golden, write_golden
+from imgsim.testing import check_comparator, check_golden, check_import, write_golden
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -36,6 +36,9 @@ def run(arguments: list[str] | None = None) -> int:
     code = 0
     for text in given.method:
         try:
+            name = text.partition(":")[0]
+            if name in registry.names():
+                check_import(name)  # in another process: it may end this one, or hang
             comparator = registry.parse(text)
             check_comparator(comparator, tolerance=given.tolerance)
             if given.update_golden:
