@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from imgsim.cli.main import main
+from imgsim.cli.make import read_list
 from imgsim.cli.signals import Terminated, termination_raises
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these signals are POSIX's")
@@ -307,3 +309,9 @@ def test_a_closed_standard_input_is_told(
     monkeypatch.setattr(sys, "stdin", None)
     assert main(list(arguments)) == 2
     assert "standard input is closed" in capsys.readouterr().err
+
+
+def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.jpg\n")))
+    assert read_list("-", null=False) == ("a.jpg",)
+    assert not sys.stdin.closed

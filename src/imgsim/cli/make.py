@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import click
 
-from imgsim.cli.terminal import Terminal, standard_input
+from imgsim.cli.terminal import Terminal, input_bytes
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.listing import parse_all, split_ready
 from imgsim.comparators.registry import ALL, fields_of
@@ -178,10 +178,10 @@ def _check_address_space(terminal: Terminal, threads: int) -> None:
     UsageError
         No picture could be read, or threads would crash.
     """
-    from imgsim.executors.address_space import AMPLE_ADDRESSES, address_limit, limit_in_words
+    from imgsim.executors.address_space import limit_in_words, tight_address_limit
 
-    limit = address_limit()
-    if not 0 < limit < AMPLE_ADDRESSES:
+    limit = tight_address_limit()
+    if not limit:
         return
     says = limit_in_words(limit)
     if limit < _LEAST_ADDRESSES:
@@ -210,11 +210,9 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
         It cannot be read.
     """
     from imgsim.read.discover import read_file_list
-    from imgsim.read.files import open_input
 
     try:
-        with standard_input() if name == "-" else open_input(name) as stream:
-            return tuple(read_file_list(stream.read(), null=null))
+        return tuple(read_file_list(input_bytes(name), null=null))
     except OSError as error:
         raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
 

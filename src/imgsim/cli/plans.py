@@ -29,14 +29,10 @@ def plan_bytes(name: str) -> bytes:
     UsageError
         It cannot be read.
     """
-    from imgsim.cli.terminal import standard_input
-    from imgsim.read.files import open_input
+    from imgsim.cli.terminal import input_bytes
 
     try:
-        if name == "-":
-            return standard_input().read()
-        with open_input(name) as stream:
-            return stream.read()
+        return input_bytes(name)
     except OSError as error:
         raise UsageError(f"cannot read the plan {name}: {error.strerror}", "check it") from None
 

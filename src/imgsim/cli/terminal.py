@@ -28,6 +28,24 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
+def input_bytes(name: str) -> bytes:
+    """Return what a file, pipe or device holds, or, for ``-``, standard input, which stays open.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    UsageError
+        Standard input is closed.
+    """
+    from imgsim.read.files import open_input
+
+    if name == "-":
+        return standard_input().read()
+    with open_input(name) as stream:
+        return stream.read()
+
+
 class Terminal:
     """A `Progress` on standard error, as talkative as the user wants it.
 
