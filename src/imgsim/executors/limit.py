@@ -20,6 +20,10 @@ _TICK = 0.05
 NO_PROGRESS = "no progress in"
 """So the reason begins why an item is ended that took no processor time either."""
 
+CRASHED = "its decoder crashed"
+NO_MEMORY = "not enough memory"
+"""So the reasons begin why an item ended its worker."""
+
 
 @dataclass(slots=True)
 class ItemClock:

@@ -25,7 +25,7 @@ from imgsim.errors import ImgsimError
 from imgsim.executors import worker
 from imgsim.executors.admission import Admission, needs_of
 from imgsim.executors.base import Batch, Executor, Lost, MoreMemory, R
-from imgsim.executors.limit import NO_PROGRESS, ItemClock, process_seconds
+from imgsim.executors.limit import CRASHED, NO_MEMORY, NO_PROGRESS, ItemClock, process_seconds
 from imgsim.executors.progress import Share
 from imgsim.stage_times import StageTimes, current, stage
 
@@ -141,14 +141,14 @@ class _Worker:
         if self.exceeded:
             return self.exceeded
         if code == 3:
-            return "not enough memory to decode it"
+            return f"{NO_MEMORY} to decode it"
         name = f"exit code {code}"
         if code < 0:
             try:
                 name = signal.Signals(-code).name
             except ValueError:
                 name = f"signal {-code}"
-        return f"its decoder crashed ({name})"
+        return f"{CRASHED} ({name})"
 
     def watch(self, elapsed: float) -> None:
         """End the worker if its file takes too long; `elapsed` seconds after the last call."""

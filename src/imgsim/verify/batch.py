@@ -17,6 +17,7 @@ from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
+from imgsim.executors.limit import CRASHED, NO_MEMORY
 from imgsim.propose.proposals import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
@@ -139,7 +140,7 @@ class VerifyBatch:
 
     def failure(self, reason: str) -> Outcome:
         """The outcome of a pair whose worker died."""
-        crashed = "crashed" in reason or "memory" in reason  # it took too long otherwise
+        crashed = reason.startswith((CRASHED, NO_MEMORY))  # it took too long otherwise
         return Outcome(NOT_ALIGNED, lasting=False, crashed=crashed)
 
     def with_memory(self, size_bytes: int) -> VerifyBatch:

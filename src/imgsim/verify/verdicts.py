@@ -16,7 +16,7 @@ from imgsim.comparators.local import ORIENTATIONS, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
-from imgsim.executors.address_space import AMPLE_ADDRESSES, address_limit, limit_in_words
+from imgsim.executors.address_space import limit_in_words, tight_address_limit
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.propose.proposals import (
     FIGURE,
@@ -280,8 +280,8 @@ class Verdicts:
                     progress.advance(len(outcomes))
         finally:
             progress.finish()
-        limit = address_limit()
-        if crashed and 0 < limit < AMPLE_ADDRESSES:
+        limit = tight_address_limit()
+        if crashed and limit:
             # without these pairs a gate would pass, and copies be called single
             pairs = "1 pair" if crashed == 1 else f"{crashed} pairs"
             raise ImgsimError(
