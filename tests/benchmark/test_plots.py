@@ -33,7 +33,7 @@ def test_names_of_points_neither_overlap_nor_stick_out() -> None:
 @pytest.mark.parametrize("times", [(0.012, 0.034), (0.009, 0.2), (3e-5, 0.4, 30.0)])
 def test_times_are_written_in_one_way(times: tuple[float, ...]) -> None:
     points = [(f"method-{i}", seconds, 0.5 + 0.1 * i, None) for i, seconds in enumerate(times)]
-    svg = speed_accuracy(points, [points[-1][0]], "accuracy")
+    svg = speed_accuracy(points, [points[-1][0]], [], "accuracy")
     texts = re.findall(r"<!-- (.+?) -->", svg)
     marks = [text for text in texts if re.fullmatch(r"[\d.]+ (s|ms|µs)", text)]
     assert len(marks) >= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -44,6 +44,7 @@ def colours(names: Sequence[str]) -> dict[str, Any]:
 def speed_accuracy(
     points: Sequence[tuple[str, float, float, tuple[float, float] | None]],
     best: Sequence[str],
+    bold: Collection[str],
     measure: str,
 ) -> str:
     """Plot time against accuracy, with the frontier drawn: up and left is better.
@@ -52,7 +53,9 @@ def speed_accuracy(
     ----------
     points : sequence of (name, seconds, accuracy, interval or None)
     best : sequence of str
-        Names on the frontier, the fastest first; bold, unless these are all.
+        Names on the frontier, the fastest first.
+    bold : collection of str
+        Names that are written so.
     measure : str
         Name of the accuracy.
     """
@@ -74,8 +77,7 @@ def speed_accuracy(
     axes.set_ylabel(measure)
     _write_times(axes.xaxis)
     axes.grid(alpha=0.3)
-    bold = set(best) if len(best) < len(points) or len(points) == 1 else set()
-    _name_points(figure, axes, where, paint, bold)
+    _name_points(figure, axes, where, paint, set(bold))
     return _svg(figure)
 
 
@@ -247,6 +249,7 @@ def all_plots(
     bench: Bench,
     points: Sequence[tuple[str, float, float, tuple[float, float] | None]],
     best: Sequence[str],
+    bold: Collection[str],
     names: dict[str, str],
     methods: Sequence[MethodResult],
 ) -> dict[str, str]:
@@ -255,7 +258,7 @@ def all_plots(
     methods = [m for m in methods if m.ranks]
     if methods:
         measure = "accuracy" if methods[0].retrieval else "µAP"
-        plots["speed"] = speed_accuracy(points, best, measure)
+        plots["speed"] = speed_accuracy(points, best, bold, measure)
         plots["curves"] = precision_recall(methods, names)
         plots["distributions"] = distributions(methods, names)
     if bench.resilience:

@@ -37,6 +37,7 @@ from imgsim.report.bench_tables import (
     share_text,
     short_names,
     speed_table,
+    standing_out,
     unranked_note,
 )
 from imgsim.report.formats import csv_row
@@ -92,12 +93,11 @@ def bench_text(bench: Bench) -> Iterator[str]:
         if unranked_note(bench):
             yield _filled(unranked_note(bench))
         yield from _explained_table("More of how long it takes", speed)
-        best = frontier(bench)
-        names = ", ".join(short_names(bench)[m.method] for m in best)
-        if len(best) == len(bench.methods) > 1:
-            yield "\nno method is both faster and better than another\n"
-        elif names:
+        names = ", ".join(short_names(bench)[m.method] for m in standing_out(bench))
+        if names:
             yield "\n" + _filled(f"none is both faster and better than: {names}")
+        elif frontier(bench):
+            yield "\nno method is both faster and better than another\n"
     if bench.resilience:
         yield from _changes_lines(bench.resilience, short_names(bench))
     if bench.norms:

@@ -74,6 +74,13 @@ def frontier(bench: Bench) -> list[MethodResult]:
     return chosen
 
 
+def standing_out(bench: Bench) -> list[MethodResult]:
+    """Return the frontier; nothing, if all that are ranked are on it."""
+    best = frontier(bench)
+    ranked = [m for m in bench.methods if m.ranks]
+    return [] if len(best) == len(ranked) > 1 else best
+
+
 def unranked_methods(bench: Bench) -> list[str]:
     """Return the names of the methods that verify, and do not order all pairs."""
     names = short_names(bench)

@@ -64,7 +64,9 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     names = bench_tables.short_names(bench)
     methods = bench_tables.in_order(bench)
     best = [m.method for m in bench_tables.frontier(bench)]
-    plots = all_plots(bench, _speed_points(bench, names), [names[m] for m in best], names, methods)
+    bold = {names[m.method] for m in bench_tables.standing_out(bench)}
+    points = _speed_points(bench, names)
+    plots = all_plots(bench, points, [names[m] for m in best], bold, names, methods)
     title = f"imgsim bench: {printable(bench.data.name)}"
     yield (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>\n'
@@ -85,7 +87,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         yield from _table_html(article_table(bench))
         yield from (f"<p>{escape(line)}</p>\n" for line in article_notes(bench))
     if methods:
-        yield from _quality_section(bench, plots, _bold(bench, names))
+        yield from _quality_section(bench, plots, bold)
     if bench.resilience:
         yield from _changes_section(bench, names, plots)
     if bench.norms:
@@ -104,13 +106,6 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     for one in bench.data.left_out:
         yield f"<li>left out {escaped_path(one.path)}: {escape(one.reason)}</li>\n"
     yield "</ul>\n</html>\n"
-
-
-def _bold(bench: Bench, names: dict[str, str]) -> set[str]:
-    """Return the names of methods that none beats in accuracy and time; none, if all are."""
-    best = bench_tables.frontier(bench)
-    ranked = [m for m in bench.methods if m.ranks]
-    return {names[m.method] for m in best} if len(best) < len(ranked) or len(best) == 1 else set()
 
 
 def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Iterator[str]:
