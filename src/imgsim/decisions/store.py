@@ -110,9 +110,11 @@ class Decisions:
         ------
         DecisionsUnusable
         """
-        before = tuple(self._decisions)
+        before, count = self._decisions, len(self._decisions)
         self._read()
-        return before != tuple(self._decisions)
+        if self._decisions is before:  # more may have been appended
+            return len(before) != count
+        return self._decisions != before
 
     def _read(self) -> None:
         if self.path is None:

@@ -92,8 +92,12 @@ def collect(
 def _note_links(links: int, options: RunOptions) -> None:
     """Say how many symbolic links lie in the folders and are not followed."""
     if links:
-        what = "1 symbolic link" if links == 1 else f"{links:,} symbolic links"
+        what = _counted(links, "symbolic link")
         options.progress.note(f"{what} not followed (--follow-symlinks)")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
@@ -101,7 +105,7 @@ def _note_archives(files: Sequence[ImageFile], options: RunOptions) -> None:
     archives = sum(archive_kind(file.path) is not None for file in files)
     tables = sum(table_format(file.path) is not None for file in files)
     counted = [
-        f"{number:,} {noun if number == 1 else noun + 's'}"
+        _counted(number, noun)
         for number, noun in ((archives, "archive"), (tables, "table"))
         if number
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import MIRRORED, SCALE_STEP, place_unit
 from imgsim.stage_times import staged
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Matrix, inverse, project, rescale
+from imgsim.verify.matrix import Matrix, inverse, project, projected_corners, rescale
 from imgsim.verify.recording import record
 
 
@@ -116,9 +116,12 @@ def matrices_from_keypoints(
     first = _estimate(left, right, nearest, mirrored=mirrored)
     if first is not None:
         yield first
-    second = _estimate(right, left, nearest.transposed(), mirrored=mirrored)
-    if second is not None and (first is None or not _are_alike(first, inverse(second))):
-        yield inverse(second)
+    back = _estimate(right, left, nearest.transposed(), mirrored=mirrored)
+    if back is None:
+        return
+    second = inverse(back)
+    if first is None or not _are_alike(first, second):
+        yield second
 
 
 def _are_alike(one: Matrix, other: Matrix) -> bool:
@@ -126,8 +129,7 @@ def _are_alike(one: Matrix, other: Matrix) -> bool:
 
     That is a share of the smaller picture, as it lies in the other one.
     """
-    corners = np.array([(0.0, 1.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)])
-    places = project(one, corners), project(other, corners)
+    places = projected_corners(one), projected_corners(other)
     extent = min(1.0, *(float(np.ptp(place, axis=1).max()) for place in places))
     return bool(np.abs(places[0] - places[1]).max() <= LIMITS.alike_matrices * extent)
 
