@@ -174,7 +174,8 @@ def test_nothing_is_applied_where_decisions_cannot_be_read(
 ) -> None:
     review.answer("a1.jpg", "keep")
     review.post("/api/apply", {"dry_run": True})
-    with (tmp_path / "decisions.jsonl").open("a") as stream:
+    # not while the review writes digests of samples into the file, which would undo it
+    with review.session.lock, (tmp_path / "decisions.jsonl").open("a") as stream:
         stream.write("garbage line\n")
     said = set()
     for document in ({"dry_run": False, "whole_folders": True}, {"dry_run": True}):
