@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgsim.addresses import printable
-from imgsim.escapes import as_json, csv_text
+from imgsim.escapes import as_json, csv_text, escaped
 
 HOSTILE = st.text(
     st.sampled_from(list("aÿé\\xu0912eb\x1b\x7f\x85\x9b\xad\u200d\u202e\u2028\ufeff\n\r\t"))
@@ -47,4 +47,13 @@ def test_workflow_commands_of_github_hold_no_controls() -> None:
 
     command = warning_command("rtl \u202e.jpg", "duplicate", "as \x1b[31m.jpg")
     assert command == "::warning file=rtl \\u202e.jpg,title=duplicate::as \\x1b[31m.jpg\n"
-    assert "one%0Aline.jpg" in warning_command("one\nline.jpg", "duplicate", "")
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="backslashes stand between folders")
+@pytest.mark.parametrize("sign", ["\x1b", "\n", "\r"])
+def test_no_file_looks_like_another_one_to_code_hosts(sign: str) -> None:
+    from imgsim.report.code_hosts import warning_command
+
+    lookalike = f"{escaped(sign)}.jpg"  # a name with a backslash in it
+    assert f"file={lookalike}," in warning_command(f"{sign}.jpg", "duplicate", "")
+    assert f"file=\\{lookalike}," in warning_command(lookalike, "duplicate", "")

@@ -75,6 +75,26 @@ def check_kind(value: object, kind: type | UnionType, noun: str, hint: str) -> N
         raise UsageError(f"{shown_value(value)} is no {noun}", hint)
 
 
+_LIMITS = {
+    errno.EMFILE: "this process may have too few open files: ulimit -n 1024",
+    errno.ENFILE: "this system has too many open files: end other programs",
+    errno.EFBIG: "files may not become that large: ulimit -f unlimited",
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+}
+
+
+def limit_hint(error: OSError) -> str:
+    """Return what helps where a limit of the system, or a full disk, is in the way; else nothing.
+
+    Parameters
+    ----------
+    error : OSError
+    """
+    return _LIMITS.get(error.errno or 0, "")
+
+
 _OUT_OF_MEMORY = re.compile(
     r"([iu]nsufficient|out of|not enough|cannot allocate|can't allocate) memory|bad_alloc"
     r"|memory allocation|unable to allocate|failed to (allocate|map)|can't start new thread",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -163,6 +164,27 @@ class Skipped:
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """Two files of which is not known whether they match, since they could not be compared.
+
+    Attributes
+    ----------
+    left, right : str
+        Their paths. Further files of the same contents are not named.
+    reason : str
+    """
+
+    left: str
+    right: str
+    reason: str
+
+
+def in_path_order(pairs: Iterable[NotCompared]) -> tuple[NotCompared, ...]:
+    """Return pairs in order of their paths, each once."""
+    return tuple(sorted(set(pairs), key=lambda p: (os.fsencode(p.left), os.fsencode(p.right))))
 
 
 NOT_THERE = "no such path"

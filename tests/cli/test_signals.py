@@ -142,7 +142,7 @@ def test_what_happens_to_the_standard_error_changes_no_exit_code(demo, tmp_path:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
-@pytest.mark.parametrize("arguments", ["--help", "plan --help", "--version", "methods"])
+@pytest.mark.parametrize("arguments", ["--help", "plan --help", "methods", "methods -f json"])
 def test_a_full_standard_output_is_told(arguments: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -151,6 +151,18 @@ def test_a_full_standard_output_is_told(arguments: str) -> None:
         )  # fmt: skip
     assert done.returncode == 2
     assert "cannot write standard output: No space left" in done.stderr
+    assert "another file" not in done.stderr
+
+
+@pytest.mark.parametrize("limit", ["-n 12", "-f 0"])
+def test_limits_of_the_system_are_told_with_what_raises_them(limit: str, demo) -> None:
+    command = f"ulimit {limit}; {sys.executable} -m imgsim find-dupes --cache off -j 2"
+    done = subprocess.run(
+        ["sh", "-c", f'{command} "$1"', "sh", demo[0]], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"ulimit {limit[:2]}" in done.stderr
+    assert "report it" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,30 @@ def test_a_device_that_never_ends_is_not_read_to_its_end(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")
+def test_a_pipe_that_drips_has_a_limit_for_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(files, "_WHOLE_PIPE_SECONDS", 0.05)
+    ended = threading.Event()
+
+    def drip() -> None:
+        with pipe.open("r+b", buffering=0) as stream:
+            while not ended.wait(0.005):
+                stream.write(b"x")
+
+    source = threading.Thread(target=drip)
+    source.start()
+    try:
+        with pytest.raises(OSError, match="did not end in"):
+            files.open_input(pipe)
+    finally:
+        ended.set()
+        source.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")
 def test_what_has_the_name_of_a_picture_and_is_none_is_named(
     tmp_path: Path, threads: RunOptions
 ) -> None:

@@ -19,7 +19,7 @@ from imgsim.executors.base import Heartbeat
 from imgsim.read.spool import Slot
 from imgsim.types import Verdict
 from imgsim.verify import batch
-from imgsim.verify.batch import Hypotheses, Outcome, Pair, PixelSource, VerifyBatch
+from imgsim.verify.batch import CHANGED, Hypotheses, Outcome, Pair, PixelSource, VerifyBatch
 from imgsim.verify.judge import NOT_ALIGNED
 from imgsim.verify.matrix import orientation_matrix
 from imgsim.verify.multiscale import MultiscaleImage
@@ -161,7 +161,7 @@ def test_a_batch_has_the_length_of_its_pairs_and_parts_of_them() -> None:
     part = whole.part(1, 3)
     assert part.pairs == pairs[1:3]
     assert (part.paths, part.rows, part.slots) == (whole.paths, whole.rows, ())
-    assert whole.failure("it was killed") == Outcome(NOT_ALIGNED, lasting=False)
+    assert whole.failure("it was killed") == Outcome(NOT_ALIGNED, "it was killed")
 
 
 def judged(
@@ -186,9 +186,11 @@ def judged(
     return asked
 
 
-@pytest.mark.parametrize("error", [OSError("gone"), DecodeError("cut off")])
+@pytest.mark.parametrize(
+    ("error", "told"), [(OSError("gone"), CHANGED), (DecodeError("cut off"), "cut off")]
+)
 def test_what_can_not_be_read_is_not_aligned_for_this_run_alone(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = judged(monkeypatch, error)
     image = picture(3, SMALL)
@@ -199,9 +201,9 @@ def test_what_can_not_be_read_is_not_aligned_for_this_run_alone(
     monkeypatch.setattr(Heartbeat, "__call__", lambda self: beats.append(None))
     outcomes = work.run(heartbeat)
     assert outcomes == [
-        Outcome(Verdict(1.5), lasting=True),
-        Outcome(NOT_ALIGNED, lasting=False),
-        Outcome(Verdict(3.5), lasting=True),
+        Outcome(Verdict(1.5)),
+        Outcome(NOT_ALIGNED, told),
+        Outcome(Verdict(3.5)),
     ]
     assert len(beats) == len(asked) == 3
 
@@ -212,7 +214,7 @@ def test_without_a_hypothesis_no_pixels_are_read(monkeypatch: pytest.MonkeyPatch
     beats: list[None] = []
     monkeypatch.setattr(Heartbeat, "__call__", lambda self: beats.append(None))
     outcomes = VerifyBatch(("a", "b"), (row, row), (Pair(0, 1, NONE),), Decoder()).run(Heartbeat())
-    assert outcomes == [Outcome(NOT_ALIGNED, lasting=True)]
+    assert outcomes == [Outcome(NOT_ALIGNED)]
     assert (asked, beats) == ([], [None])
 
 

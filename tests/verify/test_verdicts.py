@@ -39,9 +39,9 @@ WHY = [1, KEYPOINTS, MIRRORED, 0, 0b10000101 | KEYPOINTS | MIRRORED, 2]
 class KnowingExecutor(Executor):
     """Answers by the number of the pair's left and right file, the last batch first."""
 
-    def __init__(self, lasting: bool = True) -> None:
+    def __init__(self, reason: str = "") -> None:
         self.runs: list[Sequence[VerifyBatch]] = []
-        self.lasting = lasting
+        self.reason = reason
         self.closed = False
 
     def run(
@@ -53,7 +53,7 @@ class KnowingExecutor(Executor):
             yield (
                 number,
                 [
-                    Outcome(residual_of(part.paths[p.left], part.paths[p.right]), self.lasting)
+                    Outcome(residual_of(part.paths[p.left], part.paths[p.right]), self.reason)
                     for p in part.pairs
                 ],
             )
@@ -199,18 +199,18 @@ def known_contents(path: Path) -> RunOptions:
     return RunOptions(jobs=1, cache=path)
 
 
-@pytest.mark.parametrize("lasting", [True, False])
-def test_verdicts_that_last_are_remembered(lasting: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", ["", "its worker was killed"])
+def test_verdicts_that_last_are_remembered(reason: str, tmp_path: Path) -> None:
     options = known_contents(tmp_path / "cache.sqlite")
-    executor = KnowingExecutor(lasting)
+    executor = KnowingExecutor(reason)
     verdicts = verdicts_by(executor, options)
     verdicts.verify([(0, 1), (2, 3)])
     verdicts.close()
     assert not executor.closed  # it is for who opened it to close
     again = verdicts_by(KnowingExecutor(), options)
     again.verify([(0, 2), (1, 3), (0, 3)])
-    assert again.verified == (1 if lasting else 3)
-    assert again[0, 1] == Verdict((1 if lasting else 2) / 1024)
+    assert again.verified == (3 if reason else 1)
+    assert again[0, 1] == Verdict((2 if reason else 1) / 1024)
     again.close()
 
 
@@ -300,7 +300,7 @@ def test_two_files_that_nothing_proposes_are_not_read(tmp_path: Path) -> None:
 def test_two_files_are_tried_as_they_were_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
     monkeypatch.setattr(
-        VerifyBatch, "run", lambda self, beat: [ran.append(self), Outcome(EQUAL, lasting=True)][1:]
+        VerifyBatch, "run", lambda self, beat: [ran.append(self), Outcome(EQUAL)][1:]
     )
     why = np.array([0b1000001 | MIRRORED])
     asked = []

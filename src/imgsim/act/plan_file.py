@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from typing import Any, get_args
 
 from imgsim.act import paths
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, PlannedFolder, Removal
+from imgsim.comparators import registry
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import ImgsimError, UsageError
 from imgsim.escapes import as_json
+from imgsim.group.keep import parse_keep
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.types import NEVER_REMOVED, REMOVABLE_ROLES, Role
 
@@ -208,6 +211,14 @@ def _plan(document: dict[str, Any]) -> Plan:
         raise UsageError("the plan has no threshold", _AGAIN)
     if isinstance(threshold, int) and threshold.bit_length() > 64:
         raise UsageError("the plan has a threshold that is none", _AGAIN)
+    method = _text(document, "method")
+    if preset is None:
+        _check_threshold(method, float(threshold))
+    keep = tuple(map(str, _list(document, "keep", [])))
+    try:
+        parse_keep(keep)
+    except UsageError as error:
+        raise UsageError(f"the plan has {error.message[:120]}", _AGAIN) from None
     run = _text(document, "run")
     if not _RUN.fullmatch(run):
         raise UsageError(f"the plan's run {run[:80]!r} is no name of a run", _AGAIN)
@@ -216,7 +227,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         run,
         _text(document, "version"),
         _integer(document, "created_ns", 0, (1 << 63) - 1),
-        _text(document, "method"),
+        method,
         preset,
         float(threshold),
         tuple(map(_group, _list(document, "groups"))),
@@ -225,10 +236,23 @@ def _plan(document: dict[str, Any]) -> Plan:
         _integer(document, "runs_before", 0, 1 << 53, default=0),
         _decode(document.get("decode", DecodeMode.REDUCED.value)),
         _integer(document, "max_pixels", 1, 1 << 53, default=DEFAULT_MAX_PIXELS),
-        tuple(map(str, _list(document, "keep", []))),
+        keep,
         _folders(document, "roots"),
         tuple(map(_planned_folder, _list(document, "folders", []))),
     )
+
+
+def _check_threshold(method: str, threshold: float) -> None:
+    """Raise if a method of imgsim's own has no such threshold; others are not imported for that."""
+    try:
+        own = registry.is_built_in(method.partition(":")[0])
+        scale = registry.parse(method).scale if own else None
+    except (ImgsimError, KeyError):  # said where the method is needed
+        scale = None
+    worst = math.inf if scale is None else scale.worst * (1 + 1e-9)
+    distance = threshold if scale is None else scale.distance(threshold)
+    if not math.isfinite(threshold) or not -1e-9 <= distance <= worst:
+        raise UsageError(f"the plan has a threshold that {method[:80]} has not", _AGAIN)
 
 
 def _folders(document: dict[str, Any], key: str) -> tuple[bytes, ...]:

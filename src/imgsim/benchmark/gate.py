@@ -11,6 +11,7 @@ from typing import Any, Literal
 from imgsim.benchmark.results import Bench, Estimate, MethodResilience, MethodResult, Spread
 from imgsim.benchmark.store import from_document
 from imgsim.errors import UsageError
+from imgsim.read.files import open_input
 
 Unit = Literal["share", "points", "pairs"]
 
@@ -93,7 +94,8 @@ def read_bench(path: Path) -> Bench:
         It cannot be read, or is no such result.
     """
     try:
-        document = json.loads(path.read_bytes())
+        with open_input(path) as stream:
+            document = json.load(stream)
         if not isinstance(document, dict) or document.get("schema") != "imgsim.bench/1":
             raise ValueError("its schema is not imgsim.bench/1")
         return from_document(Bench, document)

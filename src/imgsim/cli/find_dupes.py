@@ -21,6 +21,7 @@ from imgsim.cli.gates import (
     allow_missing_option,
     fails_strictly,
     refuse_missing,
+    refuse_not_compared,
     refuse_unjudged,
 )
 from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
@@ -236,12 +237,15 @@ def _find(
     chosen.say(
         terminal, new, len(shown.groups), len(duplicates.groups), "group", labels=labels is not None
     )
-    not_judged = len(duplicates.not_judged) if kind in ("near", "label") else 0
+    # equal bytes and equal pixels are found without comparing
+    by_look = kind in ("near", "label")
+    not_judged = len(duplicates.not_judged) if by_look else 0
+    not_compared = duplicates.not_compared if by_look else ()
     unread = len(duplicates.skipped), len(duplicates.damaged)
-    if strict and fails_strictly(terminal, *unread, not_judged):
+    if strict and fails_strictly(terminal, *unread, not_judged, len(not_compared)):
         return 2
     missing = () if allow_missing or not check else duplicates.missing
-    if chosen.update and duplicates.images and not missing:
+    if chosen.update and duplicates.images and not missing and not not_compared:
         parts = find_dupes_json(duplicates, timing=False)
         chosen.rewrite(terminal, parts, len(duplicates.groups), "group")
     if not check:
@@ -249,6 +253,9 @@ def _find(
     code = _check_exit_code(terminal, duplicates, kind, chosen)
     if code == 0 and missing:
         refuse_missing(terminal, missing)
+        return 2
+    if code == 0 and not_compared:
+        refuse_not_compared(terminal, not_compared)
         return 2
     return code
 

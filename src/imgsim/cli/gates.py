@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from imgsim.cli.terminal import Terminal
 
+if TYPE_CHECKING:
+    from imgsim.types import NotCompared
+
 STRICT_HELP = (
     "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
-    " hide), or an image is too small or too plain to be compared by more than its pixels."
+    " hide), an image is too small or too plain to be compared by more than its pixels, or two"
+    " files could not be compared, since their worker was killed, say."
 )
 
 allow_missing_option = click.option(
@@ -20,7 +25,9 @@ allow_missing_option = click.option(
 )
 
 
-def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: int) -> bool:
+def fails_strictly(
+    terminal: Terminal, skipped: int, damaged: int, not_judged: int, not_compared: int
+) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
     from imgsim.report.units import count
 
@@ -31,8 +38,10 @@ def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: i
         parts.append(f"{count(damaged, 'file')} {'is' if damaged == 1 else 'are'} damaged")
     if not_judged:
         parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
+    if not_compared:
+        parts.append(f"{count(not_compared, 'pair')} of files could not be compared")
     if parts:
-        above = (skipped or damaged) and terminal.verbosity >= 0
+        above = (skipped or damaged or not_compared) and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"
         terminal.error(f"{', '.join(parts)} (--strict)", named)
     return bool(parts)
@@ -57,6 +66,26 @@ def refuse_missing(terminal: Terminal, missing: Sequence[str], folder: str | Non
     terminal.error(
         f"{count(len(missing), 'listed file')} {verb} not there, such as {printable(missing[0])}",
         f"check the list{counts}, or pass over what is not there with --allow-missing",
+    )
+
+
+def refuse_not_compared(terminal: Terminal, pairs: Sequence[NotCompared]) -> None:
+    """Say that a gate found nothing, and that this is not known of some pairs.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    pairs : sequence of NotCompared
+        At least one.
+    """
+    from imgsim.read.discover import printable
+    from imgsim.report.units import count
+
+    one = pairs[0]
+    terminal.error(
+        f"{count(len(pairs), 'pair')} of files could not be compared, such as"
+        f" {printable(one.left)} and {printable(one.right)}: {one.reason}",
+        "run it again with fewer --jobs, or leave these files out",
     )
 
 

@@ -184,9 +184,9 @@ class _Tally:
             return 0 if exit_zero else 1
         if self.not_compared:
             terminal.error(
-                f"{self.not_compared} of {self.answers} files could not be compared with the"
-                " archive, files of which are gone or were changed",
-                "run it again",
+                f"{self.not_compared} of {self.answers} files could not be compared with a file of"
+                " the archive that they may match",
+                "run it again; each answer says why",
             )
             return 2
         if self.answers == self.not_read and (self.answers or empty_is_error):

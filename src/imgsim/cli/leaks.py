@@ -16,6 +16,7 @@ from imgsim.cli.gates import (
     allow_missing_option,
     fails_strictly,
     refuse_missing,
+    refuse_not_compared,
     refuse_unjudged,
 )
 from imgsim.cli.make import make_method, make_run_options
@@ -191,6 +192,10 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if (code == 0 or (code == 1 and chosen.update)) and leaks.missing and not allow_missing:
         refuse_missing(terminal, leaks.missing, folders[0] if split_file else None)
         return 2
+    needed = not new_ones or chosen.update or leaks.corrected is not None
+    if code < 2 and needed and leaks.not_compared:
+        refuse_not_compared(terminal, leaks.not_compared)
+        return 2
     if code < 2 and chosen.update:
         chosen.rewrite(terminal, leaks_json(leaks, timing=False), len(told), "leak")
         return 0
@@ -200,7 +205,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 def _exit_code(terminal: Terminal, leaks: Leaks, *, strict: bool, passes: bool) -> int:
     """Return 2 if the gate could not do its work, 0 if it passes, else 1."""
     unread = len(leaks.skipped), len(leaks.damaged)
-    if strict and fails_strictly(terminal, *unread, len(leaks.not_judged)):
+    if strict and fails_strictly(terminal, *unread, len(leaks.not_judged), len(leaks.not_compared)):
         return 2
     if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(

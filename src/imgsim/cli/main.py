@@ -18,11 +18,12 @@ from typing import Any
 import click
 
 from imgsim import __version__
+from imgsim.addresses import printable
 from imgsim.cli.commands import COMMANDS, GROUPS, load_command
 from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, ignore_more_interrupts, termination_raises
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import ImgsimError, UsageError, is_out_of_memory
+from imgsim.errors import ImgsimError, UsageError, is_out_of_memory, limit_hint
 from imgsim.garbage import collect_garbage_seldom
 
 
@@ -144,6 +145,9 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
             discard_output()
             reason = f"cannot write standard output: {error.strerror}"
             terminal.error(reason, "choose another place for it")
+        elif hint := limit_hint(error):
+            place = f"{printable(str(error.filename))}: " if error.filename else ""
+            terminal.error(f"{place}{error.strerror}", hint)
         else:
             _internal_error(terminal, error)
     except Exception as error:

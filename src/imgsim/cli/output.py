@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, limit_hint
 
 
 def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False) -> None:
@@ -38,10 +38,16 @@ def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False)
     except BrokenPipeError:
         raise
     except OSError as error:
-        target = name or "standard output"
-        raise UsageError(
-            f"cannot write {target}: {error.strerror}", "choose another file"
-        ) from None
+        if name is None or name == "-":
+            raise _not_written(error) from None
+        hint = limit_hint(error) or "choose another file"
+        raise UsageError(f"cannot write {name}: {error.strerror}", hint) from None
+
+
+def _not_written(error: OSError) -> UsageError:
+    """The error of a standard output that cannot be written to."""
+    hint = "see where it leads to, or write a file: --output FILE"
+    return UsageError(f"cannot write standard output: {error.strerror}", hint)
 
 
 def write_account(parts: Iterable[str]) -> str:
@@ -143,4 +149,5 @@ def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
         finally:
             part_path.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", "choose another file") from None
+        hint = limit_hint(error) or "choose another file"
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint) from None

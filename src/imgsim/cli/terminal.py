@@ -38,10 +38,12 @@ def input_bytes(name: str) -> bytes:
     UsageError
         Standard input is closed.
     """
-    from imgsim.read.files import open_input
+    from imgsim.read.files import MAX_FILE_BYTES, check_size, open_input
 
     if name == "-":
-        return standard_input().read()
+        content = standard_input().read(MAX_FILE_BYTES + 1)
+        check_size(len(content))
+        return content
     with open_input(name) as stream:
         return stream.read()
 

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY
-from imgsim.errors import ImgsimError
+from imgsim.errors import ImgsimError, limit_hint
 from imgsim.executors import worker
 from imgsim.executors.admission import Admission, needs_of
 from imgsim.executors.base import Batch, Executor, Lost, MoreMemory, R
@@ -81,7 +81,8 @@ class _Worker:
         try:
             share = Share()
         except OSError as error:
-            raise ImgsimError(f"cannot share memory: {error}", _THREADS_HINT) from error
+            hint = limit_hint(error) or _THREADS_HINT
+            raise ImgsimError(f"cannot share memory: {error.strerror}", hint) from error
         self.progress = share.progress
         self.seen = self.progress.read()
         try:
@@ -97,7 +98,8 @@ class _Worker:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             ).result()
         except OSError as error:
-            raise ImgsimError(f"cannot start a worker process: {error}", _THREADS_HINT) from error
+            hint = limit_hint(error) or _THREADS_HINT
+            raise ImgsimError(f"cannot start a worker process: {error.strerror}", hint) from error
         finally:
             share.close()
         self.ready = False

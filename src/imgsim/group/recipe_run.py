@@ -5,6 +5,7 @@ find-dupes, leaks and bench all come through here, so that a pair gets the same 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Self
@@ -24,7 +25,7 @@ from imgsim.propose.most_alike import most_alike
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
-from imgsim.types import Candidates, Picture, Transform, Verdict
+from imgsim.types import Candidates, NotCompared, Picture, Transform, Verdict, in_path_order
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.needed import ALL, needed_for
 from imgsim.verify.verdicts import Verdicts
@@ -269,14 +270,34 @@ class RecipeRun:
         }
         return dict(sorted(by_class.items()))
 
-    def unverified(self) -> set[tuple[int, int]]:
-        """Return the pairs of classes, the lesser first, that `verify_all` could not verify."""
+    def unverified(self) -> dict[tuple[int, int], str]:
+        """Return the pairs of classes, the lesser first, that `verify_all` could not verify.
+
+        Returns
+        -------
+        dict of (int, int) to str
+            And why.
+        """
         return {
-            (min(classes), max(classes))
+            (min(classes), max(classes)): reason
             for pair in self._proposals.pairs()
-            if self._verdicts.failed(pair)
+            if (reason := self._verdicts.why_failed(pair))
             for classes in [(self._class[pair[0]], self._class[pair[1]])]
         }
+
+    def not_compared(self) -> tuple[NotCompared, ...]:
+        """Return the pairs that were asked for and could not be verified, in order of paths.
+
+        Of pictures with equal bytes or samples the first stands for all.
+        """
+        found = []
+        for pair, verdict in self._verdicts.asked():
+            reason = self._verdicts.why_failed(pair)
+            # it may have been verified by way of a third
+            if reason and self._may_match(*pair) and not self.accepts(verdict):
+                paths = sorted((self._pictures[i].file.path for i in pair), key=os.fsencode)
+                found.append(NotCompared(paths[0], paths[1], reason))
+        return in_path_order(found)
 
     def all_matches(self) -> Candidates:
         """Verify every proposed pair, and return the classes that match.

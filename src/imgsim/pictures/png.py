@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, limit_hint
 
 _KEY, _MARK = "Software", "imgsim"
 
@@ -47,7 +47,11 @@ def write_png(picture: Any, target: Path, *, optimize: bool = False) -> None:
             part.unlink(missing_ok=True)
             raise
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {target}: {error}", "choose another file") from None
+        hint = "choose another file"
+        reason = str(error)
+        if isinstance(error, OSError) and error.strerror:  # without the name of the part
+            hint, reason = limit_hint(error) or hint, error.strerror
+        raise UsageError(f"cannot write {target}: {reason}", hint) from None
 
 
 def is_drawn(data: bytes) -> bool:

@@ -80,7 +80,8 @@ def open_input(path: str | os.PathLike[str]) -> io.BufferedReader:
     Raises
     ------
     OSError
-        It cannot be opened, or it is a pipe or device and nothing comes for a minute, or too much.
+        It cannot be opened; or it is a pipe or device, and nothing comes for a minute, too much, or
+        what comes does not end in ten minutes.
     """
     try:
         mode = os.stat(path).st_mode
@@ -102,11 +103,14 @@ def _come_by(number: int, most: int) -> Iterator[bytes]:
     import select
 
     total = 0
+    deadline = time.monotonic() + _WHOLE_PIPE_SECONDS
     waiting = select.poll()  # a system that has pipes by name has it
     waiting.register(number, select.POLLIN)
     while True:
         if not waiting.poll(_PIPE_SECONDS * 1000):
-            raise OSError(errno.ETIMEDOUT, f"nothing came through it in {_PIPE_SECONDS} s")
+            raise OSError(errno.ETIMEDOUT, f"nothing came through it in {_PIPE_SECONDS:g} s")
+        if time.monotonic() > deadline:  # a byte now and then would keep it open for ever
+            raise OSError(errno.ETIMEDOUT, f"it did not end in {_WHOLE_PIPE_SECONDS:g} s")
         piece = os.read(number, _PIECE)
         if not piece:
             return
@@ -116,7 +120,9 @@ def _come_by(number: int, most: int) -> Iterator[bytes]:
         yield piece
 
 
-_PIPE_SECONDS = 60
+_PIPE_SECONDS = 60.0
+_WHOLE_PIPE_SECONDS = 600.0
+"""A list may come from a program that walks through a large disk while it writes."""
 
 _DEVICE_BYTES = 1 << 26
 """More than a person types or any list holds that comes from a device; some devices never end."""

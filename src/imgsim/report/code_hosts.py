@@ -16,25 +16,25 @@ from urllib.parse import quote
 
 from imgsim import __version__
 from imgsim.addresses import container_of
-from imgsim.escapes import as_json, csv_text
+from imgsim.escapes import as_json, escaped_rest
 from imgsim.read.discover import printable
-from imgsim.report.document import path_text
 from imgsim.types import Skipped
 
 
 def warning_command(path: str, title: str, message: str) -> str:
     """Return the workflow command of GitHub that warns at a file.
 
-    Characters that are not seen stand as escapes: logs show the command, and no file of such a name
-    is shown beside one.
+    Characters that are not seen stand as escapes, and a backslash is two, as everywhere: logs show
+    the command, and no file of such a name is shown beside one.
 
     Parameters
     ----------
-    path, title, message : str
+    path, title : str
+    message : str
+        The names in it are escaped already.
     """
-    file = csv_text(path_text(path_from_here(path).as_posix()))
-    message = csv_text(message)
-    return f"::warning file={_escape_property(file)},title={title}::{_escape_data(message)}\n"
+    file = _escape_property(printable(path_from_here(path).as_posix()))
+    return f"::warning file={file},title={title}::{_escape_data(escaped_rest(message))}\n"
 
 
 def _escape_data(text: str) -> str:

@@ -23,7 +23,7 @@ from imgsim.report.folder_pairs import FolderPair, folder_pairs
 from imgsim.stage_times import Sums
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Group, Match, Member, Picture, Related, Skipped
+from imgsim.types import Group, Match, Member, NotCompared, Picture, Related, Skipped
 
 if TYPE_CHECKING:
     from imgsim.tasks.compare import Comparison
@@ -249,6 +249,7 @@ def _method_matches_document(method: MethodMatches, *, timing: bool) -> dict[str
     }
     if timing:
         document["seconds_per_pair"] = method.seconds_per_pair
+    document["not_compared"] = not_compared_document(method.not_compared)
     document["queries"] = [_query_matches_document(query, scale) for query in method.queries]
     return document
 
@@ -340,6 +341,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "skipped": skipped_document(result.skipped),
         "not_judged": len(result.not_judged),
         "damaged": skipped_document(result.damaged),
+        "not_compared": not_compared_document(result.not_compared),
         "masks": result.masks,
         "masks_left_out": result.masks_left_out,
         "decided_pairs": result.decided_pairs,
@@ -354,6 +356,14 @@ def score_document(distance: float, scale: Scale) -> dict[str, float]:
 def skipped_document(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
     """Return the files that could not be read, or are damaged, and why."""
     return [{**path_document(s.path), "reason": s.reason} for s in skipped]
+
+
+def not_compared_document(pairs: Sequence[NotCompared]) -> list[dict[str, Any]]:
+    """Return the pairs of files that could not be compared, and why."""
+    return [
+        {"files": [path_document(p.left), path_document(p.right)], "reason": p.reason}
+        for p in pairs
+    ]
 
 
 def seconds_document(seconds: Seconds) -> dict[str, float]:

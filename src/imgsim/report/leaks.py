@@ -27,6 +27,7 @@ from imgsim.report.text import (
     damaged_lines,
     decided_lines,
     mask_lines,
+    not_compared_lines,
     not_judged_lines,
     skipped_lines,
     verdict_lines,
@@ -278,3 +279,4 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     yield from not_judged_lines(leaks.not_judged, verbose)
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)
+    yield from not_compared_lines(leaks.not_compared, verbose)

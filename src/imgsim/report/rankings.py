@@ -16,7 +16,7 @@ from imgsim.report.document import (
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.relations import relation_and_why, relation_text
-from imgsim.report.text import skipped_lines
+from imgsim.report.text import not_compared_lines, skipped_lines
 from imgsim.report.units import count, percent
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.match_results import Matches
@@ -123,6 +123,8 @@ def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]
         took = duration(method.seconds_per_pair)
         yield f"  {label(method.comparator)}: {count(method.pairs, 'pair')}, {took} a pair"
     yield from skipped_lines(matches.skipped, verbose)
+    for method in matches.methods:
+        yield from not_compared_lines(method.not_compared, verbose)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ Text is for people, in 80 columns; a path comes last on its line and is never cu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -32,7 +32,7 @@ from imgsim.report.units import count, percent, size
 from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
 from imgsim.tasks.leaks.results import Leaks
-from imgsim.types import Group, ImageFacts, Member, Skipped
+from imgsim.types import Group, ImageFacts, Member, NotCompared, Skipped
 
 Paint = Callable[[str, str], str]
 """Returns a text in a colour, or as it is where nothing is to be coloured."""
@@ -272,6 +272,7 @@ def find_dupes_summary(
     yield from not_judged_lines(duplicates.not_judged, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
+    yield from not_compared_lines(duplicates.not_compared, verbose)
     yield from lost_metadata_lines(duplicates)
     if folders:
         yield from folder_pair_lines(folder_pairs(duplicates), every=False, width=width)
@@ -373,13 +374,26 @@ def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
         yield from _reason_lines(damaged, verbose)
 
 
+def not_compared_lines(pairs: tuple[NotCompared, ...], verbose: bool) -> Iterator[str]:
+    """Yield which pairs of files could not be compared, and why, as `skipped_lines` does."""
+    if pairs:
+        yield f"{count(len(pairs), 'pair')} of files could not be compared:"
+        named = [(f"{printable(p.left)} and {printable(p.right)}", p.reason) for p in pairs]
+        yield from _named_lines(named, verbose)
+
+
 def _reason_lines(skipped: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
-    if verbose or len(skipped) <= _SHOWN_SKIPPED:
-        for one in skipped:
-            yield f"  {printable(one.path)}: {one.reason}"
+    return _named_lines([(printable(one.path), one.reason) for one in skipped], verbose)
+
+
+def _named_lines(named: Sequence[tuple[str, str]], verbose: bool) -> Iterator[str]:
+    """Yield names with their reasons, or where these are many an example of each reason."""
+    if verbose or len(named) <= _SHOWN_SKIPPED:
+        for name, reason in named:
+            yield f"  {name}: {reason}"
         return
-    kinds = Counter(one.reason.split(":")[0] for one in skipped)
-    for reason, times in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
-        example = next(one for one in skipped if one.reason.split(":")[0] == reason)
-        yield f"  {times} x {reason}, such as {printable(example.path)}"
+    kinds = Counter(reason.split(":")[0] for _, reason in named)
+    for kind, times in sorted(kinds.items(), key=lambda item: (-item[1], item[0])):
+        example = next(name for name, reason in named if reason.split(":")[0] == kind)
+        yield f"  {times} x {kind}, such as {example}"
     yield "  (-v names them all)"

@@ -26,7 +26,13 @@ from imgsim.group.choosing import STAYS_BY_DECISION
 from imgsim.report.document import path_text
 from imgsim.report.leaks import images_by_split, leaks_summary
 from imgsim.report.pictures import jpeg_bytes, thumbnails
-from imgsim.report.text import damaged_lines, mask_lines, skipped_lines, verdict_lines
+from imgsim.report.text import (
+    damaged_lines,
+    mask_lines,
+    not_compared_lines,
+    skipped_lines,
+    verdict_lines,
+)
 from imgsim.report.units import count, size
 from imgsim.review import documents
 from imgsim.review.bundle import bundle, static_text
@@ -61,6 +67,7 @@ def duplicates_page(duplicates: Duplicates) -> Iterator[str]:
         *mask_lines(duplicates),
         *skipped_lines(duplicates.skipped, False),
         *damaged_lines(duplicates.damaged, False),
+        *not_compared_lines(duplicates.not_compared, False),
     ]
     title = ", ".join(printable(path) for path in duplicates.roots)
     run = _Run(duplicates, duplicates.metadata, title, duplicates.images, notes)

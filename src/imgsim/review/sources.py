@@ -26,6 +26,7 @@ from imgsim.read.discover import DiscoverOptions, discover
 from imgsim.read.hashing import hash_files
 from imgsim.read.metadata import metadata_of
 from imgsim.read.options import RunOptions
+from imgsim.report.text import not_compared_lines
 from imgsim.review.model import Found, ReviewGroup
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.types import (
@@ -322,12 +323,13 @@ def _only_going(group: ReviewGroup, undecided: bool) -> Group:
 
 
 def _notes(found: Duplicates) -> tuple[str, ...]:
+    notes = list(not_compared_lines(found.not_compared, verbose=False))
     if found.expected_false_pairs is not None and found.expected_false_pairs > 1:
-        return (
+        notes.append(
             f"about {found.expected_false_pairs:.0f} pairs may be alike by chance: look at each,"
-            " or use --preset strict",
+            " or use --preset strict"
         )
-    return ()
+    return tuple(notes)
 
 
 def equal_groups(

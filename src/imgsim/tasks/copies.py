@@ -32,7 +32,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.matching import DistanceMatching
-from imgsim.types import SURENESS, Member, Picture, kind_of
+from imgsim.types import SURENESS, Member, NotCompared, Picture, kind_of
 
 Proposed = Callable[[Sequence[Picture]], Proposals]
 
@@ -70,18 +70,20 @@ class Copies:
         For each of them, the nearest first, of equally near ones the surest.
     refused : callable
         Whether a query, by its place, and a picture of the gallery were verified and do not match.
-    unverified : tuple of str
-        For each query the path of a picture that it could not be compared with, since one of the
-        two is gone or was changed meanwhile; empty if there is none.
+    unverified : tuple of (NotCompared or None)
+        For each query a picture that it could not be compared with, as the right one.
     decided : tuple of int
         For each query how many nearer matches are left out, since a person decided on them.
+    not_compared : tuple of NotCompared
+        All pairs that could not be compared, in order of paths.
     """
 
     queries: tuple[Picture, ...]
     of: tuple[tuple[Copy, ...], ...]
     refused: Callable[[int, int], bool]
-    unverified: tuple[str, ...]
+    unverified: tuple[NotCompared | None, ...]
     decided: tuple[int, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
 
 
 def copies_within(
@@ -190,7 +192,8 @@ def _find(
         unverified = tuple(matches.unverified_with(place) for place in range(queries))
         left_out = tuple(matches.decided[place] for place in range(queries))
         refused = partial(matches.refused, first)
-        return Copies(pictures[:queries], tuple(of), refused, unverified, left_out)
+        not_compared = run.not_compared()
+        return Copies(pictures[:queries], tuple(of), refused, unverified, left_out, not_compared)
 
 
 class _Matches:
@@ -223,10 +226,10 @@ class _Matches:
         self._refused: set[tuple[int, int]] = set()
         verdicts = run.verify_all()
         unverified = run.unverified()
-        self._unverified: dict[int, int] = {}
-        for one, other in sorted(unverified):
-            self._unverified.setdefault(one, other)
-            self._unverified.setdefault(other, one)
+        self._unverified: dict[int, tuple[int, str]] = {}
+        for (one, other), reason in sorted(unverified.items()):
+            self._unverified.setdefault(one, (other, reason))
+            self._unverified.setdefault(other, (one, reason))
         for (one, other), verdict in verdicts.items():
             if (one, other) in unverified:
                 continue
@@ -265,10 +268,14 @@ class _Matches:
         )
         return list(islice(there, k))
 
-    def unverified_with(self, place: int) -> str:
-        """Return the path of a picture that one could not be compared with; empty for none."""
-        other = self._unverified.get(self._class[place])
-        return "" if other is None else self._pictures[self._members[other][0]].file.path
+    def unverified_with(self, place: int) -> NotCompared | None:
+        """Return a picture that one could not be compared with, if there is such a one."""
+        found = self._unverified.get(self._class[place])
+        if found is None:
+            return None
+        other, reason = found
+        both = self._pictures[place], self._pictures[self._members[other][0]]
+        return NotCompared(both[0].file.path, both[1].file.path, reason)
 
     def refused(self, first: int, query: int, place: int) -> bool:
         """Whether two pictures were verified and do not match; the gallery begins at `first`."""

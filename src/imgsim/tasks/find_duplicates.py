@@ -48,7 +48,7 @@ from imgsim.tasks.matching import (
     paths_of,
     seconds_since,
 )
-from imgsim.types import Group, Picture, Related, Skipped, paths_not_there
+from imgsim.types import Group, NotCompared, Picture, Related, Skipped, paths_not_there
 
 if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
@@ -109,6 +109,8 @@ class Duplicates(Result[Group]):
     decided_groups : tuple of Group
         Groups of which nothing was left to decide: the kept file is their only member, and the
         others stand under `Group.decided`.
+    not_compared : tuple of NotCompared
+        Pairs that may match and could not be compared, since a worker was killed, say.
     """
 
     comparator: Comparator
@@ -138,6 +140,7 @@ class Duplicates(Result[Group]):
     roots: tuple[str, ...] = ()
     decided_pairs: int | None = None
     decided_groups: tuple[Group, ...] = ()
+    not_compared: tuple[NotCompared, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -338,6 +341,7 @@ def find_duplicates(
         roots=tuple(dict.fromkeys((*listed, *(p.file.root for p in collection.pictures)))),
         decided_pairs=decided_pairs,
         decided_groups=tuple(decided_groups),
+        not_compared=matched.not_compared,
     )
 
 
@@ -394,6 +398,8 @@ class _Matched:
     flat_pictures : list of Picture
     run : RecipeRun or None
         None under a method that verifies nothing.
+    frames_not_compared : tuple of NotCompared
+        Under such a method, pairs whose frames could not be compared.
     """
 
     near: list[Group]
@@ -403,6 +409,12 @@ class _Matched:
     pairs: int
     flat_pictures: list[Picture]
     run: RecipeRun | None = None
+    frames_not_compared: tuple[NotCompared, ...] = ()
+
+    @property
+    def not_compared(self) -> tuple[NotCompared, ...]:
+        """Pairs that could not be compared; all of them when the groups are settled."""
+        return self.frames_not_compared if self.run is None else self.run.not_compared()
 
     @property
     def look_alikes(self) -> LookAlikes:
@@ -437,10 +449,11 @@ def _matched(
     if not isinstance(recipe, Recipe):
         detailed, flat = split_flat(ranked)
         stars = Stars(detailed, alike(collection, recipe, detailed, rules), rules)
-        match_into(stars, collection, criterion, options)
+        lost = match_into(stars, collection, criterion, options)
         pairs = comparable_pairs(detailed, rules)
+        groups = stars.groups(), _equal_groups(flat, rules)
         yield _Matched(
-            stars.groups(), _equal_groups(flat, rules), distances, distances, pairs, flat
+            *groups, distances, distances, pairs, flat, run=None, frames_not_compared=lost
         )
         return
     # no other method needs what verifies

@@ -215,8 +215,8 @@ class KnownArchive:
                 judged=id(picture) not in plain,
                 damage=asked.facts.damage,
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
-                not_compared=with_,
-                reason=_not_compared(with_) if with_ else "",
+                not_compared=lost.right if lost else "",
+                reason=f"cannot be compared with {lost.right}: {lost.reason}" if lost else "",
                 decided=decided,
             )
             for picture, asked, own, other, decided in zip(
@@ -227,16 +227,12 @@ class KnownArchive:
                 copies.decided,
                 strict=True,
             )
-            for with_ in ["" if own else other]  # one match is enough to know it
+            for lost in [None if own else other]  # one match is enough to know it
         ]
 
 
 def _path_of(one: Picture | Skipped) -> str:
     return one.path if isinstance(one, Skipped) else one.file.path
-
-
-def _not_compared(path: str) -> str:
-    return f"cannot be compared with {path}: one of the two is gone, or was changed meanwhile"
 
 
 def _why_not(read: Collection) -> str:

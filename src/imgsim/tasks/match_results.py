@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from imgsim.comparators.base import Comparator
 from imgsim.results import Items, Result
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Match, Skipped
+from imgsim.types import Match, NotCompared, Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,15 @@ class MethodMatches(Items[QueryMatches]):
         Number of pairs of a query and another image.
     seconds : float
         Of the search alone, without reading.
+    not_compared : tuple of NotCompared
+        Pairs that the method would verify and could not, since a worker was killed, say.
     """
 
     comparator: Comparator
     queries: tuple[QueryMatches, ...]
     pairs: int
     seconds: float
+    not_compared: tuple[NotCompared, ...] = ()
 
     def _items(self) -> tuple[QueryMatches, ...]:
         return self.queries

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
-from imgsim.types import Candidates, Picture, Transform, Verdict
+from imgsim.types import Candidates, NotCompared, Picture, Transform, Verdict, in_path_order
+
+if TYPE_CHECKING:
+    from imgsim.verify.frame_pairs import FramePairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,11 @@ def alike(
 
 def match_into(
     sink: MatchSink, collection: Collection, criterion: Criterion, options: RunOptions
-) -> None:
-    """Search for the pairs of classes that match."""
+) -> tuple[NotCompared, ...]:
+    """Search for the pairs of classes that match, and return those that cannot be compared.
+
+    Of files with several frames these have to be decoded once more; such pairs do not match.
+    """
     comparator, proposing = criterion.comparator, criterion.proposer
     firsts = [sink.pictures[members[0]] for members in sink.classes]
     engine = make_engine(
@@ -90,15 +96,16 @@ def match_into(
             proposing.preset_distance("loose"),
             engine,
         )
-    same_frames: Callable[[Candidates], Candidates] | None = None
+    frames: FramePairs | None = None
     if any(picture.facts.frames > 1 for picture in firsts):
         from imgsim.verify.frame_pairs import FramePairs  # few folders need what verifies
 
-        same_frames = FramePairs(firsts, collection.executor, options).only
+        frames = FramePairs(firsts, collection.executor, options)
     later = np.arange(engine.n)[::-1]  # rows after each
     with exhaustive(engine, int(later[~sink.closed].sum()), options):
         for candidates in engine.within(criterion.max_distance, sink.closed):
-            sink.add(same_frames(candidates) if same_frames else candidates)
+            sink.add(frames.only(candidates) if frames else candidates)
+    return in_path_order(frames.not_compared) if frames else ()
 
 
 class DistanceMatching:

@@ -25,7 +25,15 @@ from imgsim.tasks.copies import Copy, copies_within, is_same_file
 from imgsim.tasks.match_results import MethodMatches, QueryMatches
 from imgsim.tasks.query import Query
 from imgsim.temporary import TemporaryFolder
-from imgsim.types import ImageFacts, ImageFile, Match, MatchVerdict, Picture
+from imgsim.types import (
+    ImageFacts,
+    ImageFile,
+    Match,
+    MatchVerdict,
+    NotCompared,
+    Picture,
+    in_path_order,
+)
 
 ReadQuery = tuple[ImageFacts, dict[Extractor, NDArray[np.generic]]]
 
@@ -65,7 +73,7 @@ def rank_gallery(
                     matches.append(_unverified(gallery[row].file.path, bits, different=different))
             ranked.append(QueryMatches(picture.file.path, tuple(matches)))
     seconds = time.perf_counter() - started
-    return MethodMatches(recipe, tuple(ranked), n * (n - 1), seconds)
+    return MethodMatches(recipe, tuple(ranked), n * (n - 1), seconds, copies.not_compared)
 
 
 def rank_queries(
@@ -119,8 +127,14 @@ def rank_queries(
                 different = place is not None and copies.refused(number, place)
                 matches.append(_unverified(picture.file.path, bits, different=different))
             ranked.append(QueryMatches(query.name, tuple(matches)))
+    names = {p.file.path: query.name for p, query in zip(pictures, queries, strict=True)}
+    not_compared = [
+        NotCompared(names.get(p.left, p.left), names.get(p.right, p.right), p.reason)
+        for p in copies.not_compared
+    ]
     pairs_asked = len(queries) * len(archive.pictures)
-    return MethodMatches(recipe, tuple(ranked), pairs_asked, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return MethodMatches(recipe, tuple(ranked), pairs_asked, seconds, in_path_order(not_compared))
 
 
 def _in_order(

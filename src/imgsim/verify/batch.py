@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -43,6 +43,15 @@ _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMIT
 _FIGURE = InputSpec(0, 0, "rgb", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.figure_side)
 _DETAIL_RGB = replace(_FIGURE, at_most=LIMITS.detail_side)
 _DETAIL = InputSpec(0, 0, "grey", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.detail_side)
+
+CHANGED = "one of the two is gone, or was changed meanwhile"
+"""Why two files cannot be compared that could be read before."""
+
+_REASONS = {
+    CRASHED: "the worker that compared them was killed",
+    f"{NO_MEMORY} to decode it": f"{NO_MEMORY} to compare them",
+}
+"""What the reasons why an item ended its worker are where that is a pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +102,24 @@ class Outcome:
     Attributes
     ----------
     verdict : Verdict
-    lasting : bool
-        It follows from the contents, and may be cached; not so if a file was gone, say.
+    reason : str
+        Why the pair could not be compared: a file was gone, say, or the worker crashed. Empty if it
+        was; then the verdict follows from the contents, and may be cached.
     crashed : bool
-        The worker crashed, or memory was short: nothing is known of the pair.
+        The worker crashed, or memory was short.
     """
 
     verdict: Verdict
-    lasting: bool
+    reason: str = ""
     crashed: bool = False
+
+    @classmethod
+    def of_dead_worker(cls, reason: str) -> Self:
+        """The outcome of a pair that ended its worker twice, the second time by itself."""
+        crashed = reason.startswith((CRASHED, NO_MEMORY))  # it took too long otherwise
+        for of_file, of_pair in _REASONS.items():
+            reason = reason.replace(of_file, of_pair, 1)
+        return cls(NOT_ALIGNED, reason, crashed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +158,7 @@ class VerifyBatch:
 
     def failure(self, reason: str) -> Outcome:
         """The outcome of a pair whose worker died."""
-        crashed = reason.startswith((CRASHED, NO_MEMORY))  # it took too long otherwise
-        return Outcome(NOT_ALIGNED, lasting=False, crashed=crashed)
+        return Outcome.of_dead_worker(reason)
 
     def with_memory(self, size_bytes: int) -> VerifyBatch:
         """The same pairs; each of their files may take so many bytes, one at a time."""
@@ -171,7 +188,7 @@ class VerifyBatch:
             first = next(hypotheses, None)
             if first is None and not (pair.hypotheses.negative or pair.hypotheses.figure):
                 # most that was proposed by chance: no pixels are needed
-                outcomes.append(Outcome(NOT_ALIGNED, lasting=True))
+                outcomes.append(Outcome(NOT_ALIGNED))
                 heartbeat()
                 continue
             try:
@@ -189,13 +206,13 @@ class VerifyBatch:
                 if pair.frames and np.isfinite(verdict.residual):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     verdict = with_frames(verdict, files[0], files[1], self.decoder)
-                outcomes.append(Outcome(verdict, lasting=True))
+                outcomes.append(Outcome(verdict))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
             except OSError:  # it could be read before: it was changed meanwhile
-                outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
+                outcomes.append(Outcome(NOT_ALIGNED, CHANGED))
             except DecodeError as error:
-                outcomes.append(Outcome(NOT_ALIGNED, lasting=False, crashed=not error.lasting))
+                outcomes.append(Outcome(NOT_ALIGNED, str(error), not error.lasting))
             heartbeat()
         return outcomes
 

@@ -5,6 +5,7 @@ For methods that compare rows; a recipe compares all frames when it verifies a p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,8 +18,8 @@ from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.stage_times import staged
-from imgsim.types import Candidates, Picture, Verdict
-from imgsim.verify.batch import Outcome
+from imgsim.types import Candidates, NotCompared, Picture, Verdict
+from imgsim.verify.batch import CHANGED, Outcome
 from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
 
@@ -42,7 +43,7 @@ class FrameBatch:
 
     def failure(self, reason: str) -> Outcome:
         """The outcome of a pair whose worker died."""
-        return Outcome(NOT_ALIGNED, lasting=False)
+        return Outcome.of_dead_worker(reason)
 
     def with_memory(self, size_bytes: int) -> FrameBatch:
         """The same pairs, each of which may take so many bytes."""
@@ -59,13 +60,13 @@ class FrameBatch:
             try:
                 left, right = (file.read(self.decoder, heartbeat.reading) for file in pair)
                 verdict = with_frames(EQUAL, left, right, self.decoder)
-                outcomes.append(Outcome(verdict, lasting=True))
+                outcomes.append(Outcome(verdict))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
             except OSError:  # it could be read before: it was changed meanwhile
-                outcomes.append(Outcome(NOT_ALIGNED, lasting=False))
+                outcomes.append(Outcome(NOT_ALIGNED, CHANGED))
             except DecodeError as error:
-                outcomes.append(Outcome(NOT_ALIGNED, lasting=error.lasting))
+                outcomes.append(Outcome(NOT_ALIGNED, "" if error.lasting else str(error)))
             heartbeat()
         return outcomes
 
@@ -80,6 +81,11 @@ class FramePairs:
     executor : Executor or None
         Where to compare; workers are started if there are pairs and no executor.
     options : RunOptions
+
+    Attributes
+    ----------
+    not_compared : list of NotCompared
+        Pairs that are left out, since their frames could not be compared.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class FramePairs:
         self._pictures = pictures
         self._executor = executor
         self._options = options
+        self.not_compared: list[NotCompared] = []
         self._several = np.array([p.facts.frames > 1 for p in pictures], bool)
 
     def only(self, candidates: Candidates) -> Candidates:
@@ -121,8 +128,14 @@ class FramePairs:
             todo = [contents for contents in pairs if contents not in verdicts]
             outcomes = self._compare([pairs[contents] for contents in todo])
             new = dict(zip(todo, outcomes, strict=True))
-            lasting = {contents: one.verdict for contents, one in new.items() if one.lasting}
+            lasting = {contents: one.verdict for contents, one in new.items() if not one.reason}
             cache.keep_verdicts(label, lasting)
+        self.not_compared += [
+            NotCompared(left, right, one.reason)
+            for contents, one in new.items()
+            if one.reason
+            for left, right in [_paths(pairs[contents])]
+        ]
         return verdicts | {contents: one.verdict for contents, one in new.items()}
 
     def _compare(self, pairs: Sequence[tuple[Picture, Picture]]) -> list[Outcome]:
@@ -155,6 +168,11 @@ def same_frames(left: bytes, right: bytes, decoder: Decoder) -> bool:
         return with_frames(EQUAL, left, right, decoder).residual <= _MAX_RESIDUAL
     except DecodeError:
         return False
+
+
+def _paths(pair: tuple[Picture, Picture]) -> tuple[str, str]:
+    left, right = sorted((one.file.path for one in pair), key=os.fsencode)
+    return left, right
 
 
 def _contents(pair: tuple[Picture, Picture]) -> tuple[str, str]:

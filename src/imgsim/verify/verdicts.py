@@ -97,7 +97,7 @@ class Verdicts:
         self._content = cache(lambda place: Content.of(pictures[place]))
         self._why: dict[tuple[int, int], int] = {}
         self._asked: set[tuple[int, int]] = set()
-        self._failed: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], str] = {}  # and why
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._labels: dict[tuple[str, str], str] = {}  # how they came about
         self._tried: set[tuple[tuple[str, str], str]] = set()  # through a third, by such labels
@@ -126,9 +126,9 @@ class Verdicts:
         """Whether the verdict on a pair was asked for in this run."""
         return (min(pair), max(pair)) in self._asked
 
-    def failed(self, pair: tuple[int, int]) -> bool:
-        """Whether a pair could not be verified: a file was gone or changed, or a worker died."""
-        return self._contents(pair) in self._failed
+    def why_failed(self, pair: tuple[int, int]) -> str:
+        """Why a pair could not be verified, such as that its worker died; empty if it was."""
+        return self._failed.get(self._contents(pair), "")
 
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
@@ -269,12 +269,11 @@ class Verdicts:
                         contents = self._contents(job.pair)
                         self._verdicts[contents] = one.verdict
                         self._labels[contents] = job.label
-                        if one.lasting:
-                            lasting.setdefault(job.label, {})[contents] = one.verdict
-                            self._failed.discard(contents)
-                        else:
-                            self._failed.add(contents)
+                        if one.reason:
+                            self._failed.setdefault(contents, one.reason)
                             crashed += one.crashed
+                        else:
+                            lasting.setdefault(job.label, {})[contents] = one.verdict
                     for label, verdicts in lasting.items():
                         self._cache.keep_verdicts(label, verdicts)
                     progress.advance(len(outcomes))
@@ -366,6 +365,11 @@ def verify_pair(
         They have further frames, which have to agree too.
     flat : tuple of bool
         Which of them is flat, and so verified as a figure alone.
+
+    Raises
+    ------
+    ImgsimError
+        They cannot be compared: one of them was changed since its row was made, say.
     """
     if any(flat) and frames:
         return NOT_ALIGNED
@@ -380,7 +384,10 @@ def verify_pair(
         replace(options.make_decoder(again=True), share=0),
     )
     outcome = batch.run(Heartbeat())[0]
-    return NOT_ALIGNED if isinstance(outcome, MoreMemory) else outcome.verdict
+    assert not isinstance(outcome, MoreMemory)  # they may take what they need
+    if outcome.reason:
+        raise ImgsimError(f"the two cannot be compared: {outcome.reason}", "try again")
+    return outcome.verdict
 
 
 def _hypotheses(why: int) -> Hypotheses:

@@ -317,3 +317,11 @@ def test_labels_of_rows_are_a_column_of_the_table(tmp_path, data, capsys) -> Non
     assert main(["leaks", str(path), "--labels", "label", *same]) == 1
     leaks = json.loads(capsys.readouterr().out)["leaks"]
     assert {leak["label"] for leak in leaks} == {"cat", "dog"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes with a name are POSIX's")
+@pytest.mark.parametrize("name", ["labels.parquet", "labels.arrow"])
+def test_a_pipe_with_the_name_of_a_table_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match="not a regular file"):
+        read_manifest(str(tmp_path / name))

@@ -163,6 +163,7 @@ def _columns(path: str) -> list[Column]:
     kind = table_format(path)
     if kind is None:
         raise BadArchive("not the name of a table")
+    open_regular(path).close()  # pyarrow would wait for the other end of a pipe
     stamp = stamp_on_disk(path)
     starts: tuple[int, ...] = ()
     if kind == "parquet":
@@ -214,6 +215,7 @@ def table_values(path: str) -> tuple[list[str], dict[str, list[str]]]:
     import pyarrow.parquet as pq
 
     with says_damage():
+        open_regular(path).close()
         if table_format(path) == "parquet":
             with pq.ParquetFile(path) as file:
                 names = [one.name for one in file.schema_arrow if _is_plain(one)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys
 from imgsim.tasks.leaks.results import Leak, MatchedContent, path_order
-from imgsim.types import SURENESS, Candidates, Member, Picture, Transform, kind_of
+from imgsim.types import SURENESS, Candidates, Member, NotCompared, Picture, Transform, kind_of
 
 ACROSS_SPLITS = Rules(isolate=True)
 """The root of every picture is the name of its split here, so this isolates the splits."""
@@ -46,6 +46,7 @@ class Across:
         transform: Callable[[Picture, Picture], Transform | None] = lambda picture, other: None,
     ) -> None:
         self.pairs_left_out = 0
+        self.not_compared: tuple[NotCompared, ...] = ()
         self._transform = transform
         self.pictures = pictures
         self.classes = classes

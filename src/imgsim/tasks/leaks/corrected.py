@@ -25,7 +25,7 @@ from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.leaks.results import CorrectedSplits
 from imgsim.tasks.matching import alike, match_into
-from imgsim.types import Candidates, Picture
+from imgsim.types import Candidates, NotCompared, Picture
 
 WHOLE = Rules()
 
@@ -100,7 +100,7 @@ def families_of(
     judged: tuple[Sequence[Picture], Sequence[Picture]],
     groups: Iterable[Iterable[Picture]],
     options: RunOptions,
-) -> list[list[int]]:
+) -> tuple[list[list[int]], tuple[NotCompared, ...]]:
     """Find the pictures that hang together: all pairs are compared, within splits too.
 
     Parameters
@@ -120,6 +120,8 @@ def families_of(
     -------
     list of list of int
         Places in `pictures`.
+    tuple of NotCompared
+        Pairs that could not be compared.
     """
     detailed, flat = judged
     place = {_key(picture): number for number, picture in enumerate(pictures)}
@@ -130,14 +132,15 @@ def families_of(
         with RecipeRun(recipe, collection, list(detailed), WHOLE, *limit, options) as run:
             matches = run.all_matches()
             _Ties(detailed, run.classes, families, place).add(matches)
+        not_compared = run.not_compared()
     else:
         ties = _Ties(detailed, alike(collection, recipe, detailed, WHOLE), families, place)
-        match_into(ties, collection, criterion, options)
+        not_compared = match_into(ties, collection, criterion, options)
     for equal in classes_of(flat_keys(flat)):
         families.tie(place[_key(flat[i])] for i in equal)
     for group in groups:
         families.tie(place[_key(picture)] for picture in group)
-    return families.members()
+    return families.members(), not_compared
 
 
 def correct(

@@ -43,7 +43,7 @@ from imgsim.tasks.leaks.results import (
 )
 from imgsim.tasks.leaks.splits import SaidOfPaths, SplitPaths, Splits
 from imgsim.tasks.matching import alike, match_into, paths_of, seconds_since
-from imgsim.types import Picture
+from imgsim.types import NotCompared, Picture, in_path_order
 
 
 def find_leaks(
@@ -158,7 +158,10 @@ def find_leaks(
         masks = left_out or len(
             label_maps_among(found.matched(), options, hidden.collection.executor)
         )
-        corrected = _corrected(found, criterion, said, options) if correct_splits else None
+        corrected, not_compared = None, found.near.not_compared
+        if correct_splits:
+            corrected, within = _corrected(found, criterion, said, options)
+            not_compared = in_path_order([*not_compared, *within])
         decided_pairs = None
         if answers:
             decided = decided_of(answers, found.matched(), options, hidden.collection.executor)
@@ -203,6 +206,7 @@ def find_leaks(
         skip_masks,
         decided_pairs,
         said.in_no_split(options.discover),
+        not_compared,
     )
 
 
@@ -270,13 +274,20 @@ class _Matched:
 
 def _corrected(
     found: _Matched, criterion: Criterion, said: SaidOfPaths, options: RunOptions
-) -> CorrectedSplits:
-    """Work out splits without leaks, for which pairs within splits are compared too."""
+) -> tuple[CorrectedSplits, tuple[NotCompared, ...]]:
+    """Work out splits without leaks, for which pairs within splits are compared too.
+
+    Returns
+    -------
+    CorrectedSplits
+    tuple of NotCompared
+        Pairs that could not be compared.
+    """
     together: list[Iterable[Picture]] = [
         pair for across in found.across for pair in across.matched_pairs()
     ]
     together += [[p for part in parts.values() for p in part] for parts in found.groups.values()]
-    families = families_of(
+    families, not_compared = families_of(
         criterion,
         found.collection,
         found.pictures,
@@ -284,7 +295,8 @@ def _corrected(
         together,
         options,
     )
-    return correct(found.pictures, families, said.places.splits_of_files(found.collection.skipped))
+    unread = said.places.splits_of_files(found.collection.skipped)
+    return correct(found.pictures, families, unread), not_compared
 
 
 def _count_ungrouped(
@@ -319,7 +331,7 @@ def _near_duplicates(
     recipe = criterion.comparator
     if not isinstance(recipe, Recipe):
         across = Across(pictures, alike(collection, recipe, pictures, ACROSS_SPLITS), number)
-        match_into(across, collection, criterion, options)
+        across.not_compared = match_into(across, collection, criterion, options)
         return across
     limit = criterion.max_distance, criterion.preset
     with RecipeRun(recipe, collection, pictures, ACROSS_SPLITS, *limit, options) as run:
@@ -327,6 +339,7 @@ def _near_duplicates(
     across = Across(pictures, run.classes, number, run.transform)
     across.add(matches)
     across.pairs_left_out = run.left_out
+    across.not_compared = run.not_compared()
     return across
 
 

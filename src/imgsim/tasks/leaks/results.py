@@ -10,7 +10,7 @@ from typing import NamedTuple
 from imgsim.comparators.base import Comparator, Preset
 from imgsim.results import Result
 from imgsim.tasks.matching import Seconds
-from imgsim.types import Member, Picture, Skipped, paths_not_there
+from imgsim.types import Member, NotCompared, Picture, Skipped, paths_not_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,8 @@ class Leaks(Result[Leak]):
     in_no_split : tuple of str or None
         Files with names of pictures below the folder of a split file that it names no split for,
         which were not read. None without such a folder.
+    not_compared : tuple of NotCompared
+        As in `Duplicates`; of pairs within splits only those that corrected splits need.
     """
 
     comparator: Comparator
@@ -228,6 +230,7 @@ class Leaks(Result[Leak]):
     masks_left_out: bool = False
     decided_pairs: int | None = None
     in_no_split: tuple[str, ...] | None = None
+    not_compared: tuple[NotCompared, ...] = ()
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
