@@ -213,6 +213,9 @@ class Picture:
         A file that still has `file.stamp` has the same content; else its bytes have to tell.
     suspect : bool
         It differs in a few blocks from what more files of its group agree on.
+    unchecked : str
+        Why it could not be decoded once more, to look for damage or to compare its samples with
+        those of others: its worker was killed, say. Empty if it could, or that was not needed.
     """
 
     file: ImageFile
@@ -221,6 +224,7 @@ class Picture:
     sample_digest: str | None = None
     suspect: bool = False
     settled: bool = field(default=False, compare=False)
+    unchecked: str = ""
 
     @property
     def identity(self) -> str:

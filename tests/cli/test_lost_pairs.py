@@ -10,6 +10,7 @@ from PIL import Image
 
 import imgsim
 from imgsim.cli.main import main
+from imgsim.decode.strict_jpeg import jpeg_damage
 from imgsim.executors import processes
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
@@ -22,6 +23,13 @@ VerifyBatch.run = lambda self, heartbeat: os.kill(os.getpid(), signal.SIGKILL)
 from imgsim.executors.worker import main; main(int(sys.argv[2]), sys.argv[3])
 """
 """A worker that is killed when it compares two files."""
+
+NOT_CHECKED = KILLED.replace("imgsim.verify.batch", "imgsim.read.hidden_damage").replace(
+    "VerifyBatch", "DamageBatch"
+)
+NO_SAMPLES = KILLED.replace("imgsim.verify.batch", "imgsim.read.equal_samples").replace(
+    "VerifyBatch", "SampleBatch"
+)
 
 
 @pytest.fixture
@@ -56,3 +64,40 @@ def test_a_gate_does_not_pass_where_a_pair_could_not_be_compared(
 def test_rankings_tell_which_pairs_could_not_be_compared(one_pair: tuple[str, str]) -> None:
     (method,) = imgsim.matches(list(one_pair), "auto", options=RunOptions(jobs=1)).methods
     assert [Path(one.left).name for one in method.not_compared] == ["one.jpg"]
+
+
+@pytest.mark.parametrize("program", [NOT_CHECKED, NO_SAMPLES])
+def test_files_that_could_not_be_checked_are_named_and_nothing_is_removable(
+    program: str, one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_PROGRAM", program)
+    if program is NO_SAMPLES:  # of one size, and of other bytes
+        with Image.open(Path(one_pair[0], "one.jpg")) as picture:
+            picture.save(Path(one_pair[1], "two.png"))
+        Path(one_pair[1], "two.jpg").unlink()
+    found = imgsim.find_duplicates(one_pair, options=RunOptions(jobs=1))
+    checked = [Path(one.path).name for one in found.not_checked]
+    assert checked == ["one.jpg", "two.png" if program is NO_SAMPLES else "two.jpg"]
+    (group,) = found.groups
+    assert {m.role for m in group.members if m.kind != "kept"} == {"near"}
+    assert "could not be checked" in group.members[1].why
+
+
+def test_a_gate_on_equal_pixels_does_not_pass_where_they_could_not_be_compared(
+    one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "_PROGRAM", NO_SAMPLES)
+    with Image.open(Path(one_pair[0], "one.jpg")) as picture:
+        picture.save(Path(one_pair[1], "two.png"))
+    arguments = ["find-dupes", *one_pair, "--check", "--check-kind", "pixels", "--cache", "off"]
+    assert main([*arguments, "--jobs", "1", "-q"]) == 2
+    assert "the pixels of 2 files could not be compared" in capsys.readouterr().err
+
+
+def test_little_memory_is_no_damage_of_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode_jpeg(*args: object, **settings: object) -> None:
+        raise ValueError("Insufficient memory (case 4)")
+
+    monkeypatch.setattr("simplejpeg.decode_jpeg", decode_jpeg)
+    with pytest.raises(MemoryError):
+        jpeg_damage(b"\xff\xd8\xff\xd9")

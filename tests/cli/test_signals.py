@@ -142,7 +142,7 @@ def test_what_happens_to_the_standard_error_changes_no_exit_code(demo, tmp_path:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
-@pytest.mark.parametrize("arguments", ["--help", "plan --help", "methods", "methods -f json"])
+@pytest.mark.parametrize("arguments", ["--help", "plan --help", "--version", "methods -f json"])
 def test_a_full_standard_output_is_told(arguments: str) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(

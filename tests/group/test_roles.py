@@ -58,3 +58,11 @@ def test_what_white_hides_is_no_copy(role: str) -> None:
     member = role_of(COPY[role], alpha=True)
     assert member.role == "near"
     assert "transparency" in member.why
+
+
+def test_a_damaged_file_is_not_called_fuller() -> None:
+    kept, damaged = picture("a"), picture("b", damage="its last rows are missing")
+    ends = Candidate(kept, NONE), Candidate(damaged, NONE)
+    sharper = Signs((Sign("fuller", "sharper than the kept file"),))
+    member = with_role(Member(damaged, "damaged", 0.0, None), *ends, sharper, EQUAL)
+    assert (member.role, member.changes) == ("damaged", ())

@@ -21,6 +21,7 @@ from imgsim.cli.gates import (
     allow_missing_option,
     fails_strictly,
     refuse_missing,
+    refuse_not_checked,
     refuse_not_compared,
     refuse_unjudged,
 )
@@ -242,7 +243,8 @@ def _find(
     not_judged = len(duplicates.not_judged) if by_look else 0
     not_compared = duplicates.not_compared if by_look else ()
     unread = len(duplicates.skipped), len(duplicates.damaged)
-    if strict and fails_strictly(terminal, *unread, not_judged, len(not_compared)):
+    unsure = not_judged, len(not_compared), len(duplicates.not_checked)
+    if strict and fails_strictly(terminal, *unread, *unsure):
         return 2
     missing = () if allow_missing or not check else duplicates.missing
     if chosen.update and duplicates.images and not missing and not not_compared:
@@ -253,6 +255,9 @@ def _find(
     code = _check_exit_code(terminal, duplicates, kind, chosen)
     if code == 0 and missing:
         refuse_missing(terminal, missing)
+        return 2
+    if code == 0 and kind == "pixels" and duplicates.not_checked:
+        refuse_not_checked(terminal, duplicates.not_checked)
         return 2
     if code == 0 and not_compared:
         refuse_not_compared(terminal, not_compared)

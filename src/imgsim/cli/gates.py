@@ -10,12 +10,13 @@ import click
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from imgsim.types import NotCompared
+    from imgsim.types import NotCompared, Skipped
 
 STRICT_HELP = (
     "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
     " hide), an image is too small or too plain to be compared by more than its pixels, or two"
-    " files could not be compared, since their worker was killed, say."
+    " files could not be compared, or one not be decoded once more, since their worker was killed,"
+    " say."
 )
 
 allow_missing_option = click.option(
@@ -26,7 +27,12 @@ allow_missing_option = click.option(
 
 
 def fails_strictly(
-    terminal: Terminal, skipped: int, damaged: int, not_judged: int, not_compared: int
+    terminal: Terminal,
+    skipped: int,
+    damaged: int,
+    not_judged: int,
+    not_compared: int,
+    not_checked: int,
 ) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
     from imgsim.report.units import count
@@ -40,8 +46,10 @@ def fails_strictly(
         parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
     if not_compared:
         parts.append(f"{count(not_compared, 'pair')} of files could not be compared")
+    if not_checked:
+        parts.append(f"{count(not_checked, 'file')} could not be checked for damage")
     if parts:
-        above = (skipped or damaged or not_compared) and terminal.verbosity >= 0
+        above = (skipped or damaged or not_compared or not_checked) and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"
         terminal.error(f"{', '.join(parts)} (--strict)", named)
     return bool(parts)
@@ -66,6 +74,25 @@ def refuse_missing(terminal: Terminal, missing: Sequence[str], folder: str | Non
     terminal.error(
         f"{count(len(missing), 'listed file')} {verb} not there, such as {printable(missing[0])}",
         f"check the list{counts}, or pass over what is not there with --allow-missing",
+    )
+
+
+def refuse_not_checked(terminal: Terminal, files: Sequence[Skipped]) -> None:
+    """Say that a gate on equal pixels found nothing, and that this is not known of some files.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    files : sequence of Skipped
+        At least one.
+    """
+    from imgsim.read.discover import printable
+    from imgsim.report.units import count
+
+    terminal.error(
+        f"the pixels of {count(len(files), 'file')} could not be compared, such as"
+        f" {printable(files[0].path)}: {files[0].reason}",
+        "run it again with fewer --jobs, or leave these files out",
     )
 
 

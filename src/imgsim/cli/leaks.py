@@ -205,7 +205,8 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
 def _exit_code(terminal: Terminal, leaks: Leaks, *, strict: bool, passes: bool) -> int:
     """Return 2 if the gate could not do its work, 0 if it passes, else 1."""
     unread = len(leaks.skipped), len(leaks.damaged)
-    if strict and fails_strictly(terminal, *unread, len(leaks.not_judged), len(leaks.not_compared)):
+    unsure = len(leaks.not_judged), len(leaks.not_compared), len(leaks.not_checked)
+    if strict and fails_strictly(terminal, *unread, *unsure):
         return 2
     if empty := [split.name for split in leaks.splits if not split.images]:
         terminal.error(

@@ -159,6 +159,8 @@ def _jpeg_pixels(data: bytes) -> int:
         width, height = Image.open(io.BytesIO(data), formats=["JPEG"]).size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return sys.maxsize
+    except MemoryError:
+        raise
     except Exception:  # decoding it says what is wrong
         return 0
     return width * height

@@ -43,12 +43,18 @@ class SampleOutcome(NamedTuple):
         sha256 in hexadecimal. None for camera raw files, for HEIC files with depth maps,
         auxiliary images or image sequences and PSDs with layers, which are not read here, and for
         what cannot be decoded.
-    lasting : bool
-        It follows from the content, not from this run's limits.
+    reason : str
+        Why it could not be taken in this run, such as a limit; empty if it could, or if that
+        follows from the content.
     """
 
     digest: str | None
-    lasting: bool = True
+    reason: str = ""
+
+    @property
+    def lasting(self) -> bool:
+        """It follows from the content, not from this run's limits."""
+        return not self.reason
 
 
 def sample_digest(data: bytes, limits: Decoder) -> str | None:
@@ -84,7 +90,8 @@ def take_sample_digest(data: bytes, limits: Decoder) -> SampleOutcome:
     except NeedsMemory:
         raise
     except Exception as error:  # decoders raise whatever they like
-        return SampleOutcome(None, lasting=decode_error(error, limits.max_pixels).lasting)
+        said = decode_error(error, limits.max_pixels)
+        return SampleOutcome(None, "" if said.lasting else str(said))
 
 
 def _check_cap(pixels: int, limits: Decoder) -> None:

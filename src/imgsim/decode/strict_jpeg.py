@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.containers import jpeg_scan, jpeg_segments
+from imgsim.errors import is_out_of_memory
 
 _END = b"\xff\xd9"
 _BLANK = 128
@@ -67,9 +68,16 @@ def strict_grey(data: bytes, width: int, height: int) -> NDArray[np.uint8] | Non
         grey: NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data, "GRAY", min_width=width, min_height=height, strict=True
         )
-    except ValueError:
+    except ValueError as error:
+        _raise_if_out_of_memory(error)
         return None
     return grey[..., 0]
+
+
+def _raise_if_out_of_memory(error: ValueError) -> None:
+    """Tell little memory, which libjpeg reports as it does damage, from that."""
+    if is_out_of_memory(error):
+        raise MemoryError(str(error)) from error
 
 
 def jpeg_damage(data: bytes) -> JpegDamage | None:
@@ -122,6 +130,7 @@ def _decode(data: bytes, *, strict: bool = True) -> tuple[str, NDArray[np.uint8]
     try:
         grey: Any = simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=strict)
     except ValueError as error:
+        _raise_if_out_of_memory(error)
         return " ".join(str(error).split()) or "cannot be decoded", None
     return "", grey[..., 0]
 

@@ -175,6 +175,8 @@ def read_pages(data: bytes) -> Iterator[TiffTags]:
     try:
         for directory in _directories(data):
             yield _tags(directory)
+    except MemoryError:
+        raise
     except Exception:  # as in `read_tags`
         return
 

@@ -190,6 +190,7 @@ ALWAYS: tuple[Criterion, ...] = (
     ("not damaged", lambda c: bool(c.picture.facts.damage)),
     ("a reference file", lambda c: not c.picture.file.reference),
     ("more of the group agree on it", lambda c: c.picture.suspect),
+    ("could be checked for damage", lambda c: bool(c.picture.unchecked)),
 )
 """What comes before all rules."""
 

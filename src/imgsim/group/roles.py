@@ -57,6 +57,7 @@ def with_role(
         del told["fuller"]
         told["smaller"] = "fewer pixels than the camera wrote"
     if member.kind == "damaged":
+        told.pop("fuller", None)  # a decoder may make up what is sharper than the kept file
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
     if not told.keys() - {"smaller", "reencoded"}:
         return _same_picture(member, kept, other, signs, measured, told)
@@ -87,6 +88,8 @@ def _same_picture(
         unsure.append(FROM_CAMERA)
     if other.picture.facts.alpha:  # pictures are compared as they look on white
         unsure.append("its transparency, which is not compared")
+    if kept.picture.unchecked or other.picture.unchecked:
+        unsure.append("one of them could not be checked for damage")
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)

@@ -208,7 +208,7 @@ class Settling:
     def _with_whole(self, group: Group, choice: Choice, others: Sequence[Candidate]) -> Group:
         """Keep the whole picture too, where a rule chose a part of it."""
         kept = choice.kept
-        wholes = [c for c in others if not c.partial]
+        wholes = [c for c in others if not c.partial and not c.picture.facts.damage]
         if (
             not kept.partial
             or kept.picture.file.reference

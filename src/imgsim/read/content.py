@@ -10,6 +10,8 @@ from typing import BinaryIO, Self
 
 from imgsim.addresses import Address
 from imgsim.decode.decoder import Decoder
+from imgsim.errors import is_out_of_memory
+from imgsim.executors.limit import NO_MEMORY
 from imgsim.read.files import check_size, open_regular, read_stream
 from imgsim.stage_times import staged
 from imgsim.stamps import FileStamp
@@ -110,6 +112,20 @@ class Content:
         if stamp != self.stamp and hashlib.sha256(data).hexdigest() != self.digest:
             raise ChangedFile("it was changed since it was read first")
         return data
+
+
+def why_not_again(error: Exception) -> str:
+    """Say why a file that could be read before cannot be any more.
+
+    Parameters
+    ----------
+    error : DecodeError, OSError or MemoryError
+    """
+    if is_out_of_memory(error):
+        return f"{NO_MEMORY} to decode it"
+    if isinstance(error, OSError):
+        return "it is gone, or was changed meanwhile"
+    return str(error)
 
 
 @dataclass(frozen=True, slots=True)

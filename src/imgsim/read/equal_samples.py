@@ -21,7 +21,7 @@ from imgsim.decode.decoder import decoder_id
 from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.read.content import Content, ContentBatch
+from imgsim.read.content import Content, ContentBatch, why_not_again
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
@@ -42,7 +42,7 @@ class SampleBatch(ContentBatch):
 
     def failure(self, reason: str) -> SampleOutcome:
         """The outcome of a file whose worker died."""
-        return SampleOutcome(None, lasting=False)
+        return SampleOutcome(None, reason)
 
     @staged("checking")
     def run(self, heartbeat: Heartbeat) -> list[SampleOutcome | MoreMemory]:
@@ -54,8 +54,8 @@ class SampleBatch(ContentBatch):
                 outcomes.append(take_sample_digest(data, self.limits))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
-            except (DecodeError, OSError):  # it could be read before
-                outcomes.append(SampleOutcome(None, lasting=False))
+            except (DecodeError, OSError) as error:
+                outcomes.append(SampleOutcome(None, why_not_again(error)))
             heartbeat()
         return outcomes
 
@@ -75,7 +75,7 @@ def with_sample_digests(
     Returns
     -------
     Collection
-        The same, its pictures with `Picture.sample_digest`.
+        The same, its pictures with `Picture.sample_digest`, or with why it could not be taken.
     """
     whole = (p for p in collection.pictures if not p.facts.raw and not p.facts.damage)
     firsts = list({p.digest: p for p in whole}.values())
@@ -84,9 +84,11 @@ def with_sample_digests(
     chosen = _that_may_be_equal(firsts, _row_keys(firsts, collection, extractor), options.decode)
     if not chosen:
         return collection
-    digests = sample_digests_of(chosen, options, collection.executor)
+    found = _sample_digests(chosen, options, collection.executor)
     pictures = tuple(
-        replace(p, sample_digest=digests[p.digest]) if p.digest in digests else p
+        replace(p, sample_digest=found[p.digest].digest, unchecked=found[p.digest].reason)
+        if p.digest in found
+        else p
         for p in collection.pictures
     )
     return replace(collection, pictures=pictures)
@@ -110,13 +112,20 @@ def sample_digests_of(
     dict of str to (str or None)
         By the digests of the bytes; see `decode.samples.SampleOutcome`.
     """
+    found = _sample_digests(pictures, options, executor)
+    return {content: one.digest for content, one in found.items()}
+
+
+def _sample_digests(
+    pictures: Sequence[Picture], options: RunOptions, executor: Executor | None
+) -> dict[str, SampleOutcome]:
     label = f"samples/{VERSION} {decoder_id(DecodeMode.FULL)}"
     with closing(options.open_cache()) as cache:
         digests = cache.sample_digests(label, [p.digest for p in pictures])
         new = _take([p for p in pictures if p.digest not in digests], executor, options)
         lasting = {content: one.digest for content, one in new.items() if one.lasting}
         cache.keep_sample_digests(label, lasting)
-    return digests | {content: one.digest for content, one in new.items()}
+    return {content: SampleOutcome(digest) for content, digest in digests.items()} | new
 
 
 def _row_keys(

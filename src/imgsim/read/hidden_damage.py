@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
-from imgsim.read.content import Content, ContentBatch
+from imgsim.read.content import Content, ContentBatch, why_not_again
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
@@ -28,27 +29,42 @@ _VERSION = 3
 """Raise it when more damage is found: what the cache knows is void then."""
 
 
+class DamageOutcome(NamedTuple):
+    """What is wrong with a file.
+
+    Attributes
+    ----------
+    fault : str
+        Empty if nothing is wrong, or is not known.
+    reason : str
+        Why it could not be checked; empty if it was.
+    """
+
+    fault: str
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class DamageBatch(ContentBatch):
     """Files that are to be decoded strictly; picklable."""
 
-    def failure(self, reason: str) -> str | None:
-        """The fault of a file whose worker died."""
-        return None
+    def failure(self, reason: str) -> DamageOutcome:
+        """The outcome of a file whose worker died."""
+        return DamageOutcome("", reason)
 
     @staged("checking")
-    def run(self, heartbeat: Heartbeat) -> list[str | MoreMemory | None]:
-        """Decode each file strictly, and say what is wrong with it; None if it cannot be read."""
-        faults: list[str | MoreMemory | None] = []
+    def run(self, heartbeat: Heartbeat) -> list[DamageOutcome | MoreMemory]:
+        """Decode each file strictly, and say what is wrong with it."""
+        faults: list[DamageOutcome | MoreMemory] = []
         for content, needed in zip(self.contents, self.needs, strict=True):
             try:
                 self.limits.check_memory(needed)
                 data = content.read(self.limits, heartbeat.reading)
-                faults.append(hidden_fault(data, self.limits.max_pixels))
+                faults.append(DamageOutcome(hidden_fault(data, self.limits.max_pixels)))
             except NeedsMemory as error:
                 faults.append(MoreMemory(error.size_bytes))
-            except (DecodeError, OSError, MemoryError):  # it could be read before
-                faults.append(None)
+            except (DecodeError, OSError, MemoryError) as error:
+                faults.append(DamageOutcome("", why_not_again(error)))
             heartbeat()
         return faults
 
@@ -64,7 +80,8 @@ class HiddenDamage:
     Attributes
     ----------
     collection : Collection
-        With the damage that was found in the facts of its pictures.
+        With the damage that was found in the facts of its pictures, and with
+        `Picture.unchecked` where it could not be looked for.
     """
 
     def __init__(self, collection: Collection, options: RunOptions) -> None:
@@ -74,7 +91,13 @@ class HiddenDamage:
         self._label = f"damage {_VERSION} {decoder_id(DecodeMode.FULL)}"
 
     def look_in(self, pictures: Sequence[Picture]) -> bool:
-        """Check those pictures that were not checked before, and tell whether one is damaged."""
+        """Check those pictures that were not checked before.
+
+        Returns
+        -------
+        bool
+            One of them is damaged, or could not be checked.
+        """
         unchecked = {p.digest: p for p in pictures if _may_hide_damage(p)}
         unchecked = {d: p for d, p in unchecked.items() if d not in self._checked}
         if not unchecked:
@@ -84,21 +107,23 @@ class HiddenDamage:
         with closing(self._options.open_cache()) as cache:
             texts = cache.sample_digests(self._label, list(unchecked))
             new = self._check([p for d, p in unchecked.items() if d not in texts])
+            told = {d: one.fault for d, one in new.items() if not one.reason}
             cache.keep_sample_digests(
-                self._label, {d: fault.encode().hex() or None for d, fault in new.items()}
+                self._label, {d: fault.encode().hex() or None for d, fault in told.items()}
             )
-        faults = {d: bytes.fromhex(text).decode() for d, text in texts.items() if text} | new
+        faults = {d: bytes.fromhex(text).decode() for d, text in texts.items() if text} | told
         faults = {digest: fault for digest, fault in faults.items() if fault}
+        reasons = {digest: one.reason for digest, one in new.items() if one.reason}
         self.collection = replace(
             self.collection,
             pictures=tuple(
                 replace(p, facts=replace(p.facts, damage=faults[p.digest]))
                 if p.digest in faults
-                else p
+                else replace(p, unchecked=reasons.get(p.digest) or p.unchecked)
                 for p in self.collection.pictures
             ),
         )
-        return bool(faults)
+        return bool(faults or reasons)
 
     def mark_suspects(self, identities: set[str]) -> bool:
         """Mark pictures as suspect, and tell whether one was not."""
@@ -111,8 +136,8 @@ class HiddenDamage:
         self.collection = replace(self.collection, pictures=tuple(pictures))
         return new
 
-    def _check(self, pictures: Sequence[Picture]) -> dict[str, str]:
-        """Faults of some pictures, by digest, of those that could be read."""
+    def _check(self, pictures: Sequence[Picture]) -> dict[str, DamageOutcome]:
+        """What is wrong with some pictures, by digest."""
         if not pictures:
             return {}
         options = self._options
@@ -124,14 +149,10 @@ class HiddenDamage:
             )
             for part in parts
         ]
-        faults: dict[str, str] = {}
         executor = self.collection.executor
         stage = options.run_parts("checking for damage", "image", parts, batches, executor)
         with closing(stage) as results:
-            for picture, fault in results:
-                if fault is not None:
-                    faults[picture.digest] = fault
-        return faults
+            return {picture.digest: one for picture, one in results}
 
 
 def _may_hide_damage(picture: Picture) -> bool:

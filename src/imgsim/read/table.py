@@ -104,6 +104,11 @@ class Collection:
         pictures = (p for p in self.pictures if p.facts.damage)
         return tuple(Skipped(p.file.path, p.facts.damage) for p in pictures)
 
+    @property
+    def unchecked(self) -> tuple[Skipped, ...]:
+        """The pictures that could not be decoded once more, and why, in order of their paths."""
+        return tuple(Skipped(p.file.path, p.unchecked) for p in self.pictures if p.unchecked)
+
     def features(self, extractor: Extractor, pictures: Sequence[Picture]) -> Features:
         """Rows of some of the pictures, in their order."""
         return self.tables[extractor].select([p.digest for p in pictures])

@@ -342,6 +342,7 @@ def verdicts_document(result: Duplicates | Leaks) -> dict[str, Any]:
         "not_judged": len(result.not_judged),
         "damaged": skipped_document(result.damaged),
         "not_compared": not_compared_document(result.not_compared),
+        "not_checked": skipped_document(result.not_checked),
         "masks": result.masks,
         "masks_left_out": result.masks_left_out,
         "decided_pairs": result.decided_pairs,

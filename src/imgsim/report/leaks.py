@@ -27,6 +27,7 @@ from imgsim.report.text import (
     damaged_lines,
     decided_lines,
     mask_lines,
+    not_checked_lines,
     not_compared_lines,
     not_judged_lines,
     skipped_lines,
@@ -280,3 +281,4 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
     yield from skipped_lines(leaks.skipped, verbose)
     yield from damaged_lines(leaks.damaged, verbose)
     yield from not_compared_lines(leaks.not_compared, verbose)
+    yield from not_checked_lines(leaks.not_checked, verbose)

@@ -273,6 +273,7 @@ def find_dupes_summary(
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
     yield from not_compared_lines(duplicates.not_compared, verbose)
+    yield from not_checked_lines(duplicates.not_checked, verbose)
     yield from lost_metadata_lines(duplicates)
     if folders:
         yield from folder_pair_lines(folder_pairs(duplicates), every=False, width=width)
@@ -372,6 +373,13 @@ def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
         verb = "is" if len(damaged) == 1 else "are"
         yield f"{count(len(damaged), 'file')} {verb} damaged, and never kept:"
         yield from _reason_lines(damaged, verbose)
+
+
+def not_checked_lines(files: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
+    """Yield which files could not be decoded once more, and why, as `skipped_lines` does."""
+    if files:
+        yield f"{count(len(files), 'file')} could not be checked for damage and equal pixels:"
+        yield from _reason_lines(files, verbose)
 
 
 def not_compared_lines(pairs: tuple[NotCompared, ...], verbose: bool) -> Iterator[str]:

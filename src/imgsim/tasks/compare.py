@@ -11,7 +11,8 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Preset
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import Decoder
-from imgsim.errors import UsageError
+from imgsim.decode.spec import DecodeError
+from imgsim.errors import ImgsimError, UsageError
 from imgsim.group.rules import are_duplicates
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
@@ -122,9 +123,12 @@ def compare(
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
     several = left_facts.frames > 1 and right_facts.frames > 1
-    frames_agree = not several or same_frames(
-        left_query.data, right_query.data, Decoder(options.decode, options.max_pixels)
-    )
+    try:
+        frames_agree = not several or same_frames(
+            left_query.data, right_query.data, Decoder(options.decode, options.max_pixels)
+        )
+    except DecodeError as error:
+        raise ImgsimError(f"their frames cannot be compared: {error}", "see --max-pixels") from None
     flat = left_facts.flat, right_facts.flat
     comparisons = []
     for comparator, limit in zip(comparators, limits, strict=True):

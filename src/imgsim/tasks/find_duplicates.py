@@ -111,6 +111,9 @@ class Duplicates(Result[Group]):
         others stand under `Group.decided`.
     not_compared : tuple of NotCompared
         Pairs that may match and could not be compared, since a worker was killed, say.
+    not_checked : tuple of Skipped
+        Files that could not be decoded once more, to look for damage that a decoder hides or to
+        tell whether their pixels are equal to those of others.
     """
 
     comparator: Comparator
@@ -141,6 +144,7 @@ class Duplicates(Result[Group]):
     decided_pairs: int | None = None
     decided_groups: tuple[Group, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
+    not_checked: tuple[Skipped, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -342,6 +346,7 @@ def find_duplicates(
         decided_pairs=decided_pairs,
         decided_groups=tuple(decided_groups),
         not_compared=matched.not_compared,
+        not_checked=hidden.collection.unchecked,
     )
 
 

@@ -16,6 +16,7 @@ from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, rec
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.errors import is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.executors.limit import CRASHED, NO_MEMORY
 from imgsim.propose.proposals import HASH_RADIUS
@@ -114,6 +115,12 @@ class Outcome:
     crashed: bool = False
 
     @classmethod
+    def of_error(cls, error: OSError) -> Self:
+        """The outcome of a pair of which one file cannot be read any more."""
+        crashed = is_out_of_memory(error)
+        return cls(NOT_ALIGNED, f"{NO_MEMORY} to compare them" if crashed else CHANGED, crashed)
+
+    @classmethod
     def of_dead_worker(cls, reason: str) -> Self:
         """The outcome of a pair that ended its worker twice, the second time by itself."""
         crashed = reason.startswith((CRASHED, NO_MEMORY))  # it took too long otherwise
@@ -209,8 +216,8 @@ class VerifyBatch:
                 outcomes.append(Outcome(verdict))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
-            except OSError:  # it could be read before: it was changed meanwhile
-                outcomes.append(Outcome(NOT_ALIGNED, CHANGED))
+            except OSError as error:  # it could be read before
+                outcomes.append(Outcome.of_error(error))
             except DecodeError as error:
                 outcomes.append(Outcome(NOT_ALIGNED, str(error), not error.lasting))
             heartbeat()

@@ -19,7 +19,7 @@ from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.stage_times import staged
 from imgsim.types import Candidates, NotCompared, Picture, Verdict
-from imgsim.verify.batch import CHANGED, Outcome
+from imgsim.verify.batch import Outcome
 from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
 
@@ -63,8 +63,8 @@ class FrameBatch:
                 outcomes.append(Outcome(verdict))
             except NeedsMemory as error:
                 outcomes.append(MoreMemory(error.size_bytes))
-            except OSError:  # it could be read before: it was changed meanwhile
-                outcomes.append(Outcome(NOT_ALIGNED, CHANGED))
+            except OSError as error:  # it could be read before
+                outcomes.append(Outcome.of_error(error))
             except DecodeError as error:
                 outcomes.append(Outcome(NOT_ALIGNED, "" if error.lasting else str(error)))
             heartbeat()
@@ -163,10 +163,17 @@ def same_frames(left: bytes, right: bytes, decoder: Decoder) -> bool:
     left, right : bytes
         Of the whole files.
     decoder : Decoder
+
+    Raises
+    ------
+    DecodeError
+        A limit of this run keeps them from being decoded.
     """
     try:
         return with_frames(EQUAL, left, right, decoder).residual <= _MAX_RESIDUAL
-    except DecodeError:
+    except DecodeError as error:
+        if not error.lasting:
+            raise
         return False
 
 

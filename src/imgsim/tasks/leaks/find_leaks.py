@@ -207,6 +207,7 @@ def find_leaks(
         decided_pairs,
         said.in_no_split(options.discover),
         not_compared,
+        hidden.collection.unchecked,
     )
 
 

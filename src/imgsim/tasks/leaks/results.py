@@ -204,6 +204,8 @@ class Leaks(Result[Leak]):
         which were not read. None without such a folder.
     not_compared : tuple of NotCompared
         As in `Duplicates`; of pairs within splits only those that corrected splits need.
+    not_checked : tuple of Skipped
+        As in `Duplicates`.
     """
 
     comparator: Comparator
@@ -231,6 +233,7 @@ class Leaks(Result[Leak]):
     decided_pairs: int | None = None
     in_no_split: tuple[str, ...] | None = None
     not_compared: tuple[NotCompared, ...] = ()
+    not_checked: tuple[Skipped, ...] = ()
 
     @property
     def conflicts(self) -> tuple[Leak, ...]:
