@@ -66,32 +66,31 @@ def test_rankings_tell_which_pairs_could_not_be_compared(one_pair: tuple[str, st
     assert [Path(one.left).name for one in method.not_compared] == ["one.jpg"]
 
 
-@pytest.mark.parametrize("program", [NOT_CHECKED, NO_SAMPLES])
+@pytest.mark.parametrize(
+    ("program", "gate"),
+    [(NOT_CHECKED, ["--strict"]), (NO_SAMPLES, ["--check", "--check-kind", "pixels"])],
+)
 def test_files_that_could_not_be_checked_are_named_and_nothing_is_removable(
-    program: str, one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    program: str,
+    gate: list[str],
+    one_pair: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(processes, "_PROGRAM", program)
-    if program is NO_SAMPLES:  # of one size, and of other bytes
+    if program is NO_SAMPLES:  # they may be equal
         with Image.open(Path(one_pair[0], "one.jpg")) as picture:
-            picture.save(Path(one_pair[1], "two.png"))
-        Path(one_pair[1], "two.jpg").unlink()
-    found = imgsim.find_duplicates(one_pair, options=RunOptions(jobs=1))
-    checked = [Path(one.path).name for one in found.not_checked]
-    assert checked == ["one.jpg", "two.png" if program is NO_SAMPLES else "two.jpg"]
-    (group,) = found.groups
-    assert {m.role for m in group.members if m.kind != "kept"} == {"near"}
-    assert "could not be checked" in group.members[1].why
-
-
-def test_a_gate_on_equal_pixels_does_not_pass_where_they_could_not_be_compared(
-    one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(processes, "_PROGRAM", NO_SAMPLES)
-    with Image.open(Path(one_pair[0], "one.jpg")) as picture:
-        picture.save(Path(one_pair[1], "two.png"))
-    arguments = ["find-dupes", *one_pair, "--check", "--check-kind", "pixels", "--cache", "off"]
-    assert main([*arguments, "--jobs", "1", "-q"]) == 2
-    assert "the pixels of 2 files could not be compared" in capsys.readouterr().err
+            picture.save(Path(one_pair[1], "two.jpg"), quality=95)
+    arguments = ["find-dupes", *one_pair, *gate, "--cache", "off", "--jobs", "1", "-f", "json"]
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert [Path(one["path"]).name for one in document["not_checked"]] == ["one.jpg", "two.jpg"]
+    assert "could not be checked for damage and equal pixels" in captured.err
+    (group,) = document["groups"]
+    (member,) = (m for m in group["members"] if m["kind"] != "kept")
+    assert member["role"] == "near"
+    assert "could not be checked" in member["why"]
 
 
 def test_little_memory_is_no_damage_of_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
