@@ -157,6 +157,16 @@ def test_who_does_not_match_the_kept_file_leaves() -> None:
     assert related == [Related("d.jpg", "c.jpg", "verified")]
 
 
+def test_damaged_files_that_leave_a_group_make_none() -> None:
+    """All match c; b is kept, which d and e do not match."""
+    whole = [picture(f"{name}.jpg") for name in "cb"]
+    damaged = [picture(f"{name}.jpg", damage="cut off") for name in "de"]
+    known = Known({"bd": None, "be": None})
+    groups, related = settle([*whole, *damaged], ["folder:nowhere", "first"], known)
+    assert [sorted(roles(group)) for group in groups] == [["b.jpg", "c.jpg"]]
+    assert related == [Related(f"{one}.jpg", "c.jpg", "verified") for one in "de"]
+
+
 def test_a_part_is_kept_only_beside_its_whole() -> None:
     pictures = [picture("w.jpg"), picture("p/p.jpg", size_bytes=10)]
     known = Known({"wp": PART}, {"pw": CUT.swapped()})

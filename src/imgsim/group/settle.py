@@ -102,10 +102,15 @@ class Settling:
             first_round, waiting = False, []
             for choice, side in zip(choices, sides, strict=True):
                 members = self._still_open(side)
-                if len(members) > 1:
+                whole = any(not one.picture.facts.damage for one in members)
+                if len(members) > 1 and whole:
                     waiting.append(Undecided(tuple(members), choice.group.centre))
-                elif members and not self._is_decided(members[0].picture, choice):
-                    alone.append((members[0].picture, choice.group.centre))
+                    continue
+                alone += [  # damaged ones without a whole one make no group
+                    (one.picture, choice.group.centre)
+                    for one in members
+                    if not self._is_decided(one.picture, choice)
+                ]
         settled = [group for group in settled if len(group.members) > 1]
         for some in (settled, self.decided_groups):
             some.sort(key=lambda group: os.fsencode(group.kept.file.path))
