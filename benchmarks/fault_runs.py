@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from fault_children import Child, start_program
 from fault_pictures import Counts, whole
 from PIL import Image
@@ -231,6 +232,34 @@ class Runs:
         with self.cache() as cache:
             done = self.run(self.arguments(cache), send)
             self.check(kind, number, done, (0, 128 + which), cache)
+
+    def workers(self, kind: str, number: int) -> None:
+        """Workers are killed at random moments; what they did not do is named, or done again."""
+        chance = self.chance(kind, number)
+        longest = 3 * self.longest
+        pause, share = chance.uniform(0.02, 0.5) * self.longest, chance.uniform(0.2, 1)
+
+        def kill_some(child: Child) -> None:
+            process, end = psutil.Process(child.pid), time.monotonic() + longest
+            with contextlib.suppress(psutil.Error):
+                while time.monotonic() < end and process.status() != psutil.STATUS_ZOMBIE:
+                    time.sleep(chance.uniform(0, 2 * pause))
+                    for worker in process.children():
+                        if chance.random() < share:
+                            worker.kill()
+
+        with self.cache() as cache:
+            done = self.run(self.arguments(cache, "--strict"), kill_some)
+            named = False
+            with contextlib.suppress(ValueError):  # none was printed
+                document = json.loads(done.output)
+                lost = len(document["skipped"]) > len(json.loads(self.expected[1])["skipped"])
+                named = lost or bool(document["not_compared"] or document["not_checked"])
+                if not named and done.output != self.expected[1]:
+                    repeat = f"--repeat 'run/{kind}/{number}/{self.seed}'"
+                    self.counts.find("other bytes", f"{repeat}: and nothing is named")
+            self.counts.noted[f"{kind}: {'named' if named else 'done again'}"] += 1
+            self.check(kind, number, done, (0, 2), cache, same=not named)
 
     def output_file(self, kind: str, number: int) -> None:
         """A signal while a file is written with -o and --plan: it is there as a whole, or not."""
@@ -561,6 +590,7 @@ FAULTS: dict[str, Callable[[Runs, str, int], None]] = {
     "SIGTERM": Runs.signals,
     "SIGHUP": Runs.signals,
     "SIGKILL": Runs.signals,
+    "killed workers": Runs.workers,
     "output file": Runs.output_file,
     "file size": Runs.file_size,
     "full disk": Runs.full_disk,
