@@ -110,14 +110,14 @@ def test_a_cap_or_memory_are_no_reason_to_have_no_digest_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert take_sample_digest(png(), Decoder(max_pixels=10**6)).digest
-    assert take_sample_digest(png(), Decoder(max_pixels=100)) == (None, False)
-    assert take_sample_digest(png()[:300], Decoder(max_pixels=10**6)) == (None, True)
+    assert not take_sample_digest(png(), Decoder(max_pixels=100)).lasting
+    assert take_sample_digest(png()[:300], Decoder(max_pixels=10**6)) == (None, "")
 
     def fail(*arguments: Any) -> None:
         raise MemoryError
 
     monkeypatch.setattr(samples, "open_source", fail)
-    assert take_sample_digest(png(), Decoder(max_pixels=10**6)) == (None, False)
+    assert not take_sample_digest(png(), Decoder(max_pixels=10**6)).lasting
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(50)
