@@ -12,6 +12,7 @@ import imgsim
 from imgsim.cli.main import main
 from imgsim.decode.strict_jpeg import jpeg_damage
 from imgsim.executors import processes
+from imgsim.measure.measuring import DifferencesBatch
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
 
@@ -91,6 +92,17 @@ def test_files_that_could_not_be_checked_are_named_and_nothing_is_removable(
     (member,) = (m for m in group["members"] if m["kind"] != "kept")
     assert member["role"] == "near"
     assert "could not be checked" in member["why"]
+
+
+def test_what_could_not_be_measured_is_not_removable(
+    one_pair: tuple[str, str], threads: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        DifferencesBatch, "run", lambda self, heartbeat: [self.failure("killed")] * len(self)
+    )
+    (group,) = imgsim.find_duplicates(one_pair, options=threads).groups
+    (other,) = (m for m in group.members if m.kind != "kept")
+    assert (other.role, other.why) == ("near", "not sure: not measured")
 
 
 def test_little_memory_is_no_damage_of_a_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:

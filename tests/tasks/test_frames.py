@@ -14,9 +14,10 @@ from PIL import Image
 import imgsim
 from imgsim import RunOptions
 from imgsim.decode.decoder import Decoder
+from imgsim.executors.limit import CRASHED
 from imgsim.pictures.documents import page
 from imgsim.pictures.generate import landscape
-from imgsim.verify.frame_pairs import same_frames
+from imgsim.verify.frame_pairs import FrameBatch, same_frames
 
 SIZE = 240, 180
 Frames = list[Image.Image]
@@ -91,6 +92,22 @@ def test_known_verdicts_on_frames_are_the_same(
         == groups(imgsim.find_duplicates(animations, method, options=replace(threads, jobs=1)))
     )
     assert warm.decoded == 0
+
+
+def test_animations_whose_worker_is_killed_are_named(
+    animations: Path, threads: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        FrameBatch,
+        "run",
+        lambda self, heartbeat: [self.failure(f"{CRASHED} (SIGKILL)")] * len(self),
+    )
+    both = [animations / f"scenes-{name}.webp" for name in ("smaller", "webp")]
+    found = imgsim.find_duplicates(both, "phash", options=threads)
+    assert groups(found) == []
+    (lost,) = found.not_compared
+    assert (lost.left, lost.right) == tuple(map(str, both))
+    assert lost.reason == "the worker that compared them was killed (SIGKILL)"
 
 
 def test_two_files_are_compared_by_all_frames(animations: Path) -> None:
