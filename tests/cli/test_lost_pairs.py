@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,17 @@ def test_a_gate_does_not_pass_where_a_pair_could_not_be_compared(
         assert [Path(one["path"]).name for one in lost["files"]] == ["one.jpg", "two.jpg"]
         assert "1 pair of files could not be compared" in captured.err
     assert "the worker that compared them was killed (SIGKILL)" in captured.out
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_hook_does_not_pass_where_a_pair_could_not_be_compared(
+    one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Path(one_pair[0]).parent)
+    for arguments in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *arguments], check=True)
+    assert main(["staged", "--jobs", "1", "--cache", "off"]) == 2
+    assert "1 pair of files could not be compared" in capsys.readouterr().err
 
 
 def test_rankings_tell_which_pairs_could_not_be_compared(one_pair: tuple[str, str]) -> None:

@@ -19,10 +19,9 @@ from imgsim.cli.decision_options import (
 from imgsim.cli.gates import (
     STRICT_HELP,
     allow_missing_option,
+    could_compare_all,
     fails_strictly,
     refuse_missing,
-    refuse_not_checked,
-    refuse_not_compared,
     refuse_unjudged,
 )
 from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
@@ -256,11 +255,7 @@ def _find(
     if code == 0 and missing:
         refuse_missing(terminal, missing)
         return 2
-    if code == 0 and kind == "pixels" and duplicates.not_checked:
-        refuse_not_checked(terminal, duplicates.not_checked)
-        return 2
-    if code == 0 and not_compared:
-        refuse_not_compared(terminal, not_compared)
+    if code == 0 and not could_compare_all(terminal, duplicates, kind):
         return 2
     return code
 

@@ -10,6 +10,7 @@ import click
 from imgsim.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from imgsim.tasks.find_duplicates import Duplicates
     from imgsim.types import NotCompared, Skipped
 
 STRICT_HELP = (
@@ -114,6 +115,25 @@ def refuse_not_compared(terminal: Terminal, pairs: Sequence[NotCompared]) -> Non
         f" {printable(one.left)} and {printable(one.right)}: {one.reason}",
         "run it again with fewer --jobs, or leave these files out",
     )
+
+
+def could_compare_all(terminal: Terminal, duplicates: Duplicates, kind: str) -> bool:
+    """Return whether a gate that found nothing could look at all, and say what it could not.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    duplicates : Duplicates
+    kind : str
+        How sure a duplicate must be to count; equal bytes and pixels are found without comparing.
+    """
+    if kind == "pixels" and duplicates.not_checked:
+        refuse_not_checked(terminal, duplicates.not_checked)
+        return False
+    if kind in ("near", "label") and duplicates.not_compared:
+        refuse_not_compared(terminal, duplicates.not_compared)
+        return False
+    return True
 
 
 def refuse_unjudged(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imgsim.cli.decision_options import gate_decisions_option, read_decisions
+from imgsim.cli.gates import could_compare_all
 from imgsim.cli.make import make_method, make_run_options
 from imgsim.cli.method_options import device_options, method_option, preset_option
 from imgsim.cli.options import run_options, talk_options
@@ -90,5 +91,7 @@ def command(
             f"{printable(missing[0])}{more}: staged, but not in the working tree",
             "git restore FILE brings it back, git rm --cached FILE takes it out of the commit",
         )
+        return 2
+    if not counted and not could_compare_all(terminal, duplicates, check_kind):
         return 2
     return 1 if counted else 0
