@@ -291,10 +291,9 @@ class RecipeRun:
         Of pictures with equal bytes or samples the first stands for all.
         """
         found = []
-        for pair, verdict in self._verdicts.asked():
-            reason = self._verdicts.why_failed(pair)
+        for pair, reason in self._verdicts.failed():
             # it may have been verified by way of a third
-            if reason and self._may_match(*pair) and not self.accepts(verdict):
+            if self._may_match(*pair) and not self.accepts(self._verdicts[pair]):
                 paths = sorted((self._pictures[i].file.path for i in pair), key=os.fsencode)
                 found.append(NotCompared(paths[0], paths[1], reason))
         return in_path_order(found)

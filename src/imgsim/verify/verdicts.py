@@ -130,6 +130,13 @@ class Verdicts:
         """Why a pair could not be verified, such as that its worker died; empty if it was."""
         return self._failed.get(self._contents(pair), "")
 
+    def failed(self) -> Iterator[tuple[tuple[int, int], str]]:
+        """Yield the pairs that were asked for and could not be verified, in order, and why."""
+        if self._failed:
+            for pair in sorted(self._asked):
+                if reason := self.why_failed(pair):
+                    yield pair, reason
+
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
         digests = one.digest, other.digest
