@@ -30,6 +30,9 @@ from imgsim.executors.worker import main; main(int(sys.argv[2]), sys.argv[3])
 NOT_CHECKED = KILLED.replace("imgsim.verify.batch", "imgsim.read.hidden_damage").replace(
     "VerifyBatch", "DamageBatch"
 )
+NO_METADATA = KILLED.replace("imgsim.verify.batch", "imgsim.read.metadata").replace(
+    "VerifyBatch", "MetadataBatch"
+)
 NO_SAMPLES = KILLED.replace("imgsim.verify.batch", "imgsim.read.equal_samples").replace(
     "VerifyBatch", "SampleBatch"
 )
@@ -82,7 +85,11 @@ def test_rankings_tell_which_pairs_could_not_be_compared(one_pair: tuple[str, st
 
 @pytest.mark.parametrize(
     ("program", "gate"),
-    [(NOT_CHECKED, ["--strict"]), (NO_SAMPLES, ["--check", "--check-kind", "pixels"])],
+    [
+        (NOT_CHECKED, ["--strict"]),
+        (NO_METADATA, ["--strict"]),
+        (NO_SAMPLES, ["--check", "--check-kind", "pixels"]),
+    ],
 )
 def test_files_that_could_not_be_checked_are_named_and_nothing_is_removable(
     program: str,
@@ -100,11 +107,11 @@ def test_files_that_could_not_be_checked_are_named_and_nothing_is_removable(
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     assert [Path(one["path"]).name for one in document["not_checked"]] == ["one.jpg", "two.jpg"]
-    assert "could not be checked for damage and equal pixels" in captured.err
+    assert "could not be read once more" in captured.err
     (group,) = document["groups"]
     (member,) = (m for m in group["members"] if m["kind"] != "kept")
     assert member["role"] == "near"
-    assert "could not be checked" in member["why"]
+    assert "could not be read once more" in member["why"]
 
 
 def test_what_could_not_be_measured_is_not_removable(

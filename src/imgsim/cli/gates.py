@@ -48,7 +48,7 @@ def fails_strictly(
     if not_compared:
         parts.append(f"{count(not_compared, 'pair')} of files could not be compared")
     if not_checked:
-        parts.append(f"{count(not_checked, 'file')} could not be checked for damage")
+        parts.append(f"{count(not_checked, 'file')} could not be read once more")
     if parts:
         above = (skipped or damaged or not_compared or not_checked) and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"

@@ -89,7 +89,7 @@ def _same_picture(
     if other.picture.facts.alpha:  # pictures are compared as they look on white
         unsure.append("its transparency, which is not compared")
     if kept.picture.unchecked or other.picture.unchecked:
-        unsure.append("one of them could not be checked for damage")
+        unsure.append("one of them could not be read once more")
     if unsure or measured is None:
         why = "not sure: " + ", ".join([*unsure, *(told[role] for role in roles)])
         return _with(member, "near", roles, why)

@@ -125,6 +125,17 @@ class HiddenDamage:
         )
         return bool(faults or reasons)
 
+    def mark_unchecked(self, digests: set[str], reason: str) -> bool:
+        """Say of pictures why they could not be read once more, and tell whether one is new."""
+        new = False
+        pictures = []
+        for p in self.collection.pictures:
+            if p.digest in digests and not p.unchecked:
+                p, new = replace(p, unchecked=reason), True
+            pictures.append(p)
+        self.collection = replace(self.collection, pictures=tuple(pictures))
+        return new
+
     def mark_suspects(self, identities: set[str]) -> bool:
         """Mark pictures as suspect, and tell whether one was not."""
         new = False

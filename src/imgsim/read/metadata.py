@@ -54,6 +54,10 @@ class MetadataBatch(ContentBatch):
         return results
 
 
+NOT_READ = Metadata()
+"""Of a file whose worker was killed, say; it is told from one without metadata by ``is``."""
+
+
 @staged("metadata")
 def metadata_of(
     pictures: Iterable[Picture],
@@ -76,7 +80,7 @@ def metadata_of(
     Returns
     -------
     dict of str to Metadata
-        By the digest of the content; empty `Metadata` for a file that cannot be read any more.
+        By the digest of the content; `NOT_READ` for a file that could not be read once more.
     """
     wanted = {picture.digest: picture for picture in pictures}
     if not wanted:
@@ -88,7 +92,7 @@ def metadata_of(
         unknown = [picture for digest, picture in wanted.items() if digest not in known]
         new = _read(unknown, options, executor, history)
         cache.keep_metadata(label, new)
-    return {digest: known.get(digest) or new.get(digest) or Metadata() for digest in wanted}
+    return {digest: known.get(digest) or new.get(digest) or NOT_READ for digest in wanted}
 
 
 def _read(

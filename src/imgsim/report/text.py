@@ -378,7 +378,8 @@ def damaged_lines(damaged: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
 def not_checked_lines(files: tuple[Skipped, ...], verbose: bool) -> Iterator[str]:
     """Yield which files could not be decoded once more, and why, as `skipped_lines` does."""
     if files:
-        yield f"{count(len(files), 'file')} could not be checked for damage and equal pixels:"
+        what = "for damage, equal pixels or metadata"
+        yield f"{count(len(files), 'file')} could not be read once more, {what}:"
         yield from _reason_lines(files, verbose)
 
 

@@ -34,7 +34,7 @@ from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.label_maps import label_maps_among, without_label_maps
 from imgsim.read.majority import find_suspects
-from imgsim.read.metadata import metadata_of
+from imgsim.read.metadata import NOT_READ, metadata_of
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
 from imgsim.results import Result
@@ -286,6 +286,9 @@ def find_duplicates(
                 metadata = metadata_of(
                     matched.pictures, options, collection.executor, history=jpeg_history
                 )
+                lost = {digest for digest, one in metadata.items() if one is NOT_READ}
+                if hidden.mark_unchecked(lost, "its metadata could not be read"):
+                    continue
                 decided = decided_of(
                     answers, matched.pictures, options, collection.executor, implied=True
                 )
