@@ -202,7 +202,7 @@ def _rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
         fault = rows_fault(extractor, rows, images)
     except ImgsimError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # which would end a worker, or the run
         if is_out_of_memory(error):
             raise
         fault = f"failed: {' '.join(f'{type(error).__name__}: {error}'.split())}"

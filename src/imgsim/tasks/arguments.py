@@ -10,7 +10,7 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
 from imgsim.comparators.contract import class_fault, instance_fault
 from imgsim.comparators.extractor import Extractor
-from imgsim.comparators.listing import only_ready, parse_all
+from imgsim.comparators.listing import only_ready, parse, parse_all
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError, shown_value
@@ -95,7 +95,7 @@ def as_comparator(method: str | Comparator) -> Comparator:
         It is neither.
     """
     if isinstance(method, str):
-        return registry.parse(method)
+        return parse(method)
     if not isinstance(method, Comparator):
         raise UsageError(
             f"{shown_value(method)} is no method", 'such as "phash:size=16"; imgsim methods'
