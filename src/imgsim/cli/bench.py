@@ -313,4 +313,5 @@ def _write_report(terminal: Terminal, measurements: Bench, folder: Path, dataset
     folder.mkdir(parents=True, exist_ok=True)
     for name, parts in files.items():
         write(parts, str(folder / name))
-    terminal.summary(f"{folder / 'index.html'}: tables and plots")
+    what = "what was measured before" if measurements.unfinished else "tables and plots"
+    terminal.summary(f"{folder / 'index.html'}: {what}")
