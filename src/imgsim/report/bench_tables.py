@@ -297,7 +297,7 @@ DEFINITIONS = {
     " with more images or pairs count more",
     "a pair": "to compare one pair from ready features",
     "1,000 images": "to read so many, work out their features, and compare each with all others"
-    " (auto, local: with as many as here)",
+    " (auto, local: with as many as here); rough, where these were searched within milliseconds",
     "MAP": "mean average precision: how far up the whole ranking those of the class stand",
     "NDCG": "normalised discounted gain: as MAP, with less weight on what stands further down",
     "R@1": "share of queries with one of their class nearest (R@5, R@10: among the 5, 10 nearest)",
