@@ -177,6 +177,25 @@ def test_the_kit_outlives_a_method_that_ends_its_process(
     assert "importing it ends the process (exit code 7)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise KeyError('x')", "Rows.extract failed: KeyError: 'x'"),
+        ("images[:] = 0", "not its own to write into"),
+        ("print('hi')", "Rows.extract prints"),
+    ],
+)
+def test_the_kit_says_in_a_line_how_extract_fails(
+    body: str, said: str, plugin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HOSTILE["quits"].replace("raise SystemExit(0)", body)
+    (tmp_path / "imgsim_quits.py").write_text(f"{text}\n")
+    assert kit(["quits"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("quits: ")
+    assert said in line
+
+
 @pytest.mark.usefixtures("plugin")
 def test_what_is_wrong_with_one_is_listed_and_breaks_nothing(
     capfd: pytest.CaptureFixture[str],
