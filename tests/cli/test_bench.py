@@ -14,6 +14,7 @@ from PIL import Image
 
 from imgsim.benchmark import resilience, runner
 from imgsim.cli.main import main
+from imgsim.comparators.efficientnet import EfficientNetCosine, EfficientNetEuclidean
 from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 
@@ -207,6 +208,23 @@ def test_copies_name_the_methods_that_an_interrupted_run_did_not_try(
     section = (tmp_path / "index.html").read_text().partition("<h2>Changed copies</h2>")[2]
     assert left in section
     assert left in (tmp_path / "bench.md").read_text()
+
+
+def test_networks_without_their_package_are_listed_as_left_out(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(EfficientNetCosine, "missing", lambda: "needs torch")
+    monkeypatch.setattr(EfficientNetEuclidean, "missing", lambda: "needs torch")
+    fours = ("--prefix", r"^(p\d)_", "--protocol", "article", "--experiment", "norms")
+    assert main(["bench", str(places), *fours, "-f", "json"]) == 0
+    shown = capsys.readouterr()
+    left_out = [
+        {"method": f"efficientnet-{kind}", "reason": "needs torch"}
+        for kind in ("euclidean", "cosine")
+    ]
+    assert valid(shown.out)["unmeasured"] == left_out
+    assert "without efficientnet-cosine: needs torch\n" in shown.err
+    assert main(["bench", str(places), "-m", "efficientnet-cosine"]) == 2  # it was asked for
 
 
 def test_the_form_of_the_article(imgsim, places: Path) -> None:

@@ -288,6 +288,28 @@ def test_one_that_exits_while_pairs_are_compared_is_told(
 
 
 @pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("method", ["short", "quits"])
+def test_rows_of_queries_are_checked_too(
+    method: str, demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = str(min(demo[0].rglob("*.jpg")))
+    for command in (["compare", query, query], ["search", query, "--in", query]):
+        assert main([*command, "-m", method]) == 2
+        assert "error: method" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plugin")
+def test_all_says_which_cannot_be_used(demo, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("hangs", "quits", "short"):
+        del registry._entry_points()[name]
+    pair = [str(file) for file in sorted(demo[0].rglob("*.jpg"))[:2]]
+    assert main(["compare", *pair, "-m", "all"]) == 0
+    said = capsys.readouterr().err
+    assert "without ends: importing it ends the process (exit code 7)\n" in said
+    assert "without loose: is not frozen" in said
+
+
+@pytest.mark.usefixtures("plugin")
 def test_only_names_of_others_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
     real = listing.described_elsewhere

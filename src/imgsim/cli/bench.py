@@ -222,7 +222,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
             plan,
             store=store,
             baseline=before,
-            unmeasured=[Unmeasured(one.name, reason) for one, reason in left_out],
+            unmeasured=[Unmeasured(name, reason) for name, reason in left_out.items()],
             on_result=so_far.append,
             options=options,
         )

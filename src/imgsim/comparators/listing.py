@@ -105,11 +105,11 @@ def _described(name: str) -> Listed:
         cls = registry.load(name)
     except MethodUnavailable as error:
         return Listed(name, package, error.message)
-    if cause := registry.missing(cls):
-        return Listed(name, package, cause)
     defaults = {
         f.name: None if f.default is MISSING else f.default for f in registry.fields_of(cls)
     }
+    if cause := registry.missing(cls):
+        return Listed(name, package, cause, fields=defaults)
     about: dict[str, Any] = {
         "summary": cls.summary,
         "fields": defaults,
@@ -217,16 +217,37 @@ def parse(text: str) -> Comparator:
     return registry.parse(text)
 
 
-def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
+def parse_all(
+    text: str,
+    *,
+    ranking: bool = False,
+    left_out: Callable[[str, str], object] = lambda name, reason: None,
+) -> list[Comparator]:
     """Make comparators as `parse` does; ``all`` makes every available one by default.
 
     Those that need a value, such as the file of a network that the user trained, are left out,
     and where images are to be ranked also those that neither score any two nor verify.
+
+    Parameters
+    ----------
+    text : str
+    ranking : bool
+    left_out : callable
+        Called with the name of each that ``all`` would stand for, and why it cannot be used.
     """
     if text != ALL:
         return [parse(text)]
-    usable = [one for one in listed() if one.available and not one.needs_values]
+    found = [one for one in listed() if not one.needs_values]
+    for one in found:
+        if not one.available:
+            left_out(one.name, without_name(one.cause, one.name))
+    usable = [one for one in found if one.available]
     return [registry.parse(one.name) for one in usable if not ranking or one.ranks or one.verifies]
+
+
+def without_name(cause: str, name: str) -> str:
+    """Return why a method cannot be used, without its name, for where that stands before it."""
+    return cause.removeprefix(f"method {name}").lstrip(": ")
 
 
 def split_ready(

@@ -187,14 +187,22 @@ def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDAr
     for i, image in enumerate(images):
         sizes.setdefault(image.shape, []).append(i)
     for members in sizes.values():
-        made = _rows(extractor, np.stack([images[i] for i in members]))
+        made = checked_rows(extractor, np.stack([images[i] for i in members]))
         for i, row in zip(members, made, strict=True):
             rows[i] = row
     return rows
 
 
-def _rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
-    """Rows of images of one size; those of other packages are checked."""
+def checked_rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return the rows of images of one size, uint8 of (n, height, width, channels).
+
+    Those of other packages are checked.
+
+    Raises
+    ------
+    MethodUnavailable
+        They are not as declared, or there are none.
+    """
     if type(extractor).__module__.startswith("imgsim."):
         return extractor.extract(images)
     try:

@@ -174,10 +174,15 @@ def make_comparators(
     """Make comparators; ``all`` stands for every one that can run, with its defaults."""
     given = methods if isinstance(methods, Sequence) and not isinstance(methods, str) else [methods]
     made: list[Comparator] = []
+    note = options.progress.note
+
+    def say_left_out(name: str, reason: str) -> None:
+        note(f"without {name}: {reason}")
+
     for method in given:
         if method == registry.ALL:
-            every = parse_all(method, ranking=ranking)
-            made.extend(only_ready(every, options.progress.note))
+            every = parse_all(method, ranking=ranking, left_out=say_left_out)
+            made.extend(only_ready(every, note))
         else:
             made.append(as_comparator(method))
     if not made:
