@@ -194,9 +194,16 @@ def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDAr
 
 
 def checked_rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return the rows of images of one size, uint8 of (n, height, width, channels).
+    """Compute the rows of images of one size; those of other packages are checked.
 
-    Those of other packages are checked.
+    Parameters
+    ----------
+    extractor : Extractor
+    images : ndarray of uint8, shape (n, height, width, channels)
+
+    Returns
+    -------
+    ndarray of the extractor's dtype, shape (n, \\*extractor.shape)
 
     Raises
     ------
