@@ -1,17 +1,19 @@
 """Accuracy of trained networks: Siamese against the plain cosine, autoencoders against the mean.
 
     python benchmarks/networks.py --weights FILE [--pictures DIR] [--siamese FOLDER...]
-        [--autoencoder FOLDER...]
+        [--autoencoder FOLDER...] [--only-siamese]
 
 First on pictures that it makes: patterned balls in landscapes, a class per pattern. There it is
 known where the maps of `imgsim explain` must lie. With --pictures the pictures of the
-documentation are drawn. Then on labelled folders, one sub-folder per class.
+documentation are drawn. Then on labelled folders, one sub-folder per class. With --only-siamese,
+what the result file has of autoencoders stays: they take ten times as long.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import shutil
 import tempfile
@@ -22,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from record import machine, write
+from record import RESULTS, machine, write
 
 from imgsim import RunOptions, explain
 from imgsim.pictures.generate import landscape
@@ -168,6 +170,11 @@ def autoencoder_row(made: TrainedAutoencoder) -> dict:
     }
 
 
+def known_autoencoders() -> dict:
+    """Return what the result file has of autoencoders."""
+    return json.loads((RESULTS / "networks.json").read_text())["autoencoder"]
+
+
 def siamese(folder: Path, out: Path, weights: Path, **more: object) -> TrainedSiamese:
     options = SiameseOptions(weights=str(weights), held_out=0.3, **more)
     return train_siamese(folder, out, options, run=RunOptions(progress=Notes()))
@@ -179,32 +186,36 @@ def autoencoder(folder: Path, out: Path, epochs: int) -> TrainedAutoencoder:
 
 
 def draw_pictures(
-    made: TrainedSiamese, painted: TrainedAutoencoder, methods: dict[str, str], folder: Path
+    made: TrainedSiamese, painted: TrainedAutoencoder | None, methods: dict[str, str], folder: Path
 ) -> None:
     """Draw the pictures of the documentation; work files go to the current folder."""
+    drawn = []
     pair = list(held_out(made.weights))[7]
     for name, method in methods.items():
-        draw_explanation(explain(*pair, method), folder / f"explain-{name}.png")
+        drawn.append(folder / f"explain-{name}.png")
+        draw_explanation(explain(*pair, method), drawn[-1])
     copy = Image.open(pair[0]).convert("RGB")
     copy.paste(Image.open(pair[1]).convert("RGB").crop((60, 60, 110, 110)), (150, 20))
     copy.save("changed.png")
-    draw_explanation(explain(pair[0], "changed.png"), folder / "explain-ssim.png")
+    drawn.append(folder / "explain-ssim.png")
+    draw_explanation(explain(pair[0], "changed.png"), drawn[-1])
     whole = Image.fromarray(landscape(5, 480, 360))
     whole.save("whole.png")
     part = whole.crop((120, 90, 420, 315)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     part.save("part.jpg", quality=60)
-    draw_explanation(explain("whole.png", "part.jpg", "local"), folder / "explain-local.png")
-    method = f'autoencoder:weights="{painted.weights}"'
-    draw_activations(activations(pair[0], "3", method), folder / "autoencoder-layer.png")
-    for run, kind, names in (
-        (made.weights.parent, "siamese", ("loss", "pairs")),
-        (painted.weights.parent, "autoencoder", ("loss", "reconstructions")),
-    ):
-        for name in names:
-            shutil.copyfile(run / f"{name}.png", folder / f"{kind}-{name}.png")
-    for path in folder.glob("*.png"):
-        if path.name.startswith(("explain-", "siamese-", "autoencoder-")):
-            reduce_colours(path)
+    drawn.append(folder / "explain-local.png")
+    draw_explanation(explain("whole.png", "part.jpg", "local"), drawn[-1])
+    runs = [(made.weights.parent, "siamese", "pairs")]
+    if painted:
+        runs.append((painted.weights.parent, "autoencoder", "reconstructions"))
+        method = f'autoencoder:weights="{painted.weights}"'
+        drawn.append(folder / "autoencoder-layer.png")
+        draw_activations(activations(pair[0], "3", method), drawn[-1])
+    for run, kind, name in runs:
+        drawn.append(folder / f"{kind}-{name}.png")
+        shutil.copyfile(run / f"{name}.png", drawn[-1])
+    for path in drawn:
+        reduce_colours(path)
 
 
 def main() -> None:
@@ -213,6 +224,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--siamese", nargs="*", type=Path, default=[])
     parser.add_argument("--autoencoder", nargs="*", type=Path, default=[])
+    parser.add_argument("--only-siamese", action="store_true")
     given = parser.parse_args()
     given.weights = given.weights.resolve()
     folders = {
@@ -232,8 +244,8 @@ def main() -> None:
         | {"maps": {n: localisation(m, made.weights, boxes) for n, m in methods.items()}}
     }
     print(table)
-    painted = autoencoder(planted, work / "painted", 60)
-    painters = {"balls": autoencoder_row(painted)}
+    painted = None if given.only_siamese else autoencoder(planted, work / "painted", 60)
+    painters = {"balls": autoencoder_row(painted)} if painted else known_autoencoders()
     print(painters)
     if pictures:
         draw_pictures(made, painted, methods, pictures)
@@ -251,8 +263,9 @@ def main() -> None:
     document = {
         **machine(
             "python benchmarks/networks.py --weights FILE --siamese "
-            f"{' '.join(f.name for f in given.siamese)} --autoencoder "
-            f"{' '.join(f.name for f in given.autoencoder)}",
+            f"{' '.join(f.name for f in given.siamese)} "
+            + ("--only-siamese" if given.only_siamese else
+               f"--autoencoder {' '.join(f.name for f in given.autoencoder)}"),
             "imgsim", "torch", "efficientnet_pytorch",
         ),
         "held_out": 0.3,

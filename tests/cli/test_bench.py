@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from imgsim.benchmark import runner
+from imgsim.benchmark import resilience, runner
 from imgsim.cli.main import main
+from imgsim.comparators.efficientnet import EfficientNetCosine, EfficientNetEuclidean
 from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 
@@ -167,11 +168,63 @@ def test_an_interrupted_run_has_a_report_of_what_is_measured(
     monkeypatch.setattr(runner, "measure_method", interrupt)
     assert main(["bench", str(places), *FEW, "-o", str(tmp_path / "report")]) == 130
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "cosine was not measured: the run was interrupted before" in page
     assert "<td>phash</td>" in page
     document = valid((tmp_path / "report" / "bench.json").read_text())
     assert [one["method"] for one in document["methods"]] == ["phash"]
-    assert "interrupted" in capsys.readouterr().err
+    says = (
+        "This run was interrupted, and its report is a part: it lacks rankings by cosine; changed"
+        " copies by phash and cosine; distances by scipy and numpy."
+    )
+    assert document["advice"].startswith(says)
+    assert says in page
+    assert says in (tmp_path / "report" / "bench.md").read_text()
+    assert document["unfinished"] == [
+        {"experiment": "methods", "methods": ["cosine"]},
+        {"experiment": "resilience", "methods": ["phash", "cosine"]},
+        {"experiment": "norms", "methods": []},
+    ]
+    assert "index.html: what was measured before" in capsys.readouterr().err
+    known = tmp_path / "report" / "bench.json"
+    assert main(["bench", str(places), *FEW, "--baseline", str(known)]) == 2
+    assert "of a run that was interrupted" in capsys.readouterr().err
+
+
+def test_copies_name_the_methods_that_an_interrupted_run_did_not_try(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = resilience.measure_each
+
+    def interrupt(*arguments):
+        yield next(measure(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(resilience, "measure_each", interrupt)
+    copies = ("--experiment", "methods", "--experiment", "resilience", "--changed-images", "2")
+    assert main(["bench", str(places), *FEW, *copies, "-o", str(tmp_path)]) == 130
+    document = valid((tmp_path / "bench.json").read_text())
+    assert document["unfinished"] == [{"experiment": "resilience", "methods": ["cosine"]}]
+    assert document["advice"].startswith("This run was interrupted, and its report is a part")
+    left = "Not tried, as the run was interrupted: cosine."
+    section = (tmp_path / "index.html").read_text().partition("<h2>Changed copies</h2>")[2]
+    assert left in section
+    assert left in (tmp_path / "bench.md").read_text()
+
+
+def test_networks_without_their_package_are_listed_as_left_out(
+    places: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(EfficientNetCosine, "missing", lambda: "needs torch")
+    monkeypatch.setattr(EfficientNetEuclidean, "missing", lambda: "needs torch")
+    fours = ("--prefix", r"^(p\d)_", "--protocol", "article", "--experiment", "norms")
+    assert main(["bench", str(places), *fours, "-f", "json"]) == 0
+    shown = capsys.readouterr()
+    left_out = [
+        {"method": f"efficientnet-{kind}", "reason": "needs torch"}
+        for kind in ("euclidean", "cosine")
+    ]
+    assert valid(shown.out)["unmeasured"] == left_out
+    assert "without efficientnet-cosine: needs torch\n" in shown.err
+    assert main(["bench", str(places), "-m", "efficientnet-cosine"]) == 2  # it was asked for
 
 
 def test_the_form_of_the_article(imgsim, places: Path) -> None:

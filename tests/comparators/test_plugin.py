@@ -66,7 +66,7 @@ def test_its_commands_do_what_the_guide_says(
     """All of them, but the installation, which the fixture is."""
     (session,) = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     install, *commands = session.splitlines()
-    assert install == "python -m pip install ."
+    assert install == "python -m pip install -e ."
     printed = {}
     (tmp_path / "pictures").symlink_to(demo[0])
     for command in commands:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from imgsim.cli.main import main
 from imgsim.comparators import listing, registry
 from imgsim.comparators.hashes import DctHash
 from imgsim.comparators.siamese import Siamese
@@ -90,6 +93,15 @@ HOSTILE = {
     "ends": "import os; os._exit(7)",
     "prints": "print('{'); from imgsim_mine import Mine as Mine; Mine.name = 'prints'",
     "hangs": "import time; time.sleep(600)",
+    "leaves": "from dataclasses import dataclass; from imgsim_mine import Mine as Base\n"
+    "@dataclass(frozen=True)\nclass Mine(Base):\n    name = 'leaves'\n    code: int = -1\n"
+    "    def __post_init__(self):\n        if self.code >= 0: raise SystemExit(self.code)",
+    "quits": "from dataclasses import dataclass; from imgsim_mine import Mine as Base\n"
+    "from imgsim.comparators.pixels import Cosine\nrows = type(Cosine().extractor)\n"
+    "@dataclass(frozen=True)\nclass Rows(rows):\n"
+    "    def extract(self, images):\n        raise SystemExit(0)\n"
+    "@dataclass(frozen=True)\nclass Mine(Cosine):\n    name = 'quits'\n"
+    "    extractor = property(lambda self: Rows(self.side, 'rgb'))",
 }
 
 
@@ -165,6 +177,25 @@ def test_the_kit_outlives_a_method_that_ends_its_process(
     assert "importing it ends the process (exit code 7)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise KeyError('x')", "Rows.extract failed: KeyError: 'x'"),
+        ("images[:] = 0", "not its own to write into"),
+        ("print('hi')", "Rows.extract prints"),
+    ],
+)
+def test_the_kit_says_in_a_line_how_extract_fails(
+    body: str, said: str, plugin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HOSTILE["quits"].replace("raise SystemExit(0)", body)
+    (tmp_path / "imgsim_quits.py").write_text(f"{text}\n")
+    assert kit(["quits"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("quits: ")
+    assert said in line
+
+
 @pytest.mark.usefixtures("plugin")
 def test_what_is_wrong_with_one_is_listed_and_breaks_nothing(
     capfd: pytest.CaptureFixture[str],
@@ -196,6 +227,8 @@ def test_what_is_wrong_with_one_is_listed_and_breaks_nothing(
 def test_one_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LIMIT_SECONDS", 1.0)
     assert "does not import within 1 s" in listing.described_elsewhere("hangs").cause
+    with pytest.raises(MethodUnavailable, match="hangs: it does not import within 1 s"):
+        as_comparator("hangs")
     with pytest.raises(AssertionError, match="within 1 s"):
         check_import("hangs")
 
@@ -213,6 +246,77 @@ def test_one_that_hangs_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bad_one_that_is_named_is_refused(name: str, message: str) -> None:
     with pytest.raises(MethodUnavailable, match=message):
         registry.parse(name)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_no_gate_passes_by_a_method_that_ends_the_program(demo, tmp_path: Path) -> None:
+    """It ends with 0, as a gate that found nothing does."""
+    command = [sys.executable, "-m", "imgsim", "find-dupes", str(demo[0]), "--check", "-m", "ends"]
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    (tmp_path / "imgsim_ends.py").write_text("import os; os._exit(0)")
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "imgsim: error: method ends: importing it ends the process (exit code 0)",
+        "  hint: repair or remove the package that brings it (imgsim_ends:Mine)",
+    ]
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("executor", ["processes", "threads"])
+@pytest.mark.parametrize(
+    ("method", "cause"),
+    [("leaves:code=0", "cannot be made: SystemExit: 0"), ("quits", "failed: SystemExit: 0")],
+)
+def test_one_that_exits_where_it_is_made_or_used_is_told(
+    method: str, cause: str, executor: str, demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["find-dupes", str(demo[0]), "--check", "-m", method, "--executor", executor]) == 2
+    assert cause in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plugin")
+def test_one_that_exits_while_pairs_are_compared_is_told(
+    demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Ssim, "distance", lambda *rows: sys.exit(0))
+    files = [str(file) for file in sorted(demo[0].rglob("*.jpg"))[:2]]
+    assert main(["compare", *files, "-m", "ssim"]) == 2
+    assert "a method ended the program (exit 0)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("method", ["short", "quits"])
+def test_rows_of_queries_are_checked_too(
+    method: str, demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = str(min(demo[0].rglob("*.jpg")))
+    for command in (["compare", query, query], ["search", query, "--in", query]):
+        assert main([*command, "-m", method]) == 2
+        assert "error: method" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plugin")
+def test_all_says_which_cannot_be_used(demo, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("hangs", "quits", "short"):
+        del registry._entry_points()[name]
+    pair = [str(file) for file in sorted(demo[0].rglob("*.jpg"))[:2]]
+    assert main(["compare", *pair, "-m", "all"]) == 0
+    said = capsys.readouterr().err
+    assert "without ends: importing it ends the process (exit code 7)\n" in said
+    assert "without loose: is not frozen" in said
+
+
+@pytest.mark.usefixtures("plugin")
+def test_only_names_of_others_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    real = listing.described_elsewhere
+    monkeypatch.setattr(listing, "described_elsewhere", lambda n: tried.append(n) or real(n))
+    for name in ("phash", "dhash:size=16", "mine:flip=yes", "mine"):
+        listing.parse(name)
+    assert tried == ["mine"]  # once: it is imported then
 
 
 @pytest.mark.usefixtures("plugin")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
+from skimage.color import deltaE_ciede2000, xyz2lab
 
 from imgsim import cluster_images, sort_images
 from imgsim.errors import UsageError
@@ -15,7 +15,7 @@ from imgsim.pictures.fixed_camera import cycle, frame
 from imgsim.pictures.ticks import round_logarithmic_ticks, round_ticks
 from imgsim.report.cluster_drawings import _covered, _place_for_tag, draw_map, nearest_groups
 from imgsim.report.cluster_numbers import draw_numbers
-from imgsim.report.colours import PALETTE, colour_of, text_on
+from imgsim.report.colours import NO_COLOUR, PALETTE, colour_of, text_on, tint
 from imgsim.report.ordering import draw_heatmap
 from imgsim.report.pictures import montage_pages
 from imgsim.tasks.matches import matches
@@ -38,19 +38,34 @@ SEEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("seen", "apart"), list(zip(SEEN, (18, 16, 16, 10), strict=True)))
-def test_colours_are_told_apart_by_the_colour_blind(seen: str, apart: float) -> None:
-    from skimage.color import xyz2lab
+@pytest.mark.parametrize(
+    ("seen", "apart", "first"),
+    list(zip(SEEN, (14, 8, 8, 7), (24, 16, 16, 15), strict=True)),
+)
+def test_colours_are_told_apart_by_the_colour_blind(seen: str, apart: float, first: float) -> None:
+    colours = lab_of([*PALETTE, NO_COLOUR, *(tint(colour, 0.22) for colour in PALETTE)], seen)
+    palette, grey, tints = colours[:30], colours[30:31], colours[31:]
+    pairs = deltaE_ciede2000(palette[:, None], palette[None]) + 100 * np.eye(30)
+    assert len(palette) == 30
+    assert pairs.min() >= apart
+    assert pairs[:8, :8].min() >= first
+    assert deltaE_ciede2000(palette, grey).min() >= 9
+    if seen == "normally":
+        assert deltaE_ciede2000(palette, tints).min() >= 17  # a dot is seen on its ground
 
-    levels = np.array(PALETTE) / 255
+
+def lab_of(colours: list[tuple[int, ...]], seen: str) -> np.ndarray:
+    """Return colours in CIELAB as somebody sees them."""
+    levels = np.array(colours) / 255
     light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     to_xyz = [
         [0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
         [0.0193339, 0.1191920, 0.9503041],
     ]  # fmt: skip
-    lab = xyz2lab(np.clip(light @ np.transpose(SEEN[seen]), 0, 1) @ np.transpose(to_xyz))
-    assert len(lab) == 30
-    assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) >= apart
+    return xyz2lab(np.clip(light @ np.transpose(SEEN[seen]), 0, 1) @ np.transpose(to_xyz))
+
+
+def test_after_the_last_colour_the_first_comes_again() -> None:
     assert colour_of(31) == colour_of(1) != colour_of(0)
     assert [text_on(c) for c in ((0, 0, 0), (255, 255, 255))] == ["white", "black"]
 
@@ -182,3 +197,19 @@ def test_the_chosen_number_of_clusters_is_marked(frames: Path, tmp_path: Path, t
     assert marks["elbow"][:, 0].max() < 260 < marks["silhouette"][:, 0].min()  # the upper curve
     with pytest.raises(UsageError, match="no numbers of clusters were tried"):
         draw_numbers(cluster_images(frames, n=4, options=threads), tmp_path / "none.png")
+
+
+def test_a_heat_map_names_its_numbers(frames: Path, tmp_path: Path, threads, monkeypatch) -> None:
+    written: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+
+    def kept(self, place, text, *more, **options):
+        written.append(text)
+        return draw(self, place, text, *more, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", kept)
+    ordering = sort_images(str(frames), options=threads)
+    draw_heatmap(ordering, ordering.better, tmp_path / "map.png")
+    names = [Path(p.file.path).name for p in ordering.pictures]
+    assert written[-2 * len(names) :: 2] == [str(i) for i in range(1, len(names) + 1)]
+    assert written[-2 * len(names) + 1 :: 2] == names

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from imgsim.report.html import matches_page
 from imgsim.report.pictures import draw_montage, shorten_path
@@ -33,17 +33,27 @@ def test_rows_of_a_montage_name_the_fields_of_their_method(
     for seed in (1, 2):
         photo(seed).save(tmp_path / f"{seed}.png")
     written: list[str] = []
-    draw = ImageDraw.ImageDraw.multiline_text
+    draw = ImageDraw.ImageDraw.text
 
     def kept(self: ImageDraw.ImageDraw, place: Any, text: str, *more: Any, **options: Any) -> Any:
         written.append(text)
         return draw(self, place, text, *more, **options)
 
-    monkeypatch.setattr(ImageDraw.ImageDraw, "multiline_text", kept)
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", kept)
     methods = ["phash", "phash:size=16"]
     shown = matches(str(tmp_path), methods, options=threads)
     draw_montage(shown, tmp_path / "sheet.png", {}, range(2))
-    assert written == methods * 2
+    assert [text for text in written if text.startswith("phash")] == methods * 2
+    assert written.count("query") == 2
+
+
+def test_a_montage_of_several_methods_is_no_strip(tmp_path: Path, photo, threads) -> None:
+    for seed in range(6):
+        photo(seed).save(tmp_path / f"{seed}.png")
+    shown = matches(str(tmp_path), ["phash", "dhash", "ahash"], options=threads)
+    draw_montage(shown, tmp_path / "sheet.png", {}, range(6))
+    with Image.open(tmp_path / "sheet.png") as drawn:
+        assert 0.7 < drawn.height / drawn.width < 1.8
 
 
 def test_rows_of_a_page_name_the_fields_of_their_method(tmp_path: Path, photo, threads) -> None:

@@ -91,18 +91,21 @@ def read_bench(path: Path) -> Bench:
     Raises
     ------
     UsageError
-        It cannot be read, or is no such result.
+        It cannot be read, is no such result, or one of a run that was interrupted.
     """
     try:
         with open_input(path) as stream:
             document = json.load(stream)
         if not isinstance(document, dict) or document.get("schema") != "imgsim.bench/1":
             raise ValueError("its schema is not imgsim.bench/1")
-        return from_document(Bench, document)
+        bench = from_document(Bench, document)
     except OSError as error:
         raise UsageError(f"cannot read baseline {path}: {error.strerror}", _HINT) from None
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise UsageError(f"{path} is no result of bench: {error}", _HINT) from None
+    if bench.unfinished:  # what it lacks could not get worse
+        raise UsageError(f"baseline {path} is of a run that was interrupted", "run that to its end")
+    return bench
 
 
 def compare_with_baseline(

@@ -300,6 +300,22 @@ class Unmeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What an interrupted run did not come to in one experiment.
+
+    Attributes
+    ----------
+    experiment : str
+        One of ``methods``, ``resilience`` and ``norms``.
+    methods : tuple of str
+        Those that it was not made with; none of ``norms``, which is about no method.
+    """
+
+    experiment: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """The data set that was measured on.
 
@@ -338,7 +354,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Bench(Result[MethodResult]):
-    """A whole run."""
+    """A run.
+
+    Attributes
+    ----------
+    methods : tuple of MethodResult
+        Of the experiment of that name; in the order in which they were asked for.
+    resilience : Resilience or None
+    norms : tuple of NormTiming
+    unmeasured : tuple of Unmeasured
+    unfinished : tuple of Unfinished
+        What is missing, if the run was interrupted; nothing of a whole one.
+    """
 
     version: str
     command: str
@@ -351,6 +378,13 @@ class Bench(Result[MethodResult]):
     resilience: Resilience | None = None
     norms: tuple[NormTiming, ...] = ()
     unmeasured: tuple[Unmeasured, ...] = field(default=(), metadata=LATER)
+    unfinished: tuple[Unfinished, ...] = field(default=(), metadata=LATER)
+
+    def unfinished_methods(self, experiment: str) -> tuple[str, ...]:
+        """Return the methods that an experiment was not made with, as the run was interrupted."""
+        return tuple(
+            m for one in self.unfinished if one.experiment == experiment for m in one.methods
+        )
 
     def _items(self) -> tuple[MethodResult, ...]:
         return self.methods

@@ -24,6 +24,7 @@ from imgsim.benchmark.results import (
     MethodResilience,
     MethodResult,
     Resilience,
+    Unfinished,
     Unmeasured,
 )
 from imgsim.benchmark.store import Store
@@ -137,7 +138,8 @@ def bench(
     )
     if baseline is not None:
         require_comparable(baseline, facts, run.names(measurable), run.originals)
-    run.tell = lambda results, changed: on_result(_so_far(facts, measurable, results, changed))
+    asked = run.names(measurable)
+    run.tell = lambda results, changed: on_result(_so_far(facts, plan, asked, results, changed))
     run.announce(measurable)
     results, changed = run.experiments(measurable)
     timed = norms.norms(seed=plan.seed) if "norms" in plan.experiments else ()
@@ -151,17 +153,21 @@ def bench(
 
 def _so_far(
     facts: Bench,
-    comparators: Sequence[Comparator],
+    plan: Plan,
+    asked: dict[str, list[str]],
     results: Sequence[MethodResult],
     changed: Resilience | None,
 ) -> Bench:
-    """What there is of a run, with the methods that are not measured yet."""
-    done = {m.method.partition(":")[0] for m in results}
-    rest = [c for c in comparators if c.name not in done]
-    pending = tuple(Unmeasured(label(c), "the run was interrupted before") for c in rest)
-    return replace(
-        facts, methods=tuple(results), resilience=changed, unmeasured=facts.unmeasured + pending
-    )
+    """What there is of a run, with what it has not come to yet: methods by their experiment."""
+    done = {
+        "methods": {m.method for m in results},
+        "resilience": {m.method for m in changed.methods} if changed else set(),
+    }
+    missing = {name: [m for m in asked[name] if m not in done[name]] for name in asked}
+    left = [Unfinished(name, tuple(methods)) for name, methods in missing.items() if methods]
+    if "norms" in plan.experiments:  # timed at the end
+        left.append(Unfinished("norms", ()))
+    return replace(facts, methods=tuple(results), resilience=changed, unfinished=tuple(left))
 
 
 class _Run:

@@ -222,7 +222,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
             plan,
             store=store,
             baseline=before,
-            unmeasured=[Unmeasured(one.name, reason) for one, reason in left_out],
+            unmeasured=[Unmeasured(name, reason) for name, reason in left_out.items()],
             on_result=so_far.append,
             options=options,
         )
@@ -313,4 +313,5 @@ def _write_report(terminal: Terminal, measurements: Bench, folder: Path, dataset
     folder.mkdir(parents=True, exist_ok=True)
     for name, parts in files.items():
         write(parts, str(folder / name))
-    terminal.summary(f"{folder / 'index.html'}: tables and plots")
+    what = "what was measured before" if measurements.unfinished else "tables and plots"
+    terminal.summary(f"{folder / 'index.html'}: {what}")

@@ -54,6 +54,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:  # click would make it exit code 1
             raise _ClosedPipe from error
+        except SystemExit as error:  # of a method of another package: a gate would pass by its 0
+            hint = "choose another one, or run it with -v for the traceback"
+            raise ImgsimError(f"a method ended the program (exit {error.code})", hint) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         widest = max(map(len, COMMANDS))

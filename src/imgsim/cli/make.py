@@ -12,10 +12,10 @@ import click
 
 from imgsim.cli.terminal import Terminal, input_bytes
 from imgsim.comparators.base import Comparator
-from imgsim.comparators.listing import parse_all, split_ready
+from imgsim.comparators.listing import parse_all, split_ready, without_name
 from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import MethodUnavailable, UsageError
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
@@ -58,7 +58,7 @@ def make_ready_methods(
     *,
     ranking: bool = False,
     optional: Sequence[str] = (ALL,),
-) -> tuple[list[Comparator], list[tuple[Comparator, str]]]:
+) -> tuple[list[Comparator], dict[str, str]]:
     """Make comparators as `make_methods` does, and return those that were left out, with reasons.
 
     Parameters
@@ -68,15 +68,29 @@ def make_ready_methods(
     ranking : bool
     optional : sequence of str
         Of these texts, what cannot run is left out; of others that is an error when they run.
+
+    Returns
+    -------
+    list of Comparator
+    dict of str to str
+        Reasons, by the names of what was left out.
     """
     texts = given.pop("method")
     weights = given.pop("weights")
     where = {"device": given.pop("device"), "batch_size": make_batch_size(given.pop("batch_size"))}
     made: list[Comparator] = []
-    left_out: dict[Comparator, str] = {}
+    left_out: dict[str, str] = {}
     for text in [texts] if isinstance(texts, str) else texts:
         several = []
-        for comparator in parse_all(text, ranking=ranking):
+        try:
+            parsed = parse_all(text, ranking=ranking, left_out=left_out.setdefault)
+        except MethodUnavailable as error:
+            if text not in optional:
+                raise
+            name = text.partition(":")[0]
+            left_out[name] = without_name(error.message, name)
+            continue
+        for comparator in parsed:
             own = {field.name for field in fields_of(type(comparator))}
             changes = {n: v for n, v in where.items() if n in own and f"{n}=" not in text}
             if weights and "weights" in own and "weights=" not in text:
@@ -84,11 +98,11 @@ def make_ready_methods(
             several.append(replace(cast(Any, comparator), **changes) if changes else comparator)
         if text in optional:
             several, others = split_ready(several)
-            left_out.update(others)
+            left_out.update((one.name, reason) for one, reason in others)
         made.extend(several)
-    for comparator, reason in left_out.items():
-        terminal.note(f"without {comparator.name}: {reason}")
-    return list(dict.fromkeys(made)), list(left_out.items())
+    for name, reason in left_out.items():
+        terminal.note(f"without {name}: {reason}")
+    return list(dict.fromkeys(made)), left_out
 
 
 def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:

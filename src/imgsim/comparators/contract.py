@@ -144,7 +144,10 @@ def instance_fault(comparator: Comparator) -> str:
         return _extractor_fault(comparator, extractor) or _scale_fault(comparator)
     except ImgsimError:
         raise
-    except Exception as error:  # properties of a third party may raise anything at all
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # properties of a third party may raise anything at all
         return f"cannot be used: {type(error).__name__}: {error}"
 
 

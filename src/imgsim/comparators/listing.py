@@ -1,7 +1,8 @@
 """All methods that are registered, with what they are, or why they cannot be used.
 
 Those of other packages are looked at in child processes: importing one may raise, end its process,
-print or hang, and then it alone is listed as unavailable.
+print or hang, and then it alone is listed as unavailable. One that is named is tried there, too,
+before a run imports it.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Listed:
         The score of each preset, by name.
     prints : bool
         Importing it writes to standard output or error (of other packages only).
+    answers : bool
+        False where the child process that was to describe it ended or took too long.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Listed:
     score_better: str | None = None
     presets: dict[str, float] = field(default_factory=dict)
     prints: bool = False
+    answers: bool = True
 
     @property
     def available(self) -> bool:
@@ -101,11 +105,11 @@ def _described(name: str) -> Listed:
         cls = registry.load(name)
     except MethodUnavailable as error:
         return Listed(name, package, error.message)
-    if cause := registry.missing(cls):
-        return Listed(name, package, cause)
     defaults = {
         f.name: None if f.default is MISSING else f.default for f in registry.fields_of(cls)
     }
+    if cause := registry.missing(cls):
+        return Listed(name, package, cause, fields=defaults)
     about: dict[str, Any] = {
         "summary": cls.summary,
         "fields": defaults,
@@ -150,7 +154,8 @@ def described_elsewhere(name: str) -> Listed:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            return Listed(name, package, f"no process can be started to import it: {error}")
+            cause = f"no process can be started to import it: {error}"
+            return Listed(name, package, cause, answers=False)
         try:
             code = child.wait(LIMIT_SECONDS)
             cause = f"importing it ends the process (exit code {code})"
@@ -162,7 +167,7 @@ def described_elsewhere(name: str) -> Listed:
         try:
             return Listed(**json.loads(answer.read()))
         except (ValueError, TypeError):
-            return Listed(name, package, f"method {name}: {cause}")
+            return Listed(name, package, f"method {name}: {cause}", answers=False)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -193,16 +198,56 @@ def main(name: str) -> None:
     os._exit(0)  # what it left running is not waited for
 
 
-def parse_all(text: str, *, ranking: bool = False) -> list[Comparator]:
-    """Make comparators as `registry.parse` does; ``all`` makes every available one by default.
+def parse(text: str) -> Comparator:
+    """Make a comparator as `registry.parse` does, once a child process has imported it.
+
+    That holds for those of other packages, and where they are not imported yet: what ends the
+    process or hangs when it is imported would take the run along, and a gate would pass.
+
+    Raises
+    ------
+    UnknownMethod, MethodUnavailable, UsageError
+        See `registry.parse`; or importing it ends the child process, or takes too long.
+    """
+    name = text.partition(":")[0].strip()
+    if registry.is_foreign(name):
+        found = described_elsewhere(name)
+        if not found.answers:
+            raise MethodUnavailable(found.cause, registry.repair(name))
+    return registry.parse(text)
+
+
+def parse_all(
+    text: str,
+    *,
+    ranking: bool = False,
+    left_out: Callable[[str, str], object] = lambda name, reason: None,
+) -> list[Comparator]:
+    """Make comparators as `parse` does; ``all`` makes every available one by default.
 
     Those that need a value, such as the file of a network that the user trained, are left out,
     and where images are to be ranked also those that neither score any two nor verify.
+
+    Parameters
+    ----------
+    text : str
+    ranking : bool
+    left_out : callable
+        Called with the name of each that ``all`` would stand for, and why it cannot be used.
     """
     if text != ALL:
-        return [registry.parse(text)]
-    usable = [one for one in listed() if one.available and not one.needs_values]
+        return [parse(text)]
+    found = [one for one in listed() if not one.needs_values]
+    for one in found:
+        if not one.available:
+            left_out(one.name, without_name(one.cause, one.name))
+    usable = [one for one in found if one.available]
     return [registry.parse(one.name) for one in usable if not ranking or one.ranks or one.verifies]
+
+
+def without_name(cause: str, name: str) -> str:
+    """Return why a method cannot be used, without its name, for where that stands before it."""
+    return cause.removeprefix(f"method {name}").lstrip(": ")
 
 
 def split_ready(

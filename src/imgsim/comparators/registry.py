@@ -42,6 +42,18 @@ def is_built_in(name: str) -> bool:
     return _is_own(_entry_points()[name])
 
 
+def is_foreign(name: str) -> bool:
+    """Return whether a name is another package's, whose module is not imported yet."""
+    entry_point = _entry_points().get(name)
+    known = entry_point is None or _is_own(entry_point) or entry_point.module in sys.modules
+    return not known
+
+
+def repair(name: str) -> str:
+    """Return the hint where a registered name cannot be used."""
+    return f"repair or remove the package that brings it ({_entry_points()[name].value})"
+
+
 def load(name: str) -> type[Comparator]:
     """Import the comparator class registered under a name.
 
@@ -58,7 +70,7 @@ def load(name: str) -> type[Comparator]:
         near = get_close_matches(name.lower(), names(), n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "imgsim methods lists them"
         raise UnknownMethod(f"unknown method: {name}", hint) from None
-    hint = f"repair or remove the package that brings it ({entry_point.value})"
+    hint = repair(name)
     try:
         with redirect_stdout(sys.stderr):  # standard output is for data
             loaded = entry_point.load()
@@ -74,7 +86,7 @@ def missing(cls: type[Comparator]) -> str:
     """Return what `Comparator.missing` does, or how that fails."""
     try:
         return cls.missing()
-    except Exception as error:  # a third party's method
+    except (Exception, SystemExit) as error:  # a third party's method
         return f"cannot tell what it needs: {type(error).__name__}: {error}"
 
 
@@ -121,7 +133,7 @@ def parse(text: str) -> Comparator:
         fault = instance_fault(comparator)
     except ImgsimError:
         raise
-    except Exception as error:  # a third party's __post_init__
+    except (Exception, SystemExit) as error:  # a third party's __post_init__
         fault = f"cannot be made: {type(error).__name__}: {error}"
     if fault:
         raise MethodUnavailable(

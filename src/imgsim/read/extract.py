@@ -187,14 +187,29 @@ def _extract(extractor: Extractor, images: list[NDArray[np.uint8]]) -> list[NDAr
     for i, image in enumerate(images):
         sizes.setdefault(image.shape, []).append(i)
     for members in sizes.values():
-        made = _rows(extractor, np.stack([images[i] for i in members]))
+        made = checked_rows(extractor, np.stack([images[i] for i in members]))
         for i, row in zip(members, made, strict=True):
             rows[i] = row
     return rows
 
 
-def _rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
-    """Rows of images of one size; those of other packages are checked."""
+def checked_rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Compute the rows of images of one size; those of other packages are checked.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    images : ndarray of uint8, shape (n, height, width, channels)
+
+    Returns
+    -------
+    ndarray of the extractor's dtype, shape (n, \\*extractor.shape)
+
+    Raises
+    ------
+    MethodUnavailable
+        They are not as declared, or there are none.
+    """
     if type(extractor).__module__.startswith("imgsim."):
         return extractor.extract(images)
     try:
@@ -202,7 +217,7 @@ def _rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any]:
         fault = rows_fault(extractor, rows, images)
     except ImgsimError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # which would end a worker, or the run
         if is_out_of_memory(error):
             raise
         fault = f"failed: {' '.join(f'{type(error).__name__}: {error}'.split())}"

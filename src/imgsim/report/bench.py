@@ -19,7 +19,7 @@ from imgsim.benchmark.results import (
 from imgsim.benchmark.store import to_document
 from imgsim.escapes import as_json
 from imgsim.read.discover import printable
-from imgsim.report.bench_advice import advice
+from imgsim.report.bench_advice import advice, copies_left
 from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.bench_tables import (
     DEFINITIONS,
@@ -99,7 +99,10 @@ def bench_text(bench: Bench) -> Iterator[str]:
         elif frontier(bench):
             yield "\nno method is both faster and better than another\n"
     if bench.resilience:
-        yield from _changes_lines(bench.resilience, short_names(bench))
+        if bench.resilience.methods:
+            yield from _changes_lines(bench.resilience, short_names(bench))
+        if left := copies_left(bench):
+            yield _filled(f"({left})")
     if bench.norms:
         yield f"\n{norms_title(bench)}\n"
         yield from _aligned_table(norms_table(bench.norms))
@@ -243,7 +246,10 @@ def bench_markdown(bench: Bench) -> Iterator[str]:
         yield from (f"- {name}: {what}\n" for name, what in DEFINITIONS.items())
     if bench.resilience:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
-        yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
+        if bench.resilience.methods:
+            yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
+        if left := copies_left(bench):
+            yield f"\n{left[0].upper()}{left[1:]}.\n"
     if bench.norms:
         yield f"\n## {norms_title(bench)}\n\n"
         yield from _markdown_table(norms_table(bench.norms))

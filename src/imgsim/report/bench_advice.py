@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from imgsim.benchmark.results import Bench, MethodResult
 from imgsim.benchmark.significance import differs
 from imgsim.report.bench_tables import (
+    LONG_SECONDS,
     headline,
     in_order,
     interval_text,
     machine_was_busy,
     seconds_of_thousand,
     short_names,
+    surely_quicker,
+    timed_seconds,
     unranked_methods,
 )
 from imgsim.report.units import count
@@ -30,8 +33,41 @@ def advice(bench: Bench) -> list[str]:
     """Return the sentences that a report opens with; none where no method was measured."""
     ranked = [m for m in in_order(bench) if headline(m) is not None]
     if ranked:
-        return [*_choice(bench, ranked), *_on_recipes(bench)]
-    return [*_on_pairs(bench), *_on_copies(bench)]
+        return [*_on_interruption(bench), *_choice(bench, ranked), *_on_recipes(bench)]
+    return [*_on_interruption(bench), *_on_pairs(bench), *_on_copies(bench)]
+
+
+def _on_interruption(bench: Bench) -> Iterator[str]:
+    """Say that the run was interrupted, and what it did not come to."""
+    if not bench.unfinished:
+        return
+    names = short_names(bench)
+    missing = []
+    for one in bench.unfinished:
+        methods = in_words([names[m] for m in one.methods])
+        missing.append(_EXPERIMENTS[one.experiment] + (f" by {methods}" if methods else ""))
+    yield f"This run was interrupted, and its report is a part: it lacks {'; '.join(missing)}."
+
+
+_EXPERIMENTS = {
+    "methods": "rankings",
+    "resilience": "changed copies",
+    "norms": "distances by scipy and numpy",
+}
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return names as a sentence has them: ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def copies_left(bench: Bench) -> str:
+    """Return which methods an interrupted run did not try on changed copies; empty if all."""
+    names = short_names(bench)
+    left = bench.unfinished_methods("resilience")
+    return f"not tried, as the run was interrupted: {in_words([names[m] for m in left])}" * bool(
+        left
+    )
 
 
 def _on_pairs(bench: Bench) -> Iterator[str]:
@@ -111,22 +147,34 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
 
 
 def _cost(bench: Bench, named: Sequence[MethodResult], level: Sequence[MethodResult]) -> str:
-    """Say what a thousand images take by the quickest of the best, and of those not worse."""
+    """Say what a thousand images take by the quickest of the best, and of those not worse.
+
+    That one is quicker is said only where the next run would say so, too.
+    """
     names, cpu = short_names(bench), machine_was_busy(bench)
     n = bench.data.images
     seconds = {m.method: seconds_of_thousand(m, n, cpu=cpu) for m in level}
     quick, slow = (f(named, key=lambda m: seconds[m.method]) for f in (min, max))
-    name, ratio = names[quick.method], seconds[slow.method] / seconds[quick.method]
-    if ratio >= _QUICKER:
-        text = f"{name} is {ratio:.2g} x quicker than {names[slow.method]}: 1,000 images take it"
+    said = [quick]
+    if surely_quicker(quick, slow, bench, ratio=_QUICKER):
+        ratio = seconds[slow.method] / seconds[quick.method]
+        text = f"{names[quick.method]} is {ratio:.2g} x quicker than {names[slow.method]}:"
+        text += f" 1,000 images take it about {_time(seconds[quick.method])}"
     else:
-        text = f"1,000 images take {name}"
-    text += f" about {_time(seconds[quick.method])}"
+        both = dict.fromkeys(_time(seconds[m.method]) for m in (quick, slow))
+        whom = names[quick.method] if len(named) == 1 else "each of them"
+        text = f"1,000 images take {whom} about {' to '.join(both)}"
+        said = [quick, slow]
     quickest = min(level, key=lambda m: seconds[m.method])
-    if seconds[quick.method] / seconds[quickest.method] >= _QUICKER:
+    if surely_quicker(quickest, quick, bench, ratio=_QUICKER):
         text += f", {names[quickest.method]} {_time(seconds[quickest.method])}"
+        said.append(quickest)
     how = "processor time" if cpu else "read by one thread"
-    rough = "; a rough figure, from so few" if n < _FEW else ""
+    rough = ""
+    if n < _FEW:
+        rough = "; a rough figure, from so few"
+    elif min(timed_seconds(m, n) for m in said) < LONG_SECONDS:
+        rough = "; rough, as so few are searched within milliseconds"
     return f"{text} ({how}, each compared with all{rough})."
 
 
@@ -140,8 +188,9 @@ def _on_recipes(bench: Bench) -> Iterator[str]:
         f"A ranking tells little of {' and '.join(recipes)}, which {looks} for copies of a picture"
         " and not for its like"
     )
-    if bench.resilience is None:
-        yield f"{text}; --experiment resilience measures that."
+    if bench.resilience is None or not bench.resilience.methods:
+        again = bool(bench.unfinished_methods("resilience"))
+        yield f"{text}" + ("." if again else "; --experiment resilience measures that.")
         return
     names = short_names(bench)
     changed = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)

@@ -38,6 +38,7 @@ def article_table(bench: Bench) -> Table:
         assert m.retrieval is not None
         rows.append([_title(m.method), f"{_mean_seconds(m, cpu=cpu):.7f}", _accuracy(m)])
     rows += [[_title(one.method), "-", "-"] for one in bench.unmeasured]
+    rows += [[_title(method), "-", "-"] for method in bench.unfinished_methods("methods")]
     return [["method", "seconds", "accuracy"], *rows]
 
 

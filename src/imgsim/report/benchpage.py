@@ -12,7 +12,7 @@ from imgsim.benchmark.results import Bench, MethodResult, Mistake
 from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables
-from imgsim.report.bench_advice import advice
+from imgsim.report.bench_advice import advice, copies_left
 from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.html import escaped_path, picture_rules
 from imgsim.report.units import count, percent
@@ -88,7 +88,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
         yield from (f"<p>{escape(line)}</p>\n" for line in article_notes(bench))
     if methods:
         yield from _quality_section(bench, plots, bold)
-    if bench.resilience:
+    if bench.resilience and bench.resilience.methods:
         yield from _changes_section(bench, names, plots)
     if bench.norms:
         yield f"<h2>{escape(report.norms_title(bench))}</h2>\n"
@@ -150,6 +150,7 @@ def _changes_section(bench: Bench, names: dict[str, str], plots: dict[str, str])
         f"<p>{resilience.images} originals, at most {resilience.max_side} pixels a side, each"
         f" changed in {len(resilience.methods[0].changes)} ways; the same files for all"
         " methods.</p>\n"
+        f"{_left_html(bench)}"
         "<h3>Percent recognised: within the threshold of their original</h3>\n"
     )
     yield _plot_html(plots["recognised"], "percent of the copies recognised, methods by changes")
@@ -159,6 +160,11 @@ def _changes_section(bench: Bench, names: dict[str, str], plots: dict[str, str])
     wrong = [f"{names[m.method]} {m.wrong}" for m in resilience.methods if m.wrong]
     yield "<p>Pairs of different originals within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
+
+
+def _left_html(bench: Bench) -> str:
+    left = copies_left(bench)
+    return f'<p class="note">{escape(left[0].upper() + left[1:])}.</p>\n' if left else ""
 
 
 def _mistakes_section(

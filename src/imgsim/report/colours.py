@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 _COLOURS = (
-    "0069a5 f0870f 87e187 691e69 ffd2c3 692d0f 2d0ff0 96c3ff c3875a 8778ff 875a5a e1a5c3 786987"
-    " 3c2d96 b4f000 6900c3 965a3c b46900 e1964b 5a5aff c387c3 b4e1ff 3ca587 780f4b 00d296 2da5f0"
-    " 963c00 ffc35a e100c3 780f2d"
+    "770000 bbcc00 6677ff 0000bb 226655 ffaaee dd4422 33aa77 994488 aa1144 7700ff 228822 bb9900"
+    " 333366 99aabb 0055bb 884400 662244 00aaff 8866bb cc77cc ee7777 554433 aa7755 eebb88 77ccbb"
+    " 886677 558899 777766 555566"
 ).split()
 PALETTE = tuple(tuple(bytes.fromhex(colour)) for colour in _COLOURS)
-"""30 colours, as red, green, blue, of which no two are nearer than 16 in CIELAB (of 1976), seen
-normally, without long cones and without middle ones, and than 10 without short ones (simulated as
-by G. M. Machado and others, 2009, doi:10.1109/TVCG.2009.113)."""
+"""30 colours, as red, green, blue. By CIEDE2000 any two are at least 14 apart seen normally, 8
+without long or without middle cones and 7 without short ones (simulated as by G. M. Machado and
+others, 2009, doi:10.1109/TVCG.2009.113); the first 8 are 24, 16 and 15 apart. Each is at least 17
+from its own tint, on which its dots lie, and 9 from `NO_COLOUR`."""
 
 NO_COLOUR = (150, 150, 150)
 

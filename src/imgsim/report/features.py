@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim import __version__
-from imgsim.comparators import registry
+from imgsim.comparators import listing
 from imgsim.comparators.base import Metric, VectorComparator
 from imgsim.comparators.label import label
 from imgsim.comparators.recipes import Recipe
@@ -249,7 +249,7 @@ def _feature_set(about: Any, columns: dict[str, NDArray[Any]]) -> FeatureSet:
     """Check what a file says of itself against the method as it is here."""
     if about["schema"] != SCHEMA:
         raise _NoFeatures(f"it has the schema {about['schema']!r}, not {SCHEMA}")
-    comparator = registry.parse(about["method"])
+    comparator = listing.parse(about["method"])
     extractor = comparator.extractor
     if extractor.key != about["extractor"]:
         raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +37,8 @@ _WITH_VALUES, _VALUE_CELL = 30, 34
 """Images whose scores are written into the cells, and pixels of these."""
 _NUMBERS, _DIGITS, _LINES = 30, 11, 4
 """The least pixels beside a panel for numbers, the size of these, and the most lines of them."""
+_NAMED, _NAME_WIDTH, _NAME_LINE = 120, 320, 16
+"""Images up to which their names stand below, the most pixels of a column and those of a line."""
 _STEPS = tuple(factor * 10**power for power in range(6) for factor in (1, 2, 5))
 _LEAST_CELL = 14
 """Pixels from which on a row of the heat map has its picture beside it."""
@@ -162,8 +164,9 @@ class _Span:
 def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
-    Images are numbered by name in both. Up to 30 images each cell has its score, up to about 45
-    each row its picture. The colours span the pairs, without the diagonal.
+    Images are numbered by name in both; up to 120 the names stand below. Up to 30 images each cell
+    has its score, up to about 45 each row its picture. The colours span the pairs, without the
+    diagonal.
 
     Raises
     ------
@@ -183,7 +186,12 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     lines, room = _number_lines(n, max(1, side) / max(1, n))
     edge = thumb + max(_NUMBERS, round((lines if lines <= _LINES else 1) * room) + 6)
     width = 2 * (side + edge + _MARGIN) + 130
-    sheet = Image.new("RGB", (width, max(side, 120) + edge + 3 * _MARGIN), "white")
+    high = max(side, 120) + edge + 3 * _MARGIN
+    names = _names(ordering) if n <= _NAMED else []
+    name_width = min(_NAME_WIDTH, _widest(names))
+    columns = max(1, (width - 2 * _MARGIN) // name_width)
+    below = math.ceil(len(names) / columns) * _NAME_LINE + _MARGIN if names else 0
+    sheet = Image.new("RGB", (width, high + below), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     span = _Span.of(ordering.matrix)
@@ -200,8 +208,44 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
         _draw_numbers(draw, order, (left, top), side / max(1, n), thumb)
         if n <= _WITH_VALUES:
             _draw_values(draw, ordering, order, (left, top), span)
-    _draw_colour_bar(sheet, ordering, span, max(side, 120))
+    _draw_colour_bar(sheet, ordering, span, max(side, 120), high)
+    _draw_names(draw, names, columns, (name_width, high))
     write_png(sheet, target)
+
+
+def _names(ordering: Ordering) -> list[str]:
+    """Return the paths by number, from the folder on in which all of them lie."""
+    paths = [printable(p.file.path.replace("\\", "/")) for p in ordering.pictures]
+    folders = [path.split("/")[:-1] for path in paths]
+    shared = 0
+    while all(len(parts) > shared for parts in folders) and len({f[shared] for f in folders}) == 1:
+        shared += 1
+    return [path.split("/", shared)[-1] for path in paths]
+
+
+def _widest(names: Sequence[str]) -> int:
+    """Return the pixels of a column that has room for all names with their numbers."""
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(_DIGITS)
+    longest = max(map(font.getlength, names), default=0)
+    return math.ceil(longest + font.getlength(str(len(names)))) + 24
+
+
+def _draw_names(draw: Any, names: Sequence[str], columns: int, where: tuple[int, int]) -> None:
+    """Write which image each number is, in columns of a width, from a height down."""
+    from PIL import ImageFont
+
+    width, top = where
+    font = ImageFont.load_default(_DIGITS)
+    rows = math.ceil(len(names) / columns)
+    digits = font.getlength(str(len(names)))
+    for place, name in enumerate(names):
+        x = _MARGIN + place // rows * width
+        y = top + place % rows * _NAME_LINE
+        draw.text((x + digits, y), str(place + 1), "black", font, anchor="ra")
+        text = shorten_path(name, font, width - digits - 18)
+        draw.text((x + digits + 6, y), text, "dimgray", font)
 
 
 def _number_lines(n: int, cell: float) -> tuple[int, float]:
@@ -286,10 +330,10 @@ def _in_viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(table.astype(np.uint8)[levels])
 
 
-def _draw_colour_bar(sheet: Any, ordering: Ordering, span: _Span, side: int) -> None:
+def _draw_colour_bar(sheet: Any, ordering: Ordering, span: _Span, side: int, bottom: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    height, top = max(side, 120), sheet.height - _MARGIN - max(side, 120)
+    height, top = max(side, 120), bottom - _MARGIN - max(side, 120)
     left = sheet.width - 118
     levels = np.repeat(np.linspace(255, 0, height).astype(np.uint8)[:, None], 18, axis=1)
     sheet.paste(Image.fromarray(_in_viridis(levels)), (left, top))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from textwrap import fill
 from types import MappingProxyType
 from typing import Any
 
@@ -29,7 +30,10 @@ MONTAGE_COLUMNS = 20
 _SIDE = 160
 _GAP = 8
 _CAPTION = 30
-_NAMES = 150
+_TITLE = 18
+"""Pixels above a row of a montage, for the method."""
+_PAGE, _ACROSS = 1.2, 3
+"""How high a page of a montage is to its width, about, and the most queries beside one another."""
 _AT_ONCE = 64
 _CACHED_THUMBNAILS = 256
 """Thumbnails that are kept: a query and its matches come up again for every method."""
@@ -109,6 +113,9 @@ def montage_pages(matches: Matches, target: Path) -> list[tuple[Path, range]]:
 def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], part: range) -> None:
     """Draw queries and their matches side by side, a row per method, as a PNG.
 
+    Queries with their rows stand beside one another where that brings the picture nearer to the
+    form of a page.
+
     Parameters
     ----------
     matches : Matches
@@ -125,40 +132,78 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], pa
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    queries = [matches.methods[0].queries[number].path for number in part]
-    rows = len(queries) * len(matches.methods)
-    height = rows * (_SIDE + _CAPTION + _GAP) + _GAP
     most = max((len(q.matches) for m in matches.methods for q in m.queries), default=0)
     columns = min(most, MONTAGE_COLUMNS)
-    width = _NAMES + (columns + 1) * (_SIDE + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(12)
 
     @lru_cache(maxsize=_CACHED_THUMBNAILS)
     def small(path: str) -> Any:
         return thumbnail(path, _SIDE, images)
 
-    def place(path: str, column: int, top: int, caption: str) -> None:
-        picture = small(path)
-        left = _NAMES + column * (_SIDE + _GAP)
-        # down at its caption, where it begins, however low the picture is
-        sheet.paste(picture, (left, top + _SIDE - picture.height))
-        draw.text((left, top + _SIDE + 1), caption, "black", font)
-        draw.text((left, top + _SIDE + 14), shorten_path(path, font, _SIDE), "dimgray", font)
-
-    top = _GAP
-    for number, query in zip(part, queries, strict=True):
-        for method in matches.methods:
-            name = fill(label(method.comparator), 20)
-            draw.multiline_text((_GAP, top + _SIDE // 2 - 6), name, "black", font)
-            place(query, 0, top, "query")
-            for column, match in enumerate(method.queries[number].matches[:columns], 1):
-                caption = "  ".join(match_captions(method.comparator, match))
-                place(match.path, column, top, shorten(caption, font, _SIDE))
-            top += _SIDE + _CAPTION + _GAP
-        draw.line((0, top - _GAP // 2, width, top - _GAP // 2), "lightgray")
+    blocks = [_montage_block(matches, number, columns, small) for number in part]
+    wide = (columns + 1) * (_SIDE + _GAP) + _GAP
+    heights = [sum(row.height for row in block) + _GAP for block in blocks]
+    across = _blocks_across(wide, heights)
+    lines = [max(heights[i : i + across]) for i in range(0, len(heights), across)]
+    sheet = Image.new("RGB", (across * wide, max(1, sum(lines))), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(12)
+    bottom = 0
+    for number, block in enumerate(blocks):
+        left, line = number % across * wide + _GAP, number // across
+        top = sum(lines[:line]) + _GAP
+        bottom = sum(lines[: line + 1])
+        for row in block:
+            draw.text((left + _SIDE + _GAP, top), row.title, "black", font)
+            for column, cell in enumerate(row.cells):
+                if cell is None:
+                    continue
+                path, caption = cell
+                x, y = left + column * (_SIDE + _GAP), top + row.height - _CAPTION - _GAP
+                # down at its caption, where it begins, however low the picture is
+                sheet.paste(small(path), (x, y - small(path).height))
+                draw.text((x, y + 1), shorten(caption, font, _SIDE), "black", font)
+                draw.text((x, y + 14), shorten_path(path, font, _SIDE), "dimgray", font)
+            top += row.height
+        draw.line((left - _GAP, bottom - 1, left - _GAP + wide, bottom - 1), "lightgray")
+    for column in range(1, across):
+        draw.line((column * wide, 0, column * wide, bottom), "lightgray")
     write_png(sheet, target)
+
+
+@dataclass(frozen=True, slots=True)
+class _MontageRow:
+    """The matches of a query by one method: paths with what is said of them, and the height."""
+
+    title: str
+    cells: list[tuple[str, str] | None]
+    height: int
+
+
+def _montage_block(
+    matches: Matches, number: int, columns: int, small: Callable[[str], Any]
+) -> list[_MontageRow]:
+    """Make the rows of a query, which stands in the first of them."""
+    rows: list[_MontageRow] = []
+    for method in matches.methods:
+        query = method.queries[number]
+        cells: list[tuple[str, str] | None] = [None if rows else (query.path, "query")]
+        for match in query.matches[:columns]:
+            cells.append((match.path, "  ".join(match_captions(method.comparator, match))))
+        tallest = max((small(cell[0]).height for cell in cells if cell), default=0)
+        height = _TITLE + tallest + _CAPTION + _GAP
+        rows.append(_MontageRow(label(method.comparator), cells, height))
+    return rows
+
+
+def _blocks_across(wide: int, heights: Sequence[int]) -> int:
+    """Return how many blocks stand beside one another, so that a page is `_PAGE` times as high as
+    wide, or near that."""
+
+    def away(across: int) -> float:
+        lines = (max(heights[i : i + across]) for i in range(0, len(heights), across))
+        return abs(math.log(max(1, sum(lines)) / (across * wide) / _PAGE))
+
+    return min(range(1, max(1, min(_ACROSS, len(heights))) + 1), key=away)
 
 
 def shorten(text: str, font: Any, width: float) -> str:

@@ -10,7 +10,7 @@ from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, Preset, VectorComparator
 from imgsim.comparators.contract import class_fault, instance_fault
 from imgsim.comparators.extractor import Extractor
-from imgsim.comparators.listing import only_ready, parse_all
+from imgsim.comparators.listing import only_ready, parse, parse_all
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError, shown_value
@@ -95,7 +95,7 @@ def as_comparator(method: str | Comparator) -> Comparator:
         It is neither.
     """
     if isinstance(method, str):
-        return registry.parse(method)
+        return parse(method)
     if not isinstance(method, Comparator):
         raise UsageError(
             f"{shown_value(method)} is no method", 'such as "phash:size=16"; imgsim methods'
@@ -174,10 +174,15 @@ def make_comparators(
     """Make comparators; ``all`` stands for every one that can run, with its defaults."""
     given = methods if isinstance(methods, Sequence) and not isinstance(methods, str) else [methods]
     made: list[Comparator] = []
+    note = options.progress.note
+
+    def say_left_out(name: str, reason: str) -> None:
+        note(f"without {name}: {reason}")
+
     for method in given:
         if method == registry.ALL:
-            every = parse_all(method, ranking=ranking)
-            made.extend(only_ready(every, options.progress.note))
+            every = parse_all(method, ranking=ranking, left_out=say_left_out)
+            made.extend(only_ready(every, note))
         else:
             made.append(as_comparator(method))
     if not made:

@@ -16,6 +16,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.models.cam import Link
 from imgsim.neighbours.build import make_engine
+from imgsim.read.extract import checked_rows
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions, as_options
 from imgsim.results import Result
@@ -126,7 +127,7 @@ def explain(
     comparator.extractor.get_ready()
     one, other = (decode_query(query, [wants], options) for query in queries)
     images = one.images[wants], other.images[wants]
-    rows = np.concatenate([comparator.extractor.extract(image[None]) for image in images])
+    rows = np.concatenate([checked_rows(comparator.extractor, image[None]) for image in images])
     if isinstance(comparator, Recipe):
         same = queries[0].data == queries[1].data
         several = one.facts.frames > 1 and other.facts.frames > 1

@@ -94,6 +94,7 @@ def features(
     ----------
     paths : path or sequence of paths
     method : str or Comparator
+        By default ``phash:size=16``.
     options : RunOptions, optional
 
     Returns

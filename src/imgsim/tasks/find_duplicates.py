@@ -208,7 +208,7 @@ def find_duplicates(
         arrays, images of Pillow, open files. These are called ``<image 3>`` by their place, or by
         the keys of a mapping.
     method : str or Comparator
-        ``NAME[:field=value,...]``.
+        ``NAME[:field=value,...]``; by default ``auto``.
     preset : {"normal", "strict", "loose"}
         The method's own thresholds.
     threshold : float, optional
@@ -221,7 +221,7 @@ def find_duplicates(
         For methods that score pairs: compare only the pairs within this method's loose threshold.
     keep : str or sequence of str
         Rules that choose the kept file, as ``--keep`` takes them; the first that tells two files
-        apart decides.
+        apart decides. By default ``original``.
     isolate : bool
         Match only files below different `paths`.
     check_all : bool
@@ -231,7 +231,7 @@ def find_duplicates(
         Also tell of the JPEGs in groups whether they were compressed twice, which takes a decode of
         each. It changes `Duplicates.metadata` alone.
     skip_masks : bool
-        Leave masks and label maps out, see `read.label_maps`.
+        Leave out pictures that hold the class of each pixel: masks and label maps.
     decisions : Decisions, optional
         What a person decided. By default nothing; the command line uses the user's own.
     options : RunOptions, optional

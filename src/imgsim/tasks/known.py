@@ -46,7 +46,7 @@ class KnownArchive:
     paths : path or sequence of paths
         The archive.
     method : str or Comparator
-        One that verifies pairs: auto or local.
+        One that verifies pairs: ``auto``, the default, or ``local``.
     preset : {"normal", "strict", "loose"}
     k : int
         Files of the archive that are named for each file, at most.

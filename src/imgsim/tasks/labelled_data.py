@@ -44,6 +44,7 @@ def bench(
     ----------
     dataset : path or LabelledImages
     methods : str, Comparator or sequence of these
+        By default all that are available, and ``phash:size=16``.
     experiments : sequence of {"methods", "resilience", "norms"}
     layout : str
         Where labels are, as ``--layout`` of ``imgsim bench`` takes it.
@@ -108,7 +109,7 @@ def calibrate(
     ----------
     dataset : path or LabelledImages
     methods : str, Comparator or sequence of these
-        Those that verify pairs themselves are left out.
+        By default ``phash:size=16``. Those that verify pairs themselves are left out.
     target_precision, max_false_positives : float, optional
         The target; one of the two.
     layout, per_scene, prefix

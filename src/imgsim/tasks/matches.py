@@ -43,6 +43,7 @@ def matches(
     ----------
     paths : path, picture, or several
     methods : str, Comparator or sequence of these
+        By default ``phash:size=16``.
     k : int
         At least 1.
     options : RunOptions, optional

@@ -16,6 +16,7 @@ from imgsim.decode.spec import DEFAULT_MAX_PIXELS, Decoded, DecodeError, InputSp
 from imgsim.errors import UnreadableImage, UsageError, check_kind, shown_value
 from imgsim.read.archives.listing import as_address
 from imgsim.read.discover import printable
+from imgsim.read.extract import checked_rows
 from imgsim.read.files import read_file
 from imgsim.read.memory import PictureLike, as_path, is_one
 from imgsim.read.options import RunOptions
@@ -151,5 +152,5 @@ def read_query(
         It is no image that can be read.
     """
     decoded = decode_query(query, [e.wants for e in extractors], options)
-    rows = {e: e.extract(decoded.images[e.wants][None])[0] for e in extractors}
+    rows = {e: checked_rows(e, decoded.images[e.wants][None])[0] for e in extractors}
     return decoded.facts, rows

@@ -40,6 +40,7 @@ def find_staged(
     paths : path or sequence of paths, optional
         Files that are staged, relative to the current folder; by default those that git names.
     method : str or Comparator
+        By default ``auto``.
     preset : {"normal", "strict", "loose"}
     decisions : Decisions, optional
         As for `find_duplicates`.

@@ -43,6 +43,10 @@ def run(arguments: list[str] | None = None) -> int:
             check_comparator(comparator, tolerance=given.tolerance)
             if given.update_golden:
                 write_golden(comparator, given.golden)
+                print(
+                    f"{text}: rows of version {comparator.extractor.version} written to"
+                    f" {given.golden}"
+                )
             if given.golden:
                 check_golden(comparator, given.golden, tolerance=given.tolerance)
         except ImgsimError as error:
@@ -50,6 +54,10 @@ def run(arguments: list[str] | None = None) -> int:
             code = 2
         except AssertionError as error:
             print(f"{text}: {error}", file=sys.stderr)
+            code = max(code, 1)
+        except (Exception, SystemExit) as error:  # a method may raise anything at all
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            print(f"{text}: fails where it is used: {cause}", file=sys.stderr)
             code = max(code, 1)
         else:
             print(f"{text}: keeps to the contract")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+from contextlib import redirect_stdout
 from itertools import pairwise
 from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, PairComparator, VectorComparator
 from imgsim.comparators.contract import class_fault, instance_fault, rows_fault
+from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.listing import described_elsewhere
 from imgsim.neighbours.build import vector_engine
 from imgsim.neighbours.pairs import PairEngine
@@ -47,7 +51,7 @@ def check_comparator(
     images = sample_images(comparator, 7)
     rows = check_rows(comparator, images, tolerance)
     if comparator.ranks:
-        extremes = comparator.extractor.extract(_extreme_images(images))
+        extremes = _extracted(comparator.extractor, _extreme_images(images))
         check_distances(comparator, np.concatenate([rows, extremes, rows[:2]]))
     check_scale(comparator)
     assert pickle.loads(pickle.dumps(comparator)) == comparator, "it does not survive pickling"
@@ -142,17 +146,31 @@ def check_rows(
     extractor = comparator.extractor
     before = images.copy()
     images.setflags(write=False)
-    rows = extractor.extract(images)
+    rows: NDArray[np.generic] = _extracted(extractor, images)
     fault = rows_fault(extractor, rows, images)
     assert not fault, f"{type(extractor).__name__} {fault}"
     assert rows[0].nbytes == extractor.row_bytes, "row_bytes is wrong"
     assert np.array_equal(images, before), "the images were modified"
-    assert np.array_equal(extractor.extract(images), rows), "the same images give other rows"
+    assert np.array_equal(_extracted(extractor, images), rows), "the same images give other rows"
     for image, row in zip(images, rows, strict=True):
-        alone = extractor.extract(image[None])[0]
+        alone = _extracted(extractor, image[None])[0]
         difference = np.abs(alone.astype(np.float64) - row.astype(np.float64)).max()
         assert difference <= tolerance, f"a row depends on its batch: off by {difference}"
     assert len({row.tobytes() for row in rows}) > 1, "all images give the same row"
+    return rows
+
+
+def _extracted(extractor: Extractor, images: NDArray[np.uint8]) -> Any:
+    """Call `extract`; that it raises, writes into its images or prints breaks the contract."""
+    name, printed = type(extractor).__name__, io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            rows = extractor.extract(images)
+    except (Exception, SystemExit) as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = " (its images are not its own to write into)" * ("read-only" in cause)
+        raise AssertionError(f"{name}.extract failed: {cause}{hint}") from error
+    assert not printed.getvalue(), f"{name}.extract prints: standard output is for results"
     return rows
 
 

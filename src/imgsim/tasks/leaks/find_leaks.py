@@ -100,7 +100,7 @@ def find_leaks(
         Also work out splits without leaks, for which all pairs are compared, within splits too.
         It changes `Leaks.corrected` alone.
     skip_masks : bool
-        Leave masks and label maps out, see `read.label_maps`.
+        Leave out pictures that hold the class of each pixel: masks and label maps.
     decisions : Decisions, optional
         Pairs that were decided to be no duplicates, or both to be kept, are no leaks. Corrected
         splits do not divide them, whatever was decided.
