@@ -520,6 +520,34 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Levels by which a channel of the clipped image may lie on the other side of the other
     image's."""
 
+    # colour_filter.py -----------------------------------------------------------------------------
+
+    filter_same_chroma: float = 3.0
+    """Levels of chroma by which a pixel differs, at most, whose colour stayed as it was."""
+    filter_max_same: float = 0.03
+    """Share of the pixels of which that is true, above which no filter was at work. Of pictures
+    under a filter that one saturation and tint do not explain nine in ten have 0.011 at most; of
+    300 drawn products in two colours none has less than 0.37."""
+    filter_tint_step: float = 0.08
+    """Chroma, as a share of luma, by which two colours are two."""
+    filter_tint_pixels: int = 5
+    """Pixels that have a colour, at least, for it to count."""
+    filter_min_tints: int = 9
+    """Colours of either picture, at least: one filter can turn few into any others. Where both a
+    product and the light are other ones, seven drawn pairs in eight have fewer; of photos under a
+    filter one in four has."""
+    filter_open_levels: tuple[float, float] = (0.03, 0.97)
+    """Share of the largest level, between which a channel is not cut off."""
+    filter_hold: tuple[float, ...] = (0.2, 0.2, 8.0, 8.0)
+    """Pixels that hold each factor of the fit where it is without a filter: of 1, the level, its
+    square and grey."""
+    filter_scale: float = 8.0
+    """Levels by which a pixel is off that counts half in it."""
+    filter_ends: tuple[float, float] = (0.05, 0.95)
+    """Quantiles of the levels between which a channel must not be bent more than that."""
+    filter_slopes: tuple[float, float] = (0.5, 2.0)
+    """Levels per level of the other picture, grey apart, between which a filter bends a channel."""
+
     # moved_thing.py -------------------------------------------------------------------------------
 
     moved_min_difference: int = 20
