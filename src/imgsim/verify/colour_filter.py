@@ -18,7 +18,6 @@ Pixels = NDArray[np.float32]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _CHROMA = np.array([1.772, 1.402])  # of blue and of red, after ITU-R BT.601
-_DARKEST = 20  # levels of luma: below, a tint is chance
 
 
 def may_be_filtered(one: Pixels, other: Pixels) -> bool:
@@ -40,7 +39,7 @@ def may_be_filtered(one: Pixels, other: Pixels) -> bool:
 
 def _tints(pixels: Pixels) -> int:
     """How many colours there are, whatever their lightness."""
-    tint = pixels[1:] / np.maximum(pixels[0], _DARKEST)
+    tint = pixels[1:] / np.maximum(pixels[0], LIMITS.filter_darkest)
     cells = np.floor(tint / LIMITS.filter_tint_step).astype(np.int64)
     _, count = np.unique(cells, axis=1, return_counts=True)
     return int(np.count_nonzero(count >= LIMITS.filter_tint_pixels))
@@ -87,7 +86,6 @@ def fit_filter(source: Pixels, target: Pixels, known: NDArray[np.bool_]) -> Pixe
     ends = np.quantile(levels, LIMITS.filter_ends, axis=1)
     slopes = [f[1] + 2 * f[2] * end for f, end in zip(factors, ends.T, strict=True)]
     least, most = LIMITS.filter_slopes
-    record("filter_slopes", max(np.max(slopes), 1 / max(float(np.min(slopes)), 1e-3)))
     return 255.0 * filtered if least <= np.min(slopes) and np.max(slopes) <= most else None
 
 

@@ -92,6 +92,27 @@ def recoloured_shares(
     return shares
 
 
+def may_differ_in_place(left: YCbCr, right: YCbCr) -> bool:
+    """Return whether a few pixels are off by far more than the rest, as by a thing of other colour.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        Pictures in YCbCr that lie upon each other as they are, small and brought to any shape.
+    """
+    overlap = overlapping_pixels(left, right, np.eye(3))
+    richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
+    error = np.hypot(*(paler[1:] - fit_chroma(richer, paler[1:])))
+    colours = [_rgb(pixels) for pixels in overlap]
+    error = error[~(_clipped(*colours) | _clipped(*reversed(colours)))]
+    if len(error) < LIMITS.min_colour_pixels:
+        return True  # hardly anything is known
+    usual = max(quantile(error, LIMITS.in_place_usual_quantile), LIMITS.in_place_min_usual)
+    highest = float(np.partition(error, -LIMITS.in_place_rank)[-LIMITS.in_place_rank])
+    record("in_place_max_chroma", highest / usual)
+    return highest > LIMITS.in_place_max_chroma * usual
+
+
 def _off(
     chroma: Pixels, expected: Pixels, known: NDArray[np.bool_], also: Pixels | None = None
 ) -> RecolouredShares:
