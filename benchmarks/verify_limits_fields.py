@@ -137,7 +137,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     alike_matrices
     affine_tolerance corner_quality rough_min_cover min_colour_cover filter_same_chroma
     filter_open_levels moved_parts_per_usual moved_parts_open_levels other_shot_even
-    other_shot_open_levels
+    other_shot_open_levels other_shot_tone
     """.split()
 )
 """Limits on a pixel, block, cell or point, of which a pair has thousands."""
@@ -191,7 +191,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
     filter_darkest filter_tint_pixels filter_hold filter_scale filter_ends
-    moved_parts_usual_quantile other_shot_side other_shot_blur other_shot_rounding
+    moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     """.split()
 )
 """Sizes, counts, steps, rounds, weights and distances that are given."""

@@ -486,13 +486,15 @@ KNOWN: dict[str, object] = {
     "moved_parts_per_usual": 4.0,
     "moved_parts_open_levels": (6, 249),
     "other_shot_side": 768,
+    "other_shot_window": 9,
+    "other_shot_tone": 24.0,
     "other_shot_blur": 2.0,
     "other_shot_even": 6.0,
     "other_shot_open_levels": (12, 243),
     "other_shot_min_blocks": 100,
     "other_shot_rounding": 0.5,
-    "other_shot_max_ratio": 1.9,
-    "other_shot_max_error": 0.6,
+    "other_shot_max_ratio": 1.5,
+    "other_shot_max_error": 0.4,
 }
 
 

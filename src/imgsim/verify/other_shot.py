@@ -19,6 +19,7 @@ from imgsim.decode.spec import InputSpec
 from imgsim.verify.blocks import Map
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
+from imgsim.verify.median import median
 from imgsim.verify.recording import record
 from imgsim.verify.tone import apply_tone_curve, joint_histogram, tone_curve
 
@@ -63,10 +64,10 @@ def is_another_shot(left: bytes, right: bytes, decoder: Decoder) -> bool:
     (shape, one), (other_shape, other) = images
     if shape != other_shape or min(one.shape) < _GRID:
         return False
-    everything = np.ones(one.shape, np.uint8)
-    toned = apply_tone_curve(one, tone_curve(joint_histogram(one, other, everything)))
+    alike = _alike(one, other)  # what lies over one of them has its own tones
+    toned = apply_tone_curve(one, tone_curve(joint_histogram(one, other, alike)))
     one = np.rint(toned).clip(0, 255).astype(np.uint8)
-    even = _even_blocks(one, other)
+    even = _even_blocks(one, other) & (_means(alike.astype(np.float32)) == 1)
     count = int(np.count_nonzero(even))
     record("other_shot_min_blocks", count)
     if count < LIMITS.other_shot_min_blocks:
@@ -89,6 +90,16 @@ def _middle(image: Grey) -> Grey:
     starts = [max(0, side - LIMITS.other_shot_side) // (2 * _GRID) * _GRID for side in image.shape]
     top, left = starts
     return image[top : top + LIMITS.other_shot_side, left : left + LIMITS.other_shot_side]
+
+
+def _alike(one: Grey, other: Grey) -> NDArray[np.uint8]:
+    """1 where two images are as far from each other in their level as nearly everywhere, else 0."""
+    import cv2
+
+    window = LIMITS.other_shot_window, LIMITS.other_shot_window
+    difference = cv2.blur(one.astype(np.float32) - other, window)
+    off = np.abs(difference - median(difference.ravel()))
+    return np.asarray(off <= LIMITS.other_shot_tone, np.uint8)
 
 
 def _even_blocks(one: Grey, other: Grey) -> NDArray[np.bool_]:
