@@ -70,14 +70,15 @@ HELD: dict[str, Held] = (
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
         " small_max_moved_share small_max_moved max_turned_share moved_parts_min_cells"
-        " moved_parts_min_same moved_parts_min_pixels moved_parts_min_share",
+        " moved_parts_min_same moved_parts_min_pixels moved_parts_min_share other_shot_max_ratio"
+        " other_shot_min_blocks",
     )
     | _all(
         Held("below", "with others"),
         "elsewhere_max_area shot_max_moved shot_max_area lone_max_blocks caption_bar_share"
         " in_place_max_density in_place_max_density_anchored min_keypoint_matches"
         " min_mirrored_matches min_match_share min_pose_weight min_pose_places pose_min_inside"
-        " moved_parts_max_gain",
+        " moved_parts_max_gain filter_max_same",
     )
     | _all(
         Held("above", "chooses"),
@@ -85,7 +86,7 @@ HELD: dict[str, Held] = (
         " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
         " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
-        " zoom_max_area",
+        " zoom_max_area in_place_max_chroma",
     )
     | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
     | _all(
@@ -96,7 +97,7 @@ HELD: dict[str, Held] = (
         Held("below", "chooses"),
         "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"
         " brightened_white overlay_peak_difference min_structured_around max_blocks_of_picture"
-        " whole_overlap correction_min_pixels faint_legibility max_far_from_flat",
+        " whole_overlap correction_min_pixels faint_legibility max_far_from_flat filter_min_tints",
     )
 )
 """Fields whose quantity is recorded."""
@@ -134,7 +135,9 @@ OF_PLACES: tuple[str, ...] = tuple(
     figure_thin_share figure_min_thin figure_lost_level figure_lost_of_letters
     max_descriptor_bits pose_no_weight_bits matched_distance homography_tolerance
     alike_matrices
-    affine_tolerance corner_quality rough_min_cover min_colour_cover
+    affine_tolerance corner_quality rough_min_cover min_colour_cover filter_same_chroma
+    filter_open_levels moved_parts_per_usual moved_parts_open_levels other_shot_even
+    other_shot_open_levels other_shot_tone
     """.split()
 )
 """Limits on a pixel, block, cell or point, of which a pair has thousands."""
@@ -150,7 +153,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
-    even_small_side tone_rarest
+    even_small_side tone_rarest other_shot_max_error filter_slopes
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""
@@ -186,7 +189,9 @@ NO_LIMITS: tuple[str, ...] = tuple(
     affine_refinements pose_iterations pose_turn pose_octaves pose_shift pose_place pose_grid
     even_window even_window_small single_frame_side single_frame_blur single_frame_min_frames
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach
-    single_frame_chroma
+    single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
+    filter_darkest filter_tint_pixels filter_hold filter_scale filter_ends
+    moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     """.split()
 )
 """Sizes, counts, steps, rounds, weights and distances that are given."""

@@ -40,6 +40,16 @@ def test_a_filter_changes_the_colours_of_the_whole_picture(matrix: tuple[float, 
     assert verify(picture(), picture().convert("RGB", matrix)).residual <= 1
 
 
+def test_a_filter_bends_each_channel() -> None:
+    """As those of photo apps, which one saturation and one tint do not explain."""
+    whole = picture()
+    levels = np.asarray(whole, float) / 255
+    bent = np.array([0.12, 0.0, 0.1]) + np.array([0.85, 0.95, 0.75]) * levels ** [0.7, 1.3, 1.4]
+    grey = bent.mean(axis=2, keepdims=True)
+    filtered = (255 * (grey + 1.3 * (bent - grey))).clip(0, 255).astype(np.uint8)
+    assert verify(whole, Image.fromarray(filtered)).residual <= 1
+
+
 # Functions ----------------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)

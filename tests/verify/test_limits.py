@@ -22,20 +22,22 @@ EXCEPTIONS: dict[str, list[float]] = {
     "batch.py": [24, 20, 3, 3],  # bytes of images that are kept in memory; 3 x 3
     "bilinear.py": [3, 3, 4],  # 3 x 3; terms of x and y
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
-    "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 4],  # BT.601; the diagonal of 3 x 3
+    "colour_filter.py": [0.299, 0.587, 0.114, 1.772, 1.402, 3],  # BT.601; channels
+    "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 3, 4],  # BT.601; 3 x 3, its diagonal
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3],  # channels
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [30, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [31, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
-    "moved_parts.py": [3, 3],  # 3 x 3
+    "moved_parts.py": [3, 3, 3, 3, 3, 3],  # 3 x 3; channels
     "median.py": [8192, 61, 0.04],  # from how many values on most are left out, and by which
+    "other_shot.py": [15, 8, 16],  # the side of any picture; of blocks of a JPEG
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
         *[3, 3, 0.299, 0.587, 0.114, 0.1687, 0.3313, 0.4187, 0.0813],
         *[1.402, 0.3441, 0.7141, 1.772, 128, 128, 128, 128, 8],
@@ -45,7 +47,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 30
+VERDICTS_OF = 31
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -465,6 +467,34 @@ KNOWN: dict[str, object] = {
     "single_frame_chroma": 0.7,
     "max_single_frame": 3.2,
     "small_max_whole": 25.0,
+    "in_place_usual_quantile": 0.75,
+    "in_place_min_usual": 0.7,
+    "in_place_rank": 4,
+    "in_place_max_chroma": 3.5,
+    "filter_same_chroma": 3.0,
+    "filter_max_same": 0.03,
+    "filter_tint_step": 0.08,
+    "filter_darkest": 20.0,
+    "filter_tint_pixels": 5,
+    "filter_min_tints": 9,
+    "filter_open_levels": (0.03, 0.97),
+    "filter_hold": (0.2, 0.2, 8.0, 8.0),
+    "filter_scale": 8.0,
+    "filter_ends": (0.05, 0.95),
+    "filter_slopes": (0.5, 2.0),
+    "moved_parts_usual_quantile": 0.9,
+    "moved_parts_per_usual": 4.0,
+    "moved_parts_open_levels": (6, 249),
+    "other_shot_side": 768,
+    "other_shot_window": 9,
+    "other_shot_tone": 24.0,
+    "other_shot_blur": 2.0,
+    "other_shot_even": 6.0,
+    "other_shot_open_levels": (12, 243),
+    "other_shot_min_blocks": 100,
+    "other_shot_rounding": 0.5,
+    "other_shot_max_ratio": 1.5,
+    "other_shot_max_error": 0.4,
 }
 
 

@@ -6,11 +6,12 @@ import io
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from imgsim.pictures.generate import landscape
 from imgsim.verify.in_place import Screen
-from imgsim.verify.moved_parts import show_other_parts
+from imgsim.verify.moved_parts import show_other_colours, show_other_parts
 
 SCENES = [Image.fromarray(landscape(seed, 400, 300)) for seed in (21, 23, 24, 26)]
 OTHER = Image.fromarray(landscape(5, 400, 300))
@@ -71,3 +72,42 @@ def test_copies(scene: Image.Image) -> None:
 def test_pictures_that_do_not_lie_in_one_place() -> None:
     assert not show_other_parts(shot(SCENES[0]), shot(OTHER))
     assert not show_other_parts(shot(SCENES[0]), shot(SCENES[0].resize((300, 400))))
+
+
+def coloured(image: Image.Image, quality: int = 85) -> NDArray[np.uint8]:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream).convert("RGB"))
+
+
+def with_ball(scene: Image.Image, x: int, y: int) -> Image.Image:
+    """A grey ball, as light as what is behind it."""
+    ball = Image.new("L", scene.size)
+    ImageDraw.Draw(ball).ellipse((x, y, x + 40, y + 40), 255)
+    return Image.composite(scene.convert("L").convert("RGB"), scene, ball)
+
+
+@pytest.mark.parametrize("scene", SCENES[:3])  # the last one is grey there itself
+def test_a_thing_that_is_as_light_as_its_ground(scene: Image.Image) -> None:
+    here, there = with_ball(scene, 60, 200), with_ball(scene, 280, 150)
+    assert show_other_colours(coloured(here), coloured(there, 70))
+    smaller = there.resize((300, 225), Image.Resampling.LANCZOS)
+    assert show_other_colours(coloured(here), coloured(smaller))
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_copies_in_colour(scene: Image.Image) -> None:
+    seen = with_ball(with_thing(scene, 150, 180), 60, 200)
+    copies = [
+        seen,
+        captioned(seen),
+        stamped(seen),
+        ImageEnhance.Contrast(seen).enhance(1.7),
+        ImageEnhance.Color(seen).enhance(1.6),
+        ImageEnhance.Color(seen).enhance(0),
+        seen.filter(ImageFilter.GaussianBlur(2)),
+        seen.resize((300, 225), Image.Resampling.LANCZOS),
+        with_thing(scene, 150, 180),  # one of them alone shows something
+    ]
+    found = [show_other_colours(coloured(seen), coloured(copy, 60)) for copy in copies]
+    assert not any(found), found

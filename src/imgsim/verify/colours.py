@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.colour_filter import chroma_of, fit_filter, may_be_filtered
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
 from imgsim.verify.median import quantile
@@ -55,8 +56,8 @@ def recoloured_shares(
     """Return the shares of the overlap whose colours no change of the whole picture explains.
 
     That is one of saturation and one of tint, found by a robust fit of the chroma (Cb, Cr) of the
-    paler image to that of the other one. Where light or dark ends in white, black or a pure
-    colour in one of them, nothing is known.
+    paler image to that of the other one; or a filter, see `colour_filter`. Where light or dark ends
+    in white, black or a pure colour in one of them, nothing is known.
 
     Parameters
     ----------
@@ -76,21 +77,56 @@ def recoloured_shares(
     if overlap[0].shape[1] < LIMITS.min_colour_pixels:
         return RecolouredShares(0.0, 0.0)
     colours = [_rgb(pixels) for pixels in overlap]
-    unknown = _clipped(*colours) | _clipped(*reversed(colours))
+    known = ~(_clipped(*colours) | _clipped(*reversed(colours)))
     richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
     expected = fit_chroma(richer, paler[1:])
-    error = np.hypot(*(paler[1:] - expected))
-    vividness = np.maximum(np.hypot(*paler[1:]), np.hypot(*expected))
-    known = ~unknown & (error > LIMITS.min_chroma_error)
-    other = known & (error > LIMITS.min_chroma_error_share * vividness)
-    turned = known & ~other & _turned(paler[1:], expected)
+    shares = _off(paler[1:], expected, known, also=richer[1:])
+    if shares.distance > 1 and may_be_filtered(*overlap):
+        for source, target in (colours, reversed(colours)):
+            filtered = fit_filter(source, target, known)
+            if filtered is not None:
+                by_filter = _off(chroma_of(target), chroma_of(filtered), known)
+                shares = min(shares, by_filter, key=lambda s: s.distance)
+    record("max_recoloured", shares.clearly)
+    record("max_repainted", shares.slightly)
+    return shares
+
+
+def may_differ_in_place(left: YCbCr, right: YCbCr) -> bool:
+    """Return whether a few pixels are off by far more than the rest, as by a thing of other colour.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        Pictures in YCbCr that lie upon each other as they are, small and brought to any shape.
+    """
+    overlap = overlapping_pixels(left, right, np.eye(3))
+    richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
+    error = np.hypot(*(paler[1:] - fit_chroma(richer, paler[1:])))
+    colours = [_rgb(pixels) for pixels in overlap]
+    error = error[~(_clipped(*colours) | _clipped(*reversed(colours)))]
+    if len(error) < LIMITS.min_colour_pixels:
+        return True  # hardly anything is known
+    usual = max(quantile(error, LIMITS.in_place_usual_quantile), LIMITS.in_place_min_usual)
+    highest = float(np.partition(error, -LIMITS.in_place_rank)[-LIMITS.in_place_rank])
+    record("in_place_max_chroma", highest / usual)
+    return highest > LIMITS.in_place_max_chroma * usual
+
+
+def _off(
+    chroma: Pixels, expected: Pixels, known: NDArray[np.bool_], also: Pixels | None = None
+) -> RecolouredShares:
+    """The shares of pixels whose chroma is off; slightly, from what is nearer if there are two."""
+    error = np.hypot(*(chroma - expected))
+    vividness = np.maximum(np.hypot(*chroma), np.hypot(*expected))
+    wrong = known & (error > LIMITS.min_chroma_error)
+    other = wrong & (error > LIMITS.min_chroma_error_share * vividness)
+    turned = wrong & ~other & _turned(chroma, expected)
     # strong filters turn hues as well, but not so far that loose has to refuse them
     clearly = float(other.mean()) + min(float(turned.mean()), LIMITS.max_turned_share)
-    slightly = _slightly_off(paler[1:], (richer[1:], expected), ~unknown)
     record("max_turned_share", turned.mean())
-    record("max_recoloured", clearly)
-    record("max_repainted", slightly)
-    return RecolouredShares(clearly, slightly)
+    nearer = (expected,) if also is None else (also, expected)
+    return RecolouredShares(clearly, _slightly_off(chroma, nearer, known))
 
 
 def _slightly_off(chroma: Pixels, expected: Sequence[Pixels], known: NDArray[np.bool_]) -> float:

@@ -9,12 +9,12 @@ from itertools import chain
 
 import numpy as np
 
-from imgsim.comparators.local import LONG_SIDE
+from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
-from imgsim.verify.colours import recoloured_shares
+from imgsim.verify.colours import may_differ_in_place, recoloured_shares
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import Screen, differ_in_place
@@ -33,7 +33,7 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     projected_corners,
 )
-from imgsim.verify.moved_parts import show_other_parts
+from imgsim.verify.moved_parts import show_other_colours, show_other_parts
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
@@ -45,7 +45,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 30
+VERSION = 31
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -121,6 +121,8 @@ def judge(
         verdict = _judge_aligned(left, right, chain([first], ways), needed)
         if may_be_bent(verdict):
             verdict = _judge_bent(left, right, verdict, needed)
+        if _each_shows_more(left, right, verdict):
+            least = max(least, LIMITS.edited_difference)
         return verdict if verdict.residual >= least else replace(verdict, residual=least)
     hypotheses = list(hypotheses)
     if max(map(max, shapes)) > LIMITS.small_side:
@@ -159,6 +161,21 @@ def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
     if differ_in_place(one, other):
         return np.inf
     return LIMITS.edited_difference if show_other_parts(one, other) else 0.0
+
+
+def _each_shows_more(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> bool:
+    """Whether two pictures in one place would be accepted, and each shows what the other lacks.
+
+    That costs a decode of both, so it is looked for where words or a logo seem to be laid over one
+    of them, or a few places have another colour.
+    """
+    return (
+        verdict.residual <= 1
+        and verdict.overlap >= LIMITS.whole_overlap
+        and nearest_orientation(matrix_of(verdict)) == ORIENTATIONS[0]
+        and (verdict.overlay > 0 or may_differ_in_place(left.colours, right.colours))
+        and show_other_colours(left.rgb(), right.rgb())
+    )
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:

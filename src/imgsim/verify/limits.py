@@ -509,6 +509,16 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     chroma_window: int = 3
     """Side, in pixels, of the window that smooths the small images, and of the erosion of their
     overlap."""
+    in_place_usual_quantile: float = 0.75
+    """Quantile of the errors of chroma of two pictures in one place that is called usual."""
+    in_place_min_usual: float = 0.7
+    """Levels of chroma that that is, at least."""
+    in_place_rank: int = 4
+    """Place in order of size of the error that is held against it: a thing of 3 % of the width."""
+    in_place_max_chroma: float = 3.5
+    """Ratio of the two above which the pictures are compared in colour. Of copies by JPEG, scaling,
+    noise and blur one in a hundred has more, of those that are lighter, or have more contrast or
+    fewer colours, one in three; of frames of a fixed camera nearly all."""
     min_colour_cover: int = 250
     """Of 255: how much of a pixel lies in the overlap, more than that."""
     bright: int = 225
@@ -519,6 +529,36 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     clipped_tolerance: int = 10
     """Levels by which a channel of the clipped image may lie on the other side of the other
     image's."""
+
+    # colour_filter.py -----------------------------------------------------------------------------
+
+    filter_same_chroma: float = 3.0
+    """Levels of chroma by which a pixel differs, at most, whose colour stayed as it was."""
+    filter_max_same: float = 0.03
+    """Share of the pixels of which that is true, above which no filter was at work. Of pictures
+    under a filter that one saturation and tint do not explain nine in ten have 0.011 at most; of
+    300 drawn products in two colours none has less than 0.37."""
+    filter_tint_step: float = 0.08
+    """Chroma, as a share of luma, by which two colours are two."""
+    filter_darkest: float = 20.0
+    """Levels of luma: of less, the chroma is chance, and so it is taken as a share of this."""
+    filter_tint_pixels: int = 5
+    """Pixels that have a colour, at least, for it to count."""
+    filter_min_tints: int = 9
+    """Colours of either picture, at least: one filter can turn few into any others. Where both a
+    product and the light are other ones, seven drawn pairs in eight have fewer; of photos under a
+    filter one in four has."""
+    filter_open_levels: tuple[float, float] = (0.03, 0.97)
+    """Share of the largest level, between which a channel is not cut off."""
+    filter_hold: tuple[float, ...] = (0.2, 0.2, 8.0, 8.0)
+    """Pixels that hold each factor of the fit where it is without a filter: of 1, the level, its
+    square and grey."""
+    filter_scale: float = 8.0
+    """Levels by which a pixel is off that counts half in it."""
+    filter_ends: tuple[float, float] = (0.05, 0.95)
+    """Quantiles of the levels between which a channel must not be bent more than that."""
+    filter_slopes: tuple[float, float] = (0.5, 2.0)
+    """Levels per level of the other picture, grey apart, between which a filter bends a channel."""
 
     # moved_thing.py -------------------------------------------------------------------------------
 
@@ -878,6 +918,41 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Pixels of the places that belong to either picture, at least."""
     moved_parts_min_share: float = 0.03
     """The fewer of them as a share of the more, at least."""
+    moved_parts_usual_quantile: float = 0.9
+    """Quantile of the differences of cells that is called usual where colours are compared."""
+    moved_parts_per_usual: float = 4.0
+    """Differences of a place in light or colour, per one of that, at least: a palette of few
+    colours changes many places. Of 1,225 pairs of frames of a fixed camera 1,177 show other parts
+    then; of 1,984 copies of photos and products by 22 changes one does, of 64 colours."""
+    moved_parts_open_levels: tuple[int, int] = (6, 249)
+    """Levels of red, green and blue between which none of them is cut off."""
+
+    # other_shot.py --------------------------------------------------------------------------------
+
+    other_shot_side: int = 768
+    """Sides, in pixels of the file, of the middle of two pictures that is compared, at most."""
+    other_shot_window: int = 9
+    """Side, in pixels, of the squares whose levels are compared first."""
+    other_shot_tone: float = 24.0
+    """Levels by which such a square may be lighter or darker than usual, to be no part of what lies
+    over one of the pictures."""
+    other_shot_blur: float = 2.0
+    """Standard deviation, in pixels, of the blur that leaves grain and compression out."""
+    other_shot_even: float = 6.0
+    """Grey levels: a block with a smaller standard deviation after that is even."""
+    other_shot_open_levels: tuple[int, int] = (12, 243)
+    """Levels between which the mean of such a block lies: beyond, grain is cut off."""
+    other_shot_min_blocks: int = 100
+    """Even blocks, at least."""
+    other_shot_rounding: float = 0.5
+    """Grey levels, root mean square, by which two pictures differ since levels are rounded."""
+    other_shot_max_ratio: float = 1.5
+    """Difference of two pictures as a multiple of what their compression explains, above which they
+    are two shots. Of 335 copies of photos under words, stamps and logos, JPEG 60 to 96, with grain
+    and other tones or without, none has more than 1.3; of pairs of frames with grain of 1.5, 2 and
+    3 levels 0.71, 0.92 and all have more."""
+    other_shot_max_error: float = 0.4
+    """Grey levels by which it is larger, at least, too."""
 
     # small.py -------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ that has the stronger gradients across the outline of the place.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,9 @@ from imgsim.verify.gradients import gradients
 from imgsim.verify.in_place import Screen, beyond, correlation, levels_near, means_of_cells
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
-from imgsim.verify.median import median
+from imgsim.verify.median import median, quantile
 from imgsim.verify.recording import record
+from imgsim.verify.small import Pixels
 
 
 def show_other_parts(left: Screen, right: Screen) -> bool:
@@ -42,11 +45,68 @@ def show_other_parts(left: Screen, right: Screen) -> bool:
     toned = _in_tones_of(left, right, same)
     if toned is None:
         return False
-    places, difference, most = _differing_places(toned, right, same)
-    if places is None:
+    areas = _areas(_differing_places(toned, right.smooth, same), (toned, right.smooth))
+    return _are_on_both(*areas)
+
+
+def show_other_colours(left: Pixels, right: Pixels) -> bool:
+    """Return whether each of two pictures shows something that the other one lacks, in colour.
+
+    A red thing on green may be as light as what is behind it. See `show_other_parts`; the larger of
+    the two pictures is brought to the size of the smaller one.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w, 3)
+        As small as they are aligned first, in red, green and blue.
+    """
+    import cv2
+
+    size = min(left.shape[:2], right.shape[:2])
+    left, right = (_shrunk(image, size) for image in (left, right))
+    if min(size) < LIMITS.in_place_cell:
         return False
-    areas = _areas(places, difference, most, (toned, right.smooth))
-    fewer, more = min(areas), max(areas)
+    images = [cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb) for image in (left, right)]
+    channels = [
+        tuple(Screen(np.ascontiguousarray(image[..., i])) for image in images) for i in range(3)
+    ]
+    same = _same_cells(*channels[0])
+    if same is None:
+        return False
+    # what is clipped in one of them has another colour there, and is the same thing
+    clipped = _clipped(left) | _clipped(right)
+    areas = np.zeros((3, 2), np.int64)
+    for number, (one, other) in enumerate(channels):
+        toned = _in_tones_of(one, other, same)
+        if toned is None:
+            continue  # one of them is grey, or nearly
+        places = _differing_places(
+            toned, other.smooth, same, LIMITS.moved_parts_per_usual, clipped if number else None
+        )
+        areas[number] = _areas(places, (toned, other.smooth))
+    return _are_on_both(*areas.max(axis=0).tolist())
+
+
+def _shrunk(image: Pixels, size: tuple[int, ...]) -> Pixels:
+    import cv2
+
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _clipped(image: Pixels) -> NDArray[np.bool_]:
+    """Where red, green or blue may be cut off, and next to it."""
+    import cv2
+
+    low, high = LIMITS.moved_parts_open_levels
+    there = (image.min(axis=2) <= low) | (image.max(axis=2) >= high)
+    return np.asarray(cv2.dilate(there.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _are_on_both(one: int, other: int) -> bool:
+    """Whether so many pixels of either picture show what the other one lacks."""
+    fewer, more = min(one, other), max(one, other)
     record("moved_parts_min_pixels", fewer)
     if fewer < LIMITS.moved_parts_min_pixels:
         return False
@@ -84,44 +144,60 @@ def _in_tones_of(left: Screen, right: Screen, same: NDArray[np.bool_]) -> Grey |
     return np.asarray(cv2.LUT(left.smooth, np.rint(levels).clip(0, 255).astype(np.uint8)), np.uint8)
 
 
-def _differing_places(
-    toned: Grey, right: Screen, same: NDArray[np.bool_]
-) -> tuple[Grey | None, Grey, float]:
+@dataclass(frozen=True, slots=True)
+class _Differing:
     """Where two images differ, as 1 and 0, by how much each pixel does, and what noise explains.
 
-    Pieces of one thing are joined; None if there are no places.
+    Pieces of one thing are joined.
+    """
+
+    places: Grey
+    difference: Grey
+    unexplained: float
+
+
+def _differing_places(
+    toned: Grey,
+    other: Grey,
+    same: NDArray[np.bool_],
+    per_usual: float = 0.0,
+    hidden: NDArray[np.bool_] | None = None,
+) -> _Differing:
+    """Find places in which two smooth images differ.
+
+    They differ there by so many times as much as nine in ten cells; what is hidden is left out.
     """
     import cv2
 
-    plain = np.asarray(cv2.absdiff(toned, right.smooth), np.float32)
-    noise = median(means_of_cells(plain)[same])
+    plain = means_of_cells(np.asarray(cv2.absdiff(toned, other), np.float32))
+    noise = median(plain[same])
     # an edge that lies a pixel or two off is no difference
-    near = [levels_near(image, LIMITS.moved_parts_near) for image in (right.smooth, toned)]
-    difference = np.asarray(
-        cv2.max(beyond(toned, near[0]), beyond(right.smooth, near[1])), np.uint8
-    )
+    near = [levels_near(image, LIMITS.moved_parts_near) for image in (other, toned)]
+    difference = np.asarray(cv2.max(beyond(toned, near[0]), beyond(other, near[1])), np.uint8)
+    if hidden is not None:
+        difference[hidden] = 0
     least = max(LIMITS.moved_parts_difference, LIMITS.moved_parts_per_noise * noise)
+    if per_usual:
+        usual = quantile(plain.ravel(), LIMITS.moved_parts_usual_quantile)
+        least = max(least, per_usual * usual)
     differs = np.asarray(cv2.threshold(difference, least, 1, cv2.THRESH_BINARY)[1], np.uint8)
     opening, closing = (
         np.ones((side, side), np.uint8)
         for side in (LIMITS.moved_parts_opening, LIMITS.moved_parts_closing)
     )
-    differs = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, opening), np.uint8)
+    places = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_OPEN, opening), np.uint8)
+    if places.any():
+        places = np.asarray(cv2.morphologyEx(places, cv2.MORPH_CLOSE, closing), np.uint8)
     unexplained = max(LIMITS.moved_parts_around, LIMITS.moved_parts_around_per_noise * noise)
-    if not differs.any():
-        return None, difference, unexplained
-    joined = np.asarray(cv2.morphologyEx(differs, cv2.MORPH_CLOSE, closing), np.uint8)
-    return joined, difference, unexplained
+    return _Differing(places, difference, unexplained)
 
 
-def _areas(
-    places: Grey, difference: Grey, most: float, images: tuple[Grey, Grey]
-) -> tuple[int, int]:
+def _areas(differing: _Differing, images: tuple[Grey, Grey]) -> tuple[int, int]:
     """Pixels of the places that belong to either image."""
     import cv2
 
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(places)
-    height, width = places.shape
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(differing.places)
+    height, width = labels.shape
     room = LIMITS.moved_parts_room
     areas = [0, 0]
     for number in range(1, count):
@@ -133,7 +209,7 @@ def _areas(
             slice(max(0, x - room), min(width, x + wide + room)),
         )
         place = np.asarray(labels[here] == number, np.uint8)
-        if not _stands_alone(place, difference[here], most):
+        if not _stands_alone(place, differing.difference[here], differing.unexplained):
             continue
         borders = _borders(place, [image[here] for image in images])
         if max(borders) > LIMITS.moved_parts_border * min(borders):
