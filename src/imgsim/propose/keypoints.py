@@ -22,7 +22,7 @@ from imgsim.temporary import TemporaryFolder
 MAX_BITS = 64
 """By which keypoints that are alike differ, at most."""
 
-_COMMON = 48
+COMMON_WORD = 48
 """A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
 
 _ROWS = 1024
@@ -33,7 +33,9 @@ _AT_ONCE = 1 << 18
 _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 """Of a pair of keypoints as one number: where the first begins, and the second."""
 
-_WORD_STARTS = range(0, 29, 2)  # bytes of a descriptor
+WORD_STARTS = range(0, 29, 2)
+"""Where the words of a descriptor begin, in bytes; each has four."""
+
 _COLUMNS = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle")
 _FEW = 4096  # keypoints, of which each half of a word is among few of 65,536
 _SPREAD = np.uint32(2_654_435_761)  # 2^32 by the golden ratio
@@ -122,24 +124,20 @@ class Keypoints:
     def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
         """Put the keypoints of some images in place, and say where they end."""
         there = np.arange(KEYPOINTS) < rows["count"][:, None]
-        descriptors = rows["descriptor"]
         if mirrored:
-            descriptors = rows["mirrored"]
-            there = there[:, :MIRRORED] & descriptors.any(axis=2)
+            there = there[:, :MIRRORED] & rows["mirrored"].any(axis=2)
         image, number = np.nonzero(there)
         here = slice(start, start + len(image))
-        place = rows["place"][image, number] / place_unit(rows["size"])[image, None]
-        angle = rows["angle"][image, number] * np.float32(360 / 256)
+        columns = columns_of(rows, image, number, mirrored=mirrored)
         self.image[here] = image + first
         self.mirrored[here] = mirrored
+        descriptors = columns.pop("descriptor")
         if self.halves is None:
-            self.descriptor[here] = descriptors[there]
+            self.descriptor[here] = descriptors
         else:
-            self.halves[:, here] = descriptors[there].view("<u2").T
-        self.x[here] = rows["size"][image, 0] - 1 - place[:, 0] if mirrored else place[:, 0]
-        self.y[here] = place[:, 1]
-        self.scale[here] = rows["octave"][image, number] * np.float32(np.log2(SCALE_STEP))
-        self.angle[here] = (180 - angle) % 360 if mirrored else angle
+            self.halves[:, here] = descriptors.view("<u2").T
+        for name, values in columns.items():
+            getattr(self, name)[here] = values
         return here.stop
 
     def of_open(self, closed: NDArray[np.bool_]) -> Keypoints:
@@ -211,7 +209,7 @@ class Keypoints:
         """
         shared = np.zeros(len(self.image), np.uint16)
         few = len(others.image) <= _FEW
-        for number, start in enumerate(_WORD_STARTS):
+        for number, start in enumerate(WORD_STARTS):
             words = others.descriptor[:, start : start + 4]
             if few:
                 first, second = _few_words(words)
@@ -229,7 +227,7 @@ class Keypoints:
         """Two bytes of each descriptor as a number."""
         if self.halves is not None:
             return self.halves[number, part]
-        return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
+        return numbers_of(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
 
     def _descriptors(self, places: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         """The descriptors of some keypoints, shape (m, 32)."""
@@ -264,7 +262,7 @@ class Keypoints:
         """Write pairs of keypoints, some twice, into files by blocks of query images."""
         images = int(self.image.max(initial=0)) + 1
         waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
-        for number, start in enumerate(_WORD_STARTS):
+        for number, start in enumerate(WORD_STARTS):
             for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
                 block = self.image[pairs >> _HIGH] // _IMAGES
                 order = np.argsort(block, kind="stable")
@@ -293,22 +291,22 @@ class Keypoints:
 
     def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
         if self.words is None:
-            word = _numbers(words, "<u4")
-            order = _ascending(word).astype(np.uint32)
+            word = numbers_of(words, "<u4")
+            order = ascending(word).astype(np.uint32)
             ordered = word[order]
         else:
             compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
-            word = _numbers(words[compared], "<u4")
-            ascending = _ascending(word)
-            ordered, order = word[ascending], compared[ascending].astype(np.uint32)
+            word = numbers_of(words[compared], "<u4")
+            places = ascending(word)
+            ordered, order = word[places], compared[places].astype(np.uint32)
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
-        useful = (length > 1) & (length <= _COMMON)
+        useful = (length > 1) & (length <= COMMON_WORD)
         if self.closed is not None and len(order):
             useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
         place = np.flatnonzero(np.repeat(useful, length))
-        for step in range(1, _COMMON):
+        for step in range(1, COMMON_WORD):
             place = place[place + step < end[place]]
             if len(place) == 0:
                 return
@@ -342,6 +340,35 @@ class Keypoints:
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
 
+def columns_of(
+    rows: NDArray[Any], row: NDArray[np.int64], number: NDArray[np.int64], *, mirrored: bool
+) -> dict[str, NDArray[Any]]:
+    """Return what `Keypoints` has of some keypoints, but for their images.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    row, number : ndarray of int64, shape (m,)
+        The row of each, and its number there.
+    mirrored : bool
+        As a mirror would show them.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8 or float32, shape (m, ...)
+        ``descriptor``, ``x``, ``y``, ``scale`` and ``angle``.
+    """
+    place = rows["place"][row, number] / place_unit(rows["size"][row])[:, None]
+    angle = rows["angle"][row, number] * np.float32(360 / 256)
+    return {
+        "descriptor": rows["mirrored" if mirrored else "descriptor"][row, number],
+        "x": rows["size"][row, 0] - 1 - place[:, 0] if mirrored else place[:, 0],
+        "y": place[:, 1],
+        "scale": rows["octave"][row, number] * np.float32(np.log2(SCALE_STEP)),
+        "angle": (180 - angle) % 360 if mirrored else angle,
+    }
+
+
 def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""
     numbers.sort()  # several times as fast as np.unique
@@ -364,7 +391,7 @@ def _few_words(words: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Tables of the halves of some few words, shape (2, 65536)."""
     tables = np.zeros((2, 1 << 16), np.bool_)
     for half, table in enumerate(tables):
-        table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
+        table[numbers_of(words[:, 2 * half : 2 * half + 2], "<u2")] = True
     return tables
 
 
@@ -372,18 +399,38 @@ def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArr
     """Return the same for many, by one table."""
     table = np.zeros(1 << _TABLE_BITS, np.bool_)
     shift = np.uint32(32 - _TABLE_BITS)
-    table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
-    return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+    table[(numbers_of(words, "<u4") * _SPREAD) >> shift] = True
+    return lambda asked: np.asarray(table[(numbers_of(asked, "<u4") * _SPREAD) >> shift])
 
 
-def _ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """Sort as `np.argsort` does, by their halves: NumPy sorts numbers of 16 bits by their digits,
-    which takes less than half the time."""
+def ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Sort as `np.argsort` does, by their halves.
+
+    NumPy sorts numbers of 16 bits by their digits, which takes less than half the time.
+
+    Parameters
+    ----------
+    words : ndarray of uint32, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
     low = np.argsort(words.astype(np.uint16), kind="stable")
     high = (words >> np.uint32(16)).astype(np.uint16)
     return low[np.argsort(high[low], kind="stable")]
 
 
-def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
-    """The bytes of each row as one number."""
+def numbers_of(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """Return the bytes of each row as one number.
+
+    Parameters
+    ----------
+    part : ndarray of uint8, shape (n, bytes)
+    dtype : str
+
+    Returns
+    -------
+    ndarray of that dtype, shape (n,)
+    """
     return np.ascontiguousarray(part).view(dtype)[:, 0]

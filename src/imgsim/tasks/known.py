@@ -20,7 +20,7 @@ from imgsim.read.discover import check_there
 from imgsim.read.memory import MemoryPicture, PictureLike, as_path
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
-from imgsim.tasks.archive import Archive
+from imgsim.tasks.archive import Archive, CollectedGallery
 from imgsim.tasks.arguments import as_comparator, check_k, make_criterion
 from imgsim.tasks.copies import is_same_file
 from imgsim.tasks.known_results import ArchiveFacts, Known, KnownAnswer
@@ -107,7 +107,8 @@ class KnownArchive:
                 raise UsageError(
                     "no readable image in the archive", "name the folder that holds it"
                 )
-            self._archive = Archive(criterion, self.collection, options, answers)
+            gallery = CollectedGallery(comparator, collection, options.jobs)
+            self._archive = Archive(criterion, gallery, self.collection, options, answers)
         except BaseException:
             self._executor.close()
             raise

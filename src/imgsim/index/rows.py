@@ -1,0 +1,179 @@
+"""The rows of the contents of an index, over all of its segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import KEYPOINTS, LAYOUT
+from imgsim.index.manifest import damaged
+from imgsim.index.segment import CONTENT, Segment
+from imgsim.index.words import STRIDE
+from imgsim.propose.keypoints import COMMON_WORD, WORD_STARTS, Keypoints, columns_of, numbers_of
+
+
+class SegmentRows:
+    """`propose.index.ArchiveRows` of the live contents of some segments.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+    where : ndarray of int64, shape (n,)
+        By the place of each live content its number among those of all segments.
+    """
+
+    def __init__(self, segments: Sequence[Segment], where: NDArray[np.int64]) -> None:
+        self._segments = segments
+        self._where = where
+        self._starts = np.cumsum([0, *(len(s.contents) for s in segments)])
+        self.flat = self._field("flat", np.arange(len(where)))
+        self._detailed = np.full(self._starts[-1], -1, np.int64)
+        detailed = np.flatnonzero(~self.flat)
+        self._detailed[where[detailed]] = np.arange(len(detailed))
+
+    def _parts(
+        self, places: NDArray[np.int64]
+    ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int64]]]:
+        """Each segment with some of the places: which of them, and where they lie in it."""
+        numbers = self._where[places]
+        owner = np.searchsorted(self._starts, numbers, "right") - 1
+        for i, segment in enumerate(self._segments):
+            which = np.flatnonzero(owner == i)
+            if len(which):
+                yield segment, which, numbers[which] - self._starts[i]
+
+    def _field(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
+        """What `CONTENT` has of some contents."""
+        field = CONTENT[name]
+        found = np.empty((len(places), *field.shape), field.base)
+        for segment, which, own in self._parts(places):
+            found[which] = segment.contents[name][own]
+        return found
+
+    def take(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """Some of the rows, whose check sums are right.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of dtype `LAYOUT`, shape (m,)
+        """
+        rows = np.empty(len(places), LAYOUT)
+        for segment, which, own in self._parts(places):
+            rows[which] = segment.take(own)
+        return rows
+
+    def column(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
+        """One field of some of the rows: ``hash``, ``inset_hash`` or ``colours``.
+
+        Parameters
+        ----------
+        name : str
+        places : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of uint8, shape (m, ...)
+        """
+        return self._field(name, places) if name != "colours" else self.take(places)[name]
+
+    def holding(self) -> NDArray[np.bool_]:
+        """Which images hold another picture, ndarray of bool, shape (n,)."""
+        return self._field("holding", np.arange(len(self._where)))
+
+    def figures(self) -> NDArray[np.bool_]:
+        """Which images are figures, ndarray of bool, shape (n,)."""
+        return self._field("figure", np.arange(len(self._where)))
+
+    def keypoints_like(self, own: Keypoints) -> Keypoints:
+        """Those keypoints of images with detail that share a word with others.
+
+        See `propose.index.ArchiveRows`.
+        """
+        word, value, count = _distinct_words(own)
+        found = [segment.words.find(word, value) for segment in self._segments]
+        there = [end - first for first, end in found]
+        # of keypoints of contents that were removed it is not known yet which words they have
+        most = COMMON_WORD + self._removed_keypoints
+        rare = np.flatnonzero(count + np.sum([np.zeros(len(word), np.int64), *there], 0) <= most)
+        parts: list[tuple[int, NDArray[np.int64], NDArray[np.int64]]] = []
+        for i, (first, end) in enumerate(found):
+            segment = self._segments[i]
+            keypoints, which = segment.words.keypoints(word[rare], first[rare], end[rare])
+            numbers = keypoints.astype(np.int64)
+            row = numbers // STRIDE
+            if len(row) and row.max() >= len(segment.contents):
+                raise damaged(segment.path, "a keypoint is of no row")
+            live = self._detailed[self._starts[i] + row] >= 0
+            parts.append((i, numbers[live], rare[which[live]]))
+        sharing = np.bincount(
+            np.concatenate([np.zeros(0, np.int64), *(which for _, _, which in parts)]),
+            minlength=len(word),
+        )
+        useful = count + sharing <= COMMON_WORD
+        kept = [(i, keypoints[useful[which]], which[useful[which]]) for i, keypoints, which in parts]
+        return _joined([self._keypoints(i, kps, word[which]) for i, kps, which in kept])
+
+    @cached_property
+    def _removed_keypoints(self) -> int:
+        """How many keypoints the removed contents have, at most."""
+        flat = np.concatenate([np.zeros(0, np.bool_), *(s.contents["flat"] for s in self._segments)])
+        return STRIDE * int(((self._detailed < 0) & ~flat).sum())
+
+    def _keypoints(
+        self, i: int, keypoints: NDArray[np.int64], word: NDArray[np.int64]
+    ) -> Keypoints:
+        """Some keypoints of a segment, and which of their words are shared."""
+        order = np.argsort(keypoints, kind="stable")
+        keypoints, bit = keypoints[order], (1 << word[order]).astype(np.uint16)
+        first = np.flatnonzero(np.diff(keypoints, prepend=-1))
+        words = np.bitwise_or.reduceat(bit, first) if len(first) else bit
+        row, number = np.divmod(keypoints[first], STRIDE)
+        mirrored = number >= KEYPOINTS
+        order = np.argsort(mirrored, kind="stable")
+        row, number, mirrored, words = row[order], number[order], mirrored[order], words[order]
+        plain = int((~mirrored).sum())
+        rows = self._segments[i].rows
+        halves = [
+            columns_of(rows, row[:plain], number[:plain], mirrored=False),
+            columns_of(rows, row[plain:], number[plain:] - KEYPOINTS, mirrored=True),
+        ]
+        columns = {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
+        image = self._detailed[self._starts[i] + row].astype(np.uint32)
+        alike = np.zeros(len(row), np.uint32)
+        return Keypoints(plain, image, mirrored, alike=alike, words=words, **columns)
+
+
+def _distinct_words(
+    own: Keypoints,
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]:
+    """The words of some keypoints: which of the words, its value, and how many have it."""
+    codes = [
+        number << 32 | numbers_of(own.descriptor[:, start : start + 4], "<u4").astype(np.int64)
+        for number, start in enumerate(WORD_STARTS)
+    ]
+    code, count = np.unique(np.concatenate(codes), return_counts=True)
+    return code >> 32, (code & 0xFFFFFFFF).astype(np.uint32), count
+
+
+def _joined(parts: Sequence[Keypoints]) -> Keypoints:
+    """Keypoints of several segments in the order that those of one array have."""
+    names = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle", "alike", "words")
+    if not parts:
+        empty = np.zeros(0, np.float32)
+        number = np.zeros(0, np.uint32)
+        return Keypoints(
+            0, number, np.zeros(0, np.bool_), np.zeros((0, 32), np.uint8),
+            empty, empty, empty, empty, number, words=np.zeros(0, np.uint16),
+        )  # fmt: skip
+    every = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = np.lexsort((every["image"], every["mirrored"]))
+    every = {name: values[order] for name, values in every.items()}
+    return Keypoints(int((~every["mirrored"]).sum()), **every)

@@ -1,0 +1,188 @@
+"""Finds the keypoints of a segment that have a word in common with others.
+
+For each of the words of a descriptor, see `propose.keypoints`, the keypoints stand in the order of
+that word; a table says where each value of its upper half begins. The words themselves are not
+stored: they are read from the descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
+from imgsim.propose.keypoints import WORD_STARTS, ascending
+
+STRIDE = KEYPOINTS + MIRRORED
+"""Numbers of keypoints of a row: the plain ones first."""
+
+WORDS = len(WORD_STARTS)
+_HALVES = 1 << 16
+_ROWS = 1024
+_AT_ONCE = 1 << 20
+
+
+def _descriptors_at() -> int:
+    """Where the descriptors of a row begin; the mirrored ones lie right behind the plain ones."""
+    assert LAYOUT.fields is not None
+    start, mirrored = LAYOUT.fields["descriptor"][1], LAYOUT.fields["mirrored"][1]
+    assert mirrored == start + 32 * KEYPOINTS
+    return int(start)
+
+
+_START = _descriptors_at()
+
+
+def keypoints_of(rows: NDArray[Any], detailed: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Number the keypoints of some rows, those of row r from `STRIDE` times r on.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    detailed : ndarray of int64, shape (m,)
+
+    Returns
+    -------
+    ndarray of uint32, shape (k,)
+    """
+    parts = [np.zeros(0, np.uint32)]
+    for start in range(0, len(detailed), _ROWS):
+        here = detailed[start : start + _ROWS]
+        some = rows[here]
+        there = np.zeros((len(here), STRIDE), np.bool_)
+        there[:, :KEYPOINTS] = np.arange(KEYPOINTS) < some["count"][:, None]
+        there[:, KEYPOINTS:] = there[:, :MIRRORED] & some["mirrored"].any(axis=2)
+        row, number = np.nonzero(there)
+        parts.append((here[row] * STRIDE + number).astype(np.uint32))
+    return np.concatenate(parts)
+
+
+def tables(
+    rows: NDArray[Any], keypoints: NDArray[np.uint32]
+) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+    """Yield for each word where each value of its upper half begins, and the keypoints in order.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    keypoints : ndarray of uint32, shape (k,)
+
+    Yields
+    ------
+    starts : ndarray of uint32, shape (65537,)
+    order : ndarray of uint32, shape (k,)
+    """
+    flat = rows.view(np.uint8)
+    for word in range(WORDS):
+        values = np.empty(len(keypoints), np.uint32)
+        for start in range(0, len(keypoints), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            low, high = (_half(flat, keypoints[here], word + i) for i in (0, 1))
+            values[here] = low.astype(np.uint32) | high.astype(np.uint32) << np.uint32(16)
+        order = ascending(values)
+        counts = np.bincount(values >> np.uint32(16), minlength=_HALVES)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
+        yield starts, keypoints[order]
+
+
+def _half(
+    flat: NDArray[np.uint8], keypoints: NDArray[np.uint32], half: NDArray[np.int64] | int
+) -> NDArray[np.uint16]:
+    """Two bytes of the descriptors of keypoints, as numbers."""
+    row, number = np.divmod(keypoints.astype(np.int64), STRIDE)
+    byte = row * LAYOUT.itemsize + _START + number * 32 + 2 * half
+    return flat[byte].astype(np.uint16) | flat[byte + 1].astype(np.uint16) << np.uint16(8)
+
+
+class Words:
+    """The words of the keypoints of a segment.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    starts : ndarray of uint32, shape (WORDS, 65537)
+    order : ndarray of uint32, shape (WORDS, k)
+    """
+
+    def __init__(
+        self, rows: NDArray[Any], starts: NDArray[np.uint32], order: NDArray[np.uint32]
+    ) -> None:
+        self._flat = rows.view(np.uint8)
+        self._starts, self._order = starts, order
+
+    def find(
+        self, word: NDArray[np.int64], value: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find where keypoints have some values of their words.
+
+        Parameters
+        ----------
+        word : ndarray of int64, shape (m,)
+            Which of the words.
+        value : ndarray of uint32, shape (m,)
+
+        Returns
+        -------
+        first, end : ndarray of int64, shape (m,)
+            Places in the order of that word; equal where there is none.
+        """
+        upper = (value >> np.uint32(16)).astype(np.int64)
+        low = (value & np.uint32(0xFFFF)).astype(np.uint16)
+        left = self._starts[word, upper].astype(np.int64)
+        right = self._starts[word, upper + 1].astype(np.int64)
+        first = self._search(word, low, left, right, after=False)
+        end = first.copy()
+        there = np.flatnonzero(first < right)
+        there = there[self._low(word[there], first[there]) == low[there]]
+        end[there] = self._search(
+            word[there], low[there], first[there], right[there], after=True
+        )
+        return first, end
+
+    def _search(
+        self,
+        word: NDArray[np.int64],
+        low: NDArray[np.uint16],
+        left: NDArray[np.int64],
+        right: NDArray[np.int64],
+        *,
+        after: bool,
+    ) -> NDArray[np.int64]:
+        """The first place from left on whose lower half is not less, or is greater."""
+        left, right = left.copy(), right.copy()
+        open_ = np.flatnonzero(left < right)
+        while len(open_):
+            middle = (left[open_] + right[open_]) // 2
+            there = self._low(word[open_], middle)
+            before = there <= low[open_] if after else there < low[open_]
+            left[open_[before]] = middle[before] + 1
+            right[open_[~before]] = middle[~before]
+            open_ = open_[left[open_] < right[open_]]
+        return left
+
+    def _low(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.uint16]:
+        return _half(self._flat, self._order[word, place], word)
+
+    def keypoints(
+        self, word: NDArray[np.int64], first: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return the keypoints at some places, and for each which of these.
+
+        Parameters
+        ----------
+        word, first, end : ndarray of int64, shape (m,)
+            As `find` gives them.
+
+        Returns
+        -------
+        keypoints : ndarray of uint32, shape (p,)
+        which : ndarray of int64, shape (p,)
+        """
+        count = end - first
+        which = np.repeat(np.arange(len(count)), count)
+        starts = np.cumsum(count) - count
+        place = np.arange(len(which)) - starts[which] + first[which]
+        return self._order[word[which], place], which
