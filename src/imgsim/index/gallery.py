@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.index.snapshot import Snapshot
-from imgsim.index.sources import file_of, picture_of, shown_path
+from imgsim.index.sources import file_as_it_is, file_of, shown_path
 from imgsim.propose.index import ProposalIndex
 from imgsim.types import ImageFacts, Picture
 
@@ -66,11 +66,11 @@ class IndexGallery:
             return there, gone
         facts = self.snapshot.facts(digest)
         for record in sorted(records, key=lambda one: os.fsencode(shown_path(one))):
-            picture = picture_of(record, digest, facts)
-            if picture is None:
+            found = file_as_it_is(record, digest)
+            if found is None:
                 gone.append(shown_path(record))
             else:
-                there.append(picture)
+                there.append(Picture(found[0], digest, facts, settled=found[1]))
             if most is not None and len(there) >= most:
                 break
         return there, gone

@@ -128,15 +128,12 @@ class Manifest:
     Attributes
     ----------
     maker : Maker
-    bases : tuple of str
-        Folders from which paths were given.
     segments : tuple of SegmentEntry
     generation : int
         Rises with every change.
     """
 
     maker: Maker
-    bases: tuple[str, ...] = ()
     segments: tuple[SegmentEntry, ...] = ()
     generation: int = 0
 
@@ -174,7 +171,6 @@ def read_manifest(folder: Path) -> Manifest:
             raise ValueError
         return Manifest(
             Maker(**body["maker"]),
-            tuple(body["bases"]),
             tuple(_entry(one) for one in body["segments"]),
             body["generation"],
         )
@@ -228,3 +224,65 @@ def shown(path: Path) -> str:
 def damaged(path: Path, what: str) -> UsageError:
     """Return the error of a file of an index that is not as it was written."""
     return UsageError(f"{shown(path)} is damaged: {what}", BUILD_AGAIN)
+
+
+def check_maker(folder: Path, manifest: Manifest, decode: DecodeMode | None) -> None:
+    """Refuse an index whose rows are not as this program makes them.
+
+    The packages that decode may be others.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : Manifest
+    decode : DecodeMode or None
+        None where nothing is decoded.
+
+    Raises
+    ------
+    UsageError
+    """
+    check_not_later(folder, manifest)
+    if is_outdated(manifest):
+        raise UsageError(
+            f"the features in {shown(folder)} are of an earlier imgsim",
+            f"imgsim index upgrade {shown(folder)} reads the files again",
+        )
+    made = manifest.maker
+    if decode is not None and made.decode != decode.value:
+        raise UsageError(
+            f"{shown(folder)} was built with --decode {made.decode}, not {decode.value}",
+            f"add --decode {made.decode}",
+        )
+
+
+def check_not_later(folder: Path, manifest: Manifest) -> None:
+    """Refuse an index with rows of another method, or of a later version of imgsim.
+
+    Raises
+    ------
+    UsageError
+    """
+    made = manifest.maker
+    own = Maker.own(DecodeMode(made.decode))
+    if made.extractor != own.extractor:
+        raise UsageError(
+            f"{shown(folder)} holds features of another method: {made.extractor}", BUILD_AGAIN
+        )
+    if (
+        made.extractor_version > own.extractor_version
+        or made.decoder_version > own.decoder_version
+    ):
+        raise UsageError(f"the features in {shown(folder)} are of a later imgsim", "update imgsim")
+
+
+def is_outdated(manifest: Manifest) -> bool:
+    """Whether an earlier version of imgsim made the rows of an index."""
+    made = manifest.maker
+    own = Maker.own(DecodeMode(made.decode))
+    return (made.extractor_version, made.decoder_version, made.facts, made.row_bytes) != (
+        own.extractor_version,
+        own.decoder_version,
+        own.facts,
+        own.row_bytes,
+    )

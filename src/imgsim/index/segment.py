@@ -61,7 +61,7 @@ class FileRecord:
     path : str
         As it was given.
     base : str
-        The folder from which it was given.
+        The folder from which it was given; empty for what lies on no disk.
     root : str
     links : tuple of str
     size_bytes, mtime_ns, ctime_ns, inode, hard_links, device : int
@@ -91,7 +91,11 @@ class FileRecord:
     @property
     def absolute(self) -> str:
         """A path by which it is found from every folder."""
-        return os.path.abspath(os.path.join(self.base, self.path))
+        return self.from_anywhere(self.path)
+
+    def from_anywhere(self, path: str) -> str:
+        """Return a path that was given with this one as it is found from every folder."""
+        return os.path.abspath(os.path.join(self.base, path)) if self.base else path
 
 
 def name_of(absolute: str) -> bytes:
@@ -352,9 +356,9 @@ class Segment:
         return record
 
 
-def file_name(generation: int) -> str:
-    """The name of the segment that is written with a generation of the manifest."""
-    return f"{generation:08}.segment"
+def file_name(generation: int, number: int) -> str:
+    """The name of a segment that is written with a generation of the manifest."""
+    return f"{generation:08}-{number:04}.segment"
 
 
 def segments_there(folder: Path) -> list[Path]:

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from imgsim.errors import UsageError
 from imgsim.index.manifest import Maker, Manifest, damaged, read_manifest, shown
 from imgsim.index.rows import SegmentRows
-from imgsim.index.segment import CONTENT, FILE, FileRecord, Segment, pixels_key
+from imgsim.index.segment import (
+    CONTENT,
+    FILE,
+    FileRecord,
+    NewContent,
+    NewFile,
+    Segment,
+    pixels_key,
+)
 from imgsim.types import ImageFacts
 
 _TRIES = 5
@@ -175,9 +183,13 @@ class Snapshot:
         for i, segment in enumerate(self.segments):
             start = int(self._file_starts[i])
             for place in np.flatnonzero(self._is_live[start : start + len(segment.files)]).tolist():
-                file = segment.files[place]
-                digest = "" if file["skipped"] else file["digest"].tobytes().hex()
-                yield start + place, segment.record(place), digest
+                yield start + place, segment.record(place), self.digest_of(start + place)
+
+    def digest_of(self, number: int) -> str:
+        """The digest of a file, by its number; empty if it could not be read."""
+        i = int(np.searchsorted(self._file_starts, number, "right")) - 1
+        file = self.segments[i].files[number - int(self._file_starts[i])]
+        return "" if file["skipped"] else file["digest"].tobytes().hex()
 
     def skipped(self) -> list[FileRecord]:
         """The files that could not be read."""
@@ -210,7 +222,35 @@ class Snapshot:
             for i, entry in enumerate(self.manifest.segments)
         )
         own = self.manifest
-        return Manifest(own.maker, own.bases, entries, own.generation)
+        return Manifest(own.maker, entries, own.generation)
+
+    def live_in_segments(self) -> list[tuple[int, int]]:
+        """How many contents and files of each segment were not removed."""
+        owner = np.searchsorted(self._content_starts, self._where, "right") - 1
+        contents = np.bincount(owner, minlength=len(self.segments)).tolist()
+        files = [
+            int(self._is_live[start : start + len(segment.files)].sum())
+            for segment, start in zip(self.segments, self._file_starts.tolist(), strict=False)
+        ]
+        return list(zip(contents, files, strict=False))
+
+    def live_contents(self, chosen: Sequence[int]) -> list[NewContent]:
+        """The contents of some segments, to be written anew; `NewContent.row` is their place."""
+        owner = np.searchsorted(self._content_starts, self._where, "right") - 1
+        places = np.flatnonzero(np.isin(owner, chosen)).tolist()
+        return [NewContent(self.digests[p], self.facts(self.digests[p]), p) for p in places]
+
+    def live_files(self, chosen: Sequence[int]) -> list[NewFile]:
+        """The files of some segments, to be written anew."""
+        starts = self._file_starts
+        owned = (
+            np.flatnonzero(self._is_live[starts[i] : starts[i + 1]]) + starts[i] for i in chosen
+        )
+        return [
+            NewFile(self.record(number), self.digest_of(number))
+            for numbers in owned
+            for number in numbers.tolist()
+        ]
 
 
 def _stacked(

@@ -12,7 +12,7 @@ from imgsim.read.archives.listing import as_address
 from imgsim.read.content import Content
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.stamps import FileStamp
-from imgsim.types import ImageFacts, ImageFile, Picture
+from imgsim.types import ImageFile
 
 
 def shown_path(record: FileRecord, path: str = "") -> str:
@@ -27,7 +27,7 @@ def shown_path(record: FileRecord, path: str = "") -> str:
     path = path or record.path
     if os.path.isabs(path) or record.base == os.getcwd():
         return path
-    return os.path.abspath(os.path.join(record.base, path))
+    return record.from_anywhere(path)
 
 
 def file_of(record: FileRecord) -> ImageFile:
@@ -49,9 +49,10 @@ def file_of(record: FileRecord) -> ImageFile:
 def record_of(
     file: ImageFile, base: str, *, settled: bool = False, reason: str = ""
 ) -> FileRecord:
-    """Return what is kept of a file."""
+    """Return what is kept of a file that was given from a folder."""
+    on_disk = not isinstance(file.path, Address) or bool(file.path.container)
     return FileRecord(
-        str(file.path), base, str(file.root), tuple(map(str, file.links)),
+        str(file.path), base if on_disk else "", str(file.root), tuple(map(str, file.links)),
         file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode, file.hard_links, file.device,
         settled, isinstance(file.path, Address), reason,
     )  # fmt: skip
@@ -63,10 +64,16 @@ def is_unchanged(record: FileRecord, stamp: FileStamp) -> bool:
     return record.settled and stamp == own
 
 
-def picture_of(record: FileRecord, digest: str, facts: ImageFacts) -> Picture | None:
-    """Return a picture of an index as it lies there now; None if it is gone, or holds another one.
+def file_as_it_is(record: FileRecord, digest: str) -> tuple[ImageFile, bool] | None:
+    """Return a file of an index as it lies there now; None if it is gone, or holds another content.
 
     What the system tells of it decides; where it tells of a change, the bytes do.
+
+    Returns
+    -------
+    file : ImageFile
+    settled : bool
+        See `Picture`.
     """
     file = file_of(record)
     now = time.time_ns()
@@ -82,10 +89,10 @@ def picture_of(record: FileRecord, digest: str, facts: ImageFacts) -> Picture | 
             file = replace(file, hard_links=max(1, status.st_nlink), device=status.st_dev)
         file = file.with_stamp(stamp)
         if certain and is_unchanged(record, stamp):
-            return Picture(file, digest, facts, settled=True)
+            return file, True
         if stamp.size_bytes != record.size_bytes or stamp.size_bytes > MAX_FILE_BYTES:
             return None
         Content(file.path, digest).read()
     except (OSError, ValueError):
         return None
-    return Picture(file, digest, facts, settled=stamp.is_settled(now))
+    return file, stamp.is_settled(now)

@@ -1,0 +1,178 @@
+"""An index that is open: asked about pictures again and again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from imgsim.comparators import registry
+from imgsim.comparators.base import Comparator, Preset
+from imgsim.comparators.recipes import Recipe
+from imgsim.decisions.records import Decision
+from imgsim.errors import UsageError
+from imgsim.executors.base import Executor
+from imgsim.index.gallery import IndexGallery
+from imgsim.index.manifest import check_maker
+from imgsim.index.snapshot import Snapshot
+from imgsim.read.memory import PictureLike
+from imgsim.read.options import Paths, RunOptions, as_options
+from imgsim.tasks.arguments import as_comparator, check_k
+from imgsim.tasks.index_gallery import nothing_read, open_gallery, skipped_in
+from imgsim.tasks.known import known
+from imgsim.tasks.known_results import Known
+from imgsim.tasks.match_results import Matches
+from imgsim.tasks.matching import seconds_since
+from imgsim.tasks.query import Query, as_queries, read_query
+from imgsim.tasks.verified import rank_queries
+
+
+class Index:
+    """A lasting index, open to be asked about pictures; to be closed, or for a ``with`` statement.
+
+    It stays as it was when it was opened, whatever is added to it or removed later. `open` makes
+    it; ``imgsim index`` builds one and keeps it up to date.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+
+    Examples
+    --------
+    >>> import imgsim
+    >>> with imgsim.Index.open("photos.index") as index:  # doctest: +SKIP
+    ...     for match in index.search("new/IMG_0002 small.jpg", k=2).methods[0].queries[0].matches:
+    ...         print(match.path, match.verdict)
+    photos/IMG_0002 small.jpg copy
+    photos/IMG_0002.jpg copy
+    """
+
+    def __init__(self, snapshot: Snapshot, options: RunOptions) -> None:
+        self.snapshot = snapshot
+        self._options = options
+        self._executor: Executor | None = None
+        self._galleries: dict[Comparator, IndexGallery] = {}
+
+    @classmethod
+    def open(
+        cls, folder: str | os.PathLike[str], *, options: RunOptions | None = None
+    ) -> Index:
+        """Open an index.
+
+        Parameters
+        ----------
+        folder : path
+        options : RunOptions, optional
+            Of everything that is asked.
+
+        Raises
+        ------
+        UsageError
+            There is none, it is damaged, or another version of imgsim made it.
+        """
+        options = as_options(options)
+        snapshot = Snapshot(Path(folder))
+        check_maker(snapshot.folder, snapshot.manifest, options.decode)
+        return cls(snapshot, options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.snapshot.pictures
+
+    def __repr__(self) -> str:
+        return f"<Index: {len(self)} images>"
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def search(
+        self,
+        queries: Query | PictureLike | Sequence[Query | PictureLike] | Mapping[str, PictureLike],
+        method: str | Comparator = registry.DEFAULT_METHOD,
+        *,
+        k: int = 3,
+    ) -> Matches:
+        """Rank the k images that are nearest to others, as `imgsim.search` does.
+
+        Parameters
+        ----------
+        queries : path, picture or Query, or several
+        method : str or Comparator
+            auto or local.
+        k : int
+
+        Returns
+        -------
+        Matches
+
+        Raises
+        ------
+        UsageError
+            An argument makes no sense.
+        UnreadableImage
+            A query is no image that can be read.
+        """
+        started = time.perf_counter()
+        options = self._options
+        comparator = as_comparator(method)
+        check_k(k)
+        gallery = self._gallery(comparator)
+        assert isinstance(comparator, Recipe)
+        asked = as_queries(queries, options.max_pixels)
+        if not asked:
+            raise UsageError("no query", "name at least one image")
+        read_queries = [read_query(query, [comparator.extractor], options) for query in asked]
+        nothing = nothing_read(comparator.extractor)
+        if self._executor is None:
+            self._executor = options.open_executor(options.jobs, keep=True)
+        nothing = replace(nothing, executor=self._executor)
+        read = time.perf_counter()
+        ranked = rank_queries(comparator, asked, read_queries, gallery, nothing, k, options)
+        seconds = seconds_since(started, read, nothing)
+        return Matches(k, (ranked,), gallery.images, skipped_in(self.snapshot), 0, seconds)
+
+    def known(
+        self,
+        paths: Paths,
+        method: str | Comparator = registry.DEFAULT_METHOD,
+        *,
+        preset: Preset = "normal",
+        k: int = 3,
+        decisions: Iterable[Decision] | None = None,
+    ) -> Known:
+        """Tell which files the index knows, and as what, as `imgsim.known` does.
+
+        Parameters
+        ----------
+        paths : path or sequence of paths
+        method : str or Comparator
+            auto or local.
+        preset, k, decisions
+            As for `KnownArchive`.
+
+        Raises
+        ------
+        UsageError
+            A path does not exist, or an argument makes no sense.
+        """
+        return known(
+            paths, self.snapshot, method, preset=preset, k=k, decisions=decisions,
+            options=self._options,
+        )  # fmt: skip
+
+    def _gallery(self, method: Comparator) -> IndexGallery:
+        """The gallery of a method, made once."""
+        if method not in self._galleries:
+            self._galleries[method] = open_gallery(self.snapshot, method, self._options)
+        return self._galleries[method]
