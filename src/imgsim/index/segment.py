@@ -197,7 +197,7 @@ def write_segment(
         starts: list[bytes] = []
 
         def orders() -> Iterable[memoryview]:
-            for first, order in tables(written, keypoints):
+            for first, order in tables(written, keypoints) if len(keypoints) else ():
                 starts.append(first.tobytes())
                 yield order.data
 

@@ -104,6 +104,7 @@ class Words:
     ----------
     rows : ndarray of dtype `LAYOUT`, shape (n,)
     starts : ndarray of uint32, shape (WORDS, 65537)
+        Or empty, where there are no keypoints.
     order : ndarray of uint32, shape (WORDS, k)
     """
 
@@ -129,6 +130,8 @@ class Words:
         first, end : ndarray of int64, shape (m,)
             Places in the order of that word; equal where there is none.
         """
+        if not self._starts.size:  # no row has keypoints
+            return np.zeros(len(word), np.int64), np.zeros(len(word), np.int64)
         upper = (value >> np.uint32(16)).astype(np.int64)
         low = (value & np.uint32(0xFFFF)).astype(np.uint16)
         left = self._starts[word, upper].astype(np.int64)

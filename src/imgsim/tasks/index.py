@@ -20,8 +20,8 @@ from imgsim.index.manifest import check_maker
 from imgsim.index.snapshot import Snapshot
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_options
-from imgsim.tasks.arguments import as_comparator, check_k
-from imgsim.tasks.index_gallery import nothing_read, open_gallery, skipped_in
+from imgsim.tasks.arguments import Methods, check_k, make_comparators
+from imgsim.tasks.index_gallery import as_recipe, nothing_read, open_gallery, skipped_in
 from imgsim.tasks.known import known
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.match_results import Matches
@@ -54,7 +54,7 @@ class Index:
         self.snapshot = snapshot
         self._options = options
         self._executor: Executor | None = None
-        self._galleries: dict[Comparator, IndexGallery] = {}
+        self._galleries: dict[Recipe, IndexGallery] = {}
 
     @classmethod
     def open(
@@ -99,7 +99,7 @@ class Index:
     def search(
         self,
         queries: Query | PictureLike | Sequence[Query | PictureLike] | Mapping[str, PictureLike],
-        method: str | Comparator = registry.DEFAULT_METHOD,
+        methods: Methods = registry.DEFAULT_METHOD,
         *,
         k: int = 3,
     ) -> Matches:
@@ -108,7 +108,7 @@ class Index:
         Parameters
         ----------
         queries : path, picture or Query, or several
-        method : str or Comparator
+        methods : str, Comparator or sequence of these
             auto or local.
         k : int
 
@@ -125,22 +125,24 @@ class Index:
         """
         started = time.perf_counter()
         options = self._options
-        comparator = as_comparator(method)
         check_k(k)
-        gallery = self._gallery(comparator)
-        assert isinstance(comparator, Recipe)
+        made = make_comparators(methods, options, ranking=True)
+        galleries = {recipe: self._gallery(recipe) for recipe in map(as_recipe, made)}
         asked = as_queries(queries, options.max_pixels)
         if not asked:
             raise UsageError("no query", "name at least one image")
-        read_queries = [read_query(query, [comparator.extractor], options) for query in asked]
-        nothing = nothing_read(comparator.extractor)
+        extractors = list(dict.fromkeys(recipe.extractor for recipe in galleries))
+        read_queries = [read_query(query, extractors, options) for query in asked]
         if self._executor is None:
             self._executor = options.open_executor(options.jobs, keep=True)
-        nothing = replace(nothing, executor=self._executor)
+        nothing = replace(nothing_read(extractors[0]), executor=self._executor)
         read = time.perf_counter()
-        ranked = rank_queries(comparator, asked, read_queries, gallery, nothing, k, options)
+        by_method = tuple(
+            rank_queries(recipe, asked, read_queries, gallery, nothing, k, options)
+            for recipe, gallery in galleries.items()
+        )
         seconds = seconds_since(started, read, nothing)
-        return Matches(k, (ranked,), gallery.images, skipped_in(self.snapshot), 0, seconds)
+        return Matches(k, by_method, len(self), skipped_in(self.snapshot), 0, seconds)
 
     def known(
         self,
@@ -171,8 +173,8 @@ class Index:
             options=self._options,
         )  # fmt: skip
 
-    def _gallery(self, method: Comparator) -> IndexGallery:
+    def _gallery(self, recipe: Recipe) -> IndexGallery:
         """The gallery of a method, made once."""
-        if method not in self._galleries:
-            self._galleries[method] = open_gallery(self.snapshot, method, self._options)
-        return self._galleries[method]
+        if recipe not in self._galleries:
+            self._galleries[recipe] = open_gallery(self.snapshot, recipe, self._options)
+        return self._galleries[recipe]

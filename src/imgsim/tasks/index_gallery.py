@@ -15,21 +15,32 @@ from imgsim.read.table import Collection, FeatureTable
 from imgsim.types import Skipped
 
 
-def open_gallery(snapshot: Snapshot, method: Comparator, options: RunOptions) -> IndexGallery:
-    """Return the pictures of an index as a method compares others with them.
+def as_recipe(method: Comparator) -> Recipe:
+    """Return a method by which others can be compared with an index.
 
     Raises
     ------
     UsageError
-        The index does not hold what the method compares, or holds that of another version.
+        It is none: an index does not hold its features.
     """
     if not isinstance(method, Recipe):
         raise UsageError(
             f"an index holds features of auto, not of {method.name}",
             "leave out --method, or name the folder itself",
         )
+    return method
+
+
+def open_gallery(snapshot: Snapshot, recipe: Recipe, options: RunOptions) -> IndexGallery:
+    """Return the pictures of an index as a method compares others with them.
+
+    Raises
+    ------
+    UsageError
+        It holds the features of another version.
+    """
     check_maker(snapshot.folder, snapshot.manifest, options.decode)
-    return IndexGallery(snapshot, hashes=method.hashes, jobs=options.jobs)
+    return IndexGallery(snapshot, hashes=recipe.hashes, jobs=options.jobs)
 
 
 def skipped_in(snapshot: Snapshot) -> tuple[Skipped, ...]:

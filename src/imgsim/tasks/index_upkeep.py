@@ -100,6 +100,22 @@ class IndexInfo:
     roots: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with an index.
+
+    Attributes
+    ----------
+    damaged : tuple of Skipped
+        Files of the index itself.
+    sources : tuple of Skipped
+        Files that were indexed and are gone or changed.
+    """
+
+    damaged: tuple[Skipped, ...] = ()
+    sources: tuple[Skipped, ...] = ()
+
+
 def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
     """Make an index of the pictures below some paths.
 
@@ -172,7 +188,7 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
             numbers = writer.snapshot.numbers_by_name() if known else {}
             names = [name_of(absolute(file.path)) for file in part]
             replaced = {name: numbers[name] for name in names if name in numbers}
-            files = _new_files(part, read, base)
+            files = _without_known(_new_files(part, read, base), replaced, writer.snapshot)
             if files or replaced:
                 batch = _batch(read, files, writer.snapshot.holds)
                 writer.append(batch, list(replaced.values()))
@@ -187,8 +203,26 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
         numbers = writer.snapshot.numbers_by_name()
         files = [_unread(one, base) for one in discovered.skipped]
         names = [name_of(file.record.absolute) for file in files]
-        writer.append(Batch((), _no_rows, files), [numbers[n] for n in names if n in numbers])
+        replaced = {name: numbers[name] for name in names if name in numbers}
+        files = _without_known(files, replaced, writer.snapshot)
+        if files or replaced:
+            writer.append(Batch((), _no_rows, files), list(replaced.values()))
     return done
+
+
+def _without_known(
+    files: Sequence[NewFile], replaced: dict[bytes, int], snapshot: Snapshot
+) -> list[NewFile]:
+    """Leave out files that still cannot be read for the reason that is known; these stay."""
+    left = []
+    for file in files:
+        name = name_of(file.record.absolute)
+        if not file.digest and name in replaced:
+            if snapshot.record(replaced[name]).reason == file.record.reason:
+                del replaced[name]
+                continue
+        left.append(file)
+    return left
 
 
 def _is_up_to_date(snapshot: Snapshot, number: int | None, file: ImageFile) -> bool:
@@ -341,7 +375,7 @@ def index_info(folder: PathLike) -> IndexInfo:
 
 def verify_index(
     folder: PathLike, *, sources: bool = False, progress: Progress | None = None
-) -> list[Skipped]:
+) -> Wrong:
     """Check that an index is as it was written.
 
     Parameters
@@ -354,8 +388,8 @@ def verify_index(
 
     Returns
     -------
-    list of Skipped
-        What is wrong with which file, of the index or of those that were indexed.
+    Wrong
+        Of a damaged index the files that were indexed are not looked at.
 
     Raises
     ------
@@ -375,7 +409,7 @@ def verify_index(
         progress.advance(1)
     progress.finish()
     if not sources or wrong:
-        return wrong
+        return Wrong(tuple(wrong))
     files = [(record, digest) for _, record, digest in snapshot.all_files() if digest]
     progress.start("checking files", len(files), "file")
     for record, digest in files:
@@ -385,7 +419,7 @@ def verify_index(
             wrong.append(Skipped(shown_path(record), "gone" if gone else "changed"))
         progress.advance(1)
     progress.finish()
-    return sorted(wrong, key=lambda one: os.fsencode(one.path))
+    return Wrong((), tuple(sorted(wrong, key=lambda one: os.fsencode(one.path))))
 
 
 def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
