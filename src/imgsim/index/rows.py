@@ -16,6 +16,9 @@ from imgsim.index.words import STRIDE
 from imgsim.propose.keypoints import COMMON_WORD, WORD_STARTS, Keypoints, columns_of, numbers_of
 
 
+_AT_ONCE = 1 << 20
+
+
 class SegmentRows:
     """`propose.index.ArchiveRows` of the live contents of some segments.
 
@@ -97,13 +100,25 @@ class SegmentRows:
 
         See `propose.index.ArchiveRows`.
         """
-        word, value, count = _distinct_words(own)
+        by_segment: dict[int, list[NDArray[np.int64]]] = {}
+        for some in _distinct_words(own):
+            for i, found in self._with_words(*some):
+                by_segment.setdefault(i, []).append(found)
+        return _joined(
+            [self._keypoints(i, *np.concatenate(found, axis=1)) for i, found in by_segment.items()]
+        )
+
+    def _with_words(
+        self, word: NDArray[np.int64], value: NDArray[np.uint32], count: NDArray[np.int64]
+    ) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Keypoints of each segment with some words, that `count` others have: numbers and words."""
         found = [segment.words.find(word, value) for segment in self._segments]
         there = [end - first for first, end in found]
         # of keypoints of contents that were removed it is not known yet which words they have
         most = COMMON_WORD + self._removed_keypoints
-        rare = np.flatnonzero(count + np.sum([np.zeros(len(word), np.int64), *there], 0) <= most)
+        rare = np.flatnonzero(sum(there, count) <= most)
         parts: list[tuple[int, NDArray[np.int64], NDArray[np.int64]]] = []
+        sharing = count.copy()
         for i, (first, end) in enumerate(found):
             segment = self._segments[i]
             keypoints, which = segment.words.keypoints(word[rare], first[rare], end[rare])
@@ -112,14 +127,12 @@ class SegmentRows:
             if len(row) and row.max() >= len(segment.contents):
                 raise damaged(segment.path, "a keypoint is of no row")
             live = self._detailed[self._starts[i] + row] >= 0
-            parts.append((i, numbers[live], rare[which[live]]))
-        sharing = np.bincount(
-            np.concatenate([np.zeros(0, np.int64), *(which for _, _, which in parts)]),
-            minlength=len(word),
-        )
-        useful = count + sharing <= COMMON_WORD
-        kept = [(i, keypoints[useful[which]], which[useful[which]]) for i, keypoints, which in parts]
-        return _joined([self._keypoints(i, kps, word[which]) for i, kps, which in kept])
+            which = rare[which[live]]
+            sharing += np.bincount(which, minlength=len(word))
+            parts.append((i, numbers[live], which))
+        for i, numbers, which in parts:
+            useful = sharing[which] <= COMMON_WORD
+            yield i, np.stack([numbers[useful], word[which[useful]]])
 
     @cached_property
     def _removed_keypoints(self) -> int:
@@ -153,14 +166,17 @@ class SegmentRows:
 
 def _distinct_words(
     own: Keypoints,
-) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]:
-    """The words of some keypoints: which of the words, its value, and how many have it."""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]]:
+    """Some words of keypoints at a time: which of the words, its value, and how many have it."""
     codes = [
         number << 32 | numbers_of(own.descriptor[:, start : start + 4], "<u4").astype(np.int64)
         for number, start in enumerate(WORD_STARTS)
     ]
     code, count = np.unique(np.concatenate(codes), return_counts=True)
-    return code >> 32, (code & 0xFFFFFFFF).astype(np.uint32), count
+    for start in range(0, len(code), _AT_ONCE):
+        some = code[start : start + _AT_ONCE]
+        value = (some & 0xFFFFFFFF).astype(np.uint32)
+        yield some >> 32, value, count[start : start + _AT_ONCE]
 
 
 def _joined(parts: Sequence[Keypoints]) -> Keypoints:

@@ -6,7 +6,7 @@ closed ones, for the same reasons. It does not depend on what else is asked.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from imgsim.comparators.local import LAYOUT
 from imgsim.neighbours.engine import Neighbours, best
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
-from imgsim.propose.keypoint_votes import votes_of_keypoints
+from imgsim.propose.keypoint_votes import Votes, votes_of_keypoints
 from imgsim.propose.keypoints import Keypoints
 from imgsim.propose.proposals import (
     FIGURE,
@@ -181,7 +181,9 @@ class ProposalIndex:
         colours["colours"] = self._rows.column("colours", places)
         return places, colours
 
-    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, tuple[int, int]]:
+    def propose(
+        self, row: NDArray[Any], digest: str, *, flat: bool, keypoints: bool = True
+    ) -> dict[int, tuple[int, int]]:
         """Find the images of the archive that are worth verifying with one from outside.
 
         Parameters
@@ -191,6 +193,8 @@ class ProposalIndex:
             Says which one of a pair is the left one; of equal ones the image from outside.
         flat : bool
             It has little detail.
+        keypoints : bool
+            By its keypoints too.
 
         Returns
         -------
@@ -207,7 +211,7 @@ class ProposalIndex:
 
         if not flat and len(self._detailed):
             before = int(np.searchsorted(self._detailed, place))
-            votes = self._votes(row, before)
+            votes = self._votes(row, before) if keypoints else np.empty((0, 3), np.int64)
             for is_mirrored, bit in ((False, KEYPOINTS), (True, MIRRORED)):
                 add(self._detailed[votes[votes[:, 1] == is_mirrored, 0]], bit)
             for other, _, weight in votes.tolist():
@@ -228,11 +232,44 @@ class ProposalIndex:
         near = self._rows.keypoints_like(own)
         n = len(self._detailed) + 1
         closed = np.arange(n) != before
-        votes = votes_of_keypoints(near.with_image(own, before, closed), n)
+        votes = votes_of_keypoints(near.with_images(own, np.array([before]), closed), n)
         other = np.where(votes.left == before, votes.right, votes.left)
         return np.stack(
             [other - (other > before), votes.mirrored.astype(np.int64), votes.weight], axis=1
         )
+
+    def votes(self, rows: NDArray[Any], digests: Sequence[str]) -> tuple[Votes, NDArray[np.int64]]:
+        """Find which images share keypoints with one of some from outside, or these with each other.
+
+        What is common is told of all of them together, as `propose` tells it.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `comparators.local.LAYOUT`, shape (m,)
+            Of images with detail.
+        digests : sequence of str
+            In ascending order.
+
+        Returns
+        -------
+        votes : Votes
+            Of places among the images of the archive with detail and these.
+        before : ndarray of int64, shape (m,)
+            How many of the archive come before each of these: of one content it comes after.
+        """
+        places = [bisect_right(self._digests, digest) for digest in digests]
+        before = np.searchsorted(self._detailed, np.array(places, np.int64))
+        own = Keypoints.of(rows, np.arange(len(rows)))
+        n = len(self._detailed) + len(rows)
+        closed = np.ones(n, np.bool_)
+        closed[before + np.arange(len(rows))] = False
+        near = self._rows.keypoints_like(own)
+        return votes_of_keypoints(near.with_images(own, before, closed), n), before
+
+    @property
+    def detailed(self) -> NDArray[np.int64]:
+        """Places of the images with detail, ndarray of int64, shape (d,)."""
+        return self._detailed
 
     def _add_hashes(self, row: NDArray[Any], before: int, add: Any) -> None:
         asked = wanted_hashes(np.ascontiguousarray(row["hash"]))

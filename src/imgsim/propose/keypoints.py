@@ -177,21 +177,23 @@ class Keypoints:
         words = None if self.words is None else self.words[places]
         return Keypoints(**kept, closed=self.closed, words=words)
 
-    def with_image(self, own: Keypoints, place: int, closed: NDArray[np.bool_]) -> Keypoints:
-        """Insert the keypoints of one more image, all of whose words are compared.
+    def with_images(
+        self, own: Keypoints, before: NDArray[np.int64], closed: NDArray[np.bool_]
+    ) -> Keypoints:
+        """Insert the keypoints of more images, all of whose words are compared.
 
         Parameters
         ----------
         own : Keypoints
-            Of that image alone.
-        place : int
-            Of the image; those of the others from there on are greater by one then.
-        closed : ndarray of bool, shape (images + 1,)
+            Of those images alone.
+        before : ndarray of int64, shape (m,)
+            How many of the other images come before each of them; ascending.
+        closed : ndarray of bool, shape (images + m,)
         """
         every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
         others, theirs = self.image, len(self.image)
-        every["image"][:theirs] = others + (others >= place)
-        every["image"][theirs:] = place
+        every["image"][:theirs] = others + np.searchsorted(before, others, "right")
+        every["image"][theirs:] = before[own.image] + own.image
         ones = np.full(len(own.image), 0xFFFF, np.uint16)
         words = ones if self.words is None else np.concatenate([self.words, ones])
         joined = Keypoints(

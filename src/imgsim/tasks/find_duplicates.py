@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -26,9 +26,11 @@ from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
 from imgsim.group.stars import Stars, join
+from imgsim.index.snapshot import Snapshot
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
 from imgsim.profile import Profile
+from imgsim.propose.proposals import Proposals
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
@@ -40,6 +42,8 @@ from imgsim.read.table import Collection
 from imgsim.results import Result
 from imgsim.stage_times import stage
 from imgsim.tasks.arguments import Criterion, make_criterion
+from imgsim.tasks.index_gallery import as_recipe
+from imgsim.tasks.index_references import IndexReferences
 from imgsim.tasks.matching import (
     DistanceMatching,
     Seconds,
@@ -109,6 +113,8 @@ class Duplicates(Result[Group]):
     decided_groups : tuple of Group
         Groups of which nothing was left to decide: the kept file is their only member, and the
         others stand under `Group.decided`.
+    unverified : tuple of str
+        Images that may match a file of the index which is gone or was changed.
     """
 
     comparator: Comparator
@@ -138,6 +144,7 @@ class Duplicates(Result[Group]):
     roots: tuple[str, ...] = ()
     decided_pairs: int | None = None
     decided_groups: tuple[Group, ...] = ()
+    unverified: tuple[str, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -190,6 +197,7 @@ def find_duplicates(
     jpeg_history: bool = False,
     skip_masks: bool = False,
     decisions: Iterable[Decision] | None = None,
+    index: Snapshot | None = None,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -227,6 +235,8 @@ def find_duplicates(
         Leave masks and label maps out, see `read.label_maps`.
     decisions : Decisions, optional
         What a person decided. By default nothing; the command line uses the user's own.
+    index : Snapshot, optional
+        An index, whose files are references: `Index.find_duplicates` gives it.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -262,7 +272,11 @@ def find_duplicates(
         options,
         keep_workers=True,
     )
+    beside: IndexReferences | None = None
     try:
+        if index is not None:
+            beside = IndexReferences(index, as_recipe(criterion.comparator), collection, options)
+            collection = beside.collection
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
         masks = 0
         if skip_masks:
@@ -272,7 +286,9 @@ def find_duplicates(
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            with stage("grouping"), _matched(criterion, collection, rules, options) as matched:
+            proposed = None if beside is None else beside.propose
+            how = rules, options, proposed
+            with stage("grouping"), _matched(criterion, collection, *how) as matched:
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
@@ -310,25 +326,31 @@ def find_duplicates(
     finally:
         if collection.executor is not None:
             collection.executor.close()
+    folders = Counter(folder_of(p.file.path) or "." for p in collection.pictures)
+    not_judged, pairs = matched.flat_pictures, matched.pairs
+    if beside is not None:
+        folders |= beside.folders() if groups else Counter()
+        not_judged = [p for p in not_judged if not p.file.reference]
+        pairs += beside.pairs_beside
     return Duplicates(
         criterion.comparator,
         criterion.preset,
         criterion.max_distance,
         tuple(groups),
-        len(collection.pictures),
+        len(collection.pictures) + (0 if beside is None else beside.images),
         collection.skipped,
         hidden.collection.damaged,
         collection.other_files,
         collection.too_small,
         collection.decoded,
-        matched.pairs,
+        pairs,
         0 if matched.run is None else matched.run.left_out,
-        criterion.expected_false_pairs(matched.pairs),
+        criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
-        paths_of(matched.flat_pictures),
+        paths_of(not_judged),
         tuple(related),
         metadata,
-        Counter(folder_of(p.file.path) or "." for p in collection.pictures),
+        folders,
         (keep,) if isinstance(keep, str) else tuple(keep),
         options.decode,
         options.max_pixels,
@@ -338,6 +360,7 @@ def find_duplicates(
         roots=tuple(dict.fromkeys((*listed, *(p.file.root for p in collection.pictures)))),
         decided_pairs=decided_pairs,
         decided_groups=tuple(decided_groups),
+        unverified=() if beside is None else beside.unverified,
     )
 
 
@@ -428,7 +451,11 @@ def _reader(
 
 @contextmanager
 def _matched(
-    criterion: Criterion, collection: Collection, rules: Rules, options: RunOptions
+    criterion: Criterion,
+    collection: Collection,
+    rules: Rules,
+    options: RunOptions,
+    proposed: Callable[[Sequence[Picture]], Proposals] | None = None,
 ) -> Iterator[_Matched]:
     """Find the groups among the pictures, around those that show and match most."""
     recipe = criterion.comparator
@@ -448,7 +475,9 @@ def _matched(
 
     detailed, flat = split_judged(recipe, collection, ranked)
     limit = criterion.max_distance, criterion.preset
-    with RecipeRun(recipe, collection, detailed, rules, *limit, options) as run:
+    with RecipeRun(
+        recipe, collection, detailed, rules, *limit, options, proposed=proposed
+    ) as run:
         order, matches = run.deciding_matches()
         classes = [run.classes[number] for number in order]
         ends = np.cumsum([len(members) for members in classes])

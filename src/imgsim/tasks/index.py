@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import Comparator, Preset
@@ -21,6 +21,7 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_options
 from imgsim.tasks.arguments import Methods, check_k, make_comparators
+from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.tasks.index_gallery import as_recipe, nothing_read, open_gallery, skipped_in
 from imgsim.tasks.known import known
 from imgsim.tasks.known_results import Known
@@ -172,6 +173,24 @@ class Index:
             paths, self.snapshot, method, preset=preset, k=k, decisions=decisions,
             options=self._options,
         )  # fmt: skip
+
+    def find_duplicates(self, paths: Paths, **how: Any) -> Duplicates:
+        """Find groups of duplicates below some paths, of each other and of files of the index.
+
+        Files of the index are references: compared with the others, kept, and never removed.
+
+        Parameters
+        ----------
+        paths : path or sequence of paths
+        **how
+            As for `imgsim.find_duplicates`, but for its options.
+
+        Raises
+        ------
+        UsageError
+            A path does not exist, or an argument makes no sense.
+        """
+        return find_duplicates(paths, **how, index=self.snapshot, options=self._options)
 
     def _gallery(self, recipe: Recipe) -> IndexGallery:
         """The gallery of a method, made once."""
