@@ -10,7 +10,8 @@ from imgsim.cli.terminal import Terminal
 
 STRICT_HELP = (
     "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
-    " hide), or an image is too small or too plain to be compared by more than its pixels."
+    " hide), or an image is too small or too plain to be compared by more than its pixels, or could"
+    " not be compared with a file of --index."
 )
 
 allow_missing_option = click.option(
@@ -20,7 +21,9 @@ allow_missing_option = click.option(
 )
 
 
-def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: int) -> bool:
+def fails_strictly(
+    terminal: Terminal, skipped: int, damaged: int, not_judged: int, unverified: int = 0
+) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
     from imgsim.report.units import count
 
@@ -31,6 +34,8 @@ def fails_strictly(terminal: Terminal, skipped: int, damaged: int, not_judged: i
         parts.append(f"{count(damaged, 'file')} {'is' if damaged == 1 else 'are'} damaged")
     if not_judged:
         parts.append(f"{count(not_judged, 'image')} could be compared by pixels alone")
+    if unverified:
+        parts.append(f"{count(unverified, 'image')} could not be compared with the index")
     if parts:
         above = (skipped or damaged) and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"

@@ -30,9 +30,7 @@ class IndexGallery:
     def __init__(self, snapshot: Snapshot, *, hashes: bool, jobs: int) -> None:
         self.snapshot = snapshot
         self.images = snapshot.pictures
-        self.proposals = ProposalIndex(
-            snapshot.rows, snapshot.digests, hashes=hashes, jobs=jobs
-        )
+        self.proposals = ProposalIndex(snapshot.rows, snapshot.digests, hashes=hashes, jobs=jobs)
 
     def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
         """Find the contents that are worth verifying with a picture, see `ProposalIndex.propose`.
@@ -89,9 +87,7 @@ class IndexGallery:
         places = [self.snapshot.digests.places(digest)[0] for digest in digests]
         return self.snapshot.rows.take(np.array(places, np.int64))
 
-    def nearest(
-        self, rows: NDArray[Any], k: int, most: int
-    ) -> list[list[tuple[Picture, float]]]:
+    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
         """Find the pictures with the nearest hashes; it is not looked whether they are there.
 
         Parameters

@@ -111,9 +111,7 @@ class Maker:
         """What this program makes them by."""
         facts = " ".join(field.name for field in fields(ImageFacts))
         own = LocalFeatures()
-        return cls(
-            own.name, own.version, LAYOUT.itemsize, facts, decode.value, decoder_id(decode)
-        )
+        return cls(own.name, own.version, LAYOUT.itemsize, facts, decode.value, decoder_id(decode))
 
     @property
     def decoder_version(self) -> int:
@@ -269,10 +267,7 @@ def check_not_later(folder: Path, manifest: Manifest) -> None:
         raise UsageError(
             f"{shown(folder)} holds features of another method: {made.extractor}", BUILD_AGAIN
         )
-    if (
-        made.extractor_version > own.extractor_version
-        or made.decoder_version > own.decoder_version
-    ):
+    if made.extractor_version > own.extractor_version or made.decoder_version > own.decoder_version:
         raise UsageError(f"the features in {shown(folder)} are of a later imgsim", "update imgsim")
 
 

@@ -13,14 +13,14 @@ from imgsim.comparators.local import KEYPOINTS, LAYOUT
 from imgsim.index.manifest import damaged
 from imgsim.index.segment import CONTENT, Segment
 from imgsim.index.words import STRIDE
+from imgsim.propose.index import ArchiveRows
 from imgsim.propose.keypoints import COMMON_WORD, WORD_STARTS, Keypoints, columns_of, numbers_of
-
 
 _AT_ONCE = 1 << 20
 
 
-class SegmentRows:
-    """`propose.index.ArchiveRows` of the live contents of some segments.
+class SegmentRows(ArchiveRows):
+    """The rows of the live contents of some segments.
 
     Parameters
     ----------
@@ -58,48 +58,21 @@ class SegmentRows:
         return found
 
     def take(self, places: NDArray[np.int64]) -> NDArray[Any]:
-        """Some of the rows, whose check sums are right.
-
-        Parameters
-        ----------
-        places : ndarray of int64, shape (m,)
-
-        Returns
-        -------
-        ndarray of dtype `LAYOUT`, shape (m,)
-        """
         rows = np.empty(len(places), LAYOUT)
         for segment, which, own in self._parts(places):
-            rows[which] = segment.take(own)
+            rows[which] = segment.take(own)  # raises where a check sum is wrong
         return rows
 
     def column(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
-        """One field of some of the rows: ``hash``, ``inset_hash`` or ``colours``.
-
-        Parameters
-        ----------
-        name : str
-        places : ndarray of int64, shape (m,)
-
-        Returns
-        -------
-        ndarray of uint8, shape (m, ...)
-        """
         return self._field(name, places) if name != "colours" else self.take(places)[name]
 
     def holding(self) -> NDArray[np.bool_]:
-        """Which images hold another picture, ndarray of bool, shape (n,)."""
         return self._field("holding", np.arange(len(self._where)))
 
     def figures(self) -> NDArray[np.bool_]:
-        """Which images are figures, ndarray of bool, shape (n,)."""
         return self._field("figure", np.arange(len(self._where)))
 
     def keypoints_like(self, own: Keypoints) -> Keypoints:
-        """Those keypoints of images with detail that share a word with others.
-
-        See `propose.index.ArchiveRows`.
-        """
         by_segment: dict[int, list[NDArray[np.int64]]] = {}
         for some in _distinct_words(own):
             for i, found in self._with_words(*some):
@@ -111,7 +84,7 @@ class SegmentRows:
     def _with_words(
         self, word: NDArray[np.int64], value: NDArray[np.uint32], count: NDArray[np.int64]
     ) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Keypoints of each segment with some words, that `count` others have: numbers and words."""
+        """Keypoints of each segment with some words, which `count` others have, and the words."""
         found = [segment.words.find(word, value) for segment in self._segments]
         there = [end - first for first, end in found]
         # of keypoints of contents that were removed it is not known yet which words they have
@@ -137,7 +110,9 @@ class SegmentRows:
     @cached_property
     def _removed_keypoints(self) -> int:
         """How many keypoints the removed contents have, at most."""
-        flat = np.concatenate([np.zeros(0, np.bool_), *(s.contents["flat"] for s in self._segments)])
+        flat = np.concatenate(
+            [np.zeros(0, np.bool_), *(s.contents["flat"] for s in self._segments)]
+        )
         return STRIDE * int(((self._detailed < 0) & ~flat).sum())
 
     def _keypoints(

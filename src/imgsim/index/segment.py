@@ -303,7 +303,7 @@ class Segment:
 
     @cached_property
     def rows(self) -> NDArray[Any]:
-        """Its rows, records of `LAYOUT`."""
+        """Its rows, ndarray of dtype `LAYOUT`, shape (contents,)."""
         return self._section("rows", LAYOUT)
 
     @cached_property
@@ -364,4 +364,3 @@ def file_name(generation: int, number: int) -> str:
 def segments_there(folder: Path) -> list[Path]:
     """Files of segments that lie in a folder, whether the manifest names them or not."""
     return sorted(folder.glob("*.segment"))
-

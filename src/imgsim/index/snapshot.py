@@ -51,7 +51,7 @@ class Digests(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [row.tobytes().hex() for row in self._rows[index]]
-        return self._rows[index].tobytes().hex()
+        return str(self._rows[index].tobytes().hex())
 
     def places(self, digest: str) -> range:
         """Where a digest stands."""
@@ -197,7 +197,7 @@ class Snapshot:
         return [self.record(number) for number in numbers.tolist()]
 
     def numbers_by_name(self) -> dict[bytes, int]:
-        """The numbers of all files by the digests of their absolute paths, see `segment.name_of`."""
+        """The numbers of all files by digests of their absolute paths, see `segment.name_of`."""
         names = self._of_files("name")
         return {names[i].tobytes(): i for i in np.flatnonzero(self._is_live).tolist()}
 
@@ -211,7 +211,7 @@ class Snapshot:
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:
-        return self._of_contents("pixels")[self._where]
+        return np.asarray(self._of_contents("pixels")[self._where])
 
     def with_removed(self, numbers: Sequence[int]) -> Manifest:
         """The manifest without some files."""
@@ -253,9 +253,7 @@ class Snapshot:
         ]
 
 
-def _stacked(
-    tables: Sequence[NDArray[Any]], dtype: np.dtype[Any], name: str
-) -> NDArray[Any]:
+def _stacked(tables: Sequence[NDArray[Any]], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
     """One field of several tables, one after the other."""
     return np.concatenate([np.empty(0, dtype)[name], *(table[name] for table in tables)])
 
@@ -270,5 +268,4 @@ def _are_among(some: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
     for i in np.flatnonzero(~found & (keys[place] == wanted)):  # two that begin alike
         alike = slice(place[i], int(np.searchsorted(keys, wanted[i], "right")))
         found[i] = (others[alike] == some[i]).all(axis=1).any()
-    return found
-
+    return np.asarray(found, np.bool_)

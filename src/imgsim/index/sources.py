@@ -46,9 +46,7 @@ def file_of(record: FileRecord) -> ImageFile:
     )
 
 
-def record_of(
-    file: ImageFile, base: str, *, settled: bool = False, reason: str = ""
-) -> FileRecord:
+def record_of(file: ImageFile, base: str, *, settled: bool = False, reason: str = "") -> FileRecord:
     """Return what is kept of a file that was given from a folder."""
     on_disk = not isinstance(file.path, Address) or bool(file.path.container)
     return FileRecord(

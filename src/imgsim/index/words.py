@@ -94,7 +94,8 @@ def _half(
     """Two bytes of the descriptors of keypoints, as numbers."""
     row, number = np.divmod(keypoints.astype(np.int64), STRIDE)
     byte = row * LAYOUT.itemsize + _START + number * 32 + 2 * half
-    return flat[byte].astype(np.uint16) | flat[byte + 1].astype(np.uint16) << np.uint16(8)
+    low, high = flat[byte].astype(np.uint16), flat[byte + 1].astype(np.uint16)
+    return np.asarray(low | high << np.uint16(8))
 
 
 class Words:
@@ -140,9 +141,7 @@ class Words:
         end = first.copy()
         there = np.flatnonzero(first < right)
         there = there[self._low(word[there], first[there]) == low[there]]
-        end[there] = self._search(
-            word[there], low[there], first[there], right[there], after=True
-        )
+        end[there] = self._search(word[there], low[there], first[there], right[there], after=True)
         return first, end
 
     def _search(

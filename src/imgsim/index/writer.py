@@ -180,9 +180,7 @@ class IndexWriter:
                 written.append(write_segment(self.folder, name, *batch))
             segments = tuple(e for e in (*kept, *written) if e.files or e.contents)
             sync_folder(self.folder)
-            write_manifest(
-                self.folder, replace(manifest, segments=segments, generation=generation)
-            )
+            write_manifest(self.folder, replace(manifest, segments=segments, generation=generation))
         except OSError as error:
             raise _unwritable(self.folder, error) from None
         named = {entry.name for entry in segments}
@@ -203,9 +201,7 @@ class IndexWriter:
         entries = self.snapshot.manifest.segments
         live = self.snapshot.live_in_segments()
         for i, (entry, (contents, files)) in enumerate(zip(entries, live, strict=True)):
-            removed = max(
-                entry.files - files, (entry.contents - contents) if entry.contents else 0
-            )
+            removed = max(entry.files - files, (entry.contents - contents) if entry.contents else 0)
             if removed > _MAX_REMOVED * max(entry.files, entry.contents):
                 return [i]
         tiers: dict[int, list[int]] = {}
@@ -267,4 +263,3 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
         f"cannot write to {shown(folder)}: {error.strerror or error}",
         "check its permissions, and the room on its disk",
     )
-

@@ -86,7 +86,7 @@ class ArchiveRows(Protocol):
         """
 
 
-class RowArray:
+class RowArray(ArchiveRows):
     """`ArchiveRows` in one array.
 
     Parameters
@@ -239,7 +239,7 @@ class ProposalIndex:
         )
 
     def votes(self, rows: NDArray[Any], digests: Sequence[str]) -> tuple[Votes, NDArray[np.int64]]:
-        """Find which images share keypoints with one of some from outside, or these with each other.
+        """Find which images share keypoints with some from outside, or these with each other.
 
         What is common is told of all of them together, as `propose` tells it.
 

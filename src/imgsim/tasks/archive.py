@@ -74,9 +74,7 @@ class Gallery(Protocol):
         ndarray of dtype `LAYOUT`, shape (n,)
         """
 
-    def nearest(
-        self, rows: NDArray[Any], k: int, most: int
-    ) -> list[list[tuple[Picture, float]]]:
+    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
         """Find the pictures with the nearest hashes.
 
         Parameters
@@ -94,7 +92,7 @@ class Gallery(Protocol):
         """
 
 
-class CollectedGallery:
+class CollectedGallery(Gallery):
     """The pictures of a collection, prepared to be asked about; a `Gallery`.
 
     Parameters
@@ -139,9 +137,7 @@ class CollectedGallery:
     def rows(self, digests: Sequence[str]) -> NDArray[Any]:
         return records(self._table.select(digests).rows)
 
-    def nearest(
-        self, rows: NDArray[Any], k: int, most: int
-    ) -> list[list[tuple[Picture, float]]]:
+    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
         near = self._index.nearest(rows, k)
         found = []
         for some, bits in zip(near.rows.tolist(), near.distance.tolist(), strict=True):

@@ -26,6 +26,7 @@ from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
 from imgsim.group.stars import Stars, join
+from imgsim.index.manifest import check_maker
 from imgsim.index.snapshot import Snapshot
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
@@ -265,6 +266,9 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
+    if index is not None:
+        check_maker(index.folder, index.manifest, options.decode)
+        as_recipe(criterion.comparator)
     listed = as_list(paths, max_pixels=options.max_pixels)
     collection = collect(
         listed,
@@ -475,9 +479,7 @@ def _matched(
 
     detailed, flat = split_judged(recipe, collection, ranked)
     limit = criterion.max_distance, criterion.preset
-    with RecipeRun(
-        recipe, collection, detailed, rules, *limit, options, proposed=proposed
-    ) as run:
+    with RecipeRun(recipe, collection, detailed, rules, *limit, options, proposed=proposed) as run:
         order, matches = run.deciding_matches()
         classes = [run.classes[number] for number in order]
         ends = np.cumsum([len(members) for members in classes])

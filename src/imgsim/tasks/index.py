@@ -23,6 +23,7 @@ from imgsim.read.options import Paths, RunOptions, as_options
 from imgsim.tasks.arguments import Methods, check_k, make_comparators
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.tasks.index_gallery import as_recipe, nothing_read, open_gallery, skipped_in
+from imgsim.tasks.index_upkeep import Added, add_to_index, build_index, remove_from_index
 from imgsim.tasks.known import known
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.match_results import Matches
@@ -34,8 +35,8 @@ from imgsim.tasks.verified import rank_queries
 class Index:
     """A lasting index, open to be asked about pictures; to be closed, or for a ``with`` statement.
 
-    It stays as it was when it was opened, whatever is added to it or removed later. `open` makes
-    it; ``imgsim index`` builds one and keeps it up to date.
+    It stays as it was when it was opened, whatever others add to it or remove later. `open` and
+    `build` make it.
 
     Attributes
     ----------
@@ -58,9 +59,7 @@ class Index:
         self._galleries: dict[Recipe, IndexGallery] = {}
 
     @classmethod
-    def open(
-        cls, folder: str | os.PathLike[str], *, options: RunOptions | None = None
-    ) -> Index:
+    def open(cls, folder: str | os.PathLike[str], *, options: RunOptions | None = None) -> Index:
         """Open an index.
 
         Parameters
@@ -78,6 +77,60 @@ class Index:
         snapshot = Snapshot(Path(folder))
         check_maker(snapshot.folder, snapshot.manifest, options.decode)
         return cls(snapshot, options)
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | os.PathLike[str],
+        paths: Paths,
+        *,
+        options: RunOptions | None = None,
+    ) -> Index:
+        """Make an index of the pictures below some paths, and open it.
+
+        Parameters
+        ----------
+        folder : path
+            Does not exist yet.
+        paths : path or sequence of paths
+        options : RunOptions, optional
+            Of this, and of everything that is asked.
+
+        Raises
+        ------
+        UsageError
+            There is something in the folder, or a path does not exist.
+        """
+        build_index(folder, paths, options)
+        return cls.open(folder, options=options)
+
+    def add(self, paths: Paths) -> Added:
+        """Add the pictures below some paths; files that it has unchanged are not read.
+
+        Raises
+        ------
+        UsageError
+            Another process changes the index, or a path does not exist.
+        """
+        done = add_to_index(self.snapshot.folder, paths, self._options)
+        self._reopen()
+        return done
+
+    def remove(self, paths: Sequence[str | os.PathLike[str]]) -> int:
+        """Remove files, or all below folders, from the index, and return how many; they stay.
+
+        Raises
+        ------
+        UsageError
+            Another process changes the index, or a path was never indexed.
+        """
+        removed = remove_from_index(self.snapshot.folder, paths)
+        self._reopen()
+        return removed
+
+    def _reopen(self) -> None:
+        self.snapshot = Snapshot(self.snapshot.folder)
+        self._galleries.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +227,9 @@ class Index:
             options=self._options,
         )  # fmt: skip
 
-    def find_duplicates(self, paths: Paths, **how: Any) -> Duplicates:
+    def find_duplicates(
+        self, paths: Paths, method: str | Comparator = registry.DEFAULT_METHOD, **how: Any
+    ) -> Duplicates:
         """Find groups of duplicates below some paths, of each other and of files of the index.
 
         Files of the index are references: compared with the others, kept, and never removed.
@@ -182,6 +237,8 @@ class Index:
         Parameters
         ----------
         paths : path or sequence of paths
+        method : str or Comparator
+            auto or local.
         **how
             As for `imgsim.find_duplicates`, but for its options.
 
@@ -190,7 +247,7 @@ class Index:
         UsageError
             A path does not exist, or an argument makes no sense.
         """
-        return find_duplicates(paths, **how, index=self.snapshot, options=self._options)
+        return find_duplicates(paths, method, **how, index=self.snapshot, options=self._options)
 
     def _gallery(self, recipe: Recipe) -> IndexGallery:
         """The gallery of a method, made once."""

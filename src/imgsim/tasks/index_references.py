@@ -96,11 +96,11 @@ class IndexReferences:
         votes, before = self._index.votes(rows[detailed], names)
         outside = before + np.arange(len(names))
         for end, other in ((votes.left, votes.right), (votes.right, votes.left)):
-            place = np.searchsorted(outside, end)
+            own_place = np.searchsorted(outside, end)
             is_own = np.isin(end, outside) & ~np.isin(other, outside)
             inside = other - np.searchsorted(outside, other)
             for one, known, mirrored in zip(
-                place[is_own].tolist(),
+                own_place[is_own].tolist(),
                 self._index.detailed[inside[is_own]].tolist(),
                 votes.mirrored[is_own].tolist(),
                 strict=True,
@@ -123,9 +123,7 @@ class IndexReferences:
                 continue
             others = {os.path.abspath(path) for path in gone[known]}
             # a file that was changed since it was indexed is no other one
-            some = [
-                p.file.path for p in pictures[digest] if others != {absolute(p.file.path)}
-            ]
+            some = [p.file.path for p in pictures[digest] if others != {absolute(p.file.path)}]
             if bits and not found.issuperset(some):
                 own = records(
                     collection.features(self._recipe.extractor, pictures[digest][:1]).rows
@@ -145,9 +143,7 @@ class IndexReferences:
         others = []
         for picture in collection.pictures:
             same = [
-                i
-                for i in by_digest.get(picture.digest, ())
-                if is_same_file(picture, references[i])
+                i for i in by_digest.get(picture.digest, ()) if is_same_file(picture, references[i])
             ]
             if not same:
                 others.append(picture)
@@ -198,7 +194,8 @@ class IndexReferences:
     ) -> Votes:
         """Which pictures share keypoints, as places among those with detail."""
         asking = np.flatnonzero(~flat & ~closed)
-        votes, before = self._index.votes(rows[asking], [pictures[i].digest for i in asking])
+        digests = [pictures[i].digest for i in asking.tolist()]
+        votes, before = self._index.votes(rows[asking], digests)
         place = np.cumsum(~flat) - 1  # among those with detail
         to = np.full(len(self._index.detailed) + len(asking), -1, np.int64)
         outside = before + np.arange(len(asking))

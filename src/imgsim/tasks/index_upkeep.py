@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +28,8 @@ from imgsim.read.archives.listing import as_address
 from imgsim.read.collect import collect_found, note_left_out
 from imgsim.read.discover import Discovered, check_there, discover
 from imgsim.read.memory import MemoryPicture
-from imgsim.read.remote import is_url
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
+from imgsim.read.remote import is_url
 from imgsim.read.table import Collection
 from imgsim.stamps import FileStamp
 from imgsim.temporary import remove_leftovers
@@ -189,14 +189,18 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
             names = [name_of(absolute(file.path)) for file in part]
             replaced = {name: numbers[name] for name in names if name in numbers}
             files = _without_known(_new_files(part, read, base), replaced, writer.snapshot)
+            before = {name: writer.snapshot.digest_of(n) for name, n in replaced.items()}
+            digests = [(before.get(name_of(f.record.absolute)), f.digest) for f in files]
+            new = sum(old is None and bool(now) for old, now in digests)
+            changed = sum(old not in (None, now) and bool(now) for old, now in digests)
             if files or replaced:
                 batch = _batch(read, files, writer.snapshot.holds)
                 writer.append(batch, list(replaced.values()))
-            changed = sum(bool(f.digest) and name_of(f.record.absolute) in replaced for f in files)
             done = replace(
                 done,
-                added=done.added + len(read.pictures) - changed,
+                added=done.added + new,
                 changed=done.changed + changed,
+                unchanged=done.unchanged + len(read.pictures) - new - changed,
                 skipped=(*done.skipped, *read.skipped),
             )
     if discovered.skipped:
@@ -217,11 +221,11 @@ def _without_known(
     left = []
     for file in files:
         name = name_of(file.record.absolute)
-        if not file.digest and name in replaced:
-            if snapshot.record(replaced[name]).reason == file.record.reason:
-                del replaced[name]
-                continue
-        left.append(file)
+        known = replaced.get(name) if not file.digest else None
+        if known is not None and snapshot.record(known).reason == file.record.reason:
+            del replaced[name]
+        else:
+            left.append(file)
     return left
 
 
@@ -235,7 +239,7 @@ def _is_up_to_date(snapshot: Snapshot, number: int | None, file: ImageFile) -> b
 
 def _read(
     files: Sequence[ImageFile], options: RunOptions, started_ns: int
-) -> Iterator[tuple[Sequence[ImageFile], Collection]]:
+) -> Generator[tuple[Sequence[ImageFile], Collection]]:
     """Read some files at a time, and show how far all are."""
     if not files:
         return
@@ -249,13 +253,16 @@ def _read(
     try:
         for start in range(0, len(files), BATCH):
             part = files[start : start + BATCH]
-            yield part, collect_found(
-                Discovered(tuple(part), ()),
-                [extractor],
-                silent,
-                executor=executor,
-                started_ns=started_ns,
-                keep_pixels=False,
+            yield (
+                part,
+                collect_found(
+                    Discovered(tuple(part), ()),
+                    [extractor],
+                    silent,
+                    executor=executor,
+                    started_ns=started_ns,
+                    keep_pixels=False,
+                ),
             )
             progress.advance(len(part))
     finally:
@@ -275,9 +282,7 @@ class _Notes(Silent):
 
 def _new_files(part: Sequence[ImageFile], read: Collection, base: str) -> list[NewFile]:
     """What is kept of files that were read; nothing of those that are no images."""
-    files = [
-        NewFile(record_of(p.file, base, settled=p.settled), p.digest) for p in read.pictures
-    ]
+    files = [NewFile(record_of(p.file, base, settled=p.settled), p.digest) for p in read.pictures]
     by_path = {file.path: file for file in part}
     unread = [record_of(by_path[one.path], base, reason=one.reason) for one in read.skipped]
     return [*files, *(NewFile(record, "") for record in unread)]
@@ -328,7 +333,7 @@ def remove_from_index(folder: PathLike, paths: Sequence[PathLike]) -> int:
         check_maker(writer.folder, writer.snapshot.manifest, None)
         files = [(number, record.absolute) for number, record, _ in writer.snapshot.all_files()]
         chosen: set[int] = set()
-        for path in map(os.fspath, paths):
+        for path in [os.fspath(path) for path in paths]:
             whole = path if is_url(path) else os.path.abspath(path)
             below = tuple(whole.rstrip(os.sep) + end for end in (os.sep, INSIDE))
             found = {n for n, own in files if own == whole or own.startswith(below)}
@@ -498,6 +503,4 @@ def _as_it_is(record: FileRecord) -> ImageFile | None:
 def _given_as(now: FileRecord, by_path: Mapping[str, FileRecord]) -> FileRecord:
     """What was read of a file, under the path by which it was given first."""
     before = by_path[now.path]
-    return replace(
-        now, path=before.path, base=before.base, root=before.root, links=before.links
-    )
+    return replace(now, path=before.path, base=before.base, root=before.root, links=before.links)

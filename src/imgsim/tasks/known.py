@@ -235,9 +235,7 @@ class KnownArchive:
         ]
 
 
-def _read_archive(
-    paths: Paths, recipe: Recipe, options: RunOptions
-) -> tuple[Collection, set[str]]:
+def _read_archive(paths: Paths, recipe: Recipe, options: RunOptions) -> tuple[Collection, set[str]]:
     """Read an archive, and name the pictures in memory that it has."""
     # lists of files name those that are asked about
     discover = replace(options.discover, listed=(), manifests=(), reference=())
