@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import KEYPOINTS, LAYOUT
+from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.index.manifest import damaged
 from imgsim.index.segment import CONTENT, Segment
-from imgsim.index.words import STRIDE
+from imgsim.index.words import rows_and_numbers
 from imgsim.propose.index import ArchiveRows
 from imgsim.propose.keypoints import COMMON_WORD, WORD_STARTS, Keypoints, columns_of, numbers_of
 
@@ -95,17 +95,16 @@ class SegmentRows(ArchiveRows):
         for i, (first, end) in enumerate(found):
             segment = self._segments[i]
             keypoints, which = segment.words.keypoints(word[rare], first[rare], end[rare])
-            numbers = keypoints.astype(np.int64)
-            row = numbers // STRIDE
-            if len(row) and row.max() >= len(segment.contents):
+            row, _ = rows_and_numbers(keypoints)
+            if len(row) and (row.min() < 0 or row.max() >= len(segment.contents)):
                 raise damaged(segment.path, "a keypoint is of no row")
             live = self._detailed[self._starts[i] + row] >= 0
             which = rare[which[live]]
             sharing += np.bincount(which, minlength=len(word))
-            parts.append((i, numbers[live], which))
-        for i, numbers, which in parts:
+            parts.append((i, keypoints[live].astype(np.int64), which))
+        for i, live_ones, which in parts:
             useful = sharing[which] <= COMMON_WORD
-            yield i, np.stack([numbers[useful], word[which[useful]]])
+            yield i, np.stack([live_ones[useful], word[which[useful]]])
 
     @cached_property
     def _removed_keypoints(self) -> int:
@@ -113,7 +112,7 @@ class SegmentRows(ArchiveRows):
         flat = np.concatenate(
             [np.zeros(0, np.bool_), *(s.contents["flat"] for s in self._segments)]
         )
-        return STRIDE * int(((self._detailed < 0) & ~flat).sum())
+        return (KEYPOINTS + MIRRORED) * int(((self._detailed < 0) & ~flat).sum())
 
     def _keypoints(
         self, i: int, keypoints: NDArray[np.int64], word: NDArray[np.int64]
@@ -123,7 +122,7 @@ class SegmentRows(ArchiveRows):
         keypoints, bit = keypoints[order], (1 << word[order]).astype(np.uint16)
         first = np.flatnonzero(np.diff(keypoints, prepend=-1))
         words = np.bitwise_or.reduceat(bit, first) if len(first) else bit
-        row, number = np.divmod(keypoints[first], STRIDE)
+        row, number = rows_and_numbers(keypoints[first])
         mirrored = number >= KEYPOINTS
         order = np.argsort(mirrored, kind="stable")
         row, number, mirrored, words = row[order], number[order], mirrored[order], words[order]

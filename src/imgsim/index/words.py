@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.propose.keypoints import WORD_STARTS, ascending
 
-STRIDE = KEYPOINTS + MIRRORED
-"""Numbers of keypoints of a row: the plain ones first."""
-
 WORDS = len(WORD_STARTS)
 _HALVES = 1 << 16
+_DESCRIPTOR = 32  # bytes
 _ROWS = 1024
 _AT_ONCE = 1 << 20
 
@@ -29,7 +27,8 @@ def _descriptors_at() -> int:
     """Where the descriptors of a row begin; the mirrored ones lie right behind the plain ones."""
     assert LAYOUT.fields is not None
     start, mirrored = LAYOUT.fields["descriptor"][1], LAYOUT.fields["mirrored"][1]
-    assert mirrored == start + 32 * KEYPOINTS
+    assert mirrored == start + _DESCRIPTOR * KEYPOINTS
+    assert start % 2 == LAYOUT.itemsize % 2 == 0
     return int(start)
 
 
@@ -37,7 +36,7 @@ _START = _descriptors_at()
 
 
 def keypoints_of(rows: NDArray[Any], detailed: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Number the keypoints of some rows, those of row r from `STRIDE` times r on.
+    """Find the keypoints of some rows, by where their descriptors begin.
 
     Parameters
     ----------
@@ -47,17 +46,37 @@ def keypoints_of(rows: NDArray[Any], detailed: NDArray[np.int64]) -> NDArray[np.
     Returns
     -------
     ndarray of uint32, shape (k,)
+        Half as many as the bytes before.
     """
     parts = [np.zeros(0, np.uint32)]
     for start in range(0, len(detailed), _ROWS):
         here = detailed[start : start + _ROWS]
         some = rows[here]
-        there = np.zeros((len(here), STRIDE), np.bool_)
+        there = np.zeros((len(here), KEYPOINTS + MIRRORED), np.bool_)
         there[:, :KEYPOINTS] = np.arange(KEYPOINTS) < some["count"][:, None]
         there[:, KEYPOINTS:] = there[:, :MIRRORED] & some["mirrored"].any(axis=2)
         row, number = np.nonzero(there)
-        parts.append((here[row] * STRIDE + number).astype(np.uint32))
+        byte = here[row] * LAYOUT.itemsize + _START + number * _DESCRIPTOR
+        parts.append((byte // 2).astype(np.uint32))
     return np.concatenate(parts)
+
+
+def rows_and_numbers(
+    keypoints: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tell of which rows keypoints are, and their numbers there, the mirrored ones last.
+
+    Parameters
+    ----------
+    keypoints : ndarray of uint32 or int64, shape (k,)
+        From `keypoints_of`.
+
+    Returns
+    -------
+    rows, numbers : ndarray of int64, shape (k,)
+    """
+    row, byte = np.divmod(2 * keypoints.astype(np.int64) - _START, LAYOUT.itemsize)
+    return row, byte // _DESCRIPTOR
 
 
 def tables(
@@ -75,27 +94,17 @@ def tables(
     starts : ndarray of uint32, shape (65537,)
     order : ndarray of uint32, shape (k,)
     """
-    flat = rows.view(np.uint8)
+    halves = rows.view("<u2")
     for word in range(WORDS):
         values = np.empty(len(keypoints), np.uint32)
         for start in range(0, len(keypoints), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
-            low, high = (_half(flat, keypoints[here], word + i) for i in (0, 1))
-            values[here] = low.astype(np.uint32) | high.astype(np.uint32) << np.uint32(16)
+            low, high = (halves[keypoints[here] + np.uint32(word + i)] for i in (0, 1))
+            values[here] = low | high.astype(np.uint32) << np.uint32(16)
         order = ascending(values)
         counts = np.bincount(values >> np.uint32(16), minlength=_HALVES)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
         yield starts, keypoints[order]
-
-
-def _half(
-    flat: NDArray[np.uint8], keypoints: NDArray[np.uint32], half: NDArray[np.int64] | int
-) -> NDArray[np.uint16]:
-    """Two bytes of the descriptors of keypoints, as numbers."""
-    row, number = np.divmod(keypoints.astype(np.int64), STRIDE)
-    byte = row * LAYOUT.itemsize + _START + number * 32 + 2 * half
-    low, high = flat[byte].astype(np.uint16), flat[byte + 1].astype(np.uint16)
-    return np.asarray(low | high << np.uint16(8))
 
 
 class Words:
@@ -112,7 +121,7 @@ class Words:
     def __init__(
         self, rows: NDArray[Any], starts: NDArray[np.uint32], order: NDArray[np.uint32]
     ) -> None:
-        self._flat = rows.view(np.uint8)
+        self._halves = rows.view("<u2")
         self._starts, self._order = starts, order
 
     def find(
@@ -166,7 +175,7 @@ class Words:
         return left
 
     def _low(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.uint16]:
-        return _half(self._flat, self._order[word, place], word)
+        return np.asarray(self._halves[self._order[word, place] + word])
 
     def keypoints(
         self, word: NDArray[np.int64], first: NDArray[np.int64], end: NDArray[np.int64]
@@ -181,6 +190,7 @@ class Words:
         Returns
         -------
         keypoints : ndarray of uint32, shape (p,)
+            As `keypoints_of` has them.
         which : ndarray of int64, shape (p,)
         """
         count = end - first

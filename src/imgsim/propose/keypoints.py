@@ -8,8 +8,9 @@ with the next one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ _ROWS = 1024
 _IMAGES = 1000
 _AT_ONCE = 1 << 18
 """Pairs of keypoints that are compared together; each takes some 200 bytes then."""
+
+_IN_MEMORY = 1 << 20
+"""Pairs of keypoints that wait in memory; more do in temporary files."""
 
 _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 """Of a pair of keypoints as one number: where the first begins, and the second."""
@@ -247,32 +251,53 @@ class Keypoints:
         query, other : ndarray of int64, shape (p,)
             Places of keypoints.
         """
+        found = self._all_equal()
+        few: list[NDArray[np.uint64]] = [np.zeros(0, np.uint64)]
+        waiting = 0
+        while (pairs := next(found, None)) is not None:
+            few.append(pairs)
+            waiting += len(pairs)
+            if waiting > _IN_MEMORY:
+                break
+        else:  # those of one image, or of a small folder
+            both = _distinct(np.concatenate(few))
+            self._count(both)
+            yield from self._by_image(both)
+            return
         with TemporaryFolder("votes") as folder:
-            names = self._write_collisions(folder)
+            names = self._write_collisions(folder, chain(few, found))
             for name in names:
                 both = _distinct(np.fromfile(name, np.uint64))
                 both.tofile(name)
                 for part in _parts(len(both), _AT_ONCE):
-                    for end in (both[part] >> _HIGH, both[part] & _LOW):
-                        np.add.at(self.alike, end, 1)
+                    self._count(both[part])
             for name in names:
                 both = np.fromfile(name, np.uint64)
                 os.remove(name)
                 yield from self._by_image(both)
 
-    def _write_collisions(self, folder: str) -> list[str]:
+    def _count(self, both: NDArray[np.uint64]) -> None:
+        """Count how many each of some keypoints is like."""
+        for end in (both >> _HIGH, both & _LOW):
+            np.add.at(self.alike, end, 1)
+
+    def _all_equal(self) -> Iterator[NDArray[np.uint64]]:
+        """Pairs of keypoints with an equal word, some of them several times."""
+        for number, start in enumerate(WORD_STARTS):
+            yield from self._equal(number, self.descriptor[:, start : start + 4])
+
+    def _write_collisions(self, folder: str, found: Iterable[NDArray[np.uint64]]) -> list[str]:
         """Write pairs of keypoints, some twice, into files by blocks of query images."""
         images = int(self.image.max(initial=0)) + 1
         waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
-        for number, start in enumerate(WORD_STARTS):
-            for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
-                block = self.image[pairs >> _HIGH] // _IMAGES
-                order = np.argsort(block, kind="stable")
-                blocks, starts = np.unique(block[order], return_index=True)
-                parts = np.split(pairs[order], starts[1:])
-                for place, part in zip(blocks, parts, strict=False):
-                    with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
-                        stream.write(part.data)
+        for pairs in found:
+            block = self.image[pairs >> _HIGH] // _IMAGES
+            order = np.argsort(block, kind="stable")
+            blocks, starts = np.unique(block[order], return_index=True)
+            parts = np.split(pairs[order], starts[1:])
+            for place, part in zip(blocks, parts, strict=False):
+                with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
+                    stream.write(part.data)
         return [name for name in waiting if os.path.exists(name)]
 
     def _by_image(

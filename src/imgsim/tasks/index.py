@@ -45,11 +45,11 @@ class Index:
     Examples
     --------
     >>> import imgsim
-    >>> with imgsim.Index.open("photos.index") as index:  # doctest: +SKIP
-    ...     for match in index.search("new/IMG_0002 small.jpg", k=2).methods[0].queries[0].matches:
-    ...         print(match.path, match.verdict)
-    photos/IMG_0002 small.jpg copy
-    photos/IMG_0002.jpg copy
+    >>> imgsim.Index.build("photos.index", "photos").close()
+    >>> with imgsim.Index.open("photos.index") as index:
+    ...     found = index.search("new/IMG_0002 small.jpg", k=2).methods[0].queries[0].matches
+    >>> [(match.path, match.verdict) for match in found]
+    [('photos/IMG_0002 small.jpg', 'copy'), ('photos/IMG_0002.jpg', 'copy')]
     """
 
     def __init__(self, snapshot: Snapshot, options: RunOptions) -> None:
