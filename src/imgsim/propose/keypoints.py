@@ -330,8 +330,9 @@ class Keypoints:
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
         useful = (length > 1) & (length <= COMMON_WORD)
-        if self.closed is not None and len(order):
-            useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
+        if self.closed is not None:
+            yield from self._equal_to_open(order, first, np.where(useful, length, 0))
+            return
         place = np.flatnonzero(np.repeat(useful, length))
         for step in range(1, COMMON_WORD):
             place = place[place + step < end[place]]
@@ -339,6 +340,32 @@ class Keypoints:
                 return
             for part in _parts(len(place), _AT_ONCE):
                 yield self._near(order[place[part]], order[place[part] + step])
+
+    def _equal_to_open(
+        self, order: NDArray[np.uint32], first: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.uint64]]:
+        """Pairs with one of an image that is not closed, among those of each word in order.
+
+        Parameters
+        ----------
+        order : ndarray of uint32, shape (n,)
+            Keypoints in order of their words.
+        first, length : ndarray of int64, shape (words,)
+            Where each word begins, and how many have it; 0 where it is not compared.
+        """
+        assert self.closed is not None
+        if not len(order):
+            return
+        word = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(order)]))
+        places = np.flatnonzero((length[word] > 0) & ~self.closed[self.image[order]])
+        for part in _parts(len(places), max(1, _AT_ONCE // COMMON_WORD)):
+            one = places[part]
+            count = length[word[one]]
+            which = np.repeat(np.arange(len(one)), count)
+            start = first[word[one]] - (np.cumsum(count) - count)
+            other = np.arange(len(which)) + start[which]
+            apart = other != one[which]
+            yield self._near(order[one[which[apart]]], order[other[apart]])
 
     def _near(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """Those pairs, as one number each, that are alike in all words; the lesser first."""
