@@ -352,6 +352,11 @@ def test_damage_is_told_and_nothing_changed(there: Path) -> None:
         segment.write_bytes(wrong)
         _refused(_asked, "check sum of a")
         assert name in verify_index("F").damaged[0].reason
+    wrong = bytearray(whole)
+    start = sections["order"].offset
+    wrong[start : start + sections["order"].size_bytes] = b"\xff" * sections["order"].size_bytes
+    segment.write_bytes(wrong)
+    _refused(_asked, "its words lead to no row")
     segment.unlink()
     _refused(_asked, "it is gone")
 

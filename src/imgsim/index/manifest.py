@@ -64,8 +64,10 @@ class SegmentEntry:
         """Which of its files were removed, ndarray of bool, shape (files,)."""
         if not self.removed:
             return np.zeros(self.files, np.bool_)
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.removed)), np.uint8)
-        return np.unpackbits(bits, count=self.files).astype(np.bool_)
+        most = -(-self.files // 8)
+        packed = zlib.decompressobj().decompress(base64.b64decode(self.removed), most)
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=self.files)
+        return bits.astype(np.bool_)
 
     def with_removed(self, removed: NDArray[np.bool_]) -> SegmentEntry:
         """The same with other files removed.
@@ -172,13 +174,15 @@ def read_manifest(folder: Path) -> Manifest:
             tuple(_entry(one) for one in body["segments"]),
             body["generation"],
         )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error):
         raise damaged(folder / NAME, "it is cut short, or was changed") from None
 
 
 def _entry(one: dict[str, Any]) -> SegmentEntry:
     sections = {name: Section(**section) for name, section in one["sections"].items()}
-    return SegmentEntry(**{**one, "sections": sections})
+    entry = SegmentEntry(**{**one, "sections": sections})
+    entry.removed_files()  # raises where that is no text of bits
+    return entry
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -85,7 +85,7 @@ class SegmentRows(ArchiveRows):
         self, word: NDArray[np.int64], value: NDArray[np.uint32], count: NDArray[np.int64]
     ) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Keypoints of each segment with some words, which `count` others have, and the words."""
-        found = [segment.words.find(word, value) for segment in self._segments]
+        found = [_found(segment, word, value) for segment in self._segments]
         there = [end - first for first, end in found]
         # of keypoints of contents that were removed it is not known yet which words they have
         most = COMMON_WORD + self._removed_keypoints
@@ -136,6 +136,15 @@ class SegmentRows(ArchiveRows):
         image = self._detailed[self._starts[i] + row].astype(np.uint32)
         alike = np.zeros(len(row), np.uint32)
         return Keypoints(plain, image, mirrored, alike=alike, words=words, **columns)
+
+
+def _found(
+    segment: Segment, word: NDArray[np.int64], value: NDArray[np.uint32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    try:
+        return segment.words.find(word, value)
+    except IndexError:
+        raise damaged(segment.path, "its words lead to no row") from None
 
 
 def _distinct_words(

@@ -48,6 +48,8 @@ FILE = np.dtype([("name", np.uint8, 16), ("digest", np.uint8, 32), ("skipped", n
 """A file. `name`: a digest of its absolute path; `digest`: of its content; `skipped`: it could not
 be read; the text: a `FileRecord`."""
 
+SECTIONS = ("rows", "order", "starts", "contents", "files", "texts")
+
 ESSENTIAL = ("contents", "files")
 """Sections whose sums are checked whenever an index is opened; those of others by `verify`."""
 
@@ -281,10 +283,26 @@ class Segment:
                 raise damaged(self.path, f"it is {what}")
             if stream.read(len(_MAGIC)) != _MAGIC:
                 raise damaged(self.path, "it is no segment")
+        self._check_sizes()
         self.contents = self._section("contents", CONTENT)
         self.files = self._section("files", FILE)
         for name in ESSENTIAL:
             self.check(name)
+
+    def _check_sizes(self) -> None:
+        """Raise UsageError if a section is missing, or has not the size that it should have."""
+        entry = self.entry
+        sizes = {
+            "rows": entry.contents * LAYOUT.itemsize,
+            "contents": entry.contents * CONTENT.itemsize,
+            "files": entry.files * FILE.itemsize,
+        }
+        for name in SECTIONS:
+            section = entry.sections.get(name)
+            if section is None or section.size_bytes != sizes.get(name, section.size_bytes):
+                raise damaged(self.path, f"its {name} are not whole")
+            if section.offset < 0 or section.offset + section.size_bytes > entry.size_bytes:
+                raise damaged(self.path, f"its {name} lie elsewhere")
 
     def _section(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
         section = self.entry.sections[name]
