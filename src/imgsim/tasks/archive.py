@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import absolute
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision
@@ -214,13 +216,13 @@ class Archive:
             equal[query.digest] = {query.digest, *self.gallery.equal_flat(query.facts)}
         wanted = {digest for _, digest in why}.union(*equal.values())
         there: list[Picture] = []
-        gone: dict[str, str] = {}
+        gone: dict[str, list[str]] = {}
         for digest in sorted(wanted):
             # two more, since a query may be a file of the archive by two names
             some, missing = self.gallery.files(digest, k + 2)
             there += some
             if missing and not some:
-                gone[digest] = missing[0]
+                gone[digest] = missing
         there.sort(key=lambda p: os.fsencode(p.file.path))
         digests = list(dict.fromkeys(p.digest for p in there))
         table = FeatureTable(self._extractor, len(digests) + len(rows))
@@ -245,9 +247,9 @@ class Archive:
             self._decisions,
         )
         if gone:
-            missed = self._not_compared(rows, why, equal, gone)
+            may_match = self._not_compared(rows, why, equal, gone.keys())
             unverified = [
-                one or missed.get(query.digest, "")
+                one or _first_other(query, may_match.get(query.digest, ()), gone)
                 for query, one in zip(queries, copies.unverified, strict=True)
             ]
             copies = replace(copies, unverified=tuple(unverified))
@@ -258,19 +260,19 @@ class Archive:
         rows: Rows,
         why: Mapping[tuple[str, str], tuple[int, int]],
         equal: Mapping[str, set[str]],
-        gone: Mapping[str, str],
-    ) -> dict[str, str]:
-        """For each query the path of what it may match and cannot be compared with."""
-        found: dict[str, str] = {}
-        for query, digests in equal.items():
-            for digest in sorted(digests & gone.keys()):
-                found.setdefault(query, gone[digest])
+        gone: AbstractSet[str],
+    ) -> dict[str, list[str]]:
+        """For each query the contents that it may match and cannot be compared with."""
+        found: dict[str, list[str]] = {
+            query: sorted(digest for digest in digests if digest in gone)
+            for query, digests in equal.items()
+        }
         for (query, digest), (bits, _) in sorted(why.items()):
-            if digest in gone and query not in found:
+            if digest in gone and digest not in equal[query]:
                 own = records(np.ascontiguousarray(rows[query])[None])[0]
                 pair = own, self.gallery.rows([digest])[0]
                 if not is_ruled_out(bits, *(pair if query <= digest else pair[::-1])):
-                    found[query] = gone[digest]
+                    found[query].append(digest)
         return found
 
     def like(self, picture: Picture) -> list[Picture]:
@@ -288,6 +290,13 @@ class Archive:
         k, most : int
         """
         return self.gallery.nearest(records(rows), k, most)
+
+
+def _first_other(query: Picture, digests: Sequence[str], gone: Mapping[str, Sequence[str]]) -> str:
+    """The first path of some contents; not that of a file which holds something else since."""
+    own = absolute(query.file.path)
+    paths = (path for digest in digests for path in gone[digest])
+    return next((path for path in paths if absolute(path) != own), "")
 
 
 def _proposals(

@@ -121,7 +121,7 @@ class IndexReferences:
         for (digest, known), bits in why.items():
             if known not in gone:
                 continue
-            others = {os.path.abspath(path) for path in gone[known]}
+            others = {absolute(path) for path in gone[known]}
             # a file that was changed since it was indexed is no other one
             some = [p.file.path for p in pictures[digest] if others != {absolute(p.file.path)}]
             if bits and not found.issuperset(some):
