@@ -301,6 +301,8 @@ class Segment:
             section = entry.sections.get(name)
             if section is None or section.size_bytes != sizes.get(name, section.size_bytes):
                 raise damaged(self.path, f"its {name} are not whole")
+            if name in ("order", "starts") and section.size_bytes % (4 * WORDS):
+                raise damaged(self.path, f"its {name} are not whole")
             if section.offset < 0 or section.offset + section.size_bytes > entry.size_bytes:
                 raise damaged(self.path, f"its {name} lie elsewhere")
 

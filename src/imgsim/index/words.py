@@ -1,7 +1,7 @@
 """Finds the keypoints of a segment that have a word in common with others.
 
 For each of the words of a descriptor, see `propose.keypoints`, the keypoints stand in the order of
-that word; a table says where each value of its upper half begins. The words themselves are not
+that word; a table says where each value of its upper bits begins. The words themselves are not
 stored: they are read from the descriptors.
 """
 
@@ -17,7 +17,8 @@ from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.propose.keypoints import WORD_STARTS, ascending
 
 WORDS = len(WORD_STARTS)
-_HALVES = 1 << 16
+_BUCKET_BITS = 3  # some eight keypoints have the same upper bits
+_LEAST_BITS, _MOST_BITS = 8, 20
 _DESCRIPTOR = 32  # bytes
 _ROWS = 1024
 _AT_ONCE = 1 << 20
@@ -82,7 +83,7 @@ def rows_and_numbers(
 def tables(
     rows: NDArray[Any], keypoints: NDArray[np.uint32]
 ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
-    """Yield for each word where each value of its upper half begins, and the keypoints in order.
+    """Yield for each word where each value of its upper bits begins, and the keypoints in order.
 
     Parameters
     ----------
@@ -91,20 +92,28 @@ def tables(
 
     Yields
     ------
-    starts : ndarray of uint32, shape (65537,)
+    starts : ndarray of uint32, shape (2**bits + 1,)
+        As many bits for each word; the more, the more keypoints there are.
     order : ndarray of uint32, shape (k,)
     """
     halves = rows.view("<u2")
+    bits = len(keypoints).bit_length() - _BUCKET_BITS
+    bits = max(_LEAST_BITS, min(_MOST_BITS, bits))
     for word in range(WORDS):
         values = np.empty(len(keypoints), np.uint32)
         for start in range(0, len(keypoints), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
-            low, high = (halves[keypoints[here] + np.uint32(word + i)] for i in (0, 1))
-            values[here] = low | high.astype(np.uint32) << np.uint32(16)
+            values[here] = _words(halves, keypoints[here] + np.uint32(word))
         order = ascending(values)
-        counts = np.bincount(values >> np.uint32(16), minlength=_HALVES)
+        counts = np.bincount(values >> np.uint32(32 - bits), minlength=1 << bits)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
         yield starts, keypoints[order]
+
+
+def _words(halves: NDArray[np.uint16], places: NDArray[Any]) -> NDArray[np.uint32]:
+    """The words that begin at some places of rows, counted by two bytes."""
+    low, high = halves[places], halves[places + 1]
+    return np.asarray(low | high.astype(np.uint32) << np.uint32(16))
 
 
 class Words:
@@ -113,7 +122,7 @@ class Words:
     Parameters
     ----------
     rows : ndarray of dtype `LAYOUT`, shape (n,)
-    starts : ndarray of uint32, shape (WORDS, 65537)
+    starts : ndarray of uint32, shape (WORDS, 2**bits + 1)
         Or empty, where there are no keypoints.
     order : ndarray of uint32, shape (WORDS, k)
     """
@@ -122,6 +131,7 @@ class Words:
         self, rows: NDArray[Any], starts: NDArray[np.uint32], order: NDArray[np.uint32]
     ) -> None:
         self._halves = rows.view("<u2")
+        self._shift = np.uint32(32 - (max(1, starts.shape[1] - 1)).bit_length() + 1)
         self._starts, self._order = starts, order
 
     def find(
@@ -142,40 +152,39 @@ class Words:
         """
         if not self._starts.size:  # no row has keypoints
             return np.zeros(len(word), np.int64), np.zeros(len(word), np.int64)
-        upper = (value >> np.uint32(16)).astype(np.int64)
-        low = (value & np.uint32(0xFFFF)).astype(np.uint16)
+        upper = (value >> self._shift).astype(np.int64)
         left = self._starts[word, upper].astype(np.int64)
         right = self._starts[word, upper + 1].astype(np.int64)
-        first = self._search(word, low, left, right, after=False)
+        first = self._search(word, value, left, right, after=False)
         end = first.copy()
         there = np.flatnonzero(first < right)
-        there = there[self._low(word[there], first[there]) == low[there]]
-        end[there] = self._search(word[there], low[there], first[there], right[there], after=True)
+        there = there[self._value(word[there], first[there]) == value[there]]
+        end[there] = self._search(word[there], value[there], first[there], right[there], after=True)
         return first, end
 
     def _search(
         self,
         word: NDArray[np.int64],
-        low: NDArray[np.uint16],
+        value: NDArray[np.uint32],
         left: NDArray[np.int64],
         right: NDArray[np.int64],
         *,
         after: bool,
     ) -> NDArray[np.int64]:
-        """The first place from left on whose lower half is not less, or is greater."""
+        """The first place from left on whose word is not less, or is greater."""
         left, right = left.copy(), right.copy()
         open_ = np.flatnonzero(left < right)
         while len(open_):
             middle = (left[open_] + right[open_]) // 2
-            there = self._low(word[open_], middle)
-            before = there <= low[open_] if after else there < low[open_]
+            there = self._value(word[open_], middle)
+            before = there <= value[open_] if after else there < value[open_]
             left[open_[before]] = middle[before] + 1
             right[open_[~before]] = middle[~before]
             open_ = open_[left[open_] < right[open_]]
         return left
 
-    def _low(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.uint16]:
-        return np.asarray(self._halves[self._order[word, place] + word])
+    def _value(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.uint32]:
+        return _words(self._halves, self._order[word, place] + word)
 
     def keypoints(
         self, word: NDArray[np.int64], first: NDArray[np.int64], end: NDArray[np.int64]
