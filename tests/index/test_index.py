@@ -135,6 +135,25 @@ def test_the_answers_are_those_of_the_folder(
         assert {**found, **told} == {**groups, **told}
 
 
+def test_an_index_beside_a_reference_folder(made: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(made)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    for seed in range(91, 98):
+        shutil.copy(f"old/{seed}.jpg", tmp_path / ("one" if seed % 2 else "other"))
+    build_index(tmp_path / "F", tmp_path / "one", THREADS)
+    given = [str(tmp_path / name) for name in ("one", "other")]
+    both, other = (
+        replace(THREADS, discover=DiscoverOptions(reference=some)) for some in (given, given[1:])
+    )
+    expected = library.find_duplicates("new", options=both)
+    with library.Index.open(tmp_path / "F", options=other) as index:
+        found = index.find_duplicates("new")
+    assert (found.images, len(found.groups)) == (expected.images, len(expected.groups))
+    assert found.groups == expected.groups
+    assert len(found.groups) >= 4
+
+
 def test_a_file_of_the_index_is_no_copy_of_itself(made: Path, monkeypatch) -> None:
     monkeypatch.chdir(made)
     alone = library.find_duplicates("old", options=THREADS)
@@ -266,7 +285,8 @@ def test_a_reader_sees_what_it_opened(there: Path, monkeypatch: pytest.MonkeyPat
     _in_small_segments(monkeypatch)
     with library.Index.open("F", options=THREADS) as index:
         before = _known(index.snapshot)
-        remove_from_index("F", ["old"])  # its segments are put together, and removed
+        remove_from_index("F", ["old"])
+        assert not list(Path("F").glob("*.segment"))
         add_to_index("F", "new", THREADS)
         assert _known(index.snapshot) == before
     assert _known(Snapshot(Path("F"))) != before

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import file_as_it_is, file_of, shown_path
 from imgsim.propose.index import ProposalIndex
+from imgsim.stamps import FileStamp
 from imgsim.types import ImageFacts, Picture
 
 
@@ -30,6 +31,7 @@ class IndexGallery:
     def __init__(self, snapshot: Snapshot, *, hashes: bool, jobs: int) -> None:
         self.snapshot = snapshot
         self.images = snapshot.pictures
+        self._seen: dict[str, FileStamp] = {}
         self.proposals = ProposalIndex(snapshot.rows, snapshot.digests, hashes=hashes, jobs=jobs)
 
     def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
@@ -64,7 +66,7 @@ class IndexGallery:
             return there, gone
         facts = self.snapshot.facts(digest)
         for record in sorted(records, key=lambda one: os.fsencode(shown_path(one))):
-            found = file_as_it_is(record, digest)
+            found = file_as_it_is(record, digest, self._seen)
             if found is None:
                 gone.append(shown_path(record))
             else:

@@ -62,10 +62,19 @@ def is_unchanged(record: FileRecord, stamp: FileStamp) -> bool:
     return record.settled and stamp == own
 
 
-def file_as_it_is(record: FileRecord, digest: str) -> tuple[ImageFile, bool] | None:
+def file_as_it_is(
+    record: FileRecord, digest: str, seen: dict[str, FileStamp] | None = None
+) -> tuple[ImageFile, bool] | None:
     """Return a file of an index as it lies there now; None if it is gone, or holds another content.
 
     What the system tells of it decides; where it tells of a change, the bytes do.
+
+    Parameters
+    ----------
+    record : FileRecord
+    digest : str
+    seen : dict of str to FileStamp, optional
+        Stamps with which the bytes of paths were right before: those are not read again.
 
     Returns
     -------
@@ -86,11 +95,15 @@ def file_as_it_is(record: FileRecord, digest: str) -> tuple[ImageFile, bool] | N
             stamp, certain = FileStamp.of(status), True
             file = replace(file, hard_links=max(1, status.st_nlink), device=status.st_dev)
         file = file.with_stamp(stamp)
-        if certain and is_unchanged(record, stamp):
+        known = seen is not None and seen.get(file.path) == stamp
+        if certain and (known or is_unchanged(record, stamp)):
             return file, True
         if stamp.size_bytes != record.size_bytes or stamp.size_bytes > MAX_FILE_BYTES:
             return None
         Content(file.path, digest).read()
     except (OSError, ValueError):
         return None
-    return file, stamp.is_settled(now)
+    settled = stamp.is_settled(now)
+    if seen is not None and settled:
+        seen[file.path] = stamp
+    return file, settled

@@ -176,9 +176,10 @@ class IndexWriter:
         written: list[SegmentEntry] = []
         try:
             for number, batch in enumerate(new):
-                name = file_name(generation, number)
-                written.append(write_segment(self.folder, name, *batch))
-            segments = tuple(e for e in (*kept, *written) if e.files or e.contents)
+                if batch.contents or batch.files:
+                    name = file_name(generation, number)
+                    written.append(write_segment(self.folder, name, *batch))
+            segments = (*kept, *written)
             sync_folder(self.folder)
             write_manifest(self.folder, replace(manifest, segments=segments, generation=generation))
         except OSError as error:

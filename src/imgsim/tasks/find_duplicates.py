@@ -334,7 +334,7 @@ def find_duplicates(
     not_judged, pairs = matched.flat_pictures, matched.pairs
     if beside is not None:
         folders |= beside.folders() if groups else Counter()
-        not_judged = [p for p in not_judged if not p.file.reference]
+        not_judged = [p for p in not_judged if not beside.holds(p)]
         pairs += beside.pairs_beside
     return Duplicates(
         criterion.comparator,

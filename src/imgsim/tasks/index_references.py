@@ -59,7 +59,8 @@ class IndexReferences:
         self._recipe = recipe
         self._options = options
         self._index: ProposalIndex = self._gallery.proposals
-        why = self._proposed(collection)
+        asking = [p for p in collection.pictures if not p.file.reference]
+        why = self._proposed(replace(collection, pictures=tuple(asking)))
         there: list[Picture] = []
         gone: dict[str, list[str]] = {}
         for digest in sorted({known for _, known in why}):
@@ -68,7 +69,12 @@ class IndexReferences:
             if not some:
                 gone[digest] = missing
         self.unverified = self._not_compared(collection, why, gone)
+        self._own = frozenset(p.file.path for p in there)
         self.collection = self._with_references(collection, there)
+
+    def holds(self, picture: Picture) -> bool:
+        """Whether a picture of `collection` is one of the index."""
+        return picture.file.path in self._own
 
     def _proposed(self, collection: Collection) -> dict[tuple[str, str], int]:
         """The contents of the index that are worth verifying with others, and why."""
@@ -116,7 +122,8 @@ class IndexReferences:
     ) -> tuple[str, ...]:
         pictures: dict[str, list[Picture]] = {}
         for picture in collection.pictures:
-            pictures.setdefault(picture.digest, []).append(picture)
+            if not picture.file.reference:
+                pictures.setdefault(picture.digest, []).append(picture)
         found: set[str] = set()
         for (digest, known), bits in why.items():
             if known not in gone:
@@ -182,7 +189,7 @@ class IndexReferences:
             jobs=self._options.jobs,
             flat=flat,
             closed=closed,
-            votes=self._votes(pictures, rows, flat, closed),
+            votes=self._votes(pictures, rows, flat),
         )
 
     def _votes(
@@ -190,10 +197,10 @@ class IndexReferences:
         pictures: Sequence[Picture],
         rows: NDArray[Any],
         flat: NDArray[np.bool_],
-        closed: NDArray[np.bool_],
     ) -> Votes:
         """Which pictures share keypoints, as places among those with detail."""
-        asking = np.flatnonzero(~flat & ~closed)
+        own = np.array([self.holds(p) for p in pictures], np.bool_)
+        asking = np.flatnonzero(~flat & ~own)
         digests = [pictures[i].digest for i in asking.tolist()]
         votes, before = self._index.votes(rows[asking], digests)
         place = np.cumsum(~flat) - 1  # among those with detail
@@ -202,7 +209,7 @@ class IndexReferences:
         to[outside] = place[asking]
         number = np.zeros(len(self.snapshot.digests), np.int64)
         number[self._index.detailed] = np.arange(len(self._index.detailed))
-        for i in np.flatnonzero(~flat & closed).tolist():
+        for i in np.flatnonzero(~flat & own).tolist():
             known = self.snapshot.digests.places(pictures[i].digest)
             if len(known):
                 inside = int(number[known[0]])
@@ -221,8 +228,7 @@ class IndexReferences:
     @property
     def images(self) -> int:
         """How many images of the index do not stand in `collection`."""
-        there = sum(p.file.reference for p in self.collection.pictures)
-        return max(0, self.snapshot.pictures - there)
+        return self.snapshot.pictures - len(self._own)
 
     @property
     def pairs_beside(self) -> int:
@@ -231,8 +237,8 @@ class IndexReferences:
         Those of contents in `collection` are counted where these are compared.
         """
         own = {p.digest for p in self.collection.pictures if not p.file.reference}
-        there = {p.digest for p in self.collection.pictures if p.file.reference}
-        return len(own) * max(0, self.snapshot.contents - len(there))
+        there = {p.digest for p in self.collection.pictures if self.holds(p)}
+        return len(own) * (self.snapshot.contents - len(there))
 
     def folders(self) -> Counter[str]:
         """How many images of the index lie in each folder."""
