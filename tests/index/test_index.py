@@ -113,11 +113,12 @@ def test_the_answers_are_those_of_the_folder(
     """Whether it was built at once, or in parts, with files that were removed again."""
     monkeypatch.chdir(made)
     _in_small_segments(monkeypatch)
+    monkeypatch.setattr(writers, "MERGED", 100)
     parts = tmp_path / "parts"
     build_index(parts, ["old/blank", "new"], THREADS)
     add_to_index(parts, "old", THREADS)
     remove_from_index(parts, ["new"])
-    assert 1 < index_info(parts).segments < 6
+    assert index_info(parts).segments > 1
     queries = sorted(map(str, Path("new").iterdir()))
     known = _known("old")
     assert sum(bool(one["known"]) for one in known["answers"]) >= 7
