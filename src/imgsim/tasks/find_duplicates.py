@@ -19,6 +19,7 @@ from imgsim.decisions.lookup import Decided, decided_of
 from imgsim.decisions.records import Decision, as_decisions
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.errors import check_kind
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
@@ -267,6 +268,7 @@ def find_duplicates(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
     if index is not None:
+        check_kind(index, Snapshot, "index", "imgsim.Index.open(F).find_duplicates(...) gives one")
         check_maker(index.folder, index.manifest, options.decode)
         as_recipe(criterion.comparator)
     listed = as_list(paths, max_pixels=options.max_pixels)

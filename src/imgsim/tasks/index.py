@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 from imgsim.comparators import registry
@@ -23,7 +22,7 @@ from imgsim.read.options import Paths, RunOptions, as_options
 from imgsim.tasks.arguments import Methods, check_k, make_comparators
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.tasks.index_gallery import as_recipe, nothing_read, open_gallery, skipped_in
-from imgsim.tasks.index_upkeep import Added, add_to_index, build_index, remove_from_index
+from imgsim.tasks.index_upkeep import Added, add_to_index, as_folder, build_index, remove_from_index
 from imgsim.tasks.known import known
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.match_results import Matches
@@ -74,7 +73,7 @@ class Index:
             There is none, it is damaged, or another version of imgsim made it.
         """
         options = as_options(options)
-        snapshot = Snapshot(Path(folder))
+        snapshot = Snapshot(as_folder(folder))
         check_maker(snapshot.folder, snapshot.manifest, options.decode)
         return cls(snapshot, options)
 
@@ -116,7 +115,7 @@ class Index:
         self._reopen()
         return done
 
-    def remove(self, paths: Sequence[str | os.PathLike[str]]) -> int:
+    def remove(self, paths: Paths) -> int:
         """Remove files, or all below folders, from the index, and return how many; they stay.
 
         Raises

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from imgsim.addresses import INSIDE, Address, absolute, printable
 from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, shown_value
 from imgsim.index.manifest import VERSION, Maker, check_maker, check_not_later, is_outdated
 from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
 from imgsim.index.snapshot import Snapshot
@@ -116,6 +116,20 @@ class Wrong:
     sources: tuple[Skipped, ...] = ()
 
 
+def as_folder(folder: PathLike) -> Path:
+    """Return the path of an index.
+
+    Raises
+    ------
+    UsageError
+        It is no path.
+    """
+    path = os.fspath(folder) if isinstance(folder, str | os.PathLike) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise UsageError(f"{shown_value(folder)} is no path", "name the folder of the index")
+    return Path(path)
+
+
 def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
     """Make an index of the pictures below some paths.
 
@@ -133,7 +147,7 @@ def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = Non
     """
     options = as_options(options)
     listed = _listed(paths)
-    with IndexWriter.create(Path(folder), Maker.own(options.decode)) as writer:
+    with IndexWriter.create(as_folder(folder), Maker.own(options.decode)) as writer:
         return _add(writer, listed, options)
 
 
@@ -154,7 +168,7 @@ def add_to_index(folder: PathLike, paths: Paths, options: RunOptions | None = No
     """
     options = as_options(options)
     listed = _listed(paths)
-    with IndexWriter(Path(folder)) as writer:
+    with IndexWriter(as_folder(folder)) as writer:
         check_maker(writer.folder, writer.snapshot.manifest, options.decode)
         return _add(writer, listed, options)
 
@@ -308,14 +322,14 @@ def _no_rows(some: Sequence[int]) -> NDArray[Any]:
     return np.zeros(0, LAYOUT)
 
 
-def remove_from_index(folder: PathLike, paths: Sequence[PathLike]) -> int:
+def remove_from_index(folder: PathLike, paths: Paths) -> int:
     """Remove files from an index; the files themselves stay, and need not be there.
 
     Parameters
     ----------
     folder : path
         Of the index.
-    paths : sequence of path
+    paths : path or sequence of paths
         Files, and folders and archives with all that lies below them.
 
     Returns
@@ -329,11 +343,11 @@ def remove_from_index(folder: PathLike, paths: Sequence[PathLike]) -> int:
         There is no index, another process changes it, it cannot be read, or a path was never
         indexed: nothing is changed then.
     """
-    with IndexWriter(Path(folder)) as writer:
+    with IndexWriter(as_folder(folder)) as writer:
         check_maker(writer.folder, writer.snapshot.manifest, None)
         files = [(number, record.absolute) for number, record, _ in writer.snapshot.all_files()]
         chosen: set[int] = set()
-        for path in [os.fspath(path) for path in paths]:
+        for path in as_list(paths):
             whole = path if is_url(path) else os.path.abspath(path)
             below = tuple(whole.rstrip(os.sep) + end for end in (os.sep, INSIDE))
             found = {n for n, own in files if own == whole or own.startswith(below)}
@@ -355,7 +369,7 @@ def index_info(folder: PathLike) -> IndexInfo:
     UsageError
         There is none, or it cannot be read.
     """
-    snapshot = Snapshot(Path(folder))
+    snapshot = Snapshot(as_folder(folder))
     entries, maker = snapshot.manifest.segments, snapshot.maker
     roots = Counter(shown_path(r, r.root) for _, r, digest in snapshot.all_files() if digest)
     live = sum(files for _, files in snapshot.live_in_segments())
@@ -402,7 +416,7 @@ def verify_index(
         There is none, or it cannot be opened at all.
     """
     progress = progress or Silent()
-    snapshot = Snapshot(Path(folder))
+    snapshot = Snapshot(as_folder(folder))
     wrong: list[Skipped] = []
     parts = [(segment, name) for segment in snapshot.segments for name in segment.entry.sections]
     progress.start("checking", len(parts), "part")
@@ -445,7 +459,7 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
         imgsim wrote it.
     """
     options = as_options(options)
-    with IndexWriter(Path(folder)) as writer:
+    with IndexWriter(as_folder(folder)) as writer:
         snapshot = writer.snapshot
         decode = DecodeMode(snapshot.maker.decode)
         check_not_later(writer.folder, snapshot.manifest)
