@@ -31,13 +31,12 @@ from imgsim.pictures.generate import landscape
 from imgsim.report.document import find_dupes_document, matches_document
 from imgsim.report.known import known_document
 from imgsim.schemas import schema
+from imgsim.tasks.index_state import index_info, verify_index
 from imgsim.tasks.index_upkeep import (
     add_to_index,
     build_index,
-    index_info,
     remove_from_index,
     upgrade_index,
-    verify_index,
 )
 
 THREADS = RunOptions(executor="threads")

@@ -105,7 +105,7 @@ def remove(terminal: Terminal, /, folder: str, paths: tuple[str, ...]) -> int:
 def info(terminal: Terminal, /, folder: str, form: str) -> int:
     """Show what the index F holds, and by what it was made."""
     from imgsim.report.indexes import info_json, info_text
-    from imgsim.tasks.index_upkeep import index_info
+    from imgsim.tasks.index_state import index_info
 
     known = index_info(folder)
     if form == "json":
@@ -128,7 +128,7 @@ def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
     """Check the sums of the index F. Exits with 2 if something is wrong."""
     from imgsim.report.indexes import wrong_text
     from imgsim.report.units import count
-    from imgsim.tasks.index_upkeep import verify_index
+    from imgsim.tasks.index_state import verify_index
 
     wrong = verify_index(folder, sources=sources, progress=terminal)
     write(wrong_text(wrong.damaged + wrong.sources), None)

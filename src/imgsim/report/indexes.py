@@ -9,7 +9,8 @@ from imgsim.addresses import printable
 from imgsim.report.document import heading, json_text, path_text
 from imgsim.report.text import skipped_lines
 from imgsim.report.units import count, size
-from imgsim.tasks.index_upkeep import Added, IndexInfo
+from imgsim.tasks.index_state import IndexInfo
+from imgsim.tasks.index_upkeep import Added
 from imgsim.types import Skipped
 
 

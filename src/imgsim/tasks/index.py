@@ -22,7 +22,8 @@ from imgsim.read.options import Paths, RunOptions, as_options
 from imgsim.tasks.arguments import Methods, check_k, make_comparators
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.tasks.index_gallery import as_recipe, nothing_read, open_gallery, skipped_in
-from imgsim.tasks.index_upkeep import Added, add_to_index, as_folder, build_index, remove_from_index
+from imgsim.tasks.index_state import as_folder
+from imgsim.tasks.index_upkeep import Added, add_to_index, build_index, remove_from_index
 from imgsim.tasks.known import known
 from imgsim.tasks.known_results import Known
 from imgsim.tasks.match_results import Matches
