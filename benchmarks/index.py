@@ -6,7 +6,8 @@ writes benchmarks/results/index.json. WORK is where files and indexes are made.
 
 - **Files.** Parts of the real pictures below DATA, half to all of their width, no more than 480
   pixels on the longer side, as JPEG. An index of all but 1,000 is built; these are added; 200
-  others, each a smaller and stronger compressed copy of one that is indexed, are asked about.
+  others, each a smaller and stronger compressed copy of one that is indexed, are asked about:
+  `known` before the 1,000 are added, candidates after.
 - **Rows.** Where that many files would take too long. Each row has the keypoints of different
   real pictures, drawn by chance, with some bits of their descriptors turned; its hash, colours and
   size are of one picture, with as many bits of the hash turned. So words are as common as
@@ -163,20 +164,20 @@ def measure_files(data: Path, work: Path, n: int) -> dict[str, Any]:
     assert not set(own_folders) & set(more_folders)
     with Timed() as building:
         build_index(work / "real.index", own_folders, options)
-    gallery, told = opened(work / "real.index", options)
     make_queries(own[:: max(1, len(own) // _ASKED)][:_ASKED], work / "queries")
-    read = collect([str(work / "queries")], [LocalFeatures()], options)
-    if read.executor is not None:
-        read.executor.close()
-    digests = [p.digest for p in read.pictures if not p.facts.flat]
-    rows = records(read.tables[LocalFeatures()].select(digests).rows)
-    told |= candidates(gallery, rows, digests)
     with imgsim.Index.open(work / "real.index", options=options) as index, Timed() as asking:
         answers = index.known(work / "queries", k=1).answers
     with Timed() as adding:
         add_to_index(work / "real.index", more_folders, options)
     with Timed() as again:
         add_to_index(work / "real.index", [*own_folders, *more_folders], options)
+    read = collect([str(work / "queries")], [LocalFeatures()], options)
+    if read.executor is not None:
+        read.executor.close()
+    digests = [p.digest for p in read.pictures if not p.facts.flat]
+    rows = records(read.tables[LocalFeatures()].select(digests).rows)
+    gallery, told = opened(work / "real.index", RunOptions(jobs=1))
+    told |= candidates(gallery, rows, digests)
     return {
         "sources": len(sources),
         "files": len(own),
