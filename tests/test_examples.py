@@ -13,6 +13,7 @@ import imgsim
 from imgsim.cli.main import main
 
 FUNCTIONS = [name for name in imgsim.__all__ if inspect.isfunction(getattr(imgsim, name))]
+CLASSES = ["Index"]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_the_examples_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (folder / "groups.txt").unlink()
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     without = []
-    for name in FUNCTIONS:
+    for name in [*FUNCTIONS, *CLASSES]:
         text = inspect.getdoc(getattr(imgsim, name)) or ""
         test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
         if not test.examples:

@@ -35,6 +35,7 @@ LAYERS = (
     "verify",
     "measure",
     "group",
+    "index",
     "training",
     "benchmark",
     "calibration",

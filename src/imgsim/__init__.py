@@ -9,6 +9,9 @@ Copies: `find_duplicates` (groups of them; `with_labels` tells conflicts of labe
 `KnownArchive` (which files an archive holds), `find_leaks` (pictures that splits of a data set
 share), `compare` and `explain` (two images).
 
+A lasting index of pictures: `Index`, which is asked as `search`, `known` and `find_duplicates` ask
+a folder.
+
 Rankings: `matches` (the nearest others of every image), `search` (of images from elsewhere: paths,
 or bytes as `Query`), `sort_images`, `cluster_images` (`with_cluster_labels` tells how well clusters
 and labels agree); `features` and `read_features`, ranked by
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from imgsim.tasks.explain import Explanation, explain
     from imgsim.tasks.features import FeatureSet, features, rank_features
     from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
+    from imgsim.tasks.index import Index
     from imgsim.tasks.known import KnownArchive, known
     from imgsim.tasks.known_results import Known, KnownAnswer
     from imgsim.tasks.labelled_data import bench, calibrate
@@ -100,6 +104,7 @@ _HOMES = {
     "ImageFacts": "types",
     "ImageFile": "types",
     "ImgsimError": "errors",
+    "Index": "tasks.index",
     "Known": "tasks.known_results",
     "KnownAnswer": "tasks.known_results",
     "KnownArchive": "tasks.known",
@@ -169,6 +174,7 @@ __all__ = [
     "ImageFacts",
     "ImageFile",
     "ImgsimError",
+    "Index",
     "Known",
     "KnownAnswer",
     "KnownArchive",

@@ -301,14 +301,14 @@ def test_what_could_not_be_compared_is_not_called_unknown(
         assert "62.jpg: one of the two is gone, or was changed meanwhile" in answer.reason
         document = answer_document(answer, opened.facts.comparator.scale)
         assert document["known"] is None
-        assert answer_text(answer, opened.facts.comparator.scale).startswith("not told   ")
+        assert answer_text(answer, opened.facts.comparator.scale).startswith("unverified ")
         assert opened.ask(new / "same.jpg").known  # what others hold is told as before
         other = opened.ask(new / "other.jpg")
         assert (other.known, other.reason) == (False, "")
 
 
 def test_a_run_that_could_not_compare_a_file_fails() -> None:
-    tally = _Tally(by_decisions=False)
+    tally = _Tally({})
     tally.add(KnownAnswer("a", judged=True))
     tally.add(KnownAnswer("b", judged=True, not_compared="c", reason="cannot be compared with c"))
     assert tally.exit_code(Terminal(), exit_zero=True, empty_is_error=True) == 2

@@ -10,7 +10,7 @@ from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turne
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.pictures.generate import landscape
 from imgsim.propose import keypoints
-from imgsim.propose.index import ProposalIndex, nearest_turned
+from imgsim.propose.index import ProposalIndex, RowArray, nearest_turned
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
 
 
@@ -106,12 +106,10 @@ def test_an_index_proposes_the_same_for_each_image_alone(rows: np.ndarray, hashe
         others = np.arange(len(rows)) != place
         lying = rng.permutation(len(rows))  # rows may lie in any order, with others among them
         index = ProposalIndex(
-            rows[lying],
+            RowArray(rows[lying], flat[others], np.argsort(lying)[others]),
             [d for i, d in enumerate(digests) if i != place],
-            flat[others],
             hashes=hashes,
             jobs=1,
-            places=np.argsort(lying)[others],
         )
         every = propose(rows, hashes=hashes, jobs=1, flat=flat, closed=others)
         expected = {}

@@ -428,6 +428,7 @@ def test_the_size_of_the_parts_changes_nothing(
     plain = [(left, right, 4 not in (left, right) and left != 1) for left, right in wanted]
     plain = sorted((left, right, not is_plain) for left, right, is_plain in plain)
     monkeypatch.setattr(keypoints, limit, size)
+    monkeypatch.setattr(keypoints, "_IN_MEMORY", 0 if limit == "_IMAGES" else 1 << 20)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert sorted(listed(rows)) == plain
     assert list(tmp_path.iterdir()) == []
@@ -459,6 +460,7 @@ def test_what_was_read_takes_no_more_room_on_the_disk(
     for row in rows:
         put(row, points(4))
     monkeypatch.setattr(keypoints, "_IMAGES", 1)
+    monkeypatch.setattr(keypoints, "_IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     collisions = keypoints.Keypoints.of(rows, np.arange(len(rows))).collisions()
     assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in collisions] == [2, 1, 0]

@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Set-up and upkeep": {
         "demo": "Write a small folder of pictures with known duplicates.",
         "doctor": "Show what this installation reads and computes.",
+        "index": "Keep a lasting index of pictures, to compare others with them.",
         "cache": "Show, clear or prune what is remembered between runs.",
         "completion": "Print the completion script of a SHELL.",
     },

@@ -20,7 +20,7 @@ _COMMAND_LINE_ONLY = frozenset(
     "output montage sheet sheets heatmap map copy_to drop_list write_splits update_baseline plan"
     " script move cache decisions"
     # what is loaded or read as instructions
-    " weights profile files_from manifests features archive stdin"
+    " weights profile files_from manifests features archive index stdin"
     # what is removed, and what is not
     " yes yes_delete yes_folders delete trash hardlink symlink reflink print0 resume include keep"
     " protect sidecars sidecar_ending carry_metadata older_than force reference"

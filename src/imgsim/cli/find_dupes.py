@@ -24,6 +24,7 @@ from imgsim.cli.gates import (
     refuse_missing,
     refuse_unjudged,
 )
+from imgsim.cli.index_options import index_option, open_snapshot
 from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
 from imgsim.cli.options import (
     check_folder_exists,
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 @click.command("find-dupes")
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path())
 @search_options
+@index_option(
+    "Match also against the files of an index that imgsim index build made (auto, local); always"
+    " keep them. Where one is gone or was changed, nothing is matched with it."
+)
 @click.option(
     "--sort",
     type=click.Choice(["path", "size", "similarity", "date"]),
@@ -143,6 +148,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim find-dupes photos
     imgsim find-dupes photos --format json | jq '.groups[].keep'
     imgsim find-dupes new --reference archive --isolate
+    imgsim find-dupes new --index archive.index
     imgsim find-dupes photos --plan plan.json
     imgsim find-dupes photos --format html -o duplicates.html
     """
@@ -193,7 +199,7 @@ def _find(
     output = {
         name: given.pop(name) for name in ["format", "output", "no_timing", "facts", "summary"]
     }
-    order = given.pop("sort")
+    order, index = given.pop("sort"), given.pop("index")
     form = output["format"]
     strict, check, kind = (given.pop(name) for name in ["strict", "check", "check_kind"])
     allow_missing = given.pop("allow_missing")
@@ -205,6 +211,7 @@ def _find(
         chosen.require_same(
             make_criterion(method, **limits, profile=wanted["profile"], decode=options.decode)
         )
+    wanted["index"] = None if index is None else open_snapshot(index)
     wanted |= {"check_all": strict, "jpeg_history": output["facts"], "decisions": decisions}
     duplicates = find_duplicates(paths, method, **wanted, options=options)
     if show_all:
@@ -243,7 +250,7 @@ def _find(
     not_compared = duplicates.not_compared if by_look else ()
     unread = len(duplicates.skipped), len(duplicates.damaged)
     unsure = not_judged, len(not_compared), len(duplicates.not_checked)
-    if strict and fails_strictly(terminal, *unread, *unsure):
+    if strict and fails_strictly(terminal, *unread, *unsure, len(duplicates.unverified)):
         return 2
     missing = () if allow_missing or not check else duplicates.missing
     if chosen.update and duplicates.images and not missing and not not_compared:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 STRICT_HELP = (
     "Exit with 2 if a file was skipped or is damaged (all are then checked for damage that decoders"
-    " hide), an image is too small or too plain to be compared by more than its pixels, or two"
-    " files could not be compared, or one not be decoded once more, since their worker was killed,"
-    " say."
+    " hide), an image is too small or too plain to be compared by more than its pixels, two files"
+    " could not be compared, or one not be decoded once more, since their worker was killed, say,"
+    " or an image could not be compared with a file of --index."
 )
 
 allow_missing_option = click.option(
@@ -34,6 +34,7 @@ def fails_strictly(
     not_judged: int,
     not_compared: int,
     not_checked: int,
+    unverified: int = 0,
 ) -> bool:
     """Say what ``--strict`` does not let pass, and return whether there is anything."""
     from imgsim.report.units import count
@@ -49,6 +50,8 @@ def fails_strictly(
         parts.append(f"{count(not_compared, 'pair')} of files could not be compared")
     if not_checked:
         parts.append(f"{count(not_checked, 'file')} could not be read once more")
+    if unverified:
+        parts.append(f"{count(unverified, 'image')} could not be compared with the index")
     if parts:
         above = (skipped or damaged or not_compared or not_checked) and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"

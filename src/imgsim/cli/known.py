@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from imgsim.cli.decision_options import gate_decisions_option, read_decisions
 from imgsim.cli.gates import refuse_unjudged
+from imgsim.cli.index_options import check_one_gallery, index_option, open_snapshot
 from imgsim.cli.make import check_paths, make_method, make_run_options
 from imgsim.cli.method_options import device_options, method_option, preset_option
 from imgsim.cli.options import (
@@ -31,15 +32,17 @@ from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
     from imgsim.comparators.base import Scale
+    from imgsim.index.snapshot import Snapshot
     from imgsim.tasks.known_results import KnownAnswer
 
 
 @click.command("known")
 @click.argument("paths", nargs=-1, metavar="NEW...", type=click.Path())
 @click.option(
-    "--in", "archive", multiple=True, required=True, type=click.Path(), metavar="PATH",
+    "--in", "archive", multiple=True, type=click.Path(), metavar="PATH",
     help="The archive. Can be repeated.",
 )  # fmt: skip
+@index_option("Instead of --in: an index that imgsim index build made.")
 @click.option(
     "--stdin",
     is_flag=True,
@@ -50,6 +53,12 @@ if TYPE_CHECKING:
 @preset_option
 @k_option("How many files of the archive are named for each file.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also if a file is known.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with 2 if a NEW file could not be read, or not be compared with one of the archive"
+    " that is gone or was changed.",
+)
 @format_option(["text", "json", "jsonl", "csv"])
 @output_option
 @timing_option
@@ -68,10 +77,12 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], **given: Any) -> int:
     \b
     imgsim known new --in archive
     imgsim known new --in archive -f jsonl | jq -r 'select(.known).path'
+    imgsim known new --index archive.index
     find /incoming -name '*.jpg' | imgsim known --stdin --in archive
     """
     terminal = ctx.ensure_object(Terminal)
     form = given.pop("format")
+    check_one_gallery(given["archive"], given["index"])
     if given.pop("stdin"):
         if paths or given["files_from"] or given["manifests"]:
             raise UsageError("NEW files and --stdin are given", "name one of them")
@@ -89,7 +100,9 @@ def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict
         given.pop(name) for name in ("output", "exit_zero", "no_timing")
     )
     method = make_method(terminal, given)
-    archive, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    preset, k = (given.pop(name) for name in ("preset", "k"))
+    tally = _Tally(given)
+    archive = _archive(given)
     decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
     result = known(paths, archive, method, preset=preset, k=k, decisions=decisions, options=options)
@@ -102,7 +115,7 @@ def _ask_once(terminal: Terminal, paths: tuple[str, ...], form: str, given: dict
     write(writers[form](), output, for_programs=form != "text")
     for line in report.archive_summary(result.archive, verbose=terminal.verbosity > 0):
         terminal.summary(line)
-    tally = _Tally(by_decisions=result.archive.by_decisions)
+    tally.by_decisions = result.archive.by_decisions
     for answer in result.answers:
         tally.add(answer)
     return tally.exit_code(terminal, exit_zero=exit_zero, empty_is_error=True)
@@ -125,12 +138,14 @@ def _serve(terminal: Terminal, form: str, given: dict[str, Any]) -> int:
         report.answer_text if form == "text" else report.answer_json
     )
     method = make_method(terminal, given)
-    paths, preset, k = (given.pop(name) for name in ("archive", "preset", "k"))
+    preset, k = (given.pop(name) for name in ("preset", "k"))
+    tally = _Tally(given)
+    archive_of = _archive(given)
     decisions = read_decisions(given.pop("decisions"), own=False)
     options = make_run_options(terminal, **given)
-    tally = _Tally(by_decisions=bool(decisions))
+    tally.by_decisions = bool(decisions)
     with KnownArchive(
-        paths, method, preset=preset, k=k, decisions=decisions, options=options
+        archive_of, method, preset=preset, k=k, decisions=decisions, options=options
     ) as archive:
         for line in report.archive_summary(archive.facts, verbose=terminal.verbosity > 0):
             terminal.summary(line)
@@ -158,13 +173,28 @@ def _lines(end: bytes) -> Iterator[str]:
         yield os.fsdecode(waiting)
 
 
-class _Tally:
-    """Counts answers, for the exit code."""
+def _archive(given: dict[str, Any]) -> tuple[str, ...] | Snapshot:
+    """Take out what files are compared with."""
+    archive, index = given.pop("archive"), given.pop("index")
+    return archive if index is None else open_snapshot(index)
 
-    def __init__(self, *, by_decisions: bool = False) -> None:
-        self.by_decisions = by_decisions
+
+class _Tally:
+    """Counts answers, for the exit code.
+
+    Parameters
+    ----------
+    given : dict
+        Values of the command's options; ``strict`` is taken out.
+    """
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.strict = given.pop("strict", False)
+        self.indexed = given.get("index") is not None
+        self.by_decisions = False
         self.decided = 0
         self.answers = self.known = self.not_read = self.not_compared = self.judged = 0
+        self.unsure = 0
 
     def add(self, answer: KnownAnswer) -> None:
         self.answers += 1
@@ -172,6 +202,8 @@ class _Tally:
         self.decided += answer.decided
         self.not_read += bool(answer.reason and not answer.not_compared)
         self.not_compared += bool(answer.not_compared)
+        # of an index it is expected that some files are not there any more
+        self.unsure += bool(answer.not_compared) and not (self.indexed and answer.gone)
         self.judged += answer.judged
 
     def exit_code(self, terminal: Terminal, *, exit_zero: bool, empty_is_error: bool) -> int:
@@ -179,12 +211,20 @@ class _Tally:
         from imgsim.report.known import known_summary
 
         decided = self.decided if self.by_decisions else None
-        terminal.summary(known_summary(self.answers, self.known, self.not_read, decided))
+        counts = self.answers, self.known, self.not_read
+        terminal.summary(known_summary(*counts, decided, self.not_compared))
+        if self.strict and (self.not_read or self.not_compared):
+            terminal.error(
+                f"{self.not_read + self.not_compared} of {self.answers} files could not be read,"
+                " or not be compared (--strict)",
+                "their reasons stand beside them",
+            )
+            return 2
         if self.known:
             return 0 if exit_zero else 1
-        if self.not_compared:
+        if self.unsure:
             terminal.error(
-                f"{self.not_compared} of {self.answers} files could not be compared with a file of"
+                f"{self.unsure} of {self.answers} files could not be compared with a file of"
                 " the archive that they may match",
                 "run it again; each answer says why",
             )

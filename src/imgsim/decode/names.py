@@ -21,7 +21,7 @@ _OTHER_SUFFIXES = frozenset(
     " .aac .zip .gz .xz .zst .7z .rar .tar .iso .txt .md .json .jsonl .csv .tsv .xml .xmp .html"
     " .htm .pdf .doc .docx .xls .xlsx .ppt .pptx .py .pyc .js .css .c .h .cpp .rs .go .java"
     " .db .sqlite .npy .npz .pth .pt .safetensors .parquet .exe .dll .so .dylib .lnk .ini .log"
-    " .aae .thm .lrcat .lrprev .toml .yaml .yml".split()
+    " .aae .thm .lrcat .lrprev .toml .yaml .yml .segment".split()
 )
 """Nothing with these endings is read, unless it was named itself."""
 

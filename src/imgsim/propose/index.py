@@ -6,9 +6,10 @@ closed ones, for the same reasons. It does not depend on what else is asked.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from imgsim.comparators.local import LAYOUT
 from imgsim.neighbours.engine import Neighbours, best
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
-from imgsim.propose.keypoint_votes import votes_of_keypoints
+from imgsim.propose.keypoint_votes import Votes, votes_of_keypoints
 from imgsim.propose.keypoints import Keypoints
 from imgsim.propose.proposals import (
     FIGURE,
@@ -35,21 +36,64 @@ _AT_ONCE = 1024
 """Images that are looked at together."""
 
 
-class ProposalIndex:
-    """Proposes pairs of an image from outside with those of an archive.
+class ArchiveRows(Protocol):
+    """Rows of the images of an archive, each by its place in the order of their digests.
+
+    Attributes
+    ----------
+    flat : ndarray of bool, shape (n,)
+        Images with so little detail that they are compared as figures alone.
+    """
+
+    flat: NDArray[np.bool_]
+
+    def take(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        """Some of the rows.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of dtype `comparators.local.LAYOUT`, shape (m,)
+        """
+
+    def column(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
+        """One field of some of the rows: ``hash``, ``inset_hash`` or ``colours``.
+
+        Parameters
+        ----------
+        name : str
+        places : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of uint8, shape (m, ...)
+        """
+
+    def holding(self) -> NDArray[np.bool_]:
+        """Which images hold another picture, ndarray of bool, shape (n,)."""
+
+    def figures(self) -> NDArray[np.bool_]:
+        """Which images are figures, see `are_figures`, ndarray of bool, shape (n,)."""
+
+    def keypoints_like(self, own: Keypoints) -> Keypoints:
+        """Those keypoints of images with detail that share a word with others.
+
+        Their images are places among those with detail. A word that too many share is left out,
+        or all of its keypoints are there.
+        """
+
+
+class RowArray(ArchiveRows):
+    """`ArchiveRows` in one array.
 
     Parameters
     ----------
     rows : ndarray of dtype `comparators.local.LAYOUT`, shape (m,)
         They are not copied.
-    digests : sequence of str
-        Of the contents, in ascending order.
     flat : ndarray of bool, shape (n,)
-        Images with so little detail that they are compared as figures alone.
-    hashes : bool
-        By their hashes too, and not by keypoints alone.
-    jobs : int
-        Threads.
     places : ndarray of int64, shape (n,), optional
         Where the row of each image lies, if not in this order.
     """
@@ -57,40 +101,89 @@ class ProposalIndex:
     def __init__(
         self,
         rows: NDArray[Any],
-        digests: Sequence[str],
         flat: NDArray[np.bool_],
-        *,
-        hashes: bool,
-        jobs: int,
         places: NDArray[np.int64] | None = None,
     ) -> None:
-        places = np.arange(len(rows)) if places is None else places
-        self._digests = digests
-        self._hashes = hashes
-        self._rows, self._places = rows, places
-        self._detailed = np.flatnonzero(~flat)
-        detailed = places[self._detailed]
-        self._every = HammingEngine(np.ascontiguousarray(rows["hash"][places]), jobs)
-        self._near = HammingEngine(np.ascontiguousarray(rows["hash"][detailed]), jobs)
-        self._holding = np.flatnonzero(rows["inset"][detailed].any(axis=1))
-        insets = rows["inset_hash"][detailed[self._holding]]
-        self._insets = HammingEngine(np.ascontiguousarray(insets), jobs)
-        self._figures = np.flatnonzero(self._are_figures(flat)) if hashes else np.empty(0, np.int64)
-        self._colours = np.empty(len(self._figures), [("colours", LAYOUT["colours"])])
-        self._colours["colours"] = rows["colours"][places[self._figures]]
-        release(rows)
+        self.flat = flat
+        self._rows = rows
+        self._places = np.arange(len(rows)) if places is None else places
+        detailed = self._places[np.flatnonzero(~flat)]
         self._keypoints = Keypoints.of(rows, detailed, by_halves=True)
 
-    def _are_figures(self, flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which images are figures, some at a time."""
+    def take(self, places: NDArray[np.int64]) -> NDArray[Any]:
+        return self._rows[self._places[places]]
+
+    def column(self, name: str, places: NDArray[np.int64]) -> NDArray[Any]:
+        return np.ascontiguousarray(self._rows[name][self._places[places]])
+
+    def holding(self) -> NDArray[np.bool_]:
+        return np.asarray(self._rows["inset"][self._places].any(axis=1))
+
+    def figures(self) -> NDArray[np.bool_]:
         parts = [np.zeros(0, np.bool_)]
-        for start in range(0, len(flat), _AT_ONCE):
+        for start in range(0, len(self.flat), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
-            parts.append(are_figures(self._rows[self._places[here]], flat[here]))
+            parts.append(are_figures(self._rows[self._places[here]], self.flat[here]))
             release(self._rows)
         return np.concatenate(parts)
 
-    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[int, tuple[int, int]]:
+    def keypoints_like(self, own: Keypoints) -> Keypoints:
+        return self._keypoints.with_words(self._keypoints.shared_words(own))
+
+
+class ProposalIndex:
+    """Proposes pairs of an image from outside with those of an archive.
+
+    Parameters
+    ----------
+    rows : ArchiveRows
+    digests : sequence of str
+        Of the contents, in ascending order.
+    hashes : bool
+        By their hashes too, and not by keypoints alone.
+    jobs : int
+        Threads.
+    """
+
+    def __init__(
+        self, rows: ArchiveRows, digests: Sequence[str], *, hashes: bool, jobs: int
+    ) -> None:
+        self._digests = digests
+        self._hashes = hashes
+        self._rows = rows
+        self._jobs = jobs
+        self._detailed = np.flatnonzero(~rows.flat)
+
+    @cached_property
+    def _every(self) -> HammingEngine:
+        return self._engine("hash", np.arange(len(self._rows.flat)))
+
+    @cached_property
+    def _near(self) -> HammingEngine:
+        return self._engine("hash", self._detailed)
+
+    @cached_property
+    def _holding(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self._rows.holding()[self._detailed])
+
+    @cached_property
+    def _insets(self) -> HammingEngine:
+        return self._engine("inset_hash", self._detailed[self._holding])
+
+    def _engine(self, name: str, places: NDArray[np.int64]) -> HammingEngine:
+        return HammingEngine(self._rows.column(name, places), self._jobs)
+
+    @cached_property
+    def _figures(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The places of the figures, and their colours as records."""
+        places = np.flatnonzero(self._rows.figures())
+        colours = np.empty(len(places), [("colours", LAYOUT["colours"])])
+        colours["colours"] = self._rows.column("colours", places)
+        return places, colours
+
+    def propose(
+        self, row: NDArray[Any], digest: str, *, flat: bool, keypoints: bool = True
+    ) -> dict[int, tuple[int, int]]:
         """Find the images of the archive that are worth verifying with one from outside.
 
         Parameters
@@ -100,6 +193,8 @@ class ProposalIndex:
             Says which one of a pair is the left one; of equal ones the image from outside.
         flat : bool
             It has little detail.
+        keypoints : bool
+            By its keypoints too.
 
         Returns
         -------
@@ -116,7 +211,7 @@ class ProposalIndex:
 
         if not flat and len(self._detailed):
             before = int(np.searchsorted(self._detailed, place))
-            votes = self._votes(row, before)
+            votes = self._votes(row, before) if keypoints else np.empty((0, 3), np.int64)
             for is_mirrored, bit in ((False, KEYPOINTS), (True, MIRRORED)):
                 add(self._detailed[votes[votes[:, 1] == is_mirrored, 0]], bit)
             for other, _, weight in votes.tolist():
@@ -125,23 +220,56 @@ class ProposalIndex:
             if self._hashes:
                 self._add_hashes(row, before, add)
         if self._hashes and are_figures(row, np.array([flat]))[0]:
-            near = may_be_near(row[0], self._colours)
-            figures = self._rows[self._places[self._figures[near]]]
-            left, right = near_figures(np.concatenate([row, figures]))
-            add(self._figures[near[right[left == 0] - 1]], FIGURE)
+            places, colours = self._figures
+            near = places[may_be_near(row[0], colours)]
+            left, right = near_figures(np.concatenate([row, self._rows.take(near)]))
+            add(near[right[left == 0] - 1], FIGURE)
         return {known: (bits, weights.get(known, 0)) for known, bits in why.items()}
 
     def _votes(self, row: NDArray[Any], before: int) -> NDArray[np.int64]:
         """Images that share keypoints, shape (m, 3): the place, whether mirrored, the weight."""
         own = Keypoints.of(row, np.arange(1))
-        near = self._keypoints.with_words(self._keypoints.shared_words(own))
+        near = self._rows.keypoints_like(own)
         n = len(self._detailed) + 1
         closed = np.arange(n) != before
-        votes = votes_of_keypoints(near.with_image(own, before, closed), n)
+        votes = votes_of_keypoints(near.with_images(own, np.array([before]), closed), n)
         other = np.where(votes.left == before, votes.right, votes.left)
         return np.stack(
             [other - (other > before), votes.mirrored.astype(np.int64), votes.weight], axis=1
         )
+
+    def votes(self, rows: NDArray[Any], digests: Sequence[str]) -> tuple[Votes, NDArray[np.int64]]:
+        """Find which images share keypoints with some from outside, or these with each other.
+
+        What is common is told of all of them together, as `propose` tells it.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `comparators.local.LAYOUT`, shape (m,)
+            Of images with detail.
+        digests : sequence of str
+            In ascending order.
+
+        Returns
+        -------
+        votes : Votes
+            Of places among the images of the archive with detail and these.
+        before : ndarray of int64, shape (m,)
+            How many of the archive come before each of these: of one content it comes after.
+        """
+        places = [bisect_right(self._digests, digest) for digest in digests]
+        before = np.searchsorted(self._detailed, np.array(places, np.int64))
+        own = Keypoints.of(rows, np.arange(len(rows)))
+        n = len(self._detailed) + len(rows)
+        closed = np.ones(n, np.bool_)
+        closed[before + np.arange(len(rows))] = False
+        near = self._rows.keypoints_like(own)
+        return votes_of_keypoints(near.with_images(own, before, closed), n), before
+
+    @property
+    def detailed(self) -> NDArray[np.int64]:
+        """Places of the images with detail, ndarray of int64, shape (d,)."""
+        return self._detailed
 
     def _add_hashes(self, row: NDArray[Any], before: int, add: Any) -> None:
         asked = wanted_hashes(np.ascontiguousarray(row["hash"]))

@@ -89,7 +89,7 @@ def votes_of(
 
     Notes
     -----
-    Memory grows with the images, and time, by `_COMMON`, at last no faster: what keypoints have
+    Memory grows with the images, and time, by `COMMON_WORD`, at last no faster: what keypoints have
     in common waits in temporary files, a block of images at a time.
     """
     among = np.arange(len(rows)) if among is None else among

@@ -8,8 +8,9 @@ with the next one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from imgsim.temporary import TemporaryFolder
 MAX_BITS = 64
 """By which keypoints that are alike differ, at most."""
 
-_COMMON = 48
+COMMON_WORD = 48
 """A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
 
 _ROWS = 1024
@@ -30,10 +31,15 @@ _IMAGES = 1000
 _AT_ONCE = 1 << 18
 """Pairs of keypoints that are compared together; each takes some 200 bytes then."""
 
+_IN_MEMORY = 1 << 20
+"""Pairs of keypoints that wait in memory; more do in temporary files."""
+
 _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 """Of a pair of keypoints as one number: where the first begins, and the second."""
 
-_WORD_STARTS = range(0, 29, 2)  # bytes of a descriptor
+WORD_STARTS = range(0, 29, 2)
+"""Where the words of a descriptor begin, in bytes; each has four."""
+
 _COLUMNS = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle")
 _FEW = 4096  # keypoints, of which each half of a word is among few of 65,536
 _SPREAD = np.uint32(2_654_435_761)  # 2^32 by the golden ratio
@@ -122,24 +128,20 @@ class Keypoints:
     def _fill(self, start: int, rows: NDArray[Any], first: int, *, mirrored: bool) -> int:
         """Put the keypoints of some images in place, and say where they end."""
         there = np.arange(KEYPOINTS) < rows["count"][:, None]
-        descriptors = rows["descriptor"]
         if mirrored:
-            descriptors = rows["mirrored"]
-            there = there[:, :MIRRORED] & descriptors.any(axis=2)
+            there = there[:, :MIRRORED] & rows["mirrored"].any(axis=2)
         image, number = np.nonzero(there)
         here = slice(start, start + len(image))
-        place = rows["place"][image, number] / place_unit(rows["size"])[image, None]
-        angle = rows["angle"][image, number] * np.float32(360 / 256)
+        columns = columns_of(rows, image, number, mirrored=mirrored)
         self.image[here] = image + first
         self.mirrored[here] = mirrored
+        descriptors = columns.pop("descriptor")
         if self.halves is None:
-            self.descriptor[here] = descriptors[there]
+            self.descriptor[here] = descriptors
         else:
-            self.halves[:, here] = descriptors[there].view("<u2").T
-        self.x[here] = rows["size"][image, 0] - 1 - place[:, 0] if mirrored else place[:, 0]
-        self.y[here] = place[:, 1]
-        self.scale[here] = rows["octave"][image, number] * np.float32(np.log2(SCALE_STEP))
-        self.angle[here] = (180 - angle) % 360 if mirrored else angle
+            self.halves[:, here] = descriptors.view("<u2").T
+        for name, values in columns.items():
+            getattr(self, name)[here] = values
         return here.stop
 
     def of_open(self, closed: NDArray[np.bool_]) -> Keypoints:
@@ -179,21 +181,23 @@ class Keypoints:
         words = None if self.words is None else self.words[places]
         return Keypoints(**kept, closed=self.closed, words=words)
 
-    def with_image(self, own: Keypoints, place: int, closed: NDArray[np.bool_]) -> Keypoints:
-        """Insert the keypoints of one more image, all of whose words are compared.
+    def with_images(
+        self, own: Keypoints, before: NDArray[np.int64], closed: NDArray[np.bool_]
+    ) -> Keypoints:
+        """Insert the keypoints of more images, all of whose words are compared.
 
         Parameters
         ----------
         own : Keypoints
-            Of that image alone.
-        place : int
-            Of the image; those of the others from there on are greater by one then.
-        closed : ndarray of bool, shape (images + 1,)
+            Of those images alone.
+        before : ndarray of int64, shape (m,)
+            How many of the other images come before each of them; ascending.
+        closed : ndarray of bool, shape (images + m,)
         """
         every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
         others, theirs = self.image, len(self.image)
-        every["image"][:theirs] = others + (others >= place)
-        every["image"][theirs:] = place
+        every["image"][:theirs] = others + np.searchsorted(before, others, "right")
+        every["image"][theirs:] = before[own.image] + own.image
         ones = np.full(len(own.image), 0xFFFF, np.uint16)
         words = ones if self.words is None else np.concatenate([self.words, ones])
         joined = Keypoints(
@@ -211,7 +215,7 @@ class Keypoints:
         """
         shared = np.zeros(len(self.image), np.uint16)
         few = len(others.image) <= _FEW
-        for number, start in enumerate(_WORD_STARTS):
+        for number, start in enumerate(WORD_STARTS):
             words = others.descriptor[:, start : start + 4]
             if few:
                 first, second = _few_words(words)
@@ -229,7 +233,7 @@ class Keypoints:
         """Two bytes of each descriptor as a number."""
         if self.halves is not None:
             return self.halves[number, part]
-        return _numbers(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
+        return numbers_of(self.descriptor[part, 2 * number : 2 * number + 2], "<u2")
 
     def _descriptors(self, places: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         """The descriptors of some keypoints, shape (m, 32)."""
@@ -247,32 +251,53 @@ class Keypoints:
         query, other : ndarray of int64, shape (p,)
             Places of keypoints.
         """
+        found = self._all_equal()
+        few: list[NDArray[np.uint64]] = [np.zeros(0, np.uint64)]
+        waiting = 0
+        while (pairs := next(found, None)) is not None:
+            few.append(pairs)
+            waiting += len(pairs)
+            if waiting > _IN_MEMORY:
+                break
+        else:  # those of one image, or of a small folder
+            both = _distinct(np.concatenate(few))
+            self._count(both)
+            yield from self._by_image(both)
+            return
         with TemporaryFolder("votes") as folder:
-            names = self._write_collisions(folder)
+            names = self._write_collisions(folder, chain(few, found))
             for name in names:
                 both = _distinct(np.fromfile(name, np.uint64))
                 both.tofile(name)
                 for part in _parts(len(both), _AT_ONCE):
-                    for end in (both[part] >> _HIGH, both[part] & _LOW):
-                        np.add.at(self.alike, end, 1)
+                    self._count(both[part])
             for name in names:
                 both = np.fromfile(name, np.uint64)
                 os.remove(name)
                 yield from self._by_image(both)
 
-    def _write_collisions(self, folder: str) -> list[str]:
+    def _count(self, both: NDArray[np.uint64]) -> None:
+        """Count how many each of some keypoints is like."""
+        for end in (both >> _HIGH, both & _LOW):
+            np.add.at(self.alike, end, 1)
+
+    def _all_equal(self) -> Iterator[NDArray[np.uint64]]:
+        """Pairs of keypoints with an equal word, some of them several times."""
+        for number, start in enumerate(WORD_STARTS):
+            yield from self._equal(number, self.descriptor[:, start : start + 4])
+
+    def _write_collisions(self, folder: str, found: Iterable[NDArray[np.uint64]]) -> list[str]:
         """Write pairs of keypoints, some twice, into files by blocks of query images."""
         images = int(self.image.max(initial=0)) + 1
         waiting = [os.path.join(folder, str(i)) for i in range(-(-images // _IMAGES))]
-        for number, start in enumerate(_WORD_STARTS):
-            for pairs in self._equal(number, self.descriptor[:, start : start + 4]):
-                block = self.image[pairs >> _HIGH] // _IMAGES
-                order = np.argsort(block, kind="stable")
-                blocks, starts = np.unique(block[order], return_index=True)
-                parts = np.split(pairs[order], starts[1:])
-                for place, part in zip(blocks, parts, strict=False):
-                    with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
-                        stream.write(part.data)
+        for pairs in found:
+            block = self.image[pairs >> _HIGH] // _IMAGES
+            order = np.argsort(block, kind="stable")
+            blocks, starts = np.unique(block[order], return_index=True)
+            parts = np.split(pairs[order], starts[1:])
+            for place, part in zip(blocks, parts, strict=False):
+                with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
+                    stream.write(part.data)
         return [name for name in waiting if os.path.exists(name)]
 
     def _by_image(
@@ -293,27 +318,54 @@ class Keypoints:
 
     def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
         if self.words is None:
-            word = _numbers(words, "<u4")
-            order = _ascending(word).astype(np.uint32)
+            word = numbers_of(words, "<u4")
+            order = ascending(word).astype(np.uint32)
             ordered = word[order]
         else:
             compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
-            word = _numbers(words[compared], "<u4")
-            ascending = _ascending(word)
-            ordered, order = word[ascending], compared[ascending].astype(np.uint32)
+            word = numbers_of(words[compared], "<u4")
+            places = ascending(word)
+            ordered, order = word[places], compared[places].astype(np.uint32)
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
-        useful = (length > 1) & (length <= _COMMON)
-        if self.closed is not None and len(order):
-            useful &= np.logical_or.reduceat(~self.closed[self.image[order]], first)
+        useful = (length > 1) & (length <= COMMON_WORD)
+        if self.closed is not None:
+            yield from self._equal_to_open(order, first, np.where(useful, length, 0))
+            return
         place = np.flatnonzero(np.repeat(useful, length))
-        for step in range(1, _COMMON):
+        for step in range(1, COMMON_WORD):
             place = place[place + step < end[place]]
             if len(place) == 0:
                 return
             for part in _parts(len(place), _AT_ONCE):
                 yield self._near(order[place[part]], order[place[part] + step])
+
+    def _equal_to_open(
+        self, order: NDArray[np.uint32], first: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.uint64]]:
+        """Pairs with one of an image that is not closed, among those of each word in order.
+
+        Parameters
+        ----------
+        order : ndarray of uint32, shape (n,)
+            Keypoints in order of their words.
+        first, length : ndarray of int64, shape (words,)
+            Where each word begins, and how many have it; 0 where it is not compared.
+        """
+        assert self.closed is not None
+        if not len(order):
+            return
+        word = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(order)]))
+        places = np.flatnonzero((length[word] > 0) & ~self.closed[self.image[order]])
+        for part in _parts(len(places), max(1, _AT_ONCE // COMMON_WORD)):
+            one = places[part]
+            count = length[word[one]]
+            which = np.repeat(np.arange(len(one)), count)
+            start = first[word[one]] - (np.cumsum(count) - count)
+            other = np.arange(len(which)) + start[which]
+            apart = other != one[which]
+            yield self._near(order[one[which[apart]]], order[other[apart]])
 
     def _near(self, a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint64]:
         """Those pairs, as one number each, that are alike in all words; the lesser first."""
@@ -342,6 +394,35 @@ class Keypoints:
         return np.asarray(np.bitwise_count(words).sum(axis=1, dtype=np.int64))
 
 
+def columns_of(
+    rows: NDArray[Any], row: NDArray[np.int64], number: NDArray[np.int64], *, mirrored: bool
+) -> dict[str, NDArray[Any]]:
+    """Return what `Keypoints` has of some keypoints, but for their images.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    row, number : ndarray of int64, shape (m,)
+        The row of each, and its number there.
+    mirrored : bool
+        As a mirror would show them.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8 or float32, shape (m, ...)
+        ``descriptor``, ``x``, ``y``, ``scale`` and ``angle``.
+    """
+    place = rows["place"][row, number] / place_unit(rows["size"][row])[:, None]
+    angle = rows["angle"][row, number] * np.float32(360 / 256)
+    return {
+        "descriptor": rows["mirrored" if mirrored else "descriptor"][row, number],
+        "x": rows["size"][row, 0] - 1 - place[:, 0] if mirrored else place[:, 0],
+        "y": place[:, 1],
+        "scale": rows["octave"][row, number] * np.float32(np.log2(SCALE_STEP)),
+        "angle": (180 - angle) % 360 if mirrored else angle,
+    }
+
+
 def _distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Sort numbers and drop repeated ones, in their place: they may fill much of the memory."""
     numbers.sort()  # several times as fast as np.unique
@@ -364,7 +445,7 @@ def _few_words(words: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Tables of the halves of some few words, shape (2, 65536)."""
     tables = np.zeros((2, 1 << 16), np.bool_)
     for half, table in enumerate(tables):
-        table[_numbers(words[:, 2 * half : 2 * half + 2], "<u2")] = True
+        table[numbers_of(words[:, 2 * half : 2 * half + 2], "<u2")] = True
     return tables
 
 
@@ -372,18 +453,38 @@ def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArr
     """Return the same for many, by one table."""
     table = np.zeros(1 << _TABLE_BITS, np.bool_)
     shift = np.uint32(32 - _TABLE_BITS)
-    table[(_numbers(words, "<u4") * _SPREAD) >> shift] = True
-    return lambda asked: np.asarray(table[(_numbers(asked, "<u4") * _SPREAD) >> shift])
+    table[(numbers_of(words, "<u4") * _SPREAD) >> shift] = True
+    return lambda asked: np.asarray(table[(numbers_of(asked, "<u4") * _SPREAD) >> shift])
 
 
-def _ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """Sort as `np.argsort` does, by their halves: NumPy sorts numbers of 16 bits by their digits,
-    which takes less than half the time."""
+def ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Sort as `np.argsort` does, by their halves.
+
+    NumPy sorts numbers of 16 bits by their digits, which takes less than half the time.
+
+    Parameters
+    ----------
+    words : ndarray of uint32, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
     low = np.argsort(words.astype(np.uint16), kind="stable")
     high = (words >> np.uint32(16)).astype(np.uint16)
     return low[np.argsort(high[low], kind="stable")]
 
 
-def _numbers(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
-    """The bytes of each row as one number."""
+def numbers_of(part: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """Return the bytes of each row as one number.
+
+    Parameters
+    ----------
+    part : ndarray of uint8, shape (n, bytes)
+    dtype : str
+
+    Returns
+    -------
+    ndarray of that dtype, shape (n,)
+    """
     return np.ascontiguousarray(part).view(dtype)[:, 0]

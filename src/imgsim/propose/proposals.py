@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imgsim.comparators.local import ORIENTATIONS, Orientation, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
-from imgsim.propose.keypoint_votes import votes_of
+from imgsim.propose.keypoint_votes import Votes, votes_of
 from imgsim.stage_times import staged
 
 HASH_RADIUS = 48
@@ -88,6 +88,7 @@ def propose(
     jobs: int,
     flat: NDArray[np.bool_] | None = None,
     closed: NDArray[np.bool_] | None = None,
+    votes: Votes | None = None,
 ) -> Proposals:
     """Find pairs of images worth verifying.
 
@@ -104,6 +105,8 @@ def propose(
         Images that are not compared with each other, such as an archive. Time grows with their
         number then, and not with its square. Of the other pairs none is lost; some more may be
         found by keypoints, see `votes_of`.
+    votes : Votes, optional
+        Of places among the images that are not flat, where it is known which share keypoints.
     """
     flat = np.zeros(len(rows), np.bool_) if flat is None else flat
     detailed = np.flatnonzero(~flat)
@@ -113,6 +116,7 @@ def propose(
         hashes=hashes,
         jobs=jobs,
         closed=None if closed is None else closed[detailed],
+        votes=votes,
     )
     figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
     one, other = near_figures(rows[figures])
@@ -143,10 +147,12 @@ def _propose_usual(
     hashes: bool,
     jobs: int,
     closed: NDArray[np.bool_] | None,
+    votes: Votes | None,
 ) -> Proposals:
     """Propose pairs among some rows, as places in `among`, by keypoints and by hashes."""
     n = len(among)
-    votes = votes_of(rows, among=among, closed=closed)
+    if votes is None:
+        votes = votes_of(rows, among=among, closed=closed)
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
     if hashes and n > 1 and not (closed is not None and closed.all()):

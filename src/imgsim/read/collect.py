@@ -22,7 +22,7 @@ from imgsim.decode.spec import over_cap
 from imgsim.errors import UsageError
 from imgsim.executors.base import Executor
 from imgsim.read.archives.kinds import archive_kind, unread_archive
-from imgsim.read.discover import discover
+from imgsim.read.discover import Discovered, discover
 from imgsim.read.extract import ExtractBatch, Extracted
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.read.hashing import hash_files
@@ -73,20 +73,62 @@ def collect(
     remove_leftovers()
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
+    note_left_out(discovered, options)
+    return collect_found(
+        discovered,
+        extractors,
+        options,
+        keep_workers=keep_workers,
+        executor=executor,
+        started_ns=started_ns,
+    )
+
+
+def collect_found(
+    discovered: Discovered,
+    extractors: Sequence[Extractor],
+    options: RunOptions,
+    *,
+    keep_workers: bool = False,
+    executor: Executor | None = None,
+    started_ns: int | None = None,
+    keep_pixels: bool = True,
+) -> Collection:
+    """Read what is not known yet of images that were found, see `collect`.
+
+    Parameters
+    ----------
+    discovered : Discovered
+    extractors : sequence of Extractor
+        They are ready.
+    options : RunOptions
+    keep_workers : bool
+    executor : Executor or None
+    started_ns : int, optional
+        When the search for them began.
+    keep_pixels : bool
+        Keep pixels that verification needs again in a spool.
+    """
+    started_ns = time.time_ns() if started_ns is None else started_ns
     files = [file for file in discovered.files if worth_reading(file)]
-    if not options.discover.archives:
-        _note_archives(discovered.files, options)
-    _note_links(discovered.links, options)
     with closing(options.open_cache(started_ns)) as cache:
         run = _Collecting(
             files, tuple(dict.fromkeys(extractors)), options, cache, started_ns, keep_workers
         )
+        run.keep_pixels = keep_pixels
         if executor is not None:
             run.keep_workers, run.executor = True, executor
         with stage("caching"):
             run.look_up()
         run.extract()
     return run.finish(discovered.skipped, len(discovered.files) - len(files))
+
+
+def note_left_out(discovered: Discovered, options: RunOptions) -> None:
+    """Say which archives and links in the folders are not looked into."""
+    if not options.discover.archives:
+        _note_archives(discovered.files, options)
+    _note_links(discovered.links, options)
 
 
 def _note_links(links: int, options: RunOptions) -> None:
@@ -186,6 +228,7 @@ class _Collecting:
         self.seconds_decoding = 0.0
         self.spool: Spool | None = None
         self.slots: dict[str, Slot] = {}
+        self.keep_pixels = True
         self.executor: Executor | None = None
         self.mounts = Mounts(files, options.file_timeout)
 
@@ -297,7 +340,7 @@ class _Collecting:
 
     def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
         kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
-        if not kept or self.spool is not None:
+        if not kept or not self.keep_pixels or self.spool is not None:
             return [""] * len(parts)  # what is decoded later is too little to matter
         try:
             self.spool = Spool()

@@ -114,6 +114,10 @@ class Content:
         return data
 
 
+GONE = "it is gone, or was changed meanwhile"
+"""Why a file cannot be read again whose content is known."""
+
+
 def why_not_again(error: Exception) -> str:
     """Say why a file that could be read before cannot be any more.
 
@@ -124,7 +128,7 @@ def why_not_again(error: Exception) -> str:
     if is_out_of_memory(error):
         return f"{NO_MEMORY} to decode it"
     if isinstance(error, OSError):
-        return "it is gone, or was changed meanwhile"
+        return GONE
     return str(error)
 
 

@@ -76,6 +76,7 @@ def find_dupes_stream(
         ),
         "related": related_document(duplicates.related),
         "decided_groups": len(duplicates.decided_groups),
+        "unverified": [path_document(path) for path in duplicates.unverified],
         "reclaimable_bytes": duplicates.reclaimable_bytes,
         "folder_pairs": folder_pairs_document(folder_pairs(duplicates)),
     }

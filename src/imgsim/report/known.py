@@ -15,6 +15,7 @@ from imgsim.report.document import (
     match_document,
     member_similarity,
     path_document,
+    path_text,
     seconds_document,
     skipped_document,
 )
@@ -40,7 +41,7 @@ def answer_text(answer: KnownAnswer, scale: Scale) -> str:
     """
     verdict = "known" if answer.known else "not known"
     if answer.reason:
-        verdict = "not told" if answer.not_compared else "not read"
+        verdict = "unverified" if answer.not_compared else "not read"
     lines = [f"{verdict:{_INDENT - 1}} {printable(answer.path)}"]
     lines += _indented(_remark(answer))
     for match in answer.matches:
@@ -85,6 +86,7 @@ def answer_document(answer: KnownAnswer, scale: Scale) -> dict[str, Any]:
         "judged": answer.judged,
         "damage": answer.damage or None,
         "in_archive": answer.in_archive,
+        "unverified": path_text(answer.not_compared) if answer.not_compared else None,
         "decided": answer.decided,
         "matches": [match_document(match, scale) for match in answer.matches],
     }
@@ -122,6 +124,7 @@ def known_document(known: Known, *, timing: bool = True) -> dict[str, Any]:
         "threshold": scale.score(archive.max_distance),
         "images": archive.images,
         "skipped": skipped_document(archive.skipped),
+        "unverified": sum(bool(answer.not_compared) for answer in known.answers),
         "decided_pairs": known.decided_pairs,
         "answers": [answer_document(answer, scale) for answer in known.answers],
     }
@@ -174,7 +177,9 @@ def archive_summary(archive: ArchiveFacts, *, verbose: bool = False) -> Iterator
     yield from skipped_lines(archive.skipped, verbose)
 
 
-def known_summary(answers: int, known: int, not_read: int, decided: int | None = None) -> str:
+def known_summary(
+    answers: int, known: int, not_read: int, decided: int | None = None, unverified: int = 0
+) -> str:
     """Return a line on how many files were asked about, are known, and could not be read.
 
     Parameters
@@ -182,7 +187,10 @@ def known_summary(answers: int, known: int, not_read: int, decided: int | None =
     answers, known, not_read : int
     decided : int or None
         Pairs that are left out by decisions; None without these.
+    unverified : int
+        Files that could not be compared with one of the archive.
     """
     text = f"{known} of {count(answers, 'file')} known"
     text = f"{text}, {not_read} not read" if not_read else text
+    text = f"{text}, {unverified} unverified" if unverified else text
     return text if decided is None else f"{text}; {count(decided, 'pair')} left out by decisions"

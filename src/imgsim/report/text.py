@@ -270,6 +270,7 @@ def find_dupes_summary(
     yield from mask_lines(duplicates)
     yield from decided_lines(duplicates, decided_hint)
     yield from not_judged_lines(duplicates.not_judged, verbose)
+    yield from unverified_lines(duplicates.unverified, verbose)
     yield from skipped_lines(duplicates.skipped, verbose)
     yield from damaged_lines(duplicates.damaged, verbose)
     yield from not_compared_lines(duplicates.not_compared, verbose)
@@ -277,6 +278,18 @@ def find_dupes_summary(
     yield from lost_metadata_lines(duplicates)
     if folders:
         yield from folder_pair_lines(folder_pairs(duplicates), every=False, width=width)
+
+
+def unverified_lines(paths: Sequence[str], verbose: bool) -> Iterator[str]:
+    """Yield how many images could not be compared with a file of an index; all if `verbose`."""
+    if paths:
+        yield (
+            f"{count(len(paths), 'image')} unverified: a file of the index that may match is gone,"
+            " or was changed"
+        )
+        yield from (f"  {printable(path)}" for path in (paths if verbose else paths[:1]))
+        if len(paths) > 1 and not verbose:
+            yield "  (-v names them all)"
 
 
 def folders_text(duplicates: Duplicates, width: int | None = None) -> Iterator[str]:

@@ -2,41 +2,170 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import absolute
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
-from imgsim.neighbours.engine import Neighbours
-from imgsim.propose.index import ProposalIndex
+from imgsim.propose.index import ProposalIndex, RowArray
 from imgsim.propose.proposals import Proposals
+from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.copies import Copies, copies_between
-from imgsim.types import Picture
+from imgsim.types import ImageFacts, NotCompared, Picture
+from imgsim.verify.verdicts import is_ruled_out
 
 Rows = Mapping[str, NDArray[np.generic]]
 """Rows of the recipe's extractor by the digests of contents."""
 
 
-class Archive:
-    """The pictures of a collection, prepared to be asked which of them match others.
+class Gallery(Protocol):
+    """Pictures that others are compared with, by their contents.
 
-    An answer depends on the archive and the picture asked about, and on nothing else that is asked.
+    Attributes
+    ----------
+    images : int
+        How many there are.
+    """
+
+    images: int
+
+    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
+        """Find the contents that are worth verifying with a picture, see `ProposalIndex.propose`.
+
+        Parameters
+        ----------
+        row : ndarray of dtype `comparators.local.LAYOUT`, shape (1,)
+        digest : str
+        flat : bool
+        """
+
+    def equal_flat(self, facts: ImageFacts) -> Sequence[str]:
+        """The contents of flat pictures that have equal pixels."""
+
+    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
+        """The pictures with a content in order of their paths, and paths of those that are gone.
+
+        Parameters
+        ----------
+        digest : str
+        most : int, optional
+            Pictures at most.
+        """
+
+    def rows(self, digests: Sequence[str]) -> NDArray[Any]:
+        """The rows of some contents.
+
+        Parameters
+        ----------
+        digests : sequence of str
+
+        Returns
+        -------
+        ndarray of dtype `LAYOUT`, shape (n,)
+        """
+
+    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
+        """Find the pictures with the nearest hashes.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype `LAYOUT`, shape (q,)
+        k : int
+            Contents, at most.
+        most : int
+            Pictures of each, at most.
+
+        Returns
+        -------
+        list of list of (Picture, float)
+            For each row, by bits and then by path.
+        """
+
+
+class CollectedGallery(Gallery):
+    """The pictures of a collection, prepared to be asked about; a `Gallery`.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    collection : Collection
+        Read for it.
+    jobs : int
+        Threads.
+    """
+
+    def __init__(self, recipe: Recipe, collection: Collection, jobs: int) -> None:
+        self._pictures = collection.pictures
+        self.images = len(self._pictures)
+        self._files: dict[str, list[int]] = {}
+        self._equal: dict[str, list[str]] = {}
+        for place, picture in enumerate(self._pictures):
+            self._files.setdefault(picture.digest, []).append(place)
+        self._digests = sorted(self._files)
+        firsts = [self._pictures[self._files[digest][0]] for digest in self._digests]
+        for picture in firsts:
+            identity = flat_identity(picture.facts)
+            if picture.facts.flat and identity:
+                self._equal.setdefault(identity, []).append(picture.digest)
+        self._table = collection.tables[recipe.extractor]
+        rows, places = self._table.lying(self._digests)
+        flat = np.array([p.facts.flat for p in firsts], np.bool_)
+        self._index = ProposalIndex(
+            RowArray(records(rows), flat, places), self._digests, hashes=recipe.hashes, jobs=jobs
+        )
+
+    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
+        near = self._index.propose(row, digest, flat=flat)
+        return {self._digests[place]: one for place, one in near.items()}
+
+    def equal_flat(self, facts: ImageFacts) -> Sequence[str]:
+        return self._equal.get(flat_identity(facts) or "", ())
+
+    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
+        return [self._pictures[place] for place in self._files.get(digest, [])[:most]], []
+
+    def rows(self, digests: Sequence[str]) -> NDArray[Any]:
+        return records(self._table.select(digests).rows)
+
+    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
+        near = self._index.nearest(rows, k)
+        found = []
+        for some, bits in zip(near.rows.tolist(), near.distance.tolist(), strict=True):
+            of_query = sorted(
+                (distance, place)
+                for row, distance in zip(some, bits, strict=True)
+                if row >= 0
+                for place in self._files[self._digests[row]][:most]
+            )
+            found.append([(self._pictures[place], distance) for distance, place in of_query])
+        return found
+
+
+class Archive:
+    """A gallery that is asked which of its pictures match others.
+
+    An answer depends on the gallery and the picture asked about, and on nothing else that is asked.
 
     Parameters
     ----------
     criterion : Criterion
         Of a `Recipe`.
-    collection : Collection
-        Read for it.
+    gallery : Gallery
+    read : Collection
+        Where more pictures are read: what it has beside pictures and rows is used.
     options : RunOptions
     decisions : sequence of Decision
         Pairs that a person decided on do not match.
@@ -45,36 +174,18 @@ class Archive:
     def __init__(
         self,
         criterion: Criterion,
-        collection: Collection,
+        gallery: Gallery,
+        read: Collection,
         options: RunOptions,
         decisions: Sequence[Decision] = (),
     ) -> None:
         assert isinstance(criterion.comparator, Recipe)
         self.criterion = criterion
-        self.pictures = collection.pictures
-        self._collection = collection
+        self.gallery = gallery
+        self._read = read
         self._options = options
         self._decisions = decisions
         self._extractor = criterion.comparator.extractor
-        self._files: dict[str, list[int]] = {}
-        self._equal: dict[str, list[str]] = {}
-        for place, picture in enumerate(self.pictures):
-            self._files.setdefault(picture.digest, []).append(place)
-        self._digests = sorted(self._files)
-        firsts = [self.pictures[self._files[digest][0]] for digest in self._digests]
-        for picture in firsts:
-            identity = flat_identity(picture.facts)
-            if picture.facts.flat and identity:
-                self._equal.setdefault(identity, []).append(picture.digest)
-        rows, places = collection.tables[self._extractor].lying(self._digests)
-        self._index = ProposalIndex(
-            records(rows),
-            self._digests,
-            np.array([p.facts.flat for p in firsts], np.bool_),
-            hashes=criterion.comparator.hashes,
-            jobs=options.jobs,
-            places=places,
-        )
 
     def copies_of(
         self, queries: Sequence[Picture], rows: Rows, slots: Mapping[str, Slot], k: int
@@ -98,62 +209,98 @@ class Archive:
             What its places stand for.
         """
         why: dict[tuple[str, str], tuple[int, int]] = {}
-        wanted: set[str] = set()
+        equal: dict[str, set[str]] = {}
         for query in {p.digest: p for p in queries}.values():
             row = records(np.ascontiguousarray(rows[query.digest])[None])
-            near = self._index.propose(row, query.digest, flat=query.facts.flat)
-            why |= {(query.digest, self._digests[place]): one for place, one in near.items()}
-            wanted.update(self._digests[place] for place in near)
-            wanted.update(self._equal.get(flat_identity(query.facts) or "", ()))
-            if query.digest in self._files:
-                wanted.add(query.digest)
-        # two more, since a query may be a file of the archive by two names
-        places = sorted(place for digest in wanted for place in self._files[digest][: k + 2])
-        gallery = [self.pictures[place] for place in places]
-        table = FeatureTable(self._extractor, len(gallery) + len(rows))
+            near = self.gallery.propose(row, query.digest, flat=query.facts.flat)
+            why |= {(query.digest, digest): one for digest, one in near.items()}
+            equal[query.digest] = {query.digest, *self.gallery.equal_flat(query.facts)}
+        wanted = {digest for _, digest in why}.union(*equal.values())
+        there: list[Picture] = []
+        gone: dict[str, list[str]] = {}
+        for digest in sorted(wanted):
+            # two more, since a query may be a file of the archive by two names
+            some, missing = self.gallery.files(digest, k + 2)
+            there += some
+            if missing and not some:
+                gone[digest] = missing
+        there.sort(key=lambda p: os.fsencode(p.file.path))
+        digests = list(dict.fromkeys(p.digest for p in there))
+        table = FeatureTable(self._extractor, len(digests) + len(rows))
         for digest, own in rows.items():
             table.add(digest, own)
-        if gallery:
-            of_gallery = self._collection.features(self._extractor, gallery)
-            for digest, own in zip(of_gallery.digests, of_gallery.rows, strict=True):
-                if digest not in rows:
-                    table.add(digest, own)
+        for digest, record in zip(digests, self.gallery.rows(digests), strict=True):
+            if digest not in rows:
+                table.add(digest, np.frombuffer(record.tobytes(), np.uint8))
         read = replace(
-            self._collection,
+            self._read,
             tables={self._extractor: table},
-            slots={**self._collection.slots, **slots},
+            slots={**self._read.slots, **slots},
         )
         copies = copies_between(
             self.criterion,
             queries,
-            gallery,
+            there,
             read,
             lambda pictures: _proposals(pictures, why),
             k,
             self._options,
             self._decisions,
         )
-        return copies, gallery
+        if gone:
+            may_match = self._not_compared(rows, why, equal, gone.keys())
+            unverified = [
+                one or _gone_one(query, may_match.get(query.digest, ()), gone)
+                for query, one in zip(queries, copies.unverified, strict=True)
+            ]
+            copies = replace(copies, unverified=tuple(unverified))
+        return copies, there
+
+    def _not_compared(
+        self,
+        rows: Rows,
+        why: Mapping[tuple[str, str], tuple[int, int]],
+        equal: Mapping[str, set[str]],
+        gone: AbstractSet[str],
+    ) -> dict[str, list[str]]:
+        """For each query the contents that it may match and cannot be compared with."""
+        found: dict[str, list[str]] = {
+            query: sorted(digest for digest in digests if digest in gone)
+            for query, digests in equal.items()
+        }
+        for (query, digest), (bits, _) in sorted(why.items()):
+            if digest in gone and digest not in equal[query]:
+                own = records(np.ascontiguousarray(rows[query])[None])[0]
+                pair = own, self.gallery.rows([digest])[0]
+                if not is_ruled_out(bits, *(pair if query <= digest else pair[::-1])):
+                    found[query].append(digest)
+        return found
 
     def like(self, picture: Picture) -> list[Picture]:
         """Return the pictures with the bytes of another one."""
-        return [self.pictures[place] for place in self._files.get(picture.digest, ())]
+        return self.gallery.files(picture.digest)[0]
 
-    def nearest(self, rows: NDArray[np.generic], k: int) -> tuple[Neighbours, list[list[int]]]:
-        """Find the contents with the nearest hashes, and the places of their files.
+    def nearest(
+        self, rows: NDArray[np.generic], k: int, most: int
+    ) -> list[list[tuple[Picture, float]]]:
+        """Find the pictures with the nearest hashes, see `Gallery.nearest`.
 
         Parameters
         ----------
         rows : ndarray of the extractor's dtype, shape (n, ...)
-        k : int
-
-        Returns
-        -------
-        near : Neighbours
-        files : list of list of int
-            By the rows of `near`: places among `pictures`, in order.
+        k, most : int
         """
-        return self._index.nearest(records(rows), k), [self._files[d] for d in self._digests]
+        return self.gallery.nearest(records(rows), k, most)
+
+
+def _gone_one(
+    query: Picture, digests: Sequence[str], gone: Mapping[str, Sequence[str]]
+) -> NotCompared | None:
+    """The first path of some contents; not that of a file which holds something else since."""
+    own = absolute(query.file.path)
+    paths = (path for digest in digests for path in gone[digest])
+    other = next((path for path in paths if absolute(path) != own), None)
+    return None if other is None else NotCompared(query.file.path, other, GONE)
 
 
 def _proposals(

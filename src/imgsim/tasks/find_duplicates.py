@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from imgsim.decisions.lookup import Decided, decided_of
 from imgsim.decisions.records import Decision, as_decisions
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
+from imgsim.errors import check_kind
 from imgsim.group.comparisons import Matching
 from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
 from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
@@ -26,9 +27,12 @@ from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
 from imgsim.group.stars import Stars, join
+from imgsim.index.manifest import check_maker
+from imgsim.index.snapshot import Snapshot
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
 from imgsim.profile import Profile
+from imgsim.propose.proposals import Proposals
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
@@ -40,6 +44,8 @@ from imgsim.read.table import Collection
 from imgsim.results import Result
 from imgsim.stage_times import stage
 from imgsim.tasks.arguments import Criterion, make_criterion
+from imgsim.tasks.index_gallery import as_recipe
+from imgsim.tasks.index_references import IndexReferences
 from imgsim.tasks.matching import (
     DistanceMatching,
     Seconds,
@@ -114,6 +120,8 @@ class Duplicates(Result[Group]):
     not_checked : tuple of Skipped
         Files that could not be decoded once more, to look for damage that a decoder hides or to
         tell whether their pixels are equal to those of others.
+    unverified : tuple of str
+        Images that may match a file of the index which is gone or was changed.
     """
 
     comparator: Comparator
@@ -145,6 +153,7 @@ class Duplicates(Result[Group]):
     decided_groups: tuple[Group, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
     not_checked: tuple[Skipped, ...] = ()
+    unverified: tuple[str, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -197,6 +206,7 @@ def find_duplicates(
     jpeg_history: bool = False,
     skip_masks: bool = False,
     decisions: Iterable[Decision] | None = None,
+    index: Snapshot | None = None,
     options: RunOptions | None = None,
 ) -> Duplicates:
     """Find groups of exact and near duplicates.
@@ -234,6 +244,8 @@ def find_duplicates(
         Leave out pictures that hold the class of each pixel: masks and label maps.
     decisions : Decisions, optional
         What a person decided. By default nothing; the command line uses the user's own.
+    index : Snapshot, optional
+        An index, whose files are references: `Index.find_duplicates` gives it.
     options : RunOptions, optional
         By default no cache is used; the command line uses one.
 
@@ -262,6 +274,10 @@ def find_duplicates(
     criterion = make_criterion(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
+    if index is not None:
+        check_kind(index, Snapshot, "index", "imgsim.Index.open(F).find_duplicates(...) gives one")
+        check_maker(index.folder, index.manifest, options.decode)
+        as_recipe(criterion.comparator)
     listed = as_list(paths, max_pixels=options.max_pixels)
     collection = collect(
         listed,
@@ -269,7 +285,11 @@ def find_duplicates(
         options,
         keep_workers=True,
     )
+    beside: IndexReferences | None = None
     try:
+        if index is not None:
+            beside = IndexReferences(index, as_recipe(criterion.comparator), collection, options)
+            collection = beside.collection
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
         masks = 0
         if skip_masks:
@@ -279,7 +299,9 @@ def find_duplicates(
         hidden = HiddenDamage(collection, options)
         while True:
             collection = hidden.collection
-            with stage("grouping"), _matched(criterion, collection, rules, options) as matched:
+            proposed = None if beside is None else beside.propose
+            how = rules, options, proposed
+            with stage("grouping"), _matched(criterion, collection, *how) as matched:
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
@@ -320,25 +342,31 @@ def find_duplicates(
     finally:
         if collection.executor is not None:
             collection.executor.close()
+    folders = Counter(folder_of(p.file.path) or "." for p in collection.pictures)
+    not_judged, pairs = matched.flat_pictures, matched.pairs
+    if beside is not None:
+        folders |= beside.folders() if groups else Counter()
+        not_judged = [p for p in not_judged if not beside.holds(p)]
+        pairs += beside.pairs_beside
     return Duplicates(
         criterion.comparator,
         criterion.preset,
         criterion.max_distance,
         tuple(groups),
-        len(collection.pictures),
+        len(collection.pictures) + (0 if beside is None else beside.images),
         collection.skipped,
         hidden.collection.damaged,
         collection.other_files,
         collection.too_small,
         collection.decoded,
-        matched.pairs,
+        pairs,
         0 if matched.run is None else matched.run.left_out,
-        criterion.expected_false_pairs(matched.pairs),
+        criterion.expected_false_pairs(pairs),
         seconds_since(started, read, collection),
-        paths_of(matched.flat_pictures),
+        paths_of(not_judged),
         tuple(related),
         metadata,
-        Counter(folder_of(p.file.path) or "." for p in collection.pictures),
+        folders,
         (keep,) if isinstance(keep, str) else tuple(keep),
         options.decode,
         options.max_pixels,
@@ -350,6 +378,7 @@ def find_duplicates(
         decided_groups=tuple(decided_groups),
         not_compared=matched.not_compared,
         not_checked=hidden.collection.unchecked,
+        unverified=() if beside is None else beside.unverified,
     )
 
 
@@ -448,7 +477,11 @@ def _reader(
 
 @contextmanager
 def _matched(
-    criterion: Criterion, collection: Collection, rules: Rules, options: RunOptions
+    criterion: Criterion,
+    collection: Collection,
+    rules: Rules,
+    options: RunOptions,
+    proposed: Callable[[Sequence[Picture]], Proposals] | None = None,
 ) -> Iterator[_Matched]:
     """Find the groups among the pictures, around those that show and match most."""
     recipe = criterion.comparator
@@ -469,7 +502,7 @@ def _matched(
 
     detailed, flat = split_judged(recipe, collection, ranked)
     limit = criterion.max_distance, criterion.preset
-    with RecipeRun(recipe, collection, detailed, rules, *limit, options) as run:
+    with RecipeRun(recipe, collection, detailed, rules, *limit, options, proposed=proposed) as run:
         order, matches = run.deciding_matches()
         classes = [run.classes[number] for number in order]
         ends = np.cumsum([len(members) for members in classes])

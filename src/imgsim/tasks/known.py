@@ -15,14 +15,17 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision, as_decisions
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
+from imgsim.index.snapshot import Snapshot
 from imgsim.read.collect import collect
+from imgsim.read.content import GONE
 from imgsim.read.discover import check_there
 from imgsim.read.memory import MemoryPicture, PictureLike, as_path
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
-from imgsim.tasks.archive import Archive
+from imgsim.tasks.archive import Archive, CollectedGallery, Gallery
 from imgsim.tasks.arguments import as_comparator, check_k, make_criterion
 from imgsim.tasks.copies import is_same_file
+from imgsim.tasks.index_gallery import nothing_read, open_gallery, skipped_in
 from imgsim.tasks.known_results import ArchiveFacts, Known, KnownAnswer
 from imgsim.tasks.matching import seconds_since
 from imgsim.types import Match, Picture, Skipped
@@ -43,8 +46,8 @@ class KnownArchive:
 
     Parameters
     ----------
-    paths : path or sequence of paths
-        The archive.
+    paths : path or sequence of paths, or Snapshot
+        The archive, or an index that was opened, see `Index`.
     method : str or Comparator
         One that verifies pairs: ``auto``, the default, or ``local``.
     preset : {"normal", "strict", "loose"}
@@ -69,7 +72,7 @@ class KnownArchive:
 
     def __init__(
         self,
-        paths: Paths,
+        paths: Paths | Snapshot,
         method: str | Comparator = registry.DEFAULT_METHOD,
         *,
         preset: Preset = "normal",
@@ -90,24 +93,28 @@ class KnownArchive:
         self._recipe = comparator
         self._options = options
         self._k = k
-        # lists of files name those that are asked about
-        discover = replace(options.discover, listed=(), manifests=(), reference=())
-        archive = as_list(paths, max_pixels=options.max_pixels)
-        self._in_memory = {path for path in archive if isinstance(path, MemoryPicture)}
-        collection = collect(
-            archive,
-            [comparator.extractor],
-            replace(options, discover=discover),
-            keep_workers=True,
-        )
+        if isinstance(paths, Snapshot):
+            collection = nothing_read(comparator.extractor)
+            self._in_memory: set[str] = set()
+            skipped = skipped_in(paths)
+        else:
+            collection, self._in_memory = _read_archive(paths, comparator, options)
+            skipped = collection.skipped
         self._executor = collection.executor or options.open_executor(options.jobs, keep=True)
         self.collection = replace(collection, executor=self._executor)
         try:
-            if not collection.pictures:
+            gallery: Gallery
+            if isinstance(paths, Snapshot):
+                gallery = open_gallery(paths, comparator, options)
+            else:
+                gallery = CollectedGallery(comparator, collection, options.jobs)
+            if not gallery.images:
+                indexed = isinstance(paths, Snapshot)
                 raise UsageError(
-                    "no readable image in the archive", "name the folder that holds it"
+                    "no readable image in the archive",
+                    "imgsim index add" if indexed else "name the folder that holds it",
                 )
-            self._archive = Archive(criterion, self.collection, options, answers)
+            self._archive = Archive(criterion, gallery, self.collection, options, answers)
         except BaseException:
             self._executor.close()
             raise
@@ -115,8 +122,8 @@ class KnownArchive:
             comparator,
             preset,
             criterion.max_distance,
-            len(collection.pictures),
-            collection.skipped,
+            gallery.images,
+            skipped,
             collection.decoded,
             bool(answers),
         )
@@ -216,6 +223,7 @@ class KnownArchive:
                 damage=asked.facts.damage,
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
                 not_compared=lost.right if lost else "",
+                gone=lost is not None and lost.reason == GONE,
                 reason=f"cannot be compared with {lost.right}: {lost.reason}" if lost else "",
                 decided=decided,
             )
@@ -231,6 +239,20 @@ class KnownArchive:
         ]
 
 
+def _read_archive(paths: Paths, recipe: Recipe, options: RunOptions) -> tuple[Collection, set[str]]:
+    """Read an archive, and name the pictures in memory that it has."""
+    # lists of files name those that are asked about
+    discover = replace(options.discover, listed=(), manifests=(), reference=())
+    archive = as_list(paths, max_pixels=options.max_pixels)
+    collection = collect(
+        archive,
+        [recipe.extractor],
+        replace(options, discover=discover),
+        keep_workers=True,
+    )
+    return collection, {path for path in archive if isinstance(path, MemoryPicture)}
+
+
 def _path_of(one: Picture | Skipped) -> str:
     return one.path if isinstance(one, Skipped) else one.file.path
 
@@ -244,7 +266,7 @@ def _why_not(read: Collection) -> str:
 
 def known(
     paths: Paths,
-    archive: Paths,
+    archive: Paths | Snapshot,
     method: str | Comparator = registry.DEFAULT_METHOD,
     *,
     preset: Preset = "normal",
@@ -259,7 +281,7 @@ def known(
     paths : path or sequence of paths
         Files and folders that are asked about, or pictures in memory, which are called ``<new 0>``
         and so on where they have no names. They are not compared with each other.
-    archive : path or sequence of paths
+    archive : path or sequence of paths, or Snapshot
     method, preset, k, decisions, options
         As for `KnownArchive`, which answers one file after the other.
 

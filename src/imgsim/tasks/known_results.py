@@ -31,6 +31,8 @@ class KnownAnswer:
     not_compared : str
         A file of the archive that it might match and could not be compared with, where no other
         matches; empty if there is none. Whether it is known cannot be told then.
+    gone : bool
+        That file is gone, or was changed meanwhile.
     decided : int
         Matches that do not count, since a person decided on them.
     """
@@ -42,6 +44,7 @@ class KnownAnswer:
     damage: str = ""
     in_archive: bool = False
     not_compared: str = ""
+    gone: bool = False
     decided: int = 0
 
     @property

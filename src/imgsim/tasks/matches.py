@@ -22,6 +22,7 @@ from imgsim.read.collect import collect
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
+from imgsim.tasks.archive import CollectedGallery
 from imgsim.tasks.arguments import Methods, check_k, make_comparators
 from imgsim.tasks.match_results import Matches, MethodMatches, QueryMatches
 from imgsim.tasks.matching import exhaustive, seconds_since
@@ -148,8 +149,9 @@ def search(
     try:
         for comparator in comparators:
             if isinstance(comparator, Recipe):
+                gallery = CollectedGallery(comparator, collection, options.jobs)
                 by_method.append(
-                    rank_queries(comparator, asked, read_queries, collection, k, options)
+                    rank_queries(comparator, asked, read_queries, gallery, collection, k, options)
                 )
                 continue
             own = [rows for _, rows in read_queries]
@@ -159,11 +161,9 @@ def search(
     finally:
         if collection.executor is not None:
             collection.executor.close()
-    gallery = collection.pictures
+    images = len(collection.pictures)
     seconds = seconds_since(started, read, collection)
-    return Matches(
-        k, tuple(by_method), len(gallery), collection.skipped, collection.decoded, seconds
-    )
+    return Matches(k, tuple(by_method), images, collection.skipped, collection.decoded, seconds)
 
 
 def _ranked_queries(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.index import nearest_turned
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
-from imgsim.tasks.archive import Archive
+from imgsim.tasks.archive import Archive, Gallery
 from imgsim.tasks.arguments import make_criterion
 from imgsim.tasks.copies import Copy, copies_within, is_same_file
 from imgsim.tasks.match_results import MethodMatches, QueryMatches
@@ -80,11 +80,12 @@ def rank_queries(
     recipe: Recipe,
     queries: Sequence[Query],
     read_queries: Sequence[ReadQuery],
-    collection: Collection,
+    gallery: Gallery,
+    read: Collection,
     k: int,
     options: RunOptions,
 ) -> MethodMatches:
-    """Rank the pictures of a collection for images from elsewhere.
+    """Rank the pictures of a gallery for images from elsewhere.
 
     Parameters
     ----------
@@ -92,14 +93,16 @@ def rank_queries(
     queries : sequence of Query
     read_queries : sequence of (ImageFacts, dict)
         What `read_query` returned for them.
-    collection : Collection
-        Read for the recipe.
+    gallery : Gallery
+        Of the recipe.
+    read : Collection
+        See `Archive`.
     k : int
     options : RunOptions
     """
     started = time.perf_counter()
     criterion = make_criterion(recipe, "normal", None, None, None, None, options.decode)
-    archive = Archive(criterion, collection, options)
+    archive = Archive(criterion, gallery, read, options)
     extractor = recipe.extractor
     with TemporaryFolder("queries") as folder:
         pictures = [
@@ -109,16 +112,16 @@ def rank_queries(
         rows = {
             p.digest: own[extractor] for p, (_, own) in zip(pictures, read_queries, strict=True)
         }
-        copies, gallery = archive.copies_of(pictures, rows, {}, k)
-        places = {(p.digest, p.file.path): i for i, p in enumerate(gallery)}
-        near, files = archive.nearest(np.stack([rows[p.digest] for p in pictures]), 2 * k + 1)
+        copies, compared = archive.copies_of(pictures, rows, {}, k)
+        places = {(p.digest, p.file.path): i for i, p in enumerate(compared)}
+        asked = np.stack([rows[p.digest] for p in pictures])
+        near = archive.nearest(asked, 2 * k + 1, 2 * k + 2)
         ranked = []
         for number, query in enumerate(queries):
             own = copies.of[number]
-            matches = _copies(own, [gallery[copy.place].file.path for copy in own])
+            matches = _copies(own, [compared[copy.place].file.path for copy in own])
             taken = {match.path for match in matches}
-            pairs = zip(near.rows[number].tolist(), near.distance[number].tolist(), strict=True)
-            for picture, bits in _in_order(pairs, files, archive.pictures, k):
+            for picture, bits in near[number]:
                 if len(matches) >= k:
                     break
                 if picture.file.path in taken or is_same_file(pictures[number], picture):
@@ -132,20 +135,9 @@ def rank_queries(
         NotCompared(names.get(p.left, p.left), names.get(p.right, p.right), p.reason)
         for p in copies.not_compared
     ]
-    pairs_asked = len(queries) * len(archive.pictures)
+    pairs_asked = len(queries) * gallery.images
     seconds = time.perf_counter() - started
     return MethodMatches(recipe, tuple(ranked), pairs_asked, seconds, in_path_order(not_compared))
-
-
-def _in_order(
-    pairs: Iterator[tuple[int, float]],
-    files: Sequence[Sequence[int]],
-    pictures: Sequence[Picture],
-    k: int,
-) -> list[tuple[Picture, float]]:
-    """Files of the contents found, by bits, then by path."""
-    chosen = [(bits, place) for row, bits in pairs if row >= 0 for place in files[row][: 2 * k + 2]]
-    return [(pictures[place], bits) for bits, place in sorted(chosen)]
 
 
 def _copies(copies: Sequence[Copy], paths: Sequence[str]) -> list[Match]:

@@ -200,7 +200,7 @@ class VerifyBatch:
         outcomes: list[Outcome | MoreMemory] = []
         for pair in self.pairs:
             left, right = pair.left, pair.right
-            hypotheses = _hypotheses(pair, rows[left], rows[right], keypoints)
+            hypotheses = hypothetical_matrices(pair, rows[left], rows[right], keypoints)
             first = next(hypotheses, None)
             if first is None and not (pair.hypotheses.negative or pair.hypotheses.figure):
                 # most that was proposed by chance: no pixels are needed
@@ -247,10 +247,23 @@ def _may_be_another_shot(verdict: Verdict) -> bool:
     )
 
 
-def _hypotheses(
+def hypothetical_matrices(
     pair: Pair, left: Any, right: Any, keypoints: Callable[[int], Keypoints]
 ) -> Iterator[Matrix]:
-    """The matrices by which two images, with their rows, may lie upon each other."""
+    """Yield the matrices by which two images may lie upon each other.
+
+    Parameters
+    ----------
+    pair : Pair
+    left, right : record of dtype `comparators.local.LAYOUT`
+    keypoints : callable
+        Returns the keypoints of a place of the pair.
+
+    Yields
+    ------
+    Matrix
+        ndarray of float64, shape (3, 3).
+    """
     hypotheses = pair.hypotheses
     if pair.matrix:
         yield np.array(pair.matrix).reshape(3, 3)

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,9 @@ from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.types import Picture, Transform, Verdict
-from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch
+from imgsim.verify.batch import Hypotheses, Pair, VerifyBatch, hypothetical_matrices
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
+from imgsim.verify.keypoints import Keypoints
 from imgsim.verify.matrix import Matrix, inverse, matrix_of
 from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.transform import transform_between
@@ -395,6 +397,26 @@ def verify_pair(
     if outcome.reason:
         raise ImgsimError(f"the two cannot be compared: {outcome.reason}", "try again")
     return outcome.verdict
+
+
+def is_ruled_out(why: int, left: NDArray[Any], right: NDArray[Any]) -> bool:
+    """Whether the rows of two pictures tell, without their pixels, that they do not match.
+
+    Parameters
+    ----------
+    why : int
+        See `Proposals`.
+    left, right : ndarray of dtype `comparators.local.LAYOUT`, shape ()
+    """
+    hypotheses = _hypotheses(why)
+    if hypotheses.negative or hypotheses.figure:
+        return False
+
+    def keypoints(number: int) -> Keypoints:
+        return Keypoints.of((left, right)[number])
+
+    ways = hypothetical_matrices(Pair(0, 1, hypotheses), left, right, keypoints)
+    return next(ways, None) is None
 
 
 def _hypotheses(why: int) -> Hypotheses:

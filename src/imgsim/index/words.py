@@ -1,0 +1,209 @@
+"""Finds the keypoints of a segment that have a word in common with others.
+
+For each of the words of a descriptor, see `propose.keypoints`, the keypoints stand in the order of
+that word; a table says where each value of its upper bits begins. The words themselves are not
+stored: they are read from the descriptors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
+from imgsim.propose.keypoints import WORD_STARTS, ascending
+
+WORDS = len(WORD_STARTS)
+_BUCKET_BITS = 3  # some eight keypoints have the same upper bits
+_LEAST_BITS, _MOST_BITS = 8, 20
+_DESCRIPTOR = 32  # bytes
+_ROWS = 1024
+_AT_ONCE = 1 << 20
+
+
+def _descriptors_at() -> int:
+    """Where the descriptors of a row begin; the mirrored ones lie right behind the plain ones."""
+    assert LAYOUT.fields is not None
+    start, mirrored = LAYOUT.fields["descriptor"][1], LAYOUT.fields["mirrored"][1]
+    assert mirrored == start + _DESCRIPTOR * KEYPOINTS
+    assert start % 2 == LAYOUT.itemsize % 2 == 0
+    return int(start)
+
+
+_START = _descriptors_at()
+
+
+def keypoints_of(rows: NDArray[Any], detailed: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Find the keypoints of some rows, by where their descriptors begin.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    detailed : ndarray of int64, shape (m,)
+
+    Returns
+    -------
+    ndarray of uint32, shape (k,)
+        Half as many as the bytes before.
+    """
+    parts = [np.zeros(0, np.uint32)]
+    for start in range(0, len(detailed), _ROWS):
+        here = detailed[start : start + _ROWS]
+        some = rows[here]
+        there = np.zeros((len(here), KEYPOINTS + MIRRORED), np.bool_)
+        there[:, :KEYPOINTS] = np.arange(KEYPOINTS) < some["count"][:, None]
+        there[:, KEYPOINTS:] = there[:, :MIRRORED] & some["mirrored"].any(axis=2)
+        row, number = np.nonzero(there)
+        byte = here[row] * LAYOUT.itemsize + _START + number * _DESCRIPTOR
+        parts.append((byte // 2).astype(np.uint32))
+    return np.concatenate(parts)
+
+
+def rows_and_numbers(
+    keypoints: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tell of which rows keypoints are, and their numbers there, the mirrored ones last.
+
+    Parameters
+    ----------
+    keypoints : ndarray of uint32 or int64, shape (k,)
+        From `keypoints_of`.
+
+    Returns
+    -------
+    rows, numbers : ndarray of int64, shape (k,)
+    """
+    row, byte = np.divmod(2 * keypoints.astype(np.int64) - _START, LAYOUT.itemsize)
+    return row, byte // _DESCRIPTOR
+
+
+def tables(
+    rows: NDArray[Any], keypoints: NDArray[np.uint32]
+) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+    """Yield for each word where each value of its upper bits begins, and the keypoints in order.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    keypoints : ndarray of uint32, shape (k,)
+
+    Yields
+    ------
+    starts : ndarray of uint32, shape (2**bits + 1,)
+        As many bits for each word; the more, the more keypoints there are.
+    order : ndarray of uint32, shape (k,)
+    """
+    halves = rows.view("<u2")
+    bits = len(keypoints).bit_length() - _BUCKET_BITS
+    bits = max(_LEAST_BITS, min(_MOST_BITS, bits))
+    for word in range(WORDS):
+        values = np.empty(len(keypoints), np.uint32)
+        for start in range(0, len(keypoints), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            values[here] = _words(halves, keypoints[here] + np.uint32(word))
+        order = ascending(values)
+        counts = np.bincount(values >> np.uint32(32 - bits), minlength=1 << bits)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
+        yield starts, keypoints[order]
+
+
+def _words(halves: NDArray[np.uint16], places: NDArray[Any]) -> NDArray[np.uint32]:
+    """The words that begin at some places of rows, counted by two bytes."""
+    low, high = halves[places], halves[places + 1]
+    return np.asarray(low | high.astype(np.uint32) << np.uint32(16))
+
+
+class Words:
+    """The words of the keypoints of a segment.
+
+    Parameters
+    ----------
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+    starts : ndarray of uint32, shape (WORDS, 2**bits + 1)
+        Or empty, where there are no keypoints.
+    order : ndarray of uint32, shape (WORDS, k)
+    """
+
+    def __init__(
+        self, rows: NDArray[Any], starts: NDArray[np.uint32], order: NDArray[np.uint32]
+    ) -> None:
+        self._halves = rows.view("<u2")
+        self._shift = np.uint32(32 - (max(1, starts.shape[1] - 1)).bit_length() + 1)
+        self._starts, self._order = starts, order
+
+    def find(
+        self, word: NDArray[np.int64], value: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find where keypoints have some values of their words.
+
+        Parameters
+        ----------
+        word : ndarray of int64, shape (m,)
+            Which of the words.
+        value : ndarray of uint32, shape (m,)
+
+        Returns
+        -------
+        first, end : ndarray of int64, shape (m,)
+            Places in the order of that word; equal where there is none.
+        """
+        if not self._starts.size:  # no row has keypoints
+            return np.zeros(len(word), np.int64), np.zeros(len(word), np.int64)
+        upper = (value >> self._shift).astype(np.int64)
+        left = self._starts[word, upper].astype(np.int64)
+        right = self._starts[word, upper + 1].astype(np.int64)
+        first = self._search(word, value, left, right, after=False)
+        end = first.copy()
+        there = np.flatnonzero(first < right)
+        there = there[self._value(word[there], first[there]) == value[there]]
+        end[there] = self._search(word[there], value[there], first[there], right[there], after=True)
+        return first, end
+
+    def _search(
+        self,
+        word: NDArray[np.int64],
+        value: NDArray[np.uint32],
+        left: NDArray[np.int64],
+        right: NDArray[np.int64],
+        *,
+        after: bool,
+    ) -> NDArray[np.int64]:
+        """The first place from left on whose word is not less, or is greater."""
+        left, right = left.copy(), right.copy()
+        open_ = np.flatnonzero(left < right)
+        while len(open_):
+            middle = (left[open_] + right[open_]) // 2
+            there = self._value(word[open_], middle)
+            before = there <= value[open_] if after else there < value[open_]
+            left[open_[before]] = middle[before] + 1
+            right[open_[~before]] = middle[~before]
+            open_ = open_[left[open_] < right[open_]]
+        return left
+
+    def _value(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.uint32]:
+        return _words(self._halves, self._order[word, place] + word)
+
+    def keypoints(
+        self, word: NDArray[np.int64], first: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return the keypoints at some places, and for each which of these.
+
+        Parameters
+        ----------
+        word, first, end : ndarray of int64, shape (m,)
+            As `find` gives them.
+
+        Returns
+        -------
+        keypoints : ndarray of uint32, shape (p,)
+            As `keypoints_of` has them.
+        which : ndarray of int64, shape (p,)
+        """
+        count = end - first
+        which = np.repeat(np.arange(len(count)), count)
+        starts = np.cumsum(count) - count
+        place = np.arange(len(which)) - starts[which] + first[which]
+        return self._order[word[which], place], which

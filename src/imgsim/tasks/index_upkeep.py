@@ -1,0 +1,366 @@
+"""Builds an index, and keeps it up to date: adds, removes, describes, checks, makes anew."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.addresses import INSIDE, Address, absolute, printable
+from imgsim.comparators.local import LAYOUT, LocalFeatures, records
+from imgsim.decode.spec import DecodeMode
+from imgsim.errors import UsageError
+from imgsim.index.manifest import Maker, check_maker, check_not_later
+from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
+from imgsim.index.snapshot import Snapshot
+from imgsim.index.sources import file_of, is_unchanged, record_of, shown_path
+from imgsim.index.writer import BATCH, Batch, IndexWriter
+from imgsim.progress import Progress, Silent
+from imgsim.read.archives.listing import as_address
+from imgsim.read.collect import collect_found, note_left_out
+from imgsim.read.discover import Discovered, check_there, discover
+from imgsim.read.memory import MemoryPicture
+from imgsim.read.options import Paths, RunOptions, as_list, as_options
+from imgsim.read.remote import is_url
+from imgsim.read.table import Collection
+from imgsim.stamps import FileStamp
+from imgsim.tasks.index_state import PathLike, as_folder
+from imgsim.temporary import remove_leftovers
+from imgsim.types import ImageFile, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What was done to an index.
+
+    Attributes
+    ----------
+    added, changed, unchanged : int
+        Files that are new in it, that hold another content than before, and that need not be read.
+    skipped : tuple of Skipped
+        Files that could not be read.
+    gone : tuple of str
+        Files of it that could not be read again.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
+    """Make an index of the pictures below some paths.
+
+    Parameters
+    ----------
+    folder : path
+        Of the index, which does not exist yet.
+    paths : path or sequence of paths
+    options : RunOptions, optional
+
+    Raises
+    ------
+    UsageError
+        There is something in the folder, or a path does not exist.
+    """
+    options = as_options(options)
+    listed = _listed(paths)
+    with IndexWriter.create(as_folder(folder), Maker.own(options.decode)) as writer:
+        return _add(writer, listed, options)
+
+
+def add_to_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
+    """Add the pictures below some paths to an index; files that it has unchanged are not read.
+
+    Parameters
+    ----------
+    folder : path
+        Of the index.
+    paths : path or sequence of paths
+    options : RunOptions, optional
+
+    Raises
+    ------
+    UsageError
+        There is no index, another process changes it, it cannot be read, or a path does not exist.
+    """
+    options = as_options(options)
+    listed = _listed(paths)
+    with IndexWriter(as_folder(folder)) as writer:
+        check_maker(writer.folder, writer.snapshot.manifest, options.decode)
+        return _add(writer, listed, options)
+
+
+def _listed(paths: Paths) -> list[str]:
+    listed = as_list(paths)
+    for path in listed:
+        if isinstance(path, MemoryPicture):
+            raise UsageError(
+                "a picture in memory cannot be indexed: it is read again to be compared",
+                "write it to a file",
+            )
+        check_there(path)
+    return listed
+
+
+def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Added:
+    started_ns = time.time_ns()
+    discovered = discover(paths, options.discover)
+    note_left_out(discovered, options)
+    base = os.getcwd()
+    known = writer.snapshot.numbers_by_name()
+    todo = [
+        file
+        for file in discovered.files
+        if not _is_up_to_date(writer.snapshot, known.get(name_of(absolute(file.path))), file)
+    ]
+    done = Added(unchanged=len(discovered.files) - len(todo), skipped=discovered.skipped)
+    with closing(_read(todo, options, started_ns)) as parts:
+        for part, read in parts:
+            numbers = writer.snapshot.numbers_by_name() if known else {}
+            names = [name_of(absolute(file.path)) for file in part]
+            replaced = {name: numbers[name] for name in names if name in numbers}
+            files = _without_known(_new_files(part, read, base), replaced, writer.snapshot)
+            before = {name: writer.snapshot.digest_of(n) for name, n in replaced.items()}
+            digests = [(before.get(name_of(f.record.absolute)), f.digest) for f in files]
+            new = sum(old is None and bool(now) for old, now in digests)
+            changed = sum(old not in (None, now) and bool(now) for old, now in digests)
+            if files or replaced:
+                batch = _batch(read, files, writer.snapshot.holds)
+                writer.append(batch, list(replaced.values()))
+            done = replace(
+                done,
+                added=done.added + new,
+                changed=done.changed + changed,
+                unchanged=done.unchanged + len(read.pictures) - new - changed,
+                skipped=(*done.skipped, *read.skipped),
+            )
+    if discovered.skipped:
+        numbers = writer.snapshot.numbers_by_name()
+        files = [_unread(one, base) for one in discovered.skipped]
+        names = [name_of(file.record.absolute) for file in files]
+        replaced = {name: numbers[name] for name in names if name in numbers}
+        files = _without_known(files, replaced, writer.snapshot)
+        if files or replaced:
+            writer.append(Batch((), _no_rows, files), list(replaced.values()))
+    return done
+
+
+def _without_known(
+    files: Sequence[NewFile], replaced: dict[bytes, int], snapshot: Snapshot
+) -> list[NewFile]:
+    """Leave out files that still cannot be read for the reason that is known; these stay."""
+    left = []
+    for file in files:
+        name = name_of(file.record.absolute)
+        known = replaced.get(name) if not file.digest else None
+        if known is not None and snapshot.record(known).reason == file.record.reason:
+            del replaced[name]
+        else:
+            left.append(file)
+    return left
+
+
+def _is_up_to_date(snapshot: Snapshot, number: int | None, file: ImageFile) -> bool:
+    """Whether an index has a file as it is."""
+    if number is None:
+        return False
+    record = snapshot.record(number)
+    return not record.reason and is_unchanged(record, file.stamp)
+
+
+def _read(
+    files: Sequence[ImageFile], options: RunOptions, started_ns: int
+) -> Generator[tuple[Sequence[ImageFile], Collection]]:
+    """Read some files at a time, and show how far all are."""
+    if not files:
+        return
+    extractor = LocalFeatures()
+    extractor.get_ready()
+    remove_leftovers()
+    progress = options.progress
+    silent = replace(options, progress=_Notes(progress))
+    executor = options.open_executor(options.jobs, keep=True)
+    progress.start("indexing", len(files), "file")
+    try:
+        for start in range(0, len(files), BATCH):
+            part = files[start : start + BATCH]
+            yield (
+                part,
+                collect_found(
+                    Discovered(tuple(part), ()),
+                    [extractor],
+                    silent,
+                    executor=executor,
+                    started_ns=started_ns,
+                    keep_pixels=False,
+                ),
+            )
+            progress.advance(len(part))
+    finally:
+        progress.finish()
+        executor.close()
+
+
+class _Notes(Silent):
+    """Progress of a part of a stage: only what it notes is shown."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def note(self, text: str) -> None:
+        self._progress.note(text)
+
+
+def _new_files(part: Sequence[ImageFile], read: Collection, base: str) -> list[NewFile]:
+    """What is kept of files that were read; nothing of those that are no images."""
+    files = [NewFile(record_of(p.file, base, settled=p.settled), p.digest) for p in read.pictures]
+    by_path = {file.path: file for file in part}
+    unread = [record_of(by_path[one.path], base, reason=one.reason) for one in read.skipped]
+    return [*files, *(NewFile(record, "") for record in unread)]
+
+
+def _unread(one: Skipped, base: str) -> NewFile:
+    """What is kept of a path that could not be looked at."""
+    return NewFile(record_of(ImageFile(one.path, 0, 0, one.path), base, reason=one.reason), "")
+
+
+def _batch(read: Collection, files: Sequence[NewFile], holds: Callable[[str], bool]) -> Batch:
+    """Files, and those of their contents that are not stored yet."""
+    firsts = {p.digest: p for p in read.pictures}
+    new = [p for digest, p in firsts.items() if not holds(digest)]
+    rows, places = read.tables[LocalFeatures()].lying([p.digest for p in new])
+    contents = [
+        NewContent(p.digest, p.facts, place) for p, place in zip(new, places.tolist(), strict=True)
+    ]
+    return Batch(contents, lambda some: records(rows[list(some)]), files)
+
+
+def _no_rows(some: Sequence[int]) -> NDArray[Any]:
+    return np.zeros(0, LAYOUT)
+
+
+def remove_from_index(folder: PathLike, paths: Paths) -> int:
+    """Remove files from an index; the files themselves stay, and need not be there.
+
+    Parameters
+    ----------
+    folder : path
+        Of the index.
+    paths : path or sequence of paths
+        Files, and folders and archives with all that lies below them.
+
+    Returns
+    -------
+    int
+        How many files were removed.
+
+    Raises
+    ------
+    UsageError
+        There is no index, another process changes it, it cannot be read, or a path was never
+        indexed: nothing is changed then.
+    """
+    with IndexWriter(as_folder(folder)) as writer:
+        check_maker(writer.folder, writer.snapshot.manifest, None)
+        files = [(number, record.absolute) for number, record, _ in writer.snapshot.all_files()]
+        chosen: set[int] = set()
+        for path in as_list(paths):
+            whole = path if is_url(path) else os.path.abspath(path)
+            below = tuple(whole.rstrip(os.sep) + end for end in (os.sep, INSIDE))
+            found = {n for n, own in files if own == whole or own.startswith(below)}
+            if not found:
+                raise UsageError(
+                    f"{printable(path)} was never indexed",
+                    "name files and folders as they were added; nothing was removed",
+                )
+            chosen |= found
+        writer.remove(sorted(chosen))
+        return len(chosen)
+
+
+def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
+    """Read all files of an index again, and put their features in the place of those that it has.
+
+    An index that is killed meanwhile stays as it was. Files that are gone are dropped, and named.
+
+    Parameters
+    ----------
+    folder : path
+    options : RunOptions, optional
+        How files are decoded is what the index was built with.
+
+    Raises
+    ------
+    UsageError
+        There is no index, another process changes it, it cannot be read, or a later version of
+        imgsim wrote it.
+    """
+    options = as_options(options)
+    with IndexWriter(as_folder(folder)) as writer:
+        snapshot = writer.snapshot
+        decode = DecodeMode(snapshot.maker.decode)
+        check_not_later(writer.folder, snapshot.manifest)
+        options = replace(options, decode=decode)
+        started_ns = time.time_ns()
+        by_path: dict[str, FileRecord] = {}
+        files: list[ImageFile] = []
+        gone: list[str] = []
+        for _, record, digest in snapshot.all_files():
+            file = _as_it_is(record)
+            if file is not None:
+                by_path[file.path] = record
+                files.append(file)
+            elif digest:
+                gone.append(shown_path(record))
+        done = Added()
+        stored: set[str] = set()
+
+        def batches() -> Iterator[Batch]:
+            nonlocal done
+            with closing(_read(files, options, started_ns)) as parts:
+                for part, read in parts:
+                    new = [
+                        replace(file, record=_given_as(file.record, by_path))
+                        for file in _new_files(part, read, "")
+                    ]
+                    batch = _batch(read, new, stored.__contains__)
+                    stored.update(one.digest for one in batch.contents)
+                    done = replace(
+                        done,
+                        added=done.added + len(read.pictures),
+                        skipped=(*done.skipped, *read.skipped),
+                    )
+                    yield batch
+
+        writer.replace_all(Maker.own(decode), batches())
+        return replace(done, gone=tuple(sorted(gone, key=os.fsencode)))
+
+
+def _as_it_is(record: FileRecord) -> ImageFile | None:
+    """A file of an index by its absolute path, as it is now; None if it is gone."""
+    path: str = record.absolute
+    try:
+        if record.inside:
+            path = as_address(path)
+            if not isinstance(path, Address):
+                return None
+            return replace(file_of(record), path=path).with_stamp(path.stamp)
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return replace(file_of(record), path=path).with_stamp(FileStamp.of(status))
+
+
+def _given_as(now: FileRecord, by_path: Mapping[str, FileRecord]) -> FileRecord:
+    """What was read of a file, under the path by which it was given first."""
+    before = by_path[now.path]
+    return replace(now, path=before.path, base=before.base, root=before.root, links=before.links)
