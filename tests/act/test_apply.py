@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from imgsim import UsageError
 from imgsim.act import apply as applying
 from imgsim.act import verify as verifying
 from imgsim.act.apply import apply, resume
-from imgsim.act.files import FileSystem
+from imgsim.act.files import FileSystem, Status
+from imgsim.act.guards import reason_to_leave
 from imgsim.act.history import History
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.purge import purge
@@ -1323,3 +1325,12 @@ def test_what_takes_the_target_while_a_file_is_copied_stays(root: Path, tmp_path
     assert reasons(applied) == {"copies/a.jpg": "something has its name there"}
     assert files(root) == before
     assert {p: f[0] for p, f in files(tmp_path / "moved").items()} == {"copies/a.jpg": b"theirs"}
+
+
+def test_a_file_that_may_be_the_kept_one_stays() -> None:
+    """A union file system gives it the same number and times, and a device of its own."""
+    owner = os.geteuid() if hasattr(os, "geteuid") else 0
+    below = Status(stat.S_IFREG | 0o644, 5, 7, 1, 3, 1, owner, ctime_ns=9)
+    folder = Status(stat.S_IFDIR | 0o755, 0, 7, 1, 2, 1, owner)
+    assert "another mount" in reason_to_leave(below, replace(below, device=2), folder)
+    assert not reason_to_leave(below, replace(below, device=2, ctime_ns=8), folder)

@@ -139,7 +139,7 @@ def test_an_empty_folder_is_a_result_but_not_under_a_gate(imgsim, tmp_path: Path
         ([".", "-o", "no/such/folder/out"], "cannot write", "another file"),
         ([".", "--files-from", "no-list"], "cannot read the list no-list", "check it"),
         ([".", "-m", "all"], "takes one method", "imgsim matches"),
-        ([".", "-f", "json", "-o", "/dev/full"], "cannot write /dev/full", "another file"),
+        ([".", "-f", "json", "-o", "/dev/full"], "cannot write /dev/full", "another place"),
         ([".", "--config", "no.toml"], "No such option", ""),
     ],
 )

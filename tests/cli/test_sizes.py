@@ -36,5 +36,7 @@ def test_the_option_and_the_variable_skip_files_and_a_wrong_size_is_a_usage_erro
         done = imgsim(*run, *wrong)
         assert done.returncode == 2
         assert "max-memory" in done.stderr
+    for endless in ("nan", "inf", "0"):
+        assert imgsim(*run, "--file-timeout", endless).returncode == 2
     monkeypatch.setenv("IMGSIM_MAX_MEMORY", "4 apples")
     assert imgsim(*run).returncode == 2

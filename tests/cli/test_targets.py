@@ -75,6 +75,30 @@ def test_what_is_read_is_not_replaced(folder: Path, capfd) -> None:
     assert Path("known.json").read_bytes() == before
 
 
+def test_what_is_read_by_itself_is_not_replaced(folder: Path, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("IMGSIM_DECISIONS", str(Path("decided.jsonl").absolute()))
+    assert main(["decisions", "add", "keep-all", "photos/1.png", "photos/2.png"]) == 0
+    Path("imgsim.toml").write_text("jobs = 1\n")
+    Path("other.toml").write_text("jobs = 1\n")
+    words = ["find-dupes", "photos", *FAST, "-f", "json"]
+    for target, before in (
+        ("decided.jsonl", []),
+        ("imgsim.toml", []),
+        ("other.toml", ["--config"]),
+    ):
+        content = Path(target).read_bytes()
+        for option in ("-o", "--plan"):
+            assert main([*before, *([target] if before else []), *words, option, target]) == 2
+            assert "is read here" in capfd.readouterr().err
+        assert Path(target).read_bytes() == content
+
+
+def test_no_file_is_written_twice(folder: Path, capfd) -> None:
+    assert main(["find-dupes", "photos", *FAST, "-f", "json", "-o", "one", "--plan", "./one"]) == 2
+    assert "would be written twice" in capfd.readouterr().err
+    assert not Path("one").exists()
+
+
 def test_splits_replace_no_list(folder: Path, photo, capfd) -> None:
     Path("valid").mkdir()
     photo(1).save("valid/1.png")

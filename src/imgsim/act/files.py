@@ -37,7 +37,7 @@ class Status:
     ----------
     mode : int
         Kind and permissions.
-    size_bytes, mtime_ns, device, inode, links, owner : int
+    size_bytes, mtime_ns, device, inode, links, owner, ctime_ns : int
     """
 
     mode: int
@@ -47,13 +47,14 @@ class Status:
     inode: int
     links: int
     owner: int
+    ctime_ns: int = 0
 
     @classmethod
     def of(cls, status: os.stat_result) -> Status:
         """Take it from what `os.stat` returns."""
         return cls(
             status.st_mode, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino,
-            status.st_nlink, status.st_uid,
+            status.st_nlink, status.st_uid, status.st_ctime_ns,
         )  # fmt: skip
 
     @property
@@ -74,6 +75,17 @@ class Status:
     def is_same_file(self, other: Status) -> bool:
         """Return whether both are names of one file."""
         return (self.device, self.inode) == (other.device, other.inode)
+
+    def may_be_same_file(self, other: Status) -> bool:
+        """Return whether both may be one file, seen through two mounts.
+
+        A union or FUSE file system may give a file the number and the times that it has where it
+        lies, and a device of its own. A copy has another time of change.
+        """
+        own, others = (
+            (one.inode, one.size_bytes, one.mtime_ns, one.ctime_ns) for one in (self, other)
+        )
+        return self.ctime_ns != 0 and own == others
 
     def is_unchanged(self, other: Status) -> bool:
         """Return whether both are one file that nobody wrote to in between."""

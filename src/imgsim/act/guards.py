@@ -22,6 +22,8 @@ def reason_to_leave(status: Status, kept: Status, folder: Status) -> str:
     """
     if status.is_same_file(kept):
         return "frees nothing: another name of the kept file"
+    if status.may_be_same_file(kept):
+        return "it may be the kept file itself, seen through another mount"
     if status.links > 1:
         return f"frees nothing: it has {status.links} names"
     if status.device != folder.device:

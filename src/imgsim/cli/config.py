@@ -51,6 +51,9 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
     for name in table.keys() - shared.keys():
         if name not in COMMANDS:
             raise _unknown_setting(path, name, list(COMMANDS))
+    for name in COMMANDS:
+        if name in shared:
+            raise UsageError(f"{path}: {name} is no table", f"write [{name}]")
     own = table.get(command, {})
     for key, value in (shared | own).items():
         items = value if isinstance(value, list) else [value]

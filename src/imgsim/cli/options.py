@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from imgsim.cli.sizes import SizeType
+from imgsim.cli.sizes import SecondsType, SizeType
 from imgsim.cli.spreadsheet import spreadsheet_option
 from imgsim.cli.targets import force_option
 from imgsim.cli.terminal import Terminal
@@ -215,7 +215,7 @@ worker_options = all_of(
         ),
         click.option(
             "--file-timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=SecondsType(min=0, min_open=True),
             default=60.0,
             show_default=True,
             metavar="SECONDS",

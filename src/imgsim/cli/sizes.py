@@ -1,9 +1,10 @@
-"""Sizes as people write them: 4GB, 500MB, 1.5 GiB, or a number of bytes."""
+"""Sizes as people write them: 4GB, 500MB, 1.5 GiB, or a number of bytes; and seconds."""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,3 +44,16 @@ class SizeType(_Type):
         if size is None:
             self.fail(f"{value!r} is no size such as 4GB, 500MB or a number of bytes", param, ctx)
         return size
+
+
+class SecondsType(click.FloatRange):
+    """A time in seconds that ends."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds; what is no finite number is a usage error."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no finite number of seconds", param, ctx)
+        return seconds

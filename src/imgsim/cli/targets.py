@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,21 @@ def force_option(command: Any) -> Any:
 
 def _check(ctx: click.Context, param: click.Parameter, force: bool) -> None:
     if not force:
-        check_targets(ctx.params)
+        check_targets(ctx.params, _read_by_itself(ctx))
 
 
-def check_targets(parameters: Mapping[str, Any]) -> None:
+def _read_by_itself(ctx: click.Context) -> Iterator[str]:
+    """Yield the files that a run reads though no option of its command names them."""
+    from imgsim.cli.config import find_settings
+    from imgsim.decisions.store import default_path
+
+    settings = ctx.find_root().params.get("config") or find_settings()
+    for path in (settings, default_path()):
+        if path is not None:
+            yield str(path)
+
+
+def check_targets(parameters: Mapping[str, Any], read: Iterable[str] = ()) -> None:
     """Refuse files to be written that are read, or that are pictures which imgsim did not draw.
 
     Splits replace nothing: those of a user look like those that imgsim writes.
@@ -47,21 +58,28 @@ def check_targets(parameters: Mapping[str, Any]) -> None:
     ----------
     parameters : mapping of str to object
         Of a command.
+    read : iterable of str
+        Files that are read besides.
 
     Raises
     ------
     UsageError
         One of them is.
     """
+    read = tuple(read)
     updated = ("baseline",) if parameters.get("update_baseline") else ()
     for name in (*WRITTEN, *updated):
         value = parameters.get(name)
         if not isinstance(value, str | Path) or str(value) == "-":
             continue
         path = Path(value)
+        for other_name in WRITTEN[: WRITTEN.index(name)] if name in WRITTEN else ():
+            other = parameters.get(other_name)
+            if isinstance(other, str | Path) and os.path.realpath(other) == os.path.realpath(path):
+                raise UsageError(f"{path} would be written twice", "name another file")
         if not path.is_file():
             continue
-        for other in _paths({k: v for k, v in parameters.items() if k != name}):
+        for other in (*_paths({k: v for k, v in parameters.items() if k != name}), *read):
             if os.path.exists(other) and os.path.samefile(path, other):
                 raise UsageError(f"{path} would be replaced, and is read here", "name another file")
         if name == "write_splits" and path.stat().st_size:  # no list tells who wrote it
