@@ -138,7 +138,7 @@ def test_every_format_tells_the_same(imgsim, data: Path) -> None:
         assert rule["id"] == result["ruleId"] == "leak-near"
     lines = run("github").splitlines()
     assert len(lines) == len(leaks)
-    assert sum("file=valid/100%25%2C a%3Ab%0Aü.jpg,title=data leak::" in one for one in lines) == 1
+    assert sum("file=valid/100%25%2C a%3Ab\\nü.jpg,title=data leak::" in one for one in lines) == 1
     assert all(line.startswith("::warning file=valid/") for line in lines)
 
 
