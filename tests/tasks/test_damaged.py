@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from imgsim import RunOptions, find_duplicates, find_leaks
+from imgsim.decode.containers import has_end
 from imgsim.decode.decoder import Decoder
 from imgsim.executors.base import Heartbeat
 from imgsim.group.keep import PLAIN_RULES
@@ -67,6 +68,24 @@ def test_a_damaged_file_is_kept_by_no_policy(keep: str, jpeg: bytes, tmp_path: P
     assert found.groups[0].keep_reason == "not damaged"
     assert found.reclaimable_bytes == 0
     assert [m.transform.kind for m in found.groups[0].members[1:]].count("crop") == 1
+
+
+@pytest.mark.parametrize(("form", "end"), [("GIF", 1), ("JPEG", 2), ("QOI", 8)])
+def test_a_file_without_its_end_mark_is_not_kept(
+    form: str, end: int, jpeg: bytes, tmp_path: Path
+) -> None:
+    """Most decoders show all of it, and some refuse it."""
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(jpeg)).convert("RGB").save(stream, form)
+    whole = stream.getvalue()
+    assert has_end(whole)
+    assert has_end(whole + b"behind it")
+    assert not has_end(whole[:-end])
+    for name, data in (("a", whole[:-end]), ("b whole", whole)):
+        (tmp_path / f"{name}.{form.lower()}").write_bytes(data)
+    (group,) = find(tmp_path).groups
+    assert Path(group.kept.file.path).stem == "b whole"
+    assert group.keep_reason == "has the mark that ends a file"
 
 
 @pytest.mark.parametrize("method", ["auto", "phash", "dhash"])

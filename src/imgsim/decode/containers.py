@@ -17,6 +17,7 @@ from imgsim.decode import tifftags
 PNG_DATA = frozenset({b"IDAT", b"fdAT"})
 _PNG_CHECKED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IEND", b"acTL", b"fcTL"}) | PNG_DATA
 _MEDIA_BOXES = frozenset({b"mdat", b"meta", b"moov"})
+_QOI_END = b"\0" * 7 + b"\1"
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers of JPEG that stand alone: TEM, RST0 to RST7 and SOI."""
 
@@ -38,6 +39,25 @@ def container_fault(data: bytes, format: str) -> str:
     """
     check = _CHECKS.get(format)
     return check(data) if check else ""
+
+
+def has_end(data: bytes) -> bool:
+    """Return whether a file has the mark that ends pictures of its format.
+
+    Most decoders do without, and some refuse such a file. True of formats that have none.
+
+    Parameters
+    ----------
+    data : bytes
+        Of the whole file.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return not _jpeg_fault(data)
+    if data.startswith(b"GIF8"):
+        return _walk_gif(data)[1]
+    if data.startswith(b"\x89PNG"):
+        return any(name == b"IEND" for name, _, _ in whole_png_chunks(data))
+    return _QOI_END in data[-64:] if data.startswith(b"qoif") else True
 
 
 def whole_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -128,14 +148,19 @@ def _jpeg_fault(data: bytes) -> str:
 
 
 def _gif_fault(data: bytes) -> str:
+    return _walk_gif(data)[0]
+
+
+def _walk_gif(data: bytes) -> tuple[str, bool]:
+    """What is wrong with the blocks of a GIF, and whether the trailer stands behind them."""
     place = 13
     if len(data) < place:
-        return "the GIF is cut off"
+        return "the GIF is cut off", False
     place += gif_colour_table(data[10])
     while place < len(data):
         kind = data[place]
         if kind == 0x3B:
-            return ""
+            return "", True
         if kind == 0x21:
             place = end_of_gif_blocks(data, place + 2)
         elif kind == 0x2C and place + 10 <= len(data):
@@ -143,10 +168,10 @@ def _gif_fault(data: bytes) -> str:
         elif kind == 0:  # decoders skip it
             place += 1
         else:
-            return "" if not data[place:].strip(b"\0") else "a block of the GIF is damaged"
+            return "" if not data[place:].strip(b"\0") else "a block of the GIF is damaged", False
         if place > len(data):
-            return "the GIF is cut off"
-    return ""  # all blocks are there, and the trailer tells nothing
+            return "the GIF is cut off", False
+    return "", False  # all blocks are there, and the trailer tells nothing
 
 
 def gif_colour_table(flags: int) -> int:

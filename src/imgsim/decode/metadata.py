@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from imgsim.decode.containers import has_end
 from imgsim.decode.jpeg_quality import estimated_quality
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.metadata_fields import (
@@ -32,7 +33,7 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 2
+VERSION = 3
 """Of what is read; raise it when a file can say something else."""
 
 
@@ -75,6 +76,8 @@ class Metadata:
         The camera varied the exposure from shot to shot.
     has_exif : bool
         It has an EXIF block, or is a TIFF or raw file, that names a camera or a time.
+    has_end : bool
+        It has the mark that ends pictures of its format, see `containers.has_end`.
     """
 
     date_taken: str = ""
@@ -102,6 +105,7 @@ class Metadata:
     iso: int | None = None
     auto_bracket: bool = False
     has_exif: bool = False
+    has_end: bool = True
 
 
 def read_metadata(
@@ -145,7 +149,7 @@ def read_metadata(
     if source.startswith(b"\xff\xd8\xff"):
         quality = estimated_quality(source)
         twice = compressed_twice(source, max_pixels) if history else None
-    return _merged(blocks, quality, twice)
+    return replace(_merged(blocks, quality, twice), has_end=has_end(source))
 
 
 def read_sidecar(packet: bytes) -> Metadata:
