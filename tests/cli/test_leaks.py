@@ -194,6 +194,8 @@ def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
         capsys.readouterr()
         assert main(["leaks", *map(str, wrong)]) == 2, wrong
         assert capsys.readouterr().err.count("\n") <= 2
+    assert main(["leaks", "nowhere.yaml"]) == 2
+    assert "no such path: nowhere.yaml" in capsys.readouterr().err
 
 
 def test_a_split_file_and_the_demo(imgsim, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     imgsim leaks train valid -f html -o leaks.html --drop-list drop.txt
     """
     from imgsim.profile import read_profile
-    from imgsim.read.discover import printable
+    from imgsim.read.discover import check_there, printable
     from imgsim.read.manifests.manifest import Manifest
     from imgsim.report.baseline import LEAKS
     from imgsim.report.leak_baseline import mark_new_leaks, only_new_leaks
@@ -126,6 +126,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     if split_file and len(folders) != 1:
         raise UsageError("--split-file goes with one folder", "name the folder of its paths")
     if not split_file and len(folders) < 2 and not tells_splits(folders[0]):
+        check_there(folders[0])
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
     splits = [read_split_file(split_file, folders[0])] if split_file else with_manifests(folders)
     chosen = choose_baseline(given, LEAKS)
