@@ -27,18 +27,10 @@ from imgsim.types import Verdict
 from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
 from imgsim.verify.in_place import Screen
-from imgsim.verify.judge import NOT_ALIGNED, judge, judge_negative
+from imgsim.verify.judge import NOT_ALIGNED, judge, judge_negative, match_in_place
 from imgsim.verify.keypoints import Keypoints, matrices_from_keypoints
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import (
-    Grey,
-    Matrix,
-    inverse,
-    matrix_of,
-    nearest_orientation,
-    orientation_matrix,
-    rescale,
-)
+from imgsim.verify.matrix import Grey, Matrix, inverse, orientation_matrix, rescale
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.other_shot import is_another_shot
@@ -219,7 +211,7 @@ class VerifyBatch:
                 if pair.hypotheses.figure and not verdict.residual <= 1:
                     both = (source.figure(self.paths[i]) for i in (left, right))
                     verdict = min(verdict, judge_figures(*both), key=lambda one: one.residual)
-                if _may_be_another_shot(verdict):
+                if verdict.overlay > 0 and match_in_place(verdict):
                     files = [source.content(self.paths[i]) for i in (left, right)]
                     if is_another_shot(files[0], files[1], self.decoder):
                         verdict = replace(verdict, residual=LIMITS.edited_difference)
@@ -235,16 +227,6 @@ class VerifyBatch:
                 outcomes.append(Outcome(NOT_ALIGNED, str(error), not error.lasting))
             heartbeat()
         return outcomes
-
-
-def _may_be_another_shot(verdict: Verdict) -> bool:
-    """Whether something seems to be laid over one of two pictures in one place."""
-    return (
-        verdict.overlay > 0
-        and verdict.residual <= 1
-        and verdict.overlap >= LIMITS.whole_overlap
-        and nearest_orientation(matrix_of(verdict)) == ORIENTATIONS[0]
-    )
 
 
 def hypothetical_matrices(

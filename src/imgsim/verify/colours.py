@@ -76,11 +76,9 @@ def recoloured_shares(
     overlap = overlapping_pixels(left, right, matrix, excluded)
     if overlap[0].shape[1] < LIMITS.min_colour_pixels:
         return RecolouredShares(0.0, 0.0)
-    colours = [_rgb(pixels) for pixels in overlap]
-    known = ~(_clipped(*colours) | _clipped(*reversed(colours)))
-    richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
-    expected = fit_chroma(richer, paler[1:])
-    shares = _off(paler[1:], expected, known, also=richer[1:])
+    colours, known = _known_colours(*overlap)
+    richer, paler = _by_saturation(*overlap)
+    shares = _off(paler[1:], fit_chroma(richer, paler[1:]), known, also=richer[1:])
     if shares.distance > 1 and may_be_filtered(*overlap):
         for source, target in (colours, reversed(colours)):
             filtered = fit_filter(source, target, known)
@@ -101,16 +99,27 @@ def may_differ_in_place(left: YCbCr, right: YCbCr) -> bool:
         Pictures in YCbCr that lie upon each other as they are, small and brought to any shape.
     """
     overlap = overlapping_pixels(left, right, np.eye(3))
-    richer, paler = sorted(overlap, key=lambda pixels: -float(np.square(pixels[1:]).sum()))
-    error = np.hypot(*(paler[1:] - fit_chroma(richer, paler[1:])))
-    colours = [_rgb(pixels) for pixels in overlap]
-    error = error[~(_clipped(*colours) | _clipped(*reversed(colours)))]
+    richer, paler = _by_saturation(*overlap)
+    _, known = _known_colours(*overlap)
+    error = np.hypot(*(paler[1:] - fit_chroma(richer, paler[1:])))[known]
     if len(error) < LIMITS.min_colour_pixels:
         return True  # hardly anything is known
     usual = max(quantile(error, LIMITS.in_place_usual_quantile), LIMITS.in_place_min_usual)
     highest = float(np.partition(error, -LIMITS.in_place_rank)[-LIMITS.in_place_rank])
     record("in_place_max_chroma", highest / usual)
     return highest > LIMITS.in_place_max_chroma * usual
+
+
+def _by_saturation(one: Pixels, other: Pixels) -> tuple[Pixels, Pixels]:
+    """The one with more colour first."""
+    power = (float(np.square(pixels[1:]).sum()) for pixels in (one, other))
+    return (one, other) if next(power) >= next(power) else (other, one)
+
+
+def _known_colours(one: Pixels, other: Pixels) -> tuple[tuple[Pixels, Pixels], NDArray[np.bool_]]:
+    """Red, green and blue of both, and where neither of them is clipped."""
+    colours = _rgb(one), _rgb(other)
+    return colours, ~(_clipped(*colours) | _clipped(*reversed(colours)))
 
 
 def _off(

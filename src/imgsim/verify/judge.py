@@ -170,11 +170,23 @@ def _each_shows_more(left: MultiscaleImage, right: MultiscaleImage, verdict: Ver
     of them, or a few places have another colour.
     """
     return (
+        match_in_place(verdict)
+        and (verdict.overlay > 0 or may_differ_in_place(left.colours, right.colours))
+        and show_other_colours(left.rgb(), right.rgb())
+    )
+
+
+def match_in_place(verdict: Verdict) -> bool:
+    """Return whether two pictures would be accepted at the preset normal that lie in one place.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    """
+    return (
         verdict.residual <= 1
         and verdict.overlap >= LIMITS.whole_overlap
         and nearest_orientation(matrix_of(verdict)) == ORIENTATIONS[0]
-        and (verdict.overlay > 0 or may_differ_in_place(left.colours, right.colours))
-        and show_other_colours(left.rgb(), right.rgb())
     )
 
 
