@@ -90,14 +90,10 @@ def refuse_not_checked(terminal: Terminal, files: Sequence[Skipped]) -> None:
     files : sequence of Skipped
         At least one.
     """
-    from imgsim.read.discover import printable
     from imgsim.report.units import count
 
-    terminal.error(
-        f"the pixels of {count(len(files), 'file')} could not be compared, such as"
-        f" {printable(files[0].path)}: {files[0].reason}",
-        "run it again with fewer --jobs, or leave these files out",
-    )
+    one = files[0]
+    _refuse_unsure(terminal, f"the pixels of {count(len(files), 'file')}", [one.path], one.reason)
 
 
 def refuse_not_compared(terminal: Terminal, pairs: Sequence[NotCompared]) -> None:
@@ -109,13 +105,19 @@ def refuse_not_compared(terminal: Terminal, pairs: Sequence[NotCompared]) -> Non
     pairs : sequence of NotCompared
         At least one.
     """
-    from imgsim.read.discover import printable
     from imgsim.report.units import count
 
     one = pairs[0]
+    _refuse_unsure(
+        terminal, f"{count(len(pairs), 'pair')} of files", [one.left, one.right], one.reason
+    )
+
+
+def _refuse_unsure(terminal: Terminal, what: str, paths: Sequence[str], reason: str) -> None:
+    from imgsim.read.discover import printable
+
     terminal.error(
-        f"{count(len(pairs), 'pair')} of files could not be compared, such as"
-        f" {printable(one.left)} and {printable(one.right)}: {one.reason}",
+        f"{what} could not be compared, such as {' and '.join(map(printable, paths))}: {reason}",
         "run it again with fewer --jobs, or leave these files out",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def force_option(command: Any) -> Any:
 
 def _check(ctx: click.Context, param: click.Parameter, force: bool) -> None:
     if not force:
-        check_targets(ctx.params, _read_by_itself(ctx))
+        check_targets(ctx.params, lambda: _read_by_itself(ctx))
 
 
 def _read_by_itself(ctx: click.Context) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _read_by_itself(ctx: click.Context) -> Iterator[str]:
             yield str(path)
 
 
-def check_targets(parameters: Mapping[str, Any], read: Iterable[str] = ()) -> None:
+def check_targets(parameters: Mapping[str, Any], read: Callable[[], Iterable[str]] = tuple) -> None:
     """Refuse files to be written that are read, or that are pictures which imgsim did not draw.
 
     Splits replace nothing: those of a user look like those that imgsim writes.
@@ -58,15 +58,14 @@ def check_targets(parameters: Mapping[str, Any], read: Iterable[str] = ()) -> No
     ----------
     parameters : mapping of str to object
         Of a command.
-    read : iterable of str
-        Files that are read besides.
+    read : callable
+        Returns the files that are read besides; called where something would be replaced.
 
     Raises
     ------
     UsageError
         One of them is.
     """
-    read = tuple(read)
     updated = ("baseline",) if parameters.get("update_baseline") else ()
     for name in (*WRITTEN, *updated):
         value = parameters.get(name)
@@ -79,7 +78,7 @@ def check_targets(parameters: Mapping[str, Any], read: Iterable[str] = ()) -> No
                 raise UsageError(f"{path} would be written twice", "name another file")
         if not path.is_file():
             continue
-        for other in (*_paths({k: v for k, v in parameters.items() if k != name}), *read):
+        for other in (*_paths({k: v for k, v in parameters.items() if k != name}), *read()):
             if os.path.exists(other) and os.path.samefile(path, other):
                 raise UsageError(f"{path} would be replaced, and is read here", "name another file")
         if name == "write_splits" and path.stat().st_size:  # no list tells who wrote it
