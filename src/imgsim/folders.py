@@ -81,3 +81,20 @@ def copy_numbered(paths: Sequence[str], folder: Path) -> Iterable[tuple[str, str
         except OSError as error:
             reason = error.strerror or str(error)
         yield path, reason
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to disk, where a system can do that.
+
+    Raises
+    ------
+    OSError
+        Its file system cannot, or the folder is not there.
+    """
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

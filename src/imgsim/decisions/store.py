@@ -29,6 +29,7 @@ from imgsim.decisions.records import (
     time_text,
 )
 from imgsim.errors import DecisionsUnusable, UsageError
+from imgsim.folders import sync_folder
 from imgsim.locks import FileLock
 
 _WAIT_SECONDS = 10.0
@@ -379,12 +380,8 @@ def _write_all(file: int, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # not on every system
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+    with suppress(OSError):  # not on every file system
+        sync_folder(folder)
 
 
 def check_answer(answer: Answer, files: Sequence[DecidedFile]) -> None:

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import file_as_it_is, file_of, shown_path
+from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import ProposalIndex
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFacts, Picture
 
 
-class IndexGallery:
-    """A `tasks.archive.Gallery` of the pictures of an index.
+class IndexGallery(Gallery):
+    """The pictures of an index; a `Gallery`.
+
+    It is not looked whether those with the nearest hashes are still there.
 
     Parameters
     ----------
@@ -35,30 +38,13 @@ class IndexGallery:
         self.proposals = ProposalIndex(snapshot.rows, snapshot.digests, hashes=hashes, jobs=jobs)
 
     def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
-        """Find the contents that are worth verifying with a picture, see `ProposalIndex.propose`.
-
-        Parameters
-        ----------
-        row : ndarray of dtype `comparators.local.LAYOUT`, shape (1,)
-        digest : str
-        flat : bool
-        """
         near = self.proposals.propose(row, digest, flat=flat)
         return {self.snapshot.digests[place]: one for place, one in near.items()}
 
     def equal_flat(self, facts: ImageFacts) -> list[str]:
-        """The contents of flat pictures that have equal pixels."""
         return self.snapshot.equal_flat(facts)
 
     def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
-        """The pictures with a content in order of their paths, and paths of those that are gone.
-
-        Parameters
-        ----------
-        digest : str
-        most : int, optional
-            Pictures at most.
-        """
         there: list[Picture] = []
         gone: list[str] = []
         records = self.snapshot.records(digest)
@@ -76,35 +62,10 @@ class IndexGallery:
         return there, gone
 
     def rows(self, digests: Sequence[str]) -> NDArray[Any]:
-        """The rows of some contents.
-
-        Parameters
-        ----------
-        digests : sequence of str
-
-        Returns
-        -------
-        ndarray of dtype `LAYOUT`, shape (n,)
-        """
         places = [self.snapshot.digests.places(digest)[0] for digest in digests]
         return self.snapshot.rows.take(np.array(places, np.int64))
 
     def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
-        """Find the pictures with the nearest hashes; it is not looked whether they are there.
-
-        Parameters
-        ----------
-        rows : ndarray of dtype `LAYOUT`, shape (q,)
-        k : int
-            Contents, at most.
-        most : int
-            Pictures of each, at most.
-
-        Returns
-        -------
-        list of list of (Picture, float)
-            For each row, by bits and then by path.
-        """
         near = self.proposals.nearest(rows, k)
         found = []
         for places, bits in zip(near.rows.tolist(), near.distance.tolist(), strict=True):

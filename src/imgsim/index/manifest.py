@@ -18,6 +18,7 @@ from imgsim.comparators.local import LAYOUT, LocalFeatures
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
+from imgsim.folders import sync_folder
 from imgsim.types import ImageFacts
 
 NAME = "manifest.json"
@@ -201,17 +202,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         os.fsync(stream.fileno())
     os.replace(part, folder / NAME)
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to disk."""
-    if os.name == "nt":
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _crc(body: Any) -> int:

@@ -162,8 +162,13 @@ class Snapshot:
     def facts(self, digest: str) -> ImageFacts:
         """The facts of a content of it."""
         number = int(self._where[self.digests.places(digest)[0]])
-        i = int(np.searchsorted(self._content_starts, number, "right")) - 1
-        return self.segments[i].facts(number - int(self._content_starts[i]))
+        segment, place = self._at(self._content_starts, number)
+        return segment.facts(place)
+
+    def _at(self, starts: NDArray[np.int64], number: int) -> tuple[Segment, int]:
+        """The segment in which a content or file lies, and its place there."""
+        i = int(np.searchsorted(starts, number, "right")) - 1
+        return self.segments[i], number - int(starts[i])
 
     def numbers_of(self, digest: str) -> list[int]:
         """The numbers of the files with a content."""
@@ -171,8 +176,8 @@ class Snapshot:
 
     def record(self, number: int) -> FileRecord:
         """What is known of a file, by its number."""
-        i = int(np.searchsorted(self._file_starts, number, "right")) - 1
-        return self.segments[i].record(number - int(self._file_starts[i]))
+        segment, place = self._at(self._file_starts, number)
+        return segment.record(place)
 
     def records(self, digest: str) -> list[FileRecord]:
         """What is known of the files with a content."""
@@ -187,8 +192,8 @@ class Snapshot:
 
     def digest_of(self, number: int) -> str:
         """The digest of a file, by its number; empty if it could not be read."""
-        i = int(np.searchsorted(self._file_starts, number, "right")) - 1
-        file = self.segments[i].files[number - int(self._file_starts[i])]
+        segment, place = self._at(self._file_starts, number)
+        file = segment.files[place]
         return "" if file["skipped"] else file["digest"].tobytes().hex()
 
     def skipped(self) -> list[FileRecord]:

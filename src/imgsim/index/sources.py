@@ -62,6 +62,36 @@ def is_unchanged(record: FileRecord, stamp: FileStamp) -> bool:
     return record.settled and stamp == own
 
 
+def found_at(record: FileRecord, path: str) -> tuple[ImageFile, bool] | None:
+    """Return a file of an index with what the system tells of it now; None if it is gone.
+
+    Parameters
+    ----------
+    record : FileRecord
+    path : str
+        By which it is found from here.
+
+    Returns
+    -------
+    file : ImageFile
+    certain : bool
+        What the system tells is that of the file itself, and of now.
+    """
+    file = file_of(record)
+    try:
+        if record.inside:
+            address = as_address(path)
+            if not isinstance(address, Address):
+                return None
+            file = replace(file, path=address).with_stamp(address.stamp)
+            return file, address.stamp_is_current
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    file = replace(file, path=path, hard_links=max(1, status.st_nlink), device=status.st_dev)
+    return file.with_stamp(FileStamp.of(status)), True
+
+
 def file_as_it_is(
     record: FileRecord, digest: str, seen: dict[str, FileStamp] | None = None
 ) -> tuple[ImageFile, bool] | None:
@@ -82,19 +112,13 @@ def file_as_it_is(
     settled : bool
         See `Picture`.
     """
-    file = file_of(record)
     now = time.time_ns()
+    found = found_at(record, shown_path(record))
+    if found is None:
+        return None
+    file, certain = found
+    stamp = file.stamp
     try:
-        if record.inside:
-            file = replace(file, path=as_address(file.path))
-            if not isinstance(file.path, Address):
-                return None
-            stamp, certain = file.path.stamp, file.path.stamp_is_current
-        else:
-            status = os.stat(file.path)
-            stamp, certain = FileStamp.of(status), True
-            file = replace(file, hard_links=max(1, status.st_nlink), device=status.st_dev)
-        file = file.with_stamp(stamp)
         known = seen is not None and seen.get(file.path) == stamp
         if certain and (known or is_unchanged(record, stamp)):
             return file, True

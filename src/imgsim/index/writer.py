@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.errors import UsageError
+from imgsim.folders import sync_folder
 from imgsim.index.manifest import (
     NAME,
     Maker,
     Manifest,
     SegmentEntry,
     shown,
-    sync_folder,
     write_manifest,
 )
 from imgsim.index.segment import (

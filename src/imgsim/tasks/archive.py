@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
+from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import ProposalIndex, RowArray
 from imgsim.propose.proposals import Proposals
 from imgsim.read.content import GONE
@@ -29,70 +30,6 @@ from imgsim.verify.verdicts import is_ruled_out
 
 Rows = Mapping[str, NDArray[np.generic]]
 """Rows of the recipe's extractor by the digests of contents."""
-
-
-class Gallery(Protocol):
-    """Pictures that others are compared with, by their contents.
-
-    Attributes
-    ----------
-    images : int
-        How many there are.
-    """
-
-    images: int
-
-    def propose(self, row: NDArray[Any], digest: str, *, flat: bool) -> dict[str, tuple[int, int]]:
-        """Find the contents that are worth verifying with a picture, see `ProposalIndex.propose`.
-
-        Parameters
-        ----------
-        row : ndarray of dtype `comparators.local.LAYOUT`, shape (1,)
-        digest : str
-        flat : bool
-        """
-
-    def equal_flat(self, facts: ImageFacts) -> Sequence[str]:
-        """The contents of flat pictures that have equal pixels."""
-
-    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
-        """The pictures with a content in order of their paths, and paths of those that are gone.
-
-        Parameters
-        ----------
-        digest : str
-        most : int, optional
-            Pictures at most.
-        """
-
-    def rows(self, digests: Sequence[str]) -> NDArray[Any]:
-        """The rows of some contents.
-
-        Parameters
-        ----------
-        digests : sequence of str
-
-        Returns
-        -------
-        ndarray of dtype `LAYOUT`, shape (n,)
-        """
-
-    def nearest(self, rows: NDArray[Any], k: int, most: int) -> list[list[tuple[Picture, float]]]:
-        """Find the pictures with the nearest hashes.
-
-        Parameters
-        ----------
-        rows : ndarray of dtype `LAYOUT`, shape (q,)
-        k : int
-            Contents, at most.
-        most : int
-            Pictures of each, at most.
-
-        Returns
-        -------
-        list of list of (Picture, float)
-            For each row, by bits and then by path.
-        """
 
 
 class CollectedGallery(Gallery):

@@ -12,24 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.addresses import INSIDE, Address, absolute, printable
+from imgsim.addresses import INSIDE, absolute, printable
 from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.index.manifest import Maker, check_maker, check_not_later
 from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
 from imgsim.index.snapshot import Snapshot
-from imgsim.index.sources import file_of, is_unchanged, record_of, shown_path
+from imgsim.index.sources import found_at, is_unchanged, record_of, shown_path
 from imgsim.index.writer import BATCH, Batch, IndexWriter
 from imgsim.progress import Progress, Silent
-from imgsim.read.archives.listing import as_address
 from imgsim.read.collect import collect_found, note_left_out
 from imgsim.read.discover import Discovered, check_there, discover
 from imgsim.read.memory import MemoryPicture
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.remote import is_url
 from imgsim.read.table import Collection
-from imgsim.stamps import FileStamp
 from imgsim.tasks.index_state import PathLike, as_folder
 from imgsim.temporary import remove_leftovers
 from imgsim.types import ImageFile, Skipped
@@ -125,9 +123,8 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
     done = Added(unchanged=len(discovered.files) - len(todo), skipped=discovered.skipped)
     with closing(_read(todo, options, started_ns)) as parts:
         for part, read in parts:
-            numbers = writer.snapshot.numbers_by_name() if known else {}
             names = [name_of(absolute(file.path)) for file in part]
-            replaced = {name: numbers[name] for name in names if name in numbers}
+            replaced = _numbers(names, known, writer.snapshot)
             files = _without_known(_new_files(part, read, base), replaced, writer.snapshot)
             before = {name: writer.snapshot.digest_of(n) for name, n in replaced.items()}
             digests = [(before.get(name_of(f.record.absolute)), f.digest) for f in files]
@@ -144,14 +141,23 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
                 skipped=(*done.skipped, *read.skipped),
             )
     if discovered.skipped:
-        numbers = writer.snapshot.numbers_by_name()
         files = [_unread(one, base) for one in discovered.skipped]
         names = [name_of(file.record.absolute) for file in files]
-        replaced = {name: numbers[name] for name in names if name in numbers}
+        replaced = _numbers(names, known, writer.snapshot)
         files = _without_known(files, replaced, writer.snapshot)
         if files or replaced:
             writer.append(Batch((), _no_rows, files), list(replaced.values()))
     return done
+
+
+def _numbers(
+    names: Sequence[bytes], known: Mapping[bytes, int], snapshot: Snapshot
+) -> dict[bytes, int]:
+    """The numbers that files have now which the index knew before; each step changes them."""
+    if known.keys().isdisjoint(names):
+        return {}
+    numbers = snapshot.numbers_by_name()
+    return {name: numbers[name] for name in names if name in numbers}
 
 
 def _without_known(
@@ -315,10 +321,10 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
         files: list[ImageFile] = []
         gone: list[str] = []
         for _, record, digest in snapshot.all_files():
-            file = _as_it_is(record)
-            if file is not None:
-                by_path[file.path] = record
-                files.append(file)
+            found = found_at(record, record.absolute)
+            if found is not None:
+                by_path[found[0].path] = record
+                files.append(found[0])
             elif digest:
                 gone.append(shown_path(record))
         done = Added()
@@ -343,21 +349,6 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
 
         writer.replace_all(Maker.own(decode), batches())
         return replace(done, gone=tuple(sorted(gone, key=os.fsencode)))
-
-
-def _as_it_is(record: FileRecord) -> ImageFile | None:
-    """A file of an index by its absolute path, as it is now; None if it is gone."""
-    path: str = record.absolute
-    try:
-        if record.inside:
-            path = as_address(path)
-            if not isinstance(path, Address):
-                return None
-            return replace(file_of(record), path=path).with_stamp(path.stamp)
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return replace(file_of(record), path=path).with_stamp(FileStamp.of(status))
 
 
 def _given_as(now: FileRecord, by_path: Mapping[str, FileRecord]) -> FileRecord:

@@ -16,13 +16,14 @@ from imgsim.decisions.records import Decision, as_decisions
 from imgsim.errors import UsageError
 from imgsim.group.recipe_run import split_judged
 from imgsim.index.snapshot import Snapshot
+from imgsim.propose.gallery import Gallery
 from imgsim.read.collect import collect
 from imgsim.read.content import GONE
 from imgsim.read.discover import check_there
 from imgsim.read.memory import MemoryPicture, PictureLike, as_path
 from imgsim.read.options import Paths, RunOptions, as_list, as_options
 from imgsim.read.table import Collection
-from imgsim.tasks.archive import Archive, CollectedGallery, Gallery
+from imgsim.tasks.archive import Archive, CollectedGallery
 from imgsim.tasks.arguments import as_comparator, check_k, make_criterion
 from imgsim.tasks.copies import is_same_file
 from imgsim.tasks.index_gallery import nothing_read, open_gallery, skipped_in

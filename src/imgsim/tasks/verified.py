@@ -16,10 +16,11 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.neighbours.hamming import HammingEngine
+from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import nearest_turned
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
-from imgsim.tasks.archive import Archive, Gallery
+from imgsim.tasks.archive import Archive
 from imgsim.tasks.arguments import make_criterion
 from imgsim.tasks.copies import Copy, copies_within, is_same_file
 from imgsim.tasks.match_results import MethodMatches, QueryMatches
