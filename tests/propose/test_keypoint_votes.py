@@ -410,7 +410,7 @@ def test_mirrored_votes_agree_on_a_place(x: float, width: float, found: bool) ->
 # In parts ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", ["_ROWS", "_IMAGES", "_AT_ONCE"])
+@pytest.mark.parametrize("limit", ["_ROWS", "_IMAGES", "_AT_ONCE", "_SORTED_BITS"])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_the_size_of_the_parts_changes_nothing(
     limit: str, size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -128,7 +128,7 @@ class HammingEngine(Engine):
         return gather(parts)
 
     def around(
-        self, vectors: NDArray[np.uint8], radius: float
+        self, vectors: NDArray[np.uint8], radius: float, before: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the rows within a radius of any vectors.
 
@@ -137,6 +137,8 @@ class HammingEngine(Engine):
         vectors : ndarray of uint8, shape (q, bytes)
         radius : float
             In bits.
+        before : int, optional
+            Rows from this one on need not be found.
 
         Returns
         -------
@@ -145,6 +147,8 @@ class HammingEngine(Engine):
         """
         numbers, rows = [], []
         for start, index in self.indexes:
+            if before is not None and start >= before:
+                break
             limits, _, row = index.range_search(np.ascontiguousarray(vectors), _below(radius))
             numbers.append(np.repeat(np.arange(len(vectors)), _counts(limits)))
             rows.append(row.astype(np.int64) + start)

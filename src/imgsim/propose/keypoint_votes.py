@@ -120,6 +120,9 @@ def votes_of_keypoints(
     for query, other in keypoints.collisions():
         pair = _pair_codes(keypoints, query, other, n)
         weight = _weights(keypoints, query, other, usual_likenesses(n))
+        # most pairs of images have too few, whatever they tell
+        some = _of_promising(pair, weight, min_votes, min(min_weight, min_weight_mirrored))
+        query, other, pair, weight = query[some], other[some], pair[some], weight[some]
         for cell in _cells(keypoints, query, other):
             group, votes, code = _in_cells(pair, cell)
             least = np.where(code < n**2, min_weight, min_weight_mirrored)
@@ -165,6 +168,18 @@ def _pair_codes(
     """One number for two images and whether the second is mirrored."""
     a, b = keypoints.image[query].astype(np.int64), keypoints.image[other].astype(np.int64)
     return (keypoints.mirrored[other] * n + a) * n + b
+
+
+def _of_promising(
+    pair: NDArray[np.int64], weight: NDArray[np.int64], min_votes: int, min_weight: int
+) -> NDArray[np.int64]:
+    """The places of the votes of those pairs that have enough of them, all together."""
+    order = np.argsort(pair, kind="stable")
+    start = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    votes = np.diff(start, append=len(order))
+    total = np.add.reduceat(weight[order], start) if len(order) else votes
+    enough = (votes >= min_votes) & (total >= min_weight)
+    return np.sort(order[np.repeat(enough, votes)])
 
 
 def _in_cells(

@@ -34,6 +34,10 @@ _AT_ONCE = 1 << 18
 _IN_MEMORY = 1 << 20
 """Pairs of keypoints that wait in memory; more do in temporary files."""
 
+_SORTED_BITS = 22
+"""About as many words are sorted at a time as a number of so many bits can be large; each takes
+some 60 bytes then."""
+
 _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 """Of a pair of keypoints as one number: where the first begins, and the second."""
 
@@ -317,15 +321,21 @@ class Keypoints:
             start = stop
 
     def _equal(self, number: int, words: NDArray[np.uint8]) -> Iterator[NDArray[np.uint64]]:
-        if self.words is None:
-            word = numbers_of(words, "<u4")
-            order = ascending(word).astype(np.uint32)
-            ordered = word[order]
-        else:
+        compared = None
+        if self.words is not None:
             compared = np.flatnonzero(self.words >> np.uint16(number) & np.uint16(1))
-            word = numbers_of(words[compared], "<u4")
-            places = ascending(word)
-            ordered, order = word[places], compared[places].astype(np.uint32)
+        word = scratch((len(words) if compared is None else len(compared),), np.dtype("<u4"))
+        for part in _parts(len(word), _AT_ONCE):
+            word[part] = numbers_of(words[part if compared is None else compared[part]], "<u4")
+        for some in _by_first_bits(word):
+            places = some[ascending(word[some])]
+            order = places if compared is None else compared[places]
+            yield from self._equal_in_order(word[places], order.astype(np.uint32))
+
+    def _equal_in_order(
+        self, ordered: NDArray[np.uint32], order: NDArray[np.uint32]
+    ) -> Iterator[NDArray[np.uint64]]:
+        """The same of some keypoints in order of their words, which ascend."""
         first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         length = np.diff(np.r_[first, len(ordered)])
         end = np.repeat(first + length, length)
@@ -455,6 +465,22 @@ def _many_words(words: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArr
     shift = np.uint32(32 - _TABLE_BITS)
     table[(numbers_of(words, "<u4") * _SPREAD) >> shift] = True
     return lambda asked: np.asarray(table[(numbers_of(asked, "<u4") * _SPREAD) >> shift])
+
+
+def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.int64]]:
+    """Places of some words at a time, those with equal words together, in ascending order."""
+    bits = max(0, (len(words) - 1).bit_length() - _SORTED_BITS)
+    if bits == 0:
+        yield np.arange(len(words))
+        return
+    shift = np.uint32(32 - bits)
+    for first in range(1 << bits):
+        yield np.concatenate(
+            [
+                part.start + np.flatnonzero(words[part] >> shift == first)
+                for part in _parts(len(words), _AT_ONCE)
+            ]
+        )
 
 
 def ascending(words: NDArray[np.uint32]) -> NDArray[np.intp]:

@@ -188,7 +188,8 @@ def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
     near = []
     for bit, asked in wanted_hashes(hashes):
         for start in range(0, len(hashes), _QUERIES):
-            query, row = engine.around(asked[start : start + _QUERIES], HASH_RADIUS)
+            stop = start + _QUERIES
+            query, row = engine.around(asked[start:stop], HASH_RADIUS, before=stop)
             right = query + start
             earlier = row < right
             near.append((row[earlier] * len(hashes) + right[earlier], bit))
