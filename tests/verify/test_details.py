@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from itertools import combinations
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -224,6 +225,12 @@ def test_in_small_pictures_no_place_is_alone() -> None:
     assert errors is not None
     assert errors.top_ratio() > 3
     assert lone_ratio(errors) == 0
+
+
+def test_where_no_letter_would_stand_out_that_there_is_none_says_nothing() -> None:
+    one = grey(page())
+    with patch("imgsim.verify.details.legibility", return_value=0.0):
+        assert compare_details(one, one, SAME).distance > 1
 
 
 @pytest.mark.parametrize(

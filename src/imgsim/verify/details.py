@@ -27,6 +27,9 @@ from imgsim.verify.matrix import Band, Grey, Matrix
 from imgsim.verify.recording import record
 from imgsim.verify.text_page import are_text_pages, is_mostly_light
 
+_LEAST_LEGIBLE = 1e-3
+"""Where no letter would stand out at all; what is told by it is divided by it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Details:
@@ -82,7 +85,7 @@ def compare_details(
         beside = block_errors(left, right, matrix, excluded)
         if beside is not None:
             errors = beside
-    legible = legibility(errors) if page or drawing else float("inf")
+    legible = max(legibility(errors), _LEAST_LEGIBLE) if page or drawing else float("inf")
     record("min_even_share_drawn", even_share)
     top = errors.top_ratio()
     _record_ratio(top, legible, drawn=drawn)
@@ -96,7 +99,7 @@ def compare_details(
     if on_both:
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
-    distance = max(distance, (LIMITS.min_legibility / max(legible, 1e-3)) ** 2)
+    distance = max(distance, (LIMITS.min_legibility / legible) ** 2)
     return Details(float(distance), drawn)
 
 
@@ -120,7 +123,7 @@ def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
         return
     record("min_legibility", legible)
     record("faint_legibility", legible)
-    share = top / max(legible, 1e-3)
+    share = top / legible
     if legible < LIMITS.faint_legibility:
         record("max_detail_share_of_faint", share)
     elif LIMITS.max_detail_share_of_legibility * legible < LIMITS.max_detail_ratio_faint_print:
