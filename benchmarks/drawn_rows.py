@@ -3,9 +3,10 @@
 Keypoints of real pictures come in families: most have others within 64 bits in other pictures, at
 all distances from 24 bits on. So a drawn descriptor is one of a real picture with a piece of one
 of its nearest of other pictures, and some bits turned: as many that keypoints are like as many of
-other pictures as in real ones (`likenesses`), and no nearer. Hash, colours, places and size are
-those of one real picture, with some bits of the hash turned. What they lack are things that several
-pictures show in one place (a form, a shelf), so that fewer of their pairs are proposed by chance.
+other pictures as in real ones (`likenesses`), and no nearer. Hash, colours, places and size
+are those of one real picture; of the hash so many bits are turned that no two are near. What they
+lack are things that several pictures show in one place (a form, a shelf), so that fewer of their
+pairs are proposed by chance.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TURNED = (0.02, 0.025, 0.03, 0.035, 0.04, 0.05)
 _NEAREST = 4
 _SEARCHED = 16
 _TURNED_OF_LONE = 0.1
-_TURNED_OF_HASH = 0.05
+_TURNED_OF_HASH = 0.25
 
 
 def turned_bits(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np.ndarray:

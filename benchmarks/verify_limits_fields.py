@@ -82,7 +82,7 @@ HELD: dict[str, Held] = (
     )
     | _all(
         Held("above", "chooses"),
-        "soft_blur agreeing_share undecided_distance max_loose_distance min_noise"
+        "soft_blur agreeing_share undecided_distance tried_place max_loose_distance min_noise"
         " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
         " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"

@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgsim.verify.judge import NOT_ALIGNED, judge
+from imgsim.verify.judge import NOT_ALIGNED, _align_and_compare, judge
+from imgsim.verify.matrix import Matrix
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, DUPLICATES, Needed, needed_for
 from tests.verify.pictures import UPRIGHT, multiscale, picture, verify
 
@@ -64,16 +66,43 @@ def test_copies_and_parts_have_the_same_verdict(seed: int, box: tuple[int, ...])
         assert judge(left, right, [how], DUPLICATES) == verdict
 
 
-def test_what_is_small_is_not_compared_where_that_decides_nothing() -> None:
+def with_another_part() -> tuple[Image.Image, Image.Image]:
+    """A picture, and the same with a part of another one over it."""
     image = picture(5).resize(WIDE)
     other = np.asarray(image).copy()
     other[100:190, 150:270] = np.asarray(picture(6).resize(WIDE))[100:190, 150:270]
-    left, right = multiscale(image), multiscale(Image.fromarray(other))
-    verdict = verify(image, Image.fromarray(other))
+    return image, Image.fromarray(other)
+
+
+def test_what_is_small_is_not_compared_where_that_decides_nothing() -> None:
+    pair = with_another_part()
+    left, right = map(multiscale, pair)
+    verdict = verify(*pair)
     assert 1 < verdict.residual <= 4  # loose accepts it
     with patch("imgsim.verify.judge.compare_details", side_effect=AssertionError("compared")):
         refused = judge(left, right, [UPRIGHT], DUPLICATES)
     assert refused.residual > 1
+
+
+def test_what_differs_in_a_part_is_compared_once_more_only_where_that_is_accepted() -> None:
+    left, right = map(multiscale, with_another_part())
+    assert comparisons(left, right, [UPRIGHT], ALL) == 2
+    assert comparisons(left, right, [UPRIGHT], DUPLICATES) == 1
+
+
+@pytest.mark.parametrize(("share", "times"), [(0.01, 1), (0.04, 1), (0.07, 2)])
+def test_what_was_far_is_not_laid_upon_the_same_place_again(share: float, times: int) -> None:
+    left, right = map(multiscale, with_another_part())
+    assert comparisons(left, right, [UPRIGHT, shifted(share)], DUPLICATES) == times
+
+
+def comparisons(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: list[Matrix], needed: Needed
+) -> int:
+    """How many times two pictures are aligned and compared, none of which makes them copies."""
+    with patch("imgsim.verify.judge._align_and_compare", wraps=_align_and_compare) as compared:
+        assert judge(left, right, hypotheses, needed).residual > 1
+    return compared.call_count
 
 
 @pytest.mark.parametrize(

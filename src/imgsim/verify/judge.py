@@ -45,7 +45,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 31
+VERSION = 32
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -231,7 +231,10 @@ def _judge_aligned(
 ) -> Verdict:
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
+    far: list[Matrix] = []
     for hypothesis in hypotheses:
+        if any(_is_near(hypothesis, matrix) for matrix in far):
+            continue  # it would be laid upon the same place
         edited = False
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
@@ -250,10 +253,12 @@ def _judge_aligned(
             if swapped and edited:  # it did not lie upon the other one before
                 nearest = max(comparison.distance, LIMITS.edited_difference)
                 comparison = replace(comparison, distance=nearest)
-            edited = _may_be_edited(comparison)
+            edited = needed.edited and _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
                 details_of = one, other, comparison
+            if not swapped and comparison.distance > needed.undecided_distance and not edited:
+                far.append(comparison.aligned.matrix)
             if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
@@ -261,6 +266,13 @@ def _judge_aligned(
     if details_of is None or not needed.in_detail(best):
         return best
     return _with_details(best, *details_of)
+
+
+def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
+    """Whether two matrices lay the corners of a picture upon about the same places."""
+    apart = projected_corners(hypothesis) - projected_corners(matrix)
+    record("tried_place", float(np.abs(apart).max()))
+    return bool(np.abs(apart).max() <= LIMITS.tried_place)
 
 
 def _judge_bent(

@@ -36,6 +36,16 @@ class Needed:
         """What verdicts in the cache are told by: those of one kind are no others' verdicts."""
         return f" up to {self.max_distance:g}" if self.contained else ""
 
+    @property
+    def edited(self) -> bool:
+        """Whether pictures are accepted that differ in a part."""
+        return self.max_distance >= LIMITS.edited_difference
+
+    @property
+    def undecided_distance(self) -> float:
+        """Beyond this, two pictures are not compared again that lie upon each other about so."""
+        return max(LIMITS.undecided_distance, self.max_distance)
+
     def by_hypothesis(self, left: Grey, right: Grey, hypothesis: Matrix) -> bool:
         """Return whether two pictures may be accepted that lie upon each other about so.
 
