@@ -9,7 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from imgsim.cli.main import main
+from imgsim.pictures.generate import landscape
 from imgsim.temporary import TemporaryFolder, remove_leftovers
 
 HOLD = """
@@ -72,3 +75,28 @@ def test_the_folders_of_other_users_stay(tmp: Path) -> None:
     os.chown(other, 54321, 54321)
     remove_leftovers()
     assert other.exists()
+
+
+def test_temporary_files_are_put_where_one_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("pictures", "here"):
+        (tmp_path / name).mkdir()
+    for seed in range(2):
+        Image.fromarray(landscape(seed, 320, 240)).save(tmp_path / "pictures" / f"{seed}.png")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    made = []
+    make = tempfile.mkdtemp
+
+    def mkdtemp(*arguments: str, **others: str) -> str:
+        made.append(Path(make(*arguments, **others)))
+        return str(made[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    command = ["find-dupes", str(tmp_path / "pictures"), "--tmp"]
+    assert main([*command, str(tmp_path / "here")]) == 0
+    assert {path.parent for path in made} == {tmp_path / "here"}
+    assert list((tmp_path / "here").iterdir()) == []
+    assert (os.environ["TMPDIR"], tempfile.tempdir) == (str(tmp_path / "nowhere"), None)
+    assert main([*command, str(tmp_path / "nowhere")]) == 2

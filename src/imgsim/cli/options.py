@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from imgsim.addresses import printable
 from imgsim.cli.sizes import SecondsType, SizeType
 from imgsim.cli.spreadsheet import spreadsheet_option
 from imgsim.cli.targets import force_option
@@ -27,6 +30,26 @@ def _quieter(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 def _louder(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(Terminal).verbosity = 1
+
+
+def _put_temporary_files(
+    context: click.Context, parameter: click.Parameter, folder: str | None
+) -> None:
+    """Let temporary files of this process and of its workers lie in a folder, for one command."""
+    if folder is None:
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"no file can be written in {printable(folder)}", "name another folder")
+    before = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = os.path.abspath(folder)
+
+    @context.call_on_close
+    def put_back() -> None:
+        tempfile.tempdir = before[0]
+        if before[1] is None:
+            os.environ.pop("TMPDIR", None)
+        else:
+            os.environ["TMPDIR"] = before[1]
 
 
 def all_of(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -231,6 +254,14 @@ worker_options = all_of(
             metavar="SIZE",
             help="What decoding may take in all workers together (500MB, 4GB); skip a file that"
             " needs more by itself.  [default: 4GB]",
+        ),
+        click.option(
+            "--tmp",
+            type=click.Path(exists=True, file_okay=False),
+            callback=_put_temporary_files,
+            expose_value=False,
+            metavar="DIR",
+            help="Where temporary files are put.  [default: TMPDIR, or as the system says]",
         ),
         cache_option,
     ]
