@@ -27,6 +27,13 @@ from imgsim.executors.worker import main; main(int(sys.argv[2]), sys.argv[3])
 """
 """A worker that is killed when it compares two files."""
 
+BROKEN = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "run(self, heartbeat)").replace(
+    "VerifyBatch.run =",
+    "import imgsim.verify.batch as batch\n"
+    "batch.judge = lambda *all: 1 / 0\nrun = VerifyBatch.run\nVerifyBatch.run =",
+)
+"""A worker in which the comparison of two files has a bug."""
+
 NOT_CHECKED = KILLED.replace("imgsim.verify.batch", "imgsim.read.hidden_damage").replace(
     "VerifyBatch", "DamageBatch"
 )
@@ -65,6 +72,20 @@ def test_a_gate_does_not_pass_where_a_pair_could_not_be_compared(
         assert [Path(one["path"]).name for one in lost["files"]] == ["one.jpg", "two.jpg"]
         assert "1 pair of files could not be compared" in captured.err
     assert "the worker that compared them was killed (SIGKILL)" in captured.out
+
+
+def test_a_bug_in_the_comparison_of_a_pair_costs_no_other_and_passes_no_gate(
+    one_pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "_PROGRAM", BROKEN)
+    shutil.copy(Path(one_pair[0], "one.jpg"), Path(one_pair[0], "same.jpg"))
+    command = ["find-dupes", *one_pair, "--jobs", "1", "--cache", "off", "-f", "json"]
+    assert main(command) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["groups"]) == 1
+    (lost,) = document["not_compared"]
+    assert lost["reason"].startswith("internal error, to be reported: ZeroDivisionError")
+    assert main([*command[:3], "--jobs", "1", "--cache", "off", "--strict"]) == 2
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, rec
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
-from imgsim.errors import is_out_of_memory
+from imgsim.errors import ImgsimError, is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.executors.limit import CRASHED, NO_MEMORY
 from imgsim.propose.proposals import HASH_RADIUS
@@ -122,6 +123,16 @@ class Outcome:
         return cls(NOT_ALIGNED, f"{NO_MEMORY} to compare them" if crashed else CHANGED, crashed)
 
     @classmethod
+    def of_fault(cls, error: Exception) -> Self:
+        """The outcome of a pair whose comparison failed: a bug that must not cost all others."""
+        import traceback
+
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+        return cls(NOT_ALIGNED, f"internal error, to be reported: {text} ({where})")
+
+    @classmethod
     def of_dead_worker(cls, reason: str) -> Self:
         """The outcome of a pair that ended its worker twice, the second time by itself."""
         crashed = reason.startswith((CRASHED, NO_MEMORY))  # it took too long otherwise
@@ -225,6 +236,10 @@ class VerifyBatch:
                 outcomes.append(Outcome.of_error(error))
             except DecodeError as error:
                 outcomes.append(Outcome(NOT_ALIGNED, str(error), not error.lasting))
+            except Exception as error:
+                if is_out_of_memory(error) or isinstance(error, ImgsimError):
+                    raise
+                outcomes.append(Outcome.of_fault(error))
             heartbeat()
         return outcomes
 
