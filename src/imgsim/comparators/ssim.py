@@ -103,15 +103,16 @@ class Ssim(PairComparator, Explains):
         one, other = (self.prepare(image.reshape(1, -1)) for image in (left, right))
         lost = 1.0 - self._index(one, other)[0]
         # a window belongs to the pixel in its middle, and there are none along the edges
-        parts = np.pad(lost / lost.size, self.win_size // 2)
+        side = self.win_size
+        parts = np.pad(lost / lost.size, side // 2)
         return Evidence(
             "1 - SSIM",
             "difference",
             float(parts.sum()),
             parts,
             parts,
-            edge=self.win_size // 2 / self.side,
-            edge_reason=f"where no window of {self.win_size} pixels has its middle",
+            edge=side // 2 / self.side,
+            edge_reason=f"where no window of {side} x {side} pixels has its middle",
         )
 
     def _index(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:

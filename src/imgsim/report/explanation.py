@@ -59,7 +59,7 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
         )
     if evidence.edge:
         one, other = (_at_edge(part, evidence.edge) for part in (evidence.left, evidence.right))
-        yield f"\nat the edge (hatched in the picture), {evidence.edge_reason}:\n"
+        yield f"\nat the edge (hatched in the picture),\n{evidence.edge_reason}:\n"
         yield f"  {100 * one:.0f} % and {100 * other:.0f} %\n" if one or other else "  nothing\n"
     if evidence.remark:
         yield f"\n({evidence.remark})\n"
