@@ -153,44 +153,34 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
 
 
 def _cost(bench: Bench, named: Sequence[MethodResult], level: Sequence[MethodResult]) -> str:
-    """Say which of the methods that cannot be told apart is the quickest, and what it takes.
+    """Say what 1,000 images take by the best, and which of those not worse is quicker.
 
-    Where the next run might name another one, say only what they take.
+    Only where the next run would name the same one.
     """
     names, cpu = short_names(bench), machine_was_busy(bench)
     seconds = {m.method: seconds_of_thousand(m, cpu=cpu) for m in level}
 
+    def by_time(some: Sequence[MethodResult]) -> list[MethodResult]:
+        return sorted(some, key=lambda m: seconds[m.method])
+
     def takes(m: MethodResult) -> str:
         return f"{names[m.method]} {_time(seconds[m.method])}"
 
-    by_time = sorted(level, key=lambda m: seconds[m.method])
-    quickest = by_time[0]
-    like = [m for m in by_time if not surely_quicker(quickest, m, bench, ratio=_QUICKER)]
-    slower = [m for m in by_time if m not in like]
     how = "processor time" if cpu else "by the clock"
-    thread = f"with one thread, {how}, each compared with all"
+    how = f"with one thread, {how}, each compared with all"
     if bench.data.images < _FEW:
-        thread += "; a rough figure, from so few"
-    if len(level) == 1:
-        return f"1,000 images take it about {_time(seconds[quickest.method])} ({thread})."
-    if not slower:
-        if len(level) <= _NAMED:
-            some = ", ".join(takes(m) for m in by_time)
-        else:
-            some = f"{takes(by_time[0])} to {takes(by_time[-1])}"
-        return f"1,000 images take {some} ({thread})."
-    better = [m for m in slower if m in named]  # of which the advice spoke first
-    chosen, against = quickest, (better or slower)[0]
-    if best := [m for m in like if m in named]:
-        against = better[-1] if better else next(m for m in level if m in slower)
-        if surely_quicker(best[0], against, bench, ratio=_QUICKER):
-            chosen = best[0]
-    ratio = seconds[against.method] / seconds[chosen.method]
-    return (
-        f"{names[chosen.method]} is {_times(ratio)} x quicker than {names[against.method]}:"
-        f" 1,000 images take it about {_time(seconds[chosen.method])},"
-        f" {takes(against)} ({thread})."
-    )
+        how += "; a rough figure, from so few"
+    quickest, quick, slow = by_time(level)[0], by_time(named)[0], by_time(named)[-1]
+    for one, other in ((quickest, quick), (quick, slow)):
+        if surely_quicker(one, other, bench, ratio=_QUICKER):
+            ratio = _times(seconds[other.method] / seconds[one.method])
+            return (
+                f"{names[one.method]} is {ratio} x quicker than {names[other.method]}: 1,000 images"
+                f" take it about {_time(seconds[one.method])}, {takes(other)} ({how})."
+            )
+    some = [takes(m) for m in by_time(named)]
+    shown = ", ".join(some) if len(some) <= _NAMED else f"{some[0]} to {some[-1]}"
+    return f"1,000 images take {shown} ({how})."
 
 
 def _on_recipes(bench: Bench) -> Iterator[str]:
