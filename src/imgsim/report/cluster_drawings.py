@@ -231,8 +231,8 @@ def _draw_images(
     taken = np.array(list(boxes.values()), float).reshape(-1, 4)
     for image, middle in enumerate(middles):
         if image not in boxes:
-            x, y = _outside(middle, taken)
-            dot = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
+            across, down = _outside(middle, taken)
+            dot = (across - _DOT, down - _DOT, across + _DOT, down + _DOT)
             draw.ellipse(dot, colour_of(int(numbers[image])), "black")
     return boxes
 
