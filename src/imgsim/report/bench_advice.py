@@ -114,13 +114,13 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     figures = f"{_shown(best)} {right}{within}"
     more = ""
     if len(ranked) == 1:
-        only = ", the only method measured so far," if bench.unfinished else ""
-        yield f"On {pictures} {names[best.method]}{only} has {figures}."
+        only = ", the only method measured so far" if bench.unfinished_methods("methods") else ""
+        yield f"For {pictures}: by {names[best.method]}{only}, {figures}."
     elif not behind:
         of_classes = f" of {trials}" if data.classes else ""
         last = ranked[-1]
         if _shown(last) == _shown(best):
-            between = f"each has {figures}"
+            between = f"by each {figures}"
         else:
             between = (
                 f"from {_names(names, named)} ({figures}) to"
