@@ -309,7 +309,7 @@ def test_rows_of_queries_are_checked_too(
 
 @pytest.mark.usefixtures("plugin")
 def test_all_says_which_cannot_be_used(demo, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("hangs", "quits", "short"):
+    for name in ("hangs", "quits", "short", "writes"):
         del registry._entry_points()[name]
     pair = [str(file) for file in sorted(demo[0].rglob("*.jpg"))[:2]]
     assert main(["compare", *pair, "-m", "all"]) == 0

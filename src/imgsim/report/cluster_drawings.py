@@ -239,21 +239,26 @@ def _draw_images(
 
 def _outside(point: NDArray[np.float64], boxes: NDArray[np.float64]) -> tuple[float, float]:
     """Return the place of a dot beside all boxes, float64 of shape (n, 4), near a point."""
-    x, y = (float(v) for v in point)
-    for _ in range(4):
+
+    def around(x: float, y: float) -> NDArray[np.bool_]:
         left, top, right, bottom = boxes.T
-        inside = (x > left - _DOT) & (x < right + _DOT) & (y > top - _DOT) & (y < bottom + _DOT)
-        if not inside.any():
-            break
-        box = boxes[int(np.argmax(inside))]
-        ways = [
-            (box[0] - _DOT - 1, y),
-            (box[2] + _DOT + 1, y),
-            (x, box[1] - _DOT - 1),
-            (x, box[3] + _DOT + 1),
-        ]
-        x, y = min(ways, key=lambda way: abs(way[0] - x) + abs(way[1] - y))
-    return x, y
+        return np.asarray(
+            (x > left - _DOT) & (x < right + _DOT) & (y > top - _DOT) & (y < bottom + _DOT)
+        )
+
+    start = float(point[0]), float(point[1])
+    places = [start]
+    for _ in range(4):  # beside one box may be in another
+        free = [place for place in places if not around(*place).any()]
+        if free:
+            return min(free, key=lambda place: math.dist(place, start))
+        ways = []
+        for x, y in places:
+            left, top, right, bottom = boxes[int(np.argmax(around(x, y)))]
+            ways += [(left - _DOT - 1, y), (right + _DOT + 1, y)]
+            ways += [(x, top - _DOT - 1), (x, bottom + _DOT + 1)]
+        places = [(float(x), float(y)) for x, y in ways]
+    return start
 
 
 def _draw_numbers(

@@ -53,7 +53,7 @@ body { max-width: none }
 #map b { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px);
   top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px) }
 #map b { z-index: 1 }
-#map b.dot { width: 9px; height: 9px; margin: -5px; border-radius: 9px; background-image: none;
+#map b.dot { width: 9px; height: 9px; margin: -5px; border-radius: 9px; background-size: 0 0;
   border: 1px solid #000; z-index: 0 }
 #map b:hover { z-index: 3 }
 .dim b:not(.lit) { opacity: .08 }
