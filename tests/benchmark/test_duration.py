@@ -85,7 +85,7 @@ def test_a_long_run_tells_how_long_from_a_few_pairs(
     assert spent <= 0.02 * 200
     assert lines(places, options, monkeypatch, 0.5, store=store) == []  # all of it is known
     ((_, longer),) = lines(places, options, monkeypatch, 5.0)
-    assert "about 32 minutes" in longer  # of the single pairs, 4 and 4
+    assert "about 33 minutes" in longer  # of the single pairs, 4 and 4; of 1,000 images 6
     assert "with -o DIR Ctrl-C keeps" in longer
     assert lines(places, options, monkeypatch, 0.05) == []  # some 30 seconds
 

@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -64,6 +65,9 @@ def test_every_output(imgsim, frames: Path, tmp_path: Path, capsys) -> None:
     assert page.count("background-image") == 15  # each picture once; the query is one of them
     assert page.count("<b ") == 15
     assert html.escape(str(query)) in page
+    # what has no room for its picture is a dot, typical images the last to be
+    assert page.count(" data-t></b>") == len(re.findall(r"<em ", page)) > 0
+    assert "classList.toggle('dot', !free)" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing is fetched
 
 

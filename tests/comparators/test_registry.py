@@ -103,6 +103,11 @@ HOSTILE = {
     "@dataclass(frozen=True)\nclass Mine(Cosine):\n    name = 'quits'\n"
     "    extractor = property(lambda self: Rows(self.side, 'rgb'))",
 }
+HOSTILE["writes"] = (
+    HOSTILE["quits"]
+    .replace("quits", "writes")
+    .replace("raise SystemExit(0)", "images[:] = 0; return super().extract(images)")
+)
 
 
 @pytest.fixture
@@ -268,9 +273,13 @@ def test_no_gate_passes_by_a_method_that_ends_the_program(demo, tmp_path: Path) 
 @pytest.mark.parametrize("executor", ["processes", "threads"])
 @pytest.mark.parametrize(
     ("method", "cause"),
-    [("leaves:code=0", "cannot be made: SystemExit: 0"), ("quits", "failed: SystemExit: 0")],
+    [
+        ("leaves:code=0", "cannot be made: SystemExit: 0"),
+        ("quits", "failed: SystemExit: 0"),
+        ("writes", "failed: ValueError: assignment destination is read-only"),
+    ],
 )
-def test_one_that_exits_where_it_is_made_or_used_is_told(
+def test_one_that_exits_or_writes_where_it_is_made_or_used_is_told(
     method: str, cause: str, executor: str, demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["find-dupes", str(demo[0]), "--check", "-m", method, "--executor", executor]) == 2
@@ -300,7 +309,7 @@ def test_rows_of_queries_are_checked_too(
 
 @pytest.mark.usefixtures("plugin")
 def test_all_says_which_cannot_be_used(demo, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("hangs", "quits", "short"):
+    for name in ("hangs", "quits", "short", "writes"):
         del registry._entry_points()[name]
     pair = [str(file) for file in sorted(demo[0].rglob("*.jpg"))[:2]]
     assert main(["compare", *pair, "-m", "all"]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from imgsim.benchmark.results import (
@@ -15,39 +17,42 @@ from imgsim.benchmark.results import (
     Retrieval,
     Spread,
     Timing,
+    Unfinished,
 )
 from imgsim.report.bench_advice import advice
+from imgsim.report.bench_tables import standing_out
 
 N = 96
 DATA = Data("fruits", "folder", N, 24, N, "0", ())
 HERE = Machine("any", "any", 2, 8.0, {})
 
 
-def method(name: str, seconds: float, *, spread: float = 0.05, load: float = 0.0) -> MethodResult:
-    """One whose search of all images took so long; all else takes no time."""
-
-    def timed(whole: float) -> Spread:
-        pairs = N * (N - 1)
-        low, high = whole * (1 - spread), whole * (1 + spread)
-        return Spread(whole / pairs, low / pairs, high / pairs, 7, whole / pairs)
-
-    none, one = Spread(0, 0, 0, 7, 0), Estimate(0.98, 0.83, 1.0)
+def method(
+    name: str, seconds: float, accuracy: float = 0.98, *, spread: float = 0.05, load: float = 0.0
+) -> MethodResult:
+    """One whose search of 1,000 images took so long; all else takes no time."""
+    none, one = Spread(0, 0, 0, 7, 0), Estimate(accuracy, accuracy - 0.15, 1.0)
+    thousand = Spread(seconds, seconds * (1 - spread), seconds * (1 + spread), 3, seconds)
     found = Detection(9, 9, 0.5, 9, 0, one, one, one, one, one, 1.0, 0.5)
     ranked = Retrieval(N, one, None, one, one, 1.0, 1.0, 1.0, None)
-    timing = Timing(none, none, timed(seconds), none, none, load)
+    timing = Timing(none, none, none, none, none, load, thousand)
     scores = Histogram((0.0, 1.0), (9,), (9,))
     return MethodResult(name, "", "lower", 8, timing, 0.0, ranked, found, (), scores, (), ())
 
 
-def said(*methods: MethodResult) -> str:
-    return " ".join(advice(Bench("1", "", "imgsim", "full", 0, DATA, HERE, methods)))
+def bench(*methods: MethodResult, **more: Any) -> Bench:
+    return Bench("1", "", "imgsim", "full", 0, DATA, HERE, methods, **more)
+
+
+def said(*methods: MethodResult, **more: Any) -> str:
+    return " ".join(advice(bench(*methods, **more)))
 
 
 @pytest.mark.parametrize(
     ("quick", "slow", "named"),
     [
-        (method("a", 0.007), method("b", 0.035), False),  # the same in another run: 35 and 7 ms
-        (method("a", 0.007), method("b", 0.35), True),
+        (method("a", 0.1), method("b", 0.3), False),  # another run may have it the other way
+        (method("a", 0.1), method("b", 5), True),
         (method("a", 1.0), method("b", 3.0), True),
         (method("a", 1.0), method("b", 3.0, spread=0.6), False),
         (method("a", 1.0, load=3.0), method("b", 3.0, load=3.0), False),
@@ -59,3 +64,30 @@ def test_that_one_is_quicker_is_said_where_another_run_would_say_so(
 ) -> None:
     assert ("a is " in said(quick, slow) and "x quicker than b" in said(quick, slow)) is named
     assert "1,000 images take" in said(quick, slow)
+
+
+def test_the_quickest_of_those_that_cannot_be_told_apart_is_named() -> None:
+    text = said(method("best", 9.2), method("slow", 40, 0.97), method("quick", 0.7, 0.96))
+    assert "quick is 13 x quicker than best: 1,000 images take it about 0.7 s, best 9.2 s" in text
+    assert "More classes might tell them apart." in text
+    text = said(method("best", 1), method("twin", 1.1), method("slow", 190))
+    assert "best is 190 x quicker than slow" in text
+    text = said(method("best", 1), method("like", 0.7, 0.96), method("slow", 190, 0.96))
+    assert "1,000 images take best 1 s (" in text
+
+
+def test_more_pictures_are_asked_for_only_where_they_might_show_a_difference() -> None:
+    assert "More" not in said(method("a", 1.0, 1.0), method("b", 1.1, 1.0))
+
+
+def test_what_is_left_of_an_interrupted_run_is_not_called_a_choice() -> None:
+    left = Unfinished("methods", ("b", "c"))
+    text = said(method("a", 1.0), unfinished=(left,))
+    assert "For these 96 pictures: by a, the only method measured so far, 0.98 of the 3" in text
+    text = said(method("a", 1.0, 0.99), method("d", 1.0, 0.5), unfinished=(left,))
+    assert "For these 96 pictures, of the methods measured so far: a (0.99" in text
+
+
+def test_a_slower_method_stands_out_only_where_it_is_better_by_more_than_chance() -> None:
+    methods = method("a", 1, 0.5), method("b", 2, 0.6), method("c", 3, 0.98), method("d", 4, 0.99)
+    assert [m.method for m in standing_out(bench(*methods))] == ["a", "c"]

@@ -13,7 +13,13 @@ from imgsim import cluster_images, sort_images
 from imgsim.errors import UsageError
 from imgsim.pictures.fixed_camera import cycle, frame
 from imgsim.pictures.ticks import round_logarithmic_ticks, round_ticks
-from imgsim.report.cluster_drawings import _covered, _place_for_tag, draw_map, nearest_groups
+from imgsim.report.cluster_drawings import (
+    _covered,
+    _outside,
+    _place_for_tag,
+    draw_map,
+    nearest_groups,
+)
 from imgsim.report.cluster_numbers import draw_numbers
 from imgsim.report.colours import NO_COLOUR, PALETTE, colour_of, text_on, tint
 from imgsim.report.ordering import draw_heatmap
@@ -160,10 +166,13 @@ def test_the_colours_of_a_heat_map_span_the_pairs(tmp_path: Path, photo, threads
     draw_heatmap(ordering, ordering.better, tmp_path / "heat.png")
     shown = np.asarray(Image.open(tmp_path / "heat.png").convert("RGB"))
     row, column = np.argwhere(ordering.matrix == pairs.min())[0]
-    left, top = (np.argwhere((shown == (253, 231, 37)).all(axis=2)).min(axis=0)[i] for i in (1, 0))
-    # the first pixel of the diagonal is the corner of the panel; the nearest pair is as bright
+    grey = (shown == 190).all(axis=2)
+    top, left = (int(np.argmax(grey.sum(axis=i) >= 25)) for i in (1, 0))  # where panels begin
     cell = shown[top + 34 * row + 2, left + 34 * column + 2]
     assert cell.tolist() == [253, 231, 37]
+    diagonal = shown[top + 2 : top + 6 * 34 : 34, left + 2 : left + 6 * 34 : 34]
+    assert (diagonal[np.arange(6), np.arange(6)] == 190).all()  # no pair, so none of their colours
+    assert grey[:, left + 2 * 6 * 34 :].any()  # the bar says what grey is
 
 
 def test_numbers_of_clusters_cover_neither_one_another_nor_pictures() -> None:
@@ -175,6 +184,15 @@ def test_numbers_of_clusters_cover_neither_one_another_nor_pictures() -> None:
         assert min(tag) >= 0
         assert max(tag) < 400
         tags = np.vstack([tags, tag])
+
+
+def test_no_dot_lies_upon_a_picture() -> None:
+    pictures = np.array([[100.0, 100, 164, 164], [166, 100, 230, 164]])
+    for point in np.random.default_rng(0).uniform(60, 260, (200, 2)):
+        x, y = _outside(point, pictures)
+        assert _covered((x - 4, y - 4, x + 4, y + 4), pictures) == 0
+        assert np.hypot(x - point[0], y - point[1]) < 90
+    assert _outside(np.array([50.0, 60.0]), pictures) == (50.0, 60.0)
 
 
 def test_a_montage_has_pages_of_six_queries(frames: Path, tmp_path: Path, threads) -> None:

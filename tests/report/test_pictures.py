@@ -54,6 +54,7 @@ def test_a_montage_of_several_methods_is_no_strip(tmp_path: Path, photo, threads
     draw_montage(shown, tmp_path / "sheet.png", {}, range(6))
     with Image.open(tmp_path / "sheet.png") as drawn:
         assert 0.7 < drawn.height / drawn.width < 1.8
+        assert drawn.width == 3 * (3 * 168 + 8)  # no column in which the query alone stands
 
 
 def test_rows_of_a_page_name_the_fields_of_their_method(tmp_path: Path, photo, threads) -> None:

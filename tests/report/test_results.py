@@ -78,7 +78,7 @@ def _manifest(folder: Path) -> imgsim.Manifest:
 
 
 def _autoencoder(folder: Path) -> TrainedAutoencoder:
-    epochs = (Epoch(1, 0.5, 0.4, best=True), Epoch(2, 0.4, 0.5, best=False))
+    epochs = (Epoch(1, 0.5, 0.4, True, 0.5), Epoch(2, 0.4, 0.5, False, 0.4))
     return TrainedAutoencoder(folder / "w.pt", 8, 2, 10, 0, epochs, False, 1.5, 8.0, 0.4, 0.9)
 
 

@@ -75,6 +75,16 @@ def test_nothing_differs_between_an_image_and_itself(pair, tmp_path: Path) -> No
     with Image.open(tmp_path / "map.png") as drawn:  # and no rounding error is drawn as heat
         red, green, _ = np.asarray(drawn.convert("RGB").crop((12, 34, 430, 240)), int).T
     assert (red <= green + 8).all()
+    text = "".join(explanation_text(found))
+    assert "1 - SSIM 0, by the parts" in text
+    assert "e-" not in text
+
+
+def test_the_edge_of_ssim_is_hatched_and_named(pair, tmp_path: Path) -> None:
+    found = explain(*pair)
+    assert found.evidence.edge == pytest.approx(3 / 64)
+    text = "at the edge (hatched in the picture), where no window of 7 x 7 pixels has its middle:"
+    assert text in " ".join("".join(explanation_text(found)).split())
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5))

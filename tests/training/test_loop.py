@@ -16,7 +16,7 @@ from imgsim.progress import Silent
 torch = pytest.importorskip("torch", reason="needs the extra deep: torch")
 
 from imgsim.training import loop  # noqa: E402
-from imgsim.training.loop import LoopOptions, train  # noqa: E402
+from imgsim.training.loop import BatchLoss, LoopOptions, train  # noqa: E402
 
 
 class _Line:
@@ -50,14 +50,15 @@ class _Line:
 
     def loss(self, batch):
         x, y = batch
-        return ((self.module(x) - y) ** 2).mean()
+        error = ((self.module(x) - y) ** 2).mean()
+        return BatchLoss(error + 1, error)
 
     def held_out_loss(self) -> float:
         if self.scripted is not None:
             return self.scripted.pop(0)
         x = torch.linspace(-1, 1, 9)[:, None]
         with torch.inference_mode():
-            return float(self.loss((x, 3 * x - 1)))
+            return float(self.loss((x, 3 * x - 1)).shown)
 
     def save(self, path: Path) -> None:
         self.saved.append(self.seen // self.batches_per_epoch)
@@ -78,6 +79,8 @@ def test_it_learns_and_writes_down_how(tmp_path: Path) -> None:
     with (tmp_path / loop.HISTORY).open() as stream:
         rows = list(csv.DictReader(stream))
     assert [float(r["held_out"]) for r in rows] == [e.held_out for e in history]
+    for row in rows:
+        assert float(row["minimised"]) == pytest.approx(float(row["train"]) + 1)
     lowest = math.inf
     for epoch in history:
         assert epoch.best == (epoch.held_out < lowest)

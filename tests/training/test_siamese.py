@@ -83,6 +83,13 @@ def test_it_tells_held_out_images_apart_better_than_the_plain_encoder(trained) -
     assert (trained.same, trained.different) == (3 * 66, 3 * 144)  # twelve of each class
 
 
+def test_both_losses_are_those_of_pairs_and_the_classifiers_is_beside_them(trained) -> None:
+    first = trained.epochs[0]
+    assert abs(first.train - first.held_out) < 0.3
+    assert first.minimised > first.train + 0.5
+    assert first.train < 0.9  # to guess costs log 2
+
+
 def test_the_figures_are_those_of_the_comparator(trained, method, threads: RunOptions) -> None:
     """Accuracy once more, from the files alone: the split, and distances of the engine."""
     with (trained.weights.parent / "split.csv").open() as stream:

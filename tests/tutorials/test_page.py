@@ -49,7 +49,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory):
         assert text != PAGE or old == new
         if any(folder.iterdir()):
             text = text.replace("imgsim demo camera --kind rounds\n", "").replace(
-                "wrote 30 pictures to camera", "near.png: 1 queries"
+                "wrote 30 pictures to camera", "near.png: 1 query"
             )
         (tutorials / "lie.md").write_text(text)
         monkeypatch.setattr(page, "TUTORIALS", tutorials)

@@ -21,7 +21,15 @@ from imgsim.benchmark.metrics import PairCounts
 from imgsim.benchmark.results import MethodResult, Mistake, Retrieval, Spread, Timing
 from imgsim.benchmark.retrieval import score_query
 from imgsim.benchmark.score import retrieval_of
-from imgsim.benchmark.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
+from imgsim.benchmark.thousand import IMAGES
+from imgsim.benchmark.timing import (
+    ENOUGH_SECONDS,
+    each,
+    load_average,
+    one_thread,
+    repeated,
+    scaled,
+)
 from imgsim.comparators.label import label
 from imgsim.comparators.local import ORIENTATIONS, records, turned
 from imgsim.comparators.recipes import Recipe
@@ -256,8 +264,16 @@ def _timing(
         single = each([compared(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
     ordered = n * (n - 1)
-    search = Spread(
-        whole.median / ordered, whole.low / ordered, whole.high / ordered, whole.n,
-        whole.cpu / ordered, None if whole.mean is None else whole.mean / ordered,
-    )  # fmt: skip
-    return Timing(inputs.seconds_read, inputs.seconds_features, search, single, both, busy)
+    thousand = scaled(whole, IMAGES / n)
+    if options.jobs > 1 and whole.median > 0:  # by one thread, as for other methods
+        thousand = scaled(thousand, whole.cpu / whole.median)
+        thousand = replace(thousand, cpu=whole.cpu * IMAGES / n)
+    return Timing(
+        inputs.seconds_read,
+        inputs.seconds_features,
+        scaled(whole, 1 / ordered),
+        single,
+        both,
+        busy,
+        thousand,
+    )

@@ -22,6 +22,7 @@ from imgsim.benchmark import article, distances
 from imgsim.benchmark.measure import MIXED_PAIRS, SAMPLE, TIMED_PAIRS, sample
 from imgsim.benchmark.resilience import make_copies
 from imgsim.benchmark.retrieval import score_query
+from imgsim.benchmark.thousand import IMAGES, LEAST_ROWS, LONGEST_SECONDS, thousand_rows
 from imgsim.benchmark.timing import one_thread, seconds_of_each, seconds_of_repeated
 from imgsim.comparators.base import Comparator, PairComparator
 from imgsim.comparators.extractor import Extractor
@@ -47,6 +48,9 @@ TOLD_FROM = 60.0
 
 _SLOW_PAIR = 0.02
 """Seconds; where comparing takes so long, nothing around it matters."""
+
+_PAIRS_OF_THOUSAND = IMAGES * (IMAGES - 1) // 2
+_PAIRS_OF_LEAST_ROWS = LEAST_ROWS * (LEAST_ROWS - 1) // 2
 
 _LEAST_ORIGINALS = 8
 """To change some of fewer would take too much of the run."""
@@ -284,19 +288,8 @@ class _Samples:
         return self._extracted[extractor]
 
     def _made_up(self, extractor: Extractor, most: int) -> NDArray[Any]:
-        """Make rows, each the beginning of one that was read and the end of another."""
-        rows = self._rows(extractor)[0]
-        flat = rows.reshape(len(rows), -1)
-        rng = np.random.default_rng(self.seed)
-        count = min(self.n, most)
-        first = rng.integers(len(flat), size=count)
-        made = flat[first]
-        # of two images, so that no row is nearly another: engines look twice at those
-        ends = (first + rng.integers(1, max(2, len(flat)), size=count)) % len(flat)
-        cuts = rng.integers(flat.shape[1] // 4, 1 + 3 * flat.shape[1] // 4, size=count)
-        for row, end, cut in zip(made, ends, cuts, strict=True):
-            row[cut:] = flat[end, cut:]
-        return made.reshape(-1, *rows.shape[1:])
+        """Make rows of those of the images that were read."""
+        return thousand_rows(self._rows(extractor)[0], min(self.n, most), self.seed)
 
     def _pair(self, c: Comparator) -> float:
         """Seconds to compare two images whose features are known."""
@@ -329,20 +322,23 @@ class _Samples:
             return seconds_of_repeated(self._found(c))
         pairs = n * (n - 1) // 2
         slow = self._pair(c) >= _SLOW_PAIR
+        thousand = 0.0  # but of pairs that are compared one by one, in less than a second
         if slow:
             search = pairs * self._pair(c) / jobs
+            thousand = max(LONGEST_SECONDS, _PAIRS_OF_LEAST_ROWS * self._pair(c))
         else:
             rows = self._made_up(c.extractor, max(32, min(n // 16, 256)))
             engine = make_engine(c, rows, self.options)
             if isinstance(engine, PairEngine):
                 search = engine.seconds_for(pairs)
+                thousand = min(LONGEST_SECONDS, engine.seconds_for(_PAIRS_OF_THOUSAND) * jobs)
             else:
                 few = np.arange(len(rows))
                 k = min(3, len(rows) - 1)
                 search = _timed(lambda: engine.nearest(few, k)) * (n / len(rows)) ** 2
         listed = len(self.work.data.pairs)
         score = listed * self._pair(c) if listed else pairs * self._block(c) / jobs
-        return seconds_of_repeated(search) + score
+        return seconds_of_repeated(search) + thousand + score
 
     def _found(self, c: Recipe) -> float:
         """Seconds to verify what is proposed of all pairs, from what is proposed of some images."""

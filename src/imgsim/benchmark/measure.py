@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imgsim.benchmark import distances
 from imgsim.benchmark.results import MethodResult, Spread, Timing
 from imgsim.benchmark.score import MethodScores, matrix, score_classes, score_pairs
+from imgsim.benchmark.thousand import search_of_thousand
 from imgsim.benchmark.timing import ENOUGH_SECONDS, each, load_average, one_thread, repeated
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.extractor import Extractor
@@ -255,7 +256,10 @@ def _timed(
     with one_thread():
         compared = each([compare(i, j) for i, j in pairs], enough=ENOUGH_SECONDS)
         both = each([mixed(i, j) for i, j in few], enough=ENOUGH_SECONDS)
-    timing = Timing(inputs.seconds_read, inputs.seconds_features, searched, compared, both, busy)
+    thousand = search_of_thousand(comparator, rows, options, seed)
+    timing = Timing(
+        inputs.seconds_read, inputs.seconds_features, searched, compared, both, busy, thousand
+    )
     return timing, nearest[0]
 
 

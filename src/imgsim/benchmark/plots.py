@@ -73,7 +73,7 @@ def speed_accuracy(
     axes.set_ylim(max(-0.02, low - 0.06), 1.03)
     fastest, slowest = min(p[1] for p in points), max(p[1] for p in points)
     axes.set_xlim(fastest / 1.6, slowest * 10 ** _room_for_names(points))
-    axes.set_xlabel("time per image, reading and all comparisons included (log scale)")
+    axes.set_xlabel("time of 1,000 images, each read and compared with all (log scale)")
     axes.set_ylabel(measure)
     _write_times(axes.xaxis)
     axes.grid(alpha=0.3)

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -54,7 +54,13 @@ class Watch:
         return Spread(float(median), float(low), float(high), len(self.seconds), cpu, mean)
 
 
-def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Spread:
+def repeated(
+    action: Callable[[], object],
+    of: int = 1,
+    *,
+    times: int = 7,
+    enough: float = ENOUGH_SECONDS,
+) -> Spread:
     """Time an action again and again, after one call that does not count.
 
     What takes long is repeated less often: three times at least, but only once where a single
@@ -67,17 +73,29 @@ def repeated(action: Callable[[], object], of: int = 1, *, times: int = 7) -> Sp
         How many things it works on; the result is for one.
     times : int
         At most.
+    enough : float
+        Seconds after which it is repeated no more.
     """
     first = Watch()
     first.time(action)
-    if first.seconds[0] > ENOUGH_SECONDS:
+    if first.seconds[0] > enough:
         return first.spread(of)
     watch = Watch()
-    while len(watch.seconds) < times and (
-        len(watch.seconds) < 3 or sum(watch.seconds) < ENOUGH_SECONDS
-    ):
+    while len(watch.seconds) < times and (len(watch.seconds) < 3 or sum(watch.seconds) < enough):
         watch.time(action)
     return watch.spread(of)
+
+
+def scaled(spread: Spread, factor: float) -> Spread:
+    """Return the times of so many times as much."""
+    return replace(
+        spread,
+        median=spread.median * factor,
+        low=spread.low * factor,
+        high=spread.high * factor,
+        cpu=spread.cpu * factor,
+        mean=None if spread.mean is None else spread.mean * factor,
+    )
 
 
 def each(actions: Sequence[Callable[[], object]], *, enough: float = math.inf) -> Spread:

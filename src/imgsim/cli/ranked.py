@@ -80,6 +80,7 @@ def _draw_montage(
     terminal: Terminal, matches: Matches, target: Path, images: dict[str, bytes]
 ) -> None:
     from imgsim.report.pictures import draw_montage, montage_pages
+    from imgsim.report.units import count
 
     pages = montage_pages(matches, target)
     for path, _ in pages:
@@ -92,8 +93,10 @@ def _draw_montage(
     if len(pages) > 2:
         name += f", {pages[1][0].name} to {pages[-1][0].name}"
     all_queries = len(matches.methods[0].queries) if matches.methods else 0
-    which = f"the first {shown} of {all_queries}" if shown < all_queries else f"{shown}"
-    terminal.summary(f"{name}: {which} queries")
+    which = count(shown, "query", "queries")
+    if shown < all_queries:
+        which = f"the first {shown} of {all_queries} queries"
+    terminal.summary(f"{name}: {which}")
 
 
 def _html_page(matches: Matches, images: dict[str, bytes] | None) -> Any:

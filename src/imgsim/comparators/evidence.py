@@ -31,8 +31,10 @@ class Evidence:
     remark : str
         A line to show beside it.
     edge : float
-        Width of the frame, as a share of the sides, in which cells see as much padding as picture;
-        what they say is counted, but not shown.
+        Width of the frame, as a share of the sides, of which nothing is shown; what its cells say
+        is counted.
+    edge_reason : str
+        Why that is so: "where ...".
     """
 
     quantity: str
@@ -43,6 +45,7 @@ class Evidence:
     links: tuple[Link, ...] = ()
     remark: str = ""
     edge: float = 0.0
+    edge_reason: str = "where the network sees as much padding as picture"
 
 
 class Explains(Comparator):

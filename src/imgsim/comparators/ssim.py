@@ -103,8 +103,17 @@ class Ssim(PairComparator, Explains):
         one, other = (self.prepare(image.reshape(1, -1)) for image in (left, right))
         lost = 1.0 - self._index(one, other)[0]
         # a window belongs to the pixel in its middle, and there are none along the edges
-        parts = np.pad(lost / lost.size, self.win_size // 2)
-        return Evidence("1 - SSIM", "difference", float(parts.sum()), parts, parts)
+        side = self.win_size
+        parts = np.pad(lost / lost.size, side // 2)
+        return Evidence(
+            "1 - SSIM",
+            "difference",
+            float(parts.sum()),
+            parts,
+            parts,
+            edge=side // 2 / self.side,
+            edge_reason=f"where no window of {side} x {side} pixels has its middle",
+        )
 
     def _index(self, left: Prepared, right: Prepared) -> NDArray[np.float64]:
         """Compute SSIM of every window, (n, fit, fit): a buffer, valid until the next call."""

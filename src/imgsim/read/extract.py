@@ -212,6 +212,8 @@ def checked_rows(extractor: Extractor, images: NDArray[np.uint8]) -> NDArray[Any
     """
     if type(extractor).__module__.startswith("imgsim."):
         return extractor.extract(images)
+    images = images.view()
+    images.flags.writeable = False  # what is written there would make other rows of them
     try:
         rows = extractor.extract(images)
         fault = rows_fault(extractor, rows, images)

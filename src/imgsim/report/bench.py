@@ -95,9 +95,11 @@ def bench_text(bench: Bench) -> Iterator[str]:
         yield from _explained_table("More of how long it takes", speed)
         names = ", ".join(short_names(bench)[m.method] for m in standing_out(bench))
         if names:
-            yield "\n" + _filled(f"none is both faster and better than: {names}")
+            yield "\n" + _filled(
+                f"the fastest, and what is better than all faster ones by more than chance: {names}"
+            )
         elif frontier(bench):
-            yield "\nno method is both faster and better than another\n"
+            yield "\nevery method is better than those that are faster, by more than chance\n"
     if bench.resilience:
         if bench.resilience.methods:
             yield from _changes_lines(bench.resilience, short_names(bench))

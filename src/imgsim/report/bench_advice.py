@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imgsim.benchmark.results import Bench, MethodResult
-from imgsim.benchmark.significance import differs
 from imgsim.report.bench_tables import (
-    LONG_SECONDS,
     headline,
     in_order,
     interval_text,
@@ -15,15 +13,15 @@ from imgsim.report.bench_tables import (
     seconds_of_thousand,
     short_names,
     surely_quicker,
-    timed_seconds,
     unranked_methods,
+    worse,
 )
 from imgsim.report.units import count
 
 _NAMED = 3
 _MANY = 3
-_FEW = 50
-"""Below so many images the times are mostly those of beginning."""
+_FEW = 32
+"""On so many images reading and extraction are timed."""
 
 _QUICKER = 1.5
 """From here on it is worth saying that one method is quicker."""
@@ -102,8 +100,8 @@ def _on_copies(bench: Bench) -> Iterator[str]:
 def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     names = short_names(bench)
     best = ranked[0]
-    level = [m for m in ranked if m is best or not _worse(m, best)]
-    worse = [m for m in ranked if m not in level]
+    level = [m for m in ranked if m is best or not worse(m, best)]
+    behind = [m for m in ranked if m not in level]
     named = [m for m in level if _shown(m) == _shown(best)]
     rest = [m for m in level if m not in named]
     data = bench.data
@@ -111,71 +109,78 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     pictures = f"these {data.images:,} pictures"
     right = "of the 3 nearest are right" if best.retrieval else "average precision of the pairs"
     estimate = headline(best)
+    assert estimate is not None
     within = f"; 95 % interval {interval_text(estimate)}" if interval_text(estimate) else ""
-    if not worse and len(ranked) > 1:
+    figures = f"{_shown(best)} {right}{within}"
+    more = ""
+    if len(ranked) == 1:
+        only = ", the only method measured so far" if bench.unfinished_methods("methods") else ""
+        yield f"For {pictures}: by {names[best.method]}{only}, {figures}."
+    elif not behind:
         of_classes = f" of {trials}" if data.classes else ""
         last = ranked[-1]
         if _shown(last) == _shown(best):
-            between = f"each has {_shown(best)} ({right}{within})"
+            between = f"by each {figures}"
         else:
             between = (
-                f"from {_names(names, named)} ({_shown(best)} {right}{within}) to"
+                f"from {_names(names, named)} ({figures}) to"
                 f" {names[last.method]} ({_shown(last)}) there is no difference that they can show"
             )
+            more = f"More {'classes' if data.classes else 'pairs'} might tell them apart."
         yield (
             f"{pictures[0].upper()}{pictures[1:]}{of_classes} cannot tell"
-            f" {count(len(ranked), 'method')} apart: {between}. Take more of them."
+            f" {count(len(ranked), 'method')} apart: {between}."
         )
     else:
-        shown = f"For {pictures}: {_names(names, named)} ({_shown(best)} {right}{within}"
+        so_far = ", of the methods measured so far" if bench.unfinished_methods("methods") else ""
+        shown = f"For {pictures}{so_far}: {_names(names, named)} ({figures}"
         if len(level) > 1 and len(named) > 1:
             shown += f"; no difference that {trials} can show"
         yield f"{shown})."
         if rest:
             some = ", ".join(f"{names[m.method]} ({_shown(m)})" for m in rest[:_MANY])
-            more = f" and {len(rest) - _MANY} more" if len(rest) > _MANY else ""
-            yield f"Not worse, as far as {trials} can show: {some}{more}."
-        if worse:
-            following = headline(worse[0])
-            assert estimate is not None
-            assert following is not None
-            yield (
-                f"The next, {names[worse[0].method]}, has {_shown(worse[0])}, less by"
-                f" {estimate.value - following.value:.2f}: more than chance gives."
-            )
+            others = f" and {len(rest) - _MANY} more" if len(rest) > _MANY else ""
+            yield f"Not worse, as far as {trials} can show: {some}{others}."
+        following = headline(behind[0])
+        assert following is not None
+        yield (
+            f"The next, {names[behind[0].method]}, has {_shown(behind[0])}, less by"
+            f" {estimate.value - following.value:.2f}: more than chance gives."
+        )
     yield _cost(bench, named, level)
+    if more:
+        yield more
 
 
 def _cost(bench: Bench, named: Sequence[MethodResult], level: Sequence[MethodResult]) -> str:
-    """Say what a thousand images take by the quickest of the best, and of those not worse.
+    """Say what 1,000 images take by the best, and which of those not worse is quicker.
 
-    That one is quicker is said only where the next run would say so, too.
+    Only where the next run would name the same one.
     """
     names, cpu = short_names(bench), machine_was_busy(bench)
-    n = bench.data.images
-    seconds = {m.method: seconds_of_thousand(m, n, cpu=cpu) for m in level}
-    quick, slow = (f(named, key=lambda m: seconds[m.method]) for f in (min, max))
-    said = [quick]
-    if surely_quicker(quick, slow, bench, ratio=_QUICKER):
-        ratio = seconds[slow.method] / seconds[quick.method]
-        text = f"{names[quick.method]} is {ratio:.2g} x quicker than {names[slow.method]}:"
-        text += f" 1,000 images take it about {_time(seconds[quick.method])}"
-    else:
-        both = dict.fromkeys(_time(seconds[m.method]) for m in (quick, slow))
-        whom = names[quick.method] if len(named) == 1 else "each of them"
-        text = f"1,000 images take {whom} about {' to '.join(both)}"
-        said = [quick, slow]
-    quickest = min(level, key=lambda m: seconds[m.method])
-    if surely_quicker(quickest, quick, bench, ratio=_QUICKER):
-        text += f", {names[quickest.method]} {_time(seconds[quickest.method])}"
-        said.append(quickest)
-    how = "processor time" if cpu else "read by one thread"
-    rough = ""
-    if n < _FEW:
-        rough = "; a rough figure, from so few"
-    elif min(timed_seconds(m, n) for m in said) < LONG_SECONDS:
-        rough = "; rough, as so few are searched within milliseconds"
-    return f"{text} ({how}, each compared with all{rough})."
+    seconds = {m.method: seconds_of_thousand(m, cpu=cpu) for m in level}
+
+    def by_time(some: Sequence[MethodResult]) -> list[MethodResult]:
+        return sorted(some, key=lambda m: seconds[m.method])
+
+    def takes(m: MethodResult) -> str:
+        return f"{names[m.method]} {_time(seconds[m.method])}"
+
+    how = "processor time" if cpu else "by the clock"
+    how = f"with one thread, {how}, each compared with all"
+    if bench.data.images < _FEW:
+        how += "; a rough figure, from so few"
+    quickest, quick, slow = by_time(level)[0], by_time(named)[0], by_time(named)[-1]
+    for one, other in ((quickest, quick), (quick, slow)):
+        if surely_quicker(one, other, bench, ratio=_QUICKER):
+            ratio = _times(seconds[other.method] / seconds[one.method])
+            return (
+                f"{names[one.method]} is {ratio} x quicker than {names[other.method]}: 1,000 images"
+                f" take it about {_time(seconds[one.method])}, {takes(other)} ({how})."
+            )
+    some = [takes(m) for m in by_time(named)]
+    shown = ", ".join(some) if len(some) <= _NAMED else f"{some[0]} to {some[-1]}"
+    return f"1,000 images take {shown} ({how})."
 
 
 def _on_recipes(bench: Bench) -> Iterator[str]:
@@ -204,18 +209,6 @@ def _on_recipes(bench: Bench) -> Iterator[str]:
     yield f"{text}. Of changed copies {found}."
 
 
-def _worse(one: MethodResult, best: MethodResult) -> bool:
-    """Whether a method is behind the best by more than chance gives."""
-    if one.retrieval and best.retrieval:
-        own, other = one.retrieval.class_accuracy, best.retrieval.class_accuracy
-        if own and len(own) == len(other):
-            return differs(own, other)
-    value, bound = headline(one), headline(best)
-    assert value is not None
-    assert bound is not None
-    return bound.low is None or value.value < bound.low
-
-
 def _shown(one: MethodResult) -> str:
     estimate = headline(one)
     assert estimate is not None
@@ -227,6 +220,11 @@ def _names(names: dict[str, str], some: Sequence[MethodResult]) -> str:
     if len(some) > _NAMED:
         shown.append(f"{len(some) - _NAMED} more")
     return " or ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+
+def _times(ratio: float) -> str:
+    """Return two digits of a ratio."""
+    return f"{ratio:.2g}" if ratio < 100 else f"{round(ratio, -1):.0f}"
 
 
 def _time(seconds: float) -> str:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import inf
 
-from imgsim.benchmark.results import Bench, Estimate, MethodResult, NormTiming, Resilience
+from imgsim.benchmark.results import (
+    Bench,
+    Estimate,
+    MethodResult,
+    NormTiming,
+    Resilience,
+    Spread,
+)
+from imgsim.benchmark.significance import differs
 from imgsim.report.rankings import duration
 
 Table = list[list[str]]
@@ -18,37 +25,35 @@ def machine_was_busy(bench: Bench) -> bool:
     return any(m.timing.busy for m in bench.methods)
 
 
-def seconds_per_image(result: MethodResult, images: int, *, cpu: bool) -> float:
-    """Return the seconds to read and extract an image and to search a data set of this size."""
-    timing = result.timing
-    read, features, search = (
-        one.cpu if cpu else one.median
-        for one in (timing.seconds_read, timing.seconds_features, timing.seconds_search)
-    )
-    return read + features + search * (images - 1)
-
-
-def seconds_of_thousand(result: MethodResult, images: int, *, cpu: bool) -> float:
+def seconds_of_thousand(result: MethodResult, *, cpu: bool) -> float:
     """Return the seconds to read and extract 1,000 images and to compare each with all others.
 
-    A method that verifies compares few of the pairs: as many for each image as in a data set of
-    so many images that it was measured on.
+    With one thread. A method that verifies compares few of the pairs: as many for each image as
+    in the data set that it was measured on.
     """
-    return 1000 * seconds_per_image(result, 1000 if result.ranks else images, cpu=cpu)
+    return sum(_of(part, cpu=cpu) * times for part, times in _parts(result))
+
+
+def _parts(result: MethodResult) -> list[tuple[Spread, float]]:
+    """Return what 1,000 images take, and how often."""
+    timing = result.timing
+    parts = [(timing.seconds_read, 1000.0), (timing.seconds_features, 1000.0)]
+    if timing.seconds_thousand is None:  # an earlier version's
+        return [*parts, (timing.seconds_search, 1000.0 * 999)]
+    return [*parts, (timing.seconds_thousand, 1.0)]
+
+
+def _of(spread: Spread, *, cpu: bool) -> float:
+    return spread.cpu if cpu else spread.median
 
 
 LONG_SECONDS = 0.5
-"""What was timed for less than this comes out otherwise in the next run, whatever the quartiles
-of its repeats say: they follow each other within milliseconds. To search 96 images took 7 ms by
-the clock in one run and 35 in the next, and the processors worked up to 6 times as long."""
+"""What takes 1,000 images less than this comes out otherwise in the next run, whatever the
+quartiles of its repeats say: they follow each other within milliseconds."""
 
-SURE_RATIO = 10.0
-"""One that takes so many times less in one run is the quicker one in the next."""
-
-
-def timed_seconds(result: MethodResult, images: int) -> float:
-    """Return how long it took to search a data set of so many images once."""
-    return result.timing.seconds_search.median * images * (images - 1)
+SURE_RATIO = 4.0
+"""One that takes so many times less in one run is the quicker one in the next: the time of one
+method was up to 1.8 times as long in another run, on a busy machine."""
 
 
 def surely_quicker(one: MethodResult, other: MethodResult, bench: Bench, *, ratio: float) -> bool:
@@ -57,27 +62,18 @@ def surely_quicker(one: MethodResult, other: MethodResult, bench: Bench, *, rati
     So it is where it takes `SURE_RATIO` times less; else, where both were timed for long enough,
     nobody else used the machine and the quartiles of the repeats are as far from each other.
     """
-    n, cpu = bench.data.images, machine_was_busy(bench)
-    found = seconds_of_thousand(other, n, cpu=cpu) / seconds_of_thousand(one, n, cpu=cpu)
-    if found >= SURE_RATIO:
+    cpu = machine_was_busy(bench)
+    took, other_took = (seconds_of_thousand(m, cpu=cpu) for m in (one, other))
+    if other_took >= SURE_RATIO * took:
         return True
-    if found < ratio or cpu or min(timed_seconds(m, n) for m in (one, other)) < LONG_SECONDS:
+    if other_took < ratio * took or cpu or took < LONG_SECONDS:
         return False
-    return _bound(other, n, "low") >= ratio * _bound(one, n, "high")
+    return _bound(other, "low") >= ratio * _bound(one, "high")
 
 
-def _bound(result: MethodResult, images: int, which: str) -> float:
-    """Return a quartile of the seconds of 1,000 images; without repeats there is none."""
-    timing = result.timing
-    if timing.seconds_search.n < 3:
-        return 0.0 if which == "low" else inf
-    compared = (1000 if result.ranks else images) - 1
-    parts = (
-        (timing.seconds_read, 1),
-        (timing.seconds_features, 1),
-        (timing.seconds_search, compared),
-    )
-    return sum(float(getattr(part, which)) * times for part, times in parts)
+def _bound(result: MethodResult, which: str) -> float:
+    """Return a quartile of the seconds of 1,000 images."""
+    return sum(float(getattr(part, which)) * times for part, times in _parts(result))
 
 
 def headline(result: MethodResult) -> Estimate | None:
@@ -92,14 +88,26 @@ def headline(result: MethodResult) -> Estimate | None:
 
 def in_order(bench: Bench) -> list[MethodResult]:
     """Return the methods, best first, equal ones by their time, last those without a ranking."""
-    images, cpu = bench.data.images, machine_was_busy(bench)
+    cpu = machine_was_busy(bench)
 
     def place(m: MethodResult) -> tuple[float, float, str]:
         best = headline(m)
         value = 1.0 if best is None else -round(best.value, 6)
-        return value, seconds_per_image(m, images, cpu=cpu), m.method
+        return value, seconds_of_thousand(m, cpu=cpu), m.method
 
     return sorted(bench.methods, key=place)
+
+
+def worse(one: MethodResult, best: MethodResult) -> bool:
+    """Return whether a method is behind a better one by more than chance gives."""
+    if one.retrieval and best.retrieval:
+        own, other = one.retrieval.class_accuracy, best.retrieval.class_accuracy
+        if own and len(own) == len(other):
+            return differs(own, other)
+    value, bound = headline(one), headline(best)
+    assert value is not None
+    assert bound is not None
+    return bound.low is None or value.value < bound.low
 
 
 def frontier(bench: Bench) -> list[MethodResult]:
@@ -108,9 +116,8 @@ def frontier(bench: Bench) -> list[MethodResult]:
     One that is slower and exactly as good is among them.
     """
     chosen: list[MethodResult] = []
-    images, cpu = bench.data.images, machine_was_busy(bench)
     most = -1.0
-    for one in sorted(in_order(bench), key=lambda m: seconds_per_image(m, images, cpu=cpu)):
+    for one in _fastest_first(bench):
         best = headline(one)
         if best is not None and round(best.value, 6) >= most:
             chosen.append(one)
@@ -119,10 +126,32 @@ def frontier(bench: Bench) -> list[MethodResult]:
 
 
 def standing_out(bench: Bench) -> list[MethodResult]:
-    """Return the frontier; nothing, if all that are ranked are on it."""
-    best = frontier(bench)
-    ranked = [m for m in bench.methods if m.ranks]
-    return [] if len(best) == len(ranked) > 1 else best
+    """Return the fastest method, and each that is better than all faster ones, chance apart.
+
+    Nothing, if it is every one of several.
+    """
+    chosen: list[MethodResult] = []
+    faster: list[MethodResult] = []
+    for one in _fastest_first(bench):
+        best = headline(one)
+        if best is None:
+            continue
+        if all(_better(one, other) for other in faster):
+            chosen.append(one)
+        faster.append(one)
+    return [] if len(chosen) == len(faster) > 1 else chosen
+
+
+def _better(one: MethodResult, other: MethodResult) -> bool:
+    own, others = headline(one), headline(other)
+    assert own is not None
+    assert others is not None
+    return own.value > others.value and worse(other, one)
+
+
+def _fastest_first(bench: Bench) -> list[MethodResult]:
+    cpu = machine_was_busy(bench)
+    return sorted(in_order(bench), key=lambda m: seconds_of_thousand(m, cpu=cpu))
 
 
 def unranked_methods(bench: Bench) -> list[str]:
@@ -196,7 +225,7 @@ def asked_table(bench: Bench) -> Table:
                 _estimate_text(headline(m)),
                 interval_text(headline(m)) or "-",
                 duration(distance.cpu if cpu else distance.median),
-                duration(seconds_of_thousand(m, bench.data.images, cpu=cpu)),
+                duration(seconds_of_thousand(m, cpu=cpu)),
             ]
         )
     return [header, *rows]
@@ -295,9 +324,10 @@ DEFINITIONS = {
     " averaged over all images whose class has others",
     "95%": "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
     " with more images or pairs count more",
-    "a pair": "to compare one pair from ready features",
+    "a pair": "to compare one pair by itself, from ready features",
     "1,000 images": "to read so many, work out their features, and compare each with all others"
-    " (auto, local: with as many as here); rough, where these were searched within milliseconds",
+    " (auto, local: with as many of them as here), with one thread; it is less than the 499,500"
+    " pairs by themselves, as many are compared at once",
     "MAP": "mean average precision: how far up the whole ranking those of the class stand",
     "NDCG": "normalised discounted gain: as MAP, with less weight on what stands further down",
     "R@1": "share of queries with one of their class nearest (R@5, R@10: among the 5, 10 nearest)",

@@ -15,7 +15,7 @@ from imgsim.report import bench_tables
 from imgsim.report.bench_advice import advice, copies_left
 from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.html import escaped_path, picture_rules
-from imgsim.report.units import count, percent
+from imgsim.report.units import percent
 
 _SIDE = 120
 
@@ -113,17 +113,14 @@ def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Ite
     yield from _explained_html(bench_tables.asked_table(bench), best)
     if "speed" in plots:
         bold = (
-            "Bold, and on the dashed line: no other method is both faster and better."
+            "Bold: the fastest, and what is better than all that are faster, by more than chance"
+            " gives."
             if best
-            else "No method is both faster and better than another here, so none is bold, and the"
-            " dashed line leads through all."
+            else "Every method is better than those that are faster, by more than chance gives."
         )
-        times = (
-            f"The chart has times of {count(bench.data.images, 'image')}, the table has them for"
-            " 1,000: the more images, the more a comparison of all pairs weighs."
-        )
-        yield f"<p>{bold} {times} Bars are 95 % intervals.</p>\n"
-        yield _plot_html(plots["speed"], "time per image against accuracy, a point per method")
+        line = "Above and left of the dashed line is no method. Bars are 95 % intervals."
+        yield f"<p>{bold} {line}</p>\n"
+        yield _plot_html(plots["speed"], "time of 1,000 images against accuracy")
     yield "<h2>More of how right</h2>\n"
     yield from _explained_html(bench_tables.quality_table(bench), best)
     if bench_tables.unranked_note(bench):
@@ -220,9 +217,7 @@ def _speed_points(
         bounds = None
         if estimate.low is not None and estimate.high is not None:
             bounds = (estimate.low, estimate.high)
-        seconds = bench_tables.seconds_per_image(
-            m, bench.data.images, cpu=bench_tables.machine_was_busy(bench)
-        )
+        seconds = bench_tables.seconds_of_thousand(m, cpu=bench_tables.machine_was_busy(bench))
         points.append((names[m.method], seconds, estimate.value, bounds))
     return points
 

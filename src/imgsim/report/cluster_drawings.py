@@ -18,16 +18,18 @@ from imgsim.report.units import count, percent
 from imgsim.tasks.cluster.results import NO_CLUSTER, Clusters
 
 MAX_ON_SHEET = 400
-_MAP = (1400, 1000)
-_LEGEND = 220
+_MAP = (1200, 860)
+_LEGEND = 300
+_TEXT, _NUMBER, _LINE = 20, 24, 26
+"""Pixels of the letters beside a map and on it, and of a line: a page shows it at half its size."""
 _VOTERS = 5
 _REGION_CELL = 4
 _TINT = 0.22
 _FROM_DOT = 18
-_DOT = 4
-_TITLE = 44
+_DOT = 5
+_TITLE = 8 + 3 * _LINE
 """Pixels above the map, for what it shows."""
-_TAG_HEIGHT = 24
+_TAG_HEIGHT = 30
 _SHEET_SIDE = 120
 _GAP = 6
 _CAPTION = 28
@@ -153,7 +155,7 @@ def draw_map(clusters: Clusters, target: Path) -> None:
 
     width, height = _MAP
     sheet = Image.new("RGB", (width + _LEGEND, height + _TITLE), "white")
-    font = ImageFont.load_default(13)
+    font = ImageFont.load_default(_TEXT)
     numbers, names = groups_on_map(clusters)
     if len(clusters.pictures):
         side = max(28, min(64, int(0.6 * math.sqrt(width * height / len(clusters.pictures)))))
@@ -166,30 +168,32 @@ def draw_map(clusters: Clusters, target: Path) -> None:
         sheet.paste(area, (0, _TITLE))
     draw = ImageDraw.Draw(sheet)
     counts = np.bincount(numbers, minlength=len(names) + 1)
-    listed = list(range(1, len(names) + 1))[: (height - 60) // 18]
+    listed = list(range(1, len(names) + 1))[: (height - 3 * _LINE) // _LINE]
     top = _TITLE + 4
     for number in [*listed, *([0] if counts[0] else [])]:
-        draw.rectangle((width + 4, top, width + 16, top + 12), colour_of(number), "dimgray")
+        draw.rectangle((width + 6, top, width + 24, top + 18), colour_of(number), "dimgray")
         text = f"{names[number - 1] if number else 'none'}: {count(int(counts[number]), 'image')}"
-        draw.text((width + 22, top - 2), _shortened(text, font, _LEGEND - 26), "black", font)
-        top += 18
+        draw.text((width + 32, top - 3), _shortened(text, font, _LEGEND - 38), "black", font)
+        top += _LINE
     if len(listed) < len(names):
-        draw.text((width + 4, top), f"and {len(names) - len(listed)} more", "black", font)
+        draw.text((width + 6, top - 3), f"and {len(names) - len(listed)} more", "black", font)
     way = {"tsne": "t-SNE", "pca": "principal components"}[clusters.projection]
     said = [label(clusters.comparator), way, count(len(clusters.clusters), "cluster")]
     said += [text for text in (agreement_text(clusters),) if text]
     draw.text((8, 4), ", ".join(said), "black", font)
     what = "cluster" if clusters.labelled is None else "label"
-    draw.text((8, 23), _map_key(what), "dimgray", font)
-    draw.text((width + 4, 23), f"colours: {what}s", "black", font)
+    for line, text in enumerate(_map_key(what), 1):
+        draw.text((8, 4 + line * _LINE), text, "dimgray", font)
+    draw.text((width + 6, 4 + 2 * _LINE), f"colours: {what}s", "black", font)
     write_png(sheet, target)
 
 
-def _map_key(what: str) -> str:
-    """Say what is on a map."""
+def _map_key(what: str) -> tuple[str, str]:
+    """Say what is on a map, in two lines."""
     return (
-        f"A dot or a picture is an image, in the colour of its {what}; the ground has the colour of"
-        " the images nearest to it. A number is a cluster, at its most typical image."
+        f"A dot or a picture is an image, in the colour of its {what}; the ground has that of the"
+        " nearest ones.",
+        "A number is a cluster, at its most typical image.",
     )
 
 
@@ -200,7 +204,9 @@ def _draw_images(
     numbers: NDArray[np.int64],
     side: int,
 ) -> dict[int, _Box]:
-    """Draw pictures that do not cover one another, and dots for the others, also upon pictures.
+    """Draw pictures that do not cover one another, and dots for the others.
+
+    What lies under a picture of another image has its dot at the picture's edge.
 
     Returns
     -------
@@ -222,11 +228,37 @@ def _draw_images(
         draw.rectangle(box, colour_of(int(numbers[image])), "dimgray")
         area.paste(picture, (left, top))
         boxes[image] = box
-    for image, (x, y) in enumerate(middles):
+    taken = np.array(list(boxes.values()), float).reshape(-1, 4)
+    for image, middle in enumerate(middles):
         if image not in boxes:
-            dot = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
+            across, down = _outside(middle, taken)
+            dot = (across - _DOT, down - _DOT, across + _DOT, down + _DOT)
             draw.ellipse(dot, colour_of(int(numbers[image])), "black")
     return boxes
+
+
+def _outside(point: NDArray[np.float64], boxes: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the place of a dot beside all boxes, float64 of shape (n, 4), near a point."""
+
+    def around(x: float, y: float) -> NDArray[np.bool_]:
+        left, top, right, bottom = boxes.T
+        return np.asarray(
+            (x > left - _DOT) & (x < right + _DOT) & (y > top - _DOT) & (y < bottom + _DOT)
+        )
+
+    start = float(point[0]), float(point[1])
+    places = [start]
+    for _ in range(4):  # beside one box may be in another
+        free = [place for place in places if not around(*place).any()]
+        if free:
+            return min(free, key=lambda place: math.dist(place, start))
+        ways = []
+        for x, y in places:
+            left, top, right, bottom = boxes[int(np.argmax(around(x, y)))]
+            ways += [(left - _DOT - 1, y), (right + _DOT + 1, y)]
+            ways += [(x, top - _DOT - 1), (x, bottom + _DOT + 1)]
+        places = [(float(x), float(y)) for x, y in ways]
+    return start
 
 
 def _draw_numbers(
@@ -236,7 +268,7 @@ def _draw_numbers(
     it from farther away."""
     from PIL import ImageDraw, ImageFont
 
-    draw, font = ImageDraw.Draw(area), ImageFont.load_default(18)
+    draw, font = ImageDraw.Draw(area), ImageFont.load_default(_NUMBER)
     dots = [np.concatenate([middle - _DOT, middle + _DOT]) for middle in middles]
     drawn = np.array([boxes.get(image, dot) for image, dot in enumerate(dots)], float)
     tags = np.empty((0, 4))

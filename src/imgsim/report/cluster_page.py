@@ -27,6 +27,10 @@ MAX_PICTURES = 3000
 """Pictures on a page, of which the others are dots: a browser cannot hold more."""
 
 _PAGE_SIDE = 96
+_KEY = (
+    "A picture or a dot is an image; a dot has its picture where there is room for it: the wheel"
+    " makes room, and the pointer shows it. A number is a cluster, at its most typical image."
+)
 _MAP_SHARES, _MAP_MARGINS = (94, 92), (3, 4)
 """Of the width and the height of the map, in percent."""
 
@@ -38,21 +42,26 @@ body { max-width: none }
 #map img { left: calc(var(--x) * 1px); top: calc(var(--y) * 1px);
   width: calc(100% * var(--s)); height: calc(100% * var(--s)); image-rendering: pixelated }
 #map em { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px); font: bold 16px system-ui;
-  top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px); transform: translate(-110%, -110%);
+  top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px);
+  transform: translate(calc(-100% - 16px), calc(-100% - 16px));
   padding: 1px 6px; color: #000; background: #fffd; border: 1px solid #000; border-radius: 5px;
-  z-index: 1 }
+  z-index: 2 }
 #map b { position: absolute; width: 36px; height: 36px; margin: -18px; box-sizing: border-box;
   border-width: 3px; border-style: solid }
 #map b, .sheet div, #tip div { background-position: center; background-size: contain;
   background-repeat: no-repeat }
 #map b { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px);
   top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px) }
-#map b.dot { width: 9px; height: 9px; margin: -5px; border-radius: 9px }
-#map b:hover { z-index: 2 }
+#map b { z-index: 1 }
+#map b.dot { width: 9px; height: 9px; margin: -5px; border-radius: 9px; background-size: 0 0;
+  border: 1px solid #000; z-index: 0 }
+#map b:hover { z-index: 3 }
 .dim b:not(.lit) { opacity: .08 }
 #tip { position: fixed; pointer-events: none; z-index: 3; padding: 6px; max-width: 210px;
   background: Canvas; border: 1px solid #888; display: none; overflow-wrap: anywhere }
 #tip div { width: 192px; height: 192px }
+.key { color: #777; margin: .3rem 0 }
+.more { font-size: 12px; max-width: 60rem; overflow-wrap: anywhere }
 #legend span { display: inline-block; margin: .3rem .8rem .3rem 0; cursor: pointer }
 #legend i { display: inline-block; width: .9em; height: .9em; margin-right: .3em }
 .sheet div { display: inline-block; width: 72px; height: 72px; margin: 1px }
@@ -62,8 +71,29 @@ body { max-width: none }
 _SCRIPT = """
 const map = document.getElementById('map'), tip = document.getElementById('tip')
 let s = 1, x = 0, y = 0, held = null
+const APART = 38, pins = [...map.querySelectorAll('b[data-p^=p]')].map(b => ({ b,
+  left: +b.style.getPropertyValue('--l'), top: +b.style.getPropertyValue('--t') }))
+pins.sort((one, other) => ('t' in other.b.dataset) - ('t' in one.b.dataset))
+let arranged = 0
+// pictures where they cover no other one, dots elsewhere
+const arrange = () => {
+  const wide = map.clientWidth * s / 100, high = map.clientHeight * s / 100, taken = new Map()
+  for (const pin of pins) {
+    const at = [pin.left * wide, pin.top * high], [i, j] = at.map(v => Math.floor(v / APART))
+    let free = true
+    for (let a = i - 1; free && a <= i + 1; a++) for (let c = j - 1; free && c <= j + 1; c++)
+      free = !(taken.get(a + ',' + c) || []).some(other => Math.max(
+        Math.abs(other[0] - at[0]), Math.abs(other[1] - at[1])) < APART)
+    pin.b.classList.toggle('dot', !free)
+    if (!free) continue
+    const key = i + ',' + j
+    if (taken.has(key)) taken.get(key).push(at); else taken.set(key, [at]) }
+  arranged = s }
 const show = () => { for (const [k, v] of [['--s', s], ['--x', x], ['--y', y]])
-  map.style.setProperty(k, v) }
+  map.style.setProperty(k, v)
+  if (s !== arranged) arrange() }
+addEventListener('resize', arrange)
+arrange()
 map.addEventListener('wheel', e => { e.preventDefault()
   const box = map.getBoundingClientRect(), f = Math.exp(-e.deltaY / 400)
   const px = e.clientX - box.left, py = e.clientY - box.top
@@ -104,7 +134,15 @@ def cluster_page(clusters: Clusters) -> Iterator[str]:
         for number, colour in ((n, colour_of(n)) for n in range(len(names) + 1))
     )
     yield from page_head(title, places, images, _STYLE + colours, _PAGE_SIDE)
-    yield "<p>" + "<br>\n".join(escape(line) for line in cluster_summary(clusters)) + "</p>\n"
+    lines = list(cluster_summary(clusters))
+    figures = [line.strip() for line in lines if line.startswith("  ")]
+    shown = [line for line in lines if not line.startswith("  ") and not line.endswith(":")]
+    yield "<p>" + "<br>\n".join(escape(line) for line in shown) + "</p>\n"
+    for line in lines:
+        if line.endswith(":"):  # the figures that follow are many
+            yield f'<details class="more"><summary>{escape(line[:-1])}</summary>'
+            yield f"{escape('  '.join(figures))}</details>\n"
+    yield f'<p class="key">{_KEY}</p>\n'
     yield '<div id="legend">'
     for number, name in enumerate(names, 1):
         images_of = int((numbers == number).sum())
@@ -114,12 +152,14 @@ def cluster_page(clusters: Clusters) -> Iterator[str]:
     if paths:
         yield f'<img alt="" src="{_regions_url(clusters)}">\n'
     coordinates = map_coordinates(clusters.positions)
+    typical = {cluster.typical for cluster in clusters.clusters}
     for i, path in enumerate(paths):
         said = cluster_name(int(clusters.labels[i]))
         if clusters.labelled is not None and numbers[i]:
             said += f" · {names[numbers[i] - 1]}"
         marker = _marker_attributes(path, int(numbers[i]), said, places)
-        yield f'<b style="{_placed(coordinates[i])}" {marker}></b>\n'
+        first = " data-t" if i in typical else ""
+        yield f'<b style="{_placed(coordinates[i])}" {marker}{first}></b>\n'
     for cluster in clusters.clusters:
         yield f'<em style="{_placed(coordinates[cluster.typical])}">{cluster.number}</em>\n'
     yield '</div>\n<div id="tip"><div></div><span></span></div>\n'

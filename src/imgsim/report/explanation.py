@@ -44,7 +44,7 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
     similarity = percent(comparator.scale.similarity(distance))
     yield f"{printable(explanation.left.name)}\n{printable(explanation.right.name)}\n\n"
     yield f"{label(comparator)}: {score_text(comparator, distance)} ({similarity})\n"
-    yield f"{evidence.quantity} {evidence.total:.4g}, {_meaning(explanation)}:\n\n"
+    yield f"{evidence.quantity} {_total(evidence):.4g}, {_meaning(explanation)}:\n\n"
     if abs(evidence.total) < _ROUNDING_ERROR:
         yield f"nothing of it anywhere{': ' * bool(evidence.remark)}{evidence.remark}\n"
         return
@@ -59,22 +59,27 @@ def explanation_text(explanation: Explanation) -> Iterator[str]:
         )
     if evidence.edge:
         one, other = (_at_edge(part, evidence.edge) for part in (evidence.left, evidence.right))
-        yield (
-            "\nat the edge, where the network sees as much padding as picture (hatched in the"
-            f" picture):\n  {100 * one:.0f} % and {100 * other:.0f} %\n"
-        )
+        yield f"\nat the edge (hatched in the picture),\n{evidence.edge_reason}:\n"
+        yield f"  {100 * one:.0f} % and {100 * other:.0f} %\n" if one or other else "  nothing\n"
     if evidence.remark:
         yield f"\n({evidence.remark})\n"
 
 
-def _scale_texts(explanation: Explanation) -> tuple[str, str]:
-    """What the colours of a drawing stand for."""
+def _total(evidence: Evidence) -> float:
+    """Return the total, 0 for what rounding leaves of two equal images."""
+    return evidence.total if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
+
+
+def _scale_texts(explanation: Explanation) -> Iterator[str]:
+    """Say what the colours of a drawing stand for, and what is hatched."""
     evidence = explanation.evidence
-    return (
-        f"{evidence.quantity} {evidence.total:.3g}, {_meaning(explanation)};"
-        " one scale for both images:",
-        "from a place that adds nothing to the one that adds most in either of them",
+    yield (
+        f"{evidence.quantity} {_total(evidence):.3g}, {_meaning(explanation)};"
+        " one scale for both images:"
     )
+    yield "from a place that adds nothing to the one that adds most in either of them"
+    if evidence.edge:
+        yield f"hatched: the edge, {evidence.edge_reason}"
 
 
 def _meaning(explanation: Explanation) -> str:
@@ -205,7 +210,9 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     maps = [_inside(part, evidence.edge) * part.size for part in (evidence.left, evidence.right)]
     top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
     height = max(picture.height for picture in shown)
-    sheet = Image.new("RGB", (2 * _SIDE + 3 * _GAP, height + 110), "white")
+    sheet = Image.new(
+        "RGB", (2 * _SIDE + 3 * _GAP, height + 110 + 18 * bool(evidence.edge)), "white"
+    )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     corners = []

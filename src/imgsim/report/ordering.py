@@ -53,6 +53,10 @@ _VIRIDIS = (
 )  # fmt: skip
 """Nine colours of Viridis, by S. van der Walt and N. Smith (CC0): even steps in lightness."""
 
+_ITSELF = (190, 190, 190)
+"""The colour of an image beside itself."""
+_SWATCH = 14
+
 
 def sort_text(ordering: Ordering, chain: Chain) -> Iterator[str]:
     """Yield a line per image: its number, its distance to the one before as a score, its path."""
@@ -140,7 +144,7 @@ class _Span:
     """The distances at the bright and at the dark end of the colours.
 
     An image beside itself is nearer than any pair: it would take up the colours of what lies
-    between, so it does not count, and is as bright as the nearest pair.
+    between, so it does not count, and has a colour of its own.
     """
 
     low: float
@@ -165,8 +169,8 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     """Draw all distances by name and along the chain, bright for alike, as a PNG.
 
     Images are numbered by name in both; up to 120 the names stand below. Up to 30 images each cell
-    has its score, up to about 45 each row its picture. The colours span the pairs, without the
-    diagonal.
+    has its score, up to about 45 each row its picture. The colours span the pairs; the diagonal
+    is grey.
 
     Raises
     ------
@@ -319,7 +323,13 @@ def _heatmap_panel(
         picture[i : i + 256] = np.round(255 * (1 - span.shares(block)))
     image = Image.fromarray(picture)
     way = Image.Resampling.NEAREST if n <= side else Image.Resampling.BOX
-    return Image.fromarray(_in_viridis(np.asarray(image.resize((side, side), way)))) if n else image
+    if not n:
+        return image
+    colours = _in_viridis(np.asarray(image.resize((side, side), way)))
+    if n <= side:
+        diagonal = Image.fromarray(np.eye(n, dtype=np.uint8)).resize((side, side), way)
+        colours[np.asarray(diagonal) > 0] = _ITSELF
+    return Image.fromarray(colours)
 
 
 def _in_viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -333,7 +343,7 @@ def _in_viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _draw_colour_bar(sheet: Any, ordering: Ordering, span: _Span, side: int, bottom: int) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    height, top = max(side, 120), bottom - _MARGIN - max(side, 120)
+    height, top = max(side, 120) - 2 * _SWATCH, bottom - _MARGIN - max(side, 120)
     left = sheet.width - 118
     levels = np.repeat(np.linspace(255, 0, height).astype(np.uint8)[:, None], 18, axis=1)
     sheet.paste(Image.fromarray(_in_viridis(levels)), (left, top))
@@ -345,6 +355,9 @@ def _draw_colour_bar(sheet: Any, ordering: Ordering, span: _Span, side: int, bot
         y = top + float(span.shares(np.array(scale.distance(score)))) * (height - 1)
         draw.line((left + 18, y, left + 22, y), "black")
         draw.text((left + 26, y), f"{score:.6g}", "black", font, anchor="lm")
+    swatch = (left, top + height + _SWATCH, left + 17, top + height + 2 * _SWATCH - 1)
+    draw.rectangle(swatch, _ITSELF)
+    draw.text((left + 26, sum(swatch[1::2]) / 2), "itself", "black", font, anchor="lm")
 
 
 def draw_contact_sheet(ordering: Ordering, chain: Chain, target: Path) -> None:

@@ -34,6 +34,8 @@ _TITLE = 18
 """Pixels above a row of a montage, for the method."""
 _PAGE, _ACROSS = 1.2, 3
 """How high a page of a montage is to its width, about, and the most queries beside one another."""
+_BESIDE = 2
+"""Methods up to which a query stands beside its matches; of more, its column would be empty."""
 _AT_ONCE = 64
 _CACHED_THUMBNAILS = 256
 """Thumbnails that are kept: a query and its matches come up again for every method."""
@@ -113,6 +115,7 @@ def montage_pages(matches: Matches, target: Path) -> list[tuple[Path, range]]:
 def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], part: range) -> None:
     """Draw queries and their matches side by side, a row per method, as a PNG.
 
+    The query stands before the matches of the first method; above all, if there are more than two.
     Queries with their rows stand beside one another where that brings the picture nearer to the
     form of a page.
 
@@ -134,13 +137,14 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], pa
 
     most = max((len(q.matches) for m in matches.methods for q in m.queries), default=0)
     columns = min(most, MONTAGE_COLUMNS)
+    above = len(matches.methods) > _BESIDE
 
     @lru_cache(maxsize=_CACHED_THUMBNAILS)
     def small(path: str) -> Any:
         return thumbnail(path, _SIDE, images)
 
-    blocks = [_montage_block(matches, number, columns, small) for number in part]
-    wide = (columns + 1) * (_SIDE + _GAP) + _GAP
+    blocks = [_montage_block(matches, number, columns, small, above=above) for number in part]
+    wide = (max(1, columns) if above else columns + 1) * (_SIDE + _GAP) + _GAP
     heights = [sum(row.height for row in block) + _GAP for block in blocks]
     across = _blocks_across(wide, heights)
     lines = [max(heights[i : i + across]) for i in range(0, len(heights), across)]
@@ -153,7 +157,8 @@ def draw_montage(matches: Matches, target: Path, images: Mapping[str, bytes], pa
         top = sum(lines[:line]) + _GAP
         bottom = sum(lines[: line + 1])
         for row in block:
-            draw.text((left + _SIDE + _GAP, top), row.title, "black", font)
+            title = shorten(row.title, font, wide - 2 * _GAP) if above else row.title
+            draw.text((left + (0 if above else _SIDE + _GAP), top), title, "black", font)
             for column, cell in enumerate(row.cells):
                 if cell is None:
                     continue
@@ -180,13 +185,19 @@ class _MontageRow:
 
 
 def _montage_block(
-    matches: Matches, number: int, columns: int, small: Callable[[str], Any]
+    matches: Matches, number: int, columns: int, small: Callable[[str], Any], *, above: bool
 ) -> list[_MontageRow]:
-    """Make the rows of a query, which stands in the first of them."""
+    """Make the rows of a query, which stands in the first of them; `above`: alone."""
     rows: list[_MontageRow] = []
+    if above:
+        path = matches.methods[0].queries[number].path
+        height = small(path).height + _CAPTION + 2 * _GAP
+        rows.append(_MontageRow("", [(path, "query")], height))
     for method in matches.methods:
         query = method.queries[number]
         cells: list[tuple[str, str] | None] = [None if rows else (query.path, "query")]
+        if above:
+            cells.clear()
         for match in query.matches[:columns]:
             cells.append((match.path, "  ".join(match_captions(method.comparator, match))))
         tallest = max((small(cell[0]).height for cell in cells if cell), default=0)

@@ -111,7 +111,13 @@ def _document(trained: TrainedNetwork, kind: str) -> dict[str, Any]:
 
 def _epoch_rows(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
     return [
-        {"epoch": e.number, "train": e.train, "held_out": e.held_out, "best": e.best}
+        {
+            "epoch": e.number,
+            "train": e.train,
+            "held_out": e.held_out,
+            "best": e.best,
+            "minimised": e.minimised,
+        }
         for e in epochs
     ]
 

@@ -15,7 +15,7 @@ from imgsim import __version__
 from imgsim.models import autoencoder as networks
 from imgsim.models.devices import require_torch
 from imgsim.training.autoencoder_options import AutoencoderOptions
-from imgsim.training.loop import save_tensors
+from imgsim.training.loop import BatchLoss, save_tensors
 from imgsim.training.split import TrainingSplit
 
 _CUDA_BATCH, _CPU_BATCH = 64, 16
@@ -64,15 +64,16 @@ class AutoencoderTask:
         for images in self._batches(rng.permutation(self.split.train_rows)):
             yield _augmented(images, rng) if self.options.augment else images
 
-    def loss(self, batch: Any) -> Any:
+    def loss(self, batch: Any) -> BatchLoss:
         reconstructed = self.module.decoder(self.module.encoder(batch))
-        return require_torch().nn.functional.mse_loss(reconstructed, batch)
+        error = require_torch().nn.functional.mse_loss(reconstructed, batch)
+        return BatchLoss(error, error)
 
     def held_out_loss(self) -> float:
         total = 0.0
         with require_torch().inference_mode():
             for images in self._batches(self.split.held_out_rows):
-                total += float(self.loss(images)) * len(images)
+                total += float(self.loss(images).shown) * len(images)
         return total / len(self.split.held_out_rows)
 
     def loss_of_mean(self) -> float:

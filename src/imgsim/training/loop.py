@@ -37,15 +37,34 @@ class Epoch:
     number : int
         From 1 on.
     train, held_out : float
-        Mean losses.
+        Mean losses, of the same thing.
     best : bool
         The held-out loss is lower than in every epoch before.
+    minimised : float
+        Mean of all that training minimises; `train` alone, or with more.
     """
 
     number: int
     train: float
     held_out: float
     best: bool
+    minimised: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLoss:
+    """The mean loss of a batch, as scalar tensors.
+
+    Attributes
+    ----------
+    minimised : torch.Tensor
+        All that training minimises.
+    shown : torch.Tensor
+        The part that the held-out loss is of, too.
+    """
+
+    minimised: Any
+    shown: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +118,11 @@ class TrainingTask(Protocol):
     def epoch_batches(self, number: int) -> Iterator[Any]:
         """Yield the batches of an epoch; they depend on its number and the seed alone."""
 
-    def loss(self, batch: Any) -> Any:
-        """Compute the mean loss of a batch, a scalar tensor."""
+    def loss(self, batch: Any) -> BatchLoss:
+        """Compute the mean loss of a batch."""
 
     def held_out_loss(self) -> float:
-        """Compute the mean loss on what is not trained on."""
+        """Compute the mean of `BatchLoss.shown` on what is not trained on."""
 
     def save(self, path: Path) -> None:
         """Write the network as its comparator reads it."""
@@ -175,15 +194,15 @@ def _train_epochs(
         for group, factor in zip(optimizer.param_groups, factors, strict=True):
             group["lr"] = options.learning_rate * factor * rate
         with torch_seed(options.seed * 1_000_003 + number):
-            loss = _train_epoch(task, optimizer, number, options.epochs, progress)
+            minimised, loss = _train_epoch(task, optimizer, number, options.epochs, progress)
         task.set_training(False)
         held_out = task.held_out_loss()
-        if not (math.isfinite(loss) and math.isfinite(held_out)):
+        if not all(map(math.isfinite, (minimised, loss, held_out))):
             raise ImgsimError(
                 f"the loss of epoch {number} is no number", "try a lower --learning-rate"
             )
         best = all(held_out < epoch.held_out for epoch in history)
-        history.append(Epoch(number, loss, held_out, best))
+        history.append(Epoch(number, loss, held_out, best, minimised))
         if best:
             task.save(folder / MODEL)
         _save_checkpoint(task.module, optimizer, history, folder)
@@ -195,23 +214,24 @@ def _train_epochs(
 
 def _train_epoch(
     task: TrainingTask, optimizer: Any, number: int, epochs: int, progress: Progress
-) -> float:
-    """Train on every batch of an epoch once, and return the mean of their losses."""
+) -> tuple[float, float]:
+    """Train on every batch of an epoch once; return the means of what is minimised and shown."""
     task.set_training(True)
-    total, batches = 0.0, 0
+    minimised, shown, batches = 0.0, 0.0, 0
     progress.start(f"epoch {number} of {epochs}", task.batches_per_epoch, "batch")
     try:
         for batch in task.epoch_batches(number):
             optimizer.zero_grad(set_to_none=True)
             loss = task.loss(batch)
-            loss.backward()
+            loss.minimised.backward()
             optimizer.step()
-            total += float(loss.detach())
+            minimised += float(loss.minimised.detach())
+            shown += float(loss.shown.detach())
             batches += 1
             progress.advance(1)
     finally:
         progress.finish()
-    return total / max(1, batches)
+    return minimised / max(1, batches), shown / max(1, batches)
 
 
 def _stalled(history: list[Epoch], patience: int) -> bool:
@@ -243,7 +263,7 @@ def _save_checkpoint(module: Any, optimizer: Any, history: list[Epoch], folder: 
     state = {
         "weights": name,
         "optimizer": optimizer.state_dict(),
-        "history": [[e.number, e.train, e.held_out, e.best] for e in history],
+        "history": [[e.number, e.train, e.held_out, e.best, e.minimised] for e in history],
     }
     stream = io.BytesIO()
     torch.save(state, stream)
@@ -253,8 +273,8 @@ def _save_checkpoint(module: Any, optimizer: Any, history: list[Epoch], folder: 
             other.unlink()
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["epoch", "train", "held_out", "best"])
-    table.writerows([e.number, e.train, e.held_out, int(e.best)] for e in history)
+    table.writerow(["epoch", "train", "held_out", "best", "minimised"])
+    table.writerows([e.number, e.train, e.held_out, int(e.best), e.minimised] for e in history)
     write_whole(folder / HISTORY, text.getvalue().encode())
 
 

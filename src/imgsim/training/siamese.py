@@ -133,7 +133,7 @@ def train_siamese(
     training.start(split, [PAIRS_DRAWING, ENCODER_FILE])
     task = _make_task(training, options, split, held_out, device)
     plain = task.features()
-    history = training.train(task, "loss of the pairs")
+    history = training.train(task, "loss of the probabilities of pairs")
     return _measured(training, task, plain, len(collection.skipped), history)
 
 

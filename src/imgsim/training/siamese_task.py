@@ -18,7 +18,7 @@ from imgsim.models import weights as files
 from imgsim.models.backbone import scaling_of
 from imgsim.models.devices import require_torch
 from imgsim.training.encoder import EncoderRows
-from imgsim.training.loop import save_tensors
+from imgsim.training.loop import BatchLoss, save_tensors
 from imgsim.training.pairs import Pairs
 from imgsim.training.siamese_options import SiameseOptions
 from imgsim.training.split import TrainingSplit
@@ -112,7 +112,8 @@ class SiameseTask:
         left, right, same = (np.array(column) for column in zip(*pairs, strict=True))
         return Pairs(left, right, same)
 
-    def loss(self, batch: Pairs) -> Any:
+    def loss(self, batch: Pairs) -> BatchLoss:
+        """Compute the loss of the pairs, and with it what else is trained: the classes."""
         torch = require_torch()
         head = self.module.head
         rows, inverse = np.unique(np.concatenate([batch.left, batch.right]), return_inverse=True)
@@ -121,14 +122,15 @@ class SiameseTask:
         left, right = networks.embed(head, standard).split(len(batch.left))
         same = torch.from_numpy(batch.same).to(self.device)
         labels = self.labels[np.concatenate([batch.left, batch.right])]
-        loss = torch.nn.functional.cross_entropy(
+        more = torch.nn.functional.cross_entropy(
             head.classes(standard), torch.from_numpy(labels).to(self.device)
         )
         if self.options.loss == "contrastive":
-            loss = loss + networks.contrastive_loss(left, right, same)
+            more = more + networks.contrastive_loss(left, right, same)
             # the loss of the probabilities trains the layers behind the vectors only
             left, right = left.detach(), right.detach()
-        return loss + networks.pair_loss(networks.neg_log_probability(head, left, right), same)
+        pairs = networks.pair_loss(networks.neg_log_probability(head, left, right), same)
+        return BatchLoss(more + pairs, pairs)
 
     def held_out_loss(self) -> float:
         """Compute the mean of the cross-entropies of held-out pairs of one class and of two."""
