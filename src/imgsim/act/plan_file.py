@@ -302,8 +302,9 @@ def _check(plan: Plan) -> None:
         removed.add(path)
         for reference in plan.references:
             if reference == b"." or path == reference or path.startswith(reference + b"/"):
+                whole = os.path.join(plan.root, paths.native(path))
                 raise UsageError(
-                    f"the plan removes {paths.shown(path)}, which is a reference", "strike it out"
+                    f"the plan removes {paths.shown(os.fsencode(whole))}, which is a reference", "strike it out"
                 )
         if removal.role == "exact" and removal.file.sha256 != group.keep.sha256:
             raise UsageError(
