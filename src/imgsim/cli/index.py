@@ -159,8 +159,8 @@ def upgrade(terminal: Terminal, /, folder: str, **given: Any) -> int:
     """Read all files of the index F again, as this version of imgsim does.
 
     Needed when an earlier version made it, and mends one whose features are damaged. Files that
-    are gone are dropped, and named. Exits with 2, and changes nothing, if one is not gone but cannot
-    be read, or its folder is away.
+    are gone are dropped, and named. Exits with 2, and changes nothing, if one is not gone but
+    cannot be read, or its folder is away.
     """
     from imgsim.decode.spec import DEFAULT_MAX_PIXELS
     from imgsim.tasks.index_upkeep import upgrade_index

@@ -45,7 +45,8 @@ def sums_of(pieces: NDArray[np.uint64], numbers: NDArray[np.integer[Any]]) -> ND
     ndarray of uint32, shape (n,)
     """
     own = (numbers.astype(np.uint64) + np.uint64(1)) * _OF_PIECE
-    return ((np.einsum("ij,j->i", pieces, _OF_PLACES) + own) >> np.uint64(32)).astype(np.uint32)
+    sums = np.asarray(np.einsum("ij,j->i", pieces, _OF_PLACES) + own, np.uint64)
+    return (sums >> np.uint64(32)).astype(np.uint32)
 
 
 def all_sums(whole: NDArray[np.uint8]) -> Iterator[bytes]:
@@ -96,7 +97,7 @@ class Pieces:
             self._check(other[other != one])
 
     def _check(self, every: NDArray[np.int64]) -> None:
-        numbers = every[np.flatnonzero(np.diff(every, prepend=-1))]
+        numbers = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
         wrong = damaged(self._path, "a check sum of what was looked up is wrong", files_known=True)
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self._pieces)):
             raise wrong

@@ -340,7 +340,7 @@ class Segment:
         data = self._section(name, np.dtype(np.uint8))
         crc = 0
         for start in range(0, len(data), _AT_ONCE):
-            crc = zlib.crc32(data[start : start + _AT_ONCE], crc)
+            crc = zlib.crc32(data[start : start + _AT_ONCE].data, crc)
             if name not in ESSENTIAL:
                 release(data)
         if crc != self.entry.sections[name].crc:
@@ -363,9 +363,7 @@ class Segment:
         starts, order, sums = (self._section(name, number) for name in ("starts", "order", "sums"))
         pieces = Pieces(self.path, self._whole[: sections["sums"].offset], sums)
         begins = Begins(*(sections[name].offset for name in ("rows", "starts", "order")))
-        return Words(
-            self.rows, starts.reshape(WORDS, -1), order.reshape(WORDS, -1), pieces, begins
-        )
+        return Words(self.rows, starts.reshape(WORDS, -1), order.reshape(WORDS, -1), pieces, begins)
 
     @cached_property
     def _texts(self) -> NDArray[np.uint8]:

@@ -216,7 +216,7 @@ class Words:
         for which, place in ((inner, first), (last, end - 1)):
             entry = self._entries(word[which], place[which])
             self._pieces.check((entry, entry + 3))
-        every = slice(None)
+        every = np.arange(len(word))
         for which, place in ((every, before), (every, behind), (inner, first), (last, end - 1)):
             own = word[which]
             byte = self._begins.rows + 2 * (self._order[own, place[which]].astype(np.int64) + own)
@@ -224,7 +224,7 @@ class Words:
 
     def _entries(self, word: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
         """The bytes at which places in the orders lie."""
-        return self._begins.order + 4 * (word * self._order.shape[1] + place)
+        return np.asarray(self._begins.order + 4 * (word * self._order.shape[1] + place), np.int64)
 
     def _search(
         self,
