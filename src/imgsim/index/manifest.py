@@ -23,10 +23,8 @@ from imgsim.types import ImageFacts
 
 NAME = "manifest.json"
 FORMAT = "imgsim-index"
-VERSION = 1
+VERSION = 2
 """Of the files of an index; a program reads no later one."""
-
-BUILD_AGAIN = "imgsim index build makes a new one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +165,11 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{shown(folder)} was written by a later imgsim (index format {version})",
                 "update imgsim",
             )
+        if version < VERSION:
+            raise UsageError(
+                f"{shown(folder)} was written by an earlier imgsim (index format {version})",
+                build_again(folder),
+            )
         body = whole["body"]
         if whole["crc"] != _crc(body):
             raise ValueError
@@ -213,9 +216,28 @@ def shown(path: Path) -> str:
     return printable(os.fspath(path))
 
 
-def damaged(path: Path, what: str) -> UsageError:
-    """Return the error of a file of an index that is not as it was written."""
-    return UsageError(f"{shown(path)} is damaged: {what}", BUILD_AGAIN)
+def build_again(folder: Path) -> str:
+    """Return the hint where nothing but a new index helps."""
+    return f"delete the folder, then imgsim index build {shown(folder)} PATH..."
+
+
+def read_again(folder: Path) -> str:
+    """Return the hint where the list of files of an index is whole."""
+    return f"imgsim index upgrade {shown(folder)} reads the files again"
+
+
+def damaged(path: Path, what: str, *, files_known: bool = False) -> UsageError:
+    """Return the error of a file of an index that is not as it was written.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+    files_known : bool
+        Which files were indexed can still be read.
+    """
+    hint = read_again(path.parent) if files_known else build_again(path.parent)
+    return UsageError(f"{shown(path)} is damaged: {what}", hint)
 
 
 def check_maker(folder: Path, manifest: Manifest, decode: DecodeMode | None) -> None:
@@ -238,7 +260,7 @@ def check_maker(folder: Path, manifest: Manifest, decode: DecodeMode | None) -> 
     if is_outdated(manifest):
         raise UsageError(
             f"the features in {shown(folder)} are of an earlier imgsim",
-            f"imgsim index upgrade {shown(folder)} reads the files again",
+            read_again(folder),
         )
     made = manifest.maker
     if decode is not None and made.decode != decode.value:
@@ -259,7 +281,8 @@ def check_not_later(folder: Path, manifest: Manifest) -> None:
     own = Maker.own(DecodeMode(made.decode))
     if made.extractor != own.extractor:
         raise UsageError(
-            f"{shown(folder)} holds features of another method: {made.extractor}", BUILD_AGAIN
+            f"{shown(folder)} holds features of another method: {made.extractor}",
+            build_again(folder),
         )
     if made.extractor_version > own.extractor_version or made.decoder_version > own.decoder_version:
         raise UsageError(f"the features in {shown(folder)} are of a later imgsim", "update imgsim")

@@ -15,7 +15,6 @@ from imgsim.report.document import (
     match_document,
     member_similarity,
     path_document,
-    path_text,
     seconds_document,
     skipped_document,
 )
@@ -86,7 +85,8 @@ def answer_document(answer: KnownAnswer, scale: Scale) -> dict[str, Any]:
         "judged": answer.judged,
         "damage": answer.damage or None,
         "in_archive": answer.in_archive,
-        "unverified": path_text(answer.not_compared) if answer.not_compared else None,
+        "unverified": None,
+        **(path_document(answer.not_compared, "unverified") if answer.not_compared else {}),
         "decided": answer.decided,
         "matches": [match_document(match, scale) for match in answer.matches],
     }
