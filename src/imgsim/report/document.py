@@ -254,6 +254,7 @@ def _method_matches_document(method: MethodMatches, *, timing: bool) -> dict[str
     if timing:
         document["seconds_per_pair"] = method.seconds_per_pair
     document["not_compared"] = not_compared_document(method.not_compared)
+    document["not_checked"] = skipped_document(method.not_checked)
     document["queries"] = [_query_matches_document(query, scale) for query in method.queries]
     return document
 

@@ -66,6 +66,9 @@ def _remark(answer: KnownAnswer) -> str:
         parts.append("a file of the archive itself, which does not count")
     if answer.decided:
         parts.append(f"{count(answer.decided, 'match', 'matches')} left out by decisions")
+    for one in answer.not_checked:
+        what = "it" if one.path == answer.path else printable(one.path)
+        parts.append(f"{what} could not be read once more, for damage or equal pixels: {one.reason}")
     return "; ".join(parts)
 
 
@@ -88,6 +91,7 @@ def answer_document(answer: KnownAnswer, scale: Scale) -> dict[str, Any]:
         "unverified": None,
         **(path_document(answer.not_compared, "unverified") if answer.not_compared else {}),
         "decided": answer.decided,
+        "not_checked": skipped_document(answer.not_checked),
         "matches": [match_document(match, scale) for match in answer.matches],
     }
 

@@ -321,7 +321,10 @@ def find_duplicates(
                 candidates = matched.look_alikes
             groups, related, decided_groups = settled
             whole = [_whole_group(group) for group in (*groups, *decided_groups)]
-            if not hidden.mark_suspects(find_suspects(whole, collection, options)):
+            suspects, lost = find_suspects(whole, collection, options)
+            suspected = hidden.mark_suspects(suspects)
+            # a picture that more files may show otherwise is held back as one that is damaged may be
+            if not (hidden.mark_unchecked(lost, "its pixels could not be compared") or suspected):
                 break
         links, read_for_links = find_links(
             groups, candidates, collection.pictures, rules, _reader(metadata, collection, options)
