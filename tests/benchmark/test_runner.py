@@ -26,12 +26,14 @@ from imgsim.comparators import registry
 from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turned
 from imgsim.dataset.labelled import LabelledImages
 from imgsim.dataset.layouts import load_labelled
+from imgsim.errors import ImgsimError
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
 from imgsim.report.bench import bench_json, methods_csv
 from imgsim.report.bench_tables import frontier, in_order
 from imgsim.schemas import schema
 from imgsim.tasks.query import query_file, read_query
+from imgsim.verify.batch import VerifyBatch
 from tests.benchmark.conftest import METHODS
 
 
