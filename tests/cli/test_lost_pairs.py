@@ -135,7 +135,9 @@ def test_little_memory_is_no_damage_of_a_jpeg(monkeypatch: pytest.MonkeyPatch) -
         jpeg_damage(b"\xff\xd8\xff\xd9")
 
 
-@pytest.mark.parametrize("command", [["known", "--strict", "--in"], ["search", "-m", "auto", "--in"]])
+@pytest.mark.parametrize(
+    "command", [["known", "--strict", "--in"], ["search", "-m", "auto", "--in"]]
+)
 def test_answers_name_files_that_could_not_be_checked(
     command: list[str],
     one_pair: tuple[str, str],

@@ -68,7 +68,9 @@ def _remark(answer: KnownAnswer) -> str:
         parts.append(f"{count(answer.decided, 'match', 'matches')} left out by decisions")
     for one in answer.not_checked:
         what = "it" if one.path == answer.path else printable(one.path)
-        parts.append(f"{what} could not be read once more, for damage or equal pixels: {one.reason}")
+        parts.append(
+            f"{what} could not be read once more, for damage or equal pixels: {one.reason}"
+        )
     return "; ".join(parts)
 
 
