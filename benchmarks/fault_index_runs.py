@@ -117,7 +117,7 @@ class IndexRuns:
     def _start(
         self, stack: contextlib.ExitStack, words: Sequence[str], name: str
     ) -> tuple[Child, Callable[[int | None], Result]]:
-        null = stack.enter_context(Path(os.devnull).open("rb"))
+        null = stack.enter_context(open(os.devnull, "rb"))  # noqa: SIM115
         out = stack.enter_context((self.runs.top / f"{name} out").open("w+b"))
         err = stack.enter_context((self.runs.top / f"{name} err").open("w+b"))
         child = self.runs.start(words, (null.fileno(), out.fileno(), err.fileno()))

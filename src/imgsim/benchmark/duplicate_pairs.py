@@ -97,7 +97,7 @@ def find_pairs(
             names = f"{printable(one.left)} and {printable(one.right)}"
             raise ImgsimError(
                 f"{names} could not be compared: {one.reason}",
-                "see that no file is changed meanwhile, and run it again: what was measured is kept",
+                "run it again while no file is changed: what was measured is kept",
             )
         classes = [[detailed[i] for i in members] for members in run.classes]
         for members in classes:

@@ -23,7 +23,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
 from imgsim.tasks.arguments import make_criterion
-from imgsim.tasks.copies import Copy, copies_within, is_same_file
+from imgsim.tasks.copies import Copies, Copy, copies_within, is_same_file
 from imgsim.tasks.match_results import MethodMatches, QueryMatches
 from imgsim.tasks.query import Query
 from imgsim.temporary import TemporaryFolder
