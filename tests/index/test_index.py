@@ -24,6 +24,7 @@ from imgsim import DiscoverOptions, RunOptions
 from imgsim.cli.main import main
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
+from imgsim.index import manifest as manifests
 from imgsim.index import writer as writers
 from imgsim.index.manifest import NAME, read_manifest, write_manifest
 from imgsim.index.snapshot import Snapshot
@@ -599,3 +600,28 @@ def test_an_index_is_one_of_auto(there: Path, cli) -> None:
     assert cli("known", "new", "--index", "F", "--in", "old").returncode == 2
     done = cli("known", "new", "--index", "F", "--index", "F")
     assert (done.returncode, "--index is given twice" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("segments", 0, "sections", "order", "size_bytes"), {}),
+        (("segments", 0, "files"), -1),
+        (("segments", 0, "name"), "../other.segment"),
+        (("maker", "decoder"), "pillow"),
+        (("maker", "decode"), "no mode"),
+        (("generation",), "1"),
+    ],
+)
+def test_a_manifest_with_a_right_sum_and_no_sense_is_refused(
+    where: tuple[str | int, ...], value: object, made: Path, tmp_path: Path
+) -> None:
+    whole = json.loads((made / "F" / NAME).read_text())
+    part = whole["body"]
+    for step in where[:-1]:
+        part = part[step]
+    part[where[-1]] = value
+    whole["crc"] = manifests._crc(whole["body"])
+    (tmp_path / NAME).write_text(json.dumps(whole))
+    with pytest.raises(UsageError, match="cut short, or was changed"):
+        read_manifest(tmp_path)

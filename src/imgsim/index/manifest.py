@@ -8,7 +8,7 @@ import os
 import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,11 @@ from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.folders import sync_folder
 from imgsim.types import ImageFacts
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _T = TypeVar("_T", bound=DataclassInstance)
 
 NAME = "manifest.json"
 FORMAT = "imgsim-index"
@@ -173,20 +178,38 @@ def read_manifest(folder: Path) -> Manifest:
         body = whole["body"]
         if whole["crc"] != _crc(body):
             raise ValueError
-        return Manifest(
-            Maker(**body["maker"]),
-            tuple(_entry(one) for one in body["segments"]),
-            body["generation"],
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error):
+        maker = _as_declared(Maker(**body["maker"]))
+        DecodeMode(maker.decode), maker.decoder_version  # raise where these are none
+        segments = tuple(_entry(one) for one in body["segments"])
+        return _as_declared(Manifest(maker, segments, body["generation"]))
+    except (
+        ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+        ValueError, zlib.error,
+    ):  # fmt: skip
         raise damaged(folder / NAME, "it is cut short, or was changed") from None
 
 
 def _entry(one: dict[str, Any]) -> SegmentEntry:
-    sections = {name: Section(**section) for name, section in one["sections"].items()}
-    entry = SegmentEntry(**{**one, "sections": sections})
+    sections = {name: _as_declared(Section(**section)) for name, section in one["sections"].items()}
+    entry = _as_declared(SegmentEntry(**{**one, "sections": sections}))
+    if os.path.basename(entry.name) != entry.name:
+        raise ValueError  # a file elsewhere
     entry.removed_files()  # raises where that is no text of bits
     return entry
+
+
+def _as_declared(one: _T) -> _T:
+    """Return a record, or raise TypeError where a number or text of it is none.
+
+    None of the numbers is negative.
+    """
+    for field in fields(one):
+        value = getattr(one, field.name)
+        if field.type == "int" and not (type(value) is int and 0 <= value < 1 << 62):
+            raise TypeError
+        if field.type == "str" and type(value) is not str:
+            raise TypeError
+    return one
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -323,7 +323,7 @@ def find_duplicates(
             whole = [_whole_group(group) for group in (*groups, *decided_groups)]
             suspects, lost = find_suspects(whole, collection, options)
             suspected = hidden.mark_suspects(suspects)
-            # a picture that more files may show otherwise is held back as one that is damaged may be
+            # most of its group may show it otherwise: it is held back as one that may be damaged
             if not (hidden.mark_unchecked(lost, "its pixels could not be compared") or suspected):
                 break
         links, read_for_links = find_links(

@@ -36,8 +36,8 @@ class KnownAnswer:
     decided : int
         Matches that do not count, since a person decided on them.
     not_checked : tuple of Skipped
-        Which of it and its matches could not be read once more, to look for damage and equal pixels,
-        and why.
+        Which of it and its matches could not be read once more, to look for damage and equal
+        pixels, and why.
     """
 
     path: str
