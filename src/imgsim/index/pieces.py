@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.errors import UsageError
 from imgsim.index.manifest import damaged
 
 PIECE = 256
@@ -98,10 +99,13 @@ class Pieces:
 
     def _check(self, every: NDArray[np.int64]) -> None:
         numbers = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
-        wrong = damaged(self._path, "a check sum of what was looked up is wrong", files_known=True)
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self._pieces)):
-            raise wrong
+            raise self._wrong()
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
             if (sums_of(self._pieces.take(some, axis=0), some) != self._sums[some]).any():
-                raise wrong
+                raise self._wrong()
+
+    def _wrong(self) -> UsageError:
+        what = "a check sum of what was looked up is wrong"
+        return damaged(self._path, what, files_known=True)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from imgsim.addresses import INSIDE, Address
 from imgsim.index.segment import FileRecord
-from imgsim.read.archives.kinds import BadArchive
 from imgsim.read.archives.listing import as_address
 from imgsim.read.content import ChangedFile, Content
 from imgsim.read.files import MAX_FILE_BYTES
@@ -82,6 +81,11 @@ class Absent(NamedTuple):
     known: bool
     folder: str = ""
 
+    @property
+    def gone(self) -> bool:
+        """Nothing is there any more, for certain."""
+        return self.known and self.reason.startswith(GONE.reason)
+
 
 CHANGED = Absent("changed", True)
 GONE = Absent("gone", True)
@@ -121,7 +125,7 @@ def found_at(record: FileRecord, path: str) -> tuple[ImageFile, bool] | Absent:
 
 
 def _absent(record: FileRecord, path: str, error: Exception) -> Absent:
-    if isinstance(error, BadArchive | ChangedFile):
+    if isinstance(error, ChangedFile):
         return CHANGED
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return _gone(record, path) if record.base else GONE

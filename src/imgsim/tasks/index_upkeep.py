@@ -351,7 +351,7 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
                 files.append(found[0])
                 if digest:
                     with_picture.add(found[0].path)
-            elif digest and found.known:
+            elif digest and found.gone:
                 gone.append(shown_path(record))
             elif digest:
                 away[shown_path(record)] = found.reason
